@@ -1,0 +1,22 @@
+"""Which device to compute on."""
+
+import torch
+
+from latentloop.errors import UserError
+
+
+def find_device(name: str) -> torch.device:
+    """The device of a name: auto (CUDA, then Apple's MPS, then CPU), or what PyTorch calls it, such as cuda:1.
+
+    Raises:
+        UserError: No such device, or this PyTorch or machine lacks it.
+    """
+    if name == "auto":
+        cuda, mps = torch.cuda.is_available(), torch.backends.mps.is_available()
+        return torch.device("cuda" if cuda else "mps" if mps else "cpu")
+    try:
+        torch.zeros(1, device=torch.device(name))
+    except (RuntimeError, AssertionError, NotImplementedError) as error:
+        reason = str(error).splitlines()[0]
+        raise UserError(f"--device {name}: not available with this PyTorch ({reason}); try --device auto") from error
+    return torch.device(name)
