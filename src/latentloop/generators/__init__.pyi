@@ -1,0 +1,3 @@
+from .mobilestylegan import MobileStyleGAN as MobileStyleGAN
+from .protocol import Generator as Generator
+from .registry import load_generator as load_generator
