@@ -1,0 +1,111 @@
+"""The alignment of FFHQ (Karras et al., arXiv:1812.04948, appendix A; after arXiv:1710.10196, appendix C).
+
+A quad is the square that becomes the aligned image: its corners top left, bottom left, bottom right and top right
+in the photo's pixels, (x, y), the centre of the first pixel at (0, 0).
+"""
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from latentloop.faces.similarity import sample_at
+from latentloop.images import resize
+
+SUPERSAMPLING = 4
+
+
+def ffhq_quad(landmarks: Tensor) -> Tensor:
+    """Quad (4, 2) of a face with landmarks (5, 2): left and right eye, nose, left and right mouth corner.
+
+    Left is the picture's left.
+    """
+    left_eye, right_eye, _, left_mouth, right_mouth = landmarks.double()
+    eyes, mouth = (left_eye + right_eye) / 2, (left_mouth + right_mouth) / 2
+    between_eyes, eyes_to_mouth = right_eye - left_eye, mouth - eyes
+    x = between_eyes - _rotated(eyes_to_mouth)
+    x = x / x.norm() * torch.maximum(2.0 * between_eyes.norm(), 1.8 * eyes_to_mouth.norm())
+    y = _rotated(x)
+    centre = eyes + 0.1 * eyes_to_mouth
+    return torch.stack([centre - x - y, centre - x + y, centre + x + y, centre + x - y])
+
+
+def crop_quad(photo: Tensor, quad: Tensor, size: int) -> Tensor:
+    """Cut a quad (4, 2) out of a photo (1, 3, H, W) as FFHQ does; (1, 3, size, size).
+
+    What lies outside the photo is its mirror image, blurred and faded to its median colour with the distance.
+    """
+    quad = quad.to(photo.device, torch.float64)
+    shrink = int(_side(quad) / size / 2)
+    if shrink > 1:
+        height, width = (round(n / shrink) for n in photo.shape[-2:])
+        quad = quad / shrink
+        photo = resize(photo, height, width)
+    photo, quad = _crop_and_pad(photo, quad)
+    fine = size * SUPERSAMPLING
+    # Positions of the fine pixels' centres, as fractions of the quad's sides.
+    axis = (torch.arange(fine, device=photo.device, dtype=photo.dtype) + 0.5) / fine
+    top_left, bottom_left, _, top_right = quad.to(photo.dtype)
+    positions = top_left + axis[None, :, None] * (top_right - top_left) + axis[:, None, None] * (bottom_left - top_left)
+    return F.interpolate(sample_at(photo, positions), (size, size), mode="bicubic", antialias=True).clamp(-1, 1)
+
+
+def _rotated(vector: Tensor) -> Tensor:
+    """Rotate by 90 degrees, so that x to the right becomes y down."""
+    return torch.stack([-vector[1], vector[0]])
+
+
+def _side(quad: Tensor) -> float:
+    return float((quad[3] - quad[0]).norm())
+
+
+def _crop_and_pad(photo: Tensor, quad: Tensor) -> tuple[Tensor, Tensor]:
+    """The part of the photo around the quad, and the quad in its pixels."""
+    height, width = photo.shape[-2:]
+    side = _side(quad)
+    border = max(round(0.1 * side), 3)
+    low, high = quad.amin(dim=0).floor().long() - border, quad.amax(dim=0).ceil().long() + border
+    left, top, right, bottom = low[0].item(), low[1].item(), high[0].item(), high[1].item()
+    x0, y0, x1, y1 = max(left, 0), max(top, 0), min(right, width), min(bottom, height)
+    photo, quad = photo[:, :, y0:y1, x0:x1], quad - quad.new_tensor([x0, y0])
+    outside = [x0 - left, y0 - top, right - x1, bottom - y1]
+    if max(outside) <= border - 4:
+        return photo, quad
+    pads = [int(max(n, round(0.3 * side))) for n in outside]
+    return _faded(_mirrored(photo, pads), pads, blur=0.02 * side), quad + quad.new_tensor(pads[:2])
+
+
+def _mirrored(photo: Tensor, pads: list[int]) -> Tensor:
+    left, top, right, bottom = pads
+    rows = _mirror_indices(photo.shape[-2], top, bottom, photo.device)
+    columns = _mirror_indices(photo.shape[-1], left, right, photo.device)
+    return photo[:, :, rows][:, :, :, columns]
+
+
+def _mirror_indices(length: int, before: int, after: int, device: torch.device) -> Tensor:
+    period = max(2 * (length - 1), 1)
+    index = torch.arange(-before, length + after, device=device).remainder(period)
+    return torch.minimum(index, period - index)
+
+
+def _faded(photo: Tensor, pads: list[int], blur: float) -> Tensor:
+    """Blur the padding, then fade it to the median colour, both more with the distance from the photo."""
+    left, top, right, bottom = pads
+    height, width = photo.shape[-2:]
+    y = torch.arange(height, device=photo.device, dtype=photo.dtype)[:, None]
+    x = torch.arange(width, device=photo.device, dtype=photo.dtype)[None, :]
+    # 1 at the outer edge of the padding, 0 where the photo begins, negative inside it.
+    distance_x = 1 - torch.minimum(x / left, (width - 1 - x) / right)
+    distance_y = 1 - torch.minimum(y / top, (height - 1 - y) / bottom)
+    distance = torch.maximum(distance_x, distance_y)
+    photo = photo.lerp(_blurred(photo, blur), (3 * distance + 1).clamp(0, 1))
+    median = photo.flatten(2).median(dim=2).values[:, :, None, None]
+    return photo.lerp(median, distance.clamp(0, 1))
+
+
+def _blurred(photo: Tensor, sigma: float) -> Tensor:
+    radius = round(4 * sigma)
+    offsets = torch.arange(-radius, radius + 1, device=photo.device, dtype=photo.dtype)
+    kernel = torch.exp(-0.5 * (offsets / sigma).square())
+    kernel = (kernel / kernel.sum()).expand(3, 1, 1, -1)
+    wide = _mirrored(photo, [radius] * 4)
+    return F.conv2d(F.conv2d(wide, kernel, groups=3), kernel.mT, groups=3)

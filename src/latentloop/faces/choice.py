@@ -1,0 +1,56 @@
+"""From a photo to the aligned images of the faces one wants."""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from latentloop.errors import UserError
+from latentloop.faces.alignment import crop_quad, ffhq_quad
+from latentloop.faces.detection import FaceDetector
+
+
+@dataclass(frozen=True)
+class AlignedFace:
+    """One face of a photo."""
+
+    image: Tensor
+    """(1, 3, S, S) in [-1, 1]."""
+    quad: Tensor
+    """The square of the photo it shows: top left, bottom left, bottom right, top right, (4, 2)."""
+
+
+def align_faces(photo: Tensor, detector: FaceDetector, size: int, *, face: str = "largest") -> list[AlignedFace]:
+    """Find faces in a photo and align them as FFHQ is.
+
+    Args:
+        photo: (1, 3, H, W) in [-1, 1].
+        detector: Finds them.
+        size: Pixels of the aligned images' sides.
+        face: largest, all, or a number: 1 is the largest.
+
+    Raises:
+        UserError: No face, or fewer than the number asked for.
+    """
+    faces = detector.detect(photo)
+    if not len(faces):
+        raise UserError("no face found; is it large and upright? If the photo is already aligned, use --aligned")
+    if face.isdecimal() and not 1 <= int(face) <= len(faces):
+        raise UserError(f"--face {face}: the photo has {len(faces)} face{'s' * (len(faces) > 1)}")
+    chosen = range(len(faces)) if face == "all" else [0 if face == "largest" else int(face) - 1]
+    quads = [ffhq_quad(faces.landmarks[i]) for i in chosen]
+    return [AlignedFace(crop_quad(photo, quad, size), quad.cpu()) for quad in quads]
+
+
+def whole_square(photo: Tensor) -> AlignedFace:
+    """A photo (1, 3, S, S) that is already aligned, as it is.
+
+    Raises:
+        UserError: It is not square.
+    """
+    height, width = photo.shape[-2:]
+    if height != width:
+        raise UserError(f"--aligned takes square photos, this one is {width} x {height}; leave --aligned out")
+    low, high = -0.5, width - 0.5
+    corners = [[low, low], [low, high], [high, high], [high, low]]
+    return AlignedFace(photo, torch.tensor(corners, dtype=torch.float64))

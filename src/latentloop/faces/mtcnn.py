@@ -1,0 +1,108 @@
+"""The three networks of MTCNN (Zhang et al., arXiv:1604.02878)."""
+
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from latentloop.weights import read_weights, shipped, with_weights
+
+FILE = shipped("mtcnn.safetensors", "a1cd769b50fdeb0acfc5b615e93156c0fbf712ba8a029b7eced7d98e81d21c10")
+
+
+class ProposalNet(nn.Module):
+    """Looks at every window of 12 pixels of an image, two pixels apart."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv1, self.prelu1 = nn.Conv2d(3, 10, 3), nn.PReLU(10)
+        self.conv2, self.prelu2 = nn.Conv2d(10, 16, 3), nn.PReLU(16)
+        self.conv3, self.prelu3 = nn.Conv2d(16, 32, 3), nn.PReLU(32)
+        self.conv4_1, self.conv4_2 = nn.Conv2d(32, 2, 1), nn.Conv2d(32, 4, 1)
+
+    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """Map images (N, 3, H, W) to face probabilities (N, h, w) and box corrections (N, 4, h, w)."""
+        x = F.max_pool2d(self.prelu1(self.conv1(x)), 2, 2, ceil_mode=True)
+        x = self.prelu3(self.conv3(self.prelu2(self.conv2(x))))
+        return self.conv4_1(x).softmax(dim=1)[:, 1], self.conv4_2(x)
+
+
+class RefineNet(nn.Module):
+    """Judges and corrects windows, seen at 24 pixels."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv1, self.prelu1 = nn.Conv2d(3, 28, 3), nn.PReLU(28)
+        self.conv2, self.prelu2 = nn.Conv2d(28, 48, 3), nn.PReLU(48)
+        self.conv3, self.prelu3 = nn.Conv2d(48, 64, 2), nn.PReLU(64)
+        self.dense4, self.prelu4 = nn.Linear(576, 128), nn.PReLU(128)
+        self.dense5_1, self.dense5_2 = nn.Linear(128, 2), nn.Linear(128, 4)
+
+    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """Map windows (N, 3, 24, 24) to face probabilities (N,) and box corrections (N, 4)."""
+        x = F.max_pool2d(self.prelu1(self.conv1(x)), 3, 2, ceil_mode=True)
+        x = F.max_pool2d(self.prelu2(self.conv2(x)), 3, 2, ceil_mode=True)
+        x = self.prelu3(self.conv3(x))
+        x = self.prelu4(self.dense4(_column_major(x)))
+        return self.dense5_1(x).softmax(dim=1)[:, 1], self.dense5_2(x)
+
+
+class OutputNet(nn.Module):
+    """Judges and corrects windows and finds the landmarks in them, seen at 48 pixels."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv1, self.prelu1 = nn.Conv2d(3, 32, 3), nn.PReLU(32)
+        self.conv2, self.prelu2 = nn.Conv2d(32, 64, 3), nn.PReLU(64)
+        self.conv3, self.prelu3 = nn.Conv2d(64, 64, 3), nn.PReLU(64)
+        self.conv4, self.prelu4 = nn.Conv2d(64, 128, 2), nn.PReLU(128)
+        self.dense5, self.prelu5 = nn.Linear(1152, 256), nn.PReLU(256)
+        self.dense6_1, self.dense6_2, self.dense6_3 = nn.Linear(256, 2), nn.Linear(256, 4), nn.Linear(256, 10)
+
+    def forward(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Map windows (N, 3, 48, 48) to face probabilities (N,), box corrections (N, 4) and landmarks (N, 5, 2).
+
+        Landmarks are (x, y) as fractions of the window.
+        """
+        x = F.max_pool2d(self.prelu1(self.conv1(x)), 3, 2, ceil_mode=True)
+        x = F.max_pool2d(self.prelu2(self.conv2(x)), 3, 2, ceil_mode=True)
+        x = F.max_pool2d(self.prelu3(self.conv3(x)), 2, 2, ceil_mode=True)
+        x = self.prelu4(self.conv4(x))
+        x = self.prelu5(self.dense5(_column_major(x)))
+        landmarks = self.dense6_3(x).unflatten(1, (2, 5)).mT
+        return self.dense6_1(x).softmax(dim=1)[:, 1], self.dense6_2(x), landmarks
+
+
+def _column_major(x: Tensor) -> Tensor:
+    """Flatten (N, C, H, W) as the dense weights, trained on transposed maps, expect it."""
+    return x.permute(0, 3, 2, 1).flatten(1)
+
+
+@dataclass(frozen=True)
+class Mtcnn:
+    """The cascade's networks, frozen."""
+
+    propose: ProposalNet
+    refine: RefineNet
+    output: OutputNet
+
+
+def load_mtcnn(*, device: torch.device | str = "cpu") -> Mtcnn:
+    """Load MTCNN with the shipped weights, frozen.
+
+    Raises:
+        UserError: The weights file of the package is missing or damaged.
+    """
+    tensors = read_weights(FILE).tensors
+    with torch.device("meta"):
+        propose, refine, output = ProposalNet(), RefineNet(), OutputNet()
+    return Mtcnn(
+        with_weights(propose, _of(tensors, "pnet.")).to(device),
+        with_weights(refine, _of(tensors, "rnet.")).to(device),
+        with_weights(output, _of(tensors, "onet.")).to(device),
+    )
+
+
+def _of(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
+    return {name.removeprefix(prefix): tensor for name, tensor in tensors.items() if name.startswith(prefix)}

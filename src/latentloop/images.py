@@ -1,0 +1,124 @@
+"""Image files in and out. Inside the package an image is float RGB, (N, 3, H, W) in [-1, 1]."""
+
+import struct
+import warnings
+import zlib
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import torch
+import torch.nn.functional as F
+from PIL import Image, ImageOps, UnidentifiedImageError
+from torch import Tensor
+
+from latentloop.errors import UserError
+from latentloop.files import replacing
+
+Pixels = npt.NDArray[np.uint8]  # (H, W, 3), RGB in 0..255
+MAX_PIXELS = 100_000_000
+"""Larger photos are refused unless the caller says otherwise."""
+WHITE = (255, 255, 255)
+# What Pillow's decoders are known to raise on damaged files.
+DECODING_ERRORS = (OSError, SyntaxError, ValueError, EOFError, LookupError, TypeError, struct.error, zlib.error)
+
+
+def read_image(path: Path | str, *, max_pixels: int = MAX_PIXELS, background: Sequence[int] = WHITE) -> Tensor:
+    """Read any image that Pillow knows as RGB, (1, 3, H, W) in [-1, 1], upright.
+
+    Of an animation it is the first frame. 16-bit grey is scaled to the range, not cut off.
+
+    Args:
+        path: The file.
+        max_pixels: Refuse images of more; a small file can claim a huge image.
+        background: RGB in 0..255 under transparent pixels.
+
+    Raises:
+        UserError: Missing, empty, not an image, truncated, or larger than `max_pixels`.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise UserError(f"{path}: no such file" if not path.exists() else f"{path}: a folder, not an image")
+    if path.stat().st_size == 0:
+        raise UserError(f"{path}: the file is empty")
+    with _without_pillows_pixel_limit():
+        try:
+            with Image.open(path) as image:
+                _check_size(path, image.size, max_pixels)
+                pixels = _rgb(path, ImageOps.exif_transpose(image), tuple(background))
+        except UnidentifiedImageError as error:
+            raise UserError(f"{path}: not an image that this Pillow can read; save it as JPEG or PNG") from error
+        except DECODING_ERRORS as error:
+            raise UserError(f"{path}: damaged or truncated image ({error})") from error
+    return from_uint8(pixels)
+
+
+def write_png(path: Path, image: Tensor) -> None:
+    """Write one image (3, H, W) or (1, 3, H, W) in [-1, 1], clamped, as 8-bit PNG; the file appears whole.
+
+    Raises:
+        UserError: The file cannot be written.
+    """
+    with replacing(path) as part:
+        Image.fromarray(to_uint8(image.reshape(-1, *image.shape[-2:]))).save(part, format="png")
+
+
+def from_uint8(pixels: Pixels) -> Tensor:
+    """Pixels (H, W, 3) in 0..255 as (1, 3, H, W) in [-1, 1]."""
+    return torch.from_numpy(pixels).permute(2, 0, 1)[None].float().div_(127.5).sub_(1)
+
+
+def to_uint8(image: Tensor) -> Pixels:
+    """An image (3, H, W) in [-1, 1], clamped and rounded, as (H, W, 3) in 0..255."""
+    pixels = (image.detach().clamp(-1, 1) + 1) * 127.5
+    return pixels.round().to(torch.uint8).permute(1, 2, 0).cpu().numpy()
+
+
+def resize(image: Tensor, height: int, width: int) -> Tensor:
+    """Resize (N, 3, H, W) with Pillow's antialiased bilinear filter, (N, 3, height, width)."""
+    return F.interpolate(image, (height, width), mode="bilinear", antialias=True, align_corners=False)
+
+
+def resample(image: Tensor, resolution: int) -> Tensor:
+    """Bring square images (N, 3, S, S) to (N, 3, resolution, resolution).
+
+    The area average where the resolution divides S, as generators draw coarser images; else `resize`.
+    """
+    factor, remainder = divmod(image.shape[-1], resolution)
+    if factor and not remainder:
+        return F.avg_pool2d(image, factor) if factor > 1 else image
+    return resize(image, resolution, resolution)
+
+
+def _check_size(path: Path, size: tuple[int, int], max_pixels: int) -> None:
+    width, height = size
+    if min(size) < 1:
+        raise UserError(f"{path}: the image has no pixels ({width} x {height})")
+    if width * height > max_pixels:
+        raise UserError(f"{path}: {width} x {height} pixels, the limit is {max_pixels:,}; raise it with --max-pixels")
+
+
+def _rgb(path: Path, image: Image.Image, background: tuple[int, ...]) -> Pixels:
+    """Convert to RGB, (H, W, 3) in 0..255."""
+    if image.mode.startswith("I"):
+        grey = np.asarray(image).astype(np.float64)
+        return np.repeat((grey / 257).round().clip(0, 255).astype(np.uint8)[..., None], 3, axis=2)
+    if image.mode == "F":
+        raise UserError(f"{path}: its floating-point pixels have no fixed range; save it with 8 or 16 bits")
+    if image.has_transparency_data:
+        layer = image.convert("RGBA")
+        image = Image.alpha_composite(Image.new("RGBA", image.size, (*background, 255)), layer)
+    return np.array(image.convert("RGB"))
+
+
+@contextmanager
+def _without_pillows_pixel_limit() -> Iterator[None]:
+    limit, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None  # ours, checked before decoding, takes its place
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # e.g. about odd EXIF or a palette's transparency: nothing to act on
+            yield
+    finally:
+        Image.MAX_IMAGE_PIXELS = limit
