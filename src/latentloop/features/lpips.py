@@ -1,0 +1,105 @@
+"""LPIPS, version 0.1: the perceptual distance of Zhang et al., arXiv:1801.03924."""
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+
+from latentloop.weights import read_weights, shipped, with_weights
+
+LpipsNet = Literal["alex", "squeeze"]
+FILES = {
+    "alex": shipped("lpips-alex.safetensors", "a53cbca74822aa9028d3afadb506366edf5f1d5806262a77ff1a524ae4640078"),
+    "squeeze": shipped("lpips-squeeze.safetensors", "601d261c3a92c904644d684d9f228b993d4243bcd024fdbb5bb5cf42fa549744"),
+}
+# ImageNet's statistics for images in [-1, 1].
+MEAN, STD = (-0.030, -0.088, -0.188), (0.458, 0.448, 0.450)
+
+
+class Fire(nn.Module):
+    """SqueezeNet's building block: squeeze to few channels, expand by 1x1 and 3x3 kernels (arXiv:1602.07360)."""
+
+    def __init__(self, in_channels: int, squeezed: int, expanded: int) -> None:
+        super().__init__()
+        self.squeeze = nn.Conv2d(in_channels, squeezed, 1)
+        self.expand1x1 = nn.Conv2d(squeezed, expanded, 1)
+        self.expand3x3 = nn.Conv2d(squeezed, expanded, 3, padding=1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Map (N, in_channels, H, W) to (N, 2 * expanded, H, W)."""
+        x = self.squeeze(x).relu()
+        return torch.cat([self.expand1x1(x), self.expand3x3(x)], dim=1).relu()
+
+
+def alex_stages() -> list[nn.Module]:
+    """AlexNet's convolutions, one stage for each."""
+    return [
+        nn.Sequential(nn.Conv2d(3, 64, 11, stride=4, padding=2), nn.ReLU()),
+        nn.Sequential(nn.MaxPool2d(3, 2), nn.Conv2d(64, 192, 5, padding=2), nn.ReLU()),
+        nn.Sequential(nn.MaxPool2d(3, 2), nn.Conv2d(192, 384, 3, padding=1), nn.ReLU()),
+        nn.Sequential(nn.Conv2d(384, 256, 3, padding=1), nn.ReLU()),
+        nn.Sequential(nn.Conv2d(256, 256, 3, padding=1), nn.ReLU()),
+    ]
+
+
+def squeeze_stages() -> list[nn.Module]:
+    """SqueezeNet 1.1, cut where LPIPS reads it."""
+    pool = nn.MaxPool2d(3, 2, ceil_mode=True)
+    return [
+        nn.Sequential(nn.Conv2d(3, 64, 3, stride=2), nn.ReLU()),
+        nn.Sequential(pool, Fire(64, 16, 64), Fire(128, 16, 64)),
+        nn.Sequential(pool, Fire(128, 32, 128), Fire(256, 32, 128)),
+        nn.Sequential(pool, Fire(256, 48, 192)),
+        nn.Sequential(Fire(384, 48, 192)),
+        nn.Sequential(Fire(384, 64, 256)),
+        nn.Sequential(Fire(512, 64, 256)),
+    ]
+
+
+STAGES: dict[str, tuple[Callable[[], list[nn.Module]], Sequence[int]]] = {
+    "alex": (alex_stages, (64, 192, 384, 256, 256)),
+    "squeeze": (squeeze_stages, (64, 128, 256, 384, 384, 512, 512)),
+}
+
+
+class Lpips(nn.Module):
+    """Distance of two images in the features of a classifier; lower is more alike."""
+
+    mean: Tensor
+    std: Tensor
+
+    def __init__(self, net: LpipsNet) -> None:
+        super().__init__()
+        stages, channels = STAGES[net]
+        self.stages = nn.ModuleList(stages())
+        self.linear = nn.ParameterList(torch.zeros(c) for c in channels)
+        self.register_buffer("mean", torch.zeros(3, 1, 1))
+        self.register_buffer("std", torch.ones(3, 1, 1))
+
+    def features(self, image: Tensor) -> Iterator[Tensor]:
+        """Feature maps of an image (N, 3, H, W) in [-1, 1], each pixel's channels scaled to unit length."""
+        x = (image - self.mean) / self.std
+        for stage in self.stages:
+            x = stage(x)
+            # Inside the root, where the gradient of a pixel without any feature stays finite.
+            yield x * (x.square().sum(dim=1, keepdim=True) + 1e-20).rsqrt()
+
+    def forward(self, image: Tensor, target: Tensor) -> Tensor:
+        """Distance of each image to its target, both (N, 3, H, W) in [-1, 1]; (N,)."""
+        pairs = zip(self.features(image), self.features(target), self.linear, strict=True)
+        layers = [((a - b).square().mean(dim=(2, 3)) * weight).sum(dim=1) for a, b, weight in pairs]
+        return torch.stack(layers).sum(dim=0)
+
+
+def load_lpips(net: LpipsNet = "alex", *, device: torch.device | str = "cpu") -> Lpips:
+    """LPIPS with the official weights, frozen.
+
+    Raises:
+        UserError: The weights file of the package is missing or damaged.
+    """
+    with torch.device("meta"):
+        module = Lpips(net)
+    tensors = read_weights(FILES[net]).tensors
+    tensors |= {"mean": torch.tensor(MEAN).view(3, 1, 1), "std": torch.tensor(STD).view(3, 1, 1)}
+    return with_weights(module, tensors).to(device)

@@ -1,0 +1,76 @@
+"""MobileFaceNet, a small face-recognition network (Chen et al., arXiv:1804.07573), batch norm folded in."""
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from latentloop.weights import read_weights, shipped, with_weights
+
+FILE = shipped("mobilefacenet.safetensors", "28afe94a451812325c581cde6734329ffd2d5f9c455df27efa9a9c0960339620")
+INPUT_SIZE = 112
+# (expansion, channels, blocks, stride of the first block)
+STAGES = ((2, 64, 5, 2), (4, 128, 1, 2), (2, 128, 6, 1), (4, 128, 1, 2), (2, 128, 2, 1))
+# ImageNet's statistics for images in [0, 1].
+MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
+
+
+class Bottleneck(nn.Module):
+    """Widen, filter each channel, narrow; the input is added where the shapes agree (arXiv:1801.04381)."""
+
+    def __init__(self, in_channels: int, out_channels: int, expansion: int, stride: int) -> None:
+        super().__init__()
+        wide = in_channels * expansion
+        self.widen = nn.Conv2d(in_channels, wide, 1)
+        self.depthwise = nn.Conv2d(wide, wide, 3, stride=stride, padding=1, groups=wide)
+        self.narrow = nn.Conv2d(wide, out_channels, 1)
+        self.residual = stride == 1 and in_channels == out_channels
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Map (N, in_channels, H, W) to (N, out_channels, H / stride, W / stride)."""
+        y: Tensor = self.narrow(F.relu6(self.depthwise(F.relu6(self.widen(x)))))
+        return x + y if self.residual else y
+
+
+class MobileFaceNet(nn.Module):
+    """Embeds an aligned face; embeddings of one person point the same way."""
+
+    mean: Tensor
+    std: Tensor
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.stem = nn.Conv2d(3, 64, 3, stride=2, padding=1)
+        self.depthwise = nn.Conv2d(64, 64, 3, padding=1, groups=64)
+        self.pointwise = nn.Conv2d(64, 64, 1)
+        blocks, before = [], 64
+        for expansion, channels, count, stride in STAGES:
+            for i in range(count):
+                blocks.append(Bottleneck(before, channels, expansion, stride if i == 0 else 1))
+                before = channels
+        self.blocks = nn.Sequential(*blocks)
+        self.widen = nn.Conv2d(before, 512, 1)
+        self.pool = nn.Conv2d(512, 512, 7, groups=512)
+        self.embed = nn.Conv2d(512, 128, 1)
+        self.register_buffer("mean", torch.zeros(3, 1, 1))
+        self.register_buffer("std", torch.ones(3, 1, 1))
+
+    def forward(self, face: Tensor) -> Tensor:
+        """Embed faces (N, 3, 112, 112) in [-1, 1], placed as ArcFace places them; (N, 128), not normalised."""
+        x = (0.5 * (face + 1) - self.mean) / self.std
+        x = self.pointwise(self.depthwise(F.relu6(self.stem(x))).relu()).relu()
+        x = F.relu6(self.widen(self.blocks(x)))
+        embedding: Tensor = self.embed(self.pool(x))
+        return embedding.flatten(1)
+
+
+def load_mobilefacenet(*, device: torch.device | str = "cpu") -> MobileFaceNet:
+    """MobileFaceNet with the shipped weights, frozen.
+
+    Raises:
+        UserError: The weights file of the package is missing or damaged.
+    """
+    with torch.device("meta"):
+        module = MobileFaceNet()
+    tensors = read_weights(FILE).tensors
+    tensors |= {"mean": torch.tensor(MEAN).view(3, 1, 1), "std": torch.tensor(STD).view(3, 1, 1)}
+    return with_weights(module, tensors).to(device)

@@ -1,0 +1,5 @@
+from .config import LossConfig as LossConfig
+from .image import ImageLoss as ImageLoss
+from .image import pixel_loss as pixel_loss
+from .image import weighted_sum as weighted_sum
+from .iterator import iterator_loss as iterator_loss

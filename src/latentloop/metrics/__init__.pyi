@@ -1,0 +1,4 @@
+from .identity import identity_similarity as identity_similarity
+from .pixels import mse as mse
+from .pixels import psnr as psnr
+from .pixels import ssim as ssim

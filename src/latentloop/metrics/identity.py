@@ -1,0 +1,45 @@
+"""Identity similarity: does a face-recognition network take two faces for one person?"""
+
+from collections.abc import Callable
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from latentloop.faces.similarity import sample_similarity
+from latentloop.images import resample
+
+FaceEmbedder = Callable[[Tensor], Tensor]  # (N, 3, 112, 112) in [-1, 1] -> (N, features)
+INPUT_SIZE = 112
+# Where ArcFace training puts the landmarks in its 112-pixel crop: eyes, nose, mouth corners (arXiv:1801.07698).
+TEMPLATE = ((38.2946, 51.6963), (73.5318, 51.5014), (56.0252, 71.7366), (41.5493, 92.3655), (70.7299, 92.2041))
+# The crop that pSp (arXiv:2008.00951) takes from an FFHQ-aligned image of 256 pixels: rows and columns.
+ROWS, COLUMNS = slice(35, 223), slice(32, 220)
+
+
+def identity_similarity(image: Tensor, target: Tensor, embed: FaceEmbedder, landmarks: Tensor | None = None) -> Tensor:
+    """Cosine similarity of the faces in two FFHQ-aligned images; (N,), 1 for the same face.
+
+    Args:
+        image: Images (N, 3, H, W) in [-1, 1].
+        target: The images to compare with, alike.
+        embed: Face-recognition network.
+        landmarks: The target's five landmarks in its pixels, (N, 5, 2): crop both images as ArcFace does. None for
+            the fixed crop of pSp.
+    """
+    crops = [fixed_crop(x) if landmarks is None else landmark_crop(x, landmarks) for x in (image, target)]
+    return torch.cosine_similarity(embed(crops[0]), embed(crops[1]))
+
+
+def fixed_crop(image: Tensor) -> Tensor:
+    """The face of FFHQ-aligned images (N, 3, H, W) by a fixed crop, (N, 3, 112, 112)."""
+    face = resample(image, 256)[:, :, ROWS, COLUMNS]
+    return F.adaptive_avg_pool2d(face, INPUT_SIZE)
+
+
+def landmark_crop(image: Tensor, landmarks: Tensor) -> Tensor:
+    """The face of images (N, 3, H, W) moved so that its landmarks (N, 5, 2) meet ArcFace's, (N, 3, 112, 112)."""
+    template = landmarks.new_tensor(TEMPLATE)
+    return torch.cat(
+        [sample_similarity(x[None], template, points, INPUT_SIZE) for x, points in zip(image, landmarks, strict=True)]
+    )
