@@ -1,0 +1,118 @@
+"""The code file: one photo's code and how it came about, in a `.npz` that loads without pickle.
+
+| array | type | meaning |
+|---|---|---|
+| `version` | int | 1 |
+| `w_plus` | float32 (num_ws, w_dim) | the code |
+| `space` | text | `w` (all rows alike) or `w+` |
+| `generator` | text | name of the generator it was found with |
+| `fingerprint` | text | of its latent space; generators that share it draw this code alike |
+| `quad` | float64 (4, 2) | the aligned square in the photo, (x, y) in pixels: top left, bottom left, bottom right ... |
+| `original_size` | int64 (2,) | width and height of the upright photo |
+| `losses` | float32 (steps + 1,) | loss at the start and after each step |
+| `steps` | int | step after which this code was reached |
+| `details` | text | JSON: the photo's name and checksum, settings, metrics; free to grow |
+"""
+
+import json
+import zipfile
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, cast
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from latentloop.errors import UserError
+from latentloop.files import replacing
+from latentloop.generators.protocol import Generator
+
+VERSION = 1
+
+
+@dataclass(frozen=True)
+class Code:
+    """A photo's code. Tensors are on the CPU."""
+
+    w_plus: Tensor
+    """Styles, (num_ws, w_dim)."""
+    space: str
+    generator: str
+    fingerprint: str
+    quad: Tensor
+    """Where the aligned square lies in the photo, (4, 2), float64."""
+    original_size: tuple[int, int]
+    """Width and height of the upright photo."""
+    losses: Tensor
+    """Loss at the start and after each step, (steps + 1,)."""
+    steps: int
+    details: dict[str, Any] = field(default_factory=dict)
+
+
+def save_code(path: Path, code: Code) -> None:
+    """Write a code file; it appears whole or not at all.
+
+    Raises:
+        UserError: The file cannot be written.
+    """
+    with replacing(path) as part, part.open("wb") as file:
+        np.savez(
+            file,
+            allow_pickle=False,
+            version=np.int64(VERSION),
+            w_plus=code.w_plus.float().numpy(),
+            space=np.str_(code.space),
+            generator=np.str_(code.generator),
+            fingerprint=np.str_(code.fingerprint),
+            quad=code.quad.double().numpy(),
+            original_size=np.array(code.original_size, dtype=np.int64),
+            losses=code.losses.float().numpy(),
+            steps=np.int64(code.steps),
+            details=np.str_(json.dumps(code.details)),
+        )
+
+
+def load_code(path: Path) -> Code:
+    """Read a code file. Nothing in it is ever executed.
+
+    Raises:
+        UserError: Not a code file, of a later version, damaged, or with a code that is not finite.
+    """
+    try:
+        with np.load(path, allow_pickle=False) as arrays:
+            version = int(arrays["version"])
+            if version != VERSION:
+                raise UserError(f"{path}: code file of version {version}, this latentloop reads version {VERSION}")
+            width, height = arrays["original_size"].tolist()
+            code = Code(
+                w_plus=torch.from_numpy(arrays["w_plus"].astype(np.float32)),
+                space=str(arrays["space"]),
+                generator=str(arrays["generator"]),
+                fingerprint=str(arrays["fingerprint"]),
+                quad=torch.from_numpy(arrays["quad"].astype(np.float64)),
+                original_size=(width, height),
+                losses=torch.from_numpy(arrays["losses"].astype(np.float32)),
+                steps=int(arrays["steps"]),
+                details=cast("dict[str, Any]", json.loads(str(arrays["details"]))),
+            )
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, EOFError, zipfile.BadZipFile) as error:
+        raise UserError(f"{path}: not a code file of latentloop, or damaged ({error})") from error
+    if code.w_plus.ndim != 2 or not code.w_plus.isfinite().all():
+        raise UserError(f"{path}: w_plus must be finite, (num_ws, w_dim), got {tuple(code.w_plus.shape)}")
+    return code
+
+
+def start_from(path: Path, generator: Generator) -> Tensor:
+    """The code in a file as a start for this generator, (1, num_ws, w_dim).
+
+    Raises:
+        UserError: As `load_code`, or the code belongs to another generator.
+    """
+    code = load_code(path)
+    if code.fingerprint != generator.fingerprint:
+        raise UserError(
+            f"{path}: made for {code.generator} (latent space {code.fingerprint}), "
+            f"not for {generator.name} ({generator.fingerprint})"
+        )
+    return code.w_plus[None].to(generator.latent_avg)

@@ -1,0 +1,3 @@
+from .config import IteratorConfig as IteratorConfig
+from .iterator import Inversion as Inversion
+from .iterator import LatentIterator as LatentIterator

@@ -1,0 +1,34 @@
+"""Settings of the iterator; kept apart so that reading them needs no PyTorch."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+Space = Literal["w", "w+"]
+
+
+@dataclass(frozen=True)
+class IteratorConfig:
+    """How far and how fast the optimization iterator refines a code."""
+
+    steps: int = 100
+    """Adam steps; 0 returns the start unchanged."""
+    lr: float = 0.05
+    """Adam's largest step size, in units of W."""
+    ramp_up: float = 0.05
+    """Share of the steps in which the step size grows from 0."""
+    ramp_down: float = 0.5
+    """Share of the steps, at the end, in which it falls to 0 along a cosine."""
+    space: Space = "w+"
+    """w: one style for all layers, easier to edit; w+: one style a layer, closer to the photo."""
+    patience: int = 0
+    """Leave an image alone once this many steps brought no better loss; 0 never does."""
+
+    def __post_init__(self) -> None:
+        if self.steps < 0:
+            raise ValueError(f"steps must be 0 or more, got {self.steps}")
+        if not self.lr > 0:
+            raise ValueError(f"lr must be above 0, got {self.lr}")
+        if not (0 <= self.ramp_up <= 1 and 0 <= self.ramp_down <= 1):
+            raise ValueError(f"ramps are shares from 0 to 1, got ramp_up {self.ramp_up}, ramp_down {self.ramp_down}")
+        if self.patience < 0:
+            raise ValueError(f"patience must be 0 or more, got {self.patience}")
