@@ -1,0 +1,45 @@
+"""The command line: one module a command. Heavy imports happen inside commands, so that --help is quick."""
+
+import signal
+import sys
+from collections.abc import Sequence
+from types import FrameType
+from typing import Annotated, NoReturn
+
+import tyro
+
+from latentloop.allocator import keep_freed_memory
+from latentloop.cli.embed import Embed
+from latentloop.cli.generate import Generate
+from latentloop.errors import UserError
+
+Command = Annotated[Embed, tyro.conf.subcommand("embed")] | Annotated[Generate, tyro.conf.subcommand("generate")]
+
+DESCRIPTION = """Find the StyleGAN code of a photo, and look at what the code draws.
+
+First steps: latentloop embed photo.jpg, then open the report it names."""
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run a command; returns the exit code: 0, 1 if interrupted by a signal, 2 for bad input."""
+    signal.signal(signal.SIGTERM, _interrupt)
+    keep_freed_memory()
+    try:
+        command = tyro.cli(
+            Command,
+            prog="latentloop",
+            description=DESCRIPTION,
+            args=argv,
+            config=(tyro.conf.OmitArgPrefixes, tyro.conf.FlagCreatePairsOff, tyro.conf.OmitSubcommandPrefixes),
+        )
+        return command.run()
+    except UserError as error:
+        print(f"latentloop: {error}", file=sys.stderr)  # noqa: T201
+        return 2
+    except KeyboardInterrupt:
+        print("latentloop: interrupted; what is finished is kept: the same command goes on", file=sys.stderr)  # noqa: T201
+        return 130
+
+
+def _interrupt(_signal: int, _frame: FrameType | None) -> NoReturn:
+    raise KeyboardInterrupt

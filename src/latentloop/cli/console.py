@@ -1,0 +1,76 @@
+"""Progress on stderr, results on stdout."""
+
+import sys
+from collections.abc import Iterable
+from types import TracebackType
+from typing import Self, TypeVar
+
+import rich.progress
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from torch import Tensor
+
+from latentloop.pipeline.embed import Embedded, Outcome
+
+T = TypeVar("T")
+
+
+def track(items: Iterable[T], total: int, description: str) -> Iterable[T]:
+    """Show how many of the items have come."""
+    # Lines printed meanwhile go above the bar, unless stdout is a pipe: then they must go there.
+    with _progress() as progress:
+        yield from progress.track(items, total=total, description=description)
+
+
+class EmbedProgress:
+    """Two bars while embedding: photos done, and the steps of the current ones with their loss."""
+
+    def __init__(self, photos: int, steps: int) -> None:
+        self._progress = _progress()
+        self._photos = self._progress.add_task("photos", total=photos)
+        self._steps = self._progress.add_task("steps", total=steps, visible=steps > 0)
+
+    def __enter__(self) -> Self:
+        self._progress.start()
+        return self
+
+    def __exit__(self, *_: type[BaseException] | BaseException | TracebackType | None) -> None:
+        self._progress.stop()
+
+    def step(self, done: int, loss: Tensor) -> None:
+        """Show a step of the iterator and the best loss of each image, (N,)."""
+        if done == 0:
+            self._progress.reset(self._steps)
+        self._progress.update(self._steps, completed=done, description=f"steps, loss {loss.mean().item():.4f}")
+
+    def done(self, outcome: Outcome, photos_done: int) -> None:
+        """Say what became of a photo, on stdout, or on stderr if it failed."""
+        self._progress.update(self._photos, completed=photos_done)
+        if not isinstance(outcome, Embedded):
+            say(f"latentloop: {outcome.reason}", error=True)
+            return
+        figures = outcome.metrics
+        say(
+            f"{outcome.name}: MSE {figures['mse']:.4f}  PSNR {figures['psnr']:.2f}  SSIM {figures['ssim']:.3f}  "
+            f"LPIPS {figures['lpips_alex']:.3f}  ID {figures['id']:.3f}  "
+            + ("finished before" if outcome.skipped else f"{outcome.seconds:.1f} s")
+        )
+
+
+def say(line: object, *, error: bool = False) -> None:
+    """Print a line at once."""
+    print(line, file=sys.stderr if error else sys.stdout, flush=True)
+
+
+def _progress() -> rich.progress.Progress:
+    return Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        TextColumn("left"),
+        TimeRemainingColumn(),
+        console=Console(stderr=True),
+        transient=True,
+        redirect_stdout=sys.stdout.isatty(),
+    )

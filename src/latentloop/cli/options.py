@@ -1,0 +1,17 @@
+"""Options that several commands share."""
+
+from dataclasses import dataclass
+
+DEFAULT_GENERATOR = "mobile-ffhq-1024"
+
+
+@dataclass(frozen=True)
+class Common:
+    """Where to compute, and with what."""
+
+    generator: str = DEFAULT_GENERATOR
+    """A generator we ship, or a file that latentloop wrote."""
+    device: str = "auto"
+    """auto, cpu, cuda, cuda:1, mps ..."""
+    seed: int = 0
+    """Of everything random."""

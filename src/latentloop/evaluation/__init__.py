@@ -1,0 +1,1 @@
+"""Measuring reconstructions, and showing what was measured."""

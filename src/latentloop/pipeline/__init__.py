@@ -1,0 +1,1 @@
+"""Whole jobs over folders of photos, as the commands run them."""

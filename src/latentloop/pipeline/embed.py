@@ -1,0 +1,164 @@
+"""Embedding photos: from files to codes, reconstructions and figures."""
+
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from latentloop.codes import Code, save_code
+from latentloop.errors import UserError
+from latentloop.evaluation.measure import RESOLUTION, Evaluator
+from latentloop.faces import AlignedFace, FaceDetector, align_faces, whole_square
+from latentloop.files import sha256_of
+from latentloop.images import MAX_PIXELS, read_image, resample, write_png
+from latentloop.inversion.iterator import Inversion, LatentIterator, OnStep
+from latentloop.pipeline.folder import PhotoKey, ResultFolder, face_name
+
+
+@dataclass(frozen=True)
+class Embedded:
+    """A photo's face that is in the folder."""
+
+    photo: Path
+    name: str
+    metrics: Mapping[str, float]
+    seconds: float
+    skipped: bool
+    """It had been finished before."""
+
+
+@dataclass(frozen=True)
+class Failed:
+    """A photo that could not be embedded."""
+
+    photo: Path
+    reason: str
+
+
+Outcome = Embedded | Failed
+
+
+@dataclass(frozen=True)
+class _Task:
+    """A face to embed."""
+
+    photo: Path
+    key: PhotoKey
+    name: str
+    face: AlignedFace
+    faces: int | None
+    """How many of the photo's faces are embedded; None if it is the one."""
+    size: tuple[int, int]
+
+
+@dataclass(frozen=True)
+class EmbedJob:
+    """Embeds photos into a folder, and leaves alone what it finds finished there."""
+
+    iterator: LatentIterator
+    evaluator: Evaluator
+    detector: FaceDetector | None
+    """None takes the photos as aligned."""
+    start: Tensor
+    """Code to start from, (1, num_ws, w_dim)."""
+    folder: ResultFolder
+    settings: Mapping[str, Any]
+    """All that the results depend on; a result made with others is made again."""
+    face: str = "largest"
+    batch: int = 1
+    force: bool = False
+    max_pixels: int = MAX_PIXELS
+
+    def run(self, photos: Sequence[Path], on_step: OnStep | None = None) -> Iterator[Outcome]:
+        """Embed photos, and yield each outcome once it is safely on disk.
+
+        Args:
+            photos: Image files; one that cannot be used is reported and the others go on.
+            on_step: As for `LatentIterator.refine`.
+        """
+        tasks: list[_Task] = []
+        for photo in photos:
+            try:
+                prepared = self._prepare(photo)
+            except UserError as error:
+                yield Failed(photo, str(error) if str(photo) in str(error) else f"{photo}: {error}")
+                continue
+            for item in prepared:
+                if isinstance(item, Embedded):
+                    yield item
+                    continue
+                tasks.append(item)
+                if len(tasks) == self.batch:
+                    yield from self._embed(tasks, on_step)
+                    tasks = []
+        if tasks:
+            yield from self._embed(tasks, on_step)
+
+    def _prepare(self, photo: Path) -> list[Embedded] | list[_Task]:
+        """The photo's results if they are finished, else its faces to embed."""
+        if not photo.is_file():
+            raise UserError(f"{photo}: no such file")
+        key = PhotoKey(photo.name, sha256_of(photo))
+        stem = self.folder.stem_for(key)
+        several = self.face == "all"
+        finished = self.folder.finished(key, stem, self.settings, all_faces=several) if not self.force else []
+        if finished:
+            return [self._already(photo, name) for name in finished]
+        image = read_image(photo, max_pixels=self.max_pixels).to(self.start.device)
+        size = (image.shape[-1], image.shape[-2])
+        faces = self._faces(image)
+        names = [face_name(stem, i + 1) for i in range(len(faces))] if several else [stem]
+        count = len(faces) if several else None
+        return [_Task(photo, key, name, face, count, size) for name, face in zip(names, faces, strict=True)]
+
+    def _faces(self, image: Tensor) -> list[AlignedFace]:
+        if self.detector is None:
+            return [whole_square(image)]
+        return align_faces(image, self.detector, self.iterator.generator.resolution, face=self.face)
+
+    def _already(self, photo: Path, name: str) -> Embedded:
+        code = self.folder.read(name)
+        assert code is not None, "finished results can be read"  # noqa: S101
+        return Embedded(photo, name, code.details["metrics"], code.details["seconds"], skipped=True)
+
+    def _embed(self, tasks: Sequence[_Task], on_step: OnStep | None) -> Iterator[Embedded]:
+        begun = time.perf_counter()
+        resolution = min(RESOLUTION, self.iterator.generator.resolution)
+        target = torch.cat([resample(task.face.image, resolution) for task in tasks])
+        inversion = self.iterator.refine(target, self.start.expand(len(tasks), -1, -1), on_step)
+        with torch.inference_mode():
+            images = [self.iterator.generator.synthesis(w_plus[None]) for w_plus in inversion.w_plus]
+        seconds = (time.perf_counter() - begun) / len(tasks)
+        metrics = self.evaluator.measure(torch.cat([resample(image, RESOLUTION) for image in images]), target)
+        for i, task in enumerate(tasks):
+            self._save(task, inversion, i, images[i], metrics[i], seconds)
+            yield Embedded(task.photo, task.name, metrics[i], seconds, skipped=False)
+
+    def _save(
+        self, task: _Task, inversion: Inversion, i: int, image: Tensor, metrics: Mapping[str, float], seconds: float
+    ) -> None:
+        paths, generator = self.folder.paths(task.name), self.iterator.generator
+        paths.code.unlink(missing_ok=True)  # an older code must not vouch for newer pictures
+        write_png(paths.aligned, task.face.image)
+        write_png(paths.reconstruction, image)
+        code = Code(
+            w_plus=inversion.w_plus[i].cpu(),
+            space=self.iterator.config.space,
+            generator=generator.name,
+            fingerprint=generator.fingerprint,
+            quad=task.face.quad,
+            original_size=task.size,
+            losses=inversion.losses[:, i].cpu(),
+            steps=int(inversion.steps[i]),
+            details={
+                "photo": {"file": task.key.file, "sha256": task.key.sha256, "faces": task.faces},
+                "settings": dict(self.settings),
+                "metrics": dict(metrics),
+                "seconds": seconds,
+            },
+        )
+        save_code(paths.code, code)

@@ -1,0 +1,37 @@
+"""Drawing random images into a folder."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import torch
+
+from latentloop.evaluation.sheet import contact_sheet
+from latentloop.generators.protocol import Generator
+from latentloop.images import resample, write_png
+from latentloop.latents import sample_codes
+
+TILE, COLUMNS = 256, 4
+
+
+@torch.inference_mode()
+def draw_samples(generator: Generator, out: Path, count: int, *, psi: float, seed: int) -> Iterator[Path]:
+    """Draw `count` images of random codes, and yield each file once it is written; sheet.png comes last.
+
+    Args:
+        generator: Draws them.
+        out: Folder for image-0000.png, image-0001.png ... and sheet.png.
+        count: How many.
+        psi: Truncation, see `latentloop.latents.truncate`.
+        seed: Of the random z; the same on every device.
+    """
+    codes = sample_codes(generator, count, randomness=torch.Generator().manual_seed(seed), truncation_psi=psi)
+    tiles = []
+    for i, w_plus in enumerate(codes):
+        image = generator.synthesis(w_plus[None])
+        path = out / f"image-{i:04d}.png"
+        write_png(path, image)
+        tiles.append(resample(image, min(TILE, generator.resolution)).clamp(-1, 1).cpu())
+        yield path
+    sheet = out / "sheet.png"
+    write_png(sheet, contact_sheet(torch.cat(tiles), min(COLUMNS, count)))
+    yield sheet

@@ -1,0 +1,38 @@
+"""Which photos a command means."""
+
+import glob
+from collections.abc import Iterable
+from pathlib import Path
+
+from latentloop.errors import UserError
+
+SUFFIXES = frozenset(
+    f".{name}"
+    for name in ["avif", "bmp", "gif", "heic", "heif", "jp2", "jpeg", "jpg", "png", "ppm", "tif", "tiff", "webp"]
+)
+
+
+def find_photos(arguments: Iterable[str]) -> list[Path]:
+    """Photos that files, folders (what lies right inside them) and globs name, each once, in their order.
+
+    Raises:
+        UserError: A folder or glob names no photo.
+    """
+    found = [photo for argument in arguments for photo in _photos(argument)]
+    return list(dict.fromkeys(found))
+
+
+def _photos(argument: str) -> list[Path]:
+    path = Path(argument)
+    if path.is_dir():
+        photos = sorted(p for p in path.iterdir() if p.suffix.lower() in SUFFIXES and not p.name.startswith("."))
+        if not photos:
+            raise UserError(f"{argument}: no photos in this folder; known endings: {' '.join(sorted(SUFFIXES))}")
+        return photos
+    if not path.exists() and glob.has_magic(argument):
+        matches = glob.glob(argument, recursive=True)  # noqa: PTH207 - Path.glob takes no absolute pattern
+        photos = sorted(Path(match) for match in matches if Path(match).is_file())
+        if not photos:
+            raise UserError(f"{argument}: no file matches")
+        return photos
+    return [path]  # a file, or missing: reading it will say so, and the other photos go on

@@ -1,0 +1,98 @@
+"""What a run of `embed` leaves besides the codes: results.json and report.html."""
+
+import json
+import math
+import platform
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from latentloop.evaluation.report import Page, Row, write_report
+from latentloop.files import replacing
+from latentloop.images import read_image
+from latentloop.pipeline.embed import Embedded, Failed, Outcome
+from latentloop.pipeline.folder import ResultFolder
+
+SHOWN = 300
+"""Reconstructions that a report shows; a browser chokes on many more."""
+
+
+@dataclass(frozen=True)
+class Run:
+    """How the results came about."""
+
+    generator: str
+    device: torch.device
+    settings: Mapping[str, Any]
+
+
+def write_results(folder: ResultFolder, outcomes: Sequence[Outcome], run: Run) -> Path:
+    """Write results.json and report.html about the outcomes of a run; returns the report's path.
+
+    Raises:
+        UserError: They cannot be written.
+    """
+    embedded = [outcome for outcome in outcomes if isinstance(outcome, Embedded)]
+    failed = [outcome for outcome in outcomes if isinstance(outcome, Failed)]
+    results = {
+        "photos": [_record(folder, outcome) for outcome in embedded],
+        "failed": [{"file": str(outcome.photo), "error": outcome.reason} for outcome in failed],
+        "generator": run.generator,
+        "settings": dict(run.settings),
+        "device": describe(run.device),
+        "versions": {name: version(name) for name in ("latentloop", "torch", "numpy", "pillow")},
+    }
+    with replacing(folder.path / "results.json") as part:
+        part.write_text(json.dumps(results, indent=2, allow_nan=False), encoding="utf-8")
+    report = folder.path / "report.html"
+    write_report(report, _page(folder, embedded, failed, run))
+    return report
+
+
+def describe(device: torch.device) -> str:
+    """A device in words, with the threads used if it is the CPU."""
+    if device.type == "cuda":
+        return f"{device}: {torch.cuda.get_device_name(device)}"
+    return f"{device}: {platform.machine()}, {torch.get_num_threads()} threads" if device.type == "cpu" else str(device)
+
+
+def _record(folder: ResultFolder, outcome: Embedded) -> dict[str, Any]:
+    return {
+        "file": str(outcome.photo),
+        "name": outcome.name,
+        "metrics": {name: value if math.isfinite(value) else None for name, value in outcome.metrics.items()},
+        "seconds": round(outcome.seconds, 3),
+        **folder.paths(outcome.name).relative_to(folder.path),
+    }
+
+
+def _page(folder: ResultFolder, embedded: Sequence[Embedded], failed: Iterable[Failed], run: Run) -> Page:
+    facts = {
+        "generator": run.generator,
+        "device": describe(run.device),
+        "settings": ", ".join(f"{name} {value}" for name, value in run.settings.items()),
+        "latentloop": version("latentloop"),
+    }
+    return Page(
+        title="latentloop: photos and their reconstructions",
+        facts=facts,
+        rows=[_row(folder, outcome) for outcome in embedded[:SHOWN]],
+        failures={str(outcome.photo): outcome.reason for outcome in failed},
+        left_out=max(0, len(embedded) - SHOWN),
+    )
+
+
+def _row(folder: ResultFolder, outcome: Embedded) -> Row:
+    paths, code = folder.paths(outcome.name), folder.read(outcome.name)
+    return Row(
+        name=outcome.name,
+        photo=read_image(paths.aligned),
+        reconstruction=read_image(paths.reconstruction),
+        metrics=outcome.metrics,
+        seconds=outcome.seconds,
+        losses=code.losses.tolist() if code else [],
+    )
