@@ -1,0 +1,37 @@
+# make demo   embed the sample photos and name the report
+# make test   all checks: ruff, mypy, import-linter, pytest
+#
+# Both make .venv on their first run. PYTHON chooses the interpreter (3.11 or newer), TORCH the build of PyTorch:
+#   make demo PYTHON=python3.12 TORCH="torch==2.13.0 --index-url ..."
+PYTHON ?= python3
+TORCH ?= torch==2.13.0
+DEMO_OUT ?= out/demo
+
+BIN := .venv/bin
+INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check
+
+.PHONY: demo test clean
+
+demo: .venv/.installed
+	$(BIN)/latentloop embed examples/photos --steps 50 --out $(DEMO_OUT)
+
+test: .venv/.installed-dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/python -m pytest
+
+clean:
+	rm -rf .venv out
+
+# PyTorch first and alone: whoever chose a build keeps it.
+.venv/.installed: pyproject.toml
+	$(PYTHON) -m venv .venv
+	$(INSTALL) $(TORCH)
+	$(INSTALL) --editable .
+	touch $@
+
+.venv/.installed-dev: .venv/.installed
+	$(INSTALL) --editable '.[dev]'
+	touch $@
