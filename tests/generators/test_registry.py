@@ -26,9 +26,7 @@ def test_an_unknown_name_lists_the_known_ones() -> None:
         load_generator("stylegan9")
 
 
-def test_a_truncated_shipped_file_is_refused_with_its_checksum(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_truncated_shipped_file_is_refused_with_its_checksum(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     cut = tmp_path / "cut.safetensors"
     cut.write_bytes(SHIPPED.read_bytes()[:-1000])
     expected = registry.SHIPPED["mobile-ffhq-1024"].sha256

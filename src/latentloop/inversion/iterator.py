@@ -70,7 +70,7 @@ class LatentIterator:
             # Summed, not averaged: an image's path must not depend on the rest of its batch.
             (code.grad,) = torch.autograd.grad(loss.sum(), code)
             before = code.detach().clone()
-            optimizer.param_groups[0]["lr"] = self.config.lr * self._ramp(step + 1)
+            optimizer.param_groups[0]["lr"] = self.config.lr * self.ramp(step + 1)
             optimizer.step()
             with torch.no_grad():
                 code.copy_(torch.where(active[:, None, None], code, before))
@@ -85,7 +85,7 @@ class LatentIterator:
             return torch.ones_like(best.step, dtype=torch.bool)
         return step - best.step < self.config.patience
 
-    def _ramp(self, step: int) -> float:
+    def ramp(self, step: int) -> float:
         """Share of the learning rate at a step counted from 1: up linearly, down along a cosine."""
         done = step / (self.config.steps + 1)
         up = min(1.0, done / self.config.ramp_up) if self.config.ramp_up else 1.0

@@ -20,3 +20,5 @@ class LossConfig:
         for name, value in (("lambda_mse", self.lambda_mse), ("lambda_lpips", self.lambda_lpips)):
             if not (math.isfinite(value) and value >= 0):
                 raise ValueError(f"{name} must be 0 or more, got {value}")
+        if self.lambda_mse == self.lambda_lpips == 0:
+            raise ValueError("one of lambda_mse and lambda_lpips must be above 0")

@@ -1,0 +1,47 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from torch import Tensor
+
+from latentloop.features.lpips import LpipsNet, load_lpips
+
+GOLDEN = Path(__file__).parents[1] / "golden"
+
+
+def example(name: str) -> Tensor:
+    with Image.open(GOLDEN / f"{name}.png") as image:
+        pixels = np.array(image.convert("RGB"))
+    return torch.from_numpy(pixels).permute(2, 0, 1)[None].float() / 127.5 - 1
+
+
+@pytest.mark.parametrize(("net", "expected"), [("alex", (0.7219, 0.1376)), ("squeeze", (0.7110, 0.1479))])
+def test_the_official_examples_have_their_published_distances(net: LpipsNet, expected: tuple[float, float]) -> None:
+    lpips, reference = load_lpips(net), example("ex_ref")
+    found = lpips(torch.cat([example("ex_p0"), example("ex_p1")]), reference.expand(2, -1, -1, -1))
+    torch.testing.assert_close(found, torch.tensor(expected), rtol=0, atol=1e-4)
+
+
+@pytest.mark.parametrize("net", ["alex", "squeeze"])
+def test_an_image_is_at_distance_zero_from_itself(net: LpipsNet) -> None:
+    assert load_lpips(net)(example("ex_ref"), example("ex_ref")).item() == 0
+
+
+def test_the_gradient_stays_finite_where_nothing_is_seen() -> None:
+    lpips, image = load_lpips("alex"), example("ex_p0").requires_grad_()
+    blind = {name: torch.full_like(tensor, -1.0) for name, tensor in lpips.stages.state_dict().items()}
+    lpips.stages.load_state_dict(blind)
+    (gradient,) = torch.autograd.grad(lpips(image, example("ex_ref") + 2).sum(), image)
+    assert gradient.isfinite().all()
+
+
+def test_the_distance_is_differentiable_in_the_image() -> None:
+    lpips = load_lpips("alex").double()
+    image, target = (example(name).double()[:, :, :40, :40] for name in ("ex_p1", "ex_ref"))
+    image.requires_grad_()
+    (gradient,) = torch.autograd.grad(lpips(image, target).sum(), image)
+    direction = gradient / gradient.norm()
+    above, below = (lpips(image + sign * 1e-6 * direction, target) for sign in (1, -1))
+    torch.testing.assert_close((above - below).item() / 2e-6, gradient.norm().item(), rtol=1e-5, atol=0)

@@ -1,0 +1,18 @@
+import pytest
+
+from latentloop.inversion import IteratorConfig
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"steps": -1}, "steps must be 0 or more, got -1"),
+        ({"lr": 0.0}, "lr must be above 0, got 0.0"),
+        ({"lr": float("nan")}, "lr must be above 0, got nan"),
+        ({"ramp_up": 1.5}, "ramps are shares from 0 to 1, got ramp_up 1.5"),
+        ({"patience": -2}, "patience must be 0 or more, got -2"),
+    ],
+)
+def test_settings_out_of_range_are_named(settings: dict[str, float], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        IteratorConfig(**settings)  # type: ignore[arg-type]

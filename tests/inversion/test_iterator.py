@@ -1,0 +1,177 @@
+import math
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+
+from latentloop.generators.protocol import Generator
+from latentloop.inversion import Inversion, IteratorConfig, LatentIterator
+from latentloop.latents import mean_code
+from latentloop.losses import pixel_loss
+
+
+def drawn(toy: Generator, count: int) -> tuple[Tensor, Tensor]:
+    """Random codes and the images the generator draws of them."""
+    randomness = torch.Generator().manual_seed(5)
+    offsets = torch.randn(count, toy.num_ws, toy.w_dim, generator=randomness, dtype=torch.float64)
+    w_plus = mean_code(toy, count) + 0.5 * offsets
+    return w_plus, toy.synthesis(w_plus)
+
+
+def refine(toy: Generator, target: Tensor, **settings: object) -> Inversion:
+    iterator = LatentIterator(toy, pixel_loss, IteratorConfig(**settings))  # type: ignore[arg-type]
+    return iterator.refine(target, mean_code(toy, len(target)))
+
+
+def test_it_finds_a_code_that_draws_the_target(toy: Generator) -> None:
+    _, target = drawn(toy, 2)
+    found = refine(toy, target, steps=400)
+    assert found.losses[0].min() > 0.02
+    assert found.loss.max() < 1e-5
+    torch.testing.assert_close(toy.synthesis(found.w_plus), target, rtol=0, atol=0.02)
+
+
+def test_an_image_is_inverted_alike_alone_and_in_a_batch(toy: Generator) -> None:
+    _, target = drawn(toy, 3)
+    alone = torch.cat([refine(toy, image[None], steps=30).w_plus for image in target])
+    torch.testing.assert_close(refine(toy, target, steps=30).w_plus, alone, rtol=0, atol=1e-10)
+
+
+def test_the_same_run_gives_the_same_code_bit_for_bit(toy: Generator) -> None:
+    _, target = drawn(toy, 2)
+    assert torch.equal(refine(toy, target, steps=20).w_plus, refine(toy, target, steps=20).w_plus)
+
+
+def test_the_steps_are_adams(toy: Generator) -> None:
+    """Adam by hand, in NumPy, on numerical gradients."""
+    _, target = drawn(toy, 1)
+    code = mean_code(toy, 1).clone()
+    mean, variance = np.zeros(code.shape), np.zeros(code.shape)
+    for step in range(1, 4):
+        gradient = numerical_gradient(toy, code, target)
+        mean, variance = 0.9 * mean + 0.1 * gradient, 0.999 * variance + 0.001 * gradient**2
+        update = mean / (1 - 0.9**step) / (np.sqrt(variance / (1 - 0.999**step)) + 1e-8)
+        code -= 0.05 * torch.from_numpy(update)
+    found = refine(toy, target, steps=3, lr=0.05, ramp_up=0, ramp_down=0)
+    torch.testing.assert_close(found.w_plus, code, rtol=0, atol=1e-5)
+
+
+def numerical_gradient(toy: Generator, code: Tensor, target: Tensor) -> np.ndarray:
+    gradient = np.zeros(code.shape)
+    for index in np.ndindex(*code.shape):
+        nudge = torch.zeros_like(code)
+        nudge[index] = 1e-6
+        above, below = (pixel_loss(toy.synthesis(code + sign * nudge), target) for sign in (1, -1))
+        gradient[index] = ((above - below) / 2e-6).item()
+    return gradient
+
+
+def test_the_best_code_is_kept_not_the_last(toy: Generator) -> None:
+    _, target = drawn(toy, 1)
+    found = refine(toy, target, steps=40, lr=2.0, ramp_up=0, ramp_down=0)  # jumps about
+    assert found.losses.argmin() < 40
+    assert found.steps.item() == found.losses.argmin().item()
+    torch.testing.assert_close(found.loss, found.losses.amin(dim=0))
+    torch.testing.assert_close(pixel_loss(toy.synthesis(found.w_plus), target), found.loss)
+
+
+def test_the_code_after_the_last_step_counts(toy: Generator) -> None:
+    _, target = drawn(toy, 1)
+    found = refine(toy, target, steps=1, lr=0.001, ramp_up=0, ramp_down=0)
+    assert found.losses.shape == (2, 1)
+    assert found.steps.item() == 1
+    assert found.losses[1] < found.losses[0]
+
+
+def test_no_steps_return_the_start_with_its_loss(toy: Generator) -> None:
+    w_plus, target = drawn(toy, 2)
+    found = LatentIterator(toy, pixel_loss, IteratorConfig(steps=0)).refine(target, w_plus)
+    assert torch.equal(found.w_plus, w_plus)
+    torch.testing.assert_close(found.losses, torch.zeros(1, 2, dtype=torch.float64), rtol=0, atol=1e-15)
+
+
+def test_in_space_w_all_layers_share_a_style(toy: Generator) -> None:
+    _, target = drawn(toy, 2)
+    found = refine(toy, target, steps=20, space="w")
+    assert torch.equal(found.w_plus, found.w_plus[:, :1].expand_as(found.w_plus))
+    assert (found.loss < found.losses[0]).all()
+
+
+def test_patience_stops_each_image_for_itself(toy: Generator) -> None:
+    w_plus, target = drawn(toy, 2)
+    start = torch.stack([w_plus[0], mean_code(toy)[0]])  # the first is there already, the second is not
+    config = IteratorConfig(steps=60, patience=3, ramp_up=0, ramp_down=0)
+    seen: list[int] = []
+    found = LatentIterator(toy, pixel_loss, config).refine(target, start, lambda step, _: seen.append(step))
+    assert found.steps[0] == 0
+    assert found.losses[3:, 0].unique().numel() == 1
+    assert found.steps[1] > 10
+    alone = LatentIterator(toy, pixel_loss, config).refine(target[1:], start[1:])
+    torch.testing.assert_close(found.w_plus[1:], alone.w_plus, rtol=0, atol=1e-10)
+
+
+def test_an_image_left_alone_stays_where_it_is(toy: Generator) -> None:
+    _, target = drawn(toy, 4)
+    found = refine(toy, target, steps=60, lr=1.0, ramp_up=0, ramp_down=0, patience=4)  # jumps about
+    stops = [int(step) + 4 for step in found.steps]
+    assert len(set(stops)) > 1
+    for losses, stop in zip(found.losses.T, stops, strict=True):
+        assert losses[stop:].unique().numel() == 1
+        assert losses[: stop + 1].unique().numel() == stop + 1
+
+
+def test_a_plateau_ends_the_loop(toy: Generator) -> None:
+    w_plus, target = drawn(toy, 1)
+    seen: list[int] = []
+    config = IteratorConfig(steps=1000, patience=5)
+    LatentIterator(toy, pixel_loss, config).refine(target, w_plus, lambda step, _: seen.append(step))
+    assert seen == list(range(6))
+
+
+def test_progress_reports_every_step_with_the_best_loss(toy: Generator) -> None:
+    _, target = drawn(toy, 2)
+    reports: list[tuple[int, Tensor]] = []
+    config = IteratorConfig(steps=5)
+    found = LatentIterator(toy, pixel_loss, config).refine(
+        target, mean_code(toy, 2), lambda step, loss: reports.append((step, loss))
+    )
+    assert [step for step, _ in reports] == [0, 1, 2, 3, 4, 5]
+    expected = torch.from_numpy(np.minimum.accumulate(found.losses.numpy()))
+    torch.testing.assert_close(torch.stack([loss for _, loss in reports]), expected)
+
+
+def test_the_learning_rate_ramps_up_and_down(toy: Generator) -> None:
+    config = IteratorConfig(steps=9, ramp_up=0.2, ramp_down=0.5)
+    iterator = LatentIterator(toy, pixel_loss, config)
+    down = {k: 0.5 - 0.5 * math.cos(math.pi * 2 * (1 - k / 10)) for k in (6, 7, 8, 9)}
+    expected = [0.5, 1, 1, 1, 1, *down.values()]
+    assert [iterator.ramp(step) for step in range(1, 10)] == pytest.approx(expected)
+
+
+@pytest.mark.parametrize("bad", [math.nan, math.inf])
+def test_what_is_not_finite_is_refused(toy: Generator, bad: float) -> None:
+    w_plus, target = drawn(toy, 1)
+    iterator = LatentIterator(toy, pixel_loss, IteratorConfig(steps=2))
+    with pytest.raises(ValueError, match="target is not finite"):
+        iterator.refine(torch.full_like(target, bad), w_plus)
+    with pytest.raises(ValueError, match="start is not finite"):
+        iterator.refine(target, torch.full_like(w_plus, bad))
+    broken = LatentIterator(toy, lambda image, target: bad * pixel_loss(image, target), IteratorConfig(steps=2))
+    with pytest.raises(ValueError, match="the loss after 0 steps is not finite"):
+        broken.refine(target, mean_code(toy))
+
+
+def test_a_start_of_another_shape_is_refused(toy: Generator) -> None:
+    w_plus, target = drawn(toy, 2)
+    with pytest.raises(ValueError, match=r"start must be \(N, num_ws, w_dim\) = \(2, 4, 8\), got \(1, 4, 8\)"):
+        LatentIterator(toy, pixel_loss).refine(target, w_plus[:1])
+
+
+def test_inputs_are_not_written_to(toy: Generator) -> None:
+    w_plus, target = drawn(toy, 1)
+    start, before = mean_code(toy).clone(), mean_code(toy).clone()
+    found = LatentIterator(toy, pixel_loss, IteratorConfig(steps=3)).refine(target, start)
+    assert torch.equal(start, before)
+    assert not found.w_plus.requires_grad
+    assert not torch.equal(found.w_plus, w_plus)

@@ -1,0 +1,47 @@
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+
+from latentloop.losses import LossConfig, iterator_loss, pixel_loss, weighted_sum
+
+
+@pytest.fixture
+def pair() -> tuple[Tensor, Tensor]:
+    randomness = torch.Generator().manual_seed(0)
+    image, target = (torch.rand(2, 3, 64, 64, generator=randomness) * 2 - 1 for _ in range(2))
+    return image, target
+
+
+def test_the_pixel_loss_is_each_images_mean_square(pair: tuple[Tensor, Tensor]) -> None:
+    image, target = (x.double() for x in pair)
+    expected = [np.mean((a.numpy() - b.numpy()) ** 2) for a, b in zip(image, target, strict=True)]
+    np.testing.assert_allclose(pixel_loss(image, target).numpy(), expected, rtol=1e-12)
+
+
+def test_terms_are_added_with_their_weights(pair: tuple[Tensor, Tensor]) -> None:
+    loss = weighted_sum((2.0, pixel_loss), (0.5, lambda a, b: (a - b).abs().mean(dim=(1, 2, 3))))
+    image, target = pair
+    expected = 2 * (image - target).square().mean(dim=(1, 2, 3)) + 0.5 * (image - target).abs().mean(dim=(1, 2, 3))
+    torch.testing.assert_close(loss(image, target), expected)
+
+
+def test_a_weight_of_zero_leaves_a_term_out(pair: tuple[Tensor, Tensor]) -> None:
+    only_pixels = iterator_loss(LossConfig(lambda_mse=3.0, lambda_lpips=0.0))
+    image, target = (x[:, :, :8, :8] for x in pair)  # too small for AlexNet
+    torch.testing.assert_close(only_pixels(image, target), 3 * pixel_loss(image, target))
+    both = iterator_loss(LossConfig())
+    assert (both(*pair) > pixel_loss(*pair)).all()
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"lambda_mse": -1.0}, "lambda_mse must be 0 or more, got -1.0"),
+        ({"lambda_lpips": float("inf")}, "lambda_lpips must be 0 or more, got inf"),
+        ({"lambda_mse": 0.0, "lambda_lpips": 0.0}, "one of lambda_mse and lambda_lpips must be above 0"),
+    ],
+)
+def test_weights_out_of_range_are_named(settings: dict[str, float], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        LossConfig(**settings)  # type: ignore[arg-type]
