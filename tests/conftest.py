@@ -1,6 +1,7 @@
 """Fixtures: a toy generator that draws in microseconds, and small pictures."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +10,11 @@ import torch
 from PIL import Image
 from torch import Tensor, nn
 
+from latentloop.codes import Code
+from latentloop.images import write_png
+
+# Small tensors gain nothing from threads, which wait long for each other where the cores are busy.
+torch.set_num_threads(1)
 PHOTOS = Path(__file__).parents[1] / "examples" / "photos"
 
 
@@ -65,3 +71,48 @@ def picture(tmp_path: Path) -> Callable[..., Path]:
 def portrait() -> Path:
     """A real photo with one face."""
     return PHOTOS / "female-1.jpg"
+
+
+@pytest.fixture
+def float_toy() -> ToyGenerator:
+    return ToyGenerator().requires_grad_(False)
+
+
+@pytest.fixture
+def toy_photos(float_toy: ToyGenerator, tmp_path: Path) -> Callable[..., list[Path]]:
+    """Files with images that the toy generator draws."""
+
+    def make(count: int, folder: str = "photos") -> list[Path]:
+        codes = float_toy.latent_avg + 0.5 * randn(count, 4, 8, seed=5).float()
+        paths = [tmp_path / folder / f"photo-{i}.png" for i in range(count)]
+        for path, w_plus in zip(paths, codes, strict=True):
+            write_png(path, float_toy.synthesis(w_plus[None]))
+        return paths
+
+    return make
+
+
+@pytest.fixture
+def make_code() -> Callable[..., Code]:
+    """A code like those that `embed` saves."""
+
+    def make(**changes: object) -> Code:
+        code = Code(
+            w_plus=randn(4, 8).float(),
+            space="w+",
+            generator="toy-32",
+            fingerprint="0123456789abcdef",
+            quad=randn(4, 2, seed=1),
+            original_size=(640, 480),
+            losses=torch.tensor([0.5, 0.25, 0.125]),
+            steps=2,
+            details={
+                "photo": {"file": "anna.jpg", "sha256": "ab" * 32, "faces": None},
+                "settings": {"steps": 2},
+                "metrics": {"mse": 0.01, "psnr": 26.0, "ssim": 0.9, "lpips_alex": 0.1, "id": 0.8},
+                "seconds": 1.5,
+            },
+        )
+        return replace(code, **changes)  # type: ignore[arg-type]
+
+    return make

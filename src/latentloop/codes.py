@@ -15,10 +15,10 @@
 """
 
 import json
-import zipfile
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
+from zipfile import BadZipFile
 
 import numpy as np
 import torch
@@ -29,6 +29,8 @@ from latentloop.files import replacing
 from latentloop.generators.protocol import Generator
 
 VERSION = 1
+# What NumPy, zipfile and the conversions below are known to raise on damaged files.
+DAMAGE = (OSError, ValueError, LookupError, TypeError, EOFError, OverflowError, RuntimeError, MemoryError, BadZipFile)
 
 
 @dataclass(frozen=True)
@@ -80,11 +82,15 @@ def load_code(path: Path) -> Code:
         UserError: Not a code file, of a later version, damaged, or with a code that is not finite.
     """
     try:
-        with np.load(path, allow_pickle=False) as arrays:
+        # Opened here: np.load leaves a damaged file open.
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
             version = int(arrays["version"])
             if version != VERSION:
                 raise UserError(f"{path}: code file of version {version}, this latentloop reads version {VERSION}")
             width, height = arrays["original_size"].tolist()
+            details = json.loads(str(arrays["details"]))
+            if not isinstance(details, dict):
+                raise ValueError("details are not a JSON object")
             code = Code(
                 w_plus=torch.from_numpy(arrays["w_plus"].astype(np.float32)),
                 space=str(arrays["space"]),
@@ -94,9 +100,9 @@ def load_code(path: Path) -> Code:
                 original_size=(width, height),
                 losses=torch.from_numpy(arrays["losses"].astype(np.float32)),
                 steps=int(arrays["steps"]),
-                details=cast("dict[str, Any]", json.loads(str(arrays["details"]))),
+                details=details,
             )
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, EOFError, zipfile.BadZipFile) as error:
+    except DAMAGE as error:
         raise UserError(f"{path}: not a code file of latentloop, or damaged ({error})") from error
     if code.w_plus.ndim != 2 or not code.w_plus.isfinite().all():
         raise UserError(f"{path}: w_plus must be finite, (num_ws, w_dim), got {tuple(code.w_plus.shape)}")
@@ -115,4 +121,7 @@ def start_from(path: Path, generator: Generator) -> Tensor:
             f"{path}: made for {code.generator} (latent space {code.fingerprint}), "
             f"not for {generator.name} ({generator.fingerprint})"
         )
+    expected = (generator.num_ws, generator.w_dim)
+    if tuple(code.w_plus.shape) != expected:
+        raise UserError(f"{path}: w_plus is {tuple(code.w_plus.shape)}, {generator.name} takes {expected}")
     return code.w_plus[None].to(generator.latent_avg)

@@ -15,8 +15,8 @@ def find_device(name: str) -> torch.device:
         cuda, mps = torch.cuda.is_available(), torch.backends.mps.is_available()
         return torch.device("cuda" if cuda else "mps" if mps else "cpu")
     try:
-        torch.zeros(1, device=torch.device(name))
-    except (RuntimeError, AssertionError, NotImplementedError) as error:
+        torch.zeros(1, device=torch.device(name)).item()  # which "meta" cannot give
+    except (RuntimeError, AssertionError, ImportError) as error:
         reason = str(error).splitlines()[0]
         raise UserError(f"--device {name}: not available with this PyTorch ({reason}); try --device auto") from error
     return torch.device(name)

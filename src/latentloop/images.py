@@ -22,7 +22,17 @@ MAX_PIXELS = 100_000_000
 """Larger photos are refused unless the caller says otherwise."""
 WHITE = (255, 255, 255)
 # What Pillow's decoders are known to raise on damaged files.
-DECODING_ERRORS = (OSError, SyntaxError, ValueError, EOFError, LookupError, TypeError, struct.error, zlib.error)
+DECODING_ERRORS = (
+    OSError,
+    SyntaxError,
+    ValueError,
+    EOFError,
+    LookupError,
+    TypeError,
+    RuntimeError,  # AVIF; NotImplementedError is one
+    struct.error,
+    zlib.error,
+)
 
 
 def read_image(path: Path | str, *, max_pixels: int = MAX_PIXELS, background: Sequence[int] = WHITE) -> Tensor:

@@ -21,24 +21,28 @@ First steps: latentloop embed photo.jpg, then open the report it names."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run a command; returns the exit code: 0, 1 if interrupted by a signal, 2 for bad input."""
+    """Run a command; returns the exit code: 0, 2 for bad input, 130 if interrupted by Ctrl-C or SIGTERM."""
     signal.signal(signal.SIGTERM, _interrupt)
     keep_freed_memory()
     try:
-        command = tyro.cli(
-            Command,
-            prog="latentloop",
-            description=DESCRIPTION,
-            args=argv,
-            config=(tyro.conf.OmitArgPrefixes, tyro.conf.FlagCreatePairsOff, tyro.conf.OmitSubcommandPrefixes),
-        )
-        return command.run()
+        return parse(argv).run()
     except UserError as error:
         print(f"latentloop: {error}", file=sys.stderr)  # noqa: T201
         return 2
     except KeyboardInterrupt:
         print("latentloop: interrupted; what is finished is kept: the same command goes on", file=sys.stderr)  # noqa: T201
         return 130
+
+
+def parse(argv: Sequence[str] | None = None) -> Command:
+    """The command that the arguments mean; exits with 2 if they mean none, with 0 after --help."""
+    return tyro.cli(
+        Command,
+        prog="latentloop",
+        description=DESCRIPTION,
+        args=argv,
+        config=(tyro.conf.OmitArgPrefixes, tyro.conf.FlagCreatePairsOff, tyro.conf.OmitSubcommandPrefixes),
+    )
 
 
 def _interrupt(_signal: int, _frame: FrameType | None) -> NoReturn:

@@ -63,6 +63,7 @@ def say(line: object, *, error: bool = False) -> None:
 
 
 def _progress() -> rich.progress.Progress:
+    console = Console(stderr=True)
     return Progress(
         TextColumn("{task.description}"),
         BarColumn(),
@@ -70,7 +71,8 @@ def _progress() -> rich.progress.Progress:
         TimeElapsedColumn(),
         TextColumn("left"),
         TimeRemainingColumn(),
-        console=Console(stderr=True),
+        console=console,
         transient=True,
+        disable=not console.is_interactive,  # else it ends with an empty line where nobody sees bars
         redirect_stdout=sys.stdout.isatty(),
     )

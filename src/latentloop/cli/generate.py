@@ -1,5 +1,6 @@
 """`latentloop generate`."""
 
+import math
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -26,6 +27,8 @@ class Generate:
     def __post_init__(self) -> None:
         if self.count < 1:
             raise ValueError(f"count must be 1 or more, got {self.count}")
+        if not math.isfinite(self.truncation_psi):
+            raise ValueError(f"truncation_psi must be finite, got {self.truncation_psi}")
 
     def run(self) -> int:
         """Draw and save the images."""

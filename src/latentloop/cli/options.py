@@ -15,3 +15,7 @@ class Common:
     """auto, cpu, cuda, cuda:1, mps ..."""
     seed: int = 0
     """Of everything random."""
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.seed < 2**64:
+            raise ValueError(f"seed must be from 0 to 2**64 - 1, got {self.seed}")

@@ -109,8 +109,8 @@ def _curve(losses: Sequence[float]) -> str:
     figure = Figure(figsize=(3.2, 2.2), layout="constrained")
     axes = figure.subplots()
     axes.plot(losses, color="#c2410c", linewidth=1.5)
-    axes.set(xlabel="step", ylabel="loss", yscale="log")
-    axes.grid(visible=True, which="both", alpha=0.25)
+    axes.set(xlabel="step", ylabel="loss", ylim=(0, None))
+    axes.grid(visible=True, alpha=0.25)
     buffer = io.BytesIO()
     with mpl.rc_context({"svg.fonttype": "none", "svg.hashsalt": "latentloop"}):
         figure.savefig(buffer, format="svg", transparent=True, metadata={"Date": None})

@@ -12,11 +12,11 @@ class IteratorConfig:
 
     steps: int = 100
     """Adam steps; 0 returns the start unchanged."""
-    lr: float = 0.05
+    lr: float = 0.1
     """Adam's largest step size, in units of W."""
     ramp_up: float = 0.05
     """Share of the steps in which the step size grows from 0."""
-    ramp_down: float = 0.5
+    ramp_down: float = 0.25
     """Share of the steps, at the end, in which it falls to 0 along a cosine."""
     space: Space = "w+"
     """w: one style for all layers, easier to edit; w+: one style a layer, closer to the photo."""

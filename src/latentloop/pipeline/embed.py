@@ -1,7 +1,7 @@
 """Embedding photos: from files to codes, reconstructions and figures."""
 
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -79,12 +79,17 @@ class EmbedJob:
         Args:
             photos: Image files; one that cannot be used is reported and the others go on.
             on_step: As for `LatentIterator.refine`.
+
+        Raises:
+            UserError: The folder cannot be written to.
         """
+        self.folder.make()
+        sources = {photo.resolve() for photo in photos}
         tasks: list[_Task] = []
         for photo in photos:
             try:
-                prepared = self._prepare(photo)
-            except UserError as error:
+                prepared = self._prepare(photo, sources)
+            except (UserError, OSError) as error:
                 yield Failed(photo, str(error) if str(photo) in str(error) else f"{photo}: {error}")
                 continue
             for item in prepared:
@@ -98,13 +103,13 @@ class EmbedJob:
         if tasks:
             yield from self._embed(tasks, on_step)
 
-    def _prepare(self, photo: Path) -> list[Embedded] | list[_Task]:
-        """The photo's results if they are finished, else its faces to embed."""
+    def _prepare(self, photo: Path, sources: Set[Path]) -> list[Embedded] | list[_Task]:
+        """The photo's results if they are finished, else its faces to embed; none may overwrite a source."""
         if not photo.is_file():
             raise UserError(f"{photo}: no such file")
         key = PhotoKey(photo.name, sha256_of(photo))
-        stem = self.folder.stem_for(key)
         several = self.face == "all"
+        stem = self.folder.stem_for(key, all_faces=several)
         finished = self.folder.finished(key, stem, self.settings, all_faces=several) if not self.force else []
         if finished:
             return [self._already(photo, name) for name in finished]
@@ -113,6 +118,9 @@ class EmbedJob:
         faces = self._faces(image)
         names = [face_name(stem, i + 1) for i in range(len(faces))] if several else [stem]
         count = len(faces) if several else None
+        for paths in map(self.folder.paths, names):
+            if not sources.isdisjoint((paths.reconstruction.resolve(), paths.aligned.resolve())):
+                raise UserError(f"{photo}: its results would overwrite a photo; choose another folder with --out")
         return [_Task(photo, key, name, face, count, size) for name, face in zip(names, faces, strict=True)]
 
     def _faces(self, image: Tensor) -> list[AlignedFace]:

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from itertools import chain, count
 from pathlib import Path
+from tempfile import TemporaryFile
 from typing import Any
 
 from latentloop.codes import Code, load_code
@@ -45,11 +46,28 @@ class ResultFolder:
         """Where the result `name` lies or will lie."""
         return ResultPaths(self.path / f"{name}.npz", self.path / f"{name}.png", self.path / "aligned" / f"{name}.png")
 
-    def stem_for(self, photo: PhotoKey) -> str:
-        """The photo's own stem in this folder: its file's, with a number if another photo has that."""
+    def make(self) -> None:
+        """Make the folder if it is missing.
+
+        Raises:
+            UserError: It cannot be made or written to; better noticed before the work than after it.
+        """
+        try:
+            (self.path / "aligned").mkdir(parents=True, exist_ok=True)
+            TemporaryFile(dir=self.path).close()
+        except OSError as error:
+            raise UserError(f"{self.path}: cannot write here: {error.strerror or error}") from error
+
+    def stem_for(self, photo: PhotoKey, *, all_faces: bool) -> str:
+        """The photo's own stem in this folder: its file's, with a number if another photo has that.
+
+        Args:
+            photo: Whose stem.
+            all_faces: It is for one result for each face, not for a single one.
+        """
         plain = Path(photo.file).stem
         numbered = (f"{plain}-{number}" for number in count(2))
-        stem = next(stem for stem in chain([plain], numbered) if self._owner(stem) in (None, photo))
+        stem = next(s for s in chain([plain], numbered) if self._owner(s, all_faces=all_faces) in (None, photo))
         self._owners[stem] = photo
         return stem
 
@@ -89,10 +107,10 @@ class ResultFolder:
             and paths.aligned.is_file()
         )
 
-    def _owner(self, stem: str) -> PhotoKey | None:
+    def _owner(self, stem: str, *, all_faces: bool) -> PhotoKey | None:
         if stem in self._owners:
             return self._owners[stem]
-        code = self.read(stem) or self.read(face_name(stem, 1))
+        code = self.read(face_name(stem, 1) if all_faces else stem)
         return _key(code) if code else None
 
 

@@ -16,9 +16,14 @@ def find_photos(arguments: Iterable[str]) -> list[Path]:
     """Photos that files, folders (what lies right inside them) and globs name, each once, in their order.
 
     Raises:
-        UserError: A folder or glob names no photo.
+        UserError: A folder or glob names no photo, or cannot be looked into.
     """
-    found = [photo for argument in arguments for photo in _photos(argument)]
+    found: list[Path] = []
+    for argument in arguments:
+        try:
+            found += _photos(argument)
+        except OSError as error:
+            raise UserError(f"{argument}: {error.strerror or error}") from error
     return list(dict.fromkeys(found))
 
 

@@ -74,7 +74,7 @@ def _page(folder: ResultFolder, embedded: Sequence[Embedded], failed: Iterable[F
     facts = {
         "generator": run.generator,
         "device": describe(run.device),
-        "settings": ", ".join(f"{name} {value}" for name, value in run.settings.items()),
+        "settings": ", ".join(f"{name} {value}" for name, value in run.settings.items() if name != "generator"),
         "latentloop": version("latentloop"),
     }
     return Page(

@@ -1,0 +1,49 @@
+"""Lay a folder of `latentloop embed` out as one picture: photos, reconstructions, differences.
+
+python scripts/contact_sheet.py out/demo docs/images/demo.jpg --size 192
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+import tyro
+from PIL import Image
+
+from latentloop.evaluation.report import difference
+from latentloop.evaluation.sheet import contact_sheet
+from latentloop.images import read_image, resize, to_uint8
+
+
+@dataclass(frozen=True)
+class Sheet:
+    """Draw a contact sheet: a column a photo; photo, reconstruction and difference below each other."""
+
+    folder: tyro.conf.Positional[Path]
+    """What `latentloop embed --out` wrote."""
+    out: tyro.conf.Positional[Path]
+    """Picture to write."""
+    size: int = 192
+    """Pixels of a tile's sides."""
+    columns: int = 12
+    """Photos next to each other."""
+
+    def run(self) -> None:
+        """Draw and save."""
+        names = sorted(path.name for path in (self.folder / "aligned").glob("*.png"))
+        bands = [self.band(names[i : i + self.columns]) for i in range(0, len(names), self.columns)]
+        width = max(band.shape[-1] for band in bands)
+        bands = [torch.nn.functional.pad(band, (0, width - band.shape[-1]), value=1.0) for band in bands]
+        self.out.parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(to_uint8(torch.cat(bands, dim=2)[0])).save(self.out, quality=88)
+
+    def band(self, names: list[str]) -> torch.Tensor:
+        """Three rows of tiles, (1, 3, 3 * size, n * size)."""
+        photos = [resize(read_image(self.folder / "aligned" / name), self.size, self.size) for name in names]
+        drawn = [resize(read_image(self.folder / name), self.size, self.size) for name in names]
+        differences = [difference(a, b) for a, b in zip(drawn, photos, strict=True)]
+        return contact_sheet(torch.cat(photos + drawn + differences), len(names))
+
+
+if __name__ == "__main__":
+    tyro.cli(Sheet).run()

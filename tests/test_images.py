@@ -1,0 +1,313 @@
+import io
+import random
+import struct
+import zlib
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+import torch
+from PIL import Image, features
+from torch import Tensor
+
+from latentloop.errors import UserError
+from latentloop.images import from_uint8, read_image, resample, resize, to_uint8, write_png
+
+Array = npt.NDArray[Any]
+Save = Callable[..., Path]
+HEIGHT, WIDTH = 6, 9
+LEVEL = 2 / 255
+"""One step of 8 bits in [-1, 1]."""
+needs_avif = pytest.mark.skipif(not features.check("avif"), reason="this Pillow has no AVIF")
+
+
+def colours(height: int = HEIGHT, width: int = WIDTH) -> npt.NDArray[np.uint8]:
+    """Pixels that are all different, (height, width, 3)."""
+    return np.random.default_rng(0).integers(0, 256, (height, width, 3), dtype=np.uint8)
+
+
+def in_range(pixels: Array, *, white: int = 255) -> Tensor:
+    """What pixels (H, W, 3) or (H, W) must be read as, (1, 3, H, W)."""
+    rgb = pixels if pixels.ndim == 3 else np.stack([pixels] * 3, axis=-1)
+    return torch.from_numpy(rgb.astype(np.float64) / white * 2 - 1).permute(2, 0, 1)[None].float()
+
+
+def noise(*shape: int) -> Tensor:
+    return torch.rand(*shape, generator=torch.Generator().manual_seed(0)) * 2 - 1
+
+
+def encoded(image: Image.Image, suffix: str, **options: object) -> bytes:
+    file = io.BytesIO()
+    image.save(file, Image.registered_extensions()[f".{suffix}"], **options)
+    return file.getvalue()
+
+
+def png_header(width: int, height: int) -> bytes:
+    """A PNG that claims a size, with no more than a few bytes of pixels."""
+
+    def chunk(kind: bytes, content: bytes) -> bytes:
+        return struct.pack(">I", len(content)) + kind + content + struct.pack(">I", zlib.crc32(kind + content))
+
+    header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
+    pixels = zlib.compress(bytes(1000))
+    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", pixels) + chunk(b"IEND", b"")
+
+
+@pytest.fixture
+def save(tmp_path: Path) -> Save:
+    def save(image: Image.Image | Array | bytes, suffix: str = "png", **options: object) -> Path:
+        path = tmp_path / f"image.{suffix}"
+        if not isinstance(image, bytes):
+            image = image if isinstance(image, Image.Image) else Image.fromarray(image)
+            image = encoded(image, suffix, **options)
+        path.write_bytes(image)
+        return path
+
+    return save
+
+
+@pytest.mark.parametrize("kind", [Path, str])
+def test_a_file_is_read_as_float_rgb_from_minus_one_to_one(save: Save, kind: type[Path] | type[str]) -> None:
+    pixels = np.array([[[0, 0, 0], [255, 255, 255], [255, 0, 51]]], dtype=np.uint8)
+    image = read_image(kind(save(pixels)))
+    assert image.dtype == torch.float32
+    expected = torch.tensor([[-1.0, 1.0, 1.0], [-1.0, 1.0, -1.0], [-1.0, 1.0, -0.6]])[None, :, None, :]
+    torch.testing.assert_close(image, expected)
+
+
+# How a camera stores an upright picture whose EXIF orientation is the key.
+STORED: dict[int, Callable[[Array], Array]] = {
+    1: lambda a: a,
+    2: lambda a: a[:, ::-1],
+    3: lambda a: a[::-1, ::-1],
+    4: lambda a: a[::-1],
+    5: lambda a: a.swapaxes(0, 1),
+    6: lambda a: np.rot90(a, 1),
+    7: lambda a: a[::-1, ::-1].swapaxes(0, 1),
+    8: lambda a: np.rot90(a, -1),
+}
+
+
+@pytest.mark.parametrize("suffix", ["png", "tiff"])
+@pytest.mark.parametrize("orientation", STORED)
+def test_a_photo_comes_upright_whatever_its_orientation(save: Save, orientation: int, suffix: str) -> None:
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    path = save(np.ascontiguousarray(STORED[orientation](colours())), suffix, exif=exif)
+    torch.testing.assert_close(read_image(path), in_range(colours()))
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+@pytest.mark.parametrize("background", [None, (10, 120, 250)])
+def test_transparent_pixels_show_the_background(
+    save: Save, channels: int, background: tuple[int, int, int] | None
+) -> None:
+    pixels, alpha = colours()[..., :channels], np.linspace(0, 255, HEIGHT * WIDTH).round().reshape(HEIGHT, WIDTH, 1)
+    path = save(np.concatenate([pixels, alpha.astype(np.uint8)], axis=2))
+    behind = np.array(background or (255, 255, 255))
+    expected = in_range((alpha * pixels + (255 - alpha) * behind) / 255)
+    image = read_image(path, background=background) if background else read_image(path)
+    torch.testing.assert_close(image, expected, rtol=0, atol=LEVEL)
+
+
+def test_grey_is_read_as_three_equal_colours(save: Save) -> None:
+    grey = colours()[..., 0]
+    torch.testing.assert_close(read_image(save(grey)), in_range(grey))
+
+
+def palette_image(pixels: Array) -> Image.Image:
+    """Pixels of four colours by their numbers."""
+    image = Image.fromarray(pixels)
+    image.putpalette([255, 0, 0, 0, 255, 0, 0, 0, 255, 9, 8, 7])
+    return image
+
+
+@pytest.mark.parametrize("suffix", ["png", "gif"])
+def test_a_palette_is_looked_up(save: Save, suffix: str) -> None:
+    numbers = colours()[..., 0] % 4
+    palette = np.array([[255, 0, 0], [0, 255, 0], [0, 0, 255], [9, 8, 7]])
+    torch.testing.assert_close(read_image(save(palette_image(numbers), suffix)), in_range(palette[numbers]))
+
+
+@pytest.mark.parametrize("suffix", ["png", "gif"])
+def test_the_transparent_colour_of_a_palette_shows_the_background(save: Save, suffix: str) -> None:
+    numbers = colours()[..., 0] % 4
+    path = save(palette_image(numbers), suffix, transparency=1)
+    palette = np.array([[255, 0, 0], [40, 50, 60], [0, 0, 255], [9, 8, 7]])
+    torch.testing.assert_close(read_image(path, background=(40, 50, 60)), in_range(palette[numbers]))
+
+
+@pytest.mark.parametrize(("suffix", "levels"), [("tiff", 1), ("jpg", 3)])
+def test_inks_are_taken_from_white(save: Save, suffix: str, levels: int) -> None:
+    cyan, magenta, yellow, black = 20, 100, 200, 50
+    path = save(Image.new("CMYK", (16, 16), (cyan, magenta, yellow, black)), suffix)
+    rgb = [(255 - ink) * (255 - black) / 255 for ink in (cyan, magenta, yellow)]
+    expected = in_range(np.full((16, 16, 3), rgb))
+    torch.testing.assert_close(read_image(path), expected, rtol=0, atol=levels * LEVEL)
+
+
+@pytest.mark.parametrize("suffix", ["png", "tiff"])
+def test_16_bits_are_scaled_not_cut_off(save: Save, suffix: str) -> None:
+    ramp = np.linspace(0, 65535, 256).round().reshape(16, 16).astype(np.uint16)
+    torch.testing.assert_close(read_image(save(ramp, suffix)), in_range(ramp, white=65535), rtol=0, atol=LEVEL / 2)
+
+
+def test_big_endian_16_bits_are_read_alike(save: Save) -> None:
+    ramp = np.linspace(0, 65535, 12).round().reshape(3, 4).astype(">u2")
+    path = save(Image.frombytes("I;16B", (4, 3), ramp.tobytes()), "tiff")
+    torch.testing.assert_close(read_image(path), in_range(ramp, white=65535), rtol=0, atol=LEVEL / 2)
+
+
+@pytest.mark.parametrize(("suffix", "options"), [("gif", {}), ("webp", {"lossless": True}), ("png", {})])
+def test_an_animation_is_its_first_frame(save: Save, suffix: str, options: dict[str, object]) -> None:
+    frames = [Image.new("RGB", (WIDTH, HEIGHT), colour) for colour in ((255, 0, 0), (0, 0, 255))]
+    path = save(frames[0], suffix, save_all=True, append_images=frames[1:], **options)
+    torch.testing.assert_close(read_image(path), in_range(np.full((HEIGHT, WIDTH, 3), (255, 0, 0))))
+
+
+@pytest.mark.parametrize("suffix", ["jpg", "webp", pytest.param("avif", marks=needs_avif)])
+def test_a_lossy_file_is_read_nearly_as_it_was(save: Save, suffix: str) -> None:
+    pixels = np.full((16, 16, 3), (200, 120, 60), dtype=np.uint8)
+    path = save(pixels, suffix, quality=95)
+    torch.testing.assert_close(read_image(path), in_range(pixels), rtol=0, atol=4 * LEVEL)
+
+
+REFUSED = {
+    "not an image": (b"Dear diary, today I drew a face.", "not an image that this Pillow can read; save it as JPEG or"),
+    "no pixels": (b"P6 0 5 255\n", "not an image that this Pillow can read"),
+    "empty": (b"", "the file is empty"),
+    "truncated JPEG": (encoded(Image.fromarray(colours(64, 64)), "jpg")[:-300], r"damaged or truncated image \(.+\)"),
+    "truncated PNG": (encoded(Image.fromarray(colours(64, 64)), "png")[:-300], r"damaged or truncated image \(.+\)"),
+    "floating point": (
+        encoded(Image.fromarray(np.zeros((4, 4), np.float32)), "tiff"),
+        "its floating-point pixels have no fixed range; save it with 8 or 16 bits",
+    ),
+    "bomb": (png_header(60000, 60000), "60000 x 60000 pixels, the limit is 100,000,000; raise it with --max-pixels"),
+}
+
+
+@pytest.mark.parametrize(("content", "message"), REFUSED.values(), ids=REFUSED)
+def test_a_bad_file_is_refused_with_its_reason(save: Save, content: bytes, message: str) -> None:
+    with pytest.raises(UserError, match=rf"image\.bin: {message}"):
+        read_image(save(content, "bin"))
+
+
+def test_a_missing_file_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"absent\.png: no such file"):
+        read_image(tmp_path / "absent.png")
+
+
+def test_a_folder_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="a folder, not an image"):
+        read_image(tmp_path)
+
+
+def test_more_pixels_than_the_limit_are_refused(save: Save) -> None:
+    path = save(colours(2, 5))
+    assert read_image(path, max_pixels=10).shape == (1, 3, 2, 5)
+    with pytest.raises(UserError, match="5 x 2 pixels, the limit is 9; raise it with --max-pixels"):
+        read_image(path, max_pixels=9)
+
+
+def corrupted(content: bytes, randomness: random.Random) -> bytes:
+    """The file with a few bytes changed, half of the time in its first hundred."""
+    damaged = bytearray(content)
+    reach = randomness.choice([min(100, len(damaged)), len(damaged)])
+    for _ in range(randomness.choice([1, 2, 8])):
+        damaged[randomness.randrange(reach)] = randomness.choice([0, 255, randomness.randrange(256)])
+    return bytes(damaged)
+
+
+@pytest.mark.parametrize("suffix", ["jpg", "png", "gif", "webp", "tiff", pytest.param("avif", marks=needs_avif)])
+def test_a_corrupted_file_is_read_or_refused_but_never_crashes(save: Save, suffix: str) -> None:
+    content, randomness = encoded(Image.fromarray(colours(24, 32)), suffix), random.Random(0)  # noqa: S311 - no secret
+    refused = 0
+    for _ in range(150):
+        try:
+            image = read_image(save(corrupted(content, randomness), "bin"), max_pixels=100_000)
+        except UserError:
+            refused += 1
+        else:
+            assert image.abs().max() <= 1
+    assert refused > 10
+
+
+@pytest.mark.parametrize("content", [encoded(Image.fromarray(colours()), "png"), b"no image"], ids=["read", "refused"])
+def test_pillows_own_pixel_limit_is_lifted_and_put_back(
+    save: Save, monkeypatch: pytest.MonkeyPatch, content: bytes
+) -> None:
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 10)
+    try:
+        read_image(save(content))
+    except UserError as error:
+        assert content == b"no image", error  # noqa: PT017 - the other case must not be refused
+    assert Image.MAX_IMAGE_PIXELS == 10
+
+
+def test_a_written_image_is_read_back_exactly(tmp_path: Path) -> None:
+    pixels = np.arange(256 * 3, dtype=np.int64).reshape(16, 16, 3).astype(np.uint8)
+    path = tmp_path / "image.png"
+    write_png(path, in_range(pixels))
+    np.testing.assert_array_equal(np.asarray(Image.open(path)), pixels)
+    torch.testing.assert_close(read_image(path), in_range(pixels))
+
+
+@pytest.mark.parametrize("shape", [(3, 2, 5), (1, 3, 2, 5)])
+def test_an_image_is_written_with_or_without_its_batch_axis(tmp_path: Path, shape: tuple[int, ...]) -> None:
+    path = tmp_path / "new folder" / "image.png"
+    write_png(path, noise(*shape))
+    torch.testing.assert_close(read_image(path), noise(1, 3, 2, 5), rtol=0, atol=LEVEL)
+
+
+def test_values_are_clamped_and_rounded_to_the_nearest_level() -> None:
+    image = torch.tensor([-7.0, -1.0, 0.3, 0.304, 1.0, 1.2]).expand(3, 1, 6)
+    np.testing.assert_array_equal(to_uint8(image)[0, :, 1], [0, 0, 166, 166, 255, 255])
+
+
+def test_every_level_survives_the_way_to_float_and_back() -> None:
+    pixels = np.arange(256, dtype=np.uint8)[None, :, None].repeat(3, axis=2)
+    np.testing.assert_array_equal(to_uint8(from_uint8(pixels)[0]), pixels)
+
+
+def test_a_write_that_fails_leaves_the_old_file(save: Save, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = save(b"the old file")
+
+    def fail_half_way(_: Image.Image, part: Path, **options: object) -> None:
+        assert options == {"format": "png"}
+        part.write_bytes(b"\x89PNG")
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(Image.Image, "save", fail_half_way)
+    with pytest.raises(UserError, match=r"image\.png: cannot write here: No space left on device"):
+        write_png(path, noise(3, 4, 4))
+    assert path.read_bytes() == b"the old file"
+    assert list(path.parent.iterdir()) == [path]
+
+
+@pytest.mark.parametrize(("height", "width"), [(10, 20), (5, 7), (1, 1), (37, 53), (36, 54), (74, 106), (80, 20)])
+def test_resize_is_pillows_antialiased_bilinear_filter(height: int, width: int) -> None:
+    image = noise(2, 3, 37, 53)
+    planes = [Image.fromarray(plane.numpy()) for plane in image.flatten(0, 1)]
+    resized = [np.array(plane.resize((width, height), Image.Resampling.BILINEAR)) for plane in planes]
+    expected = torch.from_numpy(np.stack(resized)).unflatten(0, (2, 3))
+    torch.testing.assert_close(resize(image, height, width), expected, rtol=0, atol=1e-5)
+
+
+@pytest.mark.parametrize("factor", [1, 2, 3, 8])
+def test_resample_averages_blocks_where_the_resolution_divides(factor: int) -> None:
+    image = noise(2, 3, 24, 24).double()
+    resolution = 24 // factor
+    blocks = image.numpy().reshape(2, 3, resolution, factor, resolution, factor)
+    expected = torch.from_numpy(blocks.mean(axis=(3, 5)))
+    torch.testing.assert_close(resample(image, resolution), expected, rtol=0, atol=1e-12)
+
+
+@pytest.mark.parametrize("resolution", [7, 23, 25, 48])
+def test_resample_is_resize_where_the_resolution_does_not_divide(resolution: int) -> None:
+    image = noise(1, 3, 24, 24)
+    planes = [Image.fromarray(plane.numpy()) for plane in image[0]]
+    resized = [np.array(plane.resize((resolution, resolution), Image.Resampling.BILINEAR)) for plane in planes]
+    torch.testing.assert_close(resample(image, resolution)[0], torch.from_numpy(np.stack(resized)), rtol=0, atol=1e-5)

@@ -1,0 +1,52 @@
+"""What the README shows is run."""
+
+import re
+import shlex
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from latentloop import codes
+from latentloop.cli import parse
+
+ROOT = Path(__file__).parents[1]
+
+
+def blocks(page: str, language: str) -> list[str]:
+    return re.findall(rf"```{language}\n(.*?)```", (ROOT / page).read_text(encoding="utf-8"), flags=re.DOTALL)
+
+
+def test_the_python_example_runs(portrait: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (example,) = blocks("README.md", "python")
+    assert "steps=100" in example
+    shutil.copy(portrait, tmp_path / "photo.jpg")
+    monkeypatch.chdir(tmp_path)
+    exec(example.replace("steps=100", "steps=1"), {})  # noqa: S102 - our own README
+    assert (tmp_path / "reconstruction.png").stat().st_size > 100_000
+
+
+def test_the_commands_are_ones_that_the_program_takes() -> None:
+    lines = "\n".join(blocks("README.md", "bash")).splitlines()
+    commands = [shlex.split(line, comments=True)[1:] for line in lines if line.startswith("latentloop ")]
+    assert len(commands) >= 6
+    for command in commands:
+        parse(command)
+
+
+def test_the_code_file_page_names_every_array(tmp_path: Path) -> None:
+    page = (ROOT / "docs" / "code-file.md").read_text(encoding="utf-8")
+    documented = re.findall(r"^\| `(\w+)` \|", page, flags=re.MULTILINE)
+    module = re.findall(r"^\| `(\w+)` \|", codes.__doc__ or "", flags=re.MULTILINE)
+    with np.load(_saved(tmp_path)) as arrays:
+        assert sorted(arrays) == sorted(documented) == sorted(module)
+
+
+def _saved(folder: Path) -> Path:
+    import torch
+
+    path = folder / "code.npz"
+    quad, losses = torch.zeros(4, 2, dtype=torch.float64), torch.zeros(1)
+    codes.save_code(path, codes.Code(torch.zeros(2, 3), "w+", "toy", "0", quad, (1, 1), losses, 0))
+    return path
