@@ -52,13 +52,13 @@ class Code:
     details: dict[str, Any] = field(default_factory=dict)
 
 
-def save_code(path: Path, code: Code) -> None:
+def save_code(path: Path | str, code: Code) -> None:
     """Write a code file; it appears whole or not at all.
 
     Raises:
         UserError: The file cannot be written.
     """
-    with replacing(path) as part, part.open("wb") as file:
+    with replacing(Path(path)) as part, part.open("wb") as file:
         np.savez(
             file,
             allow_pickle=False,
@@ -75,7 +75,7 @@ def save_code(path: Path, code: Code) -> None:
         )
 
 
-def load_code(path: Path) -> Code:
+def load_code(path: Path | str) -> Code:
     """Read a code file. Nothing in it is ever executed.
 
     Raises:
@@ -83,7 +83,7 @@ def load_code(path: Path) -> Code:
     """
     try:
         # Opened here: np.load leaves a damaged file open.
-        with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
+        with Path(path).open("rb") as file, np.load(file, allow_pickle=False) as arrays:
             version = int(arrays["version"])
             if version != VERSION:
                 raise UserError(f"{path}: code file of version {version}, this latentloop reads version {VERSION}")

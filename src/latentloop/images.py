@@ -65,13 +65,13 @@ def read_image(path: Path | str, *, max_pixels: int = MAX_PIXELS, background: Se
     return from_uint8(pixels)
 
 
-def write_png(path: Path, image: Tensor) -> None:
+def write_png(path: Path | str, image: Tensor) -> None:
     """Write one image (3, H, W) or (1, 3, H, W) in [-1, 1], clamped, as 8-bit PNG; the file appears whole.
 
     Raises:
         UserError: The file cannot be written.
     """
-    with replacing(path) as part:
+    with replacing(Path(path)) as part:
         Image.fromarray(to_uint8(image.reshape(-1, *image.shape[-2:]))).save(part, format="png")
 
 
