@@ -53,11 +53,12 @@ def read_image(path: Path | str, *, max_pixels: int = MAX_PIXELS, background: Se
         raise UserError(f"{path}: no such file" if not path.exists() else f"{path}: a folder, not an image")
     if path.stat().st_size == 0:
         raise UserError(f"{path}: the file is empty")
-    with _without_pillows_pixel_limit():
+    with _pillows_pixel_limit(max_pixels):
         try:
             with Image.open(path) as image:
-                _check_size(path, image.size, max_pixels)
                 pixels = _rgb(path, ImageOps.exif_transpose(image), tuple(background))
+        except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
+            raise UserError(f"{path}: more than {max_pixels:,} pixels; raise the limit with --max-pixels") from error
         except UnidentifiedImageError as error:
             raise UserError(f"{path}: not an image that this Pillow can read; save it as JPEG or PNG") from error
         except DECODING_ERRORS as error:
@@ -102,14 +103,6 @@ def resample(image: Tensor, resolution: int) -> Tensor:
     return resize(image, resolution, resolution)
 
 
-def _check_size(path: Path, size: tuple[int, int], max_pixels: int) -> None:
-    width, height = size
-    if min(size) < 1:
-        raise UserError(f"{path}: the image has no pixels ({width} x {height})")
-    if width * height > max_pixels:
-        raise UserError(f"{path}: {width} x {height} pixels, the limit is {max_pixels:,}; raise it with --max-pixels")
-
-
 def _rgb(path: Path, image: Image.Image, background: tuple[int, ...]) -> Pixels:
     """Convert to RGB, (H, W, 3) in 0..255."""
     if image.mode.startswith("I"):
@@ -124,11 +117,13 @@ def _rgb(path: Path, image: Image.Image, background: tuple[int, ...]) -> Pixels:
 
 
 @contextmanager
-def _without_pillows_pixel_limit() -> Iterator[None]:
-    limit, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None  # ours, checked before decoding, takes its place
+def _pillows_pixel_limit(max_pixels: int) -> Iterator[None]:
+    # Pillow checks it before it decodes, and again for the image inside an icon.
+    limit, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, max_pixels
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # e.g. about odd EXIF or a palette's transparency: nothing to act on
+            warnings.simplefilter("error", Image.DecompressionBombWarning)
             yield
     finally:
         Image.MAX_IMAGE_PIXELS = limit

@@ -166,7 +166,7 @@ def test_embed_starts_from_a_code_file(capsys: pytest.CaptureFixture[str], toy_p
         (["embed", "{here}/*.gif"], "{here}/*.gif: no file matches"),
         (["embed", "{here}/blank.png"], "{here}/blank.png: no face found"),
         (["embed", "{here}/wide.png", "--aligned"], "{here}/wide.png: --aligned takes square photos"),
-        (["embed", "{here}/blank.png", "--max-pixels", "99"], "{here}/blank.png: 64 x 64 pixels, the limit is 99"),
+        (["embed", "{here}/blank.png", "--max-pixels", "99"], "{here}/blank.png: more than 99 pixels; raise the limit"),
         (["embed", "{here}/blank.png", "--start", "{here}/text.png"], "{here}/text.png: not a code file"),
         (["embed", "{here}/blank.png", "--start", "{here}/none.npz"], "{here}/none.npz: not a code file"),
         (["embed", "{here}/blank.png", "--start", "{here}/cats.npz"], "{here}/cats.npz: made for cats-512"),
