@@ -1,6 +1,7 @@
 import json
 import random
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import fields
 from pathlib import Path
 from typing import IO, Any
@@ -173,6 +174,18 @@ def test_a_changed_byte_is_refused_or_changes_nothing(saved: Path, make_code: Ma
         except UserError:
             refused += 1
     assert refused > 150
+
+
+def test_a_damaged_file_that_numpy_compressed_is_refused(saved: Path) -> None:
+    with np.load(saved) as arrays:
+        np.savez_compressed(saved, **arrays)
+    content, randomness = saved.read_bytes(), random.Random(0)  # noqa: S311
+    for _ in range(200):
+        damaged = bytearray(content)
+        damaged[randomness.randrange(len(content))] ^= 1 << randomness.randrange(8)
+        saved.write_bytes(damaged)
+        with suppress(UserError):
+            load_code(saved)
 
 
 def test_a_start_is_the_code_in_the_generators_type(saved: Path, make_code: MakeCode, toy: Generator) -> None:

@@ -27,7 +27,8 @@ def test_a_device_can_be_named() -> None:
 
 
 @pytest.mark.parametrize(
-    "name", [pytest.param("cuda", marks=no_cuda), "cuda:99", "nonsense", "cuda:x", "CPU", "hpu", "meta", "", "0.5"]
+    "name",
+    [pytest.param("cuda", marks=no_cuda), "cuda:99", "nonsense", "cuda:x", "CPU", "fpga", "hpu", "meta", "", "0.5"],
 )
 def test_an_unavailable_device_is_refused_in_one_line(name: str) -> None:
     with pytest.raises(

@@ -60,7 +60,7 @@ def test_missing_folders_are_made(tmp_path: Path) -> None:
 def test_the_temporary_file_stands_in_the_same_folder(tmp_path: Path) -> None:
     with replacing(tmp_path / "new.txt") as part:
         assert part.parent == tmp_path
-        assert part.name.startswith(".new.txt.")
+        assert part.name.startswith(".latentloop-")
         assert part.suffix == ".part"
 
 

@@ -15,6 +15,7 @@
 """
 
 import json
+import zlib
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -30,7 +31,18 @@ from latentloop.generators.protocol import Generator
 
 VERSION = 1
 # What NumPy, zipfile and the conversions below are known to raise on damaged files.
-DAMAGE = (OSError, ValueError, LookupError, TypeError, EOFError, OverflowError, RuntimeError, MemoryError, BadZipFile)
+DAMAGE = (
+    OSError,
+    ValueError,
+    LookupError,
+    TypeError,
+    EOFError,
+    OverflowError,
+    RuntimeError,
+    MemoryError,
+    BadZipFile,
+    zlib.error,
+)
 
 
 @dataclass(frozen=True)
@@ -61,7 +73,6 @@ def save_code(path: Path | str, code: Code) -> None:
     with replacing(Path(path)) as part, part.open("wb") as file:
         np.savez(
             file,
-            allow_pickle=False,
             version=np.int64(VERSION),
             w_plus=code.w_plus.float().numpy(),
             space=np.str_(code.space),

@@ -5,6 +5,12 @@ import torch
 from latentloop.errors import UserError
 
 
+def repeatable_arithmetic() -> None:
+    """Make CUDA convolve in float32, not in TF32, and alike each time. A setting of the process: for programs."""
+    torch.backends.cudnn.allow_tf32 = False
+    torch.backends.cudnn.deterministic = True
+
+
 def find_device(name: str) -> torch.device:
     """The device of a name: auto (CUDA, then Apple's MPS, then CPU), or what PyTorch calls it, such as cuda:1.
 

@@ -1,8 +1,7 @@
 """Files that appear whole or not at all."""
 
 import hashlib
-import os
-import tempfile
+import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -21,14 +20,12 @@ def replacing(path: Path) -> Iterator[Path]:
     """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".part", dir=path.parent)
+        part = path.with_name(f".latentloop-{secrets.token_hex(8)}.part")
+        part.touch(exist_ok=False)
     except OSError as error:
         raise UserError(f"{path}: cannot write here: {error.strerror or error}") from error
-    os.close(handle)
-    part = Path(name)
     try:
         yield part
-        part.chmod(0o666 & ~_umask())
         part.replace(path)
     except OSError as error:
         raise UserError(f"{path}: cannot write here: {error.strerror or error}") from error
@@ -40,9 +37,3 @@ def sha256_of(path: Path) -> str:
     """SHA-256 of a file's bytes, in hexadecimal."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask

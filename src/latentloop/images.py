@@ -14,12 +14,13 @@ import torch.nn.functional as F
 from PIL import Image, ImageOps, UnidentifiedImageError
 from torch import Tensor
 
+from latentloop.defaults import MAX_PIXELS
 from latentloop.errors import UserError
 from latentloop.files import replacing
 
 Pixels = npt.NDArray[np.uint8]  # (H, W, 3), RGB in 0..255
-MAX_PIXELS = 100_000_000
-"""Larger photos are refused unless the caller says otherwise."""
+# What photos come as. Not all that Pillow knows: for some formats it starts other programs.
+FORMATS = ("AVIF", "BMP", "GIF", "HEIF", "JPEG", "JPEG2000", "PNG", "PPM", "TIFF", "WEBP")
 WHITE = (255, 255, 255)
 # What Pillow's decoders are known to raise on damaged files.
 DECODING_ERRORS = (
@@ -33,6 +34,16 @@ DECODING_ERRORS = (
     struct.error,
     zlib.error,
 )
+
+
+def photo_suffixes() -> frozenset[str]:
+    """Endings of the files that `read_image` knows, such as ".jpg", as far as this Pillow has their decoders."""
+    return frozenset(_endings())
+
+
+def _endings() -> dict[str, str]:
+    """Ending -> Pillow's name of the format."""
+    return {ending: name for ending, name in Image.registered_extensions().items() if name in FORMATS}
 
 
 def read_image(path: Path | str, *, max_pixels: int = MAX_PIXELS, background: Sequence[int] = WHITE) -> Tensor:
@@ -55,7 +66,7 @@ def read_image(path: Path | str, *, max_pixels: int = MAX_PIXELS, background: Se
         raise UserError(f"{path}: the file is empty")
     with _pillows_pixel_limit(max_pixels):
         try:
-            with Image.open(path) as image:
+            with Image.open(path, formats=sorted(set(_endings().values()))) as image:
                 pixels = _rgb(path, ImageOps.exif_transpose(image), tuple(background))
         except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
             raise UserError(f"{path}: more than {max_pixels:,} pixels; raise the limit with --max-pixels") from error
@@ -71,9 +82,12 @@ def write_png(path: Path | str, image: Tensor) -> None:
 
     Raises:
         UserError: The file cannot be written.
+        ValueError: It is not one image.
     """
+    if image.shape[:-2] not in ((3,), (1, 3)):
+        raise ValueError(f"image must be (3, H, W) or (1, 3, H, W), got {tuple(image.shape)}; write them one by one")
     with replacing(Path(path)) as part:
-        Image.fromarray(to_uint8(image.reshape(-1, *image.shape[-2:]))).save(part, format="png")
+        Image.fromarray(to_uint8(image.reshape(3, *image.shape[-2:]))).save(part, format="png")
 
 
 def from_uint8(pixels: Pixels) -> Tensor:
@@ -118,7 +132,7 @@ def _rgb(path: Path, image: Image.Image, background: tuple[int, ...]) -> Pixels:
 
 @contextmanager
 def _pillows_pixel_limit(max_pixels: int) -> Iterator[None]:
-    # Pillow checks it before it decodes, and again for the image inside an icon.
+    # Pillow checks it before it decodes.
     limit, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, max_pixels
     try:
         with warnings.catch_warnings():

@@ -42,6 +42,9 @@ def test_what_is_not_a_model_is_refused(tmp_path: Path, model: Path) -> None:
     model.write_text("<net/>")
     with pytest.raises(UserError, match="it has no <layers>"):
         read_constants(model)
+    model.write_text(MODEL.replace("i64", "i4096"))
+    with pytest.raises(UserError, match="not an OpenVINO model of version 10: 'i4096'"):
+        read_constants(model)
     model.write_text("not xml")
     with pytest.raises(UserError, match="not a readable OpenVINO model"):
         read_constants(model)

@@ -16,6 +16,7 @@ from torch import Tensor
 import latentloop.generators
 from latentloop.cli import main
 from latentloop.codes import Code, load_code, save_code
+from latentloop.defaults import GENERATOR
 from latentloop.faces import load_face_detector
 from latentloop.generators import registry
 from latentloop.generators.protocol import Generator
@@ -60,7 +61,7 @@ def toy_shipped(float_toy: Generator, monkeypatch: pytest.MonkeyPatch) -> None:
     real = latentloop.generators.load_generator
 
     def load(name: str, *, device: torch.device) -> Generator:
-        return float_toy if name == registry.DEFAULT else real(name, device=device)
+        return float_toy if name == GENERATOR else real(name, device=device)
 
     monkeypatch.setattr(latentloop.generators, "load_generator", load)
 
@@ -128,8 +129,8 @@ def test_embed_goes_on_where_it_was_and_redoes_what_has_other_settings(
     assert finished_before(photos[0], *QUICK) == [False]
     assert finished_before(photos[0].parent, *QUICK) == [True, False]
     assert finished_before(photos[0].parent / "*.png", *QUICK, "--batch", 2, "--seed", 3) == [True, True]
-    assert finished_before(*photos, *QUICK, "--lr", 0.1) == [False, False]
-    assert finished_before(*photos, *QUICK, "--lr", 0.1, "--force") == [False, False]
+    assert finished_before(*photos, *QUICK, "--lr", 0.0123) == [False, False]
+    assert finished_before(*photos, *QUICK, "--lr", 0.0123, "--force") == [False, False]
 
 
 @pytest.mark.usefixtures("toy_shipped")
@@ -216,10 +217,10 @@ def test_a_damaged_weights_file_is_told_with_both_checksums(
     monkeypatch: pytest.MonkeyPatch,
     command: str,
 ) -> None:
-    shipped, damaged = registry.SHIPPED[registry.DEFAULT], tmp_path / "damaged.safetensors"
+    shipped, damaged = registry.SHIPPED[GENERATOR], tmp_path / "damaged.safetensors"
     with shipped.path.open("rb") as file:
         damaged.write_bytes(file.read(100_000))
-    monkeypatch.setitem(registry.SHIPPED, registry.DEFAULT, WeightsFile(damaged, shipped.sha256))
+    monkeypatch.setitem(registry.SHIPPED, GENERATOR, WeightsFile(damaged, shipped.sha256))
     line = error_of(capsys, command, *([picture()] if command == "embed" else []), "--out", tmp_path / "out")
     assert line.startswith(f"{damaged}: wrong or damaged, its sha256 is ")
     assert str(shipped.sha256) in line
@@ -296,7 +297,7 @@ def test_an_interrupted_embed_reports_what_is_finished(
     code, lines, errors = result_of(capsys, "embed", *toy_photos(3), "--out", out, *QUICK)
     assert code == 130
     assert lines[1:] == [str(out / "report.html")]
-    assert errors == ["latentloop: interrupted; what is finished is kept: the same command goes on"]
+    assert errors == ["latentloop: interrupted; finished files are kept"]
     assert [photo["name"] for photo in json.loads((out / "results.json").read_text())["photos"]] == ["photo-0"]
     assert sorted(path.name for path in out.iterdir()) == [
         *("aligned", "photo-0.npz", "photo-0.png", "report.html", "results.json"),
@@ -315,7 +316,7 @@ def test_a_terminated_embed_reports_what_is_finished(toy_photos: ToyPhotos, out:
     assert first.startswith("photo-0: "), errors
     assert program.returncode == 130
     assert rest.splitlines()[-1] == str(out / "report.html")
-    assert errors == "latentloop: interrupted; what is finished is kept: the same command goes on\n"
+    assert errors == "latentloop: interrupted; finished files are kept\n"
     finished = json.loads((out / "results.json").read_text())["photos"]
     assert 1 <= len(finished) < len(photos)
     assert list(out.rglob("*.part")) == []

@@ -73,14 +73,20 @@ def test_the_refusal_counts_the_faces(detector: FaceDetector, pair: Tensor) -> N
 
 
 def test_a_square_photo_taken_whole_is_itself(single: Tensor) -> None:
-    aligned = whole_square(single)
+    aligned = whole_square(single, 256)
     assert aligned.image is single
     # From the first pixel's outer edge to the last's.
     expected = [[-0.5, -0.5], [-0.5, 255.5], [255.5, 255.5], [255.5, -0.5]]
     torch.testing.assert_close(aligned.quad, torch.tensor(expected, dtype=torch.float64))
 
 
+def test_a_large_square_photo_is_made_smaller_but_keeps_its_quad(single: Tensor) -> None:
+    aligned = whole_square(single, 128)
+    torch.testing.assert_close(aligned.image, torch.nn.functional.avg_pool2d(single, 2))
+    torch.testing.assert_close(aligned.quad, whole_square(single, 256).quad)
+
+
 def test_a_photo_that_is_not_square_is_not_taken_whole() -> None:
     message = "--aligned takes square photos, this one is 40 x 30; leave --aligned out"
     with pytest.raises(UserError, match=rf"^{message}$"):
-        whole_square(torch.zeros(1, 3, 30, 40))
+        whole_square(torch.zeros(1, 3, 30, 40), 64)

@@ -162,6 +162,12 @@ def test_what_is_not_finite_is_refused(toy: Generator, bad: float) -> None:
         broken.refine(target, mean_code(toy))
 
 
+@pytest.mark.parametrize("shape", [(1, 1, 32, 32), (1, 3, 16, 32), (3, 32, 32)])
+def test_a_target_of_another_shape_is_refused(toy: Generator, shape: tuple[int, ...]) -> None:
+    with pytest.raises(ValueError, match=r"target must be \(N, 3, R, R\), got"):
+        LatentIterator(toy, pixel_loss).refine(torch.zeros(shape, dtype=torch.float64), mean_code(toy))
+
+
 def test_a_start_of_another_shape_is_refused(toy: Generator) -> None:
     w_plus, target = drawn(toy, 2)
     with pytest.raises(ValueError, match=r"start must be \(N, num_ws, w_dim\) = \(2, 4, 8\), got \(1, 4, 8\)"):
@@ -169,9 +175,11 @@ def test_a_start_of_another_shape_is_refused(toy: Generator) -> None:
 
 
 def test_inputs_are_not_written_to(toy: Generator) -> None:
-    w_plus, target = drawn(toy, 1)
-    start, before = mean_code(toy).clone(), mean_code(toy).clone()
+    start, target = drawn(toy, 1)
+    start = start + 0.1
+    inputs = start.clone(), target.clone()
     found = LatentIterator(toy, pixel_loss, IteratorConfig(steps=3)).refine(target, start)
-    assert torch.equal(start, before)
+    assert torch.equal(start, inputs[0])
+    assert torch.equal(target, inputs[1])
+    assert not torch.equal(found.w_plus, start)
     assert not found.w_plus.requires_grad
-    assert not torch.equal(found.w_plus, w_plus)

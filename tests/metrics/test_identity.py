@@ -90,11 +90,18 @@ def test_the_landmark_crop_puts_landmarks_where_arcface_has_them(angle: float, s
 
 
 def test_each_image_is_cropped_by_its_own_landmarks() -> None:
-    image, landmarks = randn(2, 3, 128, 128), torch.tensor([ARCFACE, ARCFACE], dtype=torch.float64)
+    image, landmarks = randn(2, 3, 256, 256), torch.tensor([ARCFACE, ARCFACE], dtype=torch.float64)
     landmarks[1] += 10
     crops = landmark_crop(image, landmarks)
     torch.testing.assert_close(crops[0], image[0, :, :112, :112], rtol=0, atol=1e-9)
     torch.testing.assert_close(crops[1], image[1, :, 10:122, 10:122], rtol=0, atol=1e-9)
+
+
+def test_landmarks_are_in_the_images_own_pixels() -> None:
+    small, landmarks = randn(1, 3, 256, 256), torch.tensor([ARCFACE], dtype=torch.float64)
+    large = small.repeat_interleave(4, dim=2).repeat_interleave(4, dim=3)
+    moved = 4 * (landmarks + 0.5) - 0.5
+    torch.testing.assert_close(landmark_crop(large, moved), landmark_crop(small, landmarks), rtol=0, atol=1e-9)
 
 
 def test_the_similarity_is_the_cosine_between_the_embeddings() -> None:

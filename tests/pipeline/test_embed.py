@@ -1,3 +1,5 @@
+import math
+import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -9,11 +11,11 @@ from torch import Tensor
 
 from latentloop.codes import load_code
 from latentloop.errors import UserError
-from latentloop.evaluation.measure import Evaluator
+from latentloop.evaluation.measure import METRICS, Evaluator
 from latentloop.faces import FaceDetector, Faces
 from latentloop.files import sha256_of
 from latentloop.generators.protocol import Generator
-from latentloop.images import read_image, write_png
+from latentloop.images import read_image, resample, write_png
 from latentloop.inversion import IteratorConfig, LatentIterator
 from latentloop.latents import mean_code
 from latentloop.losses import pixel_loss
@@ -32,7 +34,7 @@ class Measured:
 
     def measure(self, image: Tensor, target: Tensor) -> list[dict[str, float]]:
         self.shapes += [tuple(image.shape), tuple(target.shape)]
-        return [{"mse": float(i)} for i in range(len(image))]
+        return [{**dict.fromkeys(METRICS, 0.5), "mse": float(i)} for i in range(len(image))]
 
 
 @dataclass(frozen=True)
@@ -118,7 +120,7 @@ def test_the_code_file_says_how_it_came_about(make_job: MakeJob, toy_photos: Toy
     assert code.details == {
         "photo": {"file": "photo-0.png", "sha256": sha256_of(photo), "faces": None},
         "settings": {"steps": 4},
-        "metrics": {"mse": 0.0},
+        "metrics": {**dict.fromkeys(METRICS, 0.5), "mse": 0.0},
         "seconds": outcome.seconds,
     }
 
@@ -304,8 +306,35 @@ def test_a_result_never_overwrites_a_photo(make_job: MakeJob, toy_photos: ToyPho
     before = [photo.read_bytes() for photo in photos]
     for outcome in make_job().run(photos):
         assert isinstance(outcome, Failed)
-        assert outcome.reason.endswith("its results would overwrite a photo; choose another folder with --out")
+        assert re.search(r": its results would overwrite .*photo-\d.png; choose another folder", outcome.reason)
     assert [photo.read_bytes() for photo in photos] == before
+
+
+def test_a_result_never_overwrites_a_file_that_is_not_a_result(make_job: MakeJob, toy_photos: ToyPhotos) -> None:
+    job, photos = make_job(), toy_photos(1)
+    job.folder.make()
+    mine = job.folder.path / "photo-0.png"
+    mine.write_text("precious")
+    (outcome,) = job.run(photos)
+    assert isinstance(outcome, Failed)
+    assert outcome.reason.endswith(f"its results would overwrite {mine}; choose another folder with --out")
+    assert mine.read_text() == "precious"
+
+
+def test_a_photo_whose_loss_is_not_finite_fails_and_spoils_no_other(make_job: MakeJob, toy_photos: ToyPhotos) -> None:
+    job, photos = make_job(batch=3), toy_photos(3)
+    middle = read_image(photos[1])
+    loss = job.iterator.loss
+
+    def spoilt(image: Tensor, target: Tensor) -> Tensor:
+        is_middle = (target.cpu().float() - resample(middle, target.shape[-1])).abs().amax(dim=(1, 2, 3)) < 1e-6
+        return torch.where(is_middle, math.nan, loss(image, target))
+
+    outcomes = list(replace(job, iterator=replace(job.iterator, loss=spoilt)).run(photos))
+    assert [type(outcome) for outcome in outcomes] == [Embedded, Failed, Embedded]
+    assert isinstance(outcomes[1], Failed)
+    assert outcomes[1].reason.startswith(f"{photos[1]}: the loss after 0 steps is not finite")
+    assert outcomes[1].reason.endswith("try a smaller --lr or another --start")
 
 
 def test_a_folder_that_cannot_be_written_to_is_refused_before_any_work(

@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 
 from latentloop.errors import UserError
-from latentloop.pipeline.photos import SUFFIXES, find_photos
+from latentloop.images import photo_suffixes
+from latentloop.pipeline.photos import find_photos
 
 
 def make(folder: Path, names: Iterable[str]) -> list[Path]:
@@ -32,7 +33,7 @@ def test_a_folder_gives_the_images_right_inside_it_sorted(tmp_path: Path) -> Non
     assert found(tmp_path, "d") == ["d/a.webp", "d/b.png", "d/c.JPEG"]
 
 
-@pytest.mark.parametrize("suffix", sorted(SUFFIXES))
+@pytest.mark.parametrize("suffix", sorted(photo_suffixes()))
 def test_a_folder_gives_images_of_every_known_ending(tmp_path: Path, suffix: str) -> None:
     make(tmp_path, [f"small{suffix}", f"BIG{suffix.upper()}"])
     assert found(tmp_path, ".") == [f"BIG{suffix.upper()}", f"small{suffix}"]

@@ -34,7 +34,10 @@ def read_constants(xml: Path) -> list[Constant]:
         raise UserError(f"{xml}: not a readable OpenVINO model (.xml and .bin): {error}") from error
     if layers is None:
         raise UserError(f"{xml}: not an OpenVINO model: it has no <layers>")
-    return list(_constants(xml, layers, blob))
+    try:
+        return list(_constants(xml, layers, blob))
+    except (LookupError, ValueError) as error:
+        raise UserError(f"{xml}: not an OpenVINO model of version 10: {error}") from error
 
 
 def _constants(xml: Path, layers: ET.Element, blob: bytes) -> Iterator[Constant]:

@@ -30,7 +30,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(f"latentloop: {error}", file=sys.stderr)  # noqa: T201
         return 2
     except KeyboardInterrupt:
-        print("latentloop: interrupted; what is finished is kept: the same command goes on", file=sys.stderr)  # noqa: T201
+        print("latentloop: interrupted; finished files are kept", file=sys.stderr)  # noqa: T201
         return 130
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import tyro
 
 from latentloop.cli.options import Common
+from latentloop.defaults import MAX_PIXELS, SAMPLE_PSI
 from latentloop.inversion.config import IteratorConfig
 from latentloop.losses.config import LossConfig
 
@@ -23,7 +24,8 @@ class Embed:
 
     Takes files, folders and quoted globs. Each photo's face is found and aligned as in FFHQ, then its code is
     optimized. The folder --out gets NAME.npz (the code), NAME.png (the reconstruction), aligned/NAME.png (what was
-    reconstructed), results.json and report.html. Run it again and it goes on where it was stopped.
+    reconstructed), results.json and report.html about the photos of this run. Run it again and it goes on where it was
+    stopped.
 
     One photo: latentloop embed photo.jpg
     Many: latentloop embed holiday/ "more/*.png" --out codes --steps 200
@@ -38,14 +40,14 @@ class Embed:
     iterator: IteratorConfig = IteratorConfig()
     loss: LossConfig = LossConfig()
     start: str = "average"
-    """Code to start from: average, sample (drawn with --seed), or a code file."""
+    """Code to start from: average, sample (drawn with --seed, truncated to 0.7), or a code file."""
     face: str = "largest"
     """Of several faces in a photo: largest, all, or a number (1 is the largest)."""
     aligned: bool = False
     """The photos are square and FFHQ-aligned already: skip face detection."""
     batch: int = 1
     """Photos to optimize together; more is faster on a GPU and takes more memory."""
-    max_pixels: int = 100_000_000
+    max_pixels: int = MAX_PIXELS
     """Refuse photos of more pixels."""
     force: bool = False
     """Redo what is finished."""
@@ -79,7 +81,7 @@ class Embed:
         return 2 if any(isinstance(outcome, Failed) for outcome in outcomes) else 0
 
     def _job(self) -> "EmbedJob":
-        from latentloop.devices import find_device
+        from latentloop.devices import find_device, repeatable_arithmetic
         from latentloop.evaluation.measure import load_evaluator
         from latentloop.faces import load_face_detector
         from latentloop.generators import load_generator
@@ -88,12 +90,13 @@ class Embed:
         from latentloop.pipeline.embed import EmbedJob
         from latentloop.pipeline.folder import ResultFolder
 
+        repeatable_arithmetic()
         device = find_device(self.common.device)
         generator = load_generator(self.common.generator, device=device)
         return EmbedJob(
             iterator=LatentIterator(generator, iterator_loss(self.loss, device=device), self.iterator),
-            evaluator=load_evaluator(device=device),
-            detector=None if self.aligned else load_face_detector(device=device),
+            evaluator=load_evaluator(),
+            detector=None if self.aligned else load_face_detector(),
             start=self._start(generator),
             folder=ResultFolder(self.out),
             settings=self._settings(generator),
@@ -113,18 +116,25 @@ class Embed:
             return mean_code(generator)
         if self.start == "sample":
             randomness = torch.Generator().manual_seed(self.common.seed)
-            return sample_codes(generator, 1, randomness=randomness, truncation_psi=0.7)
+            return sample_codes(generator, 1, randomness=randomness, truncation_psi=SAMPLE_PSI)
         return start_from(Path(self.start), generator)
 
     def _settings(self, generator: "Generator") -> dict[str, Any]:
         """What the results depend on."""
-        seed = {"seed": self.common.seed} if self.start == "sample" else {}
+        from latentloop.files import sha256_of
+        from latentloop.generators.registry import weights_checksum
+
+        start: dict[str, str | int] = {"start": self.start}
+        if self.start == "sample":
+            start["seed"] = self.common.seed
+        elif self.start != "average":
+            start["start_sha256"] = sha256_of(Path(self.start))
         return {
             "generator": generator.name,
+            "weights_sha256": weights_checksum(self.common.generator),
             **asdict(self.iterator),
             **asdict(self.loss),
-            "start": self.start,
-            **seed,
+            **start,
             "face": self.face,
             "aligned": self.aligned,
         }

@@ -2,14 +2,14 @@
 
 from dataclasses import dataclass
 
-DEFAULT_GENERATOR = "mobile-ffhq-1024"
+from latentloop.defaults import GENERATOR
 
 
 @dataclass(frozen=True)
 class Common:
     """Where to compute, and with what."""
 
-    generator: str = DEFAULT_GENERATOR
+    generator: str = GENERATOR
     """A generator we ship, or a file that latentloop wrote."""
     device: str = "auto"
     """auto, cpu, cuda, cuda:1, mps ..."""

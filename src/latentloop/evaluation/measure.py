@@ -11,6 +11,7 @@ from latentloop.images import resample
 from latentloop.metrics import identity_similarity, mse, psnr, ssim
 
 RESOLUTION = 256
+METRICS = ("mse", "psnr", "ssim", "lpips_alex", "id")
 
 
 @dataclass(frozen=True)

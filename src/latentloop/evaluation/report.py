@@ -17,6 +17,7 @@ from latentloop.files import replacing
 from latentloop.images import resample, to_uint8
 
 THUMBNAIL = 320
+"""Pixels of the pictures' sides."""
 DIFFERENCE_RANGE = 0.5
 """Mean absolute difference, on [-1, 1], that gets the brightest colour."""
 
@@ -27,9 +28,9 @@ class Row:
 
     name: str
     photo: Tensor
-    """Aligned photo, (1, 3, S, S) in [-1, 1]."""
+    """Aligned photo, (1, 3, S, S) in [-1, 1]; of `THUMBNAIL` pixels it takes least memory."""
     reconstruction: Tensor
-    """(1, 3, S, S) in [-1, 1]."""
+    """Likewise."""
     metrics: Mapping[str, float]
     seconds: float
     losses: Sequence[float]

@@ -33,6 +33,7 @@ def crop_quad(photo: Tensor, quad: Tensor, size: int) -> Tensor:
     """Cut a quad (4, 2) out of a photo (1, 3, H, W) as FFHQ does; (1, 3, size, size).
 
     What lies outside the photo is its mirror image, blurred and faded to its median colour with the distance.
+    Where FFHQ shrinks with Lanczos filters, this does with PyTorch's antialiased ones.
     """
     quad = quad.to(photo.device, torch.float64)
     shrink = int(_side(quad) / size / 2)

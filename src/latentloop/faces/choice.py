@@ -8,6 +8,7 @@ from torch import Tensor
 from latentloop.errors import UserError
 from latentloop.faces.alignment import crop_quad, ffhq_quad
 from latentloop.faces.detection import FaceDetector
+from latentloop.images import resample
 
 
 @dataclass(frozen=True)
@@ -42,8 +43,8 @@ def align_faces(photo: Tensor, detector: FaceDetector, size: int, *, face: str =
     return [AlignedFace(crop_quad(photo, quad, size), quad.cpu()) for quad in quads]
 
 
-def whole_square(photo: Tensor) -> AlignedFace:
-    """A photo (1, 3, S, S) that is already aligned, as it is.
+def whole_square(photo: Tensor, size: int) -> AlignedFace:
+    """A photo (1, 3, S, S) that is already aligned, as it is; made smaller if it is larger than `size`.
 
     Raises:
         UserError: It is not square.
@@ -53,4 +54,4 @@ def whole_square(photo: Tensor) -> AlignedFace:
         raise UserError(f"--aligned takes square photos, this one is {width} x {height}; leave --aligned out")
     low, high = -0.5, width - 0.5
     corners = [[low, low], [low, high], [high, high], [high, low]]
-    return AlignedFace(photo, torch.tensor(corners, dtype=torch.float64))
+    return AlignedFace(resample(photo, min(size, width)), torch.tensor(corners, dtype=torch.float64))

@@ -7,7 +7,6 @@ from torch import Tensor, nn
 from latentloop.weights import read_weights, shipped, with_weights
 
 FILE = shipped("mobilefacenet.safetensors", "28afe94a451812325c581cde6734329ffd2d5f9c455df27efa9a9c0960339620")
-INPUT_SIZE = 112
 # (expansion, channels, blocks, stride of the first block)
 STAGES = ((2, 64, 5, 2), (4, 128, 1, 2), (2, 128, 6, 1), (4, 128, 1, 2), (2, 128, 2, 1))
 # ImageNet's statistics for images in [0, 1].

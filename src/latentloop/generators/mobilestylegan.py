@@ -127,15 +127,16 @@ class Synthesis(nn.Module):
         )
         self.to_rgb = Head(w_dim, channels[-1])
         self.resolution = 8 << (len(channels) - 1)
-        self.num_ws = 2 * len(channels)
+        self.num_ws, self.w_dim = 2 * len(channels), w_dim
 
     def forward(self, w_plus: Tensor, *, resolution: int | None = None) -> Tensor:
         """Draw (N, num_ws, w_dim) as RGB (N, 3, R, R); see `Generator.synthesis`."""
-        if w_plus.ndim != 3 or w_plus.shape[1] != self.num_ws:
-            raise ValueError(f"w_plus must be (N, {self.num_ws}, w_dim), got {tuple(w_plus.shape)}")
-        shrink, remainder = divmod(self.resolution, resolution or self.resolution)
-        if remainder:
+        if w_plus.ndim != 3 or w_plus.shape[1:] != (self.num_ws, self.w_dim):
+            raise ValueError(f"w_plus must be (N, {self.num_ws}, {self.w_dim}), got {tuple(w_plus.shape)}")
+        resolution = self.resolution if resolution is None else resolution
+        if resolution < 1 or self.resolution % resolution:
             raise ValueError(f"resolution must divide {self.resolution}, got {resolution}")
+        shrink = self.resolution // resolution
         x = self.conv1(self.const.expand(len(w_plus), -1, -1, -1), w_plus[:, 0])
         for i, block in enumerate(self.blocks):
             x = block(x, w_plus[:, 2 * i + 1 : 2 * i + 3])

@@ -7,22 +7,23 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from latentloop.defaults import GENERATOR
 from latentloop.errors import UserError
+from latentloop.files import sha256_of
 from latentloop.generators.mobilestylegan import MobileStyleGAN
 from latentloop.generators.protocol import Generator
 from latentloop.weights import WeightsFile, read_weights, shipped, with_weights
 
-DEFAULT = "mobile-ffhq-1024"
 KIND = "latentloop"
 """The one metadata entry of our files; its value is the kind. (Of several, safetensors shuffles the order.)"""
 SHIPPED = {
-    DEFAULT: shipped(
+    GENERATOR: shipped(
         "mobile-ffhq-1024.safetensors", "8a58a23a66507b79d598f6c1692cf7bf82b2fe822a775f3ad2ba99960ac7a496"
     ),
 }
 
 
-def load_generator(name_or_path: str | Path = DEFAULT, *, device: torch.device | str = "cpu") -> Generator:
+def load_generator(name_or_path: str | Path = GENERATOR, *, device: torch.device | str = "cpu") -> Generator:
     """Load a frozen generator in float32.
 
     Args:
@@ -44,6 +45,12 @@ def load_generator(name_or_path: str | Path = DEFAULT, *, device: torch.device |
         return BUILDERS[kind](file.path.stem, weights.tensors, torch.device(device))
     except RuntimeError as error:
         raise UserError(f"{name}: its tensors do not fit a {kind}: {str(error).splitlines()[-1].strip()}") from error
+
+
+def weights_checksum(name_or_path: str | Path) -> str:
+    """SHA-256 of a generator's weights file."""
+    file = SHIPPED.get(str(name_or_path)) or WeightsFile(Path(name_or_path))
+    return file.sha256 or sha256_of(file.path)
 
 
 def latent_fingerprint(tensors: dict[str, Tensor]) -> str:

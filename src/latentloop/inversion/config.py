@@ -14,9 +14,9 @@ class IteratorConfig:
     """Adam steps; 0 returns the start unchanged."""
     lr: float = 0.1
     """Adam's largest step size, in units of W."""
-    ramp_up: float = 0.05
+    ramp_up: float = 0.0
     """Share of the steps in which the step size grows from 0."""
-    ramp_down: float = 0.25
+    ramp_down: float = 0.3
     """Share of the steps, at the end, in which it falls to 0 along a cosine."""
     space: Space = "w+"
     """w: one style for all layers, easier to edit; w+: one style a layer, closer to the photo."""
@@ -26,8 +26,8 @@ class IteratorConfig:
     def __post_init__(self) -> None:
         if self.steps < 0:
             raise ValueError(f"steps must be 0 or more, got {self.steps}")
-        if not self.lr > 0:
-            raise ValueError(f"lr must be above 0, got {self.lr}")
+        if not 0 < self.lr <= 100:
+            raise ValueError(f"lr must be above 0 and at most 100, got {self.lr}")
         if not (0 <= self.ramp_up <= 1 and 0 <= self.ramp_down <= 1):
             raise ValueError(f"ramps are shares from 0 to 1, got ramp_up {self.ramp_up}, ramp_down {self.ramp_down}")
         if self.patience < 0:

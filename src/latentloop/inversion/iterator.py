@@ -14,6 +14,10 @@ from latentloop.losses.image import ImageLoss
 OnStep = Callable[[int, Tensor], None]  # (steps done, best loss so far of each image, (N,))
 
 
+class NotFiniteError(ValueError):
+    """A number that should be finite is NaN or infinite."""
+
+
 @dataclass(frozen=True)
 class Inversion:
     """What an inverter found for N targets."""
@@ -48,7 +52,8 @@ class LatentIterator:
             on_step: Called at the start and after each step.
 
         Raises:
-            ValueError: The shapes do not fit, or target, start or loss are not finite.
+            ValueError: The shapes do not fit.
+            NotFiniteError: Target, start or loss are not finite.
         """
         self._check(target, start)
         code = (start[:, :1] if self.config.space == "w" else start).detach().clone().requires_grad_()
@@ -93,6 +98,8 @@ class LatentIterator:
         return up * (0.5 - 0.5 * math.cos(math.pi * down))
 
     def _check(self, target: Tensor, start: Tensor) -> None:
+        if target.ndim != 4 or target.shape[1] != 3 or target.shape[2] != target.shape[3]:
+            raise ValueError(f"target must be (N, 3, R, R), got {tuple(target.shape)}")
         expected = (len(target), self.generator.num_ws, self.generator.w_dim)
         if tuple(start.shape) != expected:
             raise ValueError(f"start must be (N, num_ws, w_dim) = {expected}, got {tuple(start.shape)}")
@@ -117,4 +124,4 @@ class _Best:
 
 def _check_finite(values: Tensor, what: str) -> None:
     if not values.isfinite().all():
-        raise ValueError(f"{what} is not finite: NaN or infinity")
+        raise NotFiniteError(f"{what} is not finite: NaN or infinity")

@@ -21,7 +21,7 @@ def identity_similarity(image: Tensor, target: Tensor, embed: FaceEmbedder, land
     """Cosine similarity of the faces in two FFHQ-aligned images; (N,), 1 for the same face.
 
     Args:
-        image: Images (N, 3, H, W) in [-1, 1].
+        image: Images (N, 3, S, S) in [-1, 1].
         target: The images to compare with, alike.
         embed: Face-recognition network.
         landmarks: The target's five landmarks in its pixels, (N, 5, 2): crop both images as ArcFace does. None for
@@ -38,8 +38,8 @@ def fixed_crop(image: Tensor) -> Tensor:
 
 
 def landmark_crop(image: Tensor, landmarks: Tensor) -> Tensor:
-    """The face of images (N, 3, H, W) moved so that its landmarks (N, 5, 2) meet ArcFace's, (N, 3, 112, 112)."""
-    template = landmarks.new_tensor(TEMPLATE)
-    return torch.cat(
-        [sample_similarity(x[None], template, points, INPUT_SIZE) for x, points in zip(image, landmarks, strict=True)]
-    )
+    """The face of images (N, 3, S, S) moved so that its landmarks (N, 5, 2) meet ArcFace's, (N, 3, 112, 112)."""
+    # Sampled from 256 pixels, close to the crop's own scale: from more, single pixels would stand for many.
+    landmarks = (landmarks + 0.5) * (256 / image.shape[-1]) - 0.5
+    template, pairs = landmarks.new_tensor(TEMPLATE), zip(resample(image, 256), landmarks, strict=True)
+    return torch.cat([sample_similarity(x[None], template, points, INPUT_SIZE) for x, points in pairs])

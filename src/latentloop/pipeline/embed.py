@@ -10,12 +10,13 @@ import torch
 from torch import Tensor
 
 from latentloop.codes import Code, save_code
+from latentloop.defaults import MAX_PIXELS
 from latentloop.errors import UserError
 from latentloop.evaluation.measure import RESOLUTION, Evaluator
 from latentloop.faces import AlignedFace, FaceDetector, align_faces, whole_square
 from latentloop.files import sha256_of
-from latentloop.images import MAX_PIXELS, read_image, resample, write_png
-from latentloop.inversion.iterator import Inversion, LatentIterator, OnStep
+from latentloop.images import read_image, resample, write_png
+from latentloop.inversion.iterator import Inversion, LatentIterator, NotFiniteError, OnStep
 from latentloop.pipeline.folder import PhotoKey, ResultFolder, face_name
 
 
@@ -57,7 +58,10 @@ class _Task:
 
 @dataclass(frozen=True)
 class EmbedJob:
-    """Embeds photos into a folder, and leaves alone what it finds finished there."""
+    """Embeds photos into a folder, and leaves alone what it finds finished there.
+
+    Codes are optimized where the start lies; faces are found and figures measured on the CPU, alike for all devices.
+    """
 
     iterator: LatentIterator
     evaluator: Evaluator
@@ -110,36 +114,52 @@ class EmbedJob:
         key = PhotoKey(photo.name, sha256_of(photo))
         several = self.face == "all"
         stem = self.folder.stem_for(key, all_faces=several)
-        finished = self.folder.finished(key, stem, self.settings, all_faces=several) if not self.force else []
+        finished = {} if self.force else self.folder.finished(key, stem, self.settings, all_faces=several)
         if finished:
-            return [self._already(photo, name) for name in finished]
-        image = read_image(photo, max_pixels=self.max_pixels).to(self.start.device)
+            return [Embedded(photo, name, r.metrics, r.seconds, skipped=True) for name, r in finished.items()]
+        image = read_image(photo, max_pixels=self.max_pixels)
         size = (image.shape[-1], image.shape[-2])
         faces = self._faces(image)
         names = [face_name(stem, i + 1) for i in range(len(faces))] if several else [stem]
         count = len(faces) if several else None
-        for paths in map(self.folder.paths, names):
-            if not sources.isdisjoint((paths.reconstruction.resolve(), paths.aligned.resolve())):
-                raise UserError(f"{photo}: its results would overwrite a photo; choose another folder with --out")
+        for name in names:
+            self._check_overwriting(photo, name, sources)
         return [_Task(photo, key, name, face, count, size) for name, face in zip(names, faces, strict=True)]
 
+    def _check_overwriting(self, photo: Path, name: str, sources: Set[Path]) -> None:
+        paths = self.folder.paths(name)
+        theirs = self.folder.overwrites(name)
+        for path in (paths.aligned, paths.reconstruction):
+            theirs = path if path.resolve() in sources else theirs
+        if theirs:
+            raise UserError(f"{photo}: its results would overwrite {theirs}; choose another folder with --out")
+
     def _faces(self, image: Tensor) -> list[AlignedFace]:
+        size = self.iterator.generator.resolution
         if self.detector is None:
-            return [whole_square(image)]
-        return align_faces(image, self.detector, self.iterator.generator.resolution, face=self.face)
+            return [whole_square(image, size)]
+        return align_faces(image, self.detector, size, face=self.face)
 
-    def _already(self, photo: Path, name: str) -> Embedded:
-        code = self.folder.read(name)
-        assert code is not None, "finished results can be read"  # noqa: S101
-        return Embedded(photo, name, code.details["metrics"], code.details["seconds"], skipped=True)
+    def _embed(self, tasks: Sequence[_Task], on_step: OnStep | None) -> Iterator[Outcome]:
+        try:
+            yield from self._embed_together(tasks, on_step)
+        except NotFiniteError as error:
+            if len(tasks) == 1:
+                yield Failed(tasks[0].photo, f"{tasks[0].photo}: {error}; try a smaller --lr or another --start")
+                return
+            for task in tasks:  # so that one does not spoil the others
+                yield from self._embed([task], on_step)
+        except torch.OutOfMemoryError as error:
+            raise UserError(f"not enough memory on {self.start.device}; try a smaller --batch") from error
 
-    def _embed(self, tasks: Sequence[_Task], on_step: OnStep | None) -> Iterator[Embedded]:
+    def _embed_together(self, tasks: Sequence[_Task], on_step: OnStep | None) -> Iterator[Embedded]:
         begun = time.perf_counter()
         resolution = min(RESOLUTION, self.iterator.generator.resolution)
         target = torch.cat([resample(task.face.image, resolution) for task in tasks])
-        inversion = self.iterator.refine(target, self.start.expand(len(tasks), -1, -1), on_step)
+        start = self.start.expand(len(tasks), -1, -1)
+        inversion = self.iterator.refine(target.to(start.device), start, on_step)
         with torch.inference_mode():
-            images = [self.iterator.generator.synthesis(w_plus[None]) for w_plus in inversion.w_plus]
+            images = [self.iterator.generator.synthesis(w_plus[None]).cpu() for w_plus in inversion.w_plus]
         seconds = (time.perf_counter() - begun) / len(tasks)
         metrics = self.evaluator.measure(torch.cat([resample(image, RESOLUTION) for image in images]), target)
         for i, task in enumerate(tasks):

@@ -1,14 +1,15 @@
 """The folder that `embed` fills: which result belongs to which photo, and what is finished."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import chain, count
 from pathlib import Path
 from tempfile import TemporaryFile
 from typing import Any
 
-from latentloop.codes import Code, load_code
+from latentloop.codes import load_code
 from latentloop.errors import UserError
+from latentloop.evaluation.measure import METRICS
 
 
 @dataclass(frozen=True)
@@ -33,6 +34,19 @@ class ResultPaths:
         """Each file's path from the folder, with forward slashes."""
         files = {"code": self.code, "reconstruction": self.reconstruction, "aligned": self.aligned}
         return {kind: path.relative_to(folder).as_posix() for kind, path in files.items()}
+
+
+@dataclass(frozen=True)
+class Result:
+    """What a finished result says of itself."""
+
+    photo: PhotoKey
+    faces: int | None
+    """How many of the photo's faces were embedded; None if it was the one."""
+    settings: Mapping[str, Any]
+    metrics: Mapping[str, float]
+    seconds: float
+    losses: Sequence[float]
 
 
 @dataclass(frozen=True)
@@ -68,11 +82,13 @@ class ResultFolder:
         plain = Path(photo.file).stem
         numbered = (f"{plain}-{number}" for number in count(2))
         stem = next(s for s in chain([plain], numbered) if self._owner(s, all_faces=all_faces) in (None, photo))
-        self._owners[stem] = photo
+        self._owners[stem.casefold()] = photo  # for file systems that take Anna.png for anna.png
         return stem
 
-    def finished(self, photo: PhotoKey, stem: str, settings: Mapping[str, Any], *, all_faces: bool) -> list[str]:
-        """Names of the photo's finished results with these settings; empty if any is missing.
+    def finished(
+        self, photo: PhotoKey, stem: str, settings: Mapping[str, Any], *, all_faces: bool
+    ) -> dict[str, Result]:
+        """The photo's finished results with these settings, by name; empty if any is missing.
 
         Args:
             photo: Whose results.
@@ -83,42 +99,51 @@ class ResultFolder:
         names = [stem]
         if all_faces:
             first = self.read(face_name(stem, 1))
-            names = [face_name(stem, i + 1) for i in range(first.details["photo"]["faces"])] if first else []
-        return names if all(self._is_finished(name, photo, settings) for name in names) else []
+            names = [face_name(stem, i + 1) for i in range(first.faces or 0)] if first else []
+        found = {name: self._finished(name, photo, settings) for name in names}
+        results = {name: result for name, result in found.items() if result}
+        return results if len(results) == len(names) else {}
 
-    def read(self, name: str) -> Code | None:
-        """A result's code, if it is there and is one that `embed` made."""
+    def read(self, name: str) -> Result | None:
+        """A result, if its code is there and is one that `embed` made."""
         path = self.paths(name).code
         if not path.is_file():
             return None
         try:
             code = load_code(path)
-        except UserError:
+            details, photo = code.details, code.details["photo"]
+            return Result(
+                photo=PhotoKey(photo["file"], photo["sha256"]),
+                faces=photo["faces"],
+                settings=details["settings"],
+                metrics={name: float(details["metrics"][name]) for name in METRICS},
+                seconds=float(details["seconds"]),
+                losses=code.losses.tolist(),
+            )
+        except (UserError, LookupError, TypeError, ValueError):
             return None  # damaged, or not ours: it is made again
-        return code if {"photo", "settings", "metrics", "seconds"} <= code.details.keys() else None
 
-    def _is_finished(self, name: str, photo: PhotoKey, settings: Mapping[str, Any]) -> bool:
-        code, paths = self.read(name), self.paths(name)
-        return (
-            code is not None
-            and _key(code) == photo
-            and code.details["settings"] == settings
-            and paths.reconstruction.is_file()
-            and paths.aligned.is_file()
-        )
+    def overwrites(self, name: str) -> Path | None:
+        """The file that is not one of ours and that the result `name` would replace, if there is one."""
+        paths = self.paths(name)
+        # Ours come in the order aligned, reconstruction, code: a later one without an earlier one is somebody else's.
+        if paths.aligned.exists() or self.read(name):
+            return None
+        return next((path for path in (paths.reconstruction, paths.code) if path.exists()), None)
+
+    def _finished(self, name: str, photo: PhotoKey, settings: Mapping[str, Any]) -> Result | None:
+        result, paths = self.read(name), self.paths(name)
+        if not (paths.reconstruction.is_file() and paths.aligned.is_file()):
+            return None
+        return result if result and (result.photo, result.settings) == (photo, settings) else None
 
     def _owner(self, stem: str, *, all_faces: bool) -> PhotoKey | None:
-        if stem in self._owners:
-            return self._owners[stem]
-        code = self.read(face_name(stem, 1) if all_faces else stem)
-        return _key(code) if code else None
+        if stem.casefold() in self._owners:
+            return self._owners[stem.casefold()]
+        result = self.read(face_name(stem, 1) if all_faces else stem)
+        return result.photo if result else None
 
 
 def face_name(stem: str, number: int) -> str:
     """Name of the result of one of several faces of a photo, counted from 1."""
     return f"{stem}-face{number}"
-
-
-def _key(code: Code) -> PhotoKey:
-    photo = code.details["photo"]
-    return PhotoKey(photo["file"], photo["sha256"])

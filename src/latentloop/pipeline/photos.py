@@ -5,11 +5,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from latentloop.errors import UserError
-
-SUFFIXES = frozenset(
-    f".{name}"
-    for name in ["avif", "bmp", "gif", "heic", "heif", "jp2", "jpeg", "jpg", "png", "ppm", "tif", "tiff", "webp"]
-)
+from latentloop.images import photo_suffixes
 
 
 def find_photos(arguments: Iterable[str]) -> list[Path]:
@@ -24,15 +20,19 @@ def find_photos(arguments: Iterable[str]) -> list[Path]:
             found += _photos(argument)
         except OSError as error:
             raise UserError(f"{argument}: {error.strerror or error}") from error
-    return list(dict.fromkeys(found))
+    once: dict[Path, Path] = {}
+    for photo in found:
+        once.setdefault(photo.resolve(), photo)
+    return list(once.values())
 
 
 def _photos(argument: str) -> list[Path]:
     path = Path(argument)
     if path.is_dir():
-        photos = sorted(p for p in path.iterdir() if p.suffix.lower() in SUFFIXES and not p.name.startswith("."))
+        known = photo_suffixes()
+        photos = sorted(p for p in path.iterdir() if p.suffix.lower() in known and not p.name.startswith("."))
         if not photos:
-            raise UserError(f"{argument}: no photos in this folder; known endings: {' '.join(sorted(SUFFIXES))}")
+            raise UserError(f"{argument}: no photos in this folder; known endings: {' '.join(sorted(known))}")
         return photos
     if not path.exists() and glob.has_magic(argument):
         matches = glob.glob(argument, recursive=True)  # noqa: PTH207 - Path.glob takes no absolute pattern

@@ -11,9 +11,9 @@ from typing import Any
 
 import torch
 
-from latentloop.evaluation.report import Page, Row, write_report
+from latentloop.evaluation.report import THUMBNAIL, Page, Row, write_report
 from latentloop.files import replacing
-from latentloop.images import read_image
+from latentloop.images import read_image, resample
 from latentloop.pipeline.embed import Embedded, Failed, Outcome
 from latentloop.pipeline.folder import ResultFolder
 
@@ -71,10 +71,11 @@ def _record(folder: ResultFolder, outcome: Embedded) -> dict[str, Any]:
 
 
 def _page(folder: ResultFolder, embedded: Sequence[Embedded], failed: Iterable[Failed], run: Run) -> Page:
+    shown = {k: v for k, v in run.settings.items() if k != "generator" and not k.endswith("sha256")}
     facts = {
         "generator": run.generator,
         "device": describe(run.device),
-        "settings": ", ".join(f"{name} {value}" for name, value in run.settings.items() if name != "generator"),
+        "settings": ", ".join(f"{name} {value}" for name, value in shown.items()),
         "latentloop": version("latentloop"),
     }
     return Page(
@@ -87,12 +88,12 @@ def _page(folder: ResultFolder, embedded: Sequence[Embedded], failed: Iterable[F
 
 
 def _row(folder: ResultFolder, outcome: Embedded) -> Row:
-    paths, code = folder.paths(outcome.name), folder.read(outcome.name)
+    paths, result = folder.paths(outcome.name), folder.read(outcome.name)
     return Row(
         name=outcome.name,
-        photo=read_image(paths.aligned),
-        reconstruction=read_image(paths.reconstruction),
+        photo=resample(read_image(paths.aligned), THUMBNAIL),
+        reconstruction=resample(read_image(paths.reconstruction), THUMBNAIL),
         metrics=outcome.metrics,
         seconds=outcome.seconds,
-        losses=code.losses.tolist() if code else [],
+        losses=result.losses if result else [],
     )
