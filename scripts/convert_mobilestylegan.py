@@ -41,10 +41,7 @@ class Convert:
 
     def run(self) -> None:
         """Read, compare, write."""
-        arrays = dict(mapping_tensors(read_constants(self.source / "MappingNetwork.xml")))
-        arrays |= dict(synthesis_tensors(read_constants(self.source / "SynthesisNetwork.xml")))
-        tensors = {name: torch.from_numpy(value.copy()) for name, value in arrays.items()}
-        tensors["latent_avg"] = mean_latent(tensors)
+        tensors = read_tensors(self.source)
         stored = {name: tensor.to(storage_dtype(name, tensor)).contiguous() for name, tensor in tensors.items()}
         if self.reference:
             print("float32:", errors(tensors, self.reference))
@@ -52,6 +49,15 @@ class Convert:
         target = self.out / "mobile-ffhq-1024.safetensors"
         save_file(stored, target, {"latentloop": "mobilestylegan"})
         print(f"{target}: {target.stat().st_size:,} bytes, sha256 {sha256_of(target)}")
+
+
+def read_tensors(source: Path) -> dict[str, Tensor]:
+    """The generator's tensors under our names, float32."""
+    arrays = dict(mapping_tensors(read_constants(source / "MappingNetwork.xml")))
+    arrays |= dict(synthesis_tensors(read_constants(source / "SynthesisNetwork.xml")))
+    tensors = {name: torch.from_numpy(value.copy()) for name, value in arrays.items()}
+    tensors["latent_avg"] = mean_latent(tensors)
+    return tensors
 
 
 def storage_dtype(name: str, tensor: Tensor) -> torch.dtype:
