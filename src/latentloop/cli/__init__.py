@@ -1,8 +1,12 @@
 """The command line: one module a command. Heavy imports happen inside commands, so that --help is quick."""
 
+import io
+import re
 import signal
 import sys
 from collections.abc import Sequence
+from contextlib import redirect_stderr
+from itertools import takewhile
 from types import FrameType
 from typing import Annotated, NoReturn
 
@@ -35,14 +39,32 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def parse(argv: Sequence[str] | None = None) -> Command:
-    """The command that the arguments mean; exits with 2 if they mean none, with 0 after --help."""
-    return tyro.cli(
-        Command,
-        prog="latentloop",
-        description=DESCRIPTION,
-        args=argv,
-        config=(tyro.conf.OmitArgPrefixes, tyro.conf.FlagCreatePairsOff, tyro.conf.OmitSubcommandPrefixes),
-    )
+    """The command that the arguments mean; exits with 0 after --help.
+
+    Raises:
+        UserError: They mean none.
+    """
+    complaint = io.StringIO()
+    try:
+        with redirect_stderr(complaint):
+            return tyro.cli(
+                Command,
+                prog="latentloop",
+                description=DESCRIPTION,
+                args=argv,
+                config=(tyro.conf.OmitArgPrefixes, tyro.conf.FlagCreatePairsOff, tyro.conf.OmitSubcommandPrefixes),
+            )
+    except SystemExit as stop:
+        if stop.code:
+            raise UserError(f"{_in_one_line(complaint.getvalue())}; see latentloop --help") from None
+        raise
+
+
+def _in_one_line(box: str) -> str:
+    """What tyro's box of several lines says before its first rule, without the names of our classes."""
+    lines = [line.strip("│ ") for line in box.splitlines() if line.startswith("│")]
+    said = " ".join(takewhile(lambda line: not line.startswith("─"), lines)) or box.strip()
+    return re.sub(r"^Error parsing (?!--)\S+: ", "", said).rstrip(".")
 
 
 def _interrupt(_signal: int, _frame: FrameType | None) -> NoReturn:
