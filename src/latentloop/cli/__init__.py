@@ -1,12 +1,13 @@
 """The command line: one module a command. Heavy imports happen inside commands, so that --help is quick."""
 
 import io
+import operator
 import re
 import signal
 import sys
 from collections.abc import Sequence
 from contextlib import redirect_stderr
-from itertools import takewhile
+from itertools import dropwhile, takewhile
 from types import FrameType
 from typing import Annotated, NoReturn
 
@@ -61,10 +62,10 @@ def parse(argv: Sequence[str] | None = None) -> Command:
 
 
 def _in_one_line(box: str) -> str:
-    """What tyro's box of several lines says before its first rule, without the names of our classes."""
-    lines = [line.strip("│ ") for line in box.splitlines() if line.startswith("│")]
-    said = " ".join(takewhile(lambda line: not line.startswith("─"), lines)) or box.strip()
-    return re.sub(r"^Error parsing (?!--)\S+: ", "", said).rstrip(".")
+    """What tyro's box, drawn with lines or in ASCII, says between its title and its next rule, without class names."""
+    texts = [line.strip(" │|─-╰╯") for line in box.strip().splitlines()[1:]]
+    said = " ".join(takewhile(bool, dropwhile(operator.not_, texts)))
+    return re.sub(r"^Error parsing (?!--)\S+: ", "", said or box.strip()).rstrip(".")
 
 
 def _interrupt(_signal: int, _frame: FrameType | None) -> NoReturn:
