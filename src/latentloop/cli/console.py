@@ -64,6 +64,7 @@ def say(line: object, *, error: bool = False) -> None:
 
 def _progress() -> rich.progress.Progress:
     console = Console(stderr=True)
+    console.quiet = not console.is_interactive  # else it ends with an empty line where nobody sees bars
     return Progress(
         TextColumn("{task.description}"),
         BarColumn(),
@@ -73,6 +74,5 @@ def _progress() -> rich.progress.Progress:
         TimeRemainingColumn(),
         console=console,
         transient=True,
-        disable=not console.is_interactive,  # else it ends with an empty line where nobody sees bars
         redirect_stdout=sys.stdout.isatty(),
     )
