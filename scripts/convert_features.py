@@ -21,7 +21,6 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from latentloop.files import sha256_of
-from latentloop.weights import half_precision
 
 Tensors = dict[str, Tensor]
 # Index in torchvision's SqueezeNet 1.1 -> our stage and place in it.
@@ -121,7 +120,7 @@ def read_state(path: Path) -> Tensors:
 def write(path: Path, tensors: Tensors) -> None:
     """Write float16 safetensors and say so."""
     tensors = {name: tensor.flatten() if name.startswith("linear.") else tensor for name, tensor in tensors.items()}
-    save_file(half_precision(tensors), path, {"latentloop": path.stem})
+    save_file({name: tensor.half().contiguous() for name, tensor in tensors.items()}, path, {"latentloop": path.stem})
     print(f"{path}: {path.stat().st_size:,} bytes, sha256 {sha256_of(path)}")
 
 

@@ -4,7 +4,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
-import torch
 from safetensors import SafetensorError, safe_open
 from torch import Tensor, nn
 
@@ -60,8 +59,3 @@ def with_weights(module: Module, tensors: dict[str, Tensor]) -> Module:
     """Give a module built on the meta device its tensors, frozen and in evaluation mode."""
     module.load_state_dict(tensors, assign=True)
     return module.requires_grad_(False).eval()
-
-
-def half_precision(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
-    """Tensors as they are stored in the package: float16, contiguous."""
-    return {name: tensor.to(torch.float16).contiguous() for name, tensor in tensors.items()}
