@@ -47,7 +47,7 @@ def _endings() -> dict[str, str]:
 
 
 def read_image(path: Path | str, *, max_pixels: int = MAX_PIXELS, background: Sequence[int] = WHITE) -> Tensor:
-    """Read any image that Pillow knows as RGB, (1, 3, H, W) in [-1, 1], upright.
+    """Read an image of one of `FORMATS` as RGB, (1, 3, H, W) in [-1, 1], upright.
 
     Of an animation it is the first frame. 16-bit grey is scaled to the range, not cut off.
 

@@ -32,7 +32,7 @@ def identity_similarity(image: Tensor, target: Tensor, embed: FaceEmbedder, land
 
 
 def fixed_crop(image: Tensor) -> Tensor:
-    """The face of FFHQ-aligned images (N, 3, H, W) by a fixed crop, (N, 3, 112, 112)."""
+    """The face of FFHQ-aligned images (N, 3, S, S) by a fixed crop, (N, 3, 112, 112)."""
     face = resample(image, 256)[:, :, ROWS, COLUMNS]
     return F.adaptive_avg_pool2d(face, INPUT_SIZE)
 
