@@ -8,7 +8,7 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from latentloop.errors import UserError
-from latentloop.weights import WeightsFile, half_precision, read_weights, with_weights
+from latentloop.weights import WeightsFile, read_weights, with_weights
 
 
 def tensors() -> dict[str, Tensor]:
@@ -99,11 +99,3 @@ def test_a_module_takes_its_tensors_frozen_and_in_evaluation_mode() -> None:
 def test_tensors_that_do_not_fit_the_module_are_refused(given: dict[str, Tensor], message: str) -> None:
     with pytest.raises(RuntimeError, match=re.escape(message)):
         with_weights(on_meta(), given)
-
-
-def test_tensors_are_stored_in_half_precision_and_contiguous() -> None:
-    halves = half_precision({"weight": tensors()["weight"].T})
-    assert halves["weight"].dtype == torch.float16
-    assert halves["weight"].is_contiguous()
-    # float16 keeps 11 significant bits.
-    torch.testing.assert_close(halves["weight"].float(), tensors()["weight"].T, rtol=2**-11, atol=0)
