@@ -23,6 +23,7 @@ from torch import Tensor
 from latentloop.checkpoints.openvino import Constant, read_constants
 from latentloop.files import sha256_of
 from latentloop.generators.mobilestylegan import MobileStyleGAN
+from latentloop.generators.mobilestylegan_file import from_tensors
 
 Array = npt.NDArray[np.generic]
 LATENT_AVG_SAMPLES, LATENT_AVG_SEED = 4096, 0
@@ -110,10 +111,7 @@ def affine_tensors(named: Mapping[str, Array], theirs: str, ours: str) -> Iterat
 
 def build(tensors: Mapping[str, Tensor]) -> MobileStyleGAN:
     """Build the generator around its tensors."""
-    with torch.device("meta"):
-        generator = MobileStyleGAN(name="mobile-ffhq-1024", fingerprint="")
-    generator.load_state_dict(dict(tensors), assign=True)
-    return generator.requires_grad_(False)
+    return from_tensors(tensors, name="mobile-ffhq-1024", fingerprint="")
 
 
 @torch.no_grad()

@@ -20,6 +20,7 @@ from latentloop.defaults import GENERATOR
 from latentloop.faces import load_face_detector
 from latentloop.generators import registry
 from latentloop.generators.protocol import Generator
+from latentloop.generators.registry import ShippedGenerator
 from latentloop.images import read_image
 from latentloop.weights import WeightsFile
 
@@ -217,10 +218,10 @@ def test_a_damaged_weights_file_is_told_with_both_checksums(
     monkeypatch: pytest.MonkeyPatch,
     command: str,
 ) -> None:
-    shipped, damaged = registry.SHIPPED[GENERATOR], tmp_path / "damaged.safetensors"
+    shipped, damaged = registry.SHIPPED[GENERATOR].file, tmp_path / "damaged.safetensors"
     with shipped.path.open("rb") as file:
         damaged.write_bytes(file.read(100_000))
-    monkeypatch.setitem(registry.SHIPPED, GENERATOR, WeightsFile(damaged, shipped.sha256))
+    monkeypatch.setitem(registry.SHIPPED, GENERATOR, ShippedGenerator(WeightsFile(damaged, shipped.sha256)))
     line = error_of(capsys, command, *([picture()] if command == "embed" else []), "--out", tmp_path / "out")
     assert line.startswith(f"{damaged}: wrong or damaged, its sha256 is ")
     assert str(shipped.sha256) in line

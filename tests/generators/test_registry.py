@@ -8,6 +8,7 @@ from safetensors.torch import save_file
 from latentloop.errors import UserError
 from latentloop.files import sha256_of
 from latentloop.generators import load_generator, registry
+from latentloop.generators.registry import ShippedGenerator
 from latentloop.weights import ASSETS, WeightsFile, read_weights
 
 SHIPPED = ASSETS / "mobile-ffhq-1024.safetensors"
@@ -29,8 +30,8 @@ def test_an_unknown_name_lists_the_known_ones() -> None:
 def test_a_truncated_shipped_file_is_refused_with_its_checksum(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     cut = tmp_path / "cut.safetensors"
     cut.write_bytes(SHIPPED.read_bytes()[:-1000])
-    expected = registry.SHIPPED["mobile-ffhq-1024"].sha256
-    monkeypatch.setitem(registry.SHIPPED, "mobile-ffhq-1024", WeightsFile(cut, expected))
+    expected = registry.SHIPPED["mobile-ffhq-1024"].file.sha256
+    monkeypatch.setitem(registry.SHIPPED, "mobile-ffhq-1024", ShippedGenerator(WeightsFile(cut, expected)))
     with pytest.raises(UserError, match=f"sha256 is {sha256_of(cut)}, not {expected}"):
         load_generator("mobile-ffhq-1024")
 

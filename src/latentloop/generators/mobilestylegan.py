@@ -7,33 +7,35 @@ hence its W space.
 
 import math
 from collections import OrderedDict
-from collections.abc import Sequence
+from dataclasses import dataclass
 from itertools import pairwise
+from typing import Literal
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-CHANNELS = (512, 512, 512, 512, 512, 256, 128, 64)
-"""Channels after the constant and after each block of the network for 1024 pixels."""
+from latentloop.generators.haar import inverse_haar
+
 SLOPE = 0.2
 
 
-def inverse_haar(bands: Tensor) -> Tensor:
-    """Orthonormal inverse Haar transform, (N, 4C, H, W) to (N, C, 2H, 2W) in channels-last memory.
+@dataclass(frozen=True)
+class Shape:
+    """Sizes of a network; the defaults are those of the author's for 1024 pixels."""
 
-    Channels are C low bands, then for each of the C the bands that are high along H, along W, and along both.
-    """
-    # Channels-last throughout: on a CPU it halves the time of the convolutions that follow and of their gradients.
-    bands = 0.5 * bands.permute(0, 2, 3, 1)
-    channels = bands.shape[-1] // 4
-    low, high = bands[..., :channels], bands[..., channels:].unflatten(-1, (channels, 3))
-    high_h, high_w, high_both = high.unbind(-1)
-    upper, upper_step = low + high_h, high_w + high_both
-    lower, lower_step = low - high_h, high_w - high_both
-    upper_row = torch.stack([upper + upper_step, upper - upper_step], dim=3)
-    lower_row = torch.stack([lower + lower_step, lower - lower_step], dim=3)
-    return torch.stack([upper_row, lower_row], dim=2).flatten(3, 4).flatten(1, 2).permute(0, 3, 1, 2)
+    w_dim: int = 512
+    num_ws: int = 16
+    channels: tuple[int, ...] = (512, 512, 512, 512, 512, 256, 128, 64)
+    """After the constant, then after each block."""
+    bands: Literal[3, 12] = 12
+    """What the head predicts: all wavelet bands of an image twice the size of the last block's features, or the low
+    ones alone, an image of their size."""
+
+
+def modulate(x: Tensor, style: Tensor) -> Tensor:
+    """Scale the channels of features (N, C, H, W) by a style (N, C)."""
+    return x * style[:, :, None, None]
 
 
 class Mapping(nn.Module):
@@ -54,20 +56,25 @@ class Mapping(nn.Module):
 class StyledConv(nn.Module):
     """A convolution of modulated features, then noise, bias (the convolution's own) and activation."""
 
-    noise: Tensor
-
     def __init__(self, w_dim: int, conv: nn.Module, in_channels: int, resolution: int) -> None:
         super().__init__()
         self.affine = nn.Linear(w_dim, in_channels)
         self.conv = conv
-        self.register_buffer("noise", torch.zeros(resolution, resolution))
+        self.noise = nn.Parameter(torch.zeros(resolution, resolution))
         self.gain = 1 / math.sqrt(9 * in_channels)
 
     def forward(self, x: Tensor, w: Tensor) -> Tensor:
         """Apply the layer to features (N, C, R, R) under styles (N, w_dim)."""
-        style = self.affine(w) * self.gain
-        x = self.conv(x * style[:, :, None, None])
-        return F.leaky_relu_(x.add_(self.noise), SLOPE)
+        return self.convolve(modulate(x, self.style(w)))
+
+    def style(self, w: Tensor) -> Tensor:
+        """What styles (N, w_dim) scale the features by, (N, C)."""
+        style: Tensor = self.affine(w) * self.gain
+        return style
+
+    def convolve(self, x: Tensor) -> Tensor:
+        """Apply the rest of the layer to modulated features (N, C, R, R)."""
+        return F.leaky_relu_(self.conv(x).add_(self.noise), SLOPE)
 
 
 def separable_conv(in_channels: int, out_channels: int) -> nn.Module:
@@ -88,46 +95,48 @@ class Block(nn.Module):
 
     def forward(self, x: Tensor, ws: Tensor) -> Tensor:
         """Map (N, in_channels, R/2, R/2) under styles (N, 2, w_dim) to (N, out_channels, R, R)."""
-        up_style = self.up(ws[:, 0])
-        x = inverse_haar(x * up_style[:, :, None, None])
-        x = self.conv1(x, ws[:, 0])
+        # Scaling all bands of a channel scales the channel: two modulations and the transform's factor in one pass.
+        style = 0.5 * self.up(ws[:, 0]) * self.conv1.style(ws[:, 0]).repeat(1, 4)
+        x = self.conv1.convolve(inverse_haar(modulate(x, style)))
         x = self.conv2(x, ws[:, 1])
         return x  # noqa: RET504 - the assignment gives the module's Any its type
 
 
 class Head(nn.Module):
-    """Predicts the 12 wavelet bands of an RGB image of twice its input's resolution."""
+    """Predicts the wavelet bands of an RGB image of twice its input's resolution, or the three low ones alone."""
 
-    def __init__(self, w_dim: int, in_channels: int) -> None:
+    def __init__(self, w_dim: int, in_channels: int, *, num_styles: int, bands: int) -> None:
         super().__init__()
-        self.affine = nn.Linear(w_dim, in_channels)
-        self.conv = nn.Conv2d(in_channels, 12, 1)
+        # One affine for each style, summed, is one affine of them all.
+        self.affine = nn.Linear(num_styles * w_dim, in_channels)
+        self.conv = nn.Conv2d(in_channels, bands, 1)
         self.gain = 1 / math.sqrt(in_channels)
 
-    def forward(self, x: Tensor, w: Tensor, *, low_only: bool = False) -> Tensor:
-        """Map (N, C, R, R) under styles (N, w_dim) to RGB (N, 3, 2R, 2R), or to its 2x2 means (N, 3, R, R)."""
-        style = self.affine(w) * self.gain
-        x = x * style[:, :, None, None]
+    def forward(self, x: Tensor, ws: Tensor, *, low_only: bool) -> Tensor:
+        """Map (N, C, R, R) under styles (N, num_styles, w_dim) to RGB (N, 3, 2R, 2R), or its 2x2 means (N, 3, R, R)."""
+        x = modulate(x, self.affine(ws.flatten(1)) * self.gain)
         if low_only:
             bias = None if self.conv.bias is None else self.conv.bias[:3]
             return 0.5 * F.conv2d(x, self.conv.weight[:3], bias)
-        return inverse_haar(self.conv(x))
+        return inverse_haar(0.5 * self.conv(x))
 
 
 class Synthesis(nn.Module):
-    """From styles in W+ to an image."""
+    """From styles in W+ to an image; the styles that the blocks leave over drive the head."""
 
-    def __init__(self, w_dim: int, channels: Sequence[int]) -> None:
+    def __init__(self, shape: Shape) -> None:
         super().__init__()
+        self.num_ws, w_dim, channels = shape.num_ws, shape.w_dim, shape.channels
         first = channels[0]
         self.const = nn.Parameter(torch.zeros(first, 4, 4))
         self.conv1 = StyledConv(w_dim, nn.Conv2d(first, first, 3, padding=1), first, 4)
         self.blocks = nn.ModuleList(
             Block(w_dim, before, after, 8 << i) for i, (before, after) in enumerate(pairwise(channels))
         )
-        self.to_rgb = Head(w_dim, channels[-1])
-        self.resolution = 8 << (len(channels) - 1)
-        self.num_ws, self.w_dim = 2 * len(channels), w_dim
+        self.w_dim = w_dim
+        self.to_rgb = Head(w_dim, channels[-1], num_styles=self.num_ws - 2 * len(self.blocks) - 1, bands=shape.bands)
+        self.features_resolution = 4 << len(self.blocks)
+        self.resolution = self.features_resolution * (2 if shape.bands == 12 else 1)
 
     def forward(self, w_plus: Tensor, *, resolution: int | None = None) -> Tensor:
         """Draw (N, num_ws, w_dim) as RGB (N, 3, R, R); see `Generator.synthesis`."""
@@ -136,12 +145,13 @@ class Synthesis(nn.Module):
         resolution = self.resolution if resolution is None else resolution
         if resolution < 1 or self.resolution % resolution:
             raise ValueError(f"resolution must divide {self.resolution}, got {resolution}")
-        shrink = self.resolution // resolution
         x = self.conv1(self.const.expand(len(w_plus), -1, -1, -1), w_plus[:, 0])
         for i, block in enumerate(self.blocks):
             x = block(x, w_plus[:, 2 * i + 1 : 2 * i + 3])
-        image = self.to_rgb(x, w_plus[:, -1], low_only=shrink % 2 == 0)
-        return F.avg_pool2d(image, shrink // 2) if shrink > 2 else image
+        ws = w_plus[:, 2 * len(self.blocks) + 1 :]
+        image = self.to_rgb(x, ws, low_only=resolution <= self.features_resolution)
+        shrink = image.shape[-1] // resolution
+        return F.avg_pool2d(image, shrink) if shrink > 1 else image
 
 
 class MobileStyleGAN(nn.Module):
@@ -149,13 +159,14 @@ class MobileStyleGAN(nn.Module):
 
     latent_avg: Tensor
 
-    def __init__(self, *, name: str, fingerprint: str, w_dim: int = 512, channels: Sequence[int] = CHANNELS) -> None:
+    def __init__(self, shape: Shape = Shape(), *, name: str, fingerprint: str) -> None:
         super().__init__()
+        self.shape = shape
         self.name = name
         self.fingerprint = fingerprint
-        self.z_dim = self.w_dim = w_dim
-        self.mapping = Mapping(w_dim)
-        self.synthesis = Synthesis(w_dim, channels)
+        self.z_dim = self.w_dim = shape.w_dim
+        self.mapping = Mapping(shape.w_dim)
+        self.synthesis = Synthesis(shape)
         self.resolution = self.synthesis.resolution
-        self.num_ws = self.synthesis.num_ws
-        self.register_buffer("latent_avg", torch.zeros(w_dim))
+        self.num_ws = shape.num_ws
+        self.register_buffer("latent_avg", torch.zeros(shape.w_dim))

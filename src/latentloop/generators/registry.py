@@ -1,24 +1,37 @@
 """Generators by name or path."""
 
 import hashlib
-from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 import torch
+from safetensors.torch import save
 from torch import Tensor
 
 from latentloop.defaults import GENERATOR
 from latentloop.errors import UserError
-from latentloop.files import sha256_of
+from latentloop.files import replacing, sha256_of
 from latentloop.generators.mobilestylegan import MobileStyleGAN
+from latentloop.generators.mobilestylegan_file import from_tensors, on_trunk, to_tensors
 from latentloop.generators.protocol import Generator
-from latentloop.weights import WeightsFile, read_weights, shipped, with_weights
+from latentloop.weights import WeightsFile, read_weights, shipped
 
 KIND = "latentloop"
 """The one metadata entry of our files; its value is the kind. (Of several, safetensors shuffles the order.)"""
+
+
+@dataclass(frozen=True)
+class ShippedGenerator:
+    """Where a generator of ours lies."""
+
+    file: WeightsFile
+    trunk: str | None = None
+    """The generator that it shares all tensors with that its own file lacks."""
+
+
 SHIPPED = {
-    GENERATOR: shipped(
-        "mobile-ffhq-1024.safetensors", "8a58a23a66507b79d598f6c1692cf7bf82b2fe822a775f3ad2ba99960ac7a496"
+    "mobile-ffhq-1024": ShippedGenerator(
+        shipped("mobile-ffhq-1024.safetensors", "8a58a23a66507b79d598f6c1692cf7bf82b2fe822a775f3ad2ba99960ac7a496")
     ),
 }
 
@@ -34,23 +47,38 @@ def load_generator(name_or_path: str | Path = GENERATOR, *, device: torch.device
         UserError: No such name or file; a wrong or damaged file (its checksum is given); an unknown kind.
     """
     name = str(name_or_path)
-    file = SHIPPED.get(name) or WeightsFile(Path(name))
+    file = _file_of(name)
     if name not in SHIPPED and not file.path.exists():
         raise UserError(f"{name}: neither a file nor one of the generators we ship: {', '.join(SHIPPED)}")
     weights = read_weights(file)
     kind = weights.metadata.get(KIND, "none")
     if kind not in BUILDERS:
         raise UserError(f"{name}: not a generator (kind: {kind}); known kinds: {', '.join(BUILDERS)}")
+    trunk = SHIPPED[name].trunk if name in SHIPPED else None
+    tensors = on_trunk(weights.tensors, read_weights(_file_of(trunk)).tensors) if trunk else weights.tensors
     try:
-        return BUILDERS[kind](file.path.stem, weights.tensors, torch.device(device))
+        return BUILDERS[kind](tensors, name=file.path.stem, fingerprint=latent_fingerprint(tensors)).to(device)
     except RuntimeError as error:
         raise UserError(f"{name}: its tensors do not fit a {kind}: {str(error).splitlines()[-1].strip()}") from error
 
 
 def weights_checksum(name_or_path: str | Path) -> str:
     """SHA-256 of a generator's weights file."""
-    file = SHIPPED.get(str(name_or_path)) or WeightsFile(Path(name_or_path))
+    file = _file_of(str(name_or_path))
     return file.sha256 or sha256_of(file.path)
+
+
+def save_generator(path: Path, generator: MobileStyleGAN) -> None:
+    """Write a generator as float16 safetensors that `load_generator` reads; the file appears whole.
+
+    Raises:
+        UserError: The file cannot be written.
+    """
+    tensors = {name: tensor.half().cpu().contiguous() for name, tensor in to_tensors(generator).items()}
+    # In float16 the fingerprint would change, and codes would no longer be known as this generator's.
+    tensors["latent_avg"] = generator.latent_avg.float().cpu()
+    with replacing(path) as part:
+        part.write_bytes(save(tensors, {KIND: "mobilestylegan"}))
 
 
 def latent_fingerprint(tensors: dict[str, Tensor]) -> str:
@@ -63,10 +91,8 @@ def latent_fingerprint(tensors: dict[str, Tensor]) -> str:
     return digest.hexdigest()[:16]
 
 
-def _mobilestylegan(name: str, tensors: dict[str, Tensor], device: torch.device) -> Generator:
-    with torch.device("meta"):
-        generator = MobileStyleGAN(name=name, fingerprint=latent_fingerprint(tensors))
-    return with_weights(generator, tensors).to(device)
+def _file_of(name: str) -> WeightsFile:
+    return SHIPPED[name].file if name in SHIPPED else WeightsFile(Path(name))
 
 
-BUILDERS: dict[str, Callable[[str, dict[str, Tensor], torch.device], Generator]] = {"mobilestylegan": _mobilestylegan}
+BUILDERS = {"mobilestylegan": from_tensors}

@@ -1,0 +1,95 @@
+"""MobileStyleGAN and its tensors as files have them.
+
+In files the wavelet bands lie as the author's network has them: C low ones, then for each of the C the bands that are
+high along H, along W, and along both. `inverse_haar` wants band after band, so rows are reordered on their way.
+"""
+
+import re
+from collections.abc import Callable, Mapping
+from typing import Literal
+
+import torch
+from torch import Tensor
+
+from latentloop.generators.mobilestylegan import MobileStyleGAN, Shape
+from latentloop.weights import with_weights
+
+
+def from_tensors(tensors: Mapping[str, Tensor], *, name: str, fingerprint: str) -> MobileStyleGAN:
+    """The frozen network of a file's tensors.
+
+    Raises:
+        RuntimeError: They are not those of such a network.
+    """
+    with torch.device("meta"):
+        generator = MobileStyleGAN(find_shape(tensors), name=name, fingerprint=fingerprint)
+    return with_weights(generator, _reordered(tensors, _band_after_band))
+
+
+def to_tensors(generator: MobileStyleGAN) -> dict[str, Tensor]:
+    """The tensors that a file of this network holds."""
+    return _reordered(generator.state_dict(), _band_by_channel)
+
+
+def find_shape(tensors: Mapping[str, Tensor]) -> Shape:
+    """The sizes of the network that a file's tensors are of.
+
+    Raises:
+        RuntimeError: A tensor is missing that tells them.
+    """
+    blocks = count_blocks(tensors)
+    try:
+        channels = [len(tensors["synthesis.const"])]
+        channels += [len(tensors[f"synthesis.blocks.{i}.conv2.conv.pointwise.bias"]) for i in range(blocks)]
+        w_dim = len(tensors["latent_avg"])
+        head_styles = tensors["synthesis.to_rgb.affine.weight"].shape[1] // w_dim
+        bands: Literal[3, 12] = 3 if len(tensors["synthesis.to_rgb.conv.bias"]) == 3 else 12
+    except LookupError as error:
+        raise RuntimeError(f"missing {error}") from error
+    return Shape(w_dim=w_dim, num_ws=2 * blocks + 1 + head_styles, channels=tuple(channels), bands=bands)
+
+
+def on_trunk(tensors: Mapping[str, Tensor], trunk: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """The tensors of a network that shares with another what it lacks: all but its head and what comes after."""
+    blocks = count_blocks(tensors)
+    shared = {
+        name: tensor
+        for name, tensor in trunk.items()
+        if not name.startswith("synthesis.to_rgb.") and not ((found := _BLOCK.match(name)) and int(found[1]) >= blocks)
+    }
+    return shared | dict(tensors)
+
+
+def count_blocks(tensors: Mapping[str, Tensor]) -> int:
+    """How many blocks the network has, judged by the last one."""
+    return 1 + max((int(found[1]) for found in map(_BLOCK.match, tensors) if found), default=-1)
+
+
+_BLOCK = re.compile(r"synthesis\.blocks\.(\d+)\.")
+_WAVELET = re.compile(r"synthesis\.(?:blocks\.(\d+)\.up|to_rgb\.conv)\.(weight|bias)")
+
+
+def _reordered(tensors: Mapping[str, Tensor], order: Callable[[Tensor], Tensor]) -> dict[str, Tensor]:
+    """The tensors with all rows reordered that become wavelet bands."""
+    changed = dict(tensors)
+    for name in tensors:
+        # Three low bands alone have no order to change.
+        if (found := _WAVELET.fullmatch(name)) and len(tensors[name]) % 4 == 0:
+            changed[name] = order(tensors[name])
+            if found[1]:  # a block transforms what the layer before it made
+                before = f"blocks.{int(found[1]) - 1}.conv2.conv.pointwise" if int(found[1]) else "conv1.conv"
+                source = f"synthesis.{before}.{found[2]}"
+                changed[source] = order(tensors[source])
+    return changed
+
+
+def _band_after_band(rows: Tensor) -> Tensor:
+    channels = len(rows) // 4
+    high = rows[channels:].unflatten(0, (channels, 3)).transpose(0, 1).flatten(0, 1)
+    return torch.cat([rows[:channels], high])
+
+
+def _band_by_channel(rows: Tensor) -> Tensor:
+    channels = len(rows) // 4
+    high = rows[channels:].unflatten(0, (3, channels)).transpose(0, 1).flatten(0, 1)
+    return torch.cat([rows[:channels], high])
