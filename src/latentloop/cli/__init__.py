@@ -14,11 +14,16 @@ from typing import Annotated, NoReturn
 import tyro
 
 from latentloop.allocator import keep_freed_memory
+from latentloop.cli.distill import Distill
 from latentloop.cli.embed import Embed
 from latentloop.cli.generate import Generate
 from latentloop.errors import UserError
 
-Command = Annotated[Embed, tyro.conf.subcommand("embed")] | Annotated[Generate, tyro.conf.subcommand("generate")]
+Command = (
+    Annotated[Embed, tyro.conf.subcommand("embed")]
+    | Annotated[Generate, tyro.conf.subcommand("generate")]
+    | Annotated[Distill, tyro.conf.subcommand("distill")]
+)
 
 DESCRIPTION = """Find the StyleGAN code of a photo, and look at what the code draws.
 

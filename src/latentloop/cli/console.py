@@ -15,11 +15,11 @@ from latentloop.pipeline.embed import Embedded, Outcome
 T = TypeVar("T")
 
 
-def track(items: Iterable[T], total: int, description: str) -> Iterable[T]:
-    """Show how many of the items have come."""
+def track(items: Iterable[T], total: int, description: str, *, completed: int = 0) -> Iterable[T]:
+    """Show how many of the items have come, beside those completed before."""
     # Lines printed meanwhile go above the bar, unless stdout is a pipe: then they must go there.
     with _progress() as progress:
-        yield from progress.track(items, total=total, description=description)
+        yield from progress.track(items, total=total, description=description, completed=completed)
 
 
 class EmbedProgress:

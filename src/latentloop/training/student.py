@@ -1,0 +1,54 @@
+"""The student: a generator's beginning, with a new head for a smaller image."""
+
+import math
+from dataclasses import replace
+
+import torch
+from torch import Tensor, nn
+
+from latentloop.generators import MobileStyleGAN
+
+SPREAD = 0.01
+"""Standard deviation of the new weights."""
+
+
+def make_student(teacher: MobileStyleGAN, *, name: str, resolution: int, randomness: torch.Generator) -> MobileStyleGAN:
+    """The teacher's blocks up to a resolution, with a new head that draws there.
+
+    It takes the same code: the head is modulated by all the styles that the blocks leave over.
+
+    Args:
+        teacher: On the CPU.
+        name: Of the student.
+        resolution: Pixels of its image.
+        randomness: Of the head.
+
+    Raises:
+        ValueError: The teacher has no block of this resolution.
+    """
+    blocks = int(math.log2(max(resolution, 1))) - 2
+    if resolution != 4 << max(blocks, 1) or blocks >= len(teacher.shape.channels):
+        largest = 2 << len(teacher.shape.channels)
+        raise ValueError(f"resolution must be a power of 2 from 8 to {largest}, got {resolution}")
+    shape = replace(teacher.shape, channels=teacher.shape.channels[: blocks + 1], bands=3)
+    student = MobileStyleGAN(shape, name=name, fingerprint=teacher.fingerprint)
+    shared = {name for name in student.state_dict() if not name.startswith("synthesis.to_rgb.")}
+    student.load_state_dict({n: t for n, t in teacher.state_dict().items() if n in shared}, strict=False)
+    head = student.synthesis.to_rgb
+    for weight in (head.affine.weight, head.conv.weight):
+        nn.init.normal_(weight, std=SPREAD, generator=randomness)
+    nn.init.constant_(head.affine.bias, 1 / head.gain)  # every style begins near 1
+    nn.init.zeros_(head.conv.bias if head.conv.bias is not None else head.conv.weight)
+    return student.requires_grad_(False)
+
+
+def trainable(student: MobileStyleGAN, blocks: int) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
+    """Parameters of the student's last blocks and of its head, by name; they get gradients from now on.
+
+    Not their noise: in a trial, learned noise maps slowed all else down.
+    """
+    names = [f"synthesis.blocks.{len(student.synthesis.blocks) - 1 - i}." for i in range(blocks)]
+    parameters = {n: p for n, p in student.named_parameters() if not n.endswith(".noise")}
+    trunk = {n: p.requires_grad_() for n, p in parameters.items() if n.startswith(tuple(names))}
+    head = {n: p.requires_grad_() for n, p in parameters.items() if n.startswith("synthesis.to_rgb.")}
+    return trunk, head

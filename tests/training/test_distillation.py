@@ -1,0 +1,86 @@
+from dataclasses import replace
+
+import pytest
+import torch
+
+from latentloop.features.lpips import load_lpips
+from latentloop.generators import MobileStyleGAN
+from latentloop.generators.mobilestylegan import Shape
+from latentloop.training.config import DistillConfig
+from latentloop.training.distillation import Distillation
+from latentloop.training.student import make_student
+
+CONFIG = DistillConfig(steps=8, batch=2, pool=4, repeats=1, trained_blocks=1)
+
+
+@pytest.fixture
+def teacher() -> MobileStyleGAN:
+    """Draws 64 pixels; small random weights."""
+    generator = MobileStyleGAN(Shape(w_dim=8, num_ws=8, channels=(16, 16, 16, 8)), name="teacher", fingerprint="f")
+    randomness = torch.Generator().manual_seed(0)
+    state = generator.state_dict()
+    generator.load_state_dict({k: torch.randn(v.shape, generator=randomness) * 0.5 for k, v in state.items()})
+    return generator.requires_grad_(False)
+
+
+def begin(teacher: MobileStyleGAN, config: DistillConfig = CONFIG, seed: int = 0) -> Distillation:
+    randomness = torch.Generator().manual_seed(seed)
+    student = make_student(teacher, name="s", resolution=32, randomness=randomness)
+    return Distillation(teacher, student, load_lpips(), config, seed)
+
+
+def test_the_student_comes_closer_to_its_teacher(teacher: MobileStyleGAN) -> None:
+    distillation = begin(teacher, replace(CONFIG, steps=100, lr=0.02, trunk_lr=0.005))
+    terms = list(distillation.run())
+    assert terms[-1]["l1"] < 0.7 * terms[0]["l1"]
+
+
+def test_a_resumed_run_equals_an_uninterrupted_one(teacher: MobileStyleGAN) -> None:
+    whole = begin(teacher)
+    terms = list(whole.run())
+    first = begin(teacher)
+    next(first.run())
+    second = begin(teacher)
+    second.load_state(first.state())
+    assert list(second.run()) == terms[1:]
+    expected = whole.result().state_dict()
+    assert all(torch.equal(tensor, expected[name]) for name, tensor in second.result().state_dict().items())
+
+
+def test_only_the_head_and_the_last_blocks_change(teacher: MobileStyleGAN) -> None:
+    distillation = begin(teacher)
+    list(distillation.run())
+    before, after = teacher.state_dict(), distillation.result().state_dict()
+    changed = {n for n in after if n not in before or not torch.equal(after[n], before[n])}
+    assert {name.rpartition(".")[0].split(".")[1:3].__str__() for name in changed} == {
+        "['blocks', '2']",
+        "['to_rgb', 'affine']",
+        "['to_rgb', 'conv']",
+    }
+
+
+def test_another_seed_takes_another_course(teacher: MobileStyleGAN) -> None:
+    assert list(begin(teacher).run()) != list(begin(teacher, seed=1).run())
+
+
+def test_the_result_is_the_running_mean_of_the_weights(teacher: MobileStyleGAN) -> None:
+    distillation, weight = begin(teacher, replace(CONFIG, average=0.5)), "synthesis.to_rgb.conv.weight"
+    student = distillation.student.synthesis.to_rgb.conv
+    means = [student.weight.detach().clone()]
+    original = distillation._learn
+
+    def learn(w_plus: torch.Tensor, target: torch.Tensor) -> dict[str, float]:
+        terms = original(w_plus, target)
+        step = len(means)
+        means.append(means[-1].lerp(student.weight.detach(), 1 - min(0.5, step / (step + 10))))
+        return terms
+
+    distillation._learn = learn  # type: ignore[method-assign]
+    list(distillation.run())
+    torch.testing.assert_close(distillation.result().state_dict()[weight], means[-1])
+
+
+@pytest.mark.parametrize("resolution", [4, 24, 64, 0])
+def test_a_resolution_that_the_teacher_does_not_pass_is_refused(teacher: MobileStyleGAN, resolution: int) -> None:
+    with pytest.raises(ValueError, match=f"resolution must be a power of 2 from 8 to 32, got {resolution}"):
+        make_student(teacher, name="s", resolution=resolution, randomness=torch.Generator())
