@@ -8,7 +8,9 @@ from torch import Tensor
 from latentloop.generators.protocol import Generator
 from latentloop.inversion import Inversion, IteratorConfig, LatentIterator
 from latentloop.latents import mean_code
-from latentloop.losses import pixel_loss
+from latentloop.losses import pixel_loss, toward, weighted_sum
+
+PIXELS = toward(pixel_loss)
 
 
 def drawn(toy: Generator, count: int) -> tuple[Tensor, Tensor]:
@@ -20,7 +22,7 @@ def drawn(toy: Generator, count: int) -> tuple[Tensor, Tensor]:
 
 
 def refine(toy: Generator, target: Tensor, **settings: object) -> Inversion:
-    iterator = LatentIterator(toy, pixel_loss, IteratorConfig(**settings))  # type: ignore[arg-type]
+    iterator = LatentIterator(toy, PIXELS, IteratorConfig(**settings))  # type: ignore[arg-type]
     return iterator.refine(target, mean_code(toy, len(target)))
 
 
@@ -86,7 +88,7 @@ def test_the_code_after_the_last_step_counts(toy: Generator) -> None:
 
 def test_no_steps_return_the_start_with_its_loss(toy: Generator) -> None:
     w_plus, target = drawn(toy, 2)
-    found = LatentIterator(toy, pixel_loss, IteratorConfig(steps=0)).refine(target, w_plus)
+    found = LatentIterator(toy, PIXELS, IteratorConfig(steps=0)).refine(target, w_plus)
     assert torch.equal(found.w_plus, w_plus)
     torch.testing.assert_close(found.losses, torch.zeros(1, 2, dtype=torch.float64), rtol=0, atol=1e-15)
 
@@ -103,11 +105,11 @@ def test_patience_stops_each_image_for_itself(toy: Generator) -> None:
     start = torch.stack([w_plus[0], mean_code(toy)[0]])  # the first is there already, the second is not
     config = IteratorConfig(steps=60, patience=3, ramp_up=0, ramp_down=0)
     seen: list[int] = []
-    found = LatentIterator(toy, pixel_loss, config).refine(target, start, lambda step, _: seen.append(step))
+    found = LatentIterator(toy, PIXELS, config).refine(target, start, lambda step, _: seen.append(step))
     assert found.steps[0] == 0
     assert found.losses[3:, 0].unique().numel() == 1
     assert found.steps[1] > 10
-    alone = LatentIterator(toy, pixel_loss, config).refine(target[1:], start[1:])
+    alone = LatentIterator(toy, PIXELS, config).refine(target[1:], start[1:])
     torch.testing.assert_close(found.w_plus[1:], alone.w_plus, rtol=0, atol=1e-10)
 
 
@@ -125,7 +127,7 @@ def test_a_plateau_ends_the_loop(toy: Generator) -> None:
     w_plus, target = drawn(toy, 1)
     seen: list[int] = []
     config = IteratorConfig(steps=1000, patience=5)
-    LatentIterator(toy, pixel_loss, config).refine(target, w_plus, lambda step, _: seen.append(step))
+    LatentIterator(toy, PIXELS, config).refine(target, w_plus, lambda step, _: seen.append(step))
     assert seen == list(range(6))
 
 
@@ -133,7 +135,7 @@ def test_progress_reports_every_step_with_the_best_loss(toy: Generator) -> None:
     _, target = drawn(toy, 2)
     reports: list[tuple[int, Tensor]] = []
     config = IteratorConfig(steps=5)
-    found = LatentIterator(toy, pixel_loss, config).refine(
+    found = LatentIterator(toy, PIXELS, config).refine(
         target, mean_code(toy, 2), lambda step, loss: reports.append((step, loss))
     )
     assert [step for step, _ in reports] == [0, 1, 2, 3, 4, 5]
@@ -143,7 +145,7 @@ def test_progress_reports_every_step_with_the_best_loss(toy: Generator) -> None:
 
 def test_the_learning_rate_ramps_up_and_down(toy: Generator) -> None:
     config = IteratorConfig(steps=9, ramp_up=0.2, ramp_down=0.5)
-    iterator = LatentIterator(toy, pixel_loss, config)
+    iterator = LatentIterator(toy, PIXELS, config)
     down = {k: 0.5 - 0.5 * math.cos(math.pi * 2 * (1 - k / 10)) for k in (6, 7, 8, 9)}
     expected = [0.5, 1, 1, 1, 1, *down.values()]
     assert [iterator.ramp(step) for step in range(1, 10)] == pytest.approx(expected)
@@ -152,12 +154,12 @@ def test_the_learning_rate_ramps_up_and_down(toy: Generator) -> None:
 @pytest.mark.parametrize("bad", [math.nan, math.inf])
 def test_what_is_not_finite_is_refused(toy: Generator, bad: float) -> None:
     w_plus, target = drawn(toy, 1)
-    iterator = LatentIterator(toy, pixel_loss, IteratorConfig(steps=2))
+    iterator = LatentIterator(toy, PIXELS, IteratorConfig(steps=2))
     with pytest.raises(ValueError, match="target is not finite"):
         iterator.refine(torch.full_like(target, bad), w_plus)
     with pytest.raises(ValueError, match="start is not finite"):
         iterator.refine(target, torch.full_like(w_plus, bad))
-    broken = LatentIterator(toy, lambda image, target: bad * pixel_loss(image, target), IteratorConfig(steps=2))
+    broken = LatentIterator(toy, weighted_sum((bad, PIXELS)), IteratorConfig(steps=2))
     with pytest.raises(ValueError, match="the loss after 0 steps is not finite"):
         broken.refine(target, mean_code(toy))
 
@@ -165,20 +167,20 @@ def test_what_is_not_finite_is_refused(toy: Generator, bad: float) -> None:
 @pytest.mark.parametrize("shape", [(1, 1, 32, 32), (1, 3, 16, 32), (3, 32, 32)])
 def test_a_target_of_another_shape_is_refused(toy: Generator, shape: tuple[int, ...]) -> None:
     with pytest.raises(ValueError, match=r"target must be \(N, 3, R, R\), got"):
-        LatentIterator(toy, pixel_loss).refine(torch.zeros(shape, dtype=torch.float64), mean_code(toy))
+        LatentIterator(toy, PIXELS).refine(torch.zeros(shape, dtype=torch.float64), mean_code(toy))
 
 
 def test_a_start_of_another_shape_is_refused(toy: Generator) -> None:
     w_plus, target = drawn(toy, 2)
     with pytest.raises(ValueError, match=r"start must be \(N, num_ws, w_dim\) = \(2, 4, 8\), got \(1, 4, 8\)"):
-        LatentIterator(toy, pixel_loss).refine(target, w_plus[:1])
+        LatentIterator(toy, PIXELS).refine(target, w_plus[:1])
 
 
 def test_inputs_are_not_written_to(toy: Generator) -> None:
     start, target = drawn(toy, 1)
     start = start + 0.1
     inputs = start.clone(), target.clone()
-    found = LatentIterator(toy, pixel_loss, IteratorConfig(steps=3)).refine(target, start)
+    found = LatentIterator(toy, PIXELS, IteratorConfig(steps=3)).refine(target, start)
     assert torch.equal(start, inputs[0])
     assert torch.equal(target, inputs[1])
     assert not torch.equal(found.w_plus, start)

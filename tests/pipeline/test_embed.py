@@ -16,9 +16,9 @@ from latentloop.faces import FaceDetector, Faces
 from latentloop.files import sha256_of
 from latentloop.generators.protocol import Generator
 from latentloop.images import read_image, resample, write_png
-from latentloop.inversion import IteratorConfig, LatentIterator
+from latentloop.inversion import IteratorChain, IteratorConfig, LatentIterator
 from latentloop.latents import mean_code
-from latentloop.losses import pixel_loss
+from latentloop.losses import pixel_loss, toward
 from latentloop.pipeline.embed import Embedded, EmbedJob, Failed
 from latentloop.pipeline.folder import ResultFolder
 
@@ -53,7 +53,8 @@ class Seen:
 def make_job(toy: Generator, tmp_path: Path) -> MakeJob:
     def make(steps: int = 3, detector: Seen | None = None, **changes: Any) -> EmbedJob:  # noqa: ANN401
         job = EmbedJob(
-            iterator=LatentIterator(toy, pixel_loss, IteratorConfig(steps=steps, lr=0.1)),
+            iterators=IteratorChain([LatentIterator(toy, toward(pixel_loss), IteratorConfig(steps=steps, lr=0.1))]),
+            renderer=toy,
             evaluator=cast("Evaluator", Measured()),
             detector=cast("FaceDetector | None", detector),
             start=mean_code(toy),
@@ -324,13 +325,14 @@ def test_a_result_never_overwrites_a_file_that_is_not_a_result(make_job: MakeJob
 def test_a_photo_whose_loss_is_not_finite_fails_and_spoils_no_other(make_job: MakeJob, toy_photos: ToyPhotos) -> None:
     job, photos = make_job(batch=3), toy_photos(3)
     middle = read_image(photos[1])
-    loss = job.iterator.loss
+    iterator = job.iterators.iterators[0]
 
-    def spoilt(image: Tensor, target: Tensor) -> Tensor:
+    def spoilt(target: Tensor) -> Callable[[Tensor], Tensor]:
         is_middle = (target.cpu().float() - resample(middle, target.shape[-1])).abs().amax(dim=(1, 2, 3)) < 1e-6
-        return torch.where(is_middle, math.nan, loss(image, target))
+        loss = iterator.loss(target)
+        return lambda image: torch.where(is_middle, math.nan, loss(image))
 
-    outcomes = list(replace(job, iterator=replace(job.iterator, loss=spoilt)).run(photos))
+    outcomes = list(replace(job, iterators=IteratorChain([replace(iterator, loss=spoilt)])).run(photos))
     assert [type(outcome) for outcome in outcomes] == [Embedded, Failed, Embedded]
     assert isinstance(outcomes[1], Failed)
     assert outcomes[1].reason.startswith(f"{photos[1]}: the loss after 0 steps is not finite")

@@ -10,7 +10,9 @@ from latentloop.training.config import DistillConfig
 from latentloop.training.distillation import Distillation
 from latentloop.training.student import make_student
 
-CONFIG = DistillConfig(steps=8, batch=2, pool=4, repeats=1, trained_blocks=1)
+CONFIG = DistillConfig(
+    steps=8, batch=2, pool=4, repeats=1, trained_blocks=1, pool_photos=2, photo_steps=4, photo_codes=2
+)
 
 
 @pytest.fixture

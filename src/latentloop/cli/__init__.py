@@ -14,6 +14,7 @@ from typing import Annotated, NoReturn
 import tyro
 
 from latentloop.allocator import keep_freed_memory
+from latentloop.cli.bench import Bench
 from latentloop.cli.distill import Distill
 from latentloop.cli.embed import Embed
 from latentloop.cli.generate import Generate
@@ -22,6 +23,7 @@ from latentloop.errors import UserError
 Command = (
     Annotated[Embed, tyro.conf.subcommand("embed")]
     | Annotated[Generate, tyro.conf.subcommand("generate")]
+    | Annotated[Bench, tyro.conf.subcommand("bench")]
     | Annotated[Distill, tyro.conf.subcommand("distill")]
 )
 

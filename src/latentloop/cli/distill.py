@@ -20,6 +20,7 @@ class Distill:
     each pool of images. Run it again and it goes on where it was stopped, exactly as if it never had been.
 
     A first try: latentloop distill --steps 1000 --out small
+
     On a GPU: latentloop distill --batch 32 --pool 1024 --precision bfloat16 --compile --out small
     """
 
@@ -30,6 +31,11 @@ class Distill:
     """Of the new generator and its file."""
     resolution: int = 256
     """Pixels that it draws."""
+    photos: tuple[str, ...] = ()
+    """Aligned photos (files, folders, quoted globs) whose codes it shall draw well, too: without them the iterator
+    leads it astray. The file keeps nothing of them."""
+    start: str | None = None
+    """A student, shipped or a file, to begin with instead of the teacher's blocks."""
     config: DistillConfig = DistillConfig()
     compile: bool = False
     """Draw through torch.compile: quicker after a minute; needs a C++ compiler."""
@@ -55,9 +61,10 @@ class Distill:
         from latentloop.features.lpips import load_lpips
         from latentloop.generators import MobileStyleGAN, load_generator
         from latentloop.generators.registry import weights_checksum
-        from latentloop.pipeline.distill import DistillJob
+        from latentloop.pipeline.distill import DistillJob, PhotoFolder
+        from latentloop.pipeline.photos import find_photos
         from latentloop.training.distillation import Distillation
-        from latentloop.training.student import make_student
+        from latentloop.training.student import begin_with, make_student
 
         device = find_device(self.common.device)
         teacher = load_generator(self.common.generator)
@@ -65,12 +72,16 @@ class Distill:
             raise UserError(f"{self.common.generator}: only a MobileStyleGAN can be distilled")
         randomness = torch.Generator().manual_seed(self.common.seed)
         student = make_student(teacher, name=self.name, resolution=self.resolution, randomness=randomness)
+        if self.start:
+            begin_with(student, load_generator(self.start))
+        photos = find_photos(self.photos)
         distillation = Distillation(
             teacher=teacher.to(device),
             student=student.to(device),
             lpips=load_lpips("alex", device=device),
             config=self.config,
             seed=self.common.seed,
+            photos=PhotoFolder(photos, self.resolution) if photos else None,
             compiled=self.compile,
         )
         settings = {
@@ -78,5 +89,7 @@ class Distill:
             "teacher_sha256": weights_checksum(self.common.generator),
             "resolution": self.resolution,
             "seed": self.common.seed,
+            "start": weights_checksum(self.start) if self.start else None,
+            "photos_used": len(photos),
         }
         return DistillJob(distillation, self.out, settings)

@@ -1,6 +1,6 @@
 """LPIPS, version 0.1: the perceptual distance of Zhang et al., arXiv:1801.03924."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Literal
 
 import torch
@@ -87,7 +87,16 @@ class Lpips(nn.Module):
 
     def forward(self, image: Tensor, target: Tensor) -> Tensor:
         """Distance of each image to its target, both (N, 3, H, W) in [-1, 1]; (N,)."""
-        pairs = zip(self.features(image), self.features(target), self.linear, strict=True)
+        return self._distance(self.features(image), self.features(target))
+
+    def toward(self, target: Tensor) -> Callable[[Tensor], Tensor]:
+        """The distance to targets (N, 3, H, W) as a function of the images; looks at the targets only once."""
+        with torch.no_grad():
+            seen = list(self.features(target))
+        return lambda image: self._distance(self.features(image), seen)
+
+    def _distance(self, image: Iterable[Tensor], target: Iterable[Tensor]) -> Tensor:
+        pairs = zip(image, target, self.linear, strict=True)
         layers = [((a - b).square().mean(dim=(2, 3)) * weight).sum(dim=1) for a, b, weight in pairs]
         return torch.stack(layers).sum(dim=0)
 

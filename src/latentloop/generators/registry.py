@@ -68,6 +68,31 @@ def weights_checksum(name_or_path: str | Path) -> str:
     return file.sha256 or sha256_of(file.path)
 
 
+def load_renderer(
+    generator: Generator, resolution: int | None = None, *, device: torch.device | str = "cpu"
+) -> Generator:
+    """Find a generator that draws the codes of another: itself, or one that we ship of the same latent space.
+
+    Args:
+        generator: Whose codes.
+        resolution: Pixels that it shall draw; None for as many as there are.
+        device: Where its weights go.
+
+    Raises:
+        UserError: There is none of that resolution.
+    """
+    family = {generator.resolution: generator}
+    for name in SHIPPED:
+        sibling = load_generator(name, device=device)
+        if sibling.fingerprint == generator.fingerprint:
+            family.setdefault(sibling.resolution, sibling)
+    wanted = max(family) if resolution is None else resolution
+    if wanted not in family:
+        sizes = ", ".join(map(str, sorted(family)))
+        raise UserError(f"--render {wanted}: no generator draws the codes of {generator.name} so; there are: {sizes}")
+    return family[wanted]
+
+
 def save_generator(path: Path, generator: MobileStyleGAN) -> None:
     """Write a generator as float16 safetensors that `load_generator` reads; the file appears whole.
 

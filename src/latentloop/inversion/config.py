@@ -1,9 +1,11 @@
 """Settings of the iterator; kept apart so that reading them needs no PyTorch."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 Space = Literal["w", "w+"]
+POLISH = 0.5
+"""Share of the step size that steps on another generator begin with."""
 
 
 @dataclass(frozen=True)
@@ -32,3 +34,7 @@ class IteratorConfig:
             raise ValueError(f"ramps are shares from 0 to 1, got ramp_up {self.ramp_up}, ramp_down {self.ramp_down}")
         if self.patience < 0:
             raise ValueError(f"patience must be 0 or more, got {self.patience}")
+
+    def polish(self, steps: int) -> "IteratorConfig":
+        """Settings for a few steps on another generator, at the end: small ones, that fall to 0 all along."""
+        return replace(self, steps=steps, lr=POLISH * self.lr, ramp_up=0.0, ramp_down=1.0)

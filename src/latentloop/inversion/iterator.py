@@ -9,7 +9,7 @@ from torch import Tensor
 
 from latentloop.generators.protocol import Generator
 from latentloop.inversion.config import IteratorConfig
-from latentloop.losses.image import ImageLoss
+from latentloop.losses.image import LossToward
 
 OnStep = Callable[[int, Tensor], None]  # (steps done, best loss so far of each image, (N,))
 
@@ -40,7 +40,7 @@ class LatentIterator:
     """
 
     generator: Generator
-    loss: ImageLoss
+    loss: LossToward
     config: IteratorConfig = IteratorConfig()
 
     def refine(self, target: Tensor, start: Tensor, on_step: OnStep | None = None) -> Inversion:
@@ -57,12 +57,13 @@ class LatentIterator:
         """
         self._check(target, start)
         code = (start[:, :1] if self.config.space == "w" else start).detach().clone().requires_grad_()
+        loss_of = self.loss(target)
         optimizer = torch.optim.Adam([code], lr=self.config.lr)
         losses = target.new_zeros(self.config.steps + 1, len(target))
         best = _Best(code.detach().clone(), target.new_full((len(target),), math.inf), code.new_zeros(len(code)).long())
         for step in range(self.config.steps + 1):
             with torch.set_grad_enabled(step < self.config.steps):
-                loss = self.loss(self._draw(code, target.shape[-1]), target)
+                loss = loss_of(self._draw(code, target.shape[-1]))
             _check_finite(loss, f"the loss after {step} steps")
             best.update(code, loss, step)
             losses[step] = loss.detach()

@@ -2,18 +2,40 @@
 
 import json
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import torch
+from torch import Tensor
+
 from latentloop.errors import UserError
+from latentloop.faces import whole_square
 from latentloop.files import replacing
 from latentloop.generators.registry import save_generator
+from latentloop.images import read_image
 from latentloop.training.checkpoint import load_checkpoint, save_checkpoint
 from latentloop.training.distillation import Distillation
 
 KIND = "distillation"
+
+
+@dataclass(frozen=True)
+class PhotoFolder:
+    """Aligned photos, read when they are wanted."""
+
+    paths: Sequence[Path]
+    resolution: int
+
+    def __call__(self, count: int, randomness: torch.Generator) -> Tensor:
+        """Any of them, (count, 3, R, R) in [-1, 1].
+
+        Raises:
+            UserError: One cannot be read or is not square.
+        """
+        chosen = torch.randint(len(self.paths), (count,), generator=randomness).tolist()
+        return torch.cat([whole_square(read_image(self.paths[i]), self.resolution).image for i in chosen])
 
 
 @dataclass(frozen=True)

@@ -15,8 +15,10 @@ from latentloop.errors import UserError
 from latentloop.evaluation.measure import RESOLUTION, Evaluator
 from latentloop.faces import AlignedFace, FaceDetector, align_faces, whole_square
 from latentloop.files import sha256_of
+from latentloop.generators import Generator
 from latentloop.images import read_image, resample, write_png
-from latentloop.inversion.iterator import Inversion, LatentIterator, NotFiniteError, OnStep
+from latentloop.inversion.chain import IteratorChain
+from latentloop.inversion.iterator import Inversion, NotFiniteError, OnStep
 from latentloop.pipeline.folder import PhotoKey, ResultFolder, face_name
 
 
@@ -63,7 +65,9 @@ class EmbedJob:
     Codes are optimized where the start lies; faces are found and figures measured on the CPU, alike for all devices.
     """
 
-    iterator: LatentIterator
+    iterators: IteratorChain
+    renderer: Generator
+    """Draws the reconstructions; of the iterators' latent space."""
     evaluator: Evaluator
     detector: FaceDetector | None
     """None takes the photos as aligned."""
@@ -76,6 +80,11 @@ class EmbedJob:
     batch: int = 1
     force: bool = False
     max_pixels: int = MAX_PIXELS
+
+    @property
+    def generator(self) -> Generator:
+        """The one that the code is found on."""
+        return self.iterators.iterators[0].generator
 
     def run(self, photos: Sequence[Path], on_step: OnStep | None = None) -> Iterator[Outcome]:
         """Embed photos, and yield each outcome once it is safely on disk.
@@ -135,7 +144,7 @@ class EmbedJob:
             raise UserError(f"{photo}: its results would overwrite {theirs}; choose another folder with --out")
 
     def _faces(self, image: Tensor) -> list[AlignedFace]:
-        size = self.iterator.generator.resolution
+        size = self.renderer.resolution
         if self.detector is None:
             return [whole_square(image, size)]
         return align_faces(image, self.detector, size, face=self.face)
@@ -154,12 +163,12 @@ class EmbedJob:
 
     def _embed_together(self, tasks: Sequence[_Task], on_step: OnStep | None) -> Iterator[Embedded]:
         begun = time.perf_counter()
-        resolution = min(RESOLUTION, self.iterator.generator.resolution)
+        resolution = min(RESOLUTION, self.generator.resolution)
         target = torch.cat([resample(task.face.image, resolution) for task in tasks])
         start = self.start.expand(len(tasks), -1, -1)
-        inversion = self.iterator.refine(target.to(start.device), start, on_step)
+        inversion = self.iterators.refine(target.to(start.device), start, on_step)
         with torch.inference_mode():
-            images = [self.iterator.generator.synthesis(w_plus[None]).cpu() for w_plus in inversion.w_plus]
+            images = [self.renderer.synthesis(w_plus[None]).cpu() for w_plus in inversion.w_plus]
         seconds = (time.perf_counter() - begun) / len(tasks)
         metrics = self.evaluator.measure(torch.cat([resample(image, RESOLUTION) for image in images]), target)
         for i, task in enumerate(tasks):
@@ -169,13 +178,13 @@ class EmbedJob:
     def _save(
         self, task: _Task, inversion: Inversion, i: int, image: Tensor, metrics: Mapping[str, float], seconds: float
     ) -> None:
-        paths, generator = self.folder.paths(task.name), self.iterator.generator
+        paths, generator = self.folder.paths(task.name), self.generator
         paths.code.unlink(missing_ok=True)  # an older code must not vouch for newer pictures
         write_png(paths.aligned, task.face.image)
         write_png(paths.reconstruction, image)
         code = Code(
             w_plus=inversion.w_plus[i].cpu(),
-            space=self.iterator.config.space,
+            space=self.iterators.iterators[0].config.space,
             generator=generator.name,
             fingerprint=generator.fingerprint,
             quad=task.face.quad,

@@ -1,9 +1,12 @@
-"""Codes to train on: what a mapping network gives, and the W+ around it, where the codes of photos lie."""
+"""Codes to train on: what a mapping network gives, the W+ around it, and what an iterator passes through."""
 
 import torch
 from torch import Tensor
 
 from latentloop.generators.protocol import Generator
+from latentloop.inversion import IteratorConfig, LatentIterator
+from latentloop.latents import mean_code
+from latentloop.losses import LossToward
 
 PSI = (0.5, 1.0)
 """Truncations, evenly."""
@@ -29,12 +32,45 @@ def sample_training_codes(generator: Generator, count: int, *, randomness: torch
     kind = torch.rand(count, 1, generator=randomness)
     crossing = torch.randint(1, num_ws, (count, 1), generator=randomness)
     share = torch.rand(count, num_ws, 1, generator=randomness)
-    styles = generator.mapping(z.to(device)).unflatten(0, (count, num_ws)).cpu()
+    styles = generator.mapping(z.to(generator.latent_avg)).unflatten(0, (count, num_ws)).cpu()
     layer = torch.arange(num_ws).expand(count, -1)
     source = torch.where(kind < PLAIN + CROSSED + INDEPENDENT, layer, 0)
     source = torch.where(kind < PLAIN + CROSSED, (layer >= crossing).long(), source)
     source = torch.where(kind < PLAIN, 0, source)
     w_plus = styles.gather(1, source[:, :, None].expand_as(styles))
     between = kind[:, :, None] >= PLAIN + CROSSED + INDEPENDENT
-    w_plus = torch.where(between, styles[:, :1].lerp(styles[:, 1:2], share), w_plus)
-    return generator.latent_avg.cpu().lerp(w_plus, psi).to(device)
+    w_plus = torch.where(between, styles[:, :1].lerp(styles[:, 1:2], share.to(styles)), w_plus)
+    return generator.latent_avg.cpu().lerp(w_plus, psi.to(w_plus)).to(device)
+
+
+def sample_iterated_codes(generator: Generator, target: Tensor, loss: LossToward, *, steps: int, count: int) -> Tensor:
+    """Codes that the iterator passes through on its way from the mean code to targets, (N * count, num_ws, w_dim).
+
+    They lie far from all that a mapping network gives: half of their distance from the mean is in directions that W
+    hardly varies in. A generator that is to stand for another in the iterator must draw them alike, too.
+
+    Args:
+        generator: The iterator's.
+        target: Images (N, 3, R, R) in [-1, 1].
+        loss: The iterator's.
+        steps: Its steps.
+        count: Codes of each target, evenly spaced and the last one.
+    """
+    recorder = _Recorder(generator)
+    LatentIterator(recorder, loss, IteratorConfig(steps=steps)).refine(target, mean_code(generator, len(target)))
+    passed = [recorder.codes[(i + 1) * steps // count] for i in range(count)]
+    return torch.stack(passed, dim=1).flatten(0, 1)
+
+
+class _Recorder:
+    """A generator that keeps the codes that it draws."""
+
+    def __init__(self, generator: Generator) -> None:
+        self.generator, self.codes = generator, list[Tensor]()
+        self.name, self.fingerprint, self.resolution = generator.name, generator.fingerprint, generator.resolution
+        self.num_ws, self.z_dim, self.w_dim = generator.num_ws, generator.z_dim, generator.w_dim
+        self.latent_avg, self.mapping = generator.latent_avg, generator.mapping
+
+    def synthesis(self, w_plus: Tensor, *, resolution: int | None = None) -> Tensor:
+        self.codes.append(w_plus.detach().clone())
+        return self.generator.synthesis(w_plus, resolution=resolution)

@@ -15,6 +15,12 @@ class DistillConfig:
     """Images a step."""
     pool: int = 256
     """Images that the teacher draws at a time; progress is saved after each pool."""
+    pool_photos: int = 8
+    """Photos a pool, if any are given, that the iterator runs towards on the student."""
+    photo_steps: int = 96
+    """Its steps."""
+    photo_codes: int = 16
+    """Codes a photo, of all that it passes through, that are in the pool; random ones fill it up."""
     repeats: int = 2
     """Times that each of them is learned from: the teacher's drawing is a good part of the work."""
     lr: float = 2e-3
@@ -34,6 +40,10 @@ class DistillConfig:
         for name in ("batch", "repeats", "trained_blocks"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} must be 1 or more, got {getattr(self, name)}")
+        if not 0 < self.pool_photos * self.photo_codes <= self.pool or self.photo_codes > self.photo_steps:
+            raise ValueError(
+                f"pool_photos * photo_codes must be from 1 to pool, got {self.pool_photos} * {self.photo_codes}"
+            )
         if self.steps < 0:
             raise ValueError(f"steps must be 0 or more, got {self.steps}")
         if self.pool < self.batch or self.pool % self.batch:

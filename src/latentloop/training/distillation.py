@@ -12,13 +12,17 @@ from torch.func import functional_call
 
 from latentloop.features.lpips import Lpips
 from latentloop.generators import MobileStyleGAN
-from latentloop.training.codes import sample_training_codes
+from latentloop.images import resample
+from latentloop.losses import LossConfig, pixel_loss, toward, weighted_sum
+from latentloop.training.codes import sample_iterated_codes, sample_training_codes
 from latentloop.training.config import DistillConfig
 from latentloop.training.student import trainable
 
 WARM_UP = 20
 """Steps in which the step size grows to its largest."""
 Draw = Callable[[Mapping[str, Tensor], Tensor], Tensor]
+PhotoSource = Callable[[int, torch.Generator], Tensor]
+"""How many, randomness -> photos (count, 3, R, R) in [-1, 1]."""
 
 
 @dataclass
@@ -35,6 +39,8 @@ class Distillation:
     lpips: Lpips
     config: DistillConfig
     seed: int
+    photos: PhotoSource | None = None
+    """Aligned photos whose codes the student must draw well, not only random ones."""
     compiled: bool = False
     """Draw through torch.compile."""
     step: int = field(default=0, init=False)
@@ -79,7 +85,7 @@ class Distillation:
         """Codes (batch, num_ws, w_dim) and the teacher's images (batch, 3, R, R) of a pool."""
         words = np.random.SeedSequence([self.seed, number]).generate_state(1, np.uint64)
         randomness = torch.Generator().manual_seed(int(words[0]))
-        codes = sample_training_codes(self.teacher, self.config.pool, randomness=randomness)
+        codes = self._codes(randomness)
         tensors = dict(self.teacher.synthesis.named_parameters())
         with torch.no_grad():
             images = torch.cat([self._draw_teacher(tensors, w) for w in codes.split(self.config.batch)])
@@ -87,6 +93,20 @@ class Distillation:
             order = torch.randperm(len(codes), generator=randomness).to(codes.device)
             for chosen in order.split(self.config.batch):
                 yield codes[chosen], images[chosen]
+
+    def _codes(self, randomness: torch.Generator) -> Tensor:
+        """Codes of a pool, (pool, num_ws, w_dim)."""
+        config, codes = self.config, []
+        if self.photos:
+            target = self.photos(config.pool_photos, randomness).to(self.student.latent_avg)
+            loss = weighted_sum((1.0, toward(pixel_loss)), (LossConfig().lambda_lpips, self.lpips.toward))
+            for batch in target.split(config.batch):
+                drawing = _Drawing(self.student, self._draw_student)
+                codes += [
+                    sample_iterated_codes(drawing, batch, loss, steps=config.photo_steps, count=config.photo_codes)
+                ]
+        rest = config.pool - sum(map(len, codes))
+        return torch.cat([*codes, sample_training_codes(self.teacher, rest, randomness=randomness)])
 
     def _learn(self, w_plus: Tensor, target: Tensor) -> dict[str, float]:
         """Take a step on codes (N, num_ws, w_dim) and images (N, 3, R, R); returns the terms of the loss."""
@@ -120,3 +140,18 @@ class Distillation:
             return image.float()
 
         return torch.compile(draw, dynamic=False) if self.compiled else draw
+
+
+class _Drawing:
+    """A generator with its weights as they are now, drawn in a run's own way."""
+
+    def __init__(self, generator: MobileStyleGAN, draw: Draw) -> None:
+        self.name, self.fingerprint, self.resolution = generator.name, generator.fingerprint, generator.resolution
+        self.num_ws, self.z_dim, self.w_dim = generator.num_ws, generator.z_dim, generator.w_dim
+        self.latent_avg, self.mapping = generator.latent_avg, generator.mapping
+        self._tensors = {name: parameter.detach() for name, parameter in generator.synthesis.named_parameters()}
+        self._draw = draw
+
+    def synthesis(self, w_plus: Tensor, *, resolution: int | None = None) -> Tensor:
+        image = self._draw(self._tensors, w_plus)
+        return image if resolution is None else resample(image, resolution)

@@ -6,7 +6,8 @@ from dataclasses import replace
 import torch
 from torch import Tensor, nn
 
-from latentloop.generators import MobileStyleGAN
+from latentloop.errors import UserError
+from latentloop.generators import Generator, MobileStyleGAN
 
 SPREAD = 0.01
 """Standard deviation of the new weights."""
@@ -40,6 +41,20 @@ def make_student(teacher: MobileStyleGAN, *, name: str, resolution: int, randomn
     nn.init.constant_(head.affine.bias, 1 / head.gain)  # every style begins near 1
     nn.init.zeros_(head.conv.bias if head.conv.bias is not None else head.conv.weight)
     return student.requires_grad_(False)
+
+
+def begin_with(student: MobileStyleGAN, other: Generator) -> None:
+    """Give a student the weights of one that has learned before.
+
+    Raises:
+        UserError: It is not of the same sizes or not of the same latent space.
+    """
+    if not isinstance(other, MobileStyleGAN) or (other.shape, other.fingerprint) != (
+        student.shape,
+        student.fingerprint,
+    ):
+        raise UserError(f"{other.name}: cannot begin with it, it is not such a student of the same teacher")
+    student.load_state_dict(other.state_dict())
 
 
 def trainable(student: MobileStyleGAN, blocks: int) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
