@@ -2,7 +2,7 @@
 
 GENERATOR = "mobile-ffhq-1024"
 """Draws."""
-QUICK_GENERATOR = "mobile-ffhq-1024"
+QUICK_GENERATOR = "mobile-ffhq-256"
 """Of the same codes: the iterator's."""
 MAX_PIXELS = 100_000_000
 """Larger photos are refused unless the caller says otherwise."""

@@ -16,7 +16,7 @@ from torch import Tensor
 import latentloop.generators
 from latentloop.cli import main
 from latentloop.codes import Code, load_code, save_code
-from latentloop.defaults import GENERATOR
+from latentloop.defaults import GENERATOR, QUICK_GENERATOR
 from latentloop.faces import load_face_detector
 from latentloop.generators import registry
 from latentloop.generators.protocol import Generator
@@ -62,7 +62,7 @@ def toy_shipped(float_toy: Generator, monkeypatch: pytest.MonkeyPatch) -> None:
     real = latentloop.generators.load_generator
 
     def load(name: str, *, device: torch.device) -> Generator:
-        return float_toy if name == GENERATOR else real(name, device=device)
+        return float_toy if name in (GENERATOR, QUICK_GENERATOR) else real(name, device=device)
 
     monkeypatch.setattr(latentloop.generators, "load_generator", load)
 

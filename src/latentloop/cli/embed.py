@@ -35,7 +35,7 @@ class Embed:
 
     Many: latentloop embed holiday/ "more/*.png" --out codes --steps 200
 
-    An FFHQ-aligned image, closer to it: latentloop embed face.png --aligned --steps 200 --polish 20
+    An FFHQ-aligned image, closer to it: latentloop embed face.png --aligned --steps 150 --polish 100
     """
 
     photos: Annotated[tuple[str, ...], tyro.conf.Positional, tyro.conf.arg(metavar="PHOTO...")]
@@ -43,10 +43,10 @@ class Embed:
     out: Path = Path("embedded")
     """Folder for the results."""
     common: Common = Common(generator=QUICK_GENERATOR)
-    iterator: IteratorConfig = IteratorConfig()
+    iterator: IteratorConfig = IteratorConfig(steps=70)
     loss: LossConfig = LossConfig()
-    polish: int = 0
-    """Further steps, at the end, on the generator that renders, if it is another."""
+    polish: int = 30
+    """Further, smaller steps, at the end, on the generator that renders."""
     render: Literal["largest"] | int = "largest"
     """Pixels of the reconstructions: a shipped generator that takes the same codes draws them."""
     start: str = "average"
@@ -135,7 +135,7 @@ class Embed:
         if self.compile == "on" or (self.compile == "auto" and long):
             drawn = CompiledGenerator(generator, lambda reason: say(f"latentloop: not compiled: {reason}", error=True))
         iterators = [LatentIterator(drawn, loss, self.iterator)]
-        if self.polish and renderer is not generator:
+        if self.polish:
             iterators.append(LatentIterator(renderer, loss, self.iterator.polish(self.polish)))
         return IteratorChain(iterators)
 

@@ -30,6 +30,10 @@ class ShippedGenerator:
 
 
 SHIPPED = {
+    "mobile-ffhq-256": ShippedGenerator(
+        shipped("mobile-ffhq-256.safetensors", "ac5957b524177f000b6a1525962b11e742081b1196477e2d0f23f0f68e552065"),
+        trunk="mobile-ffhq-1024",
+    ),
     "mobile-ffhq-1024": ShippedGenerator(
         shipped("mobile-ffhq-1024.safetensors", "8a58a23a66507b79d598f6c1692cf7bf82b2fe822a775f3ad2ba99960ac7a496")
     ),
