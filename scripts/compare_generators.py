@@ -13,6 +13,7 @@ from pathlib import Path
 import torch
 import tyro
 from PIL import Image
+from rich.console import Console
 from rich.progress import track
 
 from latentloop import keep_freed_memory, load_generator
@@ -51,7 +52,10 @@ class Comparison:
         print("|---" * (len(DIGITS) + 2) + "|")
         everything: list[dict[str, float]] = []
         for name, w_plus in codes.items():
-            figures = [compare(student, teacher, w[None], evaluator)[0] for w in track(list(w_plus), name)]
+            figures = [
+                compare(student, teacher, w[None], evaluator)[0]
+                for w in track(list(w_plus), name, console=Console(stderr=True))
+            ]
             print(row(name, figures))
             everything += figures
         print(row("all", everything))
