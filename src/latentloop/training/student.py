@@ -39,7 +39,8 @@ def make_student(teacher: MobileStyleGAN, *, name: str, resolution: int, randomn
     for weight in (head.affine.weight, head.conv.weight):
         nn.init.normal_(weight, std=SPREAD, generator=randomness)
     nn.init.constant_(head.affine.bias, 1 / head.gain)  # every style begins near 1
-    nn.init.zeros_(head.conv.bias if head.conv.bias is not None else head.conv.weight)
+    if head.conv.bias is not None:
+        nn.init.zeros_(head.conv.bias)
     return student.requires_grad_(False)
 
 
