@@ -52,9 +52,10 @@ def drawing(generator: Generator, *, batch: int, resolution: int) -> Callable[[]
 
 def drawing_with_gradient(generator: Generator, *, batch: int, resolution: int) -> Callable[[], None]:
     """The work of drawing mean codes at a resolution, and of the gradient of the codes."""
-    w_plus = mean_code(generator, batch).clone().requires_grad_()
+    codes = mean_code(generator, batch).clone().requires_grad_()
 
     def draw() -> None:
+        w_plus = codes.clone()  # counting the operations of a module fails where a leaf's gradient is asked for
         torch.autograd.grad(generator.synthesis(w_plus, resolution=resolution).sum(), w_plus)
 
     return draw
