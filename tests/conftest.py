@@ -1,8 +1,10 @@
 """Fixtures: a toy generator that draws in microseconds, and small pictures."""
 
-from collections.abc import Callable
+import signal
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -10,6 +12,7 @@ import torch
 from PIL import Image
 from torch import Tensor, nn
 
+from latentloop.cli import main
 from latentloop.codes import Code
 from latentloop.images import write_png
 
@@ -116,3 +119,33 @@ def make_code() -> Callable[..., Code]:
         return replace(code, **changes)  # type: ignore[arg-type]
 
     return make
+
+
+@pytest.fixture
+def process(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Take back what a program may do to its process and a test may not."""
+    monkeypatch.setattr("latentloop.cli.keep_freed_memory", lambda: False)
+    monkeypatch.setenv("COLUMNS", "200")
+    monkeypatch.delenv("FORCE_COLOR", raising=False)
+    handler = signal.getsignal(signal.SIGTERM)
+    yield
+    signal.signal(signal.SIGTERM, handler)
+
+
+@pytest.fixture
+def run(
+    request: pytest.FixtureRequest, capsys: pytest.CaptureFixture[str]
+) -> Callable[..., tuple[int, list[str], list[str]]]:
+    """Runs a command; gives its exit code and the lines on stdout and on stderr."""
+
+    request.getfixturevalue("process")
+
+    def run(*arguments: object) -> tuple[int, list[str], list[str]]:
+        try:
+            code: Any = main([str(argument) for argument in arguments])
+        except SystemExit as stop:
+            code = stop.code
+        said = capsys.readouterr()
+        return code, said.out.splitlines(), said.err.splitlines()
+
+    return run

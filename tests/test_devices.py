@@ -3,7 +3,8 @@ import re
 import pytest
 import torch
 
-from latentloop.devices import find_device
+from latentloop.defaults import Precision
+from latentloop.devices import find_device, find_precision
 from latentloop.errors import UserError
 
 no_cuda = pytest.mark.skipif(torch.cuda.is_available(), reason="CUDA is available here")
@@ -36,3 +37,25 @@ def test_an_unavailable_device_is_refused_in_one_line(name: str) -> None:
     ) as caught:
         find_device(name)
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("name", "device", "native", "chosen"),
+    [
+        ("auto", "cpu", True, torch.bfloat16),
+        ("auto", "cpu", False, torch.float32),
+        ("auto", "cuda", True, torch.float32),
+        ("float32", "cpu", True, torch.float32),
+        ("bfloat16", "cpu", False, torch.bfloat16),
+    ],
+)
+def test_auto_draws_in_bfloat16_where_the_processor_multiplies_it(
+    monkeypatch: pytest.MonkeyPatch, name: Precision, device: str, native: bool, chosen: torch.dtype
+) -> None:
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: {"avx512_bf16": native}, raising=False)
+    assert find_precision(name, torch.device(device)) == chosen
+
+
+def test_a_pytorch_that_tells_nothing_of_the_processor_draws_in_float32(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delattr(torch.cpu, "get_capabilities", raising=False)
+    assert find_precision("auto", torch.device("cpu")) == torch.float32

@@ -113,8 +113,12 @@ def load_code(path: Path | str) -> Code:
                 steps=int(arrays["steps"]),
                 details=details,
             )
+    except FileNotFoundError as error:
+        raise UserError(f"{path}: no such file") from error
     except DAMAGE as error:
-        raise UserError(f"{path}: not a code file of latentloop, or damaged ({error})") from error
+        # NumPy's own words would advise to allow pickle.
+        reason = "no arrays that load without pickle" if "pickle" in str(error) else error
+        raise UserError(f"{path}: not a code file of latentloop, or damaged ({reason})") from error
     if code.w_plus.ndim != 2 or not code.w_plus.isfinite().all():
         raise UserError(f"{path}: w_plus must be finite, (num_ws, w_dim), got {tuple(code.w_plus.shape)}")
     return code

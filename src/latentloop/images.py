@@ -1,5 +1,6 @@
 """Image files in and out. Inside the package an image is float RGB, (N, 3, H, W) in [-1, 1]."""
 
+import io
 import struct
 import warnings
 import zlib
@@ -62,18 +63,29 @@ def read_image(path: Path | str, *, max_pixels: int = MAX_PIXELS, background: Se
     path = Path(path)
     if not path.is_file():
         raise UserError(f"{path}: no such file" if not path.exists() else f"{path}: a folder, not an image")
-    if path.stat().st_size == 0:
-        raise UserError(f"{path}: the file is empty")
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise UserError(f"{path}: cannot read it: {error.strerror or error}") from error
+    return decode_image(content, str(path), max_pixels=max_pixels, background=background)
+
+
+def decode_image(
+    content: bytes, name: str, *, max_pixels: int = MAX_PIXELS, background: Sequence[int] = WHITE
+) -> Tensor:
+    """As `read_image`, from the content of a file of some name, which errors begin with."""
+    if not content:
+        raise UserError(f"{name}: the file is empty")
     with _pillows_pixel_limit(max_pixels):
         try:
-            with Image.open(path, formats=sorted(set(_endings().values()))) as image:
-                pixels = _rgb(path, ImageOps.exif_transpose(image), tuple(background))
+            with Image.open(io.BytesIO(content), formats=sorted(set(_endings().values()))) as image:
+                pixels = _rgb(name, ImageOps.exif_transpose(image), tuple(background))
         except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
-            raise UserError(f"{path}: more than {max_pixels:,} pixels; raise the limit with --max-pixels") from error
+            raise UserError(f"{name}: more than {max_pixels:,} pixels; raise the limit with --max-pixels") from error
         except UnidentifiedImageError as error:
-            raise UserError(f"{path}: not an image that this Pillow can read; save it as JPEG or PNG") from error
+            raise UserError(f"{name}: not an image that this Pillow can read; save it as JPEG or PNG") from error
         except DECODING_ERRORS as error:
-            raise UserError(f"{path}: damaged or truncated image ({error})") from error
+            raise UserError(f"{name}: damaged or truncated image ({error})") from error
     return from_uint8(pixels)
 
 
@@ -117,13 +129,13 @@ def resample(image: Tensor, resolution: int) -> Tensor:
     return resize(image, resolution, resolution)
 
 
-def _rgb(path: Path, image: Image.Image, background: tuple[int, ...]) -> Pixels:
+def _rgb(name: str, image: Image.Image, background: tuple[int, ...]) -> Pixels:
     """Convert to RGB, (H, W, 3) in 0..255."""
     if image.mode.startswith("I"):
         grey = np.asarray(image).astype(np.float64)
         return np.repeat((grey / 257).round().clip(0, 255).astype(np.uint8)[..., None], 3, axis=2)
     if image.mode == "F":
-        raise UserError(f"{path}: its floating-point pixels have no fixed range; save it with 8 or 16 bits")
+        raise UserError(f"{name}: its floating-point pixels have no fixed range; save it with 8 or 16 bits")
     if image.has_transparency_data:
         layer = image.convert("RGBA")
         image = Image.alpha_composite(Image.new("RGBA", image.size, (*background, 255)), layer)

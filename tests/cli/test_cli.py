@@ -3,9 +3,9 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
+from importlib.metadata import version
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -14,19 +14,20 @@ from PIL import Image
 from torch import Tensor
 
 import latentloop.generators
-from latentloop.cli import main
 from latentloop.codes import Code, load_code, save_code
 from latentloop.defaults import GENERATOR, QUICK_GENERATOR
 from latentloop.faces import load_face_detector
-from latentloop.generators import registry
+from latentloop.generators import DrawnBy, registry
 from latentloop.generators.protocol import Generator
 from latentloop.generators.registry import ShippedGenerator
 from latentloop.images import read_image
 from latentloop.weights import WeightsFile
 
 ToyPhotos = Callable[..., list[Path]]
+Run = Callable[..., tuple[int, list[str], list[str]]]
+pytestmark = pytest.mark.usefixtures("process")
 TESTS = Path(__file__).parents[1]
-QUICK = ["--aligned", "--steps", "3", "--lambda-lpips", "0", "--device", "cpu"]
+QUICK = ["--aligned", "--steps", "3", "--lambda-lpips", "0", "--device", "cpu", "--precision", "float32"]
 
 # A program that embeds with the toy generator, in a process of its own.
 PROGRAM = """
@@ -38,17 +39,6 @@ from latentloop.cli import main
 latentloop.generators.load_generator = lambda name, device: ToyGenerator().requires_grad_(False)
 sys.exit(main(sys.argv[1:]))
 """
-
-
-@pytest.fixture(autouse=True)
-def process(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Take back what a program may do to its process and a test may not."""
-    monkeypatch.setattr("latentloop.cli.keep_freed_memory", lambda: False)
-    monkeypatch.setenv("COLUMNS", "200")
-    monkeypatch.delenv("FORCE_COLOR", raising=False)
-    handler = signal.getsignal(signal.SIGTERM)
-    yield
-    signal.signal(signal.SIGTERM, handler)
 
 
 @pytest.fixture
@@ -67,19 +57,9 @@ def toy_shipped(float_toy: Generator, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(latentloop.generators, "load_generator", load)
 
 
-def result_of(capsys: pytest.CaptureFixture[str], *arguments: object) -> tuple[int, list[str], list[str]]:
-    """Exit code and the lines on stdout and on stderr of a command."""
-    try:
-        code: Any = main([str(argument) for argument in arguments])
-    except SystemExit as stop:
-        code = stop.code
-    said = capsys.readouterr()
-    return code, said.out.splitlines(), said.err.splitlines()
-
-
-def error_of(capsys: pytest.CaptureFixture[str], *arguments: object) -> str:
+def error_of(run: Run, *arguments: object) -> str:
     """What a command that fails because of bad input says in its one line."""
-    code, _, errors = result_of(capsys, *arguments)
+    code, _, errors = run(*arguments)
     assert code == 2
     (line,) = errors
     assert line.startswith("latentloop: ")
@@ -88,9 +68,9 @@ def error_of(capsys: pytest.CaptureFixture[str], *arguments: object) -> str:
 
 @pytest.mark.usefixtures("toy_shipped")
 def test_embed_tells_each_photos_figures_and_last_where_the_report_is(
-    capsys: pytest.CaptureFixture[str], toy_photos: ToyPhotos, out: Path
+    run: Run, toy_photos: ToyPhotos, out: Path
 ) -> None:
-    code, lines, errors = result_of(capsys, "embed", *toy_photos(2), "--out", out, *QUICK)
+    code, lines, errors = run("embed", *toy_photos(2), "--out", out, *QUICK)
     assert (code, errors) == (0, [])
     assert lines[2:] == [str(out / "report.html")]
     assert (out / "report.html").is_file()
@@ -104,11 +84,9 @@ def test_embed_tells_each_photos_figures_and_last_where_the_report_is(
 
 
 @pytest.mark.usefixtures("toy_shipped")
-def test_embed_recovers_what_the_generator_drew(
-    capsys: pytest.CaptureFixture[str], toy_photos: ToyPhotos, out: Path
-) -> None:
+def test_embed_recovers_what_the_generator_drew(run: Run, toy_photos: ToyPhotos, out: Path) -> None:
     options = ["--aligned", "--steps", "120", "--lr", "0.1", "--lambda-lpips", "0"]
-    assert result_of(capsys, "embed", *toy_photos(1), "--out", out, *options)[0] == 0
+    assert run("embed", *toy_photos(1), "--out", out, *options)[0] == 0
     (photo,) = json.loads((out / "results.json").read_text())["photos"]
     assert photo["metrics"]["psnr"] > 40
     assert photo["metrics"]["lpips_alex"] < 0.01
@@ -118,12 +96,12 @@ def test_embed_recovers_what_the_generator_drew(
 
 @pytest.mark.usefixtures("toy_shipped")
 def test_embed_goes_on_where_it_was_and_redoes_what_has_other_settings(
-    capsys: pytest.CaptureFixture[str], toy_photos: ToyPhotos, out: Path
+    run: Run, toy_photos: ToyPhotos, out: Path
 ) -> None:
     photos = toy_photos(2)
 
     def finished_before(*arguments: object) -> list[bool]:
-        code, lines, errors = result_of(capsys, "embed", *arguments, "--out", out)
+        code, lines, errors = run("embed", *arguments, "--out", out)
         assert (code, errors) == (0, [])
         return [line.endswith("  finished before") for line in lines[:-1]]
 
@@ -135,12 +113,10 @@ def test_embed_goes_on_where_it_was_and_redoes_what_has_other_settings(
 
 
 @pytest.mark.usefixtures("toy_shipped")
-def test_embed_uses_lpips_by_default_and_every_option(
-    capsys: pytest.CaptureFixture[str], toy_photos: ToyPhotos, out: Path
-) -> None:
+def test_embed_uses_lpips_by_default_and_every_option(run: Run, toy_photos: ToyPhotos, out: Path) -> None:
     start, net = ["--start", "sample", "--seed", 3], ["--lpips-net", "squeeze"]
     options = ["--aligned", "--steps", 2, "--space", "w", "--lr", 0.02, "--patience", 1, *start, *net]
-    assert result_of(capsys, "embed", *toy_photos(1), "--out", out, *options)[0] == 0
+    assert run("embed", *toy_photos(1), "--out", out, *options)[0] == 0
     code = load_code(out / "photo-0.npz")
     assert code.space == "w"
     assert torch.equal(code.w_plus, code.w_plus[:1].expand(4, 8))
@@ -149,12 +125,74 @@ def test_embed_uses_lpips_by_default_and_every_option(
     assert code.details["settings"]["lambda_lpips"] > 0
 
 
+@pytest.fixture
+def toy_family(float_toy: Generator, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two generators of the toy's codes: the quick one, whose images are darker, draws half as many pixels."""
+
+    def draw(w_plus: Tensor, *, resolution: int | None = None) -> Tensor:
+        return float_toy.synthesis(w_plus, resolution=resolution or 16) - 0.5
+
+    small, large = DrawnBy(float_toy, draw), DrawnBy(float_toy, float_toy.synthesis)
+    small.name, large.name, small.resolution = QUICK_GENERATOR, GENERATOR, 16
+    monkeypatch.setattr(latentloop.generators, "load_generator", lambda _, **__: small)
+    monkeypatch.setattr(latentloop.generators, "load_renderer", lambda _, size, **__: small if size == 16 else large)
+
+
+@pytest.mark.usefixtures("toy_family")
+def test_embed_iterates_on_one_generator_and_polishes_and_renders_on_another(
+    run: Run, toy_photos: ToyPhotos, out: Path
+) -> None:
+    command = ["embed", *toy_photos(1), *QUICK, "--generator", QUICK_GENERATOR, "--steps", 20]
+    losses = {}
+    for polish, render, pixels in [(0, 16, 16), (0, "largest", 32), (40, "largest", 32)]:
+        options = ["--out", out, "--polish", polish, "--render", render]
+        code, lines, _ = run(*command, *options)
+        assert code == 0
+        assert "finished before" not in lines[0]  # other options, another result
+        with Image.open(out / "photo-0.png") as image:
+            assert image.size == (pixels, pixels)
+        losses[polish] = load_code(out / "photo-0.npz").losses
+        assert len(losses[polish]) == 21 + polish
+    assert f"{QUICK_GENERATOR}, drawn by {GENERATOR}" in (out / "report.html").read_text()
+    assert losses[40][-1] < 0.02 < losses[40][20:23].max()  # the darker one's code is off, until it is polished
+
+
 @pytest.mark.usefixtures("toy_shipped")
-def test_embed_starts_from_a_code_file(capsys: pytest.CaptureFixture[str], toy_photos: ToyPhotos, out: Path) -> None:
+def test_embed_without_a_compiler_gives_one_notice_and_the_same_code(
+    run: Run, toy_photos: ToyPhotos, out: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise RuntimeError("no compiler here\nand a long trace")
+
+    monkeypatch.setattr(torch, "compile", refuse)
+    photos, codes = toy_photos(2), []
+    for option, notices in (("on", ["latentloop: not compiled: no compiler here"]), ("off", []), ("auto", [])):
+        command = ["embed", *photos, "--out", out / option, *QUICK, "--compile", option]
+        code, _, errors = run(*command)
+        assert (code, errors) == (0, notices)
+        codes.append(load_code(out / option / "photo-1.npz").w_plus)
+    assert torch.equal(codes[0], codes[1])
+
+
+@pytest.mark.usefixtures("toy_shipped")
+def test_embed_draws_in_the_precision_it_is_told(run: Run, toy_photos: ToyPhotos, out: Path) -> None:
+    photos, losses = toy_photos(1), {}
+    for precision in ("float32", "bfloat16"):
+        command = ["embed", *photos, *QUICK, "--out", out, "--precision", precision, "--steps", 1]
+        assert "finished before" not in run(*command)[1][0]
+        code = load_code(out / "photo-0.npz")
+        assert code.details["settings"]["precision"] == precision
+        losses[precision] = code.losses[0]
+    assert losses["float32"] != losses["bfloat16"]
+    torch.testing.assert_close(losses["float32"], losses["bfloat16"], rtol=0.05, atol=0.0)
+
+
+@pytest.mark.usefixtures("toy_shipped")
+def test_embed_starts_from_a_code_file(run: Run, toy_photos: ToyPhotos, out: Path) -> None:
     photos, first = toy_photos(1), out / "first"
-    result_of(capsys, "embed", *photos, "--out", first, *QUICK)
+    run("embed", *photos, "--out", first, *QUICK)
     start = load_code(first / "photo-0.npz")
-    result_of(capsys, "embed", *photos, "--out", out / "second", "--start", first / "photo-0.npz", *QUICK)
+    run("embed", *photos, "--out", out / "second", "--start", first / "photo-0.npz", *QUICK)
     assert load_code(out / "second" / "photo-0.npz").losses[0] == start.losses.min()
 
 
@@ -170,7 +208,7 @@ def test_embed_starts_from_a_code_file(capsys: pytest.CaptureFixture[str], toy_p
         (["embed", "{here}/wide.png", "--aligned"], "{here}/wide.png: --aligned takes square photos"),
         (["embed", "{here}/blank.png", "--max-pixels", "99"], "{here}/blank.png: more than 99 pixels; raise the limit"),
         (["embed", "{here}/blank.png", "--start", "{here}/text.png"], "{here}/text.png: not a code file"),
-        (["embed", "{here}/blank.png", "--start", "{here}/none.npz"], "{here}/none.npz: not a code file"),
+        (["embed", "{here}/blank.png", "--start", "{here}/none.npz"], "{here}/none.npz: no such file"),
         (["embed", "{here}/blank.png", "--start", "{here}/cats.npz"], "{here}/cats.npz: made for cats-512"),
         (
             ["embed", "{here}/blank.png", "--generator", "cats"],
@@ -192,7 +230,7 @@ def test_embed_starts_from_a_code_file(capsys: pytest.CaptureFixture[str], toy_p
     ],
 )
 def test_bad_input_is_told_in_one_line(
-    capsys: pytest.CaptureFixture[str],
+    run: Run,
     tmp_path: Path,
     picture: Callable[..., Path],
     make_code: Callable[..., Code],
@@ -206,13 +244,13 @@ def test_bad_input_is_told_in_one_line(
     Image.new("RGB", (64, 64), "white").save(tmp_path / "blank.png")
     picture("wide.png")
     save_code(tmp_path / "cats.npz", make_code(generator="cats-512", fingerprint="f" * 16))
-    line = error_of(capsys, *(argument.format(here=tmp_path) for argument in arguments))
+    line = error_of(run, *(argument.format(here=tmp_path) for argument in arguments))
     assert line.startswith(problem.format(here=tmp_path))
 
 
 @pytest.mark.parametrize("command", ["embed", "generate"])
 def test_a_damaged_weights_file_is_told_with_both_checksums(
-    capsys: pytest.CaptureFixture[str],
+    run: Run,
     tmp_path: Path,
     picture: Callable[..., Path],
     monkeypatch: pytest.MonkeyPatch,
@@ -222,7 +260,7 @@ def test_a_damaged_weights_file_is_told_with_both_checksums(
     with shipped.path.open("rb") as file:
         damaged.write_bytes(file.read(100_000))
     monkeypatch.setitem(registry.SHIPPED, GENERATOR, ShippedGenerator(WeightsFile(damaged, shipped.sha256)))
-    line = error_of(capsys, command, *([picture()] if command == "embed" else []), "--out", tmp_path / "out")
+    line = error_of(run, command, *([picture()] if command == "embed" else []), "--out", tmp_path / "out")
     assert line.startswith(f"{damaged}: wrong or damaged, its sha256 is ")
     assert str(shipped.sha256) in line
     assert not (tmp_path / "out").exists()
@@ -230,11 +268,11 @@ def test_a_damaged_weights_file_is_told_with_both_checksums(
 
 @pytest.mark.usefixtures("toy_shipped")
 def test_embed_does_the_good_photos_and_names_each_bad_one(
-    capsys: pytest.CaptureFixture[str], toy_photos: ToyPhotos, tmp_path: Path, out: Path
+    run: Run, toy_photos: ToyPhotos, tmp_path: Path, out: Path
 ) -> None:
     good, bad = toy_photos(2), [tmp_path / "missing.png", tmp_path / "empty.png"]
     bad[1].touch()
-    code, lines, errors = result_of(capsys, "embed", bad[0], good[0], bad[1], good[1], "--out", out, *QUICK)
+    code, lines, errors = run("embed", bad[0], good[0], bad[1], good[1], "--out", out, *QUICK)
     assert code == 2
     assert [line.split(":")[0] for line in lines] == ["photo-0", "photo-1", str(out / "report.html")]
     assert errors == [f"latentloop: {bad[0]}: no such file", f"latentloop: {bad[1]}: the file is empty"]
@@ -264,28 +302,46 @@ def test_embed_does_the_good_photos_and_names_each_bad_one(
         (["generate", "--seed", str(2**64)], ["seed", str(2**64)]),
         (["generate", "--truncation-psi", "nan"], ["truncation_psi", "nan"]),
         (["generate", "a.png"], ["a.png"]),
+        (["embed", "a.png", "--lambda-mse", "-0.5"], ["got -0.5"]),
+        (["embed", "a.png", "--patience=-7"], ["patience must be 0 or more, got -7"]),
+        (["embed", "a.png", "--face", "0"], ["face", "got 0"]),
+        (["embed", "a.png", "--max-pixels", "-1"], ["max_pixels must be 1 or more, got -1"]),
         (["paint"], ["paint"]),
         ([], ["embed", "generate"]),
     ],
 )
 def test_a_wrong_flag_or_value_is_named_in_one_line(
-    capsys: pytest.CaptureFixture[str],
+    run: Run,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     arguments: list[str],
     named: list[str],
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    line = error_of(capsys, *arguments)
+    line = error_of(run, *arguments)
     assert all(word in line for word in named)
-    assert line.endswith("; see latentloop --help")
+    command = f"latentloop {arguments[0]} --help" if arguments and arguments[0] != "paint" else "latentloop --help"
+    assert line.endswith(f"; see {command}")
     assert "tyro" not in line
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.parametrize("columns", [30, 60, 80])
+@pytest.mark.parametrize("value", ["-1", "-20", "-300"])
+def test_a_minus_sign_survives_a_narrow_terminal(
+    run: Run, monkeypatch: pytest.MonkeyPatch, columns: int, value: str
+) -> None:
+    monkeypatch.setenv("COLUMNS", str(columns))
+    assert f"patience must be 0 or more, got {value};" in error_of(run, "embed", "a.png", "--patience", value)
+
+
+def test_the_version_is_told(run: Run) -> None:
+    assert run("--version") == (0, [f"latentloop {version('latentloop')}"], [])
+
+
 @pytest.mark.usefixtures("toy_shipped")
 def test_an_interrupted_embed_reports_what_is_finished(
-    capsys: pytest.CaptureFixture[str], toy_photos: ToyPhotos, out: Path, monkeypatch: pytest.MonkeyPatch
+    run: Run, toy_photos: ToyPhotos, out: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     begun = [0]
 
@@ -295,7 +351,7 @@ def test_an_interrupted_embed_reports_what_is_finished(
             raise KeyboardInterrupt
 
     monkeypatch.setattr("latentloop.cli.console.EmbedProgress.step", interrupt_second)
-    code, lines, errors = result_of(capsys, "embed", *toy_photos(3), "--out", out, *QUICK)
+    code, lines, errors = run("embed", *toy_photos(3), "--out", out, *QUICK)
     assert code == 130
     assert lines[1:] == [str(out / "report.html")]
     assert errors == ["latentloop: interrupted; finished files are kept"]
@@ -331,10 +387,8 @@ def test_a_terminated_embed_reports_what_is_finished(toy_photos: ToyPhotos, out:
         (["generate"], ["--out", "--count", "--truncation-psi", "--seed", "--generator", "--device"]),
     ],
 )
-def test_help_mentions_what_matters(
-    capsys: pytest.CaptureFixture[str], command: list[str], mentioned: list[str]
-) -> None:
-    code, lines, errors = result_of(capsys, *command, "--help")
+def test_help_mentions_what_matters(run: Run, command: list[str], mentioned: list[str]) -> None:
+    code, lines, errors = run(*command, "--help")
     assert (code, errors) == (0, [])
     assert all(word in "\n".join(lines) for word in mentioned)
 
@@ -366,8 +420,8 @@ def test_the_package_runs_as_a_program() -> None:
 
 
 @pytest.mark.usefixtures("toy_shipped")
-def test_generate_writes_the_images_and_a_sheet_of_them(capsys: pytest.CaptureFixture[str], out: Path) -> None:
-    code, lines, errors = result_of(capsys, "generate", "--count", 5, "--out", out)
+def test_generate_writes_the_images_and_a_sheet_of_them(run: Run, out: Path) -> None:
+    code, lines, errors = run("generate", "--count", 5, "--out", out)
     assert (code, errors) == (0, [])
     paths = [out / name for name in (*(f"image-{i:04d}.png" for i in range(5)), "sheet.png")]
     assert lines == [str(path) for path in paths]
@@ -380,11 +434,9 @@ def test_generate_writes_the_images_and_a_sheet_of_them(capsys: pytest.CaptureFi
 
 
 @pytest.mark.usefixtures("toy_shipped")
-def test_generate_draws_alike_for_a_seed_and_otherwise_for_another(
-    capsys: pytest.CaptureFixture[str], tmp_path: Path
-) -> None:
+def test_generate_draws_alike_for_a_seed_and_otherwise_for_another(run: Run, tmp_path: Path) -> None:
     def drawn(name: str, *options: object) -> list[bytes]:
-        assert result_of(capsys, "generate", "--count", 2, "--out", tmp_path / name, *options)[0] == 0
+        assert run("generate", "--count", 2, "--out", tmp_path / name, *options)[0] == 0
         return [path.read_bytes() for path in sorted((tmp_path / name).iterdir())]
 
     first = drawn("a", "--seed", 1)
@@ -394,10 +446,20 @@ def test_generate_draws_alike_for_a_seed_and_otherwise_for_another(
     assert len(set(drawn("e", "--truncation-psi", 0)[:2])) == 1
 
 
-def test_generate_draws_a_face_with_the_shipped_generator(capsys: pytest.CaptureFixture[str], out: Path) -> None:
-    code, lines, errors = result_of(capsys, "generate", "--count", 1, "--out", out, "--device", "cpu")
+def test_generate_draws_a_face_with_the_shipped_generator(run: Run, out: Path) -> None:
+    code, lines, errors = run("generate", "--count", 1, "--out", out, "--device", "cpu")
     assert (code, errors) == (0, [])
     image, sheet = (read_image(line) for line in lines)
     assert image.shape == (1, 3, 1024, 1024)
     assert sheet.shape == (1, 3, 256, 256)
     assert len(load_face_detector().detect(sheet)) == 1
+
+
+@pytest.mark.skipif(os.name == "nt", reason="pipes close otherwise there")
+def test_a_reader_that_leaves_early_sees_no_traceback() -> None:
+    command = [sys.executable, "-m", "latentloop", "embed", "--help"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as program:
+        assert program.stdout is not None
+        assert program.stderr is not None
+        program.stdout.close()
+        assert program.stderr.read() == b""

@@ -8,13 +8,22 @@ from latentloop.evaluation.speed import Speed, count_flop, drawing, drawing_with
 from latentloop.generators import Generator
 
 
-def test_the_clock_measures_what_it_says() -> None:
-    assert median_time(lambda: time.sleep(0.05), runs=3) == pytest.approx(0.05, rel=0.3)
+def clock(monkeypatch: pytest.MonkeyPatch, *seconds: float) -> None:
+    """Make each run take so long."""
+    ticks = [0.0]
+    for taken in seconds:
+        ticks += [ticks[-1] + taken] * 2
+    monkeypatch.setattr(time, "perf_counter", iter(ticks).__next__)
 
 
-def test_the_first_run_and_one_odd_run_do_not_count() -> None:
-    naps = iter([0.3, 0.0, 0.3, 0.0])
-    assert median_time(lambda: time.sleep(next(naps)), runs=3) < 0.1
+def test_the_first_run_and_one_odd_run_do_not_count(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock(monkeypatch, 9.0, 0.25, 7.0, 0.25)
+    assert median_time(lambda: None, runs=3) == 0.25
+
+
+def test_the_median_is_of_an_even_number_of_runs_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock(monkeypatch, 9.0, 1.0, 3.0)
+    assert median_time(lambda: None, runs=2) == 2.0
 
 
 def test_operations_are_two_for_each_multiplication() -> None:
@@ -26,6 +35,10 @@ def test_the_reference_is_a_large_convolution() -> None:
     speed = reference_speed(torch.device("cpu"), runs=1)
     assert speed.flop == 2 * 128 * 128 * 256 * 256 * 9
     assert speed.rate == speed.flop / speed.seconds
+
+
+def test_the_reference_can_be_of_another_type() -> None:
+    assert reference_speed(torch.device("cpu"), torch.bfloat16, runs=1).flop == 2 * 128 * 128 * 256 * 256 * 9
 
 
 def test_a_rate_is_operations_a_second() -> None:

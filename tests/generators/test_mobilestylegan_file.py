@@ -52,8 +52,24 @@ def test_a_network_on_a_trunk_has_the_trunks_beginning() -> None:
     assert all(torch.equal(tensor, own[name] if name in own else trunk[name]) for name, tensor in tensors.items())
 
 
+@pytest.mark.parametrize("shape", SHAPES)
+def test_any_missing_tensor_is_refused(shape: Shape) -> None:
+    whole = to_tensors(random(shape))
+    for missing in whole:
+        with pytest.raises(RuntimeError, match=r"(?i)missing"):
+            from_tensors({name: t for name, t in whole.items() if name != missing}, name="tiny", fingerprint="")
+
+
+@pytest.mark.parametrize("tensor", [torch.zeros(()), torch.zeros(0), torch.zeros(3, 3)])
+def test_any_misshapen_tensor_is_refused(tensor: Tensor) -> None:
+    whole = to_tensors(random(SHAPES[0]))
+    for misshapen in whole:
+        with pytest.raises(RuntimeError):
+            from_tensors(whole | {misshapen: tensor}, name="tiny", fingerprint="")
+
+
 def test_a_missing_tensor_is_named() -> None:
     tensors = to_tensors(random(SHAPES[0]))
     del tensors["latent_avg"]
-    with pytest.raises(RuntimeError, match="missing 'latent_avg'"):
+    with pytest.raises(RuntimeError, match="missing or misshapen 'latent_avg'"):
         from_tensors(tensors, name="tiny", fingerprint="")

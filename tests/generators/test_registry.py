@@ -1,4 +1,5 @@
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -7,8 +8,11 @@ from safetensors.torch import save_file
 
 from latentloop.errors import UserError
 from latentloop.files import sha256_of
-from latentloop.generators import load_generator, registry
-from latentloop.generators.registry import ShippedGenerator
+from latentloop.generators import Generator, MobileStyleGAN, load_generator, load_renderer, registry
+from latentloop.generators.mobilestylegan import Shape
+from latentloop.generators.mobilestylegan_file import to_tensors
+from latentloop.generators.registry import ShippedGenerator, save_generator
+from latentloop.latents import sample_codes
 from latentloop.weights import ASSETS, WeightsFile, read_weights
 
 SHIPPED = ASSETS / "mobile-ffhq-1024.safetensors"
@@ -56,3 +60,45 @@ def test_a_fingerprint_tells_latent_spaces_apart_and_nothing_else() -> None:
     assert print_of(tensors) == print_of({**tensors, "synthesis.const": torch.zeros(1)})
     assert print_of(tensors) != print_of({**tensors, "mapping.fc.0.weight": torch.zeros(2, 2)})
     assert print_of(tensors) != print_of({**tensors, "latent_avg": torch.ones(2)})
+
+
+def test_the_largest_of_a_family_draws_unless_a_size_is_named() -> None:
+    quick, large = (load_generator(f"mobile-ffhq-{size}") for size in (256, 1024))
+    assert load_renderer(quick).name == load_renderer(large).name == large.name
+    assert load_renderer(quick, 256) is quick
+    assert load_renderer(large, 256).name == quick.name
+
+
+def test_a_generator_of_its_own_latent_space_draws_itself(float_toy: Generator) -> None:
+    assert load_renderer(float_toy) is float_toy
+    with pytest.raises(UserError, match="--render 256: no generator draws the codes of toy-32 so; there are: 32"):
+        load_renderer(float_toy, 256)
+
+
+def test_a_saved_generator_keeps_its_latent_space_to_the_last_bit(tmp_path: Path) -> None:
+    teacher = MobileStyleGAN(Shape(w_dim=8, num_ws=6, channels=(16, 16, 8)), name="t", fingerprint="")
+    randomness = torch.Generator().manual_seed(0)
+    for tensor in teacher.state_dict().values():
+        tensor.normal_(generator=randomness)
+    save_generator(tmp_path / "saved.safetensors", teacher)
+    saved = read_weights(WeightsFile(tmp_path / "saved.safetensors")).tensors
+    assert registry.latent_fingerprint(saved) == registry.latent_fingerprint(to_tensors(teacher))
+    assert torch.equal(saved["synthesis.const"], teacher.synthesis.const.half().float())
+
+
+def test_a_checksum_covers_the_file_that_the_rest_is_in(monkeypatch: pytest.MonkeyPatch) -> None:
+    quick, large = registry.SHIPPED["mobile-ffhq-256"], registry.SHIPPED["mobile-ffhq-1024"]
+    before = registry.weights_checksum("mobile-ffhq-256")
+    assert registry.weights_checksum("mobile-ffhq-1024") == large.file.sha256
+    assert before not in (quick.file.sha256, large.file.sha256)
+    other = replace(large, file=replace(large.file, sha256="0" * 64))
+    monkeypatch.setitem(registry.SHIPPED, "mobile-ffhq-1024", other)
+    assert registry.weights_checksum("mobile-ffhq-256") != before
+
+
+def test_the_shipped_generators_draw_the_same_faces() -> None:
+    quick, large = (load_generator(f"mobile-ffhq-{size}") for size in (256, 1024))
+    w_plus = sample_codes(large, 2, randomness=torch.Generator().manual_seed(5), truncation_psi=0.7)
+    with torch.inference_mode():
+        image, target = quick.synthesis(w_plus), large.synthesis(w_plus, resolution=256)
+    assert (10 * torch.log10(4 / (image - target).square().mean((1, 2, 3)))).min() > 26

@@ -76,6 +76,7 @@ def test_the_best_code_is_kept_not_the_last(toy: Generator) -> None:
     assert found.steps.item() == found.losses.argmin().item()
     torch.testing.assert_close(found.loss, found.losses.amin(dim=0))
     torch.testing.assert_close(pixel_loss(toy.synthesis(found.w_plus), target), found.loss)
+    torch.testing.assert_close(toy.synthesis(found.w_plus), found.image)
 
 
 def test_the_code_after_the_last_step_counts(toy: Generator) -> None:

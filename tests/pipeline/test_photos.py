@@ -92,3 +92,11 @@ def test_a_folder_that_cannot_be_read_is_refused(tmp_path: Path, monkeypatch: py
     monkeypatch.setattr(Path, "iterdir", refuse)
     with pytest.raises(UserError, match=r": Permission denied$"):
         find_photos([str(tmp_path)])
+
+
+def test_reconstructions_beside_their_codes_are_no_photos(tmp_path: Path) -> None:
+    for name in ("a.jpg", "a.png", "a.npz", "b.png"):
+        (tmp_path / name).touch()
+    for argument in (tmp_path, tmp_path / "*.[jp]*g"):
+        assert [path.name for path in find_photos([str(argument)])] == ["a.jpg", "b.png"]
+    assert find_photos([str(tmp_path / "a.png")]) == [tmp_path / "a.png"]  # who names it means it

@@ -2,14 +2,16 @@
 
 import io
 import operator
+import os
 import re
 import signal
 import sys
 from collections.abc import Sequence
 from contextlib import redirect_stderr
+from importlib.metadata import version
 from itertools import dropwhile, takewhile
 from types import FrameType
-from typing import Annotated, NoReturn
+from typing import Annotated, NoReturn, get_args
 
 import tyro
 
@@ -27,6 +29,8 @@ Command = (
     | Annotated[Distill, tyro.conf.subcommand("distill")]
 )
 
+COMMANDS = {get_args(command)[0].__name__.lower() for command in get_args(Command)}
+
 DESCRIPTION = """Find the StyleGAN code of a photo, and look at what the code draws.
 
 First steps: latentloop embed photo.jpg, then open the report it names."""
@@ -36,17 +40,24 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run a command; returns the exit code: 0, 2 for bad input, 130 if interrupted by Ctrl-C or SIGTERM."""
     signal.signal(signal.SIGTERM, _interrupt)
     keep_freed_memory()
+    arguments = sys.argv[1:] if argv is None else list(argv)
+    if arguments == ["--version"]:
+        print(f"latentloop {version('latentloop')}")  # noqa: T201
+        return 0
     try:
-        return parse(argv).run()
+        return parse(arguments).run()
     except UserError as error:
         print(f"latentloop: {error}", file=sys.stderr)  # noqa: T201
         return 2
     except KeyboardInterrupt:
         print("latentloop: interrupted; finished files are kept", file=sys.stderr)  # noqa: T201
         return 130
+    except BrokenPipeError:  # of `latentloop ... | head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or Python would complain at its exit
+        return 1
 
 
-def parse(argv: Sequence[str] | None = None) -> Command:
+def parse(arguments: Sequence[str]) -> Command:
     """The command that the arguments mean; exits with 0 after --help.
 
     Raises:
@@ -59,18 +70,20 @@ def parse(argv: Sequence[str] | None = None) -> Command:
                 Command,
                 prog="latentloop",
                 description=DESCRIPTION,
-                args=argv,
+                args=arguments,
                 config=(tyro.conf.OmitArgPrefixes, tyro.conf.FlagCreatePairsOff, tyro.conf.OmitSubcommandPrefixes),
             )
     except SystemExit as stop:
         if stop.code:
-            raise UserError(f"{_in_one_line(complaint.getvalue())}; see latentloop --help") from None
+            command = " ".join(["latentloop", *(word for word in arguments[:1] if word in COMMANDS), "--help"])
+            raise UserError(f"{_in_one_line(complaint.getvalue())}; see {command}") from None
         raise
 
 
 def _in_one_line(box: str) -> str:
     """What tyro's box, drawn with lines or in ASCII, says between its title and its next rule, without class names."""
-    texts = [line.strip(" │|─-╰╯") for line in box.strip().splitlines()[1:]]
+    lines = [line.strip(" │|─╰╯") for line in box.strip().splitlines()[1:]]
+    texts = ["" if set(line) <= {"-", "+"} else line for line in lines]  # a rule in ASCII
     said = " ".join(takewhile(bool, dropwhile(operator.not_, texts)))
     return re.sub(r"^Error parsing (?!--)\S+: ", "", said or box.strip()).rstrip(".")
 

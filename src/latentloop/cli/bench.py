@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 import tyro
 
-from latentloop.defaults import GENERATOR, QUICK_GENERATOR
+from latentloop.defaults import GENERATOR, QUICK_GENERATOR, Precision
 
 
 @dataclass(frozen=True)
@@ -27,6 +27,8 @@ class Bench:
     """Images at a time."""
     compile: bool = False
     """Measure through torch.compile, too: takes a minute for each row."""
+    precision: Precision = "float32"
+    """Of drawing, and of the convolution; auto is what embed takes."""
     runs: int = 10
     """Runs of each, of which the median counts."""
     device: str = "auto"
@@ -43,16 +45,20 @@ class Bench:
         import torch
 
         from latentloop.cli.console import say
-        from latentloop.devices import find_device
-        from latentloop.generators import load_generator
+        from latentloop.devices import find_device, find_precision, repeatable_arithmetic
+        from latentloop.evaluation.speed import reference_speed
+        from latentloop.generators import load_generator, low_precision
         from latentloop.losses import iterator_loss
         from latentloop.pipeline.bench import GeneratorBench, iterator_times
         from latentloop.pipeline.results import describe
 
+        repeatable_arithmetic()
         device = find_device(self.device)
-        generators = [load_generator(name, device=device) for name in self.generators]
-        say(f"torch {torch.__version__}, {describe(device)}, float32")
-        for line in GeneratorBench(generators, self.batches, self.runs, self.compile).table():
+        dtype = find_precision(self.precision, device)
+        generators = [low_precision(load_generator(name, device=device), dtype) for name in self.generators]
+        say(f"torch {torch.__version__}, {describe(device)}, {str(dtype).removeprefix('torch.')}")
+        reference = reference_speed(device, dtype, runs=self.runs)
+        for line in GeneratorBench(generators, reference, self.batches, self.runs, self.compile).table():
             say(line)
         loss = iterator_loss(device=device)
         for generator in generators:

@@ -6,3 +6,5 @@ from .choice import whole_square as whole_square
 from .detection import FaceDetector as FaceDetector
 from .detection import Faces as Faces
 from .detection import load_face_detector as load_face_detector
+from .recognition import fixed_crop as fixed_crop
+from .recognition import landmark_crop as landmark_crop

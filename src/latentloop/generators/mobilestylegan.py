@@ -32,6 +32,11 @@ class Shape:
     """What the head predicts: all wavelet bands of an image twice the size of the last block's features, or the low
     ones alone, an image of their size."""
 
+    def __post_init__(self) -> None:
+        *widened, last = self.channels  # a block makes one channel of four
+        if self.w_dim < 1 or last < 1 or min(widened, default=4) < 4 or self.num_ws < 2 * len(self.channels):
+            raise ValueError(f"sizes that no network has: {self}")
+
 
 def modulate(x: Tensor, style: Tensor) -> Tensor:
     """Scale the channels of features (N, C, H, W) by a style (N, C)."""

@@ -21,9 +21,13 @@ def from_tensors(tensors: Mapping[str, Tensor], *, name: str, fingerprint: str) 
     Raises:
         RuntimeError: They are not those of such a network.
     """
-    with torch.device("meta"):
-        generator = MobileStyleGAN(find_shape(tensors), name=name, fingerprint=fingerprint)
-    return with_weights(generator, _reordered(tensors, _band_after_band))
+    try:
+        with torch.device("meta"):
+            generator = MobileStyleGAN(find_shape(tensors), name=name, fingerprint=fingerprint)
+        reordered = _reordered(tensors, _band_after_band)
+    except (LookupError, TypeError, ArithmeticError, ValueError) as error:
+        raise RuntimeError(f"missing or misshapen {error}") from error
+    return with_weights(generator, reordered)
 
 
 def to_tensors(generator: MobileStyleGAN) -> dict[str, Tensor]:
@@ -35,17 +39,14 @@ def find_shape(tensors: Mapping[str, Tensor]) -> Shape:
     """The sizes of the network that a file's tensors are of.
 
     Raises:
-        RuntimeError: A tensor is missing that tells them.
+        LookupError, TypeError or ArithmeticError: A tensor that tells them is missing, no vector, or empty.
     """
     blocks = count_blocks(tensors)
-    try:
-        channels = [len(tensors["synthesis.const"])]
-        channels += [len(tensors[f"synthesis.blocks.{i}.conv2.conv.pointwise.bias"]) for i in range(blocks)]
-        w_dim = len(tensors["latent_avg"])
-        head_styles = tensors["synthesis.to_rgb.affine.weight"].shape[1] // w_dim
-        bands: Literal[3, 12] = 3 if len(tensors["synthesis.to_rgb.conv.bias"]) == 3 else 12
-    except LookupError as error:
-        raise RuntimeError(f"missing {error}") from error
+    channels = [len(tensors["synthesis.const"])]
+    channels += [len(tensors[f"synthesis.blocks.{i}.conv2.conv.pointwise.bias"]) for i in range(blocks)]
+    w_dim = len(tensors["latent_avg"])
+    head_styles = tensors["synthesis.to_rgb.affine.weight"].shape[1] // w_dim
+    bands: Literal[3, 12] = 3 if len(tensors["synthesis.to_rgb.conv.bias"]) == 3 else 12
     return Shape(w_dim=w_dim, num_ws=2 * blocks + 1 + head_styles, channels=tuple(channels), bands=bands)
 
 

@@ -35,7 +35,7 @@ SHIPPED = {
         trunk="mobile-ffhq-1024",
     ),
     "mobile-ffhq-1024": ShippedGenerator(
-        shipped("mobile-ffhq-1024.safetensors", "8a58a23a66507b79d598f6c1692cf7bf82b2fe822a775f3ad2ba99960ac7a496")
+        shipped("mobile-ffhq-1024.safetensors", "8a58a23a66507b79d598f6c1692cf7bf82b2fe822a775f3ad2ba99960ac7a496"),
     ),
 }
 
@@ -67,9 +67,11 @@ def load_generator(name_or_path: str | Path = GENERATOR, *, device: torch.device
 
 
 def weights_checksum(name_or_path: str | Path) -> str:
-    """SHA-256 of a generator's weights file."""
-    file = _file_of(str(name_or_path))
-    return file.sha256 or sha256_of(file.path)
+    """SHA-256 of a generator's weights file; of both files' checksums if it shares the rest of another one's."""
+    name = str(name_or_path)
+    file, trunk = _file_of(name), SHIPPED[name].trunk if name in SHIPPED else None
+    own = file.sha256 or sha256_of(file.path)
+    return hashlib.sha256(f"{own} {weights_checksum(trunk)}".encode()).hexdigest() if trunk else own
 
 
 def load_renderer(
@@ -87,9 +89,10 @@ def load_renderer(
     """
     family = {generator.resolution: generator}
     for name in SHIPPED:
-        sibling = load_generator(name, device=device)
-        if sibling.fingerprint == generator.fingerprint:
-            family.setdefault(sibling.resolution, sibling)
+        if name != generator.name:
+            sibling = load_generator(name, device=device)
+            if sibling.fingerprint == generator.fingerprint:
+                family.setdefault(sibling.resolution, sibling)
     wanted = max(family) if resolution is None else resolution
     if wanted not in family:
         sizes = ", ".join(map(str, sorted(family)))
@@ -103,9 +106,7 @@ def save_generator(path: Path, generator: MobileStyleGAN) -> None:
     Raises:
         UserError: The file cannot be written.
     """
-    tensors = {name: tensor.half().cpu().contiguous() for name, tensor in to_tensors(generator).items()}
-    # In float16 the fingerprint would change, and codes would no longer be known as this generator's.
-    tensors["latent_avg"] = generator.latent_avg.float().cpu()
+    tensors = {name: _compact(name, tensor.cpu()).contiguous() for name, tensor in to_tensors(generator).items()}
     with replacing(path) as part:
         part.write_bytes(save(tensors, {KIND: "mobilestylegan"}))
 
@@ -114,10 +115,21 @@ def latent_fingerprint(tensors: dict[str, Tensor]) -> str:
     """Fingerprint of a latent space: of the mapping network and the mean latent, 16 hexadecimal digits."""
     digest = hashlib.sha256()
     for name in sorted(tensors):
-        if name.startswith("mapping.") or name == "latent_avg":
+        if _makes_fingerprint(name):
             digest.update(f"{name} {tuple(tensors[name].shape)}".encode())
             digest.update(tensors[name].numpy().tobytes())
     return digest.hexdigest()[:16]
+
+
+def _compact(name: str, tensor: Tensor) -> Tensor:
+    """In float16; what the fingerprint is made of only if nothing is lost, else codes would be another generator's."""
+    half = tensor.half()
+    exact = torch.equal(half.to(tensor.dtype), tensor)
+    return tensor.float() if _makes_fingerprint(name) and not exact else half
+
+
+def _makes_fingerprint(name: str) -> bool:
+    return name.startswith("mapping.") or name == "latent_avg"
 
 
 def _file_of(name: str) -> WeightsFile:

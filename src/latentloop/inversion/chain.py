@@ -39,6 +39,7 @@ class IteratorChain:
                 loss=later.loss,
                 losses=torch.cat([found.losses, later.losses[1:]]),
                 steps=torch.where(later.steps > 0, done + later.steps, found.steps),
+                image=later.image,
             )
         return found
 

@@ -30,6 +30,8 @@ class Inversion:
     """Loss at the start and after each step, (steps + 1, N); constant once an image was left alone."""
     steps: Tensor
     """Step after which the best code was seen, (N,); 0 for the start."""
+    image: Tensor
+    """What the iterator's generator drew of it, (N, 3, R, R)."""
 
 
 @dataclass(frozen=True)
@@ -60,12 +62,14 @@ class LatentIterator:
         loss_of = self.loss(target)
         optimizer = torch.optim.Adam([code], lr=self.config.lr)
         losses = target.new_zeros(self.config.steps + 1, len(target))
-        best = _Best(code.detach().clone(), target.new_full((len(target),), math.inf), code.new_zeros(len(code)).long())
+        never = target.new_full((len(target),), math.inf)
+        best = _Best(code.detach().clone(), never, code.new_zeros(len(code)).long(), torch.zeros_like(target))
         for step in range(self.config.steps + 1):
             with torch.set_grad_enabled(step < self.config.steps):
-                loss = loss_of(self._draw(code, target.shape[-1]))
+                image = self._draw(code, target.shape[-1])
+                loss = loss_of(image)
             _check_finite(loss, f"the loss after {step} steps")
-            best.update(code, loss, step)
+            best.update(code, loss, step, image)
             losses[step] = loss.detach()
             if on_step:
                 on_step(step, best.loss)
@@ -80,7 +84,8 @@ class LatentIterator:
             optimizer.step()
             with torch.no_grad():
                 code.copy_(torch.where(active[:, None, None], code, before))
-        return Inversion(best.code.expand(-1, self.generator.num_ws, -1).clone(), best.loss, losses, best.step)
+        w_plus = best.code.expand(-1, self.generator.num_ws, -1).clone()
+        return Inversion(w_plus, best.loss, losses, best.step, best.image)
 
     def _draw(self, code: Tensor, resolution: int) -> Tensor:
         return self.generator.synthesis(code.expand(-1, self.generator.num_ws, -1), resolution=resolution)
@@ -115,12 +120,14 @@ class _Best:
     code: Tensor  # (N, num_ws or 1, w_dim)
     loss: Tensor  # (N,)
     step: Tensor  # (N,)
+    image: Tensor  # (N, 3, R, R)
 
-    def update(self, code: Tensor, loss: Tensor, step: int) -> None:
+    def update(self, code: Tensor, loss: Tensor, step: int, image: Tensor) -> None:
         better = loss.detach() < self.loss
         self.code = torch.where(better[:, None, None], code.detach(), self.code)
         self.loss = torch.where(better, loss.detach(), self.loss)
         self.step = torch.where(better, step, self.step)
+        self.image = torch.where(better[:, None, None, None], image.detach(), self.image)
 
 
 def _check_finite(values: Tensor, what: str) -> None:

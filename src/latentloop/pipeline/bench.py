@@ -16,9 +16,8 @@ from latentloop.evaluation.speed import (
     drawing,
     drawing_with_gradient,
     median_time,
-    reference_speed,
 )
-from latentloop.generators import CompiledGenerator, Generator
+from latentloop.generators import Generator, compiled
 from latentloop.inversion import IteratorConfig, LatentIterator
 from latentloop.latents import mean_code
 from latentloop.losses import LossToward
@@ -31,24 +30,25 @@ class GeneratorBench:
     """Times generators, forward at full size and with the gradient at the size the iterator draws."""
 
     generators: Sequence[Generator]
+    reference: Speed
+    """What the machine can do."""
     batches: Sequence[int]
     runs: int
-    compiled: bool
+    also_compiled: bool
     """Also through torch.compile."""
 
     def table(self) -> Iterator[str]:
         """Lines of a Markdown table, as they come."""
-        device = self.generators[0].latent_avg.device
-        reference = reference_speed(device, runs=self.runs)
-        yield f"The convolution, 3x3 on 256 channels of 128x128: {_ms(reference)} ms, {_gflops(reference)} GFLOP/s."
+        ms, gflops = _ms(self.reference), _gflops(self.reference)
+        yield f"The convolution, 3x3 on 256 channels of 128x128: {ms} ms, {gflops} GFLOP/s."
         yield ""
         yield HEADER
         yield "|---" * (HEADER.count("|") - 1) + "|"
         for generator in self.generators:
             for batch in self.batches:
-                yield from self._rows(generator, batch, reference)
+                yield from self._rows(generator, batch)
 
-    def _rows(self, generator: Generator, batch: int, reference: Speed) -> Iterator[str]:
+    def _rows(self, generator: Generator, batch: int) -> Iterator[str]:
         size, small = generator.resolution, min(RESOLUTION, generator.resolution)
         passes: list[tuple[str, int, Callable[..., Callable[[], None]]]] = [
             ("forward", size, drawing),
@@ -58,11 +58,11 @@ class GeneratorBench:
             eager = work(generator, batch=batch, resolution=resolution)
             flop = count_flop(eager) / batch
             hows = {"eager": eager}
-            if self.compiled:
+            if self.also_compiled:
                 hows["compiled"] = work(_compiled(generator), batch=batch, resolution=resolution)
             for how, draw in hows.items():
                 speed = Speed(median_time(draw, runs=self.runs) / batch, flop)
-                share, times = speed.rate / reference.rate, speed.seconds / reference.seconds
+                share, times = speed.rate / self.reference.rate, speed.seconds / self.reference.seconds
                 yield (
                     f"| {generator.name} | {resolution} | {batch} | {how} | {name} | {_ms(speed)} | {_gflops(speed)} "
                     f"| {share:.0%} | {times:.2f} |"
@@ -84,7 +84,7 @@ def iterator_times(generator: Generator, loss: LossToward, *, runs: int) -> tupl
 
 def _compiled(generator: Generator) -> Generator:
     torch.compiler.reset()  # or it would, after a few shapes, stop compiling anew
-    return CompiledGenerator(generator, _fail, always=True)
+    return compiled(generator, _fail, always=True)
 
 
 def _fail(reason: str) -> NoReturn:

@@ -8,13 +8,12 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch._dynamo.exc import BackendCompilerFailed
 
 from latentloop.errors import UserError
-from latentloop.faces import whole_square
 from latentloop.files import replacing
 from latentloop.generators.registry import save_generator
-from latentloop.images import read_image
+from latentloop.inversion.iterator import NotFiniteError
 from latentloop.training.checkpoint import load_checkpoint, save_checkpoint
 from latentloop.training.distillation import Distillation
 
@@ -22,25 +21,12 @@ KIND = "distillation"
 
 
 @dataclass(frozen=True)
-class PhotoFolder:
-    """Aligned photos, read when they are wanted."""
-
-    paths: Sequence[Path]
-    resolution: int
-
-    def __call__(self, count: int, randomness: torch.Generator) -> Tensor:
-        """Any of them, (count, 3, R, R) in [-1, 1].
-
-        Raises:
-            UserError: One cannot be read or is not square.
-        """
-        chosen = torch.randint(len(self.paths), (count,), generator=randomness).tolist()
-        return torch.cat([whole_square(read_image(self.paths[i]), self.resolution).image for i in chosen])
-
-
-@dataclass(frozen=True)
 class DistillJob:
-    """A run in a folder: checkpoint.pt, log.jsonl (a line a pool) and the student, all rewritten after each pool."""
+    """A run in a folder: log.jsonl (a line a pool), checkpoint.safetensors and the student, rewritten after each pool.
+
+    In this order: wherever a run is killed, the log may know more than the checkpoint, and the student less. Both are
+    brought in line when the run goes on.
+    """
 
     distillation: Distillation
     folder: Path
@@ -56,35 +42,57 @@ class DistillJob:
         """Go on from the folder's checkpoint, if it has one.
 
         Raises:
-            UserError: The checkpoint is damaged, or of a run with other settings.
+            UserError: The checkpoint is damaged, or of a run with other settings; the folder holds files that are not
+                such a run's, or cannot be written to.
         """
-        path = self.folder / "checkpoint.pt"
+        path, log = self.folder / "checkpoint.safetensors", self.folder / "log.jsonl"
         if path.exists():
             self.distillation.load_state(load_checkpoint(path, kind=KIND, config=self.settings))
-        elif self.result.exists():
-            raise UserError(f"{self.result}: in the way, and no checkpoint to go on from; choose another folder")
+            save_generator(self.result, self.distillation.result())
+        else:
+            for other in (self.result, log):
+                if other.exists() and other.stat().st_size:
+                    raise UserError(f"{other}: in the way, and no checkpoint to go on from; choose another folder")
+        self._write_log(self._log())  # what cannot be written shall show now, not after the first pool
 
     def run(self) -> Iterator[dict[str, float]]:
         """Distil on; yields a line of the log once its pool is safely on disk.
 
         Raises:
-            UserError: The folder cannot be written to.
+            UserError: The folder cannot be written to; the loss or the iterator diverged. What was saved before stays.
         """
         log, begun = self._log(), time.perf_counter()
-        for terms in self.distillation.run():
+        for terms in self._terms():
             seconds = round(time.perf_counter() - begun, 1)
             log.append({"step": self.distillation.step, **terms, "seconds": seconds})
             begun = time.perf_counter()
-            with replacing(self.folder / "log.jsonl") as part:
-                part.write_text("".join(f"{json.dumps(line)}\n" for line in log), encoding="utf-8")
-            save_generator(self.result, self.distillation.result())
+            self._write_log(log)
             save_checkpoint(
-                self.folder / "checkpoint.pt", kind=KIND, config=self.settings, state=self.distillation.state()
+                self.folder / "checkpoint.safetensors", kind=KIND, config=self.settings, state=self.distillation.state()
             )
+            save_generator(self.result, self.distillation.result())
             yield log[-1]
+
+    def _terms(self) -> Iterator[dict[str, float]]:
+        """What the distillation says of each pool."""
+        try:
+            yield from self.distillation.run()
+        except NotFiniteError as error:
+            raise UserError(f"{error}; run again with a smaller --lr in another folder") from error
+        except BackendCompilerFailed as error:
+            raise UserError(f"cannot compile: {error.inner_exception}; leave --compile out") from error
+        except torch.OutOfMemoryError as error:
+            raise UserError("not enough memory on the device; try a smaller --batch") from error
 
     def _log(self) -> list[dict[str, float]]:
         """The lines of the log up to the step that the run goes on from."""
         path = self.folder / "log.jsonl"
-        lines = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
-        return [line for line in map(json.loads, lines) if line["step"] <= self.distillation.step]
+        try:
+            lines = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
+            return [line for line in map(json.loads, lines) if line["step"] <= self.distillation.step]
+        except (OSError, ValueError, LookupError, TypeError) as error:
+            raise UserError(f"{path}: not the log of such a run, or damaged; delete it to go on without") from error
+
+    def _write_log(self, lines: Sequence[Mapping[str, float]]) -> None:
+        with replacing(self.folder / "log.jsonl") as part:
+            part.write_text("".join(f"{json.dumps(line)}\n" for line in lines), encoding="utf-8")

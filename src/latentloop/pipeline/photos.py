@@ -11,6 +11,8 @@ from latentloop.images import photo_suffixes
 def find_photos(arguments: Iterable[str]) -> list[Path]:
     """Photos that files, folders (what lies right inside them) and globs name, each once, in their order.
 
+    Of folders and globs, reconstructions are left out: images with a code file of their name beside them.
+
     Raises:
         UserError: A folder or glob names no photo, or cannot be looked into.
     """
@@ -30,14 +32,19 @@ def _photos(argument: str) -> list[Path]:
     path = Path(argument)
     if path.is_dir():
         known = photo_suffixes()
-        photos = sorted(p for p in path.iterdir() if p.suffix.lower() in known and not p.name.startswith("."))
+        inside = [p for p in path.iterdir() if p.suffix.lower() in known and not p.name.startswith(".")]
+        photos = sorted(p for p in inside if not _is_reconstruction(p))
         if not photos:
             raise UserError(f"{argument}: no photos in this folder; known endings: {' '.join(sorted(known))}")
         return photos
     if not path.exists() and glob.has_magic(argument):
         matches = glob.glob(argument, recursive=True)  # noqa: PTH207 - Path.glob takes no absolute pattern
-        photos = sorted(Path(match) for match in matches if Path(match).is_file())
+        photos = sorted(p for p in map(Path, matches) if p.is_file() and not _is_reconstruction(p))
         if not photos:
             raise UserError(f"{argument}: no file matches")
         return photos
     return [path]  # a file, or missing: reading it will say so, and the other photos go on
+
+
+def _is_reconstruction(path: Path) -> bool:
+    return path.suffix == ".png" and path.with_suffix(".npz").exists()

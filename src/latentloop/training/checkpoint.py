@@ -1,16 +1,20 @@
-"""Saving a training run, and going on exactly where it was saved."""
+"""Saving a training run, and going on exactly where it was saved: safetensors, with all else as JSON beside them."""
 
+import json
 from collections.abc import Mapping
 from pathlib import Path
-from pickle import UnpicklingError
 from typing import Any
 
-import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save
+from torch import Tensor
 
 from latentloop.errors import UserError
 from latentloop.files import replacing
 
-FORMAT = 1
+FORMAT = 2
+ENTRY = "latentloop"
+"""The one metadata entry: settings, and the state with a name in the place of each tensor."""
 
 
 def save_checkpoint(path: Path, *, kind: str, config: Mapping[str, Any], state: Mapping[str, Any]) -> None:
@@ -19,32 +23,66 @@ def save_checkpoint(path: Path, *, kind: str, config: Mapping[str, Any], state: 
     Args:
         path: The file.
         kind: What is being trained.
-        config: What the run's course depends on.
-        state: Tensors, numbers, texts, and lists and dicts of them.
+        config: What the run's course depends on; as JSON has it.
+        state: Tensors, numbers, texts, None, and lists and dicts of them.
 
     Raises:
         UserError: It cannot be written.
     """
+    tensors: dict[str, Tensor] = {}
+    told = {"format": FORMAT, "kind": kind, "config": dict(config), "state": _without_tensors(state, tensors)}
     with replacing(path) as part:
-        torch.save({"format": FORMAT, "kind": kind, "config": dict(config), "state": dict(state)}, part)
+        part.write_bytes(save(tensors, {ENTRY: json.dumps(told)}))
 
 
 def load_checkpoint(path: Path, *, kind: str, config: Mapping[str, Any]) -> dict[str, Any]:
-    """Read the state of a run of this kind and with these settings. It holds data, never code.
+    """Read the state of a run of this kind and with these settings, on the CPU. It holds data, never code.
 
     Raises:
         UserError: It is something else, damaged, or of a run with other settings (the first such is named).
     """
     try:
-        checkpoint = torch.load(path, map_location="cpu", weights_only=True)
-        found = {key: checkpoint[key] for key in ("format", "kind", "config", "state")}
-    except (OSError, RuntimeError, UnpicklingError, EOFError, LookupError, TypeError, ValueError) as error:
-        raise UserError(f"{path}: not a checkpoint of a training run, or damaged; delete it to start anew") from error
-    if (found["format"], found["kind"]) != (FORMAT, kind):
-        raise UserError(f"{path}: a checkpoint of {found['kind']} (format {found['format']}), not of {kind}")
-    for name in sorted(config.keys() | found["config"].keys()):
-        old, new = found["config"].get(name), config.get(name)
+        with safe_open(path, framework="pt") as file:
+            told = json.loads((file.metadata() or {})[ENTRY])
+            if (told["format"], told["kind"]) != (FORMAT, kind):
+                raise UserError(f"{path}: a checkpoint of {told['kind']} (format {told['format']}), not of {kind}")
+            found = dict(told["config"])
+            _check_settings(path, found, json.loads(json.dumps(dict(config))))
+            state = _with_tensors(told["state"], {name: file.get_tensor(name) for name in file.keys()})  # noqa: SIM118
+            if not isinstance(state, dict):
+                raise TypeError("the state is no dict")
+    except (OSError, SafetensorError, LookupError, TypeError, ValueError) as error:
+        what_to_do = "choose another folder, or empty this one"
+        raise UserError(f"{path}: not a checkpoint of a training run, or damaged; {what_to_do}") from error
+    return state
+
+
+def _check_settings(path: Path, found: Mapping[str, Any], wanted: Mapping[str, Any]) -> None:
+    for name in sorted(wanted.keys() | found.keys()):
+        old, new = found.get(name), wanted.get(name)
         if old != new:
             raise UserError(f"{path}: made with {name} {old}, not {new}; use that, or choose another folder with --out")
-    state: dict[str, Any] = found["state"]
-    return state
+
+
+def _without_tensors(value: object, tensors: dict[str, Tensor]) -> object:
+    """What JSON can hold of a value: each tensor goes to `tensors`, dicts become pairs, for their keys' types."""
+    if isinstance(value, Tensor):
+        name = str(len(tensors))
+        tensors[name] = value.detach().cpu().contiguous()
+        return {"tensor": name}
+    if isinstance(value, Mapping):
+        return {"dict": [[key, _without_tensors(item, tensors)] for key, item in value.items()]}
+    if isinstance(value, list | tuple):
+        return [_without_tensors(item, tensors) for item in value]
+    return value
+
+
+def _with_tensors(value: object, tensors: Mapping[str, Tensor]) -> object:
+    """The value that `_without_tensors` took apart."""
+    if isinstance(value, list):
+        return [_with_tensors(item, tensors) for item in value]
+    if isinstance(value, dict) and "tensor" in value:
+        return tensors[value["tensor"]]
+    if isinstance(value, dict):
+        return {key: _with_tensors(item, tensors) for key, item in value["dict"]}
+    return value

@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-from latentloop.generators.protocol import Generator
+from latentloop.generators import DrawnBy, Generator
 from latentloop.inversion import IteratorConfig, LatentIterator
 from latentloop.latents import mean_code
 from latentloop.losses import LossToward
@@ -56,21 +56,13 @@ def sample_iterated_codes(generator: Generator, target: Tensor, loss: LossToward
         steps: Its steps.
         count: Codes of each target, evenly spaced and the last one.
     """
-    recorder = _Recorder(generator)
-    LatentIterator(recorder, loss, IteratorConfig(steps=steps)).refine(target, mean_code(generator, len(target)))
-    passed = [recorder.codes[(i + 1) * steps // count] for i in range(count)]
+    drawn: list[Tensor] = []
+
+    def draw(w_plus: Tensor, *, resolution: int | None = None) -> Tensor:
+        drawn.append(w_plus.detach().clone())
+        return generator.synthesis(w_plus, resolution=resolution)
+
+    iterator = LatentIterator(DrawnBy(generator, draw), loss, IteratorConfig(steps=steps))
+    iterator.refine(target, mean_code(generator, len(target)))
+    passed = [drawn[(i + 1) * steps // count] for i in range(count)]
     return torch.stack(passed, dim=1).flatten(0, 1)
-
-
-class _Recorder:
-    """A generator that keeps the codes that it draws."""
-
-    def __init__(self, generator: Generator) -> None:
-        self.generator, self.codes = generator, list[Tensor]()
-        self.name, self.fingerprint, self.resolution = generator.name, generator.fingerprint, generator.resolution
-        self.num_ws, self.z_dim, self.w_dim = generator.num_ws, generator.z_dim, generator.w_dim
-        self.latent_avg, self.mapping = generator.latent_avg, generator.mapping
-
-    def synthesis(self, w_plus: Tensor, *, resolution: int | None = None) -> Tensor:
-        self.codes.append(w_plus.detach().clone())
-        return self.generator.synthesis(w_plus, resolution=resolution)

@@ -10,25 +10,26 @@ class DistillConfig:
     """How a smaller generator learns to draw what a larger one draws."""
 
     steps: int = 40_000
-    """Adam steps, rounded up to whole pools."""
+    """Adam steps, rounded up to whole pools; the step sizes are planned over all of them, so a run keeps its number."""
     batch: int = 4
     """Images a step."""
     pool: int = 256
     """Images that the teacher draws at a time; progress is saved after each pool."""
     pool_photos: int = 8
-    """Photos a pool, if any are given, that the iterator runs towards on the student."""
+    """Photos a pool, if any are given, that the iterator runs towards on the student; times photo-codes, at most
+    the pool."""
     photo_steps: int = 96
-    """Its steps."""
+    """Steps of the iterator towards a photo."""
     photo_codes: int = 16
-    """Codes a photo, of all that it passes through, that are in the pool; random ones fill it up."""
+    """Codes a photo, of all that the iterator passes through, that are in the pool; random ones fill it up."""
     repeats: int = 2
-    """Times that each of them is learned from: the teacher's drawing is a good part of the work."""
+    """Times that each image of a pool is learned from: the teacher's drawing is a good part of the work."""
     lr: float = 2e-3
     """Adam's largest step size for the head; it falls to 0 along a cosine."""
     trunk_lr: float = 5e-4
-    """The same for the blocks that the student took over from its teacher."""
+    """Adam's largest step size for the blocks that the student took over from its teacher."""
     trained_blocks: int = 3
-    """How many of those learn, last ones first."""
+    """How many of the blocks that it took over learn, last ones first."""
     lambda_lpips: float = 0.5
     """Weight of LPIPS beside the mean absolute error."""
     average: float = 0.999
@@ -36,14 +37,19 @@ class DistillConfig:
     precision: Literal["float32", "bfloat16"] = "float32"
     """Of drawing; bfloat16 is faster where the processor has it."""
 
+    def check_photos(self) -> None:
+        """Raise a ValueError if codes of photos would not fit into a pool."""
+        wanted = self.pool_photos * self.photo_codes
+        if wanted > self.pool:
+            got = f"{self.pool_photos} * {self.photo_codes} = {wanted} and {self.pool}"
+            raise ValueError(f"pool_photos * photo_codes must be at most pool, got {got}")
+
     def __post_init__(self) -> None:
-        for name in ("batch", "repeats", "trained_blocks"):
+        for name in ("batch", "repeats", "trained_blocks", "pool_photos"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} must be 1 or more, got {getattr(self, name)}")
-        if not 0 < self.pool_photos * self.photo_codes <= self.pool or self.photo_codes > self.photo_steps:
-            raise ValueError(
-                f"pool_photos * photo_codes must be from 1 to pool, got {self.pool_photos} * {self.photo_codes}"
-            )
+        if not 0 < self.photo_codes <= self.photo_steps:
+            raise ValueError(f"photo_codes must be from 1 to photo_steps, got {self.photo_codes}")
         if self.steps < 0:
             raise ValueError(f"steps must be 0 or more, got {self.steps}")
         if self.pool < self.batch or self.pool % self.batch:

@@ -1,0 +1,232 @@
+"""The best code known of each photo, in a file that many processes share (Guan et al., arXiv:2007.01758).
+
+An SQLite database: it stays whole whenever a process is killed, and memory does not grow with it.
+"""
+
+import json
+import os
+import sqlite3
+import threading
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+from latentloop.errors import UserError
+
+FORMAT = 1
+BUSY_SECONDS = 60
+"""How long a process waits for others to finish writing."""
+SCHEMA = """
+CREATE TABLE about (name TEXT PRIMARY KEY, value TEXT NOT NULL);
+CREATE TABLE best (photo BLOB PRIMARY KEY, loss REAL NOT NULL, step INTEGER NOT NULL, code BLOB NOT NULL);
+"""
+UPDATE = """
+INSERT INTO best (photo, loss, step, code) VALUES (?, ?, ?, ?) ON CONFLICT (photo) DO UPDATE
+SET loss = excluded.loss, step = excluded.step, code = excluded.code WHERE excluded.loss < best.loss
+"""
+
+
+@dataclass(frozen=True)
+class CachedCode:
+    """The best code known of a photo."""
+
+    w_plus: Tensor
+    """(num_ws, w_dim), float32, as exact as the cache stores it."""
+    loss: float
+    step: int
+    """Of the training that found it."""
+
+
+@dataclass(frozen=True)
+class CodeSpace:
+    """What codes and losses have to have in common to lie in one cache."""
+
+    fingerprint: str
+    """Of the generator's latent space."""
+    num_ws: int
+    w_dim: int
+    loss: Mapping[str, Any]
+    """All that a loss depends on, so that only such are compared as can be: its weights and network, the checksum of
+    the generator that draws, and the resolution."""
+
+
+class CodeCache:
+    """Best codes by photo, keyed by a hash of its content.
+
+    Every update is one transaction that keeps the lower loss, so no process ever loses a better code to another. A
+    crash of the machine may cost the last few updates, never the file.
+    """
+
+    def __init__(self, path: Path, space: CodeSpace, *, dtype: Literal["float16", "float32"] = "float16") -> None:
+        """Open a cache, or make an empty one.
+
+        Args:
+            path: The file; beside it lie PATH-wal and PATH-shm while it is open.
+            space: What its codes have in common.
+            dtype: Of the codes in a new file; float16 is exact to a few 1e-4 of W's units. An old file keeps its own.
+
+        Raises:
+            UserError: It cannot be written, is something else, or holds codes of another space.
+        """
+        self.path, self.space = path, space
+        self._connections: dict[tuple[int, int], sqlite3.Connection] = {}
+        about = {"format": FORMAT, "dtype": dtype, **_describe(space)}
+        with _explained(path):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            _refuse_strangers(path)
+            with self._transaction() as connection:
+                if not connection.execute("SELECT 1 FROM sqlite_master").fetchone():
+                    for statement in SCHEMA.split(";"):
+                        connection.execute(statement)
+                    rows = [(name, json.dumps(value, sort_keys=True)) for name, value in about.items()]
+                    connection.executemany("INSERT INTO about VALUES (?, ?)", rows)
+            found = {name: json.loads(value) for name, value in connection.execute("SELECT name, value FROM about")}
+        self._check(found, about)
+        self.dtype = np.dtype(found["dtype"])
+
+    def lookup(self, photos: Sequence[bytes]) -> list[CachedCode | None]:
+        """The best code known of each photo, None where there is none."""
+        select = "SELECT code, loss, step FROM best WHERE photo = ?"
+        with _explained(self.path):
+            rows = [self._connect().execute(select, (photo,)).fetchone() for photo in photos]
+        return [row and CachedCode(self.decoded(np.frombuffer(row[0], self.dtype)), row[1], row[2]) for row in rows]
+
+    def update(self, photos: Sequence[bytes], w_plus: Tensor, loss: Tensor, *, step: int) -> list[bool]:
+        """Keep each code whose loss is lower than that of the photo's code in the cache; tells which were kept.
+
+        Args:
+            photos: Hashes of their content.
+            w_plus: Codes, (N, num_ws, w_dim).
+            loss: Of each, (N,).
+            step: Of the training that found them.
+
+        Raises:
+            ValueError: The shapes do not fit, or a loss or code is not finite.
+            UserError: The file cannot be written; it is then as before.
+        """
+        if not len(photos) == len(w_plus) == len(loss):
+            raise ValueError(f"{len(photos)} photos do not fit codes {tuple(w_plus.shape)}, losses {tuple(loss.shape)}")
+        codes = self.stored(w_plus)
+        if not loss.isfinite().all():
+            raise ValueError("losses must be finite")
+        rows = zip(photos, loss.tolist(), codes, strict=True)
+        with _explained(self.path), self._transaction() as connection:
+            return [
+                connection.execute(UPDATE, (photo, value, step, code.tobytes())).rowcount > 0
+                for photo, value, code in rows
+            ]
+
+    def __len__(self) -> int:
+        with _explained(self.path):
+            return int(self._connect().execute("SELECT count(*) FROM best").fetchone()[0])
+
+    def photos(self) -> Iterator[bytes]:
+        """The photos that have a code, in the order of their hashes."""
+        with _explained(self.path):
+            yield from (row[0] for row in self._connect().execute("SELECT photo FROM best ORDER BY photo"))
+
+    def stored(self, w_plus: Tensor) -> npt.NDArray[np.floating[Any]]:
+        """Codes (N, num_ws, w_dim) as the file has them.
+
+        Raises:
+            ValueError: The shape does not fit, or they are not finite, or not in the file's type.
+        """
+        if w_plus.shape[1:] != (self.space.num_ws, self.space.w_dim):
+            wanted = (self.space.num_ws, self.space.w_dim)
+            raise ValueError(f"codes must be (N, num_ws, w_dim) with {wanted}, got {tuple(w_plus.shape)}")
+        with np.errstate(over="ignore"):
+            codes = w_plus.detach().cpu().numpy().astype(self.dtype)
+        if not np.isfinite(codes).all():
+            raise ValueError(f"codes must be finite in {self.dtype}")
+        return codes
+
+    def close(self) -> None:
+        """Close the file in this thread; it opens again when it is used."""
+        if connection := self._connections.pop(_here(), None):
+            connection.close()
+
+    def _connect(self) -> sqlite3.Connection:
+        """This thread's own connection. One that came here through a fork is kept unused: to close it does harm."""
+        if _here() not in self._connections:
+            connection = sqlite3.connect(self.path, timeout=BUSY_SECONDS, isolation_level=None)
+            # A log beside the file lets readers and a writer meet.
+            for setting in ("journal_mode = WAL", "synchronous = NORMAL"):
+                _patiently(connection, f"PRAGMA {setting}")
+            self._connections[_here()] = connection
+        return self._connections[_here()]
+
+    @contextmanager
+    def _transaction(self) -> Iterator[sqlite3.Connection]:
+        connection = self._connect()
+        connection.execute("BEGIN IMMEDIATE")
+        try:
+            yield connection
+        except BaseException:
+            if connection.in_transaction:  # a full disk has ended it already
+                connection.execute("ROLLBACK")
+            raise
+        connection.execute("COMMIT")
+
+    def decoded(self, code: npt.NDArray[np.floating[Any]]) -> Tensor:
+        """A code of the file, of any shape, as (num_ws, w_dim) in float32."""
+        return torch.from_numpy(code.astype(np.float32)).view(self.space.num_ws, self.space.w_dim)
+
+    def _check(self, found: Mapping[str, Any], wanted: Mapping[str, Any]) -> None:
+        for name in sorted(wanted.keys() - {"dtype"}):
+            if found.get(name) != wanted[name]:
+                raise UserError(
+                    f"{self.path}: a cache with {name} {found.get(name)}, not {wanted[name]}; choose another file"
+                )
+
+
+def _patiently(connection: sqlite3.Connection, statement: str) -> None:
+    """Execute where SQLite itself does not wait for others: it refuses at once to begin a log that another begins."""
+    last = time.monotonic() + BUSY_SECONDS
+    while True:
+        try:
+            connection.execute(statement)
+            return
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() > last:
+                raise
+        time.sleep(0.01)
+
+
+def _here() -> tuple[int, int]:
+    return os.getpid(), threading.get_ident()
+
+
+def _refuse_strangers(path: Path) -> None:
+    """Look, without writing, whether an old file is a cache."""
+    if not path.exists() or not path.stat().st_size:
+        return
+    connection = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, timeout=BUSY_SECONDS)
+    try:
+        known = {name for (name,) in connection.execute("SELECT name FROM sqlite_master")}
+    finally:
+        connection.close()
+    if known and not {"about", "best"} <= known:
+        raise UserError(f"{path}: not a cache of codes; choose another file")
+
+
+def _describe(space: CodeSpace) -> dict[str, Any]:
+    shape = [space.num_ws, space.w_dim]
+    return {"fingerprint": space.fingerprint, "shape": shape, "loss": json.loads(json.dumps(dict(space.loss)))}
+
+
+@contextmanager
+def _explained(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except (sqlite3.OperationalError, OSError) as error:
+        raise UserError(f"{path}: cannot use this cache: {error}") from error
+    except (sqlite3.DatabaseError, json.JSONDecodeError) as error:
+        raise UserError(f"{path}: not a cache of codes, or damaged: {error}") from error

@@ -1,0 +1,58 @@
+"""The attribute encoder: pose, expression, light, hair and background, as features on a grid."""
+
+from collections.abc import Sequence
+
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+SLOPE = 0.2
+
+
+def normalisation(channels: int, *, affine: bool = True) -> nn.Module:
+    """Of groups of about 16 channels in each image, so that an image does not depend on the rest of its batch."""
+    groups = max(g for g in range(1, max(2, channels // 16 + 1)) if channels % g == 0)
+    return nn.GroupNorm(groups, channels, affine=affine)
+
+
+class ResidualBlock(nn.Module):
+    """Two convolutions after normalisation and activation, added to the input (He et al., arXiv:1603.05027)."""
+
+    def __init__(self, in_channels: int, out_channels: int, stride: int) -> None:
+        super().__init__()
+        self.norm1 = normalisation(in_channels)
+        self.conv1 = nn.Conv2d(in_channels, out_channels, 3, stride, padding=1, bias=False)
+        self.norm2 = normalisation(out_channels)
+        self.conv2 = nn.Conv2d(out_channels, out_channels, 3, padding=1, bias=False)
+        shrink = nn.AvgPool2d(stride) if stride > 1 else nn.Identity()
+        same = in_channels == out_channels
+        self.skip = shrink if same else nn.Sequential(shrink, nn.Conv2d(in_channels, out_channels, 1, bias=False))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Map (N, in_channels, H, W) to (N, out_channels, H / stride, W / stride)."""
+        y = self.conv1(F.leaky_relu(self.norm1(x), SLOPE))
+        y = self.conv2(F.leaky_relu(self.norm2(y), SLOPE))
+        out: Tensor = self.skip(x) + y
+        return out
+
+
+class AttributeEncoder(nn.Module):
+    """A residual network, trained from scratch."""
+
+    def __init__(self, channels: Sequence[int], depths: Sequence[int]) -> None:
+        """Put the blocks together.
+
+        Args:
+            channels: At a half of the image's resolution, at a quarter, and so on.
+            depths: Blocks at each; the first is one convolution, whatever its depth.
+        """
+        super().__init__()
+        layers: list[nn.Module] = [nn.Conv2d(3, channels[0], 3, stride=2, padding=1)]
+        for before, after, depth in zip(channels, channels[1:], depths[1:], strict=False):
+            layers += [ResidualBlock(before, after, stride=2)]
+            layers += [ResidualBlock(after, after, stride=1) for _ in range(depth - 1)]
+        self.layers = nn.Sequential(*layers)
+
+    def forward(self, image: Tensor) -> Tensor:
+        """Map images (N, 3, R, R) in [-1, 1] to features (N, channels[-1], R / 2^len(channels), the same)."""
+        features: Tensor = self.layers(image)
+        return features

@@ -1,0 +1,128 @@
+"""The embedding network of Guan et al. (arXiv:2007.01758): from a photo to its code in one pass."""
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from latentloop.encoders.attribute import SLOPE, AttributeEncoder, normalisation
+from latentloop.encoders.config import EmbedderConfig
+from latentloop.encoders.identity import IdentityEncoder, load_identity_encoder
+from latentloop.encoders.treeconnect import TreeConnect
+from latentloop.generators import Generator
+
+FIRST_OFFSET = 0.1
+"""Size of a new network's offsets from the mean latent, in units of W."""
+
+
+class FusionBlock(nn.Module):
+    """Attribute features, normalised, then scaled and shifted by what the identity says (arXiv:1912.13457).
+
+    Without an identity, the scale and shift are learned numbers: a plain residual block.
+    """
+
+    def __init__(self, channels: int, identity_features: int | None) -> None:
+        super().__init__()
+        self.norm = normalisation(channels, affine=identity_features is None)
+        self.denormalise = None if identity_features is None else nn.Linear(identity_features, 2 * channels)
+        self.conv = nn.Conv2d(channels, channels, 3, padding=1, bias=False)
+
+    def forward(self, attributes: Tensor, identity: Tensor | None) -> Tensor:
+        """Map features (N, C, H, W), with embeddings (N, identity_features), to their like."""
+        x = self.norm(attributes)
+        if self.denormalise is not None:
+            scale, shift = self.denormalise(identity)[:, :, None, None].chunk(2, dim=1)
+            x = x * (1 + scale) + shift
+        out: Tensor = attributes + self.conv(F.leaky_relu(x, SLOPE))
+        return out
+
+
+class Embedder(nn.Module):
+    """Finds codes of images, for one generator's latent space."""
+
+    latent_avg: Tensor
+
+    def __init__(
+        self,
+        config: EmbedderConfig,
+        *,
+        latent_avg: Tensor,
+        num_ws: int,
+        fingerprint: str,
+        identity: IdentityEncoder | None = None,
+    ) -> None:
+        """Build a new network, which says nearly the mean latent for any image.
+
+        Args:
+            config: Sizes; what it says of the identity encoder is the caller's business.
+            latent_avg: The generator's mean of w, (w_dim,).
+            num_ws: Its style inputs.
+            fingerprint: Of its latent space.
+            identity: What guides the attributes; None leaves them alone.
+
+        Raises:
+            ValueError: The configuration says otherwise of whether the identity encoder learns.
+        """
+        super().__init__()
+        if identity and identity.frozen != config.frozen_identity:
+            theirs = identity.frozen
+            raise ValueError(f"frozen_identity is {config.frozen_identity}, the identity encoder says {theirs}")
+        self.config, self.fingerprint = config, fingerprint
+        self.num_ws, self.w_dim = num_ws, len(latent_avg)
+        self.identity = identity
+        self.attributes = AttributeEncoder(config.channels, config.depths)
+        channels, said = config.channels[-1], identity.features if identity else None
+        self.fusion = nn.ModuleList(FusionBlock(channels, said) for _ in range(config.fusion_blocks))
+        self.narrow = nn.Conv2d(channels, config.head_channels, 1)
+        features = config.head_channels * config.grid**2
+        self.head = _make_head(config, features, self.num_ws * self.w_dim)
+        self.register_buffer("latent_avg", latent_avg.detach().clone())
+
+    def forward(self, image: Tensor) -> Tensor:
+        """Find codes (N, num_ws, w_dim) of aligned images (N, 3, R, R) in [-1, 1].
+
+        Raises:
+            ValueError: R is not the resolution of the configuration.
+        """
+        size = self.config.resolution
+        if image.ndim != 4 or image.shape[1:] != (3, size, size):
+            raise ValueError(f"image must be (N, 3, {size}, {size}), got {tuple(image.shape)}")
+        identity = self.identity(image) if self.identity else None
+        x = self.attributes(image)
+        for block in self.fusion:
+            x = block(x, identity)
+        offset = self.head(F.leaky_relu(self.narrow(x), SLOPE).flatten(1)).unflatten(1, (self.num_ws, self.w_dim))
+        w_plus: Tensor = self.latent_avg + FIRST_OFFSET * offset
+        return w_plus
+
+
+def make_embedder(config: EmbedderConfig, generator: Generator, *, seed: int) -> Embedder:
+    """A new network on the generator's device; a seed gives the same weights on every device.
+
+    Raises:
+        UserError: The identity encoder's weights are missing or damaged.
+    """
+    with torch.random.fork_rng(devices=[]):
+        torch.default_generator.manual_seed(seed)  # torch.manual_seed would seed accelerators, too
+        embedder = Embedder(
+            config,
+            latent_avg=generator.latent_avg.cpu(),
+            num_ws=generator.num_ws,
+            fingerprint=generator.fingerprint,
+            identity=find_identity_encoder(config),
+        )
+    return embedder.to(generator.latent_avg.device)
+
+
+def find_identity_encoder(config: EmbedderConfig) -> IdentityEncoder | None:
+    """The identity encoder that a configuration names, with its pretrained weights.
+
+    Raises:
+        UserError: They are missing or damaged.
+    """
+    return None if config.identity == "none" else load_identity_encoder(frozen=config.frozen_identity)
+
+
+def _make_head(config: EmbedderConfig, in_features: int, out_features: int) -> nn.Module:
+    if config.head == "tree":
+        return TreeConnect(in_features, out_features, nn.LeakyReLU(SLOPE))
+    return nn.Linear(in_features, out_features)

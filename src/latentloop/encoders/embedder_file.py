@@ -1,0 +1,86 @@
+"""The embedding network as a file: float16 safetensors, with its configuration, and without what never changes."""
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors.torch import save
+from torch import Tensor
+
+from latentloop.encoders.config import EmbedderConfig
+from latentloop.encoders.embedder import Embedder, find_identity_encoder
+from latentloop.errors import UserError
+from latentloop.files import replacing
+from latentloop.generators import Generator
+from latentloop.weights import WeightsFile, read_weights
+
+KIND = "latentloop"
+"""The one metadata entry of our files. Here it is "embedder" and, as JSON, what the tensors do not tell."""
+NAME = "embedder"
+FROZEN = "identity.network."
+
+
+def save_embedder(path: Path, embedder: Embedder) -> None:
+    """Write a network that `load_embedder` reads; the file appears whole.
+
+    Raises:
+        UserError: The file cannot be written.
+    """
+    about = {
+        "config": asdict(embedder.config),
+        "num_ws": embedder.num_ws,
+        "fingerprint": embedder.fingerprint,
+    }
+    tensors = {name: tensor.half().cpu().contiguous() for name, tensor in own_tensors(embedder).items()}
+    tensors["latent_avg"] = embedder.latent_avg.float().cpu()
+    with replacing(path) as part:
+        part.write_bytes(save(tensors, {KIND: f"{NAME} {json.dumps(about, sort_keys=True)}"}))
+
+
+def load_embedder(file: WeightsFile, generator: Generator) -> Embedder:
+    """Read a network, frozen, onto the device of the generator that it is for.
+
+    Raises:
+        UserError: Not such a file, damaged, or its codes are another generator's.
+    """
+    weights = read_weights(file)
+    kind, _, about = weights.metadata.get(KIND, "none").partition(" ")
+    if kind != NAME:
+        raise UserError(f"{file.path}: not an embedding network (kind: {kind}); latentloop train makes one")
+    try:
+        embedder = _build(json.loads(about), weights.tensors)
+    except (AttributeError, LookupError, TypeError, ValueError, RuntimeError) as error:
+        reason = str(error).splitlines()[-1].strip() if str(error) else type(error).__name__
+        raise UserError(f"{file.path}: damaged, or of another latentloop: {reason}") from error
+    ours, theirs = (generator.fingerprint, generator.num_ws), (embedder.fingerprint, embedder.num_ws)
+    if ours != theirs:
+        raise UserError(
+            f"{file.path}: finds codes of the latent space {theirs[0]} with {theirs[1]} styles, "
+            f"{generator.name} has {ours[0]} with {ours[1]}"
+        )
+    return embedder.to(generator.latent_avg.device)
+
+
+def own_tensors(embedder: Embedder) -> dict[str, Tensor]:
+    """The network's tensors, but for an identity encoder that it leaves as it is."""
+    frozen = embedder.config.frozen_identity
+    return {n: t for n, t in embedder.state_dict().items() if not (frozen and n.startswith(FROZEN))}
+
+
+def _build(about: dict[str, Any], tensors: dict[str, Tensor]) -> Embedder:
+    settings: dict[str, Any] = {n: tuple(v) if isinstance(v, list) else v for n, v in about["config"].items()}
+    config = EmbedderConfig(**settings)
+    embedder = Embedder(
+        config,
+        latent_avg=torch.zeros_like(tensors["latent_avg"]),
+        num_ws=about["num_ws"],
+        fingerprint=about["fingerprint"],
+        identity=find_identity_encoder(config),
+    )
+    left = embedder.state_dict() | tensors
+    if missing := own_tensors(embedder).keys() - tensors.keys():
+        raise LookupError(f"it lacks {min(missing)}")
+    embedder.load_state_dict(left)
+    return embedder.requires_grad_(False).eval()

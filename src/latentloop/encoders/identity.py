@@ -1,0 +1,52 @@
+"""The identity encoder: who is in the picture, by a network that was trained to tell people apart."""
+
+import math
+from collections.abc import Callable
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from latentloop.faces import fixed_crop
+from latentloop.features.mobilefacenet import load_mobilefacenet
+
+Crop = Callable[[Tensor], Tensor]
+"""Images (N, 3, R, R) in [-1, 1], FFHQ-aligned -> what a face-recognition network takes, (N, 3, S, S)."""
+
+
+class IdentityEncoder(nn.Module):
+    """A face-recognition network behind the crop that it wants."""
+
+    def __init__(self, network: nn.Module, crop: Crop, *, features: int, frozen: bool = True) -> None:
+        """Wrap a network.
+
+        Args:
+            network: Maps crops to embeddings, (N, features).
+            crop: Of an aligned image.
+            features: Length of an embedding.
+            frozen: Whether the network is kept as it is; it then gets no gradients and stays out of checkpoints.
+        """
+        super().__init__()
+        self.network, self.crop, self.features, self.frozen = network.requires_grad_(not frozen), crop, features, frozen
+
+    def forward(self, image: Tensor) -> Tensor:
+        """Embed images (N, 3, R, R) in [-1, 1]; (N, features), its numbers about 1 in size."""
+        with torch.set_grad_enabled(torch.is_grad_enabled() and not self.frozen):
+            embedding = self.network(self.crop(image))
+        return F.normalize(embedding, dim=1) * math.sqrt(self.features)
+
+    def train(self, mode: bool = True) -> "IdentityEncoder":
+        """As of any module; a frozen network keeps drawing on what it has learned."""
+        super().train(mode)
+        if self.frozen:
+            self.network.eval()
+        return self
+
+
+def load_identity_encoder(*, frozen: bool = True, device: torch.device | str = "cpu") -> IdentityEncoder:
+    """MobileFaceNet (Chen et al., arXiv:1804.07573) on the fixed crop of pSp (arXiv:2008.00951).
+
+    Raises:
+        UserError: The weights file of the package is missing or damaged.
+    """
+    return IdentityEncoder(load_mobilefacenet(device=device), fixed_crop, features=128, frozen=frozen)

@@ -1,0 +1,52 @@
+"""TreeConnect: a fully connected layer in two sparse ones (Richter and Wattenhofer 2018)."""
+
+import math
+
+import torch
+from torch import Tensor, nn
+
+
+class TreeConnect(nn.Module):
+    """Connects every output with every input, by O(n^1.5) weights instead of O(n^2).
+
+    The inputs lie on a grid. A first layer connects within its rows, a second within the columns of what comes out:
+    an output sees the rows through the column it stands in, and each row through one hidden unit there.
+    """
+
+    def __init__(self, in_features: int, out_features: int, activation: nn.Module | None = None) -> None:
+        """Lay out the grids.
+
+        Args:
+            in_features: Best with divisors near its square root, as powers of two have; for a prime there is one row.
+            out_features: Alike.
+            activation: Between the layers; None leaves them linear, together a dense layer whose matrix is factored.
+        """
+        super().__init__()
+        rows, columns = middle_divisor(in_features), middle_divisor(out_features)
+        self.in_features, self.out_features = in_features, out_features
+        self.within_rows = nn.Parameter(torch.empty(rows, in_features // rows, columns))
+        self.between = nn.Parameter(torch.zeros(rows, columns))
+        self.within_columns = nn.Parameter(torch.empty(columns, rows, out_features // columns))
+        self.bias = nn.Parameter(torch.zeros(columns, out_features // columns))
+        self.activation = activation or nn.Identity()
+        for weight in (self.within_rows, self.within_columns):
+            nn.init.normal_(weight, std=1 / math.sqrt(weight.shape[1]))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Map (N, in_features) to (N, out_features)."""
+        grid = x.unflatten(1, self.within_rows.shape[:2]).transpose(0, 1)
+        hidden = torch.baddbmm(self.between[:, None], grid, self.within_rows)  # (rows, N, columns)
+        columns = self.activation(hidden).permute(2, 1, 0)
+        out = torch.baddbmm(self.bias[:, None], columns, self.within_columns)  # (columns, N, rows)
+        return out.transpose(0, 1).flatten(1)
+
+
+def middle_divisor(n: int) -> int:
+    """The divisor of n that is nearest to its square root, in ratio; the smaller one of two.
+
+    Raises:
+        ValueError: n is below 1.
+    """
+    if n < 1:
+        raise ValueError(f"a layer needs 1 feature or more, got {n}")
+    return max(d for d in range(1, math.isqrt(n) + 1) if n % d == 0)

@@ -1,0 +1,28 @@
+"""Crops for face-recognition networks of the ArcFace family."""
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from latentloop.faces.similarity import sample_similarity
+from latentloop.images import resample
+
+INPUT_SIZE = 112
+# Where ArcFace training puts the landmarks in its 112-pixel crop: eyes, nose, mouth corners (arXiv:1801.07698).
+TEMPLATE = ((38.2946, 51.6963), (73.5318, 51.5014), (56.0252, 71.7366), (41.5493, 92.3655), (70.7299, 92.2041))
+# The crop that pSp (arXiv:2008.00951) takes from an FFHQ-aligned image of 256 pixels: rows and columns.
+ROWS, COLUMNS = slice(35, 223), slice(32, 220)
+
+
+def fixed_crop(image: Tensor) -> Tensor:
+    """The face of FFHQ-aligned images (N, 3, S, S) by a fixed crop, (N, 3, 112, 112)."""
+    face = resample(image, 256)[:, :, ROWS, COLUMNS]
+    return F.adaptive_avg_pool2d(face, INPUT_SIZE)
+
+
+def landmark_crop(image: Tensor, landmarks: Tensor) -> Tensor:
+    """The face of images (N, 3, S, S) moved so that its landmarks (N, 5, 2) meet ArcFace's, (N, 3, 112, 112)."""
+    # Sampled from 256 pixels, close to the crop's own scale: from more, single pixels would stand for many.
+    landmarks = (landmarks + 0.5) * (256 / image.shape[-1]) - 0.5
+    template, pairs = landmarks.new_tensor(TEMPLATE), zip(resample(image, 256), landmarks, strict=True)
+    return torch.cat([sample_similarity(x[None], template, points, INPUT_SIZE) for x, points in pairs])

@@ -1,0 +1,31 @@
+"""Drawing in fewer bits."""
+
+import copy
+
+import torch
+from torch import Tensor, nn
+
+from latentloop.generators.drawn_by import DrawnBy
+from latentloop.generators.protocol import Generator
+
+
+def low_precision(generator: Generator, dtype: torch.dtype) -> Generator:
+    """The generator drawing with weights and features of a type; codes and images stay as they are.
+
+    In float32 it is the generator itself. Otherwise its weights are copied in that type once: casting them whenever
+    they are used, as torch.autocast does, made drawing slower than in float32 on a CPU.
+
+    Raises:
+        TypeError: The generator is no module, so that nobody knows what to cast.
+    """
+    if dtype == torch.float32:
+        return generator
+    if not isinstance(generator, nn.Module):
+        raise TypeError(f"{generator.name}: only a generator that is a module can be cast")
+    cast = copy.deepcopy(generator).to(dtype)
+
+    def draw(w_plus: Tensor, *, resolution: int | None = None) -> Tensor:
+        image: Tensor = cast.synthesis(w_plus.to(dtype), resolution=resolution)
+        return image.to(w_plus.dtype)
+
+    return DrawnBy(generator, draw)

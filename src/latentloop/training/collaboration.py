@@ -1,0 +1,171 @@
+"""One step of collaborative learning (Guan et al., arXiv:2007.01758).
+
+The embedding network proposes a code, the iterator betters it, the best code known of the photo teaches the network.
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Protocol
+
+import torch
+from torch import Tensor, nn
+
+from latentloop.cache import CachedCode
+from latentloop.generators import Generator
+from latentloop.inversion import IteratorConfig, LatentIterator
+from latentloop.latents import mean_code
+from latentloop.losses import LossToward
+from latentloop.losses.image import ImageLoss, pixel_loss
+from latentloop.training.collaboration_config import CollaborationConfig
+
+TEACHER = IteratorConfig(lr=0.02, ramp_down=1.0)
+"""Small steps that fall to 0: the 0.1 that suits a run from the mean latent throws a good code far off at once."""
+
+
+class BestCodes(Protocol):
+    """Where the best code known of each photo is kept, such as a `CodeCache`."""
+
+    def lookup(self, photos: Sequence[bytes]) -> list[CachedCode | None]:
+        """The best code known of each photo."""
+        ...
+
+    def update(self, photos: Sequence[bytes], w_plus: Tensor, loss: Tensor, *, step: int) -> list[bool]:
+        """Keep what is better."""
+        ...
+
+
+@dataclass(frozen=True)
+class Batch:
+    """What is learned from at once: P photos, then S images that the generator drew of known codes."""
+
+    images: Tensor
+    """(P + S, 3, R, R) in [-1, 1], aligned."""
+    photos: Sequence[bytes]
+    """Hashes of the P photos' contents."""
+    w_plus: Tensor
+    """The known codes, (S, num_ws, w_dim)."""
+    drawn: Tensor
+    """What the generator draws of them, (S, 3, R, R); the images may be spoilt on purpose."""
+
+
+@dataclass(frozen=True)
+class Teaching:
+    """What teaches the embedding network on N images."""
+
+    w_plus: Tensor
+    """The best codes known, (N, num_ws, w_dim)."""
+    image: Tensor
+    """What the generator draws of them, (N, 3, R, R)."""
+    loss: Tensor
+    """L_opt of each, (N,)."""
+    gain: Tensor
+    """What the iterator took off the loss that it started from, (N,)."""
+    known: Tensor
+    """Whether the photo's code was in the cache before, (N,)."""
+
+
+@dataclass(frozen=True)
+class Collaboration:
+    """What both learners need."""
+
+    embedder: nn.Module
+    """Images (N, 3, R, R) -> codes (N, num_ws, w_dim)."""
+    generator: Generator
+    loss: LossToward
+    """L_opt, which the iterator descends."""
+    perceptual: ImageLoss
+    """LPIPS between images."""
+    config: CollaborationConfig
+    cache: BestCodes | None
+    """Lets the best code ever found teach; None teaches by this round's codes alone."""
+    iterator: IteratorConfig = TEACHER
+    """Its steps are the collaboration's."""
+
+    def __post_init__(self) -> None:
+        if self.config.start_from == "cache" and self.cache is None:
+            raise ValueError("to start from the cache there must be one")
+
+    def learn(self, batch: Batch, *, step: int) -> tuple[dict[str, Tensor], Teaching]:
+        """What the network is to lower on some images, each term weighted, (P + S,), and what taught it on the photos.
+
+        The sum of the terms is L_E. Gradients flow through the network's proposal alone.
+        """
+        photos, size = len(batch.photos), batch.images.shape[-1]
+        w_plus = self.embedder(batch.images)
+        image = self.generator.synthesis(w_plus, resolution=size)
+        given = batch.images[:photos]
+        teaching = self.teach(given, batch.photos, w_plus[:photos].detach(), image[:photos].detach(), step=step)
+        target = teaching.image if self.config.image_target == "teacher" else given
+        teacher = torch.cat([teaching.w_plus, batch.w_plus])
+        return self.terms(w_plus, image, teacher, torch.cat([target, batch.drawn])), teaching
+
+    def terms(self, w_plus: Tensor, image: Tensor, teacher: Tensor, target: Tensor) -> dict[str, Tensor]:
+        """L_E of codes (N, num_ws, w_dim) and their images (N, 3, R, R) against teachers of the same shapes, (N,)."""
+        config = self.config
+        terms = {"w": config.lambda_w * (w_plus - teacher).square().mean(dim=(1, 2))}
+        if config.lambda_img:
+            terms["img"] = config.lambda_img * pixel_loss(image, target)
+        if config.lambda_per:
+            terms["per"] = config.lambda_per * self.perceptual(image, target)
+        return terms
+
+    @torch.no_grad()
+    def teach(self, images: Tensor, photos: Sequence[bytes], proposal: Tensor, drawn: Tensor, *, step: int) -> Teaching:
+        """Better the codes of photos with the iterator, and keep the best in the cache.
+
+        Args:
+            images: The photos, (N, 3, R, R) in [-1, 1].
+            photos: Hashes of their contents.
+            proposal: The network's codes, (N, num_ws, w_dim).
+            drawn: What the generator draws of them, (N, 3, R, R).
+            step: Of the training.
+        """
+        cached = self.cache.lookup(photos) if self.cache is not None else [None] * len(photos)
+        known = torch.tensor([code is not None for code in cached], device=proposal.device)
+        if not photos:
+            empty = proposal.new_empty(0)
+            return Teaching(proposal, drawn, empty, empty, known)
+        codes = [own if code is None else code.w_plus.to(own) for own, code in zip(proposal, cached, strict=True)]
+        best, losses = torch.stack(codes), [math.inf if code is None else code.loss for code in cached]
+        best_loss = torch.tensor(losses, device=drawn.device, dtype=drawn.dtype)
+        start = self._start(images, proposal, drawn, best, best_loss)
+        found = self._refine(images, start, good=best_loss < self.config.good_loss)
+        if self.cache is not None:
+            self.cache.update(photos, found.w_plus, found.loss, step=step)
+            found = self._better(found, best, best_loss)
+        return replace(found, known=known)
+
+    def _start(self, target: Tensor, proposal: Tensor, drawn: Tensor, best: Tensor, best_loss: Tensor) -> Tensor:
+        if self.config.start_from == "average":
+            return mean_code(self.generator, len(proposal)).to(proposal)
+        if self.config.start_from == "embedder":
+            return proposal
+        from_cache = best_loss.isfinite()
+        if self.config.start_from == "best":
+            from_cache = best_loss < self.loss(target)(drawn)
+        return torch.where(from_cache[:, None, None], best, proposal)
+
+    def _refine(self, target: Tensor, start: Tensor, *, good: Tensor) -> Teaching:
+        """Run the iterator, with fewer steps where the cached code is good."""
+        w_plus, image = torch.empty_like(start), torch.empty_like(target)
+        loss, before = target.new_empty(len(target)), target.new_empty(len(target))
+        for steps, chosen in ((self.config.teacher_steps, ~good), (self.config.good_steps, good)):
+            if not chosen.any():
+                continue
+            iterator = LatentIterator(self.generator, self.loss, replace(self.iterator, steps=steps))
+            with torch.enable_grad():
+                found = iterator.refine(target[chosen], start[chosen])
+            w_plus[chosen], image[chosen], loss[chosen] = found.w_plus, found.image, found.loss
+            before[chosen] = found.losses[0]
+        return Teaching(w_plus, image, loss, before - loss, torch.zeros_like(good))
+
+    def _better(self, found: Teaching, best: Tensor, best_loss: Tensor) -> Teaching:
+        """What was found, but for photos of which the cache knows better."""
+        worse = best_loss < found.loss
+        if not worse.any():
+            return found
+        w_plus = torch.where(worse[:, None, None], best, found.w_plus)
+        image = found.image.clone()
+        image[worse] = self.generator.synthesis(best[worse], resolution=image.shape[-1])
+        return replace(found, w_plus=w_plus, image=image, loss=torch.minimum(best_loss, found.loss))

@@ -1,0 +1,38 @@
+"""Settings of the collaboration; kept apart so that reading them needs no PyTorch."""
+
+import math
+from dataclasses import dataclass
+from typing import Literal
+
+
+@dataclass(frozen=True)
+class CollaborationConfig:
+    """How the iterator teaches the embedding network (Guan et al., arXiv:2007.01758)."""
+
+    teacher_steps: int = 10
+    """Steps of the iterator on each photo."""
+    good_loss: float = 0.0
+    """A photo whose cached code has a lower loss than this is good already."""
+    good_steps: int = 2
+    """Steps on such a photo."""
+    start_from: Literal["best", "embedder", "cache", "average"] = "best"
+    """Where the iterator starts: best is the cached code or the network's, whichever draws the photo better. Without a
+    cache, best is the network's."""
+    image_target: Literal["teacher", "photo"] = "teacher"
+    """What the network's image is compared with: the image of the teacher's code, or the photo."""
+    lambda_w: float = 1.0
+    """Weight of the mean squared distance between the codes."""
+    lambda_img: float = 1.0
+    """Weight of the mean squared error between the images."""
+    lambda_per: float = 0.8
+    """Weight of the LPIPS between the images."""
+
+    def __post_init__(self) -> None:
+        for name in ("teacher_steps", "good_steps"):
+            if getattr(self, name) < 0:
+                raise ValueError(f"{name} must be 0 or more, got {getattr(self, name)}")
+        for name in ("good_loss", "lambda_w", "lambda_img", "lambda_per"):
+            if not (math.isfinite(getattr(self, name)) and getattr(self, name) >= 0):
+                raise ValueError(f"{name} must be 0 or more, got {getattr(self, name)}")
+        if self.lambda_w == self.lambda_img == self.lambda_per == 0:
+            raise ValueError("one of lambda_w, lambda_img and lambda_per must be above 0")

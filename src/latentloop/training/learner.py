@@ -1,0 +1,87 @@
+"""What all that is trained here has in common: Adam, its step size, a running mean of the weights, and exact resume."""
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from latentloop.inversion.iterator import NotFiniteError
+
+
+class Learner:
+    """Takes Adam's steps on some parameters; their running mean is the result.
+
+    The step size grows linearly to its largest, then falls to 0 along a cosine.
+    """
+
+    def __init__(
+        self,
+        groups: Sequence[tuple[Mapping[str, Tensor], float]],
+        *,
+        steps: int,
+        warm_up: int,
+        average: float,
+        clip: float = math.inf,
+    ) -> None:
+        """Begin at step 0.
+
+        Args:
+            groups: Parameters by name, each group with its largest step size.
+            steps: Of the whole run.
+            warm_up: Steps in which the step size grows.
+            average: What a step keeps of the running mean.
+            clip: Longest gradient of all parameters together; longer ones are shortened.
+        """
+        self.step = 0
+        self.parameters = {name: parameter for group, _ in groups for name, parameter in group.items()}
+        self.average = {name: parameter.detach().clone() for name, parameter in self.parameters.items()}
+        self._sizes = [lr for _, lr in groups]
+        self._steps, self._warm_up, self._keep, self._clip = steps, warm_up, average, clip
+        self._adam = torch.optim.Adam([{"params": list(group.values())} for group, _ in groups], betas=(0.9, 0.99))
+
+    def learn(self, loss: Tensor) -> None:
+        """Take a step down a loss.
+
+        Raises:
+            NotFiniteError: The loss or its gradient is not finite; nothing is changed.
+        """
+        if not loss.isfinite():
+            raise NotFiniteError(f"the loss of step {self.step + 1} is not finite")
+        self._adam.zero_grad()
+        loss.backward()
+        if not torch.nn.utils.clip_grad_norm_(self.parameters.values(), self._clip).isfinite():
+            raise NotFiniteError(f"the gradient of step {self.step + 1} is not finite")
+        for group, size in zip(self._adam.param_groups, self._sizes, strict=True):
+            group["lr"] = size * self.ramp()
+        self._adam.step()
+        self.step += 1
+        # The mean begins short, or the first weights would stay in it for long.
+        keep = min(self._keep, self.step / (self.step + 10))
+        torch._foreach_lerp_(list(self.average.values()), [p.detach() for p in self.parameters.values()], 1 - keep)
+
+    def ramp(self) -> float:
+        """Share of the step size in the next step."""
+        down = 0.5 + 0.5 * math.cos(math.pi * min(1.0, self.step / self._steps))
+        return min(1.0, (self.step + 1) / (self._warm_up + 1)) * down
+
+    def state(self) -> dict[str, Any]:
+        """All that changes in the course of a run; write it before the next step, which changes it."""
+        learning = {name: parameter.detach() for name, parameter in self.parameters.items()}
+        return {"step": self.step, "learning": learning, "average": self.average, "optimizer": self._adam.state_dict()}
+
+    def load_state(self, state: Mapping[str, Any]) -> None:
+        """Go on from there."""
+        self.step = state["step"]
+        for name, parameter in self.parameters.items():
+            parameter.data.copy_(state["learning"][name])
+            self.average[name].copy_(state["average"][name])
+        self._adam.load_state_dict(state["optimizer"])
+
+
+def randomness_of(seed: int, number: int) -> torch.Generator:
+    """Randomness, on the CPU, that follows from a seed and a step's or pool's number alone."""
+    words = np.random.SeedSequence([seed, number]).generate_state(1, np.uint64)
+    return torch.Generator().manual_seed(int(words[0]))

@@ -1,0 +1,92 @@
+"""Best codes that a training run found since its last checkpoint."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+from latentloop.cache import CachedCode, CodeCache
+
+
+class _Found(NamedTuple):
+    code: npt.NDArray[np.floating[Any]]  # (num_ws, w_dim), as the cache stores it
+    loss: float
+    step: int
+
+
+class PendingCodes:
+    """A cache in front of a cache: what is found stays here until `commit`.
+
+    A run that was killed goes on from its last checkpoint. It must not meet codes then that it found after it, or it
+    would take another course than a run that was never stopped.
+    """
+
+    def __init__(self, cache: CodeCache) -> None:
+        self._cache = cache
+        self._found: dict[bytes, _Found] = {}
+
+    def __len__(self) -> int:
+        return len(self._found)
+
+    def lookup(self, photos: Sequence[bytes]) -> list[CachedCode | None]:
+        """The best code known of each photo, here or in the cache; None where there is none."""
+        stored = self._cache.lookup(photos)
+        return [self._better(self._found.get(photo), old) for photo, old in zip(photos, stored, strict=True)]
+
+    def update(self, photos: Sequence[bytes], w_plus: Tensor, loss: Tensor, *, step: int) -> list[bool]:
+        """As `CodeCache.update`, but nothing is written.
+
+        Raises:
+            ValueError: As there.
+        """
+        codes, losses = self._cache.stored(w_plus), loss.tolist()
+        if not (len(photos) == len(codes) == len(losses) and loss.isfinite().all()):
+            raise ValueError(f"{len(photos)} photos, {len(codes)} codes and as many finite losses do not go together")
+        kept = []
+        for photo, code, value, old in zip(photos, codes, losses, self._cache.lookup(photos), strict=True):
+            known = self._better(self._found.get(photo), old)
+            kept.append(known is None or value < known.loss)
+            if kept[-1]:
+                self._found[photo] = _Found(code.copy(), value, step)
+        return kept
+
+    def commit(self) -> None:
+        """Write all to the cache; what is written already is not made worse by writing it again.
+
+        Raises:
+            UserError: The cache cannot be written.
+        """
+        by_step: dict[int, list[bytes]] = {}
+        for photo, found in self._found.items():
+            by_step.setdefault(found.step, []).append(photo)
+        for step, photos in by_step.items():
+            codes = torch.from_numpy(np.stack([self._found[photo].code for photo in photos]))
+            losses = torch.tensor([self._found[photo].loss for photo in photos], dtype=torch.float64)
+            self._cache.update(photos, codes, losses, step=step)
+        self._found.clear()
+
+    def state(self) -> dict[str, Tensor]:
+        """All of it: photos (N, 32), codes (N, num_ws, w_dim), losses (N,) and steps (N,)."""
+        found = list(self._found.values())
+        shape = (self._cache.space.num_ws, self._cache.space.w_dim)
+        codes = np.stack([one.code for one in found]) if found else np.zeros((0, *shape), self._cache.dtype)
+        return {
+            "photos": torch.tensor([list(photo) for photo in self._found], dtype=torch.uint8),
+            "codes": torch.from_numpy(codes),
+            "losses": torch.tensor([one.loss for one in found], dtype=torch.float64),
+            "steps": torch.tensor([one.step for one in found], dtype=torch.int64),
+        }
+
+    def load_state(self, state: Mapping[str, Tensor]) -> None:
+        """Take over what `state` gave."""
+        photos = [bytes(photo) for photo in state["photos"].tolist()]
+        rest = zip(state["codes"].numpy(), state["losses"].tolist(), state["steps"].tolist(), strict=True)
+        self._found = {photo: _Found(*one) for photo, one in zip(photos, rest, strict=True)}
+
+    def _better(self, found: _Found | None, stored: CachedCode | None) -> CachedCode | None:
+        if found is None or (stored is not None and stored.loss <= found.loss):
+            return stored
+        return CachedCode(self._cache.decoded(found.code), found.loss, found.step)

@@ -1,0 +1,46 @@
+"""Settings of a training run; kept apart so that reading them needs no PyTorch."""
+
+import math
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class TrainConfig:
+    """How the embedding network is trained."""
+
+    steps: int = 20_000
+    """Steps of the optimizer."""
+    batch: int = 8
+    """Images a step, over all processes."""
+    synthetic: float = 0.5
+    """Share of them that the generator drew of known codes; without photos all."""
+    lr: float = 2e-4
+    """Adam's largest step size; it falls to 0 along a cosine."""
+    warm_up: int = 100
+    """Steps in which the step size grows to its largest."""
+    clip: float = 1.0
+    """Longest gradient of all weights together; longer ones are shortened."""
+    average: float = 0.999
+    """What a step keeps of the running mean of the weights, which is the result."""
+
+    def __post_init__(self) -> None:
+        for name in ("steps", "batch"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"{name} must be 1 or more, got {getattr(self, name)}")
+        if self.warm_up < 0:
+            raise ValueError(f"warm_up must be 0 or more, got {self.warm_up}")
+        for name in ("lr", "clip"):
+            if not (math.isfinite(getattr(self, name)) and getattr(self, name) > 0):
+                raise ValueError(f"{name} must be above 0, got {getattr(self, name)}")
+        if not 0 <= self.synthetic <= 1:
+            raise ValueError(f"synthetic must be from 0 to 1, got {self.synthetic}")
+        if self.batch == 1 and 0 < self.synthetic < 1:
+            raise ValueError(f"a batch of 1 is synthetic or not: synthetic must be 0 or 1, got {self.synthetic}")
+        if not 0 <= self.average < 1:
+            raise ValueError(f"average must be from 0 to below 1, got {self.average}")
+
+    @property
+    def synthetic_images(self) -> int:
+        """Images a step that the generator drew: of both kinds there is at least one, unless the share is 0 or 1."""
+        whole = round(self.batch * self.synthetic)
+        return whole if self.synthetic in (0, 1) else min(max(whole, 1), self.batch - 1)

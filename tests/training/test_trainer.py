@@ -1,0 +1,183 @@
+import copy
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+
+from latentloop.cache import CodeCache, CodeSpace
+from latentloop.encoders import EmbedderConfig, make_embedder
+from latentloop.generators import Generator
+from latentloop.images import write_png
+from latentloop.inversion.iterator import NotFiniteError
+from latentloop.latents import sample_codes
+from latentloop.losses import pixel_loss, toward
+from latentloop.training.checkpoint import load_checkpoint, save_checkpoint
+from latentloop.training.collaboration import Collaboration
+from latentloop.training.collaboration_config import CollaborationConfig
+from latentloop.training.pending import PendingCodes
+from latentloop.training.photos import PhotoSet, PhotoSource
+from latentloop.training.train_config import TrainConfig
+from latentloop.training.trainer import Trainer
+
+Begin = Callable[..., Trainer]
+NETWORK = EmbedderConfig(
+    resolution=32, channels=(8, 16, 32), depths=(1, 1, 1), fusion_blocks=1, identity="none", head_channels=32
+)
+CONFIG = TrainConfig(steps=6, batch=4, lr=1e-3, warm_up=2, average=0.9)
+TEACHING = CollaborationConfig(teacher_steps=5, lambda_per=0.0)
+
+
+@pytest.fixture
+def photos(float_toy: Generator, tmp_path: Path) -> PhotoSet:
+    codes = sample_codes(float_toy, 12, randomness=torch.Generator().manual_seed(9))
+    paths = [tmp_path / "photos" / f"{i:02}.png" for i in range(12)]
+    for path, image in zip(paths, float_toy.synthesis(codes), strict=True):
+        write_png(path, image)
+    return PhotoSet([PhotoSource(path) for path in paths], 32)
+
+
+@pytest.fixture
+def begin(float_toy: Generator, photos: PhotoSet, tmp_path: Path) -> Begin:
+    """Begins a run; its cache is in a file of some name."""
+
+    def begin(
+        name: str = "codes", config: TrainConfig = CONFIG, teaching: CollaborationConfig = TEACHING, seed: int = 0
+    ) -> Trainer:
+        space = CodeSpace(float_toy.fingerprint, float_toy.num_ws, float_toy.w_dim, {})
+        pending = PendingCodes(CodeCache(tmp_path / f"{name}.cache", space))
+        embedder = make_embedder(NETWORK, float_toy, seed=seed)
+        both = Collaboration(embedder, float_toy, toward(pixel_loss), pixel_loss, teaching, pending)
+        return Trainer(both, config, seed, photos if config.synthetic < 1 else None)
+
+    return begin
+
+
+def unseen_error(trainer: Trainer) -> float:
+    """Mean squared error on images that the run never sees, of the network with its averaged weights."""
+    generator, embedder = trainer.collaboration.generator, trainer.embedder
+    images = generator.synthesis(sample_codes(generator, 64, randomness=torch.Generator().manual_seed(77)))
+    weights = embedder.state_dict()
+    embedder.load_state_dict(weights | trainer.averaged())
+    with torch.no_grad():
+        error = pixel_loss(generator.synthesis(embedder(images)), images).mean().item()
+    embedder.load_state_dict(weights)
+    return error
+
+
+@pytest.mark.parametrize("synthetic", [0.0, 0.5, 1.0])
+def test_a_resumed_run_equals_an_uninterrupted_one(begin: Begin, tmp_path: Path, synthetic: float) -> None:
+    """With the kill coming two steps after the checkpoint, and the cache written or not."""
+    config = replace(CONFIG, synthetic=synthetic)
+    whole = begin("whole", config)
+    told = list(whole.run())
+    for written in (True, False):
+        first = begin(f"killed-{written}", config)
+        steps = first.run()
+        for _ in range(3):
+            next(steps)
+        save_checkpoint(tmp_path / "checkpoint.safetensors", kind="training", config={}, state=first.state())
+        if written and first.pending is not None:
+            first.pending.commit()
+        for _ in range(2):
+            next(steps)
+        second = begin(f"killed-{written}", config)
+        second.load_state(load_checkpoint(tmp_path / "checkpoint.safetensors", kind="training", config={}))
+        assert list(second.run()) == told[3:]
+        expected = whole.averaged()
+        assert all(torch.equal(tensor, expected[name]) for name, tensor in second.averaged().items())
+
+
+def test_another_seed_takes_another_course(begin: Begin) -> None:
+    assert list(begin("a").run()) != list(begin("b", seed=1).run())
+
+
+def test_a_step_tells_of_its_terms_and_of_the_iterators_work(begin: Begin) -> None:
+    told = list(begin(config=replace(CONFIG, synthetic=0.0)).run())
+    assert [one["step"] for one in told] == [1, 2, 3, 4, 5, 6]
+    assert told[0]["known"] == 0
+    assert told[3]["known"] == 1  # twelve photos are an epoch of three steps
+    for one in told:
+        assert one["loss"] == pytest.approx(one["w"] + one["img"])
+        assert one["gain"] > 0
+
+
+def test_without_photos_it_learns_from_what_the_generator_draws(begin: Begin) -> None:
+    trainer = begin(config=replace(CONFIG, synthetic=1.0, steps=150, batch=16))
+    before = unseen_error(trainer)
+    told = list(trainer.run())
+    assert "gain" not in told[0]
+    assert unseen_error(trainer) < 0.5 * before
+
+
+def test_the_step_size_rises_and_falls(begin: Begin) -> None:
+    trainer = begin()
+    sizes = [trainer._learner._adam.param_groups[0]["lr"] for _ in trainer.run()]
+    cosine = [0.5 + 0.5 * torch.tensor(step * torch.pi / 6).cos().item() for step in range(6)]
+    expected = [1e-3 * up * down for up, down in zip([1 / 3, 2 / 3, 1, 1, 1, 1], cosine, strict=True)]
+    assert sizes == pytest.approx(expected)
+
+
+class Backwards(torch.autograd.Function):
+    """Passes an image on, and NaN back."""
+
+    @staticmethod
+    def forward(_: object, image: torch.Tensor) -> torch.Tensor:
+        return image.clone()
+
+    @staticmethod
+    def backward(_: object, gradient: torch.Tensor) -> torch.Tensor:
+        return gradient * float("nan")
+
+
+def nan(image: torch.Tensor, _: torch.Tensor) -> torch.Tensor:
+    return image.mean((1, 2, 3)) * float("nan")
+
+
+def nan_gradient(image: torch.Tensor, _: torch.Tensor) -> torch.Tensor:
+    passed: torch.Tensor = Backwards.apply(image)  # type: ignore[no-untyped-call]
+    return passed.mean((1, 2, 3))
+
+
+@pytest.mark.parametrize(("term", "what"), [(nan, "loss"), (nan_gradient, "gradient")])
+def test_what_is_not_finite_stops_the_run_before_it_harms_the_network(
+    begin: Begin, term: Callable[..., torch.Tensor], what: str
+) -> None:
+    trainer = begin()
+    steps = trainer.run()
+    next(steps)
+    before = copy.deepcopy(trainer.state())
+    broken = replace(trainer.collaboration, perceptual=term)
+    trainer.collaboration = replace(broken, config=replace(TEACHING, lambda_per=1.0))
+    with pytest.raises(NotFiniteError, match=f"the {what} of step 2 is not finite"):
+        next(steps)
+    after = trainer.state()
+    assert after["step"] == 1
+    for part in ("learning", "average"):
+        assert all(torch.equal(tensor, before[part][name]) for name, tensor in after[part].items())
+    for mine, theirs in zip(after["optimizer"]["state"].values(), before["optimizer"]["state"].values(), strict=True):
+        assert all(torch.equal(mine[name], theirs[name]) for name in mine)
+
+
+@pytest.mark.parametrize(("share", "made"), [(0.0, 0), (0.1, 1), (0.5, 2), (0.9, 3), (1.0, 4)])
+def test_of_both_kinds_of_images_there_are_some(share: float, made: int) -> None:
+    assert replace(CONFIG, batch=4, synthetic=share).synthetic_images == made
+
+
+@pytest.mark.parametrize(
+    ("changes", "problem"),
+    [
+        ({"steps": 0}, "steps must be 1 or more"),
+        ({"batch": 0}, "batch must be 1 or more"),
+        ({"warm_up": -1}, "warm_up must be 0 or more"),
+        ({"lr": 0.0}, "lr must be above 0"),
+        ({"clip": float("inf")}, "clip must be above 0"),
+        ({"synthetic": 1.5}, "synthetic must be from 0 to 1"),
+        ({"batch": 1, "synthetic": 0.5}, "a batch of 1 is synthetic or not"),
+        ({"average": 1.0}, "average must be from 0 to below 1"),
+    ],
+)
+def test_settings_that_cannot_be_are_refused(changes: dict[str, float], problem: str) -> None:
+    with pytest.raises(ValueError, match=problem):
+        replace(CONFIG, **changes)  # type: ignore[arg-type]

@@ -1,0 +1,119 @@
+import hashlib
+import io
+import tarfile
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import torch
+from PIL import Image
+
+from latentloop.errors import UserError
+from latentloop.images import read_image
+from latentloop.training.photos import PhotoSet, PhotoSource, batches_in_order, indices_of_batch, photos_in_tar
+
+ToyPhotos = Callable[..., list[Path]]
+
+
+def sources(paths: list[Path]) -> list[PhotoSource]:
+    return [PhotoSource(path) for path in paths]
+
+
+def pack(path: Path, files: dict[str, bytes], mode: str = "w") -> Path:
+    with tarfile.open(path, mode) as archive:  # type: ignore[call-overload]
+        for name, content in files.items():
+            member = tarfile.TarInfo(name)
+            member.size = len(content)
+            archive.addfile(member, io.BytesIO(content))
+    return path
+
+
+def test_photos_come_with_the_hashes_of_their_contents(toy_photos: ToyPhotos) -> None:
+    paths = toy_photos(3)
+    images, keys = PhotoSet(sources(paths), 32).load([2, 0])
+    torch.testing.assert_close(images, torch.cat([read_image(paths[2]), read_image(paths[0])]))
+    assert keys == [hashlib.sha256(paths[i].read_bytes()).digest() for i in (2, 0)]
+
+
+def test_a_photo_in_a_tar_file_is_the_photo_itself(toy_photos: ToyPhotos, tmp_path: Path) -> None:
+    paths = toy_photos(3)
+    files = {f"000{i}.png": path.read_bytes() for i, path in enumerate(paths)}
+    tar = pack(tmp_path / "shard.tar", {"0000.json": b"{}", **files, "folder/0003.PNG": files["0000.png"]})
+    packed = photos_in_tar(tar)
+    assert [source.member for source in packed] == ["0000.png", "0001.png", "0002.png", "folder/0003.PNG"]
+    images, keys = PhotoSet(packed, 32).load(range(4))
+    expected, names = PhotoSet(sources(paths), 32).load([0, 1, 2, 0])
+    assert torch.equal(images, expected)
+    assert keys == names
+
+
+def test_all_photos_become_one_size(toy_photos: ToyPhotos, tmp_path: Path) -> None:
+    large = tmp_path / "large.png"
+    Image.new("RGB", (100, 100), "red").save(large)
+    images, _ = PhotoSet(sources([*toy_photos(1), large]), 16).load([0, 1])
+    assert images.shape == (2, 3, 16, 16)
+
+
+def test_bad_photos_are_skipped_and_named(toy_photos: ToyPhotos, picture: Callable[..., Path], tmp_path: Path) -> None:
+    good, missing, wide = toy_photos(2), tmp_path / "missing.png", picture()
+    damaged = tmp_path / "damaged.png"
+    damaged.write_bytes(good[0].read_bytes()[:100])
+    photos = PhotoSet(sources([good[0], missing, wide, damaged, good[1]]), 32)
+    images, _ = photos.load(range(5))
+    expected, _ = PhotoSet(sources(good), 32).load([0, 1, 1, 1, 1])
+    assert torch.equal(images, expected)
+    assert list(photos.skipped) == [str(missing), str(wide), str(damaged)]
+    assert "No such file" in photos.skipped[str(missing)]
+    assert "it is 40 x 30; training takes square, aligned photos" in photos.skipped[str(wide)]
+
+
+def test_without_a_good_photo_there_is_nothing_to_learn_from(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="no photos to learn from"):
+        PhotoSet([], 32)
+    with pytest.raises(UserError, match=r"none of 2 photos can be used; the first: .*a\.png: cannot read it"):
+        PhotoSet(sources([tmp_path / "a.png", tmp_path / "b.png"]), 32).load([1, 0][::-1])
+
+
+@pytest.mark.parametrize("mode", ["w:gz", None])
+def test_what_is_no_plain_tar_file_is_refused(tmp_path: Path, mode: str | None) -> None:
+    path = tmp_path / "shard.tar"
+    if mode:
+        pack(path, {"a.png": b"1"}, mode)
+    else:
+        path.write_text("text " * 1000)
+    with pytest.raises(UserError, match=r"shard\.tar: not an uncompressed tar file"):
+        photos_in_tar(path)
+
+
+def test_a_tar_file_without_photos_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"shard\.tar: no photos in this tar file"):
+        photos_in_tar(pack(tmp_path / "shard.tar", {"a.json": b"{}"}))
+
+
+def test_other_photos_of_the_same_number_make_another_digest(toy_photos: ToyPhotos, tmp_path: Path) -> None:
+    one, other = (PhotoSet(sources([path]), 16) for path in toy_photos(2))
+    assert one.digest() == PhotoSet(one.sources, 32).digest() != other.digest()
+    tar = pack(tmp_path / "shard.tar", {path.name: path.read_bytes() for path in toy_photos(2)})
+    assert len({PhotoSet([source], 16).digest() for source in photos_in_tar(tar)}) == 2
+
+
+@pytest.mark.parametrize(("count", "batch"), [(7, 3), (5, 5), (2, 5), (1, 1)])
+def test_an_epoch_has_every_photo_once(count: int, batch: int) -> None:
+    seen = [i for step in range(3 * count) for i in indices_of_batch(count, batch, step, seed=1)]
+    for epoch in range(len(seen) // count):
+        assert Counter(seen[epoch * count : (epoch + 1) * count]) == Counter(range(count))
+
+
+def test_epochs_and_seeds_have_orders_of_their_own() -> None:
+    first, second = (indices_of_batch(50, 50, step, seed=1) for step in range(2))
+    assert first != second
+    assert first != indices_of_batch(50, 50, 0, seed=2)
+    assert first == indices_of_batch(50, 50, 0, seed=1)
+
+
+def test_batches_in_order_have_every_photo_once(toy_photos: ToyPhotos) -> None:
+    photos = PhotoSet(sources(toy_photos(5)), 32)
+    batches = list(batches_in_order(photos, 2))
+    assert [len(batch) for batch in batches] == [2, 2, 1]
+    assert torch.equal(torch.cat(batches), photos.load(range(5))[0])
