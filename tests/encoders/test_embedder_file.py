@@ -20,10 +20,10 @@ def images(count: int) -> torch.Tensor:
     return torch.rand(count, 3, 64, 64, generator=torch.Generator().manual_seed(0)) * 2 - 1
 
 
-def saved(folder: Path, generator: Generator, config: EmbedderConfig = TINY) -> tuple[WeightsFile, Embedder]:
+def saved(folder: Path, generator: Generator, config: EmbedderConfig = TINY) -> tuple[Path, Embedder]:
     embedder = make_embedder(config, generator, seed=0)
     save_embedder(folder / "embedder.safetensors", embedder)
-    return WeightsFile(folder / "embedder.safetensors"), embedder
+    return folder / "embedder.safetensors", embedder
 
 
 @pytest.mark.parametrize("identity", ["none", "mobilefacenet"])
@@ -35,7 +35,7 @@ def test_a_network_comes_back_from_its_file(tmp_path: Path, float_toy: Generator
     assert again.config == config
     torch.testing.assert_close(again(images(2)), embedder(images(2)).detach(), atol=2e-3, rtol=0)
     assert not any(parameter.requires_grad for parameter in again.parameters())
-    has_network = any(name.startswith("identity.") for name in load_file(file.path))
+    has_network = any(name.startswith("identity.") for name in load_file(file))
     assert has_network is (identity != "none" and not frozen)
 
 
@@ -45,7 +45,7 @@ def test_an_identity_encoder_that_learned_is_the_one_that_comes_back(tmp_path: P
     for parameter in embedder.identity.parameters():
         parameter.data.mul_(0.9)
     save_embedder(tmp_path / "embedder.safetensors", embedder)
-    again = load_embedder(WeightsFile(tmp_path / "embedder.safetensors"), float_toy)
+    again = load_embedder(tmp_path / "embedder.safetensors", float_toy)
     torch.testing.assert_close(again(images(2)), embedder(images(2)).detach(), atol=2e-3, rtol=0)
 
 
@@ -59,14 +59,14 @@ def test_another_generators_network_is_refused(tmp_path: Path, float_toy: Genera
 
 def test_weights_of_something_else_are_refused(float_toy: Generator) -> None:
     with pytest.raises(UserError, match=r"not an embedding network \(kind: mtcnn\)"):
-        load_embedder(WeightsFile(ASSETS / "mtcnn.safetensors"), float_toy)
+        load_embedder(ASSETS / "mtcnn.safetensors", float_toy)
 
 
 def test_every_missing_tensor_is_told(tmp_path: Path, float_toy: Generator) -> None:
     file, _ = saved(tmp_path, float_toy)
-    whole = read_weights(file)
+    whole = read_weights(WeightsFile(file))
     for missing in whole.tensors:
-        save_file({n: t for n, t in whole.tensors.items() if n != missing}, file.path, whole.metadata)
+        save_file({n: t for n, t in whole.tensors.items() if n != missing}, file, whole.metadata)
         with pytest.raises(UserError, match=rf"embedder\.safetensors: damaged, .*{missing}"):
             load_embedder(file, float_toy)
 
@@ -83,14 +83,14 @@ DAMAGED = [
 @pytest.mark.parametrize("about", DAMAGED)
 def test_a_damaged_configuration_is_refused(tmp_path: Path, float_toy: Generator, about: str) -> None:
     file, _ = saved(tmp_path, float_toy)
-    save_file(load_file(file.path), file.path, {KIND: f"embedder {about}"})
+    save_file(load_file(file), file, {KIND: f"embedder {about}"})
     with pytest.raises(UserError, match="damaged, or of another latentloop"):
         load_embedder(file, float_toy)
 
 
 def test_a_tensor_of_another_shape_is_refused(tmp_path: Path, float_toy: Generator) -> None:
     file, _ = saved(tmp_path, float_toy)
-    whole = read_weights(file)
-    save_file(whole.tensors | {"narrow.bias": torch.zeros(5)}, file.path, whole.metadata)
+    whole = read_weights(WeightsFile(file))
+    save_file(whole.tensors | {"narrow.bias": torch.zeros(5)}, file, whole.metadata)
     with pytest.raises(UserError, match=r"narrow\.bias"):
         load_embedder(file, float_toy)

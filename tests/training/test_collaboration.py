@@ -10,10 +10,10 @@ from torch import Tensor, nn
 
 from latentloop.cache import CachedCode, CodeCache, CodeSpace
 from latentloop.generators import DrawnBy, Generator
-from latentloop.inversion import LatentIterator
+from latentloop.inversion import IteratorConfig, LatentIterator
 from latentloop.latents import mean_code
 from latentloop.losses import pixel_loss, toward
-from latentloop.training.collaboration import TEACHER, Batch, Collaboration
+from latentloop.training.collaboration import Batch, Collaboration
 from latentloop.training.collaboration_config import CollaborationConfig
 
 CONFIG = CollaborationConfig(teacher_steps=4)
@@ -64,12 +64,13 @@ def photos(toy: Generator) -> Batch:
 
 
 def collaboration(toy: Generator, cache: Known | CodeCache | None = None, **changes: object) -> Collaboration:
-    config = replace(CONFIG, **changes)  # type: ignore[arg-type]
+    config = replace(CONFIG, cache=cache is not None, **changes)  # type: ignore[arg-type]
     return Collaboration(Linear(toy), toy, toward(pixel_loss), absolute, config, cache)
 
 
 def refined(toy: Generator, photos: Batch, start: Tensor, steps: int = 4) -> Tensor:
-    return LatentIterator(toy, toward(pixel_loss), replace(TEACHER, steps=steps)).refine(photos.images, start).w_plus
+    config = IteratorConfig(steps=steps, lr=0.02, ramp_down=1.0)
+    return LatentIterator(toy, toward(pixel_loss), config).refine(photos.images, start).w_plus
 
 
 def test_the_network_learns_what_the_iterator_made_of_its_proposal(toy: Generator, photos: Batch) -> None:

@@ -20,12 +20,14 @@ from latentloop.cli.bench import Bench
 from latentloop.cli.distill import Distill
 from latentloop.cli.embed import Embed
 from latentloop.cli.generate import Generate
+from latentloop.cli.train import Train
 from latentloop.errors import UserError
 
 Command = (
     Annotated[Embed, tyro.conf.subcommand("embed")]
     | Annotated[Generate, tyro.conf.subcommand("generate")]
     | Annotated[Bench, tyro.conf.subcommand("bench")]
+    | Annotated[Train, tyro.conf.subcommand("train")]
     | Annotated[Distill, tyro.conf.subcommand("distill")]
 )
 

@@ -1,7 +1,8 @@
 """Progress on stderr, results on stdout."""
 
 import sys
-from collections.abc import Iterable
+import time
+from collections.abc import Iterable, Mapping
 from types import TracebackType
 from typing import Self, TypeVar
 
@@ -55,6 +56,30 @@ class EmbedProgress:
             f"LPIPS {figures['lpips_alex']:.3f}  ID {figures['id']:.3f}  "
             + ("finished before" if outcome.skipped else f"{outcome.seconds:.1f} s")
         )
+
+
+class TrainProgress:
+    """One bar while training, with the loss, what the iterator gains, how many codes were known, and the speed."""
+
+    def __init__(self, steps: int, done: int, batch: int) -> None:
+        self._progress, self._batch, self._begun = _progress(), batch, time.perf_counter()
+        self._task = self._progress.add_task("steps", total=steps, completed=done)
+
+    def __enter__(self) -> Self:
+        self._progress.start()
+        return self
+
+    def __exit__(self, *_: type[BaseException] | BaseException | TracebackType | None) -> None:
+        self._progress.stop()
+
+    def step(self, told: Mapping[str, float]) -> None:
+        """Show what a step said of itself."""
+        seconds, self._begun = time.perf_counter() - self._begun, time.perf_counter()
+        said = [f"loss {told['loss']:.4f}"]
+        if "gain" in told:
+            said += [f"iterator gains {told['gain']:.4f}", f"codes known {told['known']:.0%}"]
+        said += [f"{self._batch / seconds:.2f} images/s"]
+        self._progress.update(self._task, completed=int(told["step"]), description=", ".join(said))
 
 
 def say(line: object, *, error: bool = False) -> None:

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from latentloop.encoders.config import EmbedderConfig
 from latentloop.encoders.embedder import Embedder, find_identity_encoder
+from latentloop.encoders.identity import IdentityEncoder
 from latentloop.errors import UserError
 from latentloop.files import replacing
 from latentloop.generators import Generator
@@ -39,25 +40,30 @@ def save_embedder(path: Path, embedder: Embedder) -> None:
         part.write_bytes(save(tensors, {KIND: f"{NAME} {json.dumps(about, sort_keys=True)}"}))
 
 
-def load_embedder(file: WeightsFile, generator: Generator) -> Embedder:
+def load_embedder(path: str | Path, generator: Generator, *, identity: IdentityEncoder | None = None) -> Embedder:
     """Read a network, frozen, onto the device of the generator that it is for.
+
+    Args:
+        path: A file that `save_embedder` wrote.
+        generator: Whose codes it is to find.
+        identity: The identity encoder that it was trained with, where that is none of ours.
 
     Raises:
         UserError: Not such a file, damaged, or its codes are another generator's.
     """
-    weights = read_weights(file)
+    weights = read_weights(WeightsFile(Path(path)))
     kind, _, about = weights.metadata.get(KIND, "none").partition(" ")
     if kind != NAME:
-        raise UserError(f"{file.path}: not an embedding network (kind: {kind}); latentloop train makes one")
+        raise UserError(f"{path}: not an embedding network (kind: {kind}); latentloop train makes one")
     try:
-        embedder = _build(json.loads(about), weights.tensors)
+        embedder = _build(json.loads(about), weights.tensors, identity)
     except (AttributeError, LookupError, TypeError, ValueError, RuntimeError) as error:
         reason = str(error).splitlines()[-1].strip() if str(error) else type(error).__name__
-        raise UserError(f"{file.path}: damaged, or of another latentloop: {reason}") from error
+        raise UserError(f"{path}: damaged, or of another latentloop: {reason}") from error
     ours, theirs = (generator.fingerprint, generator.num_ws), (embedder.fingerprint, embedder.num_ws)
     if ours != theirs:
         raise UserError(
-            f"{file.path}: finds codes of the latent space {theirs[0]} with {theirs[1]} styles, "
+            f"{path}: finds codes of the latent space {theirs[0]} with {theirs[1]} styles, "
             f"{generator.name} has {ours[0]} with {ours[1]}"
         )
     return embedder.to(generator.latent_avg.device)
@@ -69,7 +75,7 @@ def own_tensors(embedder: Embedder) -> dict[str, Tensor]:
     return {n: t for n, t in embedder.state_dict().items() if not (frozen and n.startswith(FROZEN))}
 
 
-def _build(about: dict[str, Any], tensors: dict[str, Tensor]) -> Embedder:
+def _build(about: dict[str, Any], tensors: dict[str, Tensor], identity: IdentityEncoder | None) -> Embedder:
     settings: dict[str, Any] = {n: tuple(v) if isinstance(v, list) else v for n, v in about["config"].items()}
     config = EmbedderConfig(**settings)
     embedder = Embedder(
@@ -77,7 +83,7 @@ def _build(about: dict[str, Any], tensors: dict[str, Tensor]) -> Embedder:
         latent_avg=torch.zeros_like(tensors["latent_avg"]),
         num_ws=about["num_ws"],
         fingerprint=about["fingerprint"],
-        identity=find_identity_encoder(config),
+        identity=identity or find_identity_encoder(config),
     )
     left = embedder.state_dict() | tensors
     if missing := own_tensors(embedder).keys() - tensors.keys():

@@ -1,8 +1,7 @@
 """Distilling a generator into a folder, from wherever an earlier run stopped."""
 
-import json
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,9 +10,9 @@ import torch
 from torch._dynamo.exc import BackendCompilerFailed
 
 from latentloop.errors import UserError
-from latentloop.files import replacing
 from latentloop.generators.registry import save_generator
 from latentloop.inversion.iterator import NotFiniteError
+from latentloop.pipeline.run_log import RunLog
 from latentloop.training.checkpoint import load_checkpoint, save_checkpoint
 from latentloop.training.distillation import Distillation
 
@@ -45,15 +44,16 @@ class DistillJob:
             UserError: The checkpoint is damaged, or of a run with other settings; the folder holds files that are not
                 such a run's, or cannot be written to.
         """
-        path, log = self.folder / "checkpoint.safetensors", self.folder / "log.jsonl"
+        path = self.folder / "checkpoint.safetensors"
         if path.exists():
             self.distillation.load_state(load_checkpoint(path, kind=KIND, config=self.settings))
             save_generator(self.result, self.distillation.result())
         else:
-            for other in (self.result, log):
+            for other in (self.result, self._log.path):
                 if other.exists() and other.stat().st_size:
                     raise UserError(f"{other}: in the way, and no checkpoint to go on from; choose another folder")
-        self._write_log(self._log())  # what cannot be written shall show now, not after the first pool
+        # What cannot be written shall show now, not after the first pool.
+        self._log.write(self._log.lines(self.distillation.step))
 
     def run(self) -> Iterator[dict[str, float]]:
         """Distil on; yields a line of the log once its pool is safely on disk.
@@ -61,12 +61,12 @@ class DistillJob:
         Raises:
             UserError: The folder cannot be written to; the loss or the iterator diverged. What was saved before stays.
         """
-        log, begun = self._log(), time.perf_counter()
+        log, begun = self._log.lines(self.distillation.step), time.perf_counter()
         for terms in self._terms():
             seconds = round(time.perf_counter() - begun, 1)
             log.append({"step": self.distillation.step, **terms, "seconds": seconds})
             begun = time.perf_counter()
-            self._write_log(log)
+            self._log.write(log)
             save_checkpoint(
                 self.folder / "checkpoint.safetensors", kind=KIND, config=self.settings, state=self.distillation.state()
             )
@@ -84,15 +84,6 @@ class DistillJob:
         except torch.OutOfMemoryError as error:
             raise UserError("not enough memory on the device; try a smaller --batch") from error
 
-    def _log(self) -> list[dict[str, float]]:
-        """The lines of the log up to the step that the run goes on from."""
-        path = self.folder / "log.jsonl"
-        try:
-            lines = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
-            return [line for line in map(json.loads, lines) if line["step"] <= self.distillation.step]
-        except (OSError, ValueError, LookupError, TypeError) as error:
-            raise UserError(f"{path}: not the log of such a run, or damaged; delete it to go on without") from error
-
-    def _write_log(self, lines: Sequence[Mapping[str, float]]) -> None:
-        with replacing(self.folder / "log.jsonl") as part:
-            part.write_text("".join(f"{json.dumps(line)}\n" for line in lines), encoding="utf-8")
+    @property
+    def _log(self) -> RunLog:
+        return RunLog(self.folder / "log.jsonl")

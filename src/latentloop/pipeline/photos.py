@@ -6,6 +6,7 @@ from pathlib import Path
 
 from latentloop.errors import UserError
 from latentloop.images import photo_suffixes
+from latentloop.training.photos import PhotoSource, photos_in_tar
 
 
 def find_photos(arguments: Iterable[str]) -> list[Path]:
@@ -26,6 +27,32 @@ def find_photos(arguments: Iterable[str]) -> list[Path]:
     for photo in found:
         once.setdefault(photo.resolve(), photo)
     return list(once.values())
+
+
+def find_training_photos(arguments: Iterable[str]) -> list[PhotoSource]:
+    """Photos that files, folders, globs and uncompressed tar files name; folders and globs may name tar files, too.
+
+    Raises:
+        UserError: One names nothing, or cannot be looked into.
+    """
+    sources: list[PhotoSource] = []
+    for argument in arguments:
+        tars = [path for path in _tar_files(argument) if path.suffix == ".tar"]
+        sources += [photo for tar in tars for photo in photos_in_tar(tar)]
+        if not tars:
+            found = find_photos([argument])
+            if found == [Path(argument)] and not found[0].exists():
+                raise UserError(f"{argument}: no such file or folder")
+            sources += map(PhotoSource, found)
+    return sources
+
+
+def _tar_files(argument: str) -> list[Path]:
+    path = Path(argument)
+    if path.is_dir():
+        return sorted(path.glob("*.tar"))
+    found = glob.glob(argument, recursive=True) if glob.has_magic(argument) and not path.exists() else [argument]  # noqa: PTH207
+    return sorted(map(Path, found))
 
 
 def _photos(argument: str) -> list[Path]:

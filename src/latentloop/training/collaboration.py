@@ -19,9 +19,6 @@ from latentloop.losses import LossToward
 from latentloop.losses.image import ImageLoss, pixel_loss
 from latentloop.training.collaboration_config import CollaborationConfig
 
-TEACHER = IteratorConfig(lr=0.02, ramp_down=1.0)
-"""Small steps that fall to 0: the 0.1 that suits a run from the mean latent throws a good code far off at once."""
-
 
 class BestCodes(Protocol):
     """Where the best code known of each photo is kept, such as a `CodeCache`."""
@@ -78,13 +75,16 @@ class Collaboration:
     """LPIPS between images."""
     config: CollaborationConfig
     cache: BestCodes | None
-    """Lets the best code ever found teach; None teaches by this round's codes alone."""
-    iterator: IteratorConfig = TEACHER
-    """Its steps are the collaboration's."""
+    """Where the best code ever found is kept, if the configuration wants it."""
 
     def __post_init__(self) -> None:
-        if self.config.start_from == "cache" and self.cache is None:
-            raise ValueError("to start from the cache there must be one")
+        if self.config.cache != (self.cache is not None):
+            raise ValueError(f"the configuration says cache={self.config.cache}, the cache given is {self.cache}")
+
+    def iterator(self, steps: int) -> LatentIterator:
+        """What teaches: so many steps that grow smaller down to 0."""
+        config = IteratorConfig(steps=steps, lr=self.config.teacher_lr, ramp_down=1.0)
+        return LatentIterator(self.generator, self.loss, config)
 
     def learn(self, batch: Batch, *, step: int) -> tuple[dict[str, Tensor], Teaching]:
         """What the network is to lower on some images, each term weighted, (P + S,), and what taught it on the photos.
@@ -153,9 +153,8 @@ class Collaboration:
         for steps, chosen in ((self.config.teacher_steps, ~good), (self.config.good_steps, good)):
             if not chosen.any():
                 continue
-            iterator = LatentIterator(self.generator, self.loss, replace(self.iterator, steps=steps))
             with torch.enable_grad():
-                found = iterator.refine(target[chosen], start[chosen])
+                found = self.iterator(steps).refine(target[chosen], start[chosen])
             w_plus[chosen], image[chosen], loss[chosen] = found.w_plus, found.image, found.loss
             before[chosen] = found.losses[0]
         return Teaching(w_plus, image, loss, before - loss, torch.zeros_like(good))

@@ -11,6 +11,11 @@ class CollaborationConfig:
 
     teacher_steps: int = 10
     """Steps of the iterator on each photo."""
+    teacher_lr: float = 0.02
+    """Its first step size, in units of W, which falls to 0: the 0.1 that suits a run from the mean latent throws a good
+    code far off at once."""
+    cache: bool = True
+    """Let the best code ever found of a photo teach; else this round's."""
     good_loss: float = 0.0
     """A photo whose cached code has a lower loss than this is good already."""
     good_steps: int = 2
@@ -31,6 +36,10 @@ class CollaborationConfig:
         for name in ("teacher_steps", "good_steps"):
             if getattr(self, name) < 0:
                 raise ValueError(f"{name} must be 0 or more, got {getattr(self, name)}")
+        if not 0 < self.teacher_lr <= 100:
+            raise ValueError(f"teacher_lr must be above 0 and at most 100, got {self.teacher_lr}")
+        if self.start_from == "cache" and not self.cache:
+            raise ValueError("to start from the cache there must be one")
         for name in ("good_loss", "lambda_w", "lambda_img", "lambda_per"):
             if not (math.isfinite(getattr(self, name)) and getattr(self, name) >= 0):
                 raise ValueError(f"{name} must be 0 or more, got {getattr(self, name)}")

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from latentloop.inversion.iterator import NotFiniteError
+from latentloop.training.processes import Alone, Processes
 
 
 class Learner:
@@ -25,6 +26,7 @@ class Learner:
         warm_up: int,
         average: float,
         clip: float = math.inf,
+        processes: Processes | None = None,
     ) -> None:
         """Begin at step 0.
 
@@ -34,24 +36,28 @@ class Learner:
             warm_up: Steps in which the step size grows.
             average: What a step keeps of the running mean.
             clip: Longest gradient of all parameters together; longer ones are shortened.
+            processes: That learn the same together; None is this one alone.
         """
         self.step = 0
         self.parameters = {name: parameter for group, _ in groups for name, parameter in group.items()}
         self.average = {name: parameter.detach().clone() for name, parameter in self.parameters.items()}
         self._sizes = [lr for _, lr in groups]
         self._steps, self._warm_up, self._keep, self._clip = steps, warm_up, average, clip
+        self._processes = processes or Alone()
         self._adam = torch.optim.Adam([{"params": list(group.values())} for group, _ in groups], betas=(0.9, 0.99))
 
     def learn(self, loss: Tensor) -> None:
-        """Take a step down a loss.
+        """Take a step down a loss, or down the sum of the processes' losses.
 
         Raises:
             NotFiniteError: The loss or its gradient is not finite; nothing is changed.
         """
-        if not loss.isfinite():
+        if not self._processes.total(loss.detach()).isfinite():
             raise NotFiniteError(f"the loss of step {self.step + 1} is not finite")
         self._adam.zero_grad()
         loss.backward()
+        if self._processes.count > 1:
+            self._add_up_gradients()
         if not torch.nn.utils.clip_grad_norm_(self.parameters.values(), self._clip).isfinite():
             raise NotFiniteError(f"the gradient of step {self.step + 1} is not finite")
         for group, size in zip(self._adam.param_groups, self._sizes, strict=True):
@@ -66,6 +72,12 @@ class Learner:
         """Share of the step size in the next step."""
         down = 0.5 + 0.5 * math.cos(math.pi * min(1.0, self.step / self._steps))
         return min(1.0, (self.step + 1) / (self._warm_up + 1)) * down
+
+    def _add_up_gradients(self) -> None:
+        gradients = [parameter.grad for parameter in self.parameters.values() if parameter.grad is not None]
+        total = self._processes.total(torch.cat([gradient.flatten() for gradient in gradients]))
+        for gradient, part in zip(gradients, total.split([g.numel() for g in gradients]), strict=True):
+            gradient.copy_(part.view_as(gradient))
 
     def state(self) -> dict[str, Any]:
         """All that changes in the course of a run; write it before the next step, which changes it."""

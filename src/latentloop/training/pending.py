@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from latentloop.cache import CachedCode, CodeCache
+from latentloop.training.processes import Alone, Processes
 
 
 class _Found(NamedTuple):
@@ -21,11 +22,12 @@ class PendingCodes:
     """A cache in front of a cache: what is found stays here until `commit`.
 
     A run that was killed goes on from its last checkpoint. It must not meet codes then that it found after it, or it
-    would take another course than a run that was never stopped.
+    would take another course than a run that was never stopped. Processes that train together tell each other what they
+    find, so all have the same codes pending, and the first one writes them.
     """
 
-    def __init__(self, cache: CodeCache) -> None:
-        self._cache = cache
+    def __init__(self, cache: CodeCache, processes: Processes | None = None) -> None:
+        self._cache, self._processes = cache, processes or Alone()
         self._found: dict[bytes, _Found] = {}
 
     def __len__(self) -> int:
@@ -37,7 +39,7 @@ class PendingCodes:
         return [self._better(self._found.get(photo), old) for photo, old in zip(photos, stored, strict=True)]
 
     def update(self, photos: Sequence[bytes], w_plus: Tensor, loss: Tensor, *, step: int) -> list[bool]:
-        """As `CodeCache.update`, but nothing is written.
+        """As `CodeCache.update`, but nothing is written. Of several processes, each must call it as often.
 
         Raises:
             ValueError: As there.
@@ -45,12 +47,10 @@ class PendingCodes:
         codes, losses = self._cache.stored(w_plus), loss.tolist()
         if not (len(photos) == len(codes) == len(losses) and loss.isfinite().all()):
             raise ValueError(f"{len(photos)} photos, {len(codes)} codes and as many finite losses do not go together")
-        kept = []
-        for photo, code, value, old in zip(photos, codes, losses, self._cache.lookup(photos), strict=True):
-            known = self._better(self._found.get(photo), old)
-            kept.append(known is None or value < known.loss)
-            if kept[-1]:
-                self._found[photo] = _Found(code.copy(), value, step)
+        found = [(photo, _Found(c.copy(), v, step)) for photo, c, v in zip(photos, codes, losses, strict=True)]
+        kept = self._keep(found)
+        if self._processes.count > 1:
+            self._keep(self._processes.collected(found))
         return kept
 
     def commit(self) -> None:
@@ -59,13 +59,9 @@ class PendingCodes:
         Raises:
             UserError: The cache cannot be written.
         """
-        by_step: dict[int, list[bytes]] = {}
-        for photo, found in self._found.items():
-            by_step.setdefault(found.step, []).append(photo)
-        for step, photos in by_step.items():
-            codes = torch.from_numpy(np.stack([self._found[photo].code for photo in photos]))
-            losses = torch.tensor([self._found[photo].loss for photo in photos], dtype=torch.float64)
-            self._cache.update(photos, codes, losses, step=step)
+        if self._processes.index == 0:
+            self._write()
+        self._processes.wait()
         self._found.clear()
 
     def state(self) -> dict[str, Tensor]:
@@ -85,6 +81,24 @@ class PendingCodes:
         photos = [bytes(photo) for photo in state["photos"].tolist()]
         rest = zip(state["codes"].numpy(), state["losses"].tolist(), state["steps"].tolist(), strict=True)
         self._found = {photo: _Found(*one) for photo, one in zip(photos, rest, strict=True)}
+
+    def _keep(self, found: Sequence[tuple[bytes, _Found]]) -> list[bool]:
+        kept = []
+        for (photo, one), old in zip(found, self._cache.lookup([photo for photo, _ in found]), strict=True):
+            known = self._better(self._found.get(photo), old)
+            kept.append(known is None or one.loss < known.loss)
+            if kept[-1]:
+                self._found[photo] = one
+        return kept
+
+    def _write(self) -> None:
+        by_step: dict[int, list[bytes]] = {}
+        for photo, found in self._found.items():
+            by_step.setdefault(found.step, []).append(photo)
+        for step, photos in by_step.items():
+            codes = torch.from_numpy(np.stack([self._found[photo].code for photo in photos]))
+            losses = torch.tensor([self._found[photo].loss for photo in photos], dtype=torch.float64)
+            self._cache.update(photos, codes, losses, step=step)
 
     def _better(self, found: _Found | None, stored: CachedCode | None) -> CachedCode | None:
         if found is None or (stored is not None and stored.loss <= found.loss):

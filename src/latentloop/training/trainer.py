@@ -1,5 +1,6 @@
 """Training the embedding network, step by step."""
 
+import copy
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -9,11 +10,13 @@ from torch import Tensor
 
 from latentloop.encoders import Embedder
 from latentloop.encoders.embedder_file import own_tensors
+from latentloop.errors import UserError
 from latentloop.training.codes import sample_training_codes
 from latentloop.training.collaboration import Batch, Collaboration, Teaching
 from latentloop.training.learner import Learner, randomness_of
 from latentloop.training.pending import PendingCodes
 from latentloop.training.photos import PhotoSet, indices_of_batch
+from latentloop.training.processes import Alone, Processes
 from latentloop.training.train_config import TrainConfig
 
 
@@ -31,6 +34,8 @@ class Trainer:
     seed: int
     photos: PhotoSet | None
     """None learns from what the generator draws alone."""
+    processes: Processes = field(default_factory=Alone)
+    """That take each step together, each on its share of the batch: they learn what one alone would."""
     pending: PendingCodes | None = field(init=False)
     """The collaboration's cache, if it has one."""
 
@@ -39,9 +44,17 @@ class Trainer:
         if not isinstance(cache, PendingCodes | None):
             raise TypeError("a run that can be resumed needs PendingCodes in front of its cache")
         self.pending = cache
+        self._check_shares()
         learning = {name: parameter for name, parameter in self.embedder.named_parameters() if parameter.requires_grad}
         c = self.config
-        self._learner = Learner([(learning, c.lr)], steps=c.steps, warm_up=c.warm_up, average=c.average, clip=c.clip)
+        self._learner = Learner(
+            [(learning, c.lr)],
+            steps=c.steps,
+            warm_up=c.warm_up,
+            average=c.average,
+            clip=c.clip,
+            processes=self.processes,
+        )
 
     @property
     def step(self) -> int:
@@ -69,6 +82,12 @@ class Trainer:
         """The network's tensors with the running mean of its weights."""
         return own_tensors(self.embedder) | self._learner.average
 
+    def result(self) -> Embedder:
+        """A network of its own with the running mean of the weights, frozen."""
+        result = copy.deepcopy(self.embedder)
+        result.load_state_dict(result.state_dict() | self._learner.average)
+        return result.requires_grad_(False).eval()
+
     def state(self) -> dict[str, Any]:
         """All that changes in the course of a run; write it before the next step, which changes it."""
         return self._learner.state() | {"pending": None if self.pending is None else self.pending.state()}
@@ -81,31 +100,48 @@ class Trainer:
 
     def _take_step(self) -> dict[str, float]:
         self.embedder.train()
-        terms, teaching = self.collaboration.learn(self._batch(), step=self.step)
-        loss = torch.stack(list(terms.values())).sum(dim=0).mean()
+        with self.processes.mixed_precision():
+            terms, teaching = self.collaboration.learn(self._batch(), step=self.step)
+        loss = torch.stack(list(terms.values())).sum() / self.config.batch
+        told = self._summary(loss, terms, teaching)
         self._learner.learn(loss)
-        return {"step": self.step, "loss": loss.item()} | _summary(terms, teaching)
+        return {"step": self.step, **told}
 
     def _batch(self) -> Batch:
-        """What is learned from in this step."""
+        """What this process learns from in this step."""
         generator, size = self.collaboration.generator, self.embedder.config.resolution
-        device, made = generator.latent_avg.device, self.config.synthetic_images if self.photos else self.config.batch
-        randomness = randomness_of(self.seed, self.step)
-        codes = sample_training_codes(generator, made, randomness=randomness)
+        device, randomness = generator.latent_avg.device, randomness_of(self.seed, self.step)
+        codes = sample_training_codes(generator, self._made, randomness=randomness)[self._share]
         with torch.no_grad():
-            drawn = generator.synthesis(codes, resolution=size) if made else codes.new_empty(0, 3, size, size)
+            drawn = generator.synthesis(codes, resolution=size) if len(codes) else codes.new_empty(0, 3, size, size)
         images, keys = drawn, list[bytes]()
-        if self.photos and (wanted := self.config.batch - made):
+        if self.photos and (wanted := self.config.batch - self._made):
             indices = indices_of_batch(len(self.photos), wanted, self.step, seed=self.seed)
-            given, keys = self.photos.load(indices)
+            given, keys = self.photos.load(indices[self._share])
             images = torch.cat([given.to(drawn), drawn])
         return Batch(images.to(device), keys, codes, drawn)
 
+    @property
+    def _made(self) -> int:
+        """Images of a batch that the generator drew."""
+        return self.config.synthetic_images if self.photos else self.config.batch
 
-def _summary(terms: Mapping[str, Tensor], teaching: Teaching) -> dict[str, float]:
-    """Means of a step's terms, and what the iterator did for the photos."""
-    means = {name: term.mean().item() for name, term in terms.items()}
-    if len(teaching.known):
-        means |= {"gain": teaching.gain.mean().item(), "known": teaching.known.double().mean().item()}
-        means |= {"teacher": teaching.loss.mean().item()}
-    return means
+    @property
+    def _share(self) -> slice:
+        """Of a batch's photos, and of its drawn images, those that this process takes."""
+        return slice(self.processes.index, None, self.processes.count)
+
+    def _check_shares(self) -> None:
+        """Without any photo of its own, a process would not meet the others where they tell what they found."""
+        photos = self.config.batch - self._made
+        if 0 < photos < self.processes.count or self.config.batch < self.processes.count:
+            raise UserError(f"{photos} photos of a batch are too few for {self.processes.count} processes")
+
+    def _summary(self, loss: Tensor, terms: Mapping[str, Tensor], teaching: Teaching) -> dict[str, float]:
+        """Means over all processes of a step's terms, and of what the iterator did for the photos."""
+        about = {"gain": teaching.gain, "known": teaching.known, "teacher": teaching.loss}
+        photos = self.config.batch - self._made
+        parts = {"loss": loss} | {name: term.sum() / self.config.batch for name, term in terms.items()}
+        parts |= {name: values.sum() / photos for name, values in about.items()} if photos else {}
+        totals = self.processes.total(torch.stack([part.detach().float() for part in parts.values()]))
+        return dict(zip(parts, totals.tolist(), strict=True))

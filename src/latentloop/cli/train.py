@@ -1,0 +1,272 @@
+"""`latentloop train`."""
+
+import json
+from dataclasses import asdict, dataclass, is_dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from latentloop.cli.options import Common
+from latentloop.defaults import Precision
+from latentloop.losses.config import LossConfig
+from latentloop.training.collaboration_config import CollaborationConfig
+from latentloop.training.train_config import TrainConfig
+
+if TYPE_CHECKING:
+    import torch
+
+    from latentloop.encoders import Embedder, EmbedderConfig
+    from latentloop.generators import Generator
+    from latentloop.pipeline.train import TrainJob
+    from latentloop.training.collaboration import Collaboration
+    from latentloop.training.pending import PendingCodes
+    from latentloop.training.photos import PhotoSet
+    from latentloop.training.processes import Processes
+    from latentloop.training.validation import Validation
+
+SETTINGS = "config.json"
+"""The command's options, in the folder of the run."""
+
+
+@dataclass(frozen=True)
+class Train:
+    """Train an embedding network, which finds a photo's code in one pass, for any generator.
+
+    An iterator betters what the network says of each photo, the best code found so far teaches it (Guan et al.,
+    arXiv:2007.01758). Images that the generator draws of known codes are mixed in; without --data it learns from them
+    alone. The folder --out gets best.safetensors (the network, for embed --embedder), last.safetensors,
+    validation.png (photo, one pass, with the iterator), log.jsonl, tensorboard/, codes.cache (the best code of each
+    photo), config.json and checkpoints/. Ctrl-C saves and stops; the same command, or --resume, goes on exactly there.
+
+    Photos of faces, aligned as in FFHQ: latentloop train --data faces/ --validation held-out/ --out run
+
+    A stopped run: latentloop train --resume run
+
+    Another domain, tar files: latentloop train --generator cars.safetensors --identity none --data "shards/*.tar"
+
+    Several GPUs: accelerate launch -m latentloop train --data faces/ --batch 64 --precision bfloat16
+    """
+
+    data: tuple[str, ...] = ()
+    """Square, aligned photos to learn from: folders, quoted globs ("faces/**/*.png"), uncompressed tar files."""
+    validation: tuple[str, ...] = ()
+    """Photos to measure on, and never to learn from; without any, images that the generator draws."""
+    validation_images: int = 64
+    """Measure on so many of them."""
+    out: Path = Path("trained")
+    """Folder for the results."""
+    resume: str | None = None
+    """A run's folder, to go on with all its settings."""
+    common: Common = Common()
+    preset: Literal["small", "paper"] = "small"
+    """Size of the network: 6 or 32 million weights."""
+    identity: Literal["mobilefacenet", "none"] = "mobilefacenet"
+    """Face-recognition network that guides it; none for what is no face."""
+    head: Literal["tree", "dense"] = "tree"
+    """Its last layers: TreeConnect, or a fully connected one."""
+    start: str | None = None
+    """A network's file to begin with."""
+    config: TrainConfig = TrainConfig()
+    collaboration: CollaborationConfig = CollaborationConfig()
+    loss: LossConfig = LossConfig()
+    codes: str | None = None
+    """File of the best codes, to carry over from an earlier run; else codes.cache in the folder."""
+    precision: Precision = "auto"
+    """Of the generator's drawing, and of the network on a GPU. auto is bfloat16 on a CPU that multiplies it by itself,
+    else float32."""
+    save_every: int = 100
+    """Steps."""
+    keep: int = 2
+    """Last checkpoints to keep, beside that of the best network."""
+
+    def __post_init__(self) -> None:
+        for name in ("save_every", "keep", "validation_images"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"{name} must be 1 or more, got {getattr(self, name)}")
+        if self.resume and replace(self, resume=None) != Train():
+            raise ValueError("resume takes all settings from the run; leave out the other options")
+
+    def run(self) -> int:
+        """Train, with a line on stdout each time the run is saved; returns 130 if it was stopped."""
+        from latentloop.cli.console import TrainProgress, say
+        from latentloop.cli.stopping import stop_signals
+
+        if self.resume:
+            return _read_settings(Path(self.resume)).run()
+        with stop_signals() as stopping:
+            job = self._job()
+            job.stopping = stopping
+            job.resume()
+            if job.trainer.processes.index:
+                return 0 if all(job.run()) and job.finished else 130
+            self._write_settings()
+            with TrainProgress(self.config.steps, job.trainer.step, self.config.batch) as progress:
+                for told, line in job.run():
+                    progress.step(told)
+                    if line:
+                        say("  ".join(f"{name} {value:.4g}" for name, value in line.items()))
+        for reason in (job.trainer.photos.skipped if job.trainer.photos else {}).values():
+            say(f"latentloop: not learned from: {reason}", error=True)
+        if not job.finished:
+            say(f"latentloop: stopped; step {job.trainer.step} is saved, go on: latentloop train --resume {self.out}")
+            return 130
+        say(job.result)
+        return 0
+
+    def _job(self) -> "TrainJob":
+        from latentloop.devices import find_device, find_precision, repeatable_arithmetic
+        from latentloop.generators import load_generator
+        from latentloop.pipeline.train import Saving, TrainJob
+        from latentloop.training.processes import Accelerated, find_processes
+        from latentloop.training.trainer import Trainer
+
+        repeatable_arithmetic()
+        device = find_device(self.common.device)
+        dtype = find_precision(self.precision, device)
+        processes = find_processes(on_cpu=device.type == "cpu", dtype=dtype)
+        if isinstance(processes, Accelerated) and processes.count > 1:
+            device = processes.device
+        generator = load_generator(self.common.generator, device=device)
+        embedder = self._embedder(generator)
+        photos = self._photos(embedder.config.resolution)
+        collaboration = self._collaboration(generator, embedder, dtype, processes)
+        return TrainJob(
+            trainer=Trainer(collaboration, self.config, self.common.seed, photos, processes),
+            validation=self._validation(collaboration, embedder.config.resolution),
+            folder=self.out,
+            settings=self._settings(photos, dtype, device),
+            saving=Saving(self.save_every, self.keep),
+        )
+
+    def _embedder(self, generator: "Generator") -> "Embedder":
+        from latentloop.encoders import PRESETS, load_embedder, make_embedder
+
+        resolution = min(PRESETS[self.preset].resolution, generator.resolution)
+        config = replace(PRESETS[self.preset], resolution=resolution, identity=self.identity, head=self.head)
+        embedder = make_embedder(config, generator, seed=self.common.seed)
+        if self.start:
+            begun = load_embedder(self.start, generator)
+            _check_same_network(self.start, begun.config, config)
+            embedder.load_state_dict(begun.state_dict())
+        return embedder
+
+    def _photos(self, resolution: int) -> "PhotoSet | None":
+        """Photos to learn from; those to measure on are left out."""
+        from latentloop.pipeline.photos import find_training_photos
+        from latentloop.training.photos import PhotoSet
+
+        if not self.data or self.config.synthetic == 1:
+            return None
+        held_out = set(find_training_photos(self.validation))
+        photos = PhotoSet([s for s in find_training_photos(self.data) if s not in held_out], resolution)
+        photos.load([0])  # if none can be used, say so before anything is written
+        return photos
+
+    def _collaboration(
+        self, generator: "Generator", embedder: "Embedder", dtype: "torch.dtype", processes: "Processes"
+    ) -> "Collaboration":
+        from latentloop.features.lpips import load_lpips
+        from latentloop.generators import low_precision
+        from latentloop.losses import iterator_loss
+        from latentloop.training.collaboration import Collaboration
+
+        lpips = load_lpips(self.loss.lpips_net, device=generator.latent_avg.device)
+        return Collaboration(
+            embedder=embedder,
+            generator=low_precision(generator, dtype),
+            loss=iterator_loss(self.loss, lpips=lpips),
+            perceptual=lpips,
+            config=self.collaboration,
+            cache=self._cache(generator, embedder.config.resolution, dtype, processes),
+        )
+
+    def _cache(
+        self, generator: "Generator", resolution: int, dtype: "torch.dtype", processes: "Processes"
+    ) -> "PendingCodes | None":
+        from latentloop.cache import CodeCache, CodeSpace
+        from latentloop.generators.registry import weights_checksum
+        from latentloop.training.pending import PendingCodes
+
+        if not self.collaboration.cache:
+            return None
+        drawn = {"generator_sha256": weights_checksum(self.common.generator), "precision": _name(dtype)}
+        loss = {**asdict(self.loss), **drawn, "resolution": resolution}
+        space = CodeSpace(generator.fingerprint, generator.num_ws, generator.w_dim, loss)
+        return PendingCodes(CodeCache(Path(self.codes) if self.codes else self.out / "codes.cache", space), processes)
+
+    def _validation(self, collaboration: "Collaboration", resolution: int) -> "Validation":
+        from latentloop.pipeline.photos import find_training_photos
+        from latentloop.training.photos import PhotoSet
+        from latentloop.training.validation import Validation, unseen_images
+
+        if self.validation:
+            sources = find_training_photos(self.validation)
+            evenly = sources[:: max(1, len(sources) // self.validation_images)][: self.validation_images]
+            images, _ = PhotoSet(evenly, resolution).load(range(len(evenly)))
+        else:
+            images = unseen_images(collaboration, self.validation_images, resolution)
+        device = collaboration.generator.latent_avg.device
+        return Validation(images.to(device), collaboration, batch=self.config.batch)
+
+    def _settings(self, photos: "PhotoSet | None", dtype: "torch.dtype", device: "torch.device") -> dict[str, Any]:
+        """What the course of the run depends on."""
+        from latentloop.files import sha256_of
+        from latentloop.generators.registry import weights_checksum
+
+        return {
+            **asdict(self.config),
+            **asdict(self.collaboration),
+            **asdict(self.loss),
+            "generator_sha256": weights_checksum(self.common.generator),
+            "preset": self.preset,
+            "identity": self.identity,
+            "head": self.head,
+            "start_sha256": sha256_of(Path(self.start)) if self.start else None,
+            "data": photos.digest() if photos else None,
+            "seed": self.common.seed,
+            "precision": _name(dtype),
+            "device": device.type,
+        }
+
+    def _write_settings(self) -> None:
+        from latentloop.files import replacing
+
+        with replacing(self.out / SETTINGS) as part:
+            part.write_text(json.dumps(asdict(self), indent=2, default=str) + "\n", encoding="utf-8")
+
+
+def _read_settings(folder: Path) -> Train:
+    from latentloop.errors import UserError
+
+    path = folder / SETTINGS
+    try:
+        train: Train = _like(Train(), json.loads(path.read_text(encoding="utf-8")))
+    except OSError as error:
+        raise UserError(f"{path}: cannot read a run's settings: {error.strerror or error}") from error
+    except (ValueError, LookupError, TypeError, AttributeError) as error:
+        raise UserError(f"{path}: not the settings of a run: {error}") from error
+    return replace(train, out=folder)  # wherever it has been moved to
+
+
+def _like(default: Any, value: Any) -> Any:  # noqa: ANN401 - whatever settings are made of
+    """A value out of JSON in the type of a default; what it lacks is as there."""
+    if is_dataclass(default) and not isinstance(default, type):
+        known = {name: _like(getattr(default, name), item) for name, item in value.items()}
+        return replace(default, **known)
+    if isinstance(default, Path | tuple):
+        return type(default)(value)
+    return value
+
+
+def _check_same_network(name: str, found: "EmbedderConfig", wanted: "EmbedderConfig") -> None:
+    from latentloop.errors import UserError
+
+    for option in asdict(wanted):
+        theirs, ours = getattr(found, option), getattr(wanted, option)
+        if theirs != ours:
+            raise UserError(
+                f"{name}: a network with {option} {theirs}, not {ours}; see --preset, --identity and --head"
+            )
+
+
+def _name(dtype: "torch.dtype") -> str:
+    return str(dtype).removeprefix("torch.")

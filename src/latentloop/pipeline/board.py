@@ -1,0 +1,47 @@
+"""TensorBoard, where it is installed."""
+
+import importlib.util
+from collections.abc import Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from torch import Tensor
+
+GROUPS = {
+    "loss": ("loss", "w", "img", "per"),
+    "iterator": ("teacher", "gain", "known"),
+    "validation": ("val_loss", "val_mse", "val_lpips"),
+}
+"""The figures of each group, as they are shown."""
+
+
+class Board:
+    """Writes a run's figures and pictures for TensorBoard; without a folder, or TensorBoard, it does nothing."""
+
+    def __init__(self, folder: Path | None, step: int) -> None:
+        """Go on from a step: what an earlier run wrote of later ones is not shown."""
+        self._writer: Any = None
+        if folder and importlib.util.find_spec("tensorboard"):
+            from torch.utils.tensorboard import SummaryWriter
+
+            self._writer = SummaryWriter(str(folder), purge_step=step + 1)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: type[BaseException] | BaseException | TracebackType | None) -> None:
+        if self._writer:
+            self._writer.close()
+
+    def scalars(self, told: Mapping[str, float]) -> None:
+        """Show the figures of `told["step"]`."""
+        for group, names in GROUPS.items() if self._writer else ():
+            for name in told.keys() & set(names):
+                self._writer.add_scalar(f"{group}/{name}", told[name], int(told["step"]))
+
+    def picture(self, image: Tensor, step: int) -> None:
+        """Show an image (1, 3, H, W) in [-1, 1]: photo, one pass, one pass and the iterator, row by row."""
+        if self._writer:
+            self._writer.add_image("photo, one pass, with the iterator", (image[0].float() + 1) / 2, step)
+            self._writer.flush()

@@ -1,0 +1,38 @@
+"""What a training run says of itself: a line of JSON whenever it is saved."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from latentloop.errors import UserError
+from latentloop.files import replacing
+
+
+@dataclass(frozen=True)
+class RunLog:
+    """A file whose lines each tell a `step` and figures of it."""
+
+    path: Path
+
+    def lines(self, step: int) -> list[dict[str, float]]:
+        """The lines up to a step.
+
+        Raises:
+            UserError: It is something else, or cannot be read.
+        """
+        try:
+            lines = self.path.read_text(encoding="utf-8").splitlines() if self.path.exists() else []
+            return [line for line in map(json.loads, lines) if line["step"] <= step]
+        except (OSError, ValueError, LookupError, TypeError) as error:
+            message = "not the log of such a run, or damaged; delete it to go on without"
+            raise UserError(f"{self.path}: {message}") from error
+
+    def write(self, lines: Sequence[Mapping[str, float]]) -> None:
+        """Write all lines anew; the file appears whole.
+
+        Raises:
+            UserError: It cannot be written.
+        """
+        with replacing(self.path) as part:
+            part.write_text("".join(f"{json.dumps(line)}\n" for line in lines), encoding="utf-8")

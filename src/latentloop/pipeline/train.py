@@ -1,0 +1,183 @@
+"""Training the embedding network into a folder, from wherever an earlier run stopped."""
+
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import torch
+
+from latentloop.encoders import save_embedder
+from latentloop.errors import UserError
+from latentloop.images import write_png
+from latentloop.inversion.iterator import NotFiniteError
+from latentloop.pipeline.board import Board
+from latentloop.pipeline.run_log import RunLog
+from latentloop.training.checkpoint import load_checkpoint, save_checkpoint
+from latentloop.training.trainer import Trainer
+from latentloop.training.validation import Validation
+
+KIND = "training"
+Figures = Mapping[str, float]
+
+
+@dataclass(frozen=True)
+class Saving:
+    """How often a run is saved, and what of it is kept."""
+
+    every: int = 100
+    """Steps."""
+    keep: int = 2
+    """Last checkpoints, beside that of the best network."""
+
+
+class Progress(NamedTuple):
+    """A step that was taken."""
+
+    told: Figures
+    """What it says of itself."""
+    line: Figures | None
+    """If the run was saved after it: means over the steps since the last time, and the validation's figures."""
+
+
+@dataclass
+class TrainJob:
+    """A run in a folder.
+
+    `checkpoints/` holds what the run goes on from, `codes.cache` the best codes, `log.jsonl` and `tensorboard/` what it
+    says of itself, `validation.png` a look at it, `last.safetensors` the network, and `best.safetensors` the network
+    with the lowest validation loss so far. Wherever a run is killed, all are brought in line with the last checkpoint
+    when it goes on. Of several processes the first one writes.
+    """
+
+    trainer: Trainer
+    validation: Validation
+    folder: Path
+    settings: Mapping[str, Any]
+    """All that the course of the run depends on."""
+    saving: Saving = Saving()
+    stopping: Callable[[], bool] = lambda: False
+    """Whether to save and stop after this step."""
+
+    @property
+    def result(self) -> Path:
+        """The best network's file."""
+        return self.folder / "best.safetensors"
+
+    @property
+    def finished(self) -> bool:
+        """All steps were taken."""
+        return self.trainer.step >= self.trainer.config.steps
+
+    def resume(self) -> None:
+        """Go on from the folder's last checkpoint, if it has one.
+
+        Raises:
+            UserError: The checkpoint is damaged, or of a run with other settings; the folder holds files that are not
+                such a run's, or cannot be written to.
+        """
+        lines: list[dict[str, float]] = []
+        if checkpoints := self._checkpoints():
+            self.trainer.load_state(load_checkpoint(checkpoints[-1], kind=KIND, config=self.settings))
+            lines = self._log.lines(self.trainer.step)
+            self._publish(lines)
+        else:
+            self._refuse_strangers()
+        if self._first:
+            self._log.write(lines)  # what cannot be written shall show now, not after the first steps
+
+    def run(self) -> Iterator[Progress]:
+        """Train on; yields each step, if it is one after which the run is saved then once that is safely on disk.
+
+        Raises:
+            UserError: The folder cannot be written to, or memory is short; the loss or the iterator diverged, then the
+                run is saved as it was before that step.
+        """
+        recent: list[Figures] = []
+        begun = time.perf_counter()
+        with Board(self.folder / "tensorboard" if self._first else None, self.trainer.step) as board:
+            for told in self._steps():
+                recent.append(told)
+                board.scalars(told)
+                stop, line = self._asked_to_stop(), None
+                if stop or self.finished or self.trainer.step % self.saving.every == 0:
+                    line = self._save(_means(recent) | {"seconds": round(time.perf_counter() - begun, 1)}, board)
+                    recent, begun = [], time.perf_counter()
+                yield Progress(told, line)
+                if stop:
+                    return
+
+    def _steps(self) -> Iterator[Figures]:
+        try:
+            yield from self.trainer.run()
+        except NotFiniteError as error:
+            if self._first:
+                self._write_checkpoint()
+            advice = f"begin another run from {self.folder / 'last.safetensors'} with --start and a smaller --lr"
+            raise UserError(f"{error}; step {self.trainer.step} is saved, {advice}") from error
+        except torch.OutOfMemoryError as error:
+            raise UserError("not enough memory on the device; try a smaller --batch") from error
+
+    def _asked_to_stop(self) -> bool:
+        return any(self.trainer.processes.collected([self.stopping()]))
+
+    def _save(self, means: Figures, board: Board) -> Figures:
+        """Log, then checkpoint, then all that can be made again from these."""
+        if not self._first:
+            self._publish([])
+            return means
+        network = self.trainer.result()
+        line = {**means, **self.validation.measure(network)}
+        picture = self.validation.picture(network)
+        board.scalars(line)
+        board.picture(picture, self.trainer.step)
+        write_png(self.folder / "validation.png", picture)
+        lines = [*self._log.lines(self.trainer.step - 1), line]
+        self._log.write(lines)
+        self._write_checkpoint()
+        self._publish(lines)
+        return line
+
+    def _publish(self, lines: Sequence[Figures]) -> None:
+        """Write what the last checkpoint says to where others look for it."""
+        if self.trainer.pending is not None:
+            self.trainer.pending.commit()
+        if not self._first:
+            return
+        network = self.trainer.result()
+        save_embedder(self.folder / "last.safetensors", network)
+        best = min(lines, key=lambda line: line["val_loss"])["step"] if lines else None
+        if best == self.trainer.step:
+            save_embedder(self.result, network)
+        kept = {*self._checkpoints()[-self.saving.keep :], self._checkpoint_of(best)}
+        for path in set(self._checkpoints()) - kept:
+            path.unlink(missing_ok=True)
+
+    def _write_checkpoint(self) -> None:
+        path, state = self._checkpoint_of(self.trainer.step), self.trainer.state()
+        save_checkpoint(path, kind=KIND, config=self.settings, state=state)
+
+    def _refuse_strangers(self) -> None:
+        for other in (self._log.path, self.result, self.folder / "last.safetensors"):
+            if other.exists() and other.stat().st_size:
+                raise UserError(f"{other}: in the way, and no checkpoint to go on from; choose another folder")
+
+    def _checkpoints(self) -> list[Path]:
+        return sorted((self.folder / "checkpoints").glob("step-*.safetensors"))
+
+    def _checkpoint_of(self, step: float | None) -> Path:
+        return self.folder / "checkpoints" / f"step-{int(step or 0):08}.safetensors"
+
+    @property
+    def _log(self) -> RunLog:
+        return RunLog(self.folder / "log.jsonl")
+
+    @property
+    def _first(self) -> bool:
+        return self.trainer.processes.index == 0
+
+
+def _means(told: Sequence[Figures]) -> dict[str, float]:
+    """The mean of each figure, and the last step."""
+    return {name: sum(t[name] for t in told) / len(told) for name in told[0]} | {"step": told[-1]["step"]}

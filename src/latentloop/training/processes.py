@@ -1,0 +1,116 @@
+"""Several processes that train together, each on its share of every batch."""
+
+import importlib.util
+import os
+from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
+from typing import Any, Protocol, TypeVar
+
+import torch
+from torch import Tensor
+
+from latentloop.errors import UserError
+
+T = TypeVar("T")
+
+
+class Processes(Protocol):
+    """What a training run needs of the processes that it runs in."""
+
+    index: int
+    """Of this one."""
+    count: int
+
+    def total(self, tensor: Tensor) -> Tensor:
+        """The sum of the tensors, of one shape, that the processes hold."""
+        ...
+
+    def collected(self, items: Sequence[T]) -> list[T]:
+        """The items of all processes, of the first one first."""
+        ...
+
+    def wait(self) -> None:
+        """Until all are here."""
+        ...
+
+    def mixed_precision(self) -> AbstractContextManager[None]:
+        """Where the network computes in the run's precision."""
+        ...
+
+
+class Alone:
+    """One process by itself."""
+
+    index, count = 0, 1
+
+    def total(self, tensor: Tensor) -> Tensor:
+        """The tensor."""
+        return tensor
+
+    def collected(self, items: Sequence[T]) -> list[T]:
+        """The items."""
+        return list(items)
+
+    def wait(self) -> None:
+        """Not at all."""
+
+    def mixed_precision(self) -> AbstractContextManager[None]:
+        """Nothing special."""
+        return nullcontext()
+
+
+class Accelerated:
+    """The processes that `accelerate launch` or `torchrun` started, through Hugging Face Accelerate."""
+
+    def __init__(self, accelerator: Any) -> None:  # noqa: ANN401 - an accelerate.Accelerator, which may be missing
+        self._accelerator = accelerator
+        self.index, self.count = int(accelerator.process_index), int(accelerator.num_processes)
+
+    @property
+    def device(self) -> torch.device:
+        """Of this process."""
+        device: torch.device = self._accelerator.device
+        return device
+
+    def total(self, tensor: Tensor) -> Tensor:
+        """The sum of all processes' tensors."""
+        total: Tensor = self._accelerator.reduce(tensor, reduction="sum")
+        return total
+
+    def collected(self, items: Sequence[T]) -> list[T]:
+        """All processes' items."""
+        from accelerate.utils import gather_object
+
+        return list(gather_object(list(items)))
+
+    def wait(self) -> None:
+        """Until all are here."""
+        self._accelerator.wait_for_everyone()
+
+    def mixed_precision(self) -> AbstractContextManager[None]:
+        """In Accelerate's mixed precision."""
+        context: AbstractContextManager[None] = self._accelerator.autocast()
+        return context
+
+
+def find_processes(*, on_cpu: bool, dtype: torch.dtype) -> Alone | Accelerated:
+    """The processes that run this: one by itself, unless a launcher started several or an accelerator computes.
+
+    Args:
+        on_cpu: Compute there, whatever else there is.
+        dtype: Of the network's arithmetic; weights and gradients stay in float32. The CPU computes in float32.
+
+    Raises:
+        UserError: There are several, and Accelerate is not installed.
+    """
+    launched = int(os.environ.get("WORLD_SIZE", "1")) > 1
+    if on_cpu and not launched:
+        return Alone()
+    if importlib.util.find_spec("accelerate") is None:
+        if launched:
+            raise UserError("several processes need Hugging Face Accelerate: pip install 'latentloop[train]'")
+        return Alone()
+    from accelerate import Accelerator
+
+    mixed = "bf16" if dtype == torch.bfloat16 and not on_cpu else "no"
+    return Accelerated(Accelerator(cpu=on_cpu, mixed_precision=mixed))

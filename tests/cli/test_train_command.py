@@ -1,0 +1,304 @@
+import json
+import os
+import signal
+import sqlite3
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from latentloop.encoders import load_embedder
+from latentloop.generators import MobileStyleGAN, load_generator
+from latentloop.generators.mobilestylegan import Shape
+from latentloop.generators.registry import save_generator
+from latentloop.images import write_png
+from latentloop.latents import sample_codes
+from latentloop.training.trainer import Trainer
+
+Run = Callable[..., tuple[int, list[str], list[str]]]
+OPTIONS = ["--device", "cpu", "--identity", "none", "--batch", "4", "--teacher-steps", "2", "--validation-images", "4"]
+
+
+@pytest.fixture
+def generator(tmp_path: Path) -> Path:
+    """The file of a generator that draws 32 pixels."""
+    generator = MobileStyleGAN(Shape(w_dim=8, num_ws=6, channels=(8, 8, 8)), name="small", fingerprint="")
+    randomness = torch.Generator().manual_seed(0)
+    for parameter in generator.parameters():
+        torch.nn.init.normal_(parameter, std=0.3, generator=randomness)
+    path = tmp_path / "small.safetensors"
+    save_generator(path, generator)
+    return path
+
+
+@pytest.fixture
+def faces(generator: Path, tmp_path: Path) -> Path:
+    """A folder of seven photos, of several sizes."""
+    small = load_generator(generator)
+    for i, w_plus in enumerate(sample_codes(small, 7, randomness=torch.Generator().manual_seed(1))):
+        image = small.synthesis(w_plus[None])
+        write_png(
+            tmp_path / "faces" / f"{i}.png", image.repeat_interleave(1 + i % 2, 2).repeat_interleave(1 + i % 2, 3)
+        )
+    return tmp_path / "faces"
+
+
+@pytest.fixture
+def command(generator: Path, faces: Path) -> list[object]:
+    return ["train", "--generator", generator, "--data", faces, *OPTIONS, "--steps", 6, "--save-every", 2]
+
+
+def tensors(folder: Path) -> dict[str, torch.Tensor]:
+    return load_file(folder / "last.safetensors")
+
+
+def contents(folder: Path) -> dict[Path, bytes]:
+    """Of all its files, but for the one in which SQLite counts the readers of the cache."""
+    files = (path for path in folder.rglob("*") if path.is_file() and path.name != "codes.cache-shm")
+    return {path: path.read_bytes() for path in files}
+
+
+def codes(folder: Path) -> dict[bytes, float]:
+    """The losses in a run's cache."""
+    with sqlite3.connect(folder / "codes.cache") as connection:
+        found = dict(connection.execute("SELECT photo, loss FROM best").fetchall())
+    connection.close()
+    return found
+
+
+def test_a_network_is_trained(run: Run, command: list[object], generator: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    code, lines, errors = run(*command, "--out", out)
+    assert (code, errors) == (0, [])
+    assert [line.split()[:2] for line in lines[:-1]] == [["step", "2"], ["step", "4"], ["step", "6"]]
+    assert lines[-1] == str(out / "best.safetensors")
+    log = [json.loads(line) for line in (out / "log.jsonl").read_text().splitlines()]
+    assert [line["step"] for line in log] == [2, 4, 6]
+    assert {"loss", "w", "img", "per", "gain", "known", "teacher", "val_mse", "val_lpips", "val_loss"} < log[0].keys()
+    assert len(codes(out)) == 7
+    assert len(list((out / "tensorboard").iterdir())) == 1
+    embedder = load_embedder(out / "last.safetensors", load_generator(generator))
+    assert embedder(torch.zeros(1, 3, 32, 32)).shape == (1, 6, 8)
+
+
+def test_a_killed_run_goes_on_as_if_it_never_had_been(run: Run, command: list[object], tmp_path: Path) -> None:
+    """Killed so that no one can clean up, once between two checkpoints, wherever that is."""
+    whole, killed = tmp_path / "whole", tmp_path / "killed"
+    assert run(*command, "--out", whole)[0] == 0
+    program = [sys.executable, "-m", "latentloop", *map(str, command), "--out", str(killed)]
+    with subprocess.Popen(
+        program, stdout=subprocess.PIPE, text=True, env={**os.environ, "OMP_NUM_THREADS": "1"}
+    ) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline().startswith("step 2")
+        process.kill()
+    code, lines, errors = run("train", "--resume", killed)
+    assert (code, errors) == (0, [])
+    assert lines[-2].startswith("step 6")
+    assert all(torch.equal(tensor, tensors(whole)[name]) for name, tensor in tensors(killed).items())
+    assert codes(killed) == codes(whole)
+    logs = [(folder / "log.jsonl").read_text().splitlines() for folder in (whole, killed)]
+    told = [[{**json.loads(line), "seconds": 0} for line in log] for log in logs]
+    assert told[0] == told[1]
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no SIGTERM")
+def test_asked_to_stop_it_saves_the_step_and_says_how_to_go_on(
+    run: Run, command: list[object], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole, stopped = tmp_path / "whole", tmp_path / "stopped"
+    assert run(*command, "--out", whole)[0] == 0
+    take_step = Trainer._take_step
+
+    def interrupted(self: Trainer) -> dict[str, float]:
+        told = take_step(self)
+        if self.step == 3:
+            os.kill(os.getpid(), signal.SIGTERM)
+        return told
+
+    monkeypatch.setattr(Trainer, "_take_step", interrupted)
+    code, lines, errors = run(*command, "--out", stopped)
+    assert code == 130
+    assert lines[-1] == f"latentloop: stopped; step 3 is saved, go on: latentloop train --resume {stopped}"
+    assert errors == ["latentloop: stopping after this step; once more stops at once"]
+    monkeypatch.undo()
+    assert run(*command, "--out", stopped)[0] == 0
+    assert all(torch.equal(tensor, tensors(whole)[name]) for name, tensor in tensors(stopped).items())
+
+
+def test_two_processes_learn_what_one_does(command: list[object], tmp_path: Path) -> None:
+    launch = [
+        sys.executable,
+        "-m",
+        "accelerate.commands.launch",
+        "--cpu",
+        "--num_processes",
+        "2",
+        "--main_process_port",
+        "0",
+    ]
+    one = [sys.executable]
+    environment = {**os.environ, "OMP_NUM_THREADS": "1", "ACCELERATE_CONFIG_FILE": str(tmp_path / "none.yaml")}
+    for name, start in (("one", one), ("two", launch)):
+        program = [*start, "-m", "latentloop", *map(str, command), "--out", str(tmp_path / name)]
+        done = subprocess.run(program, capture_output=True, text=True, env=environment, timeout=300, check=False)
+        assert done.returncode == 0, done.stderr
+        assert done.stdout.count("step ") == 3
+    alone, both = tensors(tmp_path / "one"), tensors(tmp_path / "two")
+    begun = [tensor for name, tensor in alone.items() if name == "narrow.weight"]
+    assert begun
+    for name, tensor in both.items():
+        torch.testing.assert_close(tensor.float(), alone[name].float(), rtol=2e-3, atol=2e-4)
+    found, expected = codes(tmp_path / "two"), codes(tmp_path / "one")
+    assert found.keys() == expected.keys()
+    assert [found[photo] for photo in expected] == pytest.approx(list(expected.values()), rel=1e-3)
+    logs = [(tmp_path / name / "log.jsonl").read_text().splitlines() for name in ("one", "two")]
+    for first, second in zip(*logs, strict=True):
+        told, like = json.loads(first), json.loads(second)
+        assert {**told, "seconds": 0} == pytest.approx({**like, "seconds": 0}, rel=1e-3, abs=1e-5)
+
+
+def test_each_switch_for_ablation_takes_another_course(run: Run, command: list[object], tmp_path: Path) -> None:
+    """Over two epochs and a half, so that cached codes matter."""
+    switches: list[tuple[str, ...]] = [
+        (),
+        ("--no-cache",),
+        ("--start-from", "average"),
+        ("--start-from", "embedder"),
+        ("--start-from", "cache"),
+        ("--image-target", "photo"),
+        ("--teacher-steps", "0"),
+        ("--good-loss", "10", "--good-steps", "1"),
+        ("--lambda-w", "0"),
+        ("--lambda-img", "0"),
+        ("--lambda-per", "0"),
+        ("--lambda-lpips", "0"),
+        ("--head", "dense"),
+        ("--synthetic", "0"),
+        ("--synthetic", "1"),
+    ]
+    results = set()
+    for i, switch in enumerate(switches):
+        course = ("--steps", "9", "--save-every", "9", "--lr", "0.01", "--warm-up", "0")
+        code, _, errors = run(*command, *course, *switch, "--out", tmp_path / str(i))
+        assert (code, errors) == (0, []), switch
+        results.add(sum(tensor.double().sum().item() for tensor in tensors(tmp_path / str(i)).values()))
+    assert len(results) == len(switches)
+
+
+def test_a_run_without_photos(run: Run, generator: Path, tmp_path: Path) -> None:
+    code, lines, errors = run("train", "--generator", generator, *OPTIONS, "--steps", "2", "--out", tmp_path / "out")
+    assert (code, errors) == (0, [])
+    assert "gain" not in lines[0]
+
+
+def test_unusable_photos_are_left_out_and_named(run: Run, command: list[object], faces: Path, tmp_path: Path) -> None:
+    (faces / "3.png").write_bytes(b"no picture")
+    write_png(faces / "4.png", torch.zeros(1, 3, 20, 30))
+    code, _, errors = run(*command, "--out", tmp_path / "out")
+    assert code == 0
+    unreadable = "not an image that this Pillow can read; save it as JPEG or PNG"
+    assert sorted(errors) == [
+        f"latentloop: not learned from: {faces / '3.png'}: {unreadable}",
+        f"latentloop: not learned from: {faces / '4.png'}: "
+        "not aligned, it is 30 x 20; training takes square, aligned photos",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--data", "{tmp}/empty"], "{tmp}/empty: no photos in this folder"),
+        (["--data", "{tmp}/missing"], "{tmp}/missing: no such file or folder"),
+        (["--start", "{generator}"], "{generator}: not an embedding network (kind: mobilestylegan)"),
+        (["--lr", "0"], "lr must be above 0"),
+        (["--no-cache", "--start-from", "cache"], "to start from the cache there must be one"),
+        (["--resume", "{tmp}/empty"], "resume takes all settings from the run; leave out the other options"),
+        (["--out", "{generator}/out"], "cannot"),
+    ],
+)
+def test_bad_input_is_told_in_a_line(
+    run: Run, command: list[object], generator: Path, tmp_path: Path, options: list[str], message: str
+) -> None:
+    (tmp_path / "empty").mkdir()
+    filled = [option.format(tmp=tmp_path, generator=generator) for option in options]
+    code, lines, errors = run(*command, "--out", tmp_path / "out", *filled)
+    assert (code, lines) == (2, [])
+    assert len(errors) == 1
+    assert message.format(tmp=tmp_path, generator=generator) in errors[0]
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_run_of_another_network_or_with_other_settings_is_refused(
+    run: Run, command: list[object], tmp_path: Path
+) -> None:
+    out = tmp_path / "out"
+    assert run(*command, "--out", out)[0] == 0
+    written = contents(out)
+    for option, message in [
+        (("--head", "dense"), "made with head tree, not dense"),
+        (("--lr", "1e-3"), "made with lr"),
+    ]:
+        code, _, errors = run(*command, "--out", out, *option)
+        assert code == 2
+        assert message in errors[0]
+    code, _, errors = run(*command, "--out", tmp_path / "other", "--start", out / "best.safetensors", "--head", "dense")
+    assert (code, errors) == (
+        2,
+        [
+            f"latentloop: {out / 'best.safetensors'}: "
+            "a network with head tree, not dense; see --preset, --identity and --head"
+        ],
+    )
+    assert contents(out) == written
+
+
+def test_where_the_disk_is_full_the_old_checkpoint_stays(
+    run: Run, command: list[object], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out, write = tmp_path / "out", Path.write_bytes
+    whole = tmp_path / "whole"
+    assert run(*command, "--out", whole)[0] == 0
+
+    def full(self: Path, data: bytes) -> int:
+        if self.parent.name == "checkpoints" and list(self.parent.glob("step-00000002.*")):
+            write(self, data[:100])
+            raise OSError(28, "No space left on device")
+        return write(self, data)
+
+    monkeypatch.setattr(Path, "write_bytes", full)
+    code, _, errors = run(*command, "--out", out)
+    assert code == 2
+    name = out / "checkpoints" / "step-00000004.safetensors"
+    assert errors == [f"latentloop: {name}: cannot write here: No space left on device"]
+    assert [path.name for path in (out / "checkpoints").iterdir()] == ["step-00000002.safetensors"]
+    monkeypatch.undo()
+    assert run("train", "--resume", out)[0] == 0
+    assert all(torch.equal(tensor, tensors(whole)[name]) for name, tensor in tensors(out).items())
+
+
+def test_a_loss_that_is_not_finite_stops_the_run_and_saves_it(
+    run: Run, command: list[object], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out, take_step = tmp_path / "out", Trainer._take_step
+
+    def poisoned(self: Trainer) -> dict[str, float]:
+        if self.step == 3:
+            next(self.embedder.parameters()).register_hook(lambda gradient: gradient * float("nan"))
+        return take_step(self)
+
+    monkeypatch.setattr(Trainer, "_take_step", poisoned)
+    code, _, errors = run(*command, "--out", out)
+    assert code == 2
+    assert errors == [
+        "latentloop: the gradient of step 4 is not finite; step 3 is saved, begin another run from "
+        f"{out / 'last.safetensors'} with --start and a smaller --lr"
+    ]
+    assert (out / "checkpoints" / "step-00000003.safetensors").exists()
+    assert all(
+        tensor.isfinite().all() for tensor in load_file(out / "checkpoints" / "step-00000003.safetensors").values()
+    )
