@@ -24,6 +24,15 @@ def test_the_official_examples_have_their_published_distances(net: LpipsNet, exp
     torch.testing.assert_close(found, torch.tensor(expected), rtol=0, atol=1e-4)
 
 
+def test_in_few_bits_distances_are_nearly_the_same() -> None:
+    image, target = torch.cat([example("ex_p0"), example("ex_p1")]), example("ex_ref").expand(2, -1, -1, -1)
+    found = load_lpips("alex", dtype=torch.bfloat16)(image, target)
+    assert found.dtype == torch.float32
+    exact = load_lpips("alex")(image, target)
+    torch.testing.assert_close(found, exact, rtol=5e-3, atol=0)
+    assert not torch.equal(found, exact)
+
+
 @pytest.mark.parametrize("net", ["alex", "squeeze"])
 def test_an_image_is_at_distance_zero_from_itself(net: LpipsNet) -> None:
     assert load_lpips(net)(example("ex_ref"), example("ex_ref")).item() == 0

@@ -60,7 +60,7 @@ class Bench:
         reference = reference_speed(device, dtype, runs=self.runs)
         for line in GeneratorBench(generators, reference, self.batches, self.runs, self.compile).table():
             say(line)
-        loss = iterator_loss(device=device)
+        loss = iterator_loss(device=device, dtype=dtype)
         for generator in generators:
             step, rest = iterator_times(generator, loss, runs=self.runs)
             say(f"\nA step of the iterator on {generator.name}: {1000 * step:.0f} ms, {rest:.0%} outside the generator")

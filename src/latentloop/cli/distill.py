@@ -67,7 +67,7 @@ class Distill:
         return 0
 
     def _job(self) -> "DistillJob":
-        from latentloop.devices import find_device, repeatable_arithmetic
+        from latentloop.devices import find_device, find_precision, repeatable_arithmetic
         from latentloop.errors import UserError
         from latentloop.features.lpips import load_lpips
         from latentloop.generators import MobileStyleGAN, load_generator
@@ -90,7 +90,7 @@ class Distill:
         distillation = Distillation(
             teacher=teacher.to(device),
             student=student.to(device),
-            lpips=load_lpips("alex", device=device),
+            lpips=load_lpips("alex", device=device, dtype=find_precision(self.config.precision, device)),
             config=self.config,
             seed=self.common.seed,
             photos=photos,

@@ -137,7 +137,7 @@ class Embed:
         from latentloop.inversion import IteratorChain, LatentIterator
         from latentloop.losses import iterator_loss
 
-        loss = iterator_loss(self.loss, device=generator.latent_avg.device)
+        loss = iterator_loss(self.loss, device=generator.latent_avg.device, dtype=dtype)
         drawn = self._drawn(generator, dtype, photos, self.iterator.steps)
         iterators = [LatentIterator(drawn, loss, self.iterator)]
         if self.polish:

@@ -169,7 +169,7 @@ class Train:
         from latentloop.losses import iterator_loss
         from latentloop.training.collaboration import Collaboration
 
-        lpips = load_lpips(self.loss.lpips_net, device=generator.latent_avg.device)
+        lpips = load_lpips(self.loss.lpips_net, device=generator.latent_avg.device, dtype=dtype)
         return Collaboration(
             embedder=embedder,
             generator=low_precision(generator, dtype),

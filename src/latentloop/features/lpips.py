@@ -79,11 +79,12 @@ class Lpips(nn.Module):
 
     def features(self, image: Tensor) -> Iterator[Tensor]:
         """Feature maps of an image (N, 3, H, W) in [-1, 1], each pixel's channels scaled to unit length."""
-        x = (image - self.mean) / self.std
+        x = ((image - self.mean) / self.std).to(next(self.stages.parameters()).dtype)
         for stage in self.stages:
             x = stage(x)
+            seen = x.to(image.dtype)
             # Inside the root, where the gradient of a pixel without any feature stays finite.
-            yield x * (x.square().sum(dim=1, keepdim=True) + 1e-20).rsqrt()
+            yield seen * (seen.square().sum(dim=1, keepdim=True) + 1e-20).rsqrt()
 
     def forward(self, image: Tensor, target: Tensor) -> Tensor:
         """Distance of each image to its target, both (N, 3, H, W) in [-1, 1]; (N,)."""
@@ -101,8 +102,15 @@ class Lpips(nn.Module):
         return torch.stack(layers).sum(dim=0)
 
 
-def load_lpips(net: LpipsNet = "alex", *, device: torch.device | str = "cpu") -> Lpips:
+def load_lpips(
+    net: LpipsNet = "alex", *, device: torch.device | str = "cpu", dtype: torch.dtype = torch.float32
+) -> Lpips:
     """LPIPS with the official weights, frozen.
+
+    Args:
+        net: The classifier.
+        device: Where its weights go.
+        dtype: Of the classifier's arithmetic. Distances of its features are taken in the images' type.
 
     Raises:
         UserError: The weights file of the package is missing or damaged.
@@ -111,4 +119,6 @@ def load_lpips(net: LpipsNet = "alex", *, device: torch.device | str = "cpu") ->
         module = Lpips(net)
     tensors = read_weights(FILES[net]).tensors
     tensors |= {"mean": torch.tensor(MEAN).view(3, 1, 1), "std": torch.tensor(STD).view(3, 1, 1)}
-    return with_weights(module, tensors).to(device)
+    module = with_weights(module, tensors).to(device)
+    module.stages.to(dtype)
+    return module

@@ -109,8 +109,7 @@ class Distillation:
         """Take a step on codes (N, num_ws, w_dim) and images (N, 3, R, R); returns the terms of the loss."""
         image = self._draw_student(dict(self.student.synthesis.named_parameters()), w_plus)
         l1 = (image - target).abs().mean()
-        with torch.autocast(image.device.type, self._dtype, enabled=self._dtype != torch.float32):
-            lpips = self.lpips(image, target).float().mean()
+        lpips = self.lpips(image, target).mean()
         self._learner.learn(l1 + self.config.lambda_lpips * lpips)
         return {"l1": l1.item(), "lpips": lpips.item()}
 
