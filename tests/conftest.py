@@ -12,8 +12,11 @@ import torch
 from PIL import Image
 from torch import Tensor, nn
 
+import latentloop.generators
 from latentloop.cli import main
 from latentloop.codes import Code
+from latentloop.defaults import GENERATOR, QUICK_GENERATOR
+from latentloop.generators import Generator
 from latentloop.images import write_png
 
 # Small tensors gain nothing from threads, which wait long for each other where the cores are busy.
@@ -79,6 +82,17 @@ def portrait() -> Path:
 @pytest.fixture
 def float_toy() -> ToyGenerator:
     return ToyGenerator().requires_grad_(False)
+
+
+@pytest.fixture
+def toy_shipped(float_toy: Generator, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The toy generator in the place of the default one."""
+    real = latentloop.generators.load_generator
+
+    def load(name: str, *, device: torch.device | str = "cpu") -> Generator:
+        return float_toy if name in (GENERATOR, QUICK_GENERATOR) else real(name, device=device)
+
+    monkeypatch.setattr(latentloop.generators, "load_generator", load)
 
 
 @pytest.fixture

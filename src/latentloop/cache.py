@@ -9,7 +9,7 @@ import sqlite3
 import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -133,6 +133,11 @@ class CodeCache:
         with _explained(self.path):
             yield from (row[0] for row in self._connect().execute("SELECT photo FROM best ORDER BY photo"))
 
+    def losses(self) -> Iterator[float]:
+        """The loss of every code, in no order."""
+        with _explained(self.path):
+            yield from (row[0] for row in self._connect().execute("SELECT loss FROM best"))
+
     def stored(self, w_plus: Tensor) -> npt.NDArray[np.floating[Any]]:
         """Codes (N, num_ws, w_dim) as the file has them.
 
@@ -187,6 +192,20 @@ class CodeCache:
                 )
 
 
+def space_of(path: Path) -> CodeSpace:
+    """What the codes in a cache have in common.
+
+    Raises:
+        UserError: It is missing, or something else.
+    """
+    if not path.is_file():
+        raise UserError(f"{path}: no such cache of codes")
+    with _explained(path), closing(_read_only(path)) as connection:
+        found = {name: json.loads(value) for name, value in connection.execute("SELECT name, value FROM about")}
+        num_ws, w_dim = found.get("shape", (0, 0))
+    return CodeSpace(found.get("fingerprint", ""), num_ws, w_dim, found.get("loss", {}))
+
+
 def _patiently(connection: sqlite3.Connection, statement: str) -> None:
     """Execute where SQLite itself does not wait for others: it refuses at once to begin a log that another begins."""
     last = time.monotonic() + BUSY_SECONDS
@@ -208,13 +227,14 @@ def _refuse_strangers(path: Path) -> None:
     """Look, without writing, whether an old file is a cache."""
     if not path.exists() or not path.stat().st_size:
         return
-    connection = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, timeout=BUSY_SECONDS)
-    try:
+    with closing(_read_only(path)) as connection:
         known = {name for (name,) in connection.execute("SELECT name FROM sqlite_master")}
-    finally:
-        connection.close()
     if known and not {"about", "best"} <= known:
         raise UserError(f"{path}: not a cache of codes; choose another file")
+
+
+def _read_only(path: Path) -> sqlite3.Connection:
+    return sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, timeout=BUSY_SECONDS)
 
 
 def _describe(space: CodeSpace) -> dict[str, Any]:

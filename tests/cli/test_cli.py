@@ -46,17 +46,6 @@ def out(tmp_path: Path) -> Path:
     return tmp_path / "out"
 
 
-@pytest.fixture
-def toy_shipped(float_toy: Generator, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The toy generator in the place of the default one."""
-    real = latentloop.generators.load_generator
-
-    def load(name: str, *, device: torch.device) -> Generator:
-        return float_toy if name in (GENERATOR, QUICK_GENERATOR) else real(name, device=device)
-
-    monkeypatch.setattr(latentloop.generators, "load_generator", load)
-
-
 def error_of(run: Run, *arguments: object) -> str:
     """What a command that fails because of bad input says in its one line."""
     code, _, errors = run(*arguments)
@@ -185,15 +174,6 @@ def test_embed_draws_in_the_precision_it_is_told(run: Run, toy_photos: ToyPhotos
         losses[precision] = code.losses[0]
     assert losses["float32"] != losses["bfloat16"]
     torch.testing.assert_close(losses["float32"], losses["bfloat16"], rtol=0.05, atol=0.0)
-
-
-@pytest.mark.usefixtures("toy_shipped")
-def test_embed_starts_from_a_code_file(run: Run, toy_photos: ToyPhotos, out: Path) -> None:
-    photos, first = toy_photos(1), out / "first"
-    run("embed", *photos, "--out", first, *QUICK)
-    start = load_code(first / "photo-0.npz")
-    run("embed", *photos, "--out", out / "second", "--start", first / "photo-0.npz", *QUICK)
-    assert load_code(out / "second" / "photo-0.npz").losses[0] == start.losses.min()
 
 
 @pytest.mark.usefixtures("toy_shipped")

@@ -21,6 +21,7 @@ from latentloop.latents import mean_code
 from latentloop.losses import pixel_loss, toward
 from latentloop.pipeline.embed import Embedded, EmbedJob, Failed
 from latentloop.pipeline.folder import ResultFolder
+from latentloop.pipeline.starts import SameStart
 
 ToyPhotos = Callable[..., list[Path]]
 MakeJob = Callable[..., EmbedJob]
@@ -57,7 +58,7 @@ def make_job(toy: Generator, tmp_path: Path) -> MakeJob:
             renderer=toy,
             evaluator=cast("Evaluator", Measured()),
             detector=cast("FaceDetector | None", detector),
-            start=mean_code(toy),
+            start=SameStart(mean_code(toy)),
             folder=ResultFolder(tmp_path / "out"),
             settings={"steps": steps},
         )

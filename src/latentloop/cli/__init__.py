@@ -17,6 +17,7 @@ import tyro
 
 from latentloop.allocator import keep_freed_memory
 from latentloop.cli.bench import Bench
+from latentloop.cli.cache import Cache
 from latentloop.cli.distill import Distill
 from latentloop.cli.embed import Embed
 from latentloop.cli.generate import Generate
@@ -27,6 +28,7 @@ Command = (
     Annotated[Embed, tyro.conf.subcommand("embed")]
     | Annotated[Generate, tyro.conf.subcommand("generate")]
     | Annotated[Bench, tyro.conf.subcommand("bench")]
+    | Annotated[Cache, tyro.conf.subcommand("cache")]
     | Annotated[Train, tyro.conf.subcommand("train")]
     | Annotated[Distill, tyro.conf.subcommand("distill")]
 )

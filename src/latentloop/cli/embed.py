@@ -13,11 +13,11 @@ from latentloop.losses.config import LossConfig
 
 if TYPE_CHECKING:
     import torch
-    from torch import Tensor
 
     from latentloop.generators import Generator
     from latentloop.inversion import IteratorChain
     from latentloop.pipeline.embed import EmbedJob
+    from latentloop.pipeline.starts import Start
 
 REPAYS = 3000
 """Steps of the iterator after which compiling has saved the time that it took, measured on two CPU cores."""
@@ -27,10 +27,10 @@ REPAYS = 3000
 class Embed:
     """Find the code of each photo, and save it with the image it draws and a report.
 
-    Takes files, folders and quoted globs. Each photo's face is found and aligned as in FFHQ, then its code is
-    optimized. The folder --out gets NAME.npz (the code), NAME.png (the reconstruction), aligned/NAME.png (what was
-    reconstructed), results.json and report.html about the photos of this run. Run it again and it goes on where it was
-    stopped.
+    Takes files, folders and quoted globs. Each photo's face is found and aligned as in FFHQ. Then its code is
+    optimized, or found by an embedding network in one pass, or first the one and then the other. The folder --out gets
+    NAME.npz (the code), NAME.png (the reconstruction), aligned/NAME.png (what was reconstructed), results.json and
+    report.html about the photos of this run. Run it again and it goes on where it was stopped.
 
     One photo: latentloop embed photo.jpg
 
@@ -39,6 +39,10 @@ class Embed:
     An FFHQ-aligned image, closer to it: latentloop embed face.png --aligned --steps 300
 
     A rough code, soon: latentloop embed photo.jpg --steps 30
+
+    In one pass, by your own network: latentloop embed photo.jpg --method embed --embedder run/best.safetensors
+
+    Further, from the codes found so far: latentloop embed holiday/ --start codes --out better
     """
 
     photos: Annotated[tuple[str, ...], tyro.conf.Positional, tyro.conf.arg(metavar="PHOTO...")]
@@ -46,6 +50,11 @@ class Embed:
     out: Path = Path("embedded")
     """Folder for the results."""
     common: Common = Common()
+    method: Literal["optimize", "hybrid", "embed"] = "optimize"
+    """optimize: the iterator from --start; embed: one pass of the network; hybrid: the iterator from the network's
+    code, with smaller steps (as in --polish)."""
+    embedder: str | None = None
+    """File of the network for embed and hybrid, from latentloop train."""
     iterator: IteratorConfig = IteratorConfig()
     loss: LossConfig = LossConfig()
     polish: int = 0
@@ -53,7 +62,8 @@ class Embed:
     render: Literal["largest"] | int = "largest"
     """Pixels of the reconstructions: a shipped generator that takes the same codes draws them."""
     start: str = "average"
-    """Code to start from: average, sample (drawn with --seed, truncated to 0.7), or a code file."""
+    """Code to start from: average, sample (drawn with --seed, truncated to 0.7), a code file, or a folder of code
+    files with the photos' names, such as an earlier --out."""
     face: str = "largest"
     """Of several faces in a photo: largest, all, or a number (1 is the largest)."""
     aligned: bool = False
@@ -74,6 +84,14 @@ class Embed:
     def __post_init__(self) -> None:
         if not self.photos:
             raise ValueError("name at least one photo, folder or glob")
+        if self.method == "optimize" and self.embedder:
+            raise ValueError("embedder is for --method embed or hybrid")
+        if self.method != "optimize" and not self.embedder:
+            raise ValueError(f"method {self.method} needs a network: name its file with --embedder")
+        if self.method != "optimize" and self.start != "average":
+            raise ValueError(f"method {self.method} starts from the network's code; leave start out")
+        if self.method == "embed" and self.polish:
+            raise ValueError("method embed takes no steps; with polish take hybrid")
         if self.polish < 0:
             raise ValueError(f"polish must be 0 or more, got {self.polish}")
         if self.batch < 1:
@@ -92,7 +110,7 @@ class Embed:
 
         photos = find_photos(self.photos)
         job = self._job(len(photos))
-        run = Run(_names(job), job.start.device, job.settings)
+        run = Run(_names(job), job.device, job.settings)
         outcomes: list[Outcome] = []
         try:
             with EmbedProgress(len(photos), job.iterators.steps) as progress:
@@ -124,7 +142,7 @@ class Embed:
             detector=None if self.aligned else load_face_detector(),
             start=self._start(generator),
             folder=ResultFolder(self.out),
-            settings={**self._settings(generator, renderer), "precision": str(dtype).removeprefix("torch.")},
+            settings=self._settings(generator, renderer, dtype),
             face=self.face,
             batch=self.batch,
             force=self.force,
@@ -138,12 +156,18 @@ class Embed:
         from latentloop.losses import iterator_loss
 
         loss = iterator_loss(self.loss, device=generator.latent_avg.device, dtype=dtype)
-        drawn = self._drawn(generator, dtype, photos, self.iterator.steps)
-        iterators = [LatentIterator(drawn, loss, self.iterator)]
+        config = self._config()
+        drawn = self._drawn(generator, dtype, photos, config.steps)
+        iterators = [LatentIterator(drawn, loss, config)]
         if self.polish:
             drawn = drawn if renderer is generator else self._drawn(renderer, dtype, photos, self.polish)
             iterators.append(LatentIterator(drawn, loss, self.iterator.polish(self.polish)))
         return IteratorChain(iterators)
+
+    def _config(self) -> IteratorConfig:
+        """Of the first iterator."""
+        steps = 0 if self.method == "embed" else self.iterator.steps
+        return self.iterator if self.method == "optimize" else self.iterator.polish(steps)
 
     def _drawn(self, generator: "Generator", dtype: "torch.dtype", photos: int, steps: int) -> "Generator":
         """The generator, drawn as the options say, for so many steps on so many photos."""
@@ -156,36 +180,48 @@ class Embed:
             return compiled(drawn, lambda reason: say(f"latentloop: not compiled: {reason}", error=True))
         return drawn
 
-    def _start(self, generator: "Generator") -> "Tensor":
+    def _start(self, generator: "Generator") -> "Start":
         import torch
 
         from latentloop.codes import start_from
+        from latentloop.encoders import load_embedder
         from latentloop.latents import mean_code, sample_codes
+        from latentloop.pipeline.starts import FolderStart, NetworkStart, SameStart
 
+        if self.embedder:
+            return NetworkStart(load_embedder(self.embedder, generator))
         if self.start == "average":
-            return mean_code(generator)
+            return SameStart(mean_code(generator))
         if self.start == "sample":
             randomness = torch.Generator().manual_seed(self.common.seed)
-            return sample_codes(generator, 1, randomness=randomness, truncation_psi=SAMPLE_PSI)
-        return start_from(Path(self.start), generator)
+            return SameStart(sample_codes(generator, 1, randomness=randomness, truncation_psi=SAMPLE_PSI))
+        if Path(self.start).is_dir():
+            return FolderStart(Path(self.start), generator)
+        return SameStart(start_from(Path(self.start), generator))
 
-    def _settings(self, generator: "Generator", renderer: "Generator") -> dict[str, Any]:
+    def _settings(self, generator: "Generator", renderer: "Generator", dtype: "torch.dtype") -> dict[str, Any]:
         """What the results depend on."""
+        from latentloop.evaluation.measure import RESOLUTION
         from latentloop.files import sha256_of
         from latentloop.generators.registry import weights_checksum
 
         start: dict[str, str | int] = {"start": self.start}
-        if self.start == "sample":
+        if self.embedder:
+            start |= {"start": "network", "embedder_sha256": sha256_of(Path(self.embedder))}
+        elif self.start == "sample":
             start["seed"] = self.common.seed
-        elif self.start != "average":
+        elif Path(self.start).is_file():
             start["start_sha256"] = sha256_of(Path(self.start))
         return {
             "generator": generator.name,
             "weights_sha256": weights_checksum(self.common.generator),
             "render": renderer.resolution,
             "renderer_sha256": weights_checksum(renderer.name if renderer is not generator else self.common.generator),
+            "resolution": min(RESOLUTION, generator.resolution),
+            "precision": str(dtype).removeprefix("torch."),
+            "method": self.method,
             "polish": self.polish,
-            **asdict(self.iterator),
+            **asdict(self._config()),
             **asdict(self.loss),
             **start,
             "face": self.face,

@@ -71,8 +71,8 @@ class Train:
     codes: str | None = None
     """File of the best codes, to carry over from an earlier run; else codes.cache in the folder."""
     precision: Precision = "auto"
-    """Of the generator's drawing, and of the network on a GPU. auto is bfloat16 on a CPU that multiplies it by itself,
-    else float32."""
+    """Of the arithmetic; weights stay in float32. auto is bfloat16 on a CPU that multiplies it by itself, else
+    float32."""
     save_every: int = 100
     """Steps."""
     keep: int = 2
@@ -122,7 +122,7 @@ class Train:
         repeatable_arithmetic()
         device = find_device(self.common.device)
         dtype = find_precision(self.precision, device)
-        processes = find_processes(on_cpu=device.type == "cpu", dtype=dtype)
+        processes = find_processes(device, dtype)
         if isinstance(processes, Accelerated) and processes.count > 1:
             device = processes.device
         generator = load_generator(self.common.generator, device=device)
@@ -177,6 +177,7 @@ class Train:
             perceptual=lpips,
             config=self.collaboration,
             cache=self._cache(generator, embedder.config.resolution, dtype, processes),
+            mixed_precision=processes.mixed_precision,
         )
 
     def _cache(
@@ -188,7 +189,7 @@ class Train:
 
         if not self.collaboration.cache:
             return None
-        drawn = {"generator_sha256": weights_checksum(self.common.generator), "precision": _name(dtype)}
+        drawn = {"weights_sha256": weights_checksum(self.common.generator), "precision": _name(dtype)}
         loss = {**asdict(self.loss), **drawn, "resolution": resolution}
         space = CodeSpace(generator.fingerprint, generator.num_ws, generator.w_dim, loss)
         return PendingCodes(CodeCache(Path(self.codes) if self.codes else self.out / "codes.cache", space), processes)

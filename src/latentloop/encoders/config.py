@@ -10,7 +10,7 @@ class EmbedderConfig:
 
     resolution: int = 256
     """Pixels of the images that it takes."""
-    channels: tuple[int, ...] = (32, 64, 128, 256, 256)
+    channels: tuple[int, ...] = (32, 64, 128, 192, 256)
     """Of the attribute encoder, each at half the resolution of the one before."""
     depths: tuple[int, ...] = (1, 1, 2, 2, 1)
     """Blocks at each of them; the first is one convolution."""

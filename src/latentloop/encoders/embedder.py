@@ -87,7 +87,7 @@ class Embedder(nn.Module):
         if image.ndim != 4 or image.shape[1:] != (3, size, size):
             raise ValueError(f"image must be (N, 3, {size}, {size}), got {tuple(image.shape)}")
         identity = self.identity(image) if self.identity else None
-        x = self.attributes(image)
+        x = self.attributes(image.contiguous(memory_format=torch.channels_last))  # quicker, a half in bfloat16 on a CPU
         for block in self.fusion:
             x = block(x, identity)
         offset = self.head(F.leaky_relu(self.narrow(x), SLOPE).flatten(1)).unflatten(1, (self.num_ws, self.w_dim))

@@ -20,6 +20,7 @@ from latentloop.images import read_image, resample, write_png
 from latentloop.inversion.chain import IteratorChain
 from latentloop.inversion.iterator import Inversion, NotFiniteError, OnStep
 from latentloop.pipeline.folder import PhotoKey, ResultFolder, face_name
+from latentloop.pipeline.starts import Start
 
 
 @dataclass(frozen=True)
@@ -62,7 +63,8 @@ class _Task:
 class EmbedJob:
     """Embeds photos into a folder, and leaves alone what it finds finished there.
 
-    Codes are optimized where the start lies; faces are found and figures measured on the CPU, alike for all devices.
+    Codes are optimized where the generator lies; faces are found and figures measured on the CPU, alike for all
+    devices.
     """
 
     iterators: IteratorChain
@@ -71,11 +73,10 @@ class EmbedJob:
     evaluator: Evaluator
     detector: FaceDetector | None
     """None takes the photos as aligned."""
-    start: Tensor
-    """Code to start from, (1, num_ws, w_dim)."""
+    start: Start
     folder: ResultFolder
     settings: Mapping[str, Any]
-    """All that the results depend on; a result made with others is made again."""
+    """All that the results depend on, beside what `start` tells; a result made with others is made again."""
     face: str = "largest"
     batch: int = 1
     force: bool = False
@@ -85,6 +86,11 @@ class EmbedJob:
     def generator(self) -> Generator:
         """The one that the code is found on."""
         return self.iterators.iterators[0].generator
+
+    @property
+    def device(self) -> torch.device:
+        """Where codes are optimized."""
+        return self.generator.latent_avg.device
 
     def run(self, photos: Sequence[Path], on_step: OnStep | None = None) -> Iterator[Outcome]:
         """Embed photos, and yield each outcome once it is safely on disk.
@@ -123,7 +129,7 @@ class EmbedJob:
         key = PhotoKey(photo.name, sha256_of(photo))
         several = self.face == "all"
         stem = self.folder.stem_for(key, all_faces=several)
-        finished = {} if self.force else self.folder.finished(key, stem, self.settings, all_faces=several)
+        finished = {} if self.force else self.folder.finished(key, stem, self._settings_of, all_faces=several)
         if finished:
             return [Embedded(photo, name, r.metrics, r.seconds, skipped=True) for name, r in finished.items()]
         image = read_image(photo, max_pixels=self.max_pixels)
@@ -132,8 +138,12 @@ class EmbedJob:
         names = [face_name(stem, i + 1) for i in range(len(faces))] if several else [stem]
         count = len(faces) if several else None
         for name in names:
+            self.start.told(name)  # if there is none, say so now
             self._check_overwriting(photo, name, sources)
         return [_Task(photo, key, name, face, count, size) for name, face in zip(names, faces, strict=True)]
+
+    def _settings_of(self, name: str) -> dict[str, Any]:
+        return {**self.settings, **self.start.told(name)}
 
     def _check_overwriting(self, photo: Path, name: str, sources: Set[Path]) -> None:
         paths = self.folder.paths(name)
@@ -159,14 +169,15 @@ class EmbedJob:
             for task in tasks:  # so that one does not spoil the others
                 yield from self._embed([task], on_step)
         except torch.OutOfMemoryError as error:
-            raise UserError(f"not enough memory on {self.start.device}; try a smaller --batch") from error
+            raise UserError(f"not enough memory on {self.device}; try a smaller --batch") from error
 
     def _embed_together(self, tasks: Sequence[_Task], on_step: OnStep | None) -> Iterator[Embedded]:
         begun = time.perf_counter()
         resolution = min(RESOLUTION, self.generator.resolution)
         target = torch.cat([resample(task.face.image, resolution) for task in tasks])
-        start = self.start.expand(len(tasks), -1, -1)
-        inversion = self.iterators.refine(target.to(start.device), start, on_step)
+        on_device = target.to(self.device)
+        start = self.start.codes(on_device, [task.name for task in tasks])
+        inversion = self.iterators.refine(on_device, start, on_step)
         with torch.inference_mode():
             images = [self.renderer.synthesis(w_plus[None]).cpu() for w_plus in inversion.w_plus]
         seconds = (time.perf_counter() - begun) / len(tasks)
@@ -193,7 +204,7 @@ class EmbedJob:
             steps=int(inversion.steps[i]),
             details={
                 "photo": {"file": task.key.file, "sha256": task.key.sha256, "faces": task.faces},
-                "settings": dict(self.settings),
+                "settings": self._settings_of(task.name),
                 "metrics": dict(metrics),
                 "seconds": seconds,
             },

@@ -1,6 +1,6 @@
 """The folder that `embed` fills: which result belongs to which photo, and what is finished."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import chain, count
 from pathlib import Path
@@ -86,21 +86,21 @@ class ResultFolder:
         return stem
 
     def finished(
-        self, photo: PhotoKey, stem: str, settings: Mapping[str, Any], *, all_faces: bool
+        self, photo: PhotoKey, stem: str, settings_of: Callable[[str], Mapping[str, Any]], *, all_faces: bool
     ) -> dict[str, Result]:
-        """The photo's finished results with these settings, by name; empty if any is missing.
+        """The photo's finished results with their settings, by name; empty if any is missing.
 
         Args:
             photo: Whose results.
             stem: Its stem in this folder.
-            settings: What the results must have been made with.
+            settings_of: What the result of a name must have been made with.
             all_faces: Look for one result for each face, not for a single one.
         """
         names = [stem]
         if all_faces:
             first = self.read(face_name(stem, 1))
             names = [face_name(stem, i + 1) for i in range(first.faces or 0)] if first else []
-        found = {name: self._finished(name, photo, settings) for name in names}
+        found = {name: self._finished(name, photo, settings_of) for name in names}
         results = {name: result for name, result in found.items() if result}
         return results if len(results) == len(names) else {}
 
@@ -131,11 +131,11 @@ class ResultFolder:
             return None
         return next((path for path in (paths.reconstruction, paths.code) if path.exists()), None)
 
-    def _finished(self, name: str, photo: PhotoKey, settings: Mapping[str, Any]) -> Result | None:
+    def _finished(self, name: str, photo: PhotoKey, settings_of: Callable[[str], Mapping[str, Any]]) -> Result | None:
         result, paths = self.read(name), self.paths(name)
         if not (paths.reconstruction.is_file() and paths.aligned.is_file()):
             return None
-        return result if result and (result.photo, result.settings) == (photo, settings) else None
+        return result if result and (result.photo, result.settings) == (photo, settings_of(name)) else None
 
     def _owner(self, stem: str, *, all_faces: bool) -> PhotoKey | None:
         if stem.casefold() in self._owners:

@@ -47,12 +47,16 @@ def find_training_photos(arguments: Iterable[str]) -> list[PhotoSource]:
     return sources
 
 
+def matches(argument: str) -> list[Path]:
+    """What a glob matches, in order; anything else stands for itself."""
+    if Path(argument).exists() or not glob.has_magic(argument):
+        return [Path(argument)]
+    return sorted(map(Path, glob.glob(argument, recursive=True)))  # noqa: PTH207 - Path.glob takes no absolute pattern
+
+
 def _tar_files(argument: str) -> list[Path]:
     path = Path(argument)
-    if path.is_dir():
-        return sorted(path.glob("*.tar"))
-    found = glob.glob(argument, recursive=True) if glob.has_magic(argument) and not path.exists() else [argument]  # noqa: PTH207
-    return sorted(map(Path, found))
+    return sorted(path.glob("*.tar")) if path.is_dir() else matches(argument)
 
 
 def _photos(argument: str) -> list[Path]:
@@ -65,8 +69,7 @@ def _photos(argument: str) -> list[Path]:
             raise UserError(f"{argument}: no photos in this folder; known endings: {' '.join(sorted(known))}")
         return photos
     if not path.exists() and glob.has_magic(argument):
-        matches = glob.glob(argument, recursive=True)  # noqa: PTH207 - Path.glob takes no absolute pattern
-        photos = sorted(p for p in map(Path, matches) if p.is_file() and not _is_reconstruction(p))
+        photos = [p for p in matches(argument) if p.is_file() and not _is_reconstruction(p)]
         if not photos:
             raise UserError(f"{argument}: no file matches")
         return photos

@@ -4,7 +4,8 @@ The embedding network proposes a code, the iterator betters it, the best code kn
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from typing import Protocol
 
@@ -76,6 +77,8 @@ class Collaboration:
     config: CollaborationConfig
     cache: BestCodes | None
     """Where the best code ever found is kept, if the configuration wants it."""
+    mixed_precision: Callable[[], AbstractContextManager[object]] = nullcontext
+    """Where the network computes."""
 
     def __post_init__(self) -> None:
         if self.config.cache != (self.cache is not None):
@@ -92,7 +95,8 @@ class Collaboration:
         The sum of the terms is L_E. Gradients flow through the network's proposal alone.
         """
         photos, size = len(batch.photos), batch.images.shape[-1]
-        w_plus = self.embedder(batch.images)
+        with self.mixed_precision():
+            w_plus = self.embedder(batch.images)
         image = self.generator.synthesis(w_plus, resolution=size)
         given = batch.images[:photos]
         teaching = self.teach(given, batch.photos, w_plus[:photos].detach(), image[:photos].detach(), step=step)

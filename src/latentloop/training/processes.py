@@ -33,7 +33,7 @@ class Processes(Protocol):
         """Until all are here."""
         ...
 
-    def mixed_precision(self) -> AbstractContextManager[None]:
+    def mixed_precision(self) -> AbstractContextManager[object]:
         """Where the network computes in the run's precision."""
         ...
 
@@ -42,6 +42,10 @@ class Alone:
     """One process by itself."""
 
     index, count = 0, 1
+
+    def __init__(self, autocast: torch.autocast | None = None) -> None:
+        """Compute in the mixed precision of a context; None in that of the weights."""
+        self._autocast = autocast
 
     def total(self, tensor: Tensor) -> Tensor:
         """The tensor."""
@@ -54,9 +58,9 @@ class Alone:
     def wait(self) -> None:
         """Not at all."""
 
-    def mixed_precision(self) -> AbstractContextManager[None]:
-        """Nothing special."""
-        return nullcontext()
+    def mixed_precision(self) -> AbstractContextManager[object]:
+        """In PyTorch's mixed precision."""
+        return self._autocast or nullcontext()
 
 
 class Accelerated:
@@ -87,30 +91,27 @@ class Accelerated:
         """Until all are here."""
         self._accelerator.wait_for_everyone()
 
-    def mixed_precision(self) -> AbstractContextManager[None]:
+    def mixed_precision(self) -> AbstractContextManager[object]:
         """In Accelerate's mixed precision."""
-        context: AbstractContextManager[None] = self._accelerator.autocast()
+        context: AbstractContextManager[object] = self._accelerator.autocast()
         return context
 
 
-def find_processes(*, on_cpu: bool, dtype: torch.dtype) -> Alone | Accelerated:
-    """The processes that run this: one by itself, unless a launcher started several or an accelerator computes.
+def find_processes(device: torch.device, dtype: torch.dtype) -> Alone | Accelerated:
+    """The processes that run this: one by itself, unless a launcher started several.
 
     Args:
-        on_cpu: Compute there, whatever else there is.
-        dtype: Of the network's arithmetic; weights and gradients stay in float32. The CPU computes in float32.
+        device: Of one by itself; if it is the CPU, several compute there, too.
+        dtype: Of the network's arithmetic; weights and gradients stay in float32.
 
     Raises:
         UserError: There are several, and Accelerate is not installed.
     """
-    launched = int(os.environ.get("WORLD_SIZE", "1")) > 1
-    if on_cpu and not launched:
-        return Alone()
+    if int(os.environ.get("WORLD_SIZE", "1")) == 1:
+        return Alone(None if dtype == torch.float32 else torch.autocast(device.type, dtype))
     if importlib.util.find_spec("accelerate") is None:
-        if launched:
-            raise UserError("several processes need Hugging Face Accelerate: pip install 'latentloop[train]'")
-        return Alone()
+        raise UserError("several processes need Hugging Face Accelerate: pip install 'latentloop[train]'")
     from accelerate import Accelerator
 
-    mixed = "bf16" if dtype == torch.bfloat16 and not on_cpu else "no"
-    return Accelerated(Accelerator(cpu=on_cpu, mixed_precision=mixed))
+    mixed = "no" if dtype == torch.float32 else "bf16"
+    return Accelerated(Accelerator(cpu=device.type == "cpu", mixed_precision=mixed))

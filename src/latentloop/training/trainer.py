@@ -100,8 +100,7 @@ class Trainer:
 
     def _take_step(self) -> dict[str, float]:
         self.embedder.train()
-        with self.processes.mixed_precision():
-            terms, teaching = self.collaboration.learn(self._batch(), step=self.step)
+        terms, teaching = self.collaboration.learn(self._batch(), step=self.step)
         loss = torch.stack(list(terms.values())).sum() / self.config.batch
         told = self._summary(loss, terms, teaching)
         self._learner.learn(loss)

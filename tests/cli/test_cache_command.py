@@ -1,0 +1,103 @@
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import torch
+
+from latentloop.cache import CodeCache, CodeSpace, space_of
+from latentloop.codes import load_code
+from latentloop.files import sha256_of
+from latentloop.generators import Generator
+from latentloop.images import read_image
+from latentloop.losses import pixel_loss
+
+ToyPhotos = Callable[..., list[Path]]
+Run = Callable[..., tuple[int, list[str], list[str]]]
+pytestmark = pytest.mark.usefixtures("process", "toy_shipped")
+QUICK = ["--aligned", "--lambda-lpips", "0", "--device", "cpu", "--precision", "float32"]
+
+
+def key(photo: Path) -> bytes:
+    return bytes.fromhex(sha256_of(photo))
+
+
+@pytest.fixture
+def found(run: Run, toy_photos: ToyPhotos, tmp_path: Path) -> list[Path]:
+    """Code files that embed made of three photos."""
+    photos = toy_photos(3)
+    assert run("embed", *photos, "--out", tmp_path / "found", "--steps", 3, *QUICK)[0] == 0
+    return [tmp_path / "found" / f"{photo.stem}.npz" for photo in photos]
+
+
+@pytest.fixture
+def cache(found: list[Path], float_toy: Generator, tmp_path: Path) -> CodeCache:
+    """A cache for codes of such losses; it knows a worse code of the first photo and a better one of the second."""
+    settings = load_code(found[0]).details["settings"]
+    names = ("lambda_mse", "lambda_lpips", "lpips_net", "weights_sha256", "precision", "resolution")
+    space = CodeSpace(float_toy.fingerprint, 4, 8, {name: settings[name] for name in names})
+    cache = CodeCache(tmp_path / "codes.cache", space, dtype="float32")
+    photos = [tmp_path / "photos" / f"photo-{i}.png" for i in (0, 1)]
+    cache.update([key(photo) for photo in photos], torch.zeros(2, 4, 8), torch.tensor([9.0, 0.0]), step=5)
+    return cache
+
+
+def test_codes_come_back_from_a_cache(
+    run: Run, found: list[Path], cache: CodeCache, float_toy: Generator, tmp_path: Path
+) -> None:
+    code, lines, errors = run("cache", "import", cache.path, *found)
+    assert (code, lines, errors) == (0, ["2 of 3 codes were better and are kept"], [])
+    photos, out = tmp_path / "photos", tmp_path / "exported"
+    code, lines, errors = run("cache", "export", cache.path, photos, "--out", out)
+    assert (code, errors) == (0, [])
+    assert lines == [f"3 of 3 photos have a code; written to {out}"]
+    for i, path in enumerate(found):
+        again, first = load_code(out / path.name), load_code(path)
+        expected = torch.zeros(4, 8) if i == 1 else first.w_plus
+        assert torch.equal(again.w_plus, expected)
+        assert again.losses.tolist() == ([0.0] if i == 1 else [first.losses.min()])
+        assert torch.equal(again.quad, first.quad)
+        assert again.details["photo"] == first.details["photo"]
+    assert run("embed", photos, "--start", out, "--out", tmp_path / "on", "--steps", 0, *QUICK)[0] == 0
+    start = load_code(tmp_path / "on" / "photo-1.npz")
+    target = read_image(photos / "photo-1.png")
+    torch.testing.assert_close(start.losses, pixel_loss(float_toy.synthesis(torch.zeros(1, 4, 8)), target))
+    assert run("cache", "import", cache.path, out)[1] == ["0 of 3 codes were better and are kept"]
+
+
+def test_show_tells_what_is_in_a_cache(run: Run, cache: CodeCache) -> None:
+    code, lines, errors = run("cache", "show", cache.path)
+    assert (code, errors) == (0, [])
+    assert lines[:2] == ["2 photos, codes (4, 8) in float32", "loss: best 0.0000, median 0.0000, worst 9.0000"]
+    assert "lambda_mse 1.0" in lines[2]
+    assert space_of(cache.path) == cache.space
+
+
+def test_a_code_whose_loss_is_another_one_is_refused(
+    run: Run, toy_photos: ToyPhotos, cache: CodeCache, tmp_path: Path
+) -> None:
+    other = ["--lambda-mse", 2, "--steps", 1, "--out", tmp_path / "other"]
+    assert run("embed", toy_photos(3)[2], *QUICK, *other)[0] == 0
+    path = tmp_path / "other" / "photo-2.npz"
+    code, _, errors = run("cache", "import", cache.path, path)
+    assert (code, errors) == (2, [f"latentloop: {path}: its loss is of lambda_mse 2.0, the cache's of 1.0"])
+    assert len(cache) == 2
+
+
+@pytest.mark.parametrize(
+    ("arguments", "problem"),
+    [
+        (["show", "{here}/none"], "{here}/none: no such cache of codes"),
+        (["show", "{here}/text"], "{here}/text: not a cache of codes, or damaged"),
+        (["export", "{cache}"], "name files for export and import, none for show"),
+        (["export", "{cache}", "{here}/photos", "--out", "{here}/found"], "{here}/found/photo-0.npz: in the way"),
+        (["import", "{cache}", "{here}/photos"], "{here}/photos: no code files"),
+        (["import", "{cache}", "{here}/text"], "{here}/text: not a code file"),
+    ],
+)
+def test_bad_input_is_told_in_one_line(
+    run: Run, cache: CodeCache, tmp_path: Path, arguments: list[str], problem: str
+) -> None:
+    (tmp_path / "text").write_text("no cache, though long enough to be taken for one at a first glance" * 99)
+    code, _, errors = run("cache", *(argument.format(here=tmp_path, cache=cache.path) for argument in arguments))
+    assert (code, len(errors)) == (2, 1)
+    assert errors[0].startswith(f"latentloop: {problem.format(here=tmp_path)}")

@@ -1,0 +1,129 @@
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import torch
+
+from latentloop.codes import load_code
+from latentloop.encoders import EmbedderConfig, load_embedder, make_embedder, save_embedder
+from latentloop.generators import Generator
+from latentloop.images import read_image
+from latentloop.losses import pixel_loss
+
+ToyPhotos = Callable[..., list[Path]]
+Run = Callable[..., tuple[int, list[str], list[str]]]
+pytestmark = pytest.mark.usefixtures("process", "toy_shipped")
+QUICK = ["--aligned", "--lambda-lpips", "0", "--device", "cpu", "--precision", "float32"]
+TINY = EmbedderConfig(resolution=32, channels=(8, 16), depths=(1, 1), fusion_blocks=1, identity="none", head_channels=4)
+
+
+@pytest.fixture
+def network(float_toy: Generator, tmp_path: Path) -> Path:
+    """The file of a network that has learned nothing, and says so loudly."""
+    embedder = make_embedder(TINY, float_toy, seed=0)
+    torch.nn.init.normal_(embedder.narrow.weight, std=3.0, generator=torch.Generator().manual_seed(0))
+    save_embedder(tmp_path / "network.safetensors", embedder)
+    return tmp_path / "network.safetensors"
+
+
+@pytest.mark.parametrize("batch", [1, 2, 5])
+def test_one_pass_gives_the_networks_code_and_what_is_drawn_of_it(
+    run: Run, toy_photos: ToyPhotos, float_toy: Generator, network: Path, tmp_path: Path, batch: int
+) -> None:
+    photos, out = toy_photos(3), tmp_path / "out"
+    command = ["embed", *photos, "--method", "embed", "--embedder", network, "--batch", batch]
+    code, lines, errors = run(*command, "--out", out, *QUICK)
+    assert (code, errors, len(lines)) == (0, [], 4)
+    for photo in photos:
+        target = read_image(photo)
+        w_plus = load_embedder(network, float_toy)(target)
+        found = load_code(out / f"{photo.stem}.npz")
+        torch.testing.assert_close(found.w_plus, w_plus[0], rtol=0, atol=1e-5)
+        image = float_toy.synthesis(w_plus)
+        torch.testing.assert_close(found.losses, pixel_loss(image, target), rtol=1e-4, atol=0)
+        torch.testing.assert_close(read_image(out / f"{photo.stem}.png"), image, rtol=0, atol=0.01)
+
+
+def test_hybrid_goes_on_from_the_networks_code(
+    run: Run, toy_photos: ToyPhotos, float_toy: Generator, network: Path, tmp_path: Path
+) -> None:
+    (photo,) = toy_photos(1)
+    method = ["--method", "hybrid", "--embedder", network, "--steps", 20]
+    assert run("embed", photo, *method, "--out", tmp_path / "out", *QUICK)[0] == 0
+    found, target = load_code(tmp_path / "out" / f"{photo.stem}.npz"), read_image(photo)
+    proposed = pixel_loss(float_toy.synthesis(load_embedder(network, float_toy)(target)), target)
+    torch.testing.assert_close(found.losses[:1], proposed, rtol=1e-4, atol=0)
+    assert len(found.losses) == 21
+    assert found.losses.min() < 0.5 * found.losses[0]
+
+
+def test_another_network_or_method_makes_results_anew(
+    run: Run, toy_photos: ToyPhotos, float_toy: Generator, network: Path, tmp_path: Path
+) -> None:
+    (photo,), other = toy_photos(1), tmp_path / "other.safetensors"
+    save_embedder(other, make_embedder(TINY, float_toy, seed=1))
+
+    def finished_before(*options: object) -> bool:
+        code, lines, errors = run("embed", photo, *options, "--out", tmp_path / "out", "--steps", 2, *QUICK)
+        assert (code, errors) == (0, [])
+        return lines[0].endswith("finished before")
+
+    one_pass = ["--method", "embed", "--embedder", network]
+    assert not finished_before(*one_pass)
+    assert finished_before(*one_pass)
+    assert not finished_before("--method", "hybrid", "--embedder", network)
+    assert not finished_before(*one_pass[:-1], other)
+    assert not finished_before()
+
+
+def test_embed_starts_from_a_code_file(run: Run, toy_photos: ToyPhotos, tmp_path: Path) -> None:
+    photos, first = toy_photos(1), tmp_path / "first"
+    run("embed", *photos, "--out", first, "--steps", 3, *QUICK)
+    run("embed", *photos, "--out", tmp_path / "second", "--start", first / "photo-0.npz", "--steps", 3, *QUICK)
+    start = load_code(first / "photo-0.npz")
+    assert load_code(tmp_path / "second" / "photo-0.npz").losses[0] == start.losses.min()
+
+
+def test_embed_starts_each_photo_from_its_code_in_a_folder(run: Run, toy_photos: ToyPhotos, tmp_path: Path) -> None:
+    photos, first, second = toy_photos(3), tmp_path / "first", tmp_path / "second"
+    run("embed", *photos[:2], "--out", first, "--steps", 3, *QUICK)
+    again = ["embed", *photos, "--out", second, "--start", first, "--steps", 3, *QUICK]
+    code, lines, errors = run(*again)
+    assert code == 2
+    assert errors == [f"latentloop: {photos[2]}: {first / 'photo-2.npz'}: no such file"]
+    for i in (0, 1):
+        begun, found = (load_code(folder / f"photo-{i}.npz").losses for folder in (first, second))
+        assert found[0] == begun.min()
+    (first / "photo-0.npz").write_bytes((first / "photo-1.npz").read_bytes())
+    _, lines, _ = run(*again)
+    assert [line.endswith("finished before") for line in lines[:2]] == [False, True]
+
+
+@pytest.mark.parametrize(
+    ("options", "problem"),
+    [
+        (["--method", "embed"], "method embed needs a network: name its file with --embedder"),
+        (["--embedder", "{network}"], "embedder is for --method embed or hybrid"),
+        (["--method", "embed", "--embedder", "{network}", "--start", "sample"], "leave start out"),
+        (["--method", "embed", "--embedder", "{network}", "--polish", "3"], "method embed takes no steps"),
+        (["--method", "embed", "--embedder", "{here}/none"], "{here}/none: no such weights file"),
+        (["--method", "embed", "--embedder", "{other}"], "finds codes of the latent space cats with 4 styles"),
+    ],
+)
+def test_what_does_not_go_together_is_told_in_one_line(
+    run: Run,
+    toy_photos: ToyPhotos,
+    float_toy: Generator,
+    network: Path,
+    tmp_path: Path,
+    options: list[str],
+    problem: str,
+) -> None:
+    foreign = make_embedder(TINY, float_toy, seed=0)
+    foreign.fingerprint, other = "cats", tmp_path / "other.safetensors"
+    save_embedder(other, foreign)
+    filled = [option.format(here=tmp_path, network=network, other=other) for option in options]
+    code, _, errors = run("embed", *toy_photos(1), *filled, "--out", tmp_path / "out", *QUICK)
+    assert (code, len(errors)) == (2, 1)
+    assert problem.format(here=tmp_path) in errors[0]
+    assert not (tmp_path / "out").exists()
