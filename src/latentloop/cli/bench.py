@@ -1,11 +1,19 @@
 """`latentloop bench`."""
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Annotated, Literal
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import tyro
 
 from latentloop.defaults import GENERATOR, QUICK_GENERATOR, Precision
+
+if TYPE_CHECKING:
+    import torch
+
+    from latentloop.generators import Generator
 
 
 @dataclass(frozen=True)
@@ -16,10 +24,15 @@ class Bench:
     a share of the rate at which a large convolution runs; then a step of the iterator, and what of it is not the
     generator's.
 
+    collaboration: a step of training the embedding network, beside the steps of its iterator, with the memory it takes
+    and where its time goes.
+
     Leave the machine alone meanwhile: latentloop bench generator
+
+    As a training does it: latentloop bench collaboration --precision auto --batches 4
     """
 
-    what: Annotated[Literal["generator"], tyro.conf.Positional]
+    what: Annotated[Literal["generator", "collaboration"], tyro.conf.Positional]
     """What to measure."""
     generators: tuple[str, ...] = (QUICK_GENERATOR, GENERATOR)
     """Generators we ship, or files that latentloop wrote."""
@@ -46,22 +59,37 @@ class Bench:
 
         from latentloop.cli.console import say
         from latentloop.devices import find_device, find_precision, repeatable_arithmetic
-        from latentloop.evaluation.speed import reference_speed
-        from latentloop.generators import load_generator, low_precision
-        from latentloop.losses import iterator_loss
-        from latentloop.pipeline.bench import GeneratorBench, iterator_times
+        from latentloop.generators import load_generator
         from latentloop.pipeline.results import describe
 
         repeatable_arithmetic()
         device = find_device(self.device)
         dtype = find_precision(self.precision, device)
-        generators = [low_precision(load_generator(name, device=device), dtype) for name in self.generators]
+        generators = [load_generator(name, device=device) for name in self.generators]
         say(f"torch {torch.__version__}, {describe(device)}, {str(dtype).removeprefix('torch.')}")
-        reference = reference_speed(device, dtype, runs=self.runs)
-        for line in GeneratorBench(generators, reference, self.batches, self.runs, self.compile).table():
+        for line in self._generator(generators, dtype) if self.what == "generator" else self._step(generators, dtype):
             say(line)
+        return 0
+
+    def _generator(self, loaded: Sequence["Generator"], dtype: "torch.dtype") -> Iterator[str]:
+        from latentloop.evaluation.speed import reference_speed
+        from latentloop.generators import low_precision
+        from latentloop.losses import iterator_loss
+        from latentloop.pipeline.bench import GeneratorBench, iterator_times
+
+        device = loaded[0].latent_avg.device
+        generators = [low_precision(generator, dtype) for generator in loaded]
+        reference = reference_speed(device, dtype, runs=self.runs)
+        yield from GeneratorBench(generators, reference, self.batches, self.runs, self.compile).table()
         loss = iterator_loss(device=device, dtype=dtype)
         for generator in generators:
             step, rest = iterator_times(generator, loss, runs=self.runs)
-            say(f"\nA step of the iterator on {generator.name}: {1000 * step:.0f} ms, {rest:.0%} outside the generator")
-        return 0
+            step_ms = f"{1000 * step:.0f} ms"
+            yield f"\nA step of the iterator on {generator.name}: {step_ms}, {rest:.0%} outside the generator"
+
+    def _step(self, generators: Sequence["Generator"], dtype: "torch.dtype") -> Iterator[str]:
+        from latentloop.pipeline.bench_collaboration import CollaborationBench
+
+        for generator in generators:
+            with TemporaryDirectory() as folder:
+                yield from CollaborationBench(generator, dtype, self.batches, self.runs, Path(folder)).table()
