@@ -102,6 +102,14 @@ def write_png(path: Path | str, image: Tensor) -> None:
         Image.fromarray(to_uint8(image.reshape(3, *image.shape[-2:]))).save(part, format="png")
 
 
+def as_jpeg(image: Tensor, *, quality: int) -> Tensor:
+    """What JPEG makes of an image (1, 3, H, W) in [-1, 1]; quality from 1 to 95."""
+    file = io.BytesIO()
+    Image.fromarray(to_uint8(image[0])).save(file, format="jpeg", quality=quality)
+    with Image.open(file) as compressed:
+        return from_uint8(np.array(compressed)).to(image)
+
+
 def from_uint8(pixels: Pixels) -> Tensor:
     """Pixels (H, W, 3) in 0..255 as (1, 3, H, W) in [-1, 1]."""
     return torch.from_numpy(pixels).permute(2, 0, 1)[None].float().div_(127.5).sub_(1)

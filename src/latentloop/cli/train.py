@@ -57,6 +57,9 @@ class Train:
     resume: str | None = None
     """A run's folder, to go on with all its settings."""
     common: Common = Common()
+    quick: str | None = None
+    """A quicker generator of the same codes, such as latentloop distill makes: its images are compared, and the
+    iterator runs on it. --generator still draws the images to learn from, and is measured."""
     preset: Literal["small", "paper"] = "small"
     """Size of the network: 6 or 32 million weights."""
     identity: Literal["mobilefacenet", "none"] = "mobilefacenet"
@@ -114,7 +117,7 @@ class Train:
 
     def _job(self) -> "TrainJob":
         from latentloop.devices import find_device, find_precision, repeatable_arithmetic
-        from latentloop.generators import load_generator
+        from latentloop.generators import load_generator, low_precision
         from latentloop.pipeline.train import Saving, TrainJob
         from latentloop.training.processes import Accelerated, find_processes
         from latentloop.training.trainer import Trainer
@@ -128,14 +131,25 @@ class Train:
         generator = load_generator(self.common.generator, device=device)
         embedder = self._embedder(generator)
         photos = self._photos(embedder.config.resolution)
-        collaboration = self._collaboration(generator, embedder, dtype, processes)
+        drawing = low_precision(generator, dtype)
+        teaching = low_precision(self._quick(generator), dtype) if self.quick else drawing
+        collaboration = self._collaboration(teaching, embedder, dtype, processes)
         return TrainJob(
-            trainer=Trainer(collaboration, self.config, self.common.seed, photos, processes),
-            validation=self._validation(collaboration, embedder.config.resolution),
+            trainer=Trainer(collaboration, self.config, self.common.seed, photos, processes, drawing),
+            validation=self._validation(replace(collaboration, generator=drawing), embedder.config.resolution),
             folder=self.out,
             settings=self._settings(photos, dtype, device),
             saving=Saving(self.save_every, self.keep),
         )
+
+    def _quick(self, generator: "Generator") -> "Generator":
+        from latentloop.errors import UserError
+        from latentloop.generators import load_generator
+
+        quick = load_generator(str(self.quick), device=generator.latent_avg.device)
+        if (quick.fingerprint, quick.num_ws) != (generator.fingerprint, generator.num_ws):
+            raise UserError(f"{self.quick}: draws other codes than {generator.name}")
+        return quick
 
     def _embedder(self, generator: "Generator") -> "Embedder":
         from latentloop.encoders import PRESETS, load_embedder, make_embedder
@@ -165,32 +179,31 @@ class Train:
         self, generator: "Generator", embedder: "Embedder", dtype: "torch.dtype", processes: "Processes"
     ) -> "Collaboration":
         from latentloop.features.lpips import load_lpips
-        from latentloop.generators import low_precision
         from latentloop.losses import iterator_loss
         from latentloop.training.collaboration import Collaboration
 
         lpips = load_lpips(self.loss.lpips_net, device=generator.latent_avg.device, dtype=dtype)
         return Collaboration(
             embedder=embedder,
-            generator=low_precision(generator, dtype),
+            generator=generator,
             loss=iterator_loss(self.loss, lpips=lpips),
             perceptual=lpips,
             config=self.collaboration,
-            cache=self._cache(generator, embedder.config.resolution, dtype, processes),
+            cache=self._cache(generator, dtype, processes),
             mixed_precision=processes.mixed_precision,
         )
 
-    def _cache(
-        self, generator: "Generator", resolution: int, dtype: "torch.dtype", processes: "Processes"
-    ) -> "PendingCodes | None":
+    def _cache(self, generator: "Generator", dtype: "torch.dtype", processes: "Processes") -> "PendingCodes | None":
         from latentloop.cache import CodeCache, CodeSpace
         from latentloop.generators.registry import weights_checksum
         from latentloop.training.pending import PendingCodes
 
         if not self.collaboration.cache:
             return None
-        drawn = {"weights_sha256": weights_checksum(self.common.generator), "precision": _name(dtype)}
-        loss = {**asdict(self.loss), **drawn, "resolution": resolution}
+        weights = weights_checksum(self.quick or self.common.generator)
+        resolution = min(self.collaboration.resolution, generator.resolution)
+        drawn = {"weights_sha256": weights, "precision": _name(dtype), "resolution": resolution}
+        loss = {**asdict(self.loss), **drawn}
         space = CodeSpace(generator.fingerprint, generator.num_ws, generator.w_dim, loss)
         return PendingCodes(CodeCache(Path(self.codes) if self.codes else self.out / "codes.cache", space), processes)
 
@@ -204,9 +217,9 @@ class Train:
             evenly = sources[:: max(1, len(sources) // self.validation_images)][: self.validation_images]
             images, _ = PhotoSet(evenly, resolution).load(range(len(evenly)))
         else:
-            images = unseen_images(collaboration, self.validation_images, resolution)
-        device = collaboration.generator.latent_avg.device
-        return Validation(images.to(device), collaboration, batch=self.config.batch)
+            images = unseen_images(collaboration.generator, self.validation_images, resolution)
+        full = replace(collaboration, config=replace(self.collaboration, resolution=resolution))
+        return Validation(images.to(full.generator.latent_avg.device), full, batch=self.config.batch)
 
     def _settings(self, photos: "PhotoSet | None", dtype: "torch.dtype", device: "torch.device") -> dict[str, Any]:
         """What the course of the run depends on."""
@@ -218,6 +231,7 @@ class Train:
             **asdict(self.collaboration),
             **asdict(self.loss),
             "generator_sha256": weights_checksum(self.common.generator),
+            "quick_sha256": weights_checksum(self.quick) if self.quick else None,
             "preset": self.preset,
             "identity": self.identity,
             "head": self.head,

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from latentloop.cache import CachedCode
 from latentloop.generators import Generator
+from latentloop.images import resample
 from latentloop.inversion import IteratorConfig, LatentIterator
 from latentloop.latents import mean_code
 from latentloop.losses import LossToward
@@ -44,7 +45,7 @@ class Batch:
     w_plus: Tensor
     """The known codes, (S, num_ws, w_dim)."""
     drawn: Tensor
-    """What the generator draws of them, (S, 3, R, R); the images may be spoilt on purpose."""
+    """What is drawn of them, (S, 3, R, R); the images may be spoilt on purpose."""
 
 
 @dataclass(frozen=True)
@@ -54,7 +55,7 @@ class Teaching:
     w_plus: Tensor
     """The best codes known, (N, num_ws, w_dim)."""
     image: Tensor
-    """What the generator draws of them, (N, 3, R, R)."""
+    """What the generator draws of them, (N, 3, T, T), with the T pixels that are compared."""
     loss: Tensor
     """L_opt of each, (N,)."""
     gain: Tensor
@@ -84,6 +85,11 @@ class Collaboration:
         if self.config.cache != (self.cache is not None):
             raise ValueError(f"the configuration says cache={self.config.cache}, the cache given is {self.cache}")
 
+    @property
+    def resolution(self) -> int:
+        """Pixels of the images that are compared."""
+        return min(self.config.resolution, self.generator.resolution)
+
     def iterator(self, steps: int) -> LatentIterator:
         """What teaches: so many steps that grow smaller down to 0."""
         config = IteratorConfig(steps=steps, lr=self.config.teacher_lr, ramp_down=1.0)
@@ -94,18 +100,18 @@ class Collaboration:
 
         The sum of the terms is L_E. Gradients flow through the network's proposal alone.
         """
-        photos, size = len(batch.photos), batch.images.shape[-1]
+        photos, size = len(batch.photos), self.resolution
         with self.mixed_precision():
             w_plus = self.embedder(batch.images)
         image = self.generator.synthesis(w_plus, resolution=size)
-        given = batch.images[:photos]
+        given = resample(batch.images[:photos], size)
         teaching = self.teach(given, batch.photos, w_plus[:photos].detach(), image[:photos].detach(), step=step)
         target = teaching.image if self.config.image_target == "teacher" else given
         teacher = torch.cat([teaching.w_plus, batch.w_plus])
-        return self.terms(w_plus, image, teacher, torch.cat([target, batch.drawn])), teaching
+        return self.terms(w_plus, image, teacher, torch.cat([target, resample(batch.drawn, size)])), teaching
 
     def terms(self, w_plus: Tensor, image: Tensor, teacher: Tensor, target: Tensor) -> dict[str, Tensor]:
-        """L_E of codes (N, num_ws, w_dim) and their images (N, 3, R, R) against teachers of the same shapes, (N,)."""
+        """L_E of codes (N, num_ws, w_dim) and their images (N, 3, T, T) against teachers of the same shapes, (N,)."""
         config = self.config
         terms = {"w": config.lambda_w * (w_plus - teacher).square().mean(dim=(1, 2))}
         if config.lambda_img:
@@ -119,10 +125,10 @@ class Collaboration:
         """Better the codes of photos with the iterator, and keep the best in the cache.
 
         Args:
-            images: The photos, (N, 3, R, R) in [-1, 1].
+            images: The photos, (N, 3, T, T) in [-1, 1].
             photos: Hashes of their contents.
             proposal: The network's codes, (N, num_ws, w_dim).
-            drawn: What the generator draws of them, (N, 3, R, R).
+            drawn: What the generator draws of them, (N, 3, T, T).
             step: Of the training.
         """
         cached = self.cache.lookup(photos) if self.cache is not None else [None] * len(photos)

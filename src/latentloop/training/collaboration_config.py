@@ -9,6 +9,8 @@ from typing import Literal
 class CollaborationConfig:
     """How the iterator teaches the embedding network (Guan et al., arXiv:2007.01758)."""
 
+    resolution: int = 256
+    """Pixels of the images that are compared, by the iterator and in the loss, if the generator draws as many."""
     teacher_steps: int = 10
     """Steps of the iterator on each photo."""
     teacher_lr: float = 0.02
@@ -33,6 +35,8 @@ class CollaborationConfig:
     """Weight of the LPIPS between the images."""
 
     def __post_init__(self) -> None:
+        if self.resolution < 1:
+            raise ValueError(f"resolution must be 1 or more, got {self.resolution}")
         for name in ("teacher_steps", "good_steps"):
             if getattr(self, name) < 0:
                 raise ValueError(f"{name} must be 0 or more, got {getattr(self, name)}")

@@ -14,6 +14,10 @@ class TrainConfig:
     """Images a step, over all processes."""
     synthetic: float = 0.5
     """Share of them that the generator drew of known codes; without photos all."""
+    repeats: int = 1
+    """Times that an image which the generator drew is learned from; drawing it is a good part of the work."""
+    spoil: bool = True
+    """Blur, noise and compress some of these images, as photos are."""
     lr: float = 2e-4
     """Adam's largest step size; it falls to 0 along a cosine."""
     warm_up: int = 100
@@ -24,7 +28,7 @@ class TrainConfig:
     """What a step keeps of the running mean of the weights, which is the result."""
 
     def __post_init__(self) -> None:
-        for name in ("steps", "batch"):
+        for name in ("steps", "batch", "repeats"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} must be 1 or more, got {getattr(self, name)}")
         if self.warm_up < 0:

@@ -11,12 +11,14 @@ from torch import Tensor
 from latentloop.encoders import Embedder
 from latentloop.encoders.embedder_file import own_tensors
 from latentloop.errors import UserError
-from latentloop.training.codes import sample_training_codes
+from latentloop.generators import Generator
 from latentloop.training.collaboration import Batch, Collaboration, Teaching
 from latentloop.training.learner import Learner, randomness_of
 from latentloop.training.pending import PendingCodes
 from latentloop.training.photos import PhotoSet, indices_of_batch
 from latentloop.training.processes import Alone, Processes
+from latentloop.training.spoiling import spoil
+from latentloop.training.synthetic import Synthetic
 from latentloop.training.train_config import TrainConfig
 
 
@@ -36,6 +38,8 @@ class Trainer:
     """None learns from what the generator draws alone."""
     processes: Processes = field(default_factory=Alone)
     """That take each step together, each on its share of the batch: they learn what one alone would."""
+    drawing: Generator | None = None
+    """Draws images to learn from; None for the collaboration's generator, of the same codes."""
     pending: PendingCodes | None = field(init=False)
     """The collaboration's cache, if it has one."""
 
@@ -45,6 +49,14 @@ class Trainer:
             raise TypeError("a run that can be resumed needs PendingCodes in front of its cache")
         self.pending = cache
         self._check_shares()
+        self._synthetic = Synthetic(
+            generator=self.drawing or self.collaboration.generator,
+            resolution=self.embedder.config.resolution,
+            batch=self._made,
+            repeats=self.config.repeats,
+            seed=self.seed,
+            share=self._share,
+        )
         learning = {name: parameter for name, parameter in self.embedder.named_parameters() if parameter.requires_grad}
         c = self.config
         self._learner = Learner(
@@ -108,17 +120,19 @@ class Trainer:
 
     def _batch(self) -> Batch:
         """What this process learns from in this step."""
-        generator, size = self.collaboration.generator, self.embedder.config.resolution
-        device, randomness = generator.latent_avg.device, randomness_of(self.seed, self.step)
-        codes = sample_training_codes(generator, self._made, randomness=randomness)[self._share]
-        with torch.no_grad():
-            drawn = generator.synthesis(codes, resolution=size) if len(codes) else codes.new_empty(0, 3, size, size)
-        images, keys = drawn, list[bytes]()
+        w_plus, drawn = self._synthetic.of_step(self.step)
+        images, keys = self._spoilt(drawn), list[bytes]()
         if self.photos and (wanted := self.config.batch - self._made):
             indices = indices_of_batch(len(self.photos), wanted, self.step, seed=self.seed)
             given, keys = self.photos.load(indices[self._share])
-            images = torch.cat([given.to(drawn), drawn])
-        return Batch(images.to(device), keys, codes, drawn)
+            images = torch.cat([given.to(drawn), images])
+        return Batch(images, keys, w_plus, drawn)
+
+    def _spoilt(self, drawn: Tensor) -> Tensor:
+        if not (self.config.spoil and len(drawn)):
+            return drawn
+        seeds = torch.randint(1 << 62, (self._made,), generator=randomness_of(self.seed, self.step))[self._share]
+        return spoil(drawn, seeds.tolist())
 
     @property
     def _made(self) -> int:

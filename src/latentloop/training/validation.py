@@ -7,6 +7,8 @@ from torch import Tensor
 
 from latentloop.encoders import Embedder
 from latentloop.evaluation.sheet import contact_sheet
+from latentloop.generators import Generator
+from latentloop.images import resample
 from latentloop.latents import sample_codes
 from latentloop.losses.image import pixel_loss
 from latentloop.training.collaboration import Collaboration
@@ -31,29 +33,28 @@ class Validation:
     def measure(self, embedder: Embedder) -> dict[str, float]:
         """Means over the images: `val_mse` on [-1, 1], `val_lpips` and `val_loss`, which is L_opt."""
         both, sums = self.collaboration, torch.zeros(3, dtype=torch.float64)
-        for target in self.images.split(self.batch):
-            image = self._drawn(embedder(target)).clamp(-1, 1)
+        for photos in self.images.split(self.batch):
+            image, target = self._drawn(embedder(photos)).clamp(-1, 1), resample(photos, both.resolution)
             figures = (pixel_loss(image, target), both.perceptual(image, target), both.loss(target)(image))
             sums += torch.stack([figure.double().sum().cpu() for figure in figures])
         return dict(zip(("val_mse", "val_lpips", "val_loss"), (sums / len(self.images)).tolist(), strict=True))
 
     def picture(self, embedder: Embedder) -> Tensor:
-        """A row for each of a few images: itself, one pass, one pass and the iterator; (1, 3, rows * R, 3 * R)."""
-        target = self.images[:SHOWN]
+        """A row for each of a few images: itself, one pass, one pass and the iterator; (1, 3, rows * T, 3 * T)."""
+        photos = self.images[:SHOWN]
         with torch.no_grad():
-            w_plus = embedder(target)
+            w_plus, target = embedder(photos), resample(photos, self.collaboration.resolution)
         found = self.collaboration.iterator(self.collaboration.config.teacher_steps).refine(target, w_plus)
         rows = torch.stack([target, self._drawn(w_plus), found.image], dim=1)
         return contact_sheet(rows.flatten(0, 1).clamp(-1, 1).cpu(), columns=3)
 
     @torch.no_grad()
     def _drawn(self, w_plus: Tensor) -> Tensor:
-        return self.collaboration.generator.synthesis(w_plus, resolution=self.images.shape[-1])
+        return self.collaboration.generator.synthesis(w_plus, resolution=self.collaboration.resolution)
 
 
-def unseen_images(collaboration: Collaboration, count: int, resolution: int) -> Tensor:
-    """What the generator draws of random codes, (count, 3, R, R): to measure on where there are no photos."""
-    generator = collaboration.generator
+def unseen_images(generator: Generator, count: int, resolution: int) -> Tensor:
+    """What a generator draws of random codes, (count, 3, R, R): to measure on where there are no photos."""
     codes = sample_codes(generator, count, randomness=torch.Generator().manual_seed(UNSEEN))
     with torch.no_grad():
         return torch.cat([generator.synthesis(w, resolution=resolution) for w in codes.split(1)])

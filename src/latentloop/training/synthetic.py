@@ -1,0 +1,67 @@
+"""Images that the generator draws of random codes, to learn from beside photos."""
+
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from latentloop.generators import Generator
+from latentloop.training.codes import sample_training_codes
+from latentloop.training.learner import randomness_of
+
+AT_ONCE = 8
+"""Images drawn together."""
+POOL = 64
+"""Batches in a pool of images that are given out more than once."""
+
+
+class Drawn(NamedTuple):
+    """Codes and their images."""
+
+    w_plus: Tensor
+    """(N, num_ws, w_dim)."""
+    images: Tensor
+    """(N, 3, R, R)."""
+
+
+@dataclass
+class Synthetic:
+    """Draws a pool of images at a time, and gives each of them out several times, in ever new company.
+
+    What a step gets follows from the seed and the step's number alone. Of several processes, each draws its share.
+    """
+
+    generator: Generator
+    resolution: int
+    """R."""
+    batch: int
+    """Images a step, of all processes together; there may be none."""
+    repeats: int
+    """Times that each image is given out."""
+    seed: int
+    share: slice = field(default_factory=lambda: slice(None))
+    """Which of a batch's images this process takes."""
+    _number: int | None = field(default=None, init=False)
+    _pool: Drawn = field(init=False, repr=False)
+
+    def of_step(self, step: int) -> Drawn:
+        """What to learn from in a step."""
+        batches = POOL if self.repeats > 1 else 1
+        number, within = divmod(step, batches * self.repeats)
+        if number != self._number:
+            self._number, self._pool = number, self._draw(batches, randomness_of(self.seed, number))
+        repeat, place = divmod(within, batches)
+        rows = torch.rand(batches, self.batch, generator=randomness_of(self.seed, step - place)).argsort(dim=0)
+        own = torch.arange(self.batch)[self.share]
+        chosen = (rows[place, own] if repeat else torch.full_like(own, place)) * len(own) + torch.arange(len(own))
+        chosen = chosen.to(self._pool.images.device)
+        return Drawn(self._pool.w_plus[chosen], self._pool.images[chosen])
+
+    @torch.no_grad()
+    def _draw(self, batches: int, randomness: torch.Generator) -> Drawn:
+        codes = sample_training_codes(self.generator, batches * self.batch, randomness=randomness)
+        codes = codes.unflatten(0, (batches, self.batch))[:, self.share].flatten(0, 1)
+        size = self.resolution
+        images = [self.generator.synthesis(part, resolution=size) for part in codes.split(AT_ONCE) if len(part)]
+        return Drawn(codes, torch.cat(images) if images else codes.new_empty(0, 3, size, size))
