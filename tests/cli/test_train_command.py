@@ -11,12 +11,15 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
+from latentloop.cache import space_of
+from latentloop.defaults import GENERATOR
 from latentloop.encoders import load_embedder
 from latentloop.generators import MobileStyleGAN, load_generator
 from latentloop.generators.mobilestylegan import Shape
 from latentloop.generators.registry import save_generator
 from latentloop.images import write_png
 from latentloop.latents import sample_codes
+from latentloop.training.student import make_student
 from latentloop.training.trainer import Trainer
 
 Run = Callable[..., tuple[int, list[str], list[str]]]
@@ -188,6 +191,27 @@ def test_each_switch_for_ablation_takes_another_course(run: Run, command: list[o
         assert (code, errors) == (0, []), switch
         results.add(sum(tensor.double().sum().item() for tensor in tensors(tmp_path / str(i)).values()))
     assert len(results) == len(switches)
+
+
+def test_a_quicker_generator_stands_for_the_one_that_is_trained_for(
+    run: Run, command: list[object], generator: Path, tmp_path: Path
+) -> None:
+    """It draws half as many pixels, so images are compared at these; the network is the larger one's all the same."""
+    teacher = load_generator(generator)
+    assert isinstance(teacher, MobileStyleGAN)
+    randomness = torch.Generator().manual_seed(0)
+    student = make_student(teacher, name="student", resolution=16, randomness=randomness)
+    save_generator(tmp_path / "student.safetensors", student)
+    quick, out = ["--quick", tmp_path / "student.safetensors"], tmp_path / "out"
+    code, _, errors = run(*command, *quick, "--repeats", 3, "--out", out)
+    assert (code, errors) == (2, ["latentloop: LPIPS takes images of 32 pixels or more, not 16; see --resolution"])
+    quick += ["--lambda-lpips", 0, "--lambda-per", 0]
+    code, _, errors = run(*command, *quick, "--repeats", 3, "--out", out)
+    assert (code, errors) == (0, [])
+    assert space_of(out / "codes.cache").loss["resolution"] == 16
+    assert load_embedder(out / "best.safetensors", teacher)(torch.zeros(1, 3, 32, 32)).shape == (1, 6, 8)
+    code, _, errors = run(*command, "--quick", GENERATOR, "--out", tmp_path / "other")
+    assert (code, errors) == (2, [f"latentloop: {GENERATOR}: draws other codes than small"])
 
 
 def test_a_run_without_photos(run: Run, generator: Path, tmp_path: Path) -> None:

@@ -178,10 +178,14 @@ class Train:
     def _collaboration(
         self, generator: "Generator", embedder: "Embedder", dtype: "torch.dtype", processes: "Processes"
     ) -> "Collaboration":
-        from latentloop.features.lpips import load_lpips
+        from latentloop.errors import UserError
+        from latentloop.features.lpips import SMALLEST, load_lpips
         from latentloop.losses import iterator_loss
         from latentloop.training.collaboration import Collaboration
 
+        size = min(self.collaboration.resolution, generator.resolution)
+        if size < SMALLEST and (self.loss.lambda_lpips or self.collaboration.lambda_per):
+            raise UserError(f"LPIPS takes images of {SMALLEST} pixels or more, not {size}; see --resolution")
         lpips = load_lpips(self.loss.lpips_net, device=generator.latent_avg.device, dtype=dtype)
         return Collaboration(
             embedder=embedder,

@@ -13,6 +13,8 @@ FILES = {
     "alex": shipped("lpips-alex.safetensors", "a53cbca74822aa9028d3afadb506366edf5f1d5806262a77ff1a524ae4640078"),
     "squeeze": shipped("lpips-squeeze.safetensors", "601d261c3a92c904644d684d9f228b993d4243bcd024fdbb5bb5cf42fa549744"),
 }
+SMALLEST = 32
+"""Pixels of an image of which the networks still see something in all layers."""
 # ImageNet's statistics for images in [-1, 1].
 MEAN, STD = (-0.030, -0.088, -0.188), (0.458, 0.448, 0.450)
 

@@ -41,7 +41,7 @@ class Validation:
 
     def picture(self, embedder: Embedder) -> Tensor:
         """A row for each of a few images: itself, one pass, one pass and the iterator; (1, 3, rows * T, 3 * T)."""
-        photos = self.images[:SHOWN]
+        photos = self.images[:: max(1, len(self.images) // SHOWN)][:SHOWN]
         with torch.no_grad():
             w_plus, target = embedder(photos), resample(photos, self.collaboration.resolution)
         found = self.collaboration.iterator(self.collaboration.config.teacher_steps).refine(target, w_plus)
