@@ -1,3 +1,4 @@
+import json
 from collections.abc import Callable
 from pathlib import Path
 
@@ -55,6 +56,18 @@ def test_hybrid_goes_on_from_the_networks_code(
     torch.testing.assert_close(found.losses[:1], proposed, rtol=1e-4, atol=0)
     assert len(found.losses) == 21
     assert found.losses.min() < 0.5 * found.losses[0]
+    passed = read_image(tmp_path / "out" / "one-pass" / f"{photo.stem}.png")
+    torch.testing.assert_close(
+        passed, float_toy.synthesis(load_embedder(network, float_toy)(target)), rtol=0, atol=0.01
+    )
+    (told,) = json.loads((tmp_path / "out" / "results.json").read_text())["photos"]
+    assert told["one_pass"]["metrics"]["mse"] > told["metrics"]["mse"]
+    assert 0 < told["one_pass"]["seconds"] <= told["seconds"]
+    assert "one pass" in (tmp_path / "out" / "report.html").read_text()
+    again = ["embed", photo, *method, "--out", tmp_path / "out", *QUICK]
+    assert run(*again)[1][0].endswith("finished before")
+    (tmp_path / "out" / "one-pass" / f"{photo.stem}.png").unlink()
+    assert not run(*again)[1][0].endswith("finished before")
 
 
 def test_another_network_or_method_makes_results_anew(

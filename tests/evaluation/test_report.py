@@ -1,6 +1,7 @@
 import base64
 import io
 from collections.abc import Callable
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -11,7 +12,7 @@ from PIL import Image
 from torch import Tensor
 
 from latentloop.errors import UserError
-from latentloop.evaluation.report import DIFFERENCE_RANGE, LABELS, Page, Row, difference, write_report
+from latentloop.evaluation.report import DIFFERENCE_RANGE, LABELS, OnePass, Page, Row, difference, write_report
 
 METRICS = {"mse": 0.01234, "psnr": 25.107, "ssim": 0.8766, "lpips_alex": 0.1234, "id": 0.7654}
 PHOTO = torch.linspace(-1, 1, 3 * 16 * 16).reshape(1, 3, 16, 16)
@@ -76,6 +77,14 @@ def test_the_pictures_inside_are_the_ones_given(show: Show) -> None:
     np.testing.assert_allclose(shades[0], (PHOTO.mean(dim=(0, 2, 3)).numpy() + 1) * 127.5, atol=2)
     assert shades[1].max() <= 2
     assert b"<svg" in curve
+
+
+def test_what_one_pass_found_stands_beside_what_became_of_it(show: Show) -> None:
+    metrics = {**METRICS, "mse": 0.75}
+    shown = show(replace(row(mse=0.25), one_pass=OnePass(PHOTO, metrics, 0.5)), row(mse=0.5))
+    assert len(shown.links) == 9
+    for text in ("one pass", "0.7500", "0.2500", "0.3750"):
+        assert text in shown.text
 
 
 def test_a_name_is_text_and_never_markup(show: Show) -> None:

@@ -59,6 +59,7 @@ def make_job(toy: Generator, tmp_path: Path) -> MakeJob:
             evaluator=cast("Evaluator", Measured()),
             detector=cast("FaceDetector | None", detector),
             start=SameStart(mean_code(toy)),
+            show_start=False,
             folder=ResultFolder(tmp_path / "out"),
             settings={"steps": steps},
         )
@@ -123,7 +124,8 @@ def test_the_code_file_says_how_it_came_about(make_job: MakeJob, toy_photos: Toy
         "photo": {"file": "photo-0.png", "sha256": sha256_of(photo), "faces": None},
         "settings": {"steps": 4},
         "metrics": {**dict.fromkeys(METRICS, 0.5), "mse": 0.0},
-        "seconds": outcome.seconds,
+        "seconds": outcome.figures.seconds,
+        "one_pass": None,
     }
 
 

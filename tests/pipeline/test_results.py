@@ -12,7 +12,7 @@ from latentloop.codes import Code, save_code
 from latentloop.errors import UserError
 from latentloop.images import write_png
 from latentloop.pipeline.embed import Embedded, Failed, Outcome
-from latentloop.pipeline.folder import ResultFolder
+from latentloop.pipeline.folder import Figures, ResultFolder
 from latentloop.pipeline.results import Run, describe, write_results
 
 METRICS = {"mse": 0.01, "psnr": 26.0, "ssim": 0.9, "lpips_alex": 0.1, "id": 0.8}
@@ -29,7 +29,8 @@ def embedded(tmp_path: Path, make_code: Callable[..., Code]) -> Callable[..., Em
         write_png(paths.aligned, torch.zeros(3, 8, 8))
         write_png(paths.reconstruction, torch.ones(3, 8, 8))
         save_code(paths.code, make_code())
-        return Embedded(Path("photos") / f"{name}.jpg", name, {**METRICS, **metrics}, 1.23456, skipped=False)
+        figures = Figures({**METRICS, **metrics}, 1.23456)
+        return Embedded(Path("photos") / f"{name}.jpg", name, figures, None, skipped=False)
 
     return write
 

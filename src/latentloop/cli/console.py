@@ -50,11 +50,13 @@ class EmbedProgress:
         if not isinstance(outcome, Embedded):
             say(f"latentloop: {outcome.reason}", error=True)
             return
-        figures = outcome.metrics
+        figures, name = outcome.figures.metrics, outcome.name
+        if first := outcome.one_pass:
+            name += f": LPIPS {first.metrics['lpips_alex']:.3f} in one pass, {first.seconds:.1f} s; then"
         say(
-            f"{outcome.name}: MSE {figures['mse']:.4f}  PSNR {figures['psnr']:.2f}  SSIM {figures['ssim']:.3f}  "
+            f"{name}: MSE {figures['mse']:.4f}  PSNR {figures['psnr']:.2f}  SSIM {figures['ssim']:.3f}  "
             f"LPIPS {figures['lpips_alex']:.3f}  ID {figures['id']:.3f}  "
-            + ("finished before" if outcome.skipped else f"{outcome.seconds:.1f} s")
+            + ("finished before" if outcome.skipped else f"{outcome.figures.seconds:.1f} s")
         )
 
 

@@ -141,6 +141,7 @@ class Embed:
             evaluator=load_evaluator(),
             detector=None if self.aligned else load_face_detector(),
             start=self._start(generator),
+            show_start=self.method == "hybrid",
             folder=ResultFolder(self.out),
             settings=self._settings(generator, renderer, dtype),
             face=self.face,

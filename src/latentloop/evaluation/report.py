@@ -23,6 +23,16 @@ DIFFERENCE_RANGE = 0.5
 
 
 @dataclass(frozen=True)
+class OnePass:
+    """What the network alone found."""
+
+    image: Tensor
+    """As `Row.photo`."""
+    metrics: Mapping[str, float]
+    seconds: float
+
+
+@dataclass(frozen=True)
 class Row:
     """One reconstruction."""
 
@@ -35,6 +45,8 @@ class Row:
     seconds: float
     losses: Sequence[float]
     """At the start and after each step."""
+    one_pass: OnePass | None = None
+    """If the iterator went on from there."""
 
 
 @dataclass(frozen=True)
@@ -62,6 +74,7 @@ def write_report(path: Path, page: Page) -> None:
         page=page,
         cards=[_card(row) for row in page.rows],
         means=_means([row.metrics for row in page.rows]),
+        one_pass=_means([row.one_pass.metrics for row in page.rows if row.one_pass]),
         labels=LABELS,
         difference_range=DIFFERENCE_RANGE,
     )
@@ -88,7 +101,10 @@ def difference(image: Tensor, target: Tensor) -> Tensor:
 
 def _card(row: Row) -> dict[str, object]:
     photo, reconstruction = resample(row.photo, THUMBNAIL), resample(row.reconstruction, THUMBNAIL)
-    pictures = {"photo": photo, "reconstruction": reconstruction, "difference": difference(reconstruction, photo)}
+    pictures = {"photo": photo}
+    if row.one_pass:
+        pictures["one pass"] = resample(row.one_pass.image, THUMBNAIL)
+    pictures |= {"reconstruction": reconstruction, "difference": difference(reconstruction, photo)}
     return {
         "row": row,
         "pictures": {caption: _jpeg(image) for caption, image in pictures.items()},

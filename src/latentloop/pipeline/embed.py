@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Iterator, Mapping, Sequence, Set
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +19,7 @@ from latentloop.generators import Generator
 from latentloop.images import read_image, resample, write_png
 from latentloop.inversion.chain import IteratorChain
 from latentloop.inversion.iterator import Inversion, NotFiniteError, OnStep
-from latentloop.pipeline.folder import PhotoKey, ResultFolder, face_name
+from latentloop.pipeline.folder import Figures, PhotoKey, ResultFolder, face_name
 from latentloop.pipeline.starts import Start
 
 
@@ -29,8 +29,9 @@ class Embedded:
 
     photo: Path
     name: str
-    metrics: Mapping[str, float]
-    seconds: float
+    figures: Figures
+    one_pass: Figures | None
+    """Of the network alone, where the iterator went on from there."""
     skipped: bool
     """It had been finished before."""
 
@@ -60,6 +61,15 @@ class _Task:
 
 
 @dataclass(frozen=True)
+class _Drawn:
+    """What a code draws."""
+
+    image: Tensor
+    """(1, 3, R, R), on the CPU."""
+    figures: Figures
+
+
+@dataclass(frozen=True)
 class EmbedJob:
     """Embeds photos into a folder, and leaves alone what it finds finished there.
 
@@ -74,6 +84,8 @@ class EmbedJob:
     detector: FaceDetector | None
     """None takes the photos as aligned."""
     start: Start
+    show_start: bool
+    """Keep what the start draws, too."""
     folder: ResultFolder
     settings: Mapping[str, Any]
     """All that the results depend on, beside what `start` tells; a result made with others is made again."""
@@ -131,7 +143,7 @@ class EmbedJob:
         stem = self.folder.stem_for(key, all_faces=several)
         finished = {} if self.force else self.folder.finished(key, stem, self._settings_of, all_faces=several)
         if finished:
-            return [Embedded(photo, name, r.metrics, r.seconds, skipped=True) for name, r in finished.items()]
+            return [Embedded(photo, name, r.figures, r.one_pass, skipped=True) for name, r in finished.items()]
         image = read_image(photo, max_pixels=self.max_pixels)
         size = (image.shape[-1], image.shape[-2])
         faces = self._faces(image)
@@ -172,27 +184,34 @@ class EmbedJob:
             raise UserError(f"not enough memory on {self.device}; try a smaller --batch") from error
 
     def _embed_together(self, tasks: Sequence[_Task], on_step: OnStep | None) -> Iterator[Embedded]:
-        begun = time.perf_counter()
         resolution = min(RESOLUTION, self.generator.resolution)
         target = torch.cat([resample(task.face.image, resolution) for task in tasks])
-        on_device = target.to(self.device)
+        on_device, begun = target.to(self.device), time.perf_counter()
         start = self.start.codes(on_device, [task.name for task in tasks])
+        passed = self._drawn(start, target, begun) if self.show_start else None
+        begun = time.perf_counter() - (passed[0].figures.seconds * len(tasks) if passed else 0.0)
         inversion = self.iterators.refine(on_device, start, on_step)
-        with torch.inference_mode():
-            images = [self.renderer.synthesis(w_plus[None]).cpu() for w_plus in inversion.w_plus]
-        seconds = (time.perf_counter() - begun) / len(tasks)
-        metrics = self.evaluator.measure(torch.cat([resample(image, RESOLUTION) for image in images]), target)
+        found = self._drawn(inversion.w_plus, target, begun)
         for i, task in enumerate(tasks):
-            self._save(task, inversion, i, images[i], metrics[i], seconds)
-            yield Embedded(task.photo, task.name, metrics[i], seconds, skipped=False)
+            self._save(task, inversion, i, found[i], passed[i] if passed else None)
+            first = passed[i].figures if passed else None
+            yield Embedded(task.photo, task.name, found[i].figures, first, skipped=False)
 
-    def _save(
-        self, task: _Task, inversion: Inversion, i: int, image: Tensor, metrics: Mapping[str, float], seconds: float
-    ) -> None:
+    def _drawn(self, w_plus: Tensor, target: Tensor, begun: float) -> list[_Drawn]:
+        """Draw codes (N, num_ws, w_dim), which were looked for since `begun`, and measure what comes out."""
+        with torch.inference_mode():
+            images = [self.renderer.synthesis(one[None]).cpu() for one in w_plus]
+        seconds = (time.perf_counter() - begun) / len(w_plus)
+        metrics = self.evaluator.measure(torch.cat([resample(image, RESOLUTION) for image in images]), target)
+        return [_Drawn(image, Figures(figures, seconds)) for image, figures in zip(images, metrics, strict=True)]
+
+    def _save(self, task: _Task, inversion: Inversion, i: int, found: _Drawn, passed: _Drawn | None) -> None:
         paths, generator = self.folder.paths(task.name), self.generator
         paths.code.unlink(missing_ok=True)  # an older code must not vouch for newer pictures
         write_png(paths.aligned, task.face.image)
-        write_png(paths.reconstruction, image)
+        write_png(paths.reconstruction, found.image)
+        if passed:
+            write_png(paths.one_pass, passed.image)
         code = Code(
             w_plus=inversion.w_plus[i].cpu(),
             space=self.iterators.iterators[0].config.space,
@@ -205,8 +224,8 @@ class EmbedJob:
             details={
                 "photo": {"file": task.key.file, "sha256": task.key.sha256, "faces": task.faces},
                 "settings": self._settings_of(task.name),
-                "metrics": dict(metrics),
-                "seconds": seconds,
+                **asdict(found.figures),
+                "one_pass": asdict(passed.figures) if passed else None,
             },
         )
         save_code(paths.code, code)

@@ -1,5 +1,6 @@
 """The folder that `embed` fills: which result belongs to which photo, and what is finished."""
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import chain, count
@@ -29,11 +30,26 @@ class ResultPaths:
     code: Path
     reconstruction: Path
     aligned: Path
+    one_pass: Path
+    """What the network alone finds, where the iterator went on from there."""
 
     def relative_to(self, folder: Path) -> dict[str, str]:
         """Each file's path from the folder, with forward slashes."""
         files = {"code": self.code, "reconstruction": self.reconstruction, "aligned": self.aligned}
         return {kind: path.relative_to(folder).as_posix() for kind, path in files.items()}
+
+
+@dataclass(frozen=True)
+class Figures:
+    """How good a reconstruction is, and how long it took to find."""
+
+    metrics: Mapping[str, float]
+    seconds: float
+
+    def as_json(self) -> dict[str, Any]:
+        """As results.json has them: what is not finite as null, thousandths of seconds."""
+        metrics = {name: value if math.isfinite(value) else None for name, value in self.metrics.items()}
+        return {"metrics": metrics, "seconds": round(self.seconds, 3)}
 
 
 @dataclass(frozen=True)
@@ -44,21 +60,31 @@ class Result:
     faces: int | None
     """How many of the photo's faces were embedded; None if it was the one."""
     settings: Mapping[str, Any]
-    metrics: Mapping[str, float]
-    seconds: float
+    figures: Figures
+    one_pass: Figures | None
+    """Of the network alone, where the iterator went on from there."""
     losses: Sequence[float]
 
 
 @dataclass(frozen=True)
 class ResultFolder:
-    """Results by name: NAME.npz, NAME.png and aligned/NAME.png. The code is written last: where it is, all is."""
+    """Results by name: NAME.npz, NAME.png, aligned/NAME.png and, it may be, one-pass/NAME.png.
+
+    The code is written last: where it is, all is.
+    """
 
     path: Path
     _owners: dict[str, PhotoKey] = field(default_factory=dict)  # stem -> the photo that has it
 
     def paths(self, name: str) -> ResultPaths:
         """Where the result `name` lies or will lie."""
-        return ResultPaths(self.path / f"{name}.npz", self.path / f"{name}.png", self.path / "aligned" / f"{name}.png")
+        picture = f"{name}.png"
+        return ResultPaths(
+            code=self.path / f"{name}.npz",
+            reconstruction=self.path / picture,
+            aligned=self.path / "aligned" / picture,
+            one_pass=self.path / "one-pass" / picture,
+        )
 
     def make(self) -> None:
         """Make the folder if it is missing.
@@ -116,8 +142,8 @@ class ResultFolder:
                 photo=PhotoKey(photo["file"], photo["sha256"]),
                 faces=photo["faces"],
                 settings=details["settings"],
-                metrics={name: float(details["metrics"][name]) for name in METRICS},
-                seconds=float(details["seconds"]),
+                figures=_figures(details),
+                one_pass=_figures(details["one_pass"]) if details.get("one_pass") else None,
                 losses=code.losses.tolist(),
             )
         except (UserError, LookupError, TypeError, ValueError):
@@ -135,6 +161,8 @@ class ResultFolder:
         result, paths = self.read(name), self.paths(name)
         if not (paths.reconstruction.is_file() and paths.aligned.is_file()):
             return None
+        if result and result.one_pass and not paths.one_pass.is_file():
+            return None
         return result if result and (result.photo, result.settings) == (photo, settings_of(name)) else None
 
     def _owner(self, stem: str, *, all_faces: bool) -> PhotoKey | None:
@@ -142,6 +170,10 @@ class ResultFolder:
             return self._owners[stem.casefold()]
         result = self.read(face_name(stem, 1) if all_faces else stem)
         return result.photo if result else None
+
+
+def _figures(told: Mapping[str, Any]) -> Figures:
+    return Figures({name: float(told["metrics"][name]) for name in METRICS}, float(told["seconds"]))
 
 
 def face_name(stem: str, number: int) -> str:

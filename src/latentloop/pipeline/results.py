@@ -1,7 +1,6 @@
 """What a run of `embed` leaves besides the codes: results.json and report.html."""
 
 import json
-import math
 import platform
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -11,11 +10,11 @@ from typing import Any
 
 import torch
 
-from latentloop.evaluation.report import THUMBNAIL, Page, Row, write_report
+from latentloop.evaluation.report import THUMBNAIL, OnePass, Page, Row, write_report
 from latentloop.files import replacing
 from latentloop.images import read_image, resample
 from latentloop.pipeline.embed import Embedded, Failed, Outcome
-from latentloop.pipeline.folder import ResultFolder
+from latentloop.pipeline.folder import Figures, ResultFolder
 
 SHOWN = 300
 """Reconstructions that a report shows; a browser chokes on many more."""
@@ -64,8 +63,8 @@ def _record(folder: ResultFolder, outcome: Embedded) -> dict[str, Any]:
     return {
         "file": str(outcome.photo),
         "name": outcome.name,
-        "metrics": {name: value if math.isfinite(value) else None for name, value in outcome.metrics.items()},
-        "seconds": round(outcome.seconds, 3),
+        **outcome.figures.as_json(),
+        **({"one_pass": outcome.one_pass.as_json()} if outcome.one_pass else {}),
         **folder.paths(outcome.name).relative_to(folder.path),
     }
 
@@ -87,13 +86,18 @@ def _page(folder: ResultFolder, embedded: Sequence[Embedded], failed: Iterable[F
     )
 
 
+def _one_pass(picture: Path, figures: Figures) -> OnePass:
+    return OnePass(resample(read_image(picture), THUMBNAIL), figures.metrics, figures.seconds)
+
+
 def _row(folder: ResultFolder, outcome: Embedded) -> Row:
     paths, result = folder.paths(outcome.name), folder.read(outcome.name)
     return Row(
         name=outcome.name,
         photo=resample(read_image(paths.aligned), THUMBNAIL),
         reconstruction=resample(read_image(paths.reconstruction), THUMBNAIL),
-        metrics=outcome.metrics,
-        seconds=outcome.seconds,
+        metrics=outcome.figures.metrics,
+        seconds=outcome.figures.seconds,
+        one_pass=_one_pass(paths.one_pass, outcome.one_pass) if outcome.one_pass else None,
         losses=result.losses if result else [],
     )
