@@ -139,8 +139,12 @@ class Collaboration:
         codes = [own if code is None else code.w_plus.to(own) for own, code in zip(proposal, cached, strict=True)]
         best, losses = torch.stack(codes), [math.inf if code is None else code.loss for code in cached]
         best_loss = torch.tensor(losses, device=drawn.device, dtype=drawn.dtype)
-        start = self._start(images, proposal, drawn, best, best_loss)
-        found = self._refine(images, start, good=best_loss < self.config.good_loss)
+        if self.config.teacher_steps:
+            start = self._start(images, proposal, drawn, best, best_loss)
+            found = self._refine(images, start, good=best_loss < self.config.good_loss)
+        else:
+            loss = self.loss(images)(drawn)
+            found = Teaching(proposal, drawn, loss, torch.zeros_like(loss), known)
         if self.cache is not None:
             self.cache.update(photos, found.w_plus, found.loss, step=step)
             found = self._better(found, best, best_loss)

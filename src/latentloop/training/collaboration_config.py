@@ -12,7 +12,7 @@ class CollaborationConfig:
     resolution: int = 256
     """Pixels of the images that are compared, by the iterator and in the loss, if the generator draws as many."""
     teacher_steps: int = 10
-    """Steps of the iterator on each photo."""
+    """Steps of the iterator on each photo; 0 does without it."""
     teacher_lr: float = 0.02
     """Its first step size, in units of W, which falls to 0: the 0.1 that suits a run from the mean latent throws a good
     code far off at once."""
