@@ -6,10 +6,13 @@ import pytest
 import torch
 
 from latentloop.codes import load_code
-from latentloop.encoders import EmbedderConfig, load_embedder, make_embedder, save_embedder
+from latentloop.encoders import EmbedderConfig, embedder_file, load_embedder, make_embedder, save_embedder
+from latentloop.encoders.embedder_file import ShippedEmbedder
+from latentloop.files import sha256_of
 from latentloop.generators import Generator
 from latentloop.images import read_image
 from latentloop.losses import pixel_loss
+from latentloop.weights import WeightsFile
 
 ToyPhotos = Callable[..., list[Path]]
 Run = Callable[..., tuple[int, list[str], list[str]]]
@@ -113,11 +116,42 @@ def test_embed_starts_each_photo_from_its_code_in_a_folder(run: Run, toy_photos:
 
 
 @pytest.mark.parametrize(
+    ("options", "method"),
+    [
+        ([], "hybrid"),
+        (["--method", "embed"], "embed"),
+        (["--method", "optimize"], "optimize"),
+        (["--start", "sample"], "optimize"),
+        (["--space", "w"], "optimize"),
+    ],
+)
+def test_where_a_network_ships_it_is_used_unless_options_say_otherwise(
+    run: Run,
+    toy_photos: ToyPhotos,
+    float_toy: Generator,
+    network: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    options: list[str],
+    method: str,
+) -> None:
+    ours = ShippedEmbedder(WeightsFile(network, sha256_of(network)), float_toy.fingerprint)
+    monkeypatch.setattr(embedder_file, "SHIPPED", {"toy-network": ours})
+    out = tmp_path / "out"
+    assert run("embed", *toy_photos(1), *options, "--steps", 1, "--out", out, *QUICK)[0] == 0
+    settings = load_code(out / "photo-0.npz").details["settings"]
+    assert settings["method"] == method
+    assert ("embedder_sha256" in settings) is (method != "optimize")
+    assert len(load_code(out / "photo-0.npz").losses) == (1 if method == "embed" else 2)
+
+
+@pytest.mark.parametrize(
     ("options", "problem"),
     [
-        (["--method", "embed"], "method embed needs a network: name its file with --embedder"),
-        (["--embedder", "{network}"], "embedder is for --method embed or hybrid"),
-        (["--method", "embed", "--embedder", "{network}", "--start", "sample"], "leave start out"),
+        (["--method", "embed"], "no network ships for toy-32; make one: latentloop train, see --embedder"),
+        (["--method", "optimize", "--embedder", "{network}"], "embedder is for --method embed or hybrid"),
+        (["--embedder", "{network}", "--start", "sample"], "leave start out"),
+        (["--embedder", "{network}", "--space", "w"], "for w take --method optimize"),
         (["--method", "embed", "--embedder", "{network}", "--polish", "3"], "method embed takes no steps"),
         (["--method", "embed", "--embedder", "{here}/none"], "{here}/none: no such weights file"),
         (["--method", "embed", "--embedder", "{other}"], "finds codes of the latent space cats with 4 styles"),

@@ -1,6 +1,6 @@
 """`latentloop embed`."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -50,11 +50,12 @@ class Embed:
     out: Path = Path("embedded")
     """Folder for the results."""
     common: Common = Common()
-    method: Literal["optimize", "hybrid", "embed"] = "optimize"
-    """optimize: the iterator from --start; embed: one pass of the network; hybrid: the iterator from the network's
-    code, with smaller steps (as in --polish)."""
+    method: Literal["auto", "embed", "hybrid", "optimize"] = "auto"
+    """embed: one pass of the network. hybrid: the iterator from the network's code, with smaller steps (as in
+    --polish). optimize: the iterator from --start. auto: hybrid, but optimize where there is no network for the
+    generator, or --start or --space ask for it."""
     embedder: str | None = None
-    """File of the network for embed and hybrid, from latentloop train."""
+    """The network: one we ship, or a file from latentloop train. By default the one we ship for the generator."""
     iterator: IteratorConfig = IteratorConfig()
     loss: LossConfig = LossConfig()
     polish: int = 0
@@ -84,14 +85,7 @@ class Embed:
     def __post_init__(self) -> None:
         if not self.photos:
             raise ValueError("name at least one photo, folder or glob")
-        if self.method == "optimize" and self.embedder:
-            raise ValueError("embedder is for --method embed or hybrid")
-        if self.method != "optimize" and not self.embedder:
-            raise ValueError(f"method {self.method} needs a network: name its file with --embedder")
-        if self.method != "optimize" and self.start != "average":
-            raise ValueError(f"method {self.method} starts from the network's code; leave start out")
-        if self.method == "embed" and self.polish:
-            raise ValueError("method embed takes no steps; with polish take hybrid")
+        self._check_method()
         if self.polish < 0:
             raise ValueError(f"polish must be 0 or more, got {self.polish}")
         if self.batch < 1:
@@ -100,6 +94,17 @@ class Embed:
             raise ValueError(f"max_pixels must be 1 or more, got {self.max_pixels}")
         if self.face not in ("largest", "all") and not (self.face.isdecimal() and int(self.face) > 0):
             raise ValueError(f"face must be largest, all or a number, got {self.face}")
+
+    def _check_method(self) -> None:
+        if self.method == "optimize" and self.embedder:
+            raise ValueError("embedder is for --method embed or hybrid")
+        if self.embedder or self.method in ("embed", "hybrid"):
+            if self.start != "average":
+                raise ValueError("embed and hybrid start from the network's code; leave start out")
+            if self.iterator.space != "w+":
+                raise ValueError("the network's codes are of space w+; for w take --method optimize")
+        if self.method == "embed" and self.polish:
+            raise ValueError("method embed takes no steps; with polish take hybrid")
 
     def run(self) -> int:
         """Embed the photos; returns 2 if any could not be."""
@@ -123,16 +128,36 @@ class Embed:
         return 2 if any(isinstance(outcome, Failed) for outcome in outcomes) else 0
 
     def _job(self, photos: int) -> "EmbedJob":
-        from latentloop.devices import find_device, find_precision, repeatable_arithmetic
-        from latentloop.evaluation.measure import load_evaluator
-        from latentloop.faces import load_face_detector
-        from latentloop.generators import load_generator, load_renderer
-        from latentloop.pipeline.embed import EmbedJob
-        from latentloop.pipeline.folder import ResultFolder
+        from latentloop.devices import find_device, repeatable_arithmetic
+        from latentloop.generators import load_generator
 
         repeatable_arithmetic()
         device = find_device(self.common.device)
         generator = load_generator(self.common.generator, device=device)
+        return self._resolved(generator)._job_on(generator, photos)
+
+    def _resolved(self, generator: "Generator") -> "Embed":
+        """The same with auto and the default network spelled out."""
+        from latentloop.encoders.embedder_file import shipped_embedder
+        from latentloop.errors import UserError
+
+        network = self.embedder or shipped_embedder(generator)
+        fits = network and self.start == "average" and self.iterator.space == "w+"
+        if self.method == "optimize" or (self.method == "auto" and not fits):
+            return replace(self, method="optimize")
+        if not network:
+            raise UserError(f"no network ships for {generator.name}; make one: latentloop train, see --embedder")
+        return replace(self, method="hybrid" if self.method == "auto" else self.method, embedder=network)
+
+    def _job_on(self, generator: "Generator", photos: int) -> "EmbedJob":
+        from latentloop.devices import find_precision
+        from latentloop.evaluation.measure import load_evaluator
+        from latentloop.faces import load_face_detector
+        from latentloop.generators import load_renderer
+        from latentloop.pipeline.embed import EmbedJob
+        from latentloop.pipeline.folder import ResultFolder
+
+        device = generator.latent_avg.device
         renderer = load_renderer(generator, None if self.render == "largest" else self.render, device=device)
         dtype = find_precision(self.precision, device)
         return EmbedJob(
@@ -202,13 +227,15 @@ class Embed:
 
     def _settings(self, generator: "Generator", renderer: "Generator", dtype: "torch.dtype") -> dict[str, Any]:
         """What the results depend on."""
+        from latentloop.encoders.embedder_file import embedder_weights
         from latentloop.evaluation.measure import RESOLUTION
         from latentloop.files import sha256_of
         from latentloop.generators.registry import weights_checksum
 
         start: dict[str, str | int] = {"start": self.start}
         if self.embedder:
-            start |= {"start": "network", "embedder_sha256": sha256_of(Path(self.embedder))}
+            weights = embedder_weights(self.embedder)
+            start |= {"start": "network", "embedder_sha256": weights.sha256 or sha256_of(weights.path)}
         elif self.start == "sample":
             start["seed"] = self.common.seed
         elif Path(self.start).is_file():

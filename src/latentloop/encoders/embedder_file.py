@@ -1,7 +1,7 @@
 """The embedding network as a file: float16 safetensors, with its configuration, and without what never changes."""
 
 import json
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,17 @@ from latentloop.files import replacing
 from latentloop.generators import Generator
 from latentloop.weights import WeightsFile, read_weights
 
+
+@dataclass(frozen=True)
+class ShippedEmbedder:
+    """A network of ours."""
+
+    file: WeightsFile
+    fingerprint: str
+    """Of the latent space whose codes it finds."""
+
+
+SHIPPED: dict[str, ShippedEmbedder] = {}
 KIND = "latentloop"
 """The one metadata entry of our files. Here it is "embedder" and, as JSON, what the tensors do not tell."""
 NAME = "embedder"
@@ -40,30 +51,43 @@ def save_embedder(path: Path, embedder: Embedder) -> None:
         part.write_bytes(save(tensors, {KIND: f"{NAME} {json.dumps(about, sort_keys=True)}"}))
 
 
-def load_embedder(path: str | Path, generator: Generator, *, identity: IdentityEncoder | None = None) -> Embedder:
+def shipped_embedder(generator: Generator) -> str | None:
+    """Name of the network that we ship for a generator's codes, if there is one."""
+    return next((name for name, one in SHIPPED.items() if one.fingerprint == generator.fingerprint), None)
+
+
+def embedder_weights(name_or_path: str | Path) -> WeightsFile:
+    """The file of a network of `SHIPPED`, or at a path."""
+    name = str(name_or_path)
+    return SHIPPED[name].file if name in SHIPPED else WeightsFile(Path(name))
+
+
+def load_embedder(
+    name_or_path: str | Path, generator: Generator, *, identity: IdentityEncoder | None = None
+) -> Embedder:
     """Read a network, frozen, onto the device of the generator that it is for.
 
     Args:
-        path: A file that `save_embedder` wrote.
+        name_or_path: A name of `SHIPPED`, or a file that `save_embedder` wrote.
         generator: Whose codes it is to find.
         identity: The identity encoder that it was trained with, where that is none of ours.
 
     Raises:
         UserError: Not such a file, damaged, or its codes are another generator's.
     """
-    weights = read_weights(WeightsFile(Path(path)))
+    weights = read_weights(embedder_weights(name_or_path))
     kind, _, about = weights.metadata.get(KIND, "none").partition(" ")
     if kind != NAME:
-        raise UserError(f"{path}: not an embedding network (kind: {kind}); latentloop train makes one")
+        raise UserError(f"{name_or_path}: not an embedding network (kind: {kind}); latentloop train makes one")
     try:
         embedder = _build(json.loads(about), weights.tensors, identity)
     except (AttributeError, LookupError, TypeError, ValueError, RuntimeError) as error:
         reason = str(error).splitlines()[-1].strip() if str(error) else type(error).__name__
-        raise UserError(f"{path}: damaged, or of another latentloop: {reason}") from error
+        raise UserError(f"{name_or_path}: damaged, or of another latentloop: {reason}") from error
     ours, theirs = (generator.fingerprint, generator.num_ws), (embedder.fingerprint, embedder.num_ws)
     if ours != theirs:
         raise UserError(
-            f"{path}: finds codes of the latent space {theirs[0]} with {theirs[1]} styles, "
+            f"{name_or_path}: finds codes of the latent space {theirs[0]} with {theirs[1]} styles, "
             f"{generator.name} has {ours[0]} with {ours[1]}"
         )
     return embedder.to(generator.latent_avg.device)
