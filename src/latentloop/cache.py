@@ -19,7 +19,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from latentloop.errors import UserError
+from latentloop.errors import NotFiniteError, UserError
 
 FORMAT = 1
 BUSY_SECONDS = 60
@@ -109,14 +109,15 @@ class CodeCache:
             step: Of the training that found them.
 
         Raises:
-            ValueError: The shapes do not fit, or a loss or code is not finite.
+            ValueError: The shapes do not fit.
+            NotFiniteError: A loss or code is not finite, the code in the file's type.
             UserError: The file cannot be written; it is then as before.
         """
         if not len(photos) == len(w_plus) == len(loss):
             raise ValueError(f"{len(photos)} photos do not fit codes {tuple(w_plus.shape)}, losses {tuple(loss.shape)}")
         codes = self.stored(w_plus)
         if not loss.isfinite().all():
-            raise ValueError("losses must be finite")
+            raise NotFiniteError("a loss is not finite")
         rows = zip(photos, loss.tolist(), codes, strict=True)
         with _explained(self.path), self._transaction() as connection:
             return [
@@ -142,7 +143,8 @@ class CodeCache:
         """Codes (N, num_ws, w_dim) as the file has them.
 
         Raises:
-            ValueError: The shape does not fit, or they are not finite, or not in the file's type.
+            ValueError: The shape does not fit.
+            NotFiniteError: They are not finite, or not in the file's type.
         """
         if w_plus.shape[1:] != (self.space.num_ws, self.space.w_dim):
             wanted = (self.space.num_ws, self.space.w_dim)
@@ -150,7 +152,7 @@ class CodeCache:
         with np.errstate(over="ignore"):
             codes = w_plus.detach().cpu().numpy().astype(self.dtype)
         if not np.isfinite(codes).all():
-            raise ValueError(f"codes must be finite in {self.dtype}")
+            raise NotFiniteError(f"a code is not finite in {self.dtype}")
         return codes
 
     def close(self) -> None:

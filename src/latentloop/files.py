@@ -1,6 +1,7 @@
 """Files that appear whole or not at all."""
 
 import hashlib
+import os
 import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,7 +14,7 @@ from latentloop.errors import UserError
 def replacing(path: Path) -> Iterator[Path]:
     """Yield a temporary path that becomes `path` once the block has ended well.
 
-    The folder is made if it is missing. An error or a kill inside the block leaves what stood at `path` untouched.
+    The folder is made if it is missing. An error, a kill or a power cut leaves what stood at `path` untouched.
 
     Raises:
         UserError: The folder cannot be made or written to.
@@ -26,11 +27,24 @@ def replacing(path: Path) -> Iterator[Path]:
         raise UserError(f"{path}: cannot write here: {error.strerror or error}") from error
     try:
         yield part
+        _flush(part)
         part.replace(path)
     except OSError as error:
         raise UserError(f"{path}: cannot write here: {error.strerror or error}") from error
     finally:
         part.unlink(missing_ok=True)
+
+
+def sweep(folder: Path) -> None:
+    """Delete what a killed process left of files that it was writing there; nobody else may be writing."""
+    for part in folder.glob(".latentloop-*.part"):
+        part.unlink(missing_ok=True)
+
+
+def _flush(path: Path) -> None:
+    """Wait until a file's content is on the disk, so that its new name cannot get there before it."""
+    with path.open("rb+") as file:
+        os.fsync(file.fileno())
 
 
 def sha256_of(path: Path) -> str:

@@ -1,12 +1,13 @@
 import re
-from collections.abc import Iterable
+import tarfile
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import pytest
 
 from latentloop.errors import UserError
 from latentloop.images import photo_suffixes
-from latentloop.pipeline.photos import find_photos
+from latentloop.pipeline.photos import find_photos, find_training_photos
 
 
 def make(folder: Path, names: Iterable[str]) -> list[Path]:
@@ -100,3 +101,13 @@ def test_reconstructions_beside_their_codes_are_no_photos(tmp_path: Path) -> Non
     for argument in (tmp_path, tmp_path / "*.[jp]*g"):
         assert [path.name for path in find_photos([str(argument)])] == ["a.jpg", "b.png"]
     assert find_photos([str(tmp_path / "a.png")]) == [tmp_path / "a.png"]  # who names it means it
+
+
+def test_photos_beside_tar_files_are_found_too_and_each_once(picture: Callable[..., Path], tmp_path: Path) -> None:
+    (tmp_path / "mixed").mkdir()
+    photo = picture("mixed/one.png")
+    with tarfile.open(tmp_path / "mixed" / "two.tar", "w") as archive:
+        archive.add(photo, "two.png")
+    for arguments in (["mixed"], ["mixed/*"], ["mixed", "mixed/one.png", "mixed/../mixed/two.tar"]):
+        found = find_training_photos(str(tmp_path / argument) for argument in arguments)
+        assert sorted(source.member or source.file.name for source in found) == ["one.png", "two.png"]

@@ -40,7 +40,7 @@ def test_another_kind_is_refused(saved: Path) -> None:
 def test_what_is_no_checkpoint_is_refused(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "checkpoint.safetensors"
     path.write_bytes(content)
-    with pytest.raises(UserError, match=r"not a checkpoint of a training run, or damaged; choose another"):
+    with pytest.raises(UserError, match=r"not a checkpoint of a training run, or damaged; delete it"):
         load_checkpoint(path, kind="distillation", config=CONFIG)
 
 

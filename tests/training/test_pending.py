@@ -26,8 +26,14 @@ def losses_in(cache: CodeCache | PendingCodes) -> list[float | None]:
 def test_the_lower_loss_wins_wherever_it_lies_and_nothing_is_written_before_it_is_said(cache: CodeCache) -> None:
     cache.update(PHOTOS[:2], codes(0)[:2], torch.tensor([0.5, 0.25]), step=1)
     pending = PendingCodes(cache)
-    assert pending.update(PHOTOS, codes(1), torch.tensor([0.375, 0.375, 0.75]), step=2) == [True, False, True]
-    assert pending.update(PHOTOS, codes(2), torch.tensor([0.4, 0.125, 0.5]), step=3) == [False, True, True]
+    pending.update(PHOTOS, codes(1), torch.tensor([0.375, 0.375, 0.75]), step=2)
+    assert losses_in(pending) == [0.5, 0.25, None]
+    pending.accept()
+    assert losses_in(pending) == [0.375, 0.25, 0.75]
+    pending.update(PHOTOS, codes(3), torch.zeros(3), step=3)
+    pending.discard()
+    pending.update(PHOTOS, codes(2), torch.tensor([0.4, 0.125, 0.5]), step=3)
+    pending.accept()
     assert losses_in(pending) == [0.375, 0.125, 0.5]
     assert losses_in(cache) == [0.5, 0.25, None]
     seen = pending.lookup(PHOTOS)
@@ -44,16 +50,19 @@ def test_the_lower_loss_wins_wherever_it_lies_and_nothing_is_written_before_it_i
 def test_what_another_process_found_counts_as_well(cache: CodeCache) -> None:
     pending = PendingCodes(cache)
     pending.update(PHOTOS[:1], codes(1)[:1], torch.tensor([0.5]), step=1)
+    pending.accept()
     cache.update(PHOTOS[:1], codes(2)[:1], torch.tensor([0.125]), step=9)
     assert losses_in(pending)[0] == 0.125
-    assert pending.update(PHOTOS[:1], codes(3)[:1], torch.tensor([0.25]), step=2) == [False]
+    pending.update(PHOTOS[:1], codes(3)[:1], torch.tensor([0.25]), step=2)
+    pending.accept()
     pending.commit()
     assert losses_in(cache)[0] == 0.125
 
 
 def test_of_one_photo_twice_in_an_update_the_better_stays(cache: CodeCache) -> None:
     pending = PendingCodes(cache)
-    assert pending.update([PHOTOS[0]] * 3, codes(0), torch.tensor([0.5, 0.25, 0.375]), step=1) == [True, True, False]
+    pending.update([PHOTOS[0]] * 3, codes(0), torch.tensor([0.5, 0.25, 0.375]), step=1)
+    pending.accept()
     assert losses_in(pending)[0] == 0.25
 
 
@@ -68,14 +77,16 @@ def test_of_one_photo_twice_in_an_update_the_better_stays(cache: CodeCache) -> N
 )
 def test_what_the_cache_would_refuse_is_refused_at_once(cache: CodeCache, w_plus: Tensor, loss: Tensor) -> None:
     pending = PendingCodes(cache)
-    with pytest.raises(ValueError, match="codes"):
+    with pytest.raises(ValueError, match=r"codes|not finite"):
         pending.update(PHOTOS, w_plus, loss, step=1)
+    pending.accept()
     assert len(pending) == 0
 
 
 def test_a_state_comes_back_and_can_be_committed_twice(cache: CodeCache) -> None:
     first, second = PendingCodes(cache), PendingCodes(cache)
     first.update(PHOTOS[:2], codes(1)[:2], torch.tensor([0.3, 0.2], dtype=torch.float64), step=7)
+    first.accept()
     second.load_state(first.state())
     assert losses_in(second) == [0.3, 0.2, None]
     first.commit()

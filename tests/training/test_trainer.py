@@ -8,9 +8,9 @@ import torch
 
 from latentloop.cache import CodeCache, CodeSpace
 from latentloop.encoders import EmbedderConfig, make_embedder
+from latentloop.errors import NotFiniteError
 from latentloop.generators import Generator
 from latentloop.images import write_png
-from latentloop.inversion.iterator import NotFiniteError
 from latentloop.latents import sample_codes
 from latentloop.losses import pixel_loss, toward
 from latentloop.training.checkpoint import load_checkpoint, save_checkpoint
@@ -56,14 +56,9 @@ def begin(float_toy: Generator, photos: PhotoSet, tmp_path: Path) -> Begin:
 
 def unseen_error(trainer: Trainer) -> float:
     """Mean squared error on images that the run never sees, of the network with its averaged weights."""
-    generator, embedder = trainer.collaboration.generator, trainer.embedder
+    generator, embedder = trainer.collaboration.generator, trainer.result()
     images = generator.synthesis(sample_codes(generator, 64, randomness=torch.Generator().manual_seed(77)))
-    weights = embedder.state_dict()
-    embedder.load_state_dict(weights | trainer.averaged())
-    with torch.no_grad():
-        error = pixel_loss(generator.synthesis(embedder(images)), images).mean().item()
-    embedder.load_state_dict(weights)
-    return error
+    return pixel_loss(generator.synthesis(embedder(images)), images).mean().item()
 
 
 @pytest.mark.parametrize("synthetic", [0.0, 0.5, 1.0])
@@ -85,8 +80,8 @@ def test_a_resumed_run_equals_an_uninterrupted_one(begin: Begin, tmp_path: Path,
         second = begin(f"killed-{written}", config)
         second.load_state(load_checkpoint(tmp_path / "checkpoint.safetensors", kind="training", config={}))
         assert list(second.run()) == told[3:]
-        expected = whole.averaged()
-        assert all(torch.equal(tensor, expected[name]) for name, tensor in second.averaged().items())
+        expected = whole.result().state_dict()
+        assert all(torch.equal(tensor, expected[name]) for name, tensor in second.result().state_dict().items())
 
 
 def test_another_seed_takes_another_course(begin: Begin) -> None:

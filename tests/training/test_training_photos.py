@@ -11,7 +11,7 @@ from PIL import Image
 
 from latentloop.errors import UserError
 from latentloop.images import read_image
-from latentloop.training.photos import PhotoSet, PhotoSource, batches_in_order, indices_of_batch, photos_in_tar
+from latentloop.training.photos import PhotoSet, PhotoSource, indices_of_batch, photos_in_tar
 
 ToyPhotos = Callable[..., list[Path]]
 
@@ -110,10 +110,3 @@ def test_epochs_and_seeds_have_orders_of_their_own() -> None:
     assert first != second
     assert first != indices_of_batch(50, 50, 0, seed=2)
     assert first == indices_of_batch(50, 50, 0, seed=1)
-
-
-def test_batches_in_order_have_every_photo_once(toy_photos: ToyPhotos) -> None:
-    photos = PhotoSet(sources(toy_photos(5)), 32)
-    batches = list(batches_in_order(photos, 2))
-    assert [len(batch) for batch in batches] == [2, 2, 1]
-    assert torch.equal(torch.cat(batches), photos.load(range(5))[0])

@@ -7,10 +7,10 @@ from torch import Tensor
 from latentloop.encoders import Embedder, EmbedderConfig, make_embedder
 from latentloop.generators import Generator
 from latentloop.images import resample
-from latentloop.latents import sample_codes
 from latentloop.losses import pixel_loss, toward
 from latentloop.training.collaboration import Collaboration
 from latentloop.training.collaboration_config import CollaborationConfig
+from latentloop.training.synthetic import Synthetic
 from latentloop.training.validation import SHOWN, Validation, unseen_images
 
 TINY = EmbedderConfig(resolution=32, channels=(8, 16), depths=(1, 1), fusion_blocks=1, identity="none", head_channels=4)
@@ -60,7 +60,8 @@ def test_the_picture_shows_photo_one_pass_and_with_the_iterator(
 
 
 def test_images_to_measure_on_are_ones_that_no_step_draws(float_toy: Generator) -> None:
-    seen = float_toy.synthesis(sample_codes(float_toy, 50, randomness=torch.Generator().manual_seed(0)))
+    synthetic = Synthetic(float_toy, 32, batch=50, repeats=1, seed=0)
+    seen = torch.cat([synthetic.of_step(step).images for step in range(3)])
     unseen = unseen_images(float_toy, 5, 32)
     assert torch.equal(unseen, unseen_images(float_toy, 5, 32))
     assert torch.cdist(unseen.flatten(1), seen.flatten(1)).min() > 0.5

@@ -91,5 +91,5 @@ class Bench:
         from latentloop.pipeline.bench_collaboration import CollaborationBench
 
         for generator in generators:
-            with TemporaryDirectory() as folder:
+            with TemporaryDirectory(ignore_cleanup_errors=True) as folder:
                 yield from CollaborationBench(generator, dtype, self.batches, self.runs, Path(folder)).table()

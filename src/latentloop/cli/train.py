@@ -67,12 +67,13 @@ class Train:
     head: Literal["tree", "dense"] = "tree"
     """Its last layers: TreeConnect, or a fully connected one."""
     start: str | None = None
-    """A network's file to begin with."""
+    """A network's file to begin with; a run that goes on needs it no more."""
     config: TrainConfig = TrainConfig()
     collaboration: CollaborationConfig = CollaborationConfig()
     loss: LossConfig = LossConfig()
     codes: str | None = None
-    """File of the best codes, to carry over from an earlier run; else codes.cache in the folder."""
+    """File of the best codes, such as an earlier run's, which this run goes on using and writing; by default
+    codes.cache in the folder."""
     precision: Precision = "auto"
     """Of the arithmetic; weights stay in float32. auto is bfloat16 on a CPU that multiplies it by itself, else
     float32."""
@@ -100,7 +101,9 @@ class Train:
             job.stopping = stopping
             job.resume()
             if job.trainer.processes.index:
-                return 0 if all(job.run()) and job.finished else 130
+                for _ in job.run():
+                    pass
+                return 0 if job.finished else 130
             self._write_settings()
             with TrainProgress(self.config.steps, job.trainer.step, self.config.batch) as progress:
                 for told, line in job.run():
@@ -118,7 +121,7 @@ class Train:
     def _job(self) -> "TrainJob":
         from latentloop.devices import find_device, find_precision, repeatable_arithmetic
         from latentloop.generators import load_generator, low_precision
-        from latentloop.pipeline.train import Saving, TrainJob
+        from latentloop.pipeline.train import Saving, TrainJob, last_checkpoint
         from latentloop.training.processes import Accelerated, find_processes
         from latentloop.training.trainer import Trainer
 
@@ -126,19 +129,22 @@ class Train:
         device = find_device(self.common.device)
         dtype = find_precision(self.precision, device)
         processes = find_processes(device, dtype)
-        if isinstance(processes, Accelerated) and processes.count > 1:
+        if isinstance(processes, Accelerated):
             device = processes.device
+        going_on = last_checkpoint(self.out) is not None
         generator = load_generator(self.common.generator, device=device)
-        embedder = self._embedder(generator)
-        photos = self._photos(embedder.config.resolution)
+        embedder = self._embedder(generator, going_on=going_on)
+        resolution = embedder.config.resolution
+        held_out = self._held_out(resolution)
+        photos = self._photos(resolution)
         drawing = low_precision(generator, dtype)
         teaching = low_precision(self._quick(generator), dtype) if self.quick else drawing
         collaboration = self._collaboration(teaching, embedder, dtype, processes)
         return TrainJob(
             trainer=Trainer(collaboration, self.config, self.common.seed, photos, processes, drawing),
-            validation=self._validation(replace(collaboration, generator=drawing), embedder.config.resolution),
+            validation=self._validation(collaboration, drawing, held_out) if processes.index == 0 else None,
             folder=self.out,
-            settings=self._settings(photos, dtype, device),
+            settings=self._settings(photos, held_out, dtype, device),
             saving=Saving(self.save_every, self.keep),
         )
 
@@ -151,17 +157,27 @@ class Train:
             raise UserError(f"{self.quick}: draws other codes than {generator.name}")
         return quick
 
-    def _embedder(self, generator: "Generator") -> "Embedder":
-        from latentloop.encoders import PRESETS, load_embedder, make_embedder
+    def _embedder(self, generator: "Generator", *, going_on: bool) -> "Embedder":
+        """The network to begin with; where a run goes on, what it begins with does not matter any more."""
+        from latentloop.encoders import load_embedder, make_embedder
 
-        resolution = min(PRESETS[self.preset].resolution, generator.resolution)
-        config = replace(PRESETS[self.preset], resolution=resolution, identity=self.identity, head=self.head)
+        config = self._network(generator)
         embedder = make_embedder(config, generator, seed=self.common.seed)
-        if self.start:
+        if self.start and not going_on:
             begun = load_embedder(self.start, generator)
             _check_same_network(self.start, begun.config, config)
             embedder.load_state_dict(begun.state_dict())
         return embedder
+
+    def _network(self, generator: "Generator") -> "EmbedderConfig":
+        from latentloop.encoders import PRESETS
+        from latentloop.errors import UserError
+
+        resolution = min(PRESETS[self.preset].resolution, generator.resolution)
+        try:
+            return replace(PRESETS[self.preset], resolution=resolution, identity=self.identity, head=self.head)
+        except ValueError as error:
+            raise UserError(f"no network for {generator.name}: {error}") from error
 
     def _photos(self, resolution: int) -> "PhotoSet | None":
         """Photos to learn from; those to measure on are left out."""
@@ -170,10 +186,22 @@ class Train:
 
         if not self.data or self.config.synthetic == 1:
             return None
-        held_out = set(find_training_photos(self.validation))
-        photos = PhotoSet([s for s in find_training_photos(self.data) if s not in held_out], resolution)
+        held_out = {source.place for source in find_training_photos(self.validation)}
+        sources = [source for source in find_training_photos(self.data) if source.place not in held_out]
+        photos = PhotoSet(sources, resolution)
         photos.load([0])  # if none can be used, say so before anything is written
         return photos
+
+    def _held_out(self, resolution: int) -> "PhotoSet | None":
+        """Photos to measure on, evenly chosen; None for images that the generator draws."""
+        from latentloop.pipeline.photos import find_training_photos
+        from latentloop.training.photos import PhotoSet
+
+        if not self.validation:
+            return None
+        sources = find_training_photos(self.validation)
+        count = min(self.validation_images, len(sources))
+        return PhotoSet([sources[i * len(sources) // count] for i in range(count)], resolution)
 
     def _collaboration(
         self, generator: "Generator", embedder: "Embedder", dtype: "torch.dtype", processes: "Processes"
@@ -184,6 +212,9 @@ class Train:
         from latentloop.training.collaboration import Collaboration
 
         size = min(self.collaboration.resolution, generator.resolution)
+        if size > embedder.config.resolution or generator.resolution % size:
+            finest = f"and at most the network's {embedder.config.resolution}"
+            raise UserError(f"resolution must divide the generator's {generator.resolution} {finest}, got {size}")
         if size < SMALLEST and (self.loss.lambda_lpips or self.collaboration.lambda_per):
             raise UserError(f"LPIPS takes images of {SMALLEST} pixels or more, not {size}; see --resolution")
         lpips = load_lpips(self.loss.lpips_net, device=generator.latent_avg.device, dtype=dtype)
@@ -211,23 +242,26 @@ class Train:
         space = CodeSpace(generator.fingerprint, generator.num_ws, generator.w_dim, loss)
         return PendingCodes(CodeCache(Path(self.codes) if self.codes else self.out / "codes.cache", space), processes)
 
-    def _validation(self, collaboration: "Collaboration", resolution: int) -> "Validation":
-        from latentloop.pipeline.photos import find_training_photos
-        from latentloop.training.photos import PhotoSet
+    def _validation(
+        self, collaboration: "Collaboration", drawing: "Generator", held_out: "PhotoSet | None"
+    ) -> "Validation":
+        from latentloop.cli.console import say
         from latentloop.training.validation import Validation, unseen_images
 
-        if self.validation:
-            sources = find_training_photos(self.validation)
-            evenly = sources[:: max(1, len(sources) // self.validation_images)][: self.validation_images]
-            images, _ = PhotoSet(evenly, resolution).load(range(len(evenly)))
+        resolution = self._network(drawing).resolution
+        if held_out:
+            images, _ = held_out.load(range(len(held_out)))
+            for reason in held_out.skipped.values():
+                say(f"latentloop: not measured on: {reason}", error=True)
         else:
-            images = unseen_images(collaboration.generator, self.validation_images, resolution)
-        full = replace(collaboration, config=replace(self.collaboration, resolution=resolution))
-        return Validation(images.to(full.generator.latent_avg.device), full, batch=self.config.batch)
+            images = unseen_images(drawing, self.validation_images, resolution)
+        full = replace(collaboration, generator=drawing, config=replace(self.collaboration, resolution=resolution))
+        return Validation(images.to(drawing.latent_avg.device), full, batch=self.config.batch)
 
-    def _settings(self, photos: "PhotoSet | None", dtype: "torch.dtype", device: "torch.device") -> dict[str, Any]:
-        """What the course of the run depends on."""
-        from latentloop.files import sha256_of
+    def _settings(
+        self, photos: "PhotoSet | None", held_out: "PhotoSet | None", dtype: "torch.dtype", device: "torch.device"
+    ) -> dict[str, Any]:
+        """What the course of the run, and what it says of itself, depend on."""
         from latentloop.generators.registry import weights_checksum
 
         return {
@@ -239,8 +273,8 @@ class Train:
             "preset": self.preset,
             "identity": self.identity,
             "head": self.head,
-            "start_sha256": sha256_of(Path(self.start)) if self.start else None,
             "data": photos.digest() if photos else None,
+            "validation": held_out.digest() if held_out else self.validation_images,
             "seed": self.common.seed,
             "precision": _name(dtype),
             "device": device.type,
@@ -250,7 +284,24 @@ class Train:
         from latentloop.files import replacing
 
         with replacing(self.out / SETTINGS) as part:
-            part.write_text(json.dumps(asdict(self), indent=2, default=str) + "\n", encoding="utf-8")
+            part.write_text(json.dumps(asdict(self._from_anywhere()), indent=2, default=str) + "\n", encoding="utf-8")
+
+    def _from_anywhere(self) -> "Train":
+        """The same with absolute paths."""
+
+        def absolute(path: str | None) -> str | None:
+            return str(Path(path).absolute()) if path and (Path(path).exists() or path is self.codes) else path
+
+        generator = absolute(self.common.generator) or self.common.generator
+        return replace(
+            self,
+            data=tuple(str(Path(argument).absolute()) for argument in self.data),
+            validation=tuple(str(Path(argument).absolute()) for argument in self.validation),
+            common=replace(self.common, generator=generator),
+            quick=absolute(self.quick),
+            start=absolute(self.start),
+            codes=absolute(self.codes),
+        )
 
 
 def _read_settings(folder: Path) -> Train:

@@ -7,15 +7,12 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from latentloop.errors import NotFiniteError
 from latentloop.generators.protocol import Generator
 from latentloop.inversion.config import IteratorConfig
 from latentloop.losses.image import LossToward
 
 OnStep = Callable[[int, Tensor], None]  # (steps done, best loss so far of each image, (N,))
-
-
-class NotFiniteError(ValueError):
-    """A number that should be finite is NaN or infinite."""
 
 
 @dataclass(frozen=True)

@@ -1,5 +1,6 @@
 """What a step of the collaboration costs, beside what its iterator cannot do without."""
 
+import operator
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -39,7 +40,9 @@ class CollaborationBench:
 
     def table(self) -> Iterator[str]:
         """Lines of Markdown, as they come: times, then where the time of the last batch goes."""
-        steps = self.config.teacher_steps
+        steps, device = self.config.teacher_steps, self.generator.latent_avg.device
+        if device.type == "cuda":
+            torch.cuda.reset_peak_memory_stats(device)
         yield f"One collaborative step on {self.generator.name}, {steps} steps of the iterator on each photo."
         yield from ("", HEADER, "|---" * (HEADER.count("|") - 1) + "|")
         for batch in self.batches:
@@ -47,9 +50,10 @@ class CollaborationBench:
             whole = median_time(step, runs=self.runs)
             drawn = median_time(self._drawing(batch), runs=self.runs)
             yield f"| {batch} | {1000 * whole:.0f} | {1000 * drawn:.0f} | {whole / ((steps + 2) * drawn):.2f} |"
-        if peak := _peak_memory(self.generator.latent_avg.device):
+        if peak := _peak_memory(device):
             yield from ("", f"Memory at its peak: {peak / 1e9:.1f} GB.")
-        yield from ("", "| operation | share of the time | calls |", "|---|---|---|", *_profile(step))
+        rows = _profile(step, on_accelerator=device.type == "cuda")
+        yield from ("", "| operation | share of the time | calls |", "|---|---|---|", *rows)
 
     def step(self, batch: int) -> Callable[[], None]:
         """The work of one step on so many photos, the same each time."""
@@ -91,13 +95,15 @@ class CollaborationBench:
         )
 
 
-def _profile(step: Callable[[], None]) -> Iterator[str]:
-    with profile(activities=[ProfilerActivity.CPU]) as found:
+def _profile(step: Callable[[], None], *, on_accelerator: bool) -> Iterator[str]:
+    activity = ProfilerActivity.CUDA if on_accelerator else ProfilerActivity.CPU
+    with profile(activities=[activity]) as found:
         step()
-    operations = sorted(found.key_averages(), key=lambda operation: operation.self_cpu_time_total, reverse=True)
-    total = sum(operation.self_cpu_time_total for operation in operations)
+    time = operator.attrgetter("self_device_time_total" if on_accelerator else "self_cpu_time_total")
+    operations = sorted(found.key_averages(), key=time, reverse=True)
+    total = sum(map(time, operations))
     for operation in operations[:OPERATIONS]:
-        yield f"| {operation.key} | {operation.self_cpu_time_total / total:.0%} | {operation.count} |"
+        yield f"| {operation.key} | {time(operation) / total:.0%} | {operation.count} |"
 
 
 def _peak_memory(device: torch.device) -> float:

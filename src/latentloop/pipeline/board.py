@@ -8,6 +8,8 @@ from typing import Any, Self
 
 from torch import Tensor
 
+from latentloop.errors import UserError
+
 GROUPS = {
     "loss": ("loss", "w", "img", "per"),
     "iterator": ("teacher", "gain", "known"),
@@ -20,12 +22,19 @@ class Board:
     """Writes a run's figures and pictures for TensorBoard; without a folder, or TensorBoard, it does nothing."""
 
     def __init__(self, folder: Path | None, step: int) -> None:
-        """Go on from a step: what an earlier run wrote of later ones is not shown."""
+        """Go on from a step: what an earlier run wrote of later ones is not shown.
+
+        Raises:
+            UserError: The folder cannot be written to.
+        """
         self._writer: Any = None
         if folder and importlib.util.find_spec("tensorboard"):
             from torch.utils.tensorboard import SummaryWriter
 
-            self._writer = SummaryWriter(str(folder), purge_step=step + 1)
+            try:
+                self._writer = SummaryWriter(str(folder), purge_step=step + 1)
+            except OSError as error:
+                raise UserError(f"{folder}: cannot write here: {error.strerror or error}") from error
 
     def __enter__(self) -> Self:
         return self

@@ -62,8 +62,10 @@ def import_codes(cache: CodeCache, paths: Sequence[Path]) -> list[bool]:
 
 def _import(cache: CodeCache, path: Path, code: Code) -> bool:
     settings = code.details.get("settings", {})
-    wanted: Mapping[str, object] = {**cache.space.loss, "fingerprint": cache.space.fingerprint, "polish": 0}
-    found = {"polish": 0, **settings, "fingerprint": code.fingerprint}
+    # The loss must be that of the photo itself, drawn by one generator.
+    of_photo = {"fingerprint": cache.space.fingerprint, "polish": 0, "aligned": True}
+    wanted: Mapping[str, object] = {**cache.space.loss, **of_photo}
+    found = {**settings, "fingerprint": code.fingerprint}
     for name, value in wanted.items():
         if found.get(name) != value:
             raise UserError(f"{path}: its loss is of {name} {found.get(name)}, the cache's of {value}")
@@ -89,7 +91,7 @@ def _code_of(found: CachedCode, photo: Photo, cache: CodeCache, generator: Gener
         steps=0,
         details={
             "photo": {"file": photo.path.name, "sha256": photo.key.hex(), "faces": None},
-            "settings": dict(cache.space.loss),
+            "settings": {**cache.space.loss, "polish": 0, "aligned": True},
             "training_step": found.step,
         },
     )

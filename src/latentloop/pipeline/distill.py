@@ -9,9 +9,8 @@ from typing import Any
 import torch
 from torch._dynamo.exc import BackendCompilerFailed
 
-from latentloop.errors import UserError
+from latentloop.errors import NotFiniteError, UserError
 from latentloop.generators.registry import save_generator
-from latentloop.inversion.iterator import NotFiniteError
 from latentloop.pipeline.run_log import RunLog
 from latentloop.training.checkpoint import load_checkpoint, save_checkpoint
 from latentloop.training.distillation import Distillation
@@ -49,9 +48,9 @@ class DistillJob:
             self.distillation.load_state(load_checkpoint(path, kind=KIND, config=self.settings))
             save_generator(self.result, self.distillation.result())
         else:
-            for other in (self.result, self._log.path):
-                if other.exists() and other.stat().st_size:
-                    raise UserError(f"{other}: in the way, and no checkpoint to go on from; choose another folder")
+            self._log.lines(0)  # of a run that was killed in its first moments; anything else is refused
+            if self.result.exists() and self.result.stat().st_size:
+                raise UserError(f"{self.result}: in the way, and no checkpoint to go on from; choose another folder")
         # What cannot be written shall show now, not after the first pool.
         self._log.write(self._log.lines(self.distillation.step))
 

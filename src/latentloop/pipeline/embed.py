@@ -11,14 +11,14 @@ from torch import Tensor
 
 from latentloop.codes import Code, save_code
 from latentloop.defaults import MAX_PIXELS
-from latentloop.errors import UserError
+from latentloop.errors import NotFiniteError, UserError
 from latentloop.evaluation.measure import RESOLUTION, Evaluator
 from latentloop.faces import AlignedFace, FaceDetector, align_faces, whole_square
 from latentloop.files import sha256_of
 from latentloop.generators import Generator
 from latentloop.images import read_image, resample, write_png
 from latentloop.inversion.chain import IteratorChain
-from latentloop.inversion.iterator import Inversion, NotFiniteError, OnStep
+from latentloop.inversion.iterator import Inversion, OnStep
 from latentloop.pipeline.folder import Figures, PhotoKey, ResultFolder, face_name
 from latentloop.pipeline.starts import Start
 

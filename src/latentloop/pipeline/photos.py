@@ -1,7 +1,7 @@
 """Which photos a command means."""
 
 import glob
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from latentloop.errors import UserError
@@ -39,12 +39,23 @@ def find_training_photos(arguments: Iterable[str]) -> list[PhotoSource]:
     for argument in arguments:
         tars = [path for path in _tar_files(argument) if path.suffix == ".tar"]
         sources += [photo for tar in tars for photo in photos_in_tar(tar)]
-        if not tars:
-            found = find_photos([argument])
-            if found == [Path(argument)] and not found[0].exists():
-                raise UserError(f"{argument}: no such file or folder")
-            sources += map(PhotoSource, found)
-    return sources
+        sources += [PhotoSource(photo) for photo in _beside(argument, tars)]
+    return list({source.place: source for source in sources}.values())
+
+
+def _beside(argument: str, tars: Sequence[Path]) -> list[Path]:
+    """Photos that an argument names beside tar files."""
+    if tars == [Path(argument)]:
+        return []
+    try:
+        found = find_photos([argument])
+    except UserError:
+        if tars:
+            return []
+        raise
+    if found == [Path(argument)] and not found[0].exists():
+        raise UserError(f"{argument}: no such file or folder")
+    return [photo for photo in found if photo not in tars]
 
 
 def matches(argument: str) -> list[Path]:

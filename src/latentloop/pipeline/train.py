@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -9,16 +10,18 @@ from typing import Any, NamedTuple
 import torch
 
 from latentloop.encoders import save_embedder
-from latentloop.errors import UserError
+from latentloop.errors import NotFiniteError, UserError
+from latentloop.files import sweep
 from latentloop.images import write_png
-from latentloop.inversion.iterator import NotFiniteError
 from latentloop.pipeline.board import Board
 from latentloop.pipeline.run_log import RunLog
 from latentloop.training.checkpoint import load_checkpoint, save_checkpoint
+from latentloop.training.processes import failing_together
 from latentloop.training.trainer import Trainer
 from latentloop.training.validation import Validation
 
 KIND = "training"
+CHECKPOINTS, LOG, BEST, LAST = "checkpoints", "log.jsonl", "best.safetensors", "last.safetensors"
 Figures = Mapping[str, float]
 
 
@@ -52,7 +55,8 @@ class TrainJob:
     """
 
     trainer: Trainer
-    validation: Validation
+    validation: Validation | None
+    """Of the first process; None in the others."""
     folder: Path
     settings: Mapping[str, Any]
     """All that the course of the run depends on."""
@@ -63,7 +67,7 @@ class TrainJob:
     @property
     def result(self) -> Path:
         """The best network's file."""
-        return self.folder / "best.safetensors"
+        return self.folder / BEST
 
     @property
     def finished(self) -> bool:
@@ -77,15 +81,17 @@ class TrainJob:
             UserError: The checkpoint is damaged, or of a run with other settings; the folder holds files that are not
                 such a run's, or cannot be written to.
         """
-        lines: list[dict[str, float]] = []
-        if checkpoints := self._checkpoints():
-            self.trainer.load_state(load_checkpoint(checkpoints[-1], kind=KIND, config=self.settings))
-            lines = self._log.lines(self.trainer.step)
-            self._publish(lines)
-        else:
-            self._refuse_strangers()
-        if self._first:
-            self._log.write(lines)  # what cannot be written shall show now, not after the first steps
+        with failing_together(self.trainer.processes, UserError):
+            if checkpoint := last_checkpoint(self.folder):
+                self.trainer.load_state(load_checkpoint(checkpoint, kind=KIND, config=self.settings))
+            if self._first:
+                sweep(self.folder)
+                sweep(self.folder / CHECKPOINTS)
+                lines = self._log.lines(self.trainer.step)
+                self._log.write(lines)  # what cannot be written shall show now, not after the first steps
+                self._publish(lines)
+            elif self.trainer.pending is not None:
+                self.trainer.pending.commit()
 
     def run(self) -> Iterator[Progress]:
         """Train on; yields each step, if it is one after which the run is saved then once that is safely on disk.
@@ -96,8 +102,8 @@ class TrainJob:
         """
         recent: list[Figures] = []
         begun = time.perf_counter()
-        with Board(self.folder / "tensorboard" if self._first else None, self.trainer.step) as board:
-            for told in self._steps():
+        with self._explained(), Board(self._board, self.trainer.step) as board:
+            for told in self.trainer.run():
                 recent.append(told)
                 board.scalars(told)
                 stop, line = self._asked_to_stop(), None
@@ -108,13 +114,15 @@ class TrainJob:
                 if stop:
                     return
 
-    def _steps(self) -> Iterator[Figures]:
+    @contextmanager
+    def _explained(self) -> Iterator[None]:
         try:
-            yield from self.trainer.run()
+            yield
         except NotFiniteError as error:
             if self._first:
                 self._write_checkpoint()
-            advice = f"begin another run from {self.folder / 'last.safetensors'} with --start and a smaller --lr"
+                save_embedder(self.folder / LAST, self.trainer.result())
+            advice = f"begin another run from {self.folder / LAST} with --start and a smaller --lr"
             raise UserError(f"{error}; step {self.trainer.step} is saved, {advice}") from error
         except torch.OutOfMemoryError as error:
             raise UserError("not enough memory on the device; try a smaller --batch") from error
@@ -124,58 +132,79 @@ class TrainJob:
 
     def _save(self, means: Figures, board: Board) -> Figures:
         """Log, then checkpoint, then all that can be made again from these."""
-        if not self._first:
-            self._publish([])
-            return means
+        line = means
+        with failing_together(self.trainer.processes, UserError):
+            if self.validation:
+                line = {**means, **self._measured(self.validation, board)}
+                lines = [*self._log.lines(self.trainer.step - 1), line]
+                self._log.write(lines)
+                self._write_checkpoint()
+                self._publish(lines)
+            elif self.trainer.pending is not None:
+                self.trainer.pending.commit()
+        return line
+
+    def _measured(self, validation: Validation, board: Board) -> Figures:
         network = self.trainer.result()
-        line = {**means, **self.validation.measure(network)}
-        picture = self.validation.picture(network)
-        board.scalars(line)
+        figures, picture = validation.measure(network), validation.picture(network)
+        board.scalars({"step": self.trainer.step, **figures})
         board.picture(picture, self.trainer.step)
         write_png(self.folder / "validation.png", picture)
-        lines = [*self._log.lines(self.trainer.step - 1), line]
-        self._log.write(lines)
-        self._write_checkpoint()
-        self._publish(lines)
-        return line
+        return figures
 
     def _publish(self, lines: Sequence[Figures]) -> None:
         """Write what the last checkpoint says to where others look for it."""
         if self.trainer.pending is not None:
             self.trainer.pending.commit()
-        if not self._first:
+        if not lines:
             return
         network = self.trainer.result()
-        save_embedder(self.folder / "last.safetensors", network)
-        best = min(lines, key=lambda line: line["val_loss"])["step"] if lines else None
+        save_embedder(self.folder / LAST, network)
+        best = min(lines, key=lambda line: line["val_loss"])["step"]
         if best == self.trainer.step:
             save_embedder(self.result, network)
-        kept = {*self._checkpoints()[-self.saving.keep :], self._checkpoint_of(best)}
-        for path in set(self._checkpoints()) - kept:
+        kept = {*checkpoints_in(self.folder)[-self.saving.keep :], self._checkpoint_of(best)}
+        for path in set(checkpoints_in(self.folder)) - kept:
             path.unlink(missing_ok=True)
 
     def _write_checkpoint(self) -> None:
         path, state = self._checkpoint_of(self.trainer.step), self.trainer.state()
         save_checkpoint(path, kind=KIND, config=self.settings, state=state)
 
-    def _refuse_strangers(self) -> None:
-        for other in (self._log.path, self.result, self.folder / "last.safetensors"):
-            if other.exists() and other.stat().st_size:
-                raise UserError(f"{other}: in the way, and no checkpoint to go on from; choose another folder")
+    def _checkpoint_of(self, step: float) -> Path:
+        return self.folder / CHECKPOINTS / f"step-{int(step):08}.safetensors"
 
-    def _checkpoints(self) -> list[Path]:
-        return sorted((self.folder / "checkpoints").glob("step-*.safetensors"))
-
-    def _checkpoint_of(self, step: float | None) -> Path:
-        return self.folder / "checkpoints" / f"step-{int(step or 0):08}.safetensors"
+    @property
+    def _board(self) -> Path | None:
+        return self.folder / "tensorboard" if self._first else None
 
     @property
     def _log(self) -> RunLog:
-        return RunLog(self.folder / "log.jsonl")
+        return RunLog(self.folder / LOG)
 
     @property
     def _first(self) -> bool:
         return self.trainer.processes.index == 0
+
+
+def checkpoints_in(folder: Path) -> list[Path]:
+    """Of a run, by step."""
+    return sorted((folder / CHECKPOINTS).glob("step-*.safetensors"))
+
+
+def last_checkpoint(folder: Path) -> Path | None:
+    """What the run in a folder goes on from, if there is one.
+
+    Raises:
+        UserError: There is none, and the folder holds files that such a run would replace.
+    """
+    if checkpoints := checkpoints_in(folder):
+        return checkpoints[-1]
+    RunLog(folder / LOG).lines(0)  # of a run that was killed in its first moments; anything else is refused
+    for other in (folder / BEST, folder / LAST):
+        if other.exists() and other.stat().st_size:
+            raise UserError(f"{other}: in the way, and no checkpoint to go on from; choose another folder")
+    return None
 
 
 def _means(told: Sequence[Figures]) -> dict[str, float]:

@@ -52,7 +52,7 @@ def load_checkpoint(path: Path, *, kind: str, config: Mapping[str, Any]) -> dict
             if not isinstance(state, dict):
                 raise TypeError("the state is no dict")
     except (OSError, SafetensorError, LookupError, TypeError, ValueError) as error:
-        what_to_do = "choose another folder, or empty this one"
+        what_to_do = "delete it to go on from an earlier one, or choose another folder"
         raise UserError(f"{path}: not a checkpoint of a training run, or damaged; {what_to_do}") from error
     return state
 

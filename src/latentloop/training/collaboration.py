@@ -29,7 +29,7 @@ class BestCodes(Protocol):
         """The best code known of each photo."""
         ...
 
-    def update(self, photos: Sequence[bytes], w_plus: Tensor, loss: Tensor, *, step: int) -> list[bool]:
+    def update(self, photos: Sequence[bytes], w_plus: Tensor, loss: Tensor, *, step: int) -> object:
         """Keep what is better."""
         ...
 

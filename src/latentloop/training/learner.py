@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from latentloop.inversion.iterator import NotFiniteError
+from latentloop.errors import NotFiniteError
 from latentloop.training.processes import Alone, Processes
 
 

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from latentloop.cache import CachedCode, CodeCache
+from latentloop.errors import NotFiniteError
 from latentloop.training.processes import Alone, Processes
 
 
@@ -19,16 +20,17 @@ class _Found(NamedTuple):
 
 
 class PendingCodes:
-    """A cache in front of a cache: what is found stays here until `commit`.
+    """A cache in front of a cache: what a step finds counts from `accept` on, and stays here until `commit`.
 
     A run that was killed goes on from its last checkpoint. It must not meet codes then that it found after it, or it
-    would take another course than a run that was never stopped. Processes that train together tell each other what they
-    find, so all have the same codes pending, and the first one writes them.
+    would take another course than a run that was never stopped; nor those of a step that failed. Processes that train
+    together tell each other what they find, so all have the same codes pending, and the first one writes them.
     """
 
     def __init__(self, cache: CodeCache, processes: Processes | None = None) -> None:
         self._cache, self._processes = cache, processes or Alone()
         self._found: dict[bytes, _Found] = {}
+        self._new: list[tuple[bytes, _Found]] = []
 
     def __len__(self) -> int:
         return len(self._found)
@@ -38,30 +40,42 @@ class PendingCodes:
         stored = self._cache.lookup(photos)
         return [self._better(self._found.get(photo), old) for photo, old in zip(photos, stored, strict=True)]
 
-    def update(self, photos: Sequence[bytes], w_plus: Tensor, loss: Tensor, *, step: int) -> list[bool]:
-        """As `CodeCache.update`, but nothing is written. Of several processes, each must call it as often.
+    def update(self, photos: Sequence[bytes], w_plus: Tensor, loss: Tensor, *, step: int) -> None:
+        """As `CodeCache.update`, but nothing is written, and looked up only after `accept`.
 
         Raises:
             ValueError: As there.
+            NotFiniteError: As there.
         """
         codes, losses = self._cache.stored(w_plus), loss.tolist()
-        if not (len(photos) == len(codes) == len(losses) and loss.isfinite().all()):
-            raise ValueError(f"{len(photos)} photos, {len(codes)} codes and as many finite losses do not go together")
-        found = [(photo, _Found(c.copy(), v, step)) for photo, c, v in zip(photos, codes, losses, strict=True)]
-        kept = self._keep(found)
-        if self._processes.count > 1:
-            self._keep(self._processes.collected(found))
-        return kept
+        if not len(photos) == len(codes) == len(losses):
+            raise ValueError(f"{len(photos)} photos, {len(codes)} codes and {len(losses)} losses do not go together")
+        if not loss.isfinite().all():
+            raise NotFiniteError("a loss is not finite")
+        self._new += [(photo, _Found(c.copy(), v, step)) for photo, c, v in zip(photos, codes, losses, strict=True)]
+
+    def accept(self) -> None:
+        """Keep what is better of all that was found since the last time. All processes must call it."""
+        new, self._new = self._new, []
+        for photo, one in self._processes.collected(new):
+            (known,) = self.lookup([photo])
+            if known is None or one.loss < known.loss:
+                self._found[photo] = one
+
+    def discard(self) -> None:
+        """Forget what was found since the last time."""
+        self._new.clear()
 
     def commit(self) -> None:
         """Write all to the cache; what is written already is not made worse by writing it again.
+
+        Of several processes the first one writes, and none may look anything up before it has.
 
         Raises:
             UserError: The cache cannot be written.
         """
         if self._processes.index == 0:
             self._write()
-        self._processes.wait()
         self._found.clear()
 
     def state(self) -> dict[str, Tensor]:
@@ -81,15 +95,6 @@ class PendingCodes:
         photos = [bytes(photo) for photo in state["photos"].tolist()]
         rest = zip(state["codes"].numpy(), state["losses"].tolist(), state["steps"].tolist(), strict=True)
         self._found = {photo: _Found(*one) for photo, one in zip(photos, rest, strict=True)}
-
-    def _keep(self, found: Sequence[tuple[bytes, _Found]]) -> list[bool]:
-        kept = []
-        for (photo, one), old in zip(found, self._cache.lookup([photo for photo, _ in found]), strict=True):
-            known = self._better(self._found.get(photo), old)
-            kept.append(known is None or one.loss < known.loss)
-            if kept[-1]:
-                self._found[photo] = one
-        return kept
 
     def _write(self) -> None:
         by_step: dict[int, list[bytes]] = {}

@@ -2,7 +2,7 @@
 
 import hashlib
 import tarfile
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
@@ -30,6 +30,11 @@ class PhotoSource:
     def name(self) -> str:
         """For messages."""
         return f"{self.file}:{self.member}" if self.member else str(self.file)
+
+    @property
+    def place(self) -> tuple[Path, str | None]:
+        """The same for the same photo, however it was named."""
+        return self.file.resolve(), self.member
 
     def length(self) -> int:
         """Of the photo, in bytes; 0 if it is missing."""
@@ -128,12 +133,6 @@ def indices_of_batch(count: int, batch: int, step: int, *, seed: int) -> list[in
     """Which of `count` photos are in the batch of a step: each once an epoch, in an order of the epoch's own."""
     places = range(step * batch, (step + 1) * batch)
     return [int(_order(count, place // count, seed)[place % count]) for place in places]
-
-
-def batches_in_order(photos: PhotoSet, batch: int) -> Iterator[Tensor]:
-    """All photos in their order, (batch, 3, R, R) at a time; the last ones may be fewer."""
-    for first in range(0, len(photos), batch):
-        yield photos.load(range(first, min(first + batch, len(photos))))[0]
 
 
 @lru_cache(maxsize=2)

@@ -2,8 +2,8 @@
 
 import importlib.util
 import os
-from collections.abc import Sequence
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any, Protocol, TypeVar
 
 import torch
@@ -12,6 +12,7 @@ from torch import Tensor
 from latentloop.errors import UserError
 
 T = TypeVar("T")
+Failure = TypeVar("Failure", bound=Exception)
 
 
 class Processes(Protocol):
@@ -29,13 +30,24 @@ class Processes(Protocol):
         """The items of all processes, of the first one first."""
         ...
 
-    def wait(self) -> None:
-        """Until all are here."""
-        ...
-
     def mixed_precision(self) -> AbstractContextManager[object]:
         """Where the network computes in the run's precision."""
         ...
+
+
+@contextmanager
+def failing_together(processes: Processes, kind: type[Failure]) -> Iterator[None]:
+    """Where an error of a kind in one process becomes one in all, so that none waits for another in vain.
+
+    All must come here, and inside none may wait for another.
+    """
+    problem = ""
+    try:
+        yield
+    except kind as error:
+        problem = str(error)
+    if said := [one for one in processes.collected([problem]) if one]:
+        raise kind(said[0])
 
 
 class Alone:
@@ -54,9 +66,6 @@ class Alone:
     def collected(self, items: Sequence[T]) -> list[T]:
         """The items."""
         return list(items)
-
-    def wait(self) -> None:
-        """Not at all."""
 
     def mixed_precision(self) -> AbstractContextManager[object]:
         """In PyTorch's mixed precision."""
@@ -86,10 +95,6 @@ class Accelerated:
         from accelerate.utils import gather_object
 
         return list(gather_object(list(items)))
-
-    def wait(self) -> None:
-        """Until all are here."""
-        self._accelerator.wait_for_everyone()
 
     def mixed_precision(self) -> AbstractContextManager[object]:
         """In Accelerate's mixed precision."""

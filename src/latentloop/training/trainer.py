@@ -9,14 +9,13 @@ import torch
 from torch import Tensor
 
 from latentloop.encoders import Embedder
-from latentloop.encoders.embedder_file import own_tensors
-from latentloop.errors import UserError
+from latentloop.errors import NotFiniteError, UserError
 from latentloop.generators import Generator
 from latentloop.training.collaboration import Batch, Collaboration, Teaching
 from latentloop.training.learner import Learner, randomness_of
 from latentloop.training.pending import PendingCodes
 from latentloop.training.photos import PhotoSet, indices_of_batch
-from latentloop.training.processes import Alone, Processes
+from latentloop.training.processes import Alone, Processes, failing_together
 from latentloop.training.spoiling import spoil
 from latentloop.training.synthetic import Synthetic
 from latentloop.training.train_config import TrainConfig
@@ -90,10 +89,6 @@ class Trainer:
         while self.step < self.config.steps:
             yield self._take_step()
 
-    def averaged(self) -> dict[str, Tensor]:
-        """The network's tensors with the running mean of its weights."""
-        return own_tensors(self.embedder) | self._learner.average
-
     def result(self) -> Embedder:
         """A network of its own with the running mean of the weights, frozen."""
         result = copy.deepcopy(self.embedder)
@@ -112,10 +107,18 @@ class Trainer:
 
     def _take_step(self) -> dict[str, float]:
         self.embedder.train()
-        terms, teaching = self.collaboration.learn(self._batch(), step=self.step)
-        loss = torch.stack(list(terms.values())).sum() / self.config.batch
-        told = self._summary(loss, terms, teaching)
-        self._learner.learn(loss)
+        try:
+            with failing_together(self.processes, NotFiniteError):
+                terms, teaching = self.collaboration.learn(self._batch(), step=self.step)
+            loss = torch.stack(list(terms.values())).sum() / self.config.batch
+            told = self._summary(loss, terms, teaching)
+            self._learner.learn(loss)
+        except NotFiniteError:
+            if self.pending is not None:
+                self.pending.discard()
+            raise
+        if self.pending is not None:
+            self.pending.accept()
         return {"step": self.step, **told}
 
     def _batch(self) -> Batch:
@@ -146,9 +149,11 @@ class Trainer:
 
     def _check_shares(self) -> None:
         """Without any photo of its own, a process would not meet the others where they tell what they found."""
-        photos = self.config.batch - self._made
-        if 0 < photos < self.processes.count or self.config.batch < self.processes.count:
-            raise UserError(f"{photos} photos of a batch are too few for {self.processes.count} processes")
+        photos, count = self.config.batch - self._made, self.processes.count
+        if 0 < photos < count or self.config.batch < count:
+            raise UserError(
+                f"a batch of {photos} photos and {self._made} drawn images is too small for {count} processes"
+            )
 
     def _summary(self, loss: Tensor, terms: Mapping[str, Tensor], teaching: Teaching) -> dict[str, float]:
         """Means over all processes of a step's terms, and of what the iterator did for the photos."""
