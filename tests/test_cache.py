@@ -129,7 +129,7 @@ def test_a_failed_update_changes_nothing(cache: CodeCache) -> None:
     [
         (CodeSpace("f" * 16, 4, 8, SPACE.loss), "fingerprint 0123456789abcdef, not ffffffffffffffff"),
         (CodeSpace(SPACE.fingerprint, 4, 9, SPACE.loss), r"shape \[4, 8\], not \[4, 9\]"),
-        (CodeSpace(SPACE.fingerprint, 4, 8, {"lambda_lpips": 1.0}), "loss {'lambda_lpips': 0.8}, not"),
+        (CodeSpace(SPACE.fingerprint, 4, 8, {"lambda_lpips": 1.0}), "lambda_lpips 0.8, not 1.0"),
     ],
 )
 def test_codes_of_another_space_are_refused(cache: CodeCache, other: CodeSpace, named: str) -> None:

@@ -184,14 +184,15 @@ class CodeCache:
 
     def decoded(self, code: npt.NDArray[np.floating[Any]]) -> Tensor:
         """A code of the file, of any shape, as (num_ws, w_dim) in float32."""
+        if code.size != self.space.num_ws * self.space.w_dim:
+            raise UserError(f"{self.path}: not a cache of codes, or damaged: a code of {code.size} numbers")
         return torch.from_numpy(code.astype(np.float32)).view(self.space.num_ws, self.space.w_dim)
 
     def _check(self, found: Mapping[str, Any], wanted: Mapping[str, Any]) -> None:
-        for name in sorted(wanted.keys() - {"dtype"}):
-            if found.get(name) != wanted[name]:
-                raise UserError(
-                    f"{self.path}: a cache with {name} {found.get(name)}, not {wanted[name]}; choose another file"
-                )
+        if found.get("dtype") not in ("float16", "float32"):
+            raise UserError(f"{self.path}: not a cache of codes, or damaged: of type {found.get('dtype')}")
+        for name, theirs, ours in _differences(found, wanted):
+            raise UserError(f"{self.path}: a cache with {name} {theirs}, not {ours}; choose another file")
 
 
 def space_of(path: Path) -> CodeSpace:
@@ -233,6 +234,14 @@ def _refuse_strangers(path: Path) -> None:
         known = {name for (name,) in connection.execute("SELECT name FROM sqlite_master")}
     if known and not {"about", "best"} <= known:
         raise UserError(f"{path}: not a cache of codes; choose another file")
+
+
+def _differences(found: Mapping[str, Any], wanted: Mapping[str, Any]) -> Iterator[tuple[str, Any, Any]]:
+    """What two descriptions do not have in common, by name."""
+    old, new = ({**about, **about.get("loss", {})} for about in (found, wanted))
+    for name in sorted((old.keys() | new.keys()) - {"dtype", "loss"}):
+        if old.get(name) != new.get(name):
+            yield name, old.get(name), new.get(name)
 
 
 def _read_only(path: Path) -> sqlite3.Connection:

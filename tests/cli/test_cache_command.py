@@ -1,3 +1,4 @@
+import tarfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -62,6 +63,16 @@ def test_codes_come_back_from_a_cache(
     target = read_image(photos / "photo-1.png")
     torch.testing.assert_close(start.losses, pixel_loss(float_toy.synthesis(torch.zeros(1, 4, 8)), target))
     assert run("cache", "import", cache.path, out)[1] == ["0 of 3 codes were better and are kept"]
+    (out / "photo-1.npz").unlink()  # as if it had been stopped
+    assert run("cache", "export", cache.path, photos, "--out", out)[0] == 0
+    assert (out / "photo-1.npz").exists()
+
+
+def test_codes_of_photos_in_tar_files_are_exported_too(run: Run, cache: CodeCache, tmp_path: Path) -> None:
+    with tarfile.open(tmp_path / "shard.tar", "w") as archive:
+        archive.add(tmp_path / "photos" / "photo-1.png", "deep/inside.png")
+    assert run("cache", "export", cache.path, tmp_path / "shard.tar", "--out", tmp_path / "out")[0] == 0
+    assert load_code(tmp_path / "out" / "inside.npz").losses.tolist() == [0.0]
 
 
 def test_show_tells_what_is_in_a_cache(run: Run, cache: CodeCache) -> None:
@@ -80,6 +91,7 @@ def test_a_code_whose_loss_is_another_one_is_refused(
     path = tmp_path / "other" / "photo-2.npz"
     code, _, errors = run("cache", "import", cache.path, path)
     assert (code, errors) == (2, [f"latentloop: {path}: its loss is of lambda_mse 2.0, the cache's of 1.0"])
+    assert run("cache", "import", cache.path, tmp_path / "found", path)[0] == 2
     assert len(cache) == 2
 
 
@@ -89,7 +101,12 @@ def test_a_code_whose_loss_is_another_one_is_refused(
         (["show", "{here}/none"], "{here}/none: no such cache of codes"),
         (["show", "{here}/text"], "{here}/text: not a cache of codes, or damaged"),
         (["export", "{cache}"], "name files for export and import, none for show"),
-        (["export", "{cache}", "{here}/photos", "--out", "{here}/found"], "{here}/found/photo-0.npz: in the way"),
+        (
+            ["export", "{cache}", "{here}/photos", "--out", "{here}/wrong"],
+            "{here}/wrong/photo-0.npz: in the way, of another photo",
+        ),
+        (["export", "{cache}", "{here}/none.png"], "{here}/none.png: no such file"),
+        (["export", "{cache}", "{here}/blank.png"], "none of 1 photos has a code in {here}/codes.cache"),
         (["import", "{cache}", "{here}/photos"], "{here}/photos: no code files"),
         (["import", "{cache}", "{here}/text"], "{here}/text: not a code file"),
     ],
@@ -97,6 +114,9 @@ def test_a_code_whose_loss_is_another_one_is_refused(
 def test_bad_input_is_told_in_one_line(
     run: Run, cache: CodeCache, tmp_path: Path, arguments: list[str], problem: str
 ) -> None:
+    (tmp_path / "wrong").mkdir()
+    (tmp_path / "wrong" / "photo-0.npz").write_bytes((tmp_path / "found" / "photo-1.npz").read_bytes())
+    (tmp_path / "blank.png").write_bytes((tmp_path / "photos" / "photo-2.png").read_bytes())
     (tmp_path / "text").write_text("no cache, though long enough to be taken for one at a first glance" * 99)
     code, _, errors = run("cache", *(argument.format(here=tmp_path, cache=cache.path) for argument in arguments))
     assert (code, len(errors)) == (2, 1)

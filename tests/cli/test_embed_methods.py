@@ -110,9 +110,27 @@ def test_embed_starts_each_photo_from_its_code_in_a_folder(run: Run, toy_photos:
     for i in (0, 1):
         begun, found = (load_code(folder / f"photo-{i}.npz").losses for folder in (first, second))
         assert found[0] == begun.min()
-    (first / "photo-0.npz").write_bytes((first / "photo-1.npz").read_bytes())
+    assert run("embed", *photos[:1], "--out", first, "--steps", 5, *QUICK)[0] == 0
     _, lines, _ = run(*again)
     assert [line.endswith("finished before") for line in lines[:2]] == [False, True]
+    (first / "photo-0.npz").write_bytes((first / "photo-1.npz").read_bytes())
+    _, _, errors = run(*again)
+    assert errors[0] == f"latentloop: {photos[0]}: {first / 'photo-0.npz'}: the code of another photo of this name"
+    before = (first / "photo-1.npz").read_bytes()
+    code, _, errors = run("embed", *photos[:2], "--start", first, "--out", first, *QUICK)
+    assert code == 2
+    assert errors == [f"latentloop: --start {first}: these codes would be overwritten; choose another --out"]
+    assert (first / "photo-1.npz").read_bytes() == before
+
+
+def test_a_source_in_the_place_of_the_one_pass_is_not_overwritten(
+    run: Run, toy_photos: ToyPhotos, network: Path, tmp_path: Path
+) -> None:
+    (photo,) = toy_photos(1, "out/one-pass")
+    before = photo.read_bytes()
+    command = ["embed", photo, "--method", "hybrid", "--embedder", network, "--out", tmp_path / "out", *QUICK]
+    assert run(*command)[0] == 2
+    assert photo.read_bytes() == before
 
 
 @pytest.mark.parametrize(

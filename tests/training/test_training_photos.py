@@ -82,7 +82,7 @@ def test_what_is_no_plain_tar_file_is_refused(tmp_path: Path, mode: str | None) 
         pack(path, {"a.png": b"1"}, mode)
     else:
         path.write_text("text " * 1000)
-    with pytest.raises(UserError, match=r"shard\.tar: not an uncompressed tar file"):
+    with pytest.raises(UserError, match=r"shard\.tar: cannot read it as an uncompressed tar file"):
         photos_in_tar(path)
 
 

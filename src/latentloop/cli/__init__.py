@@ -59,6 +59,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     except BrokenPipeError:  # of `latentloop ... | head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or Python would complain at its exit
         return 1
+    except OSError as error:  # such as a file that may not be read
+        if error.filename is None:
+            raise
+        print(f"latentloop: {error.filename}: {error.strerror}", file=sys.stderr)  # noqa: T201
+        return 2
 
 
 def parse(arguments: Sequence[str]) -> Command:

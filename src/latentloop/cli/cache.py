@@ -30,7 +30,7 @@ class Cache:
     cache: Annotated[Path, tyro.conf.Positional]
     """The file."""
     files: Annotated[tuple[str, ...], tyro.conf.Positional] = ()
-    """For export the photos, for import the code files: files, folders, quoted globs."""
+    """For export the photos: files, folders, quoted globs, tar files. For import the code files."""
     out: Path = Path("codes")
     """Folder for what is exported."""
     generator: str = GENERATOR
@@ -61,15 +61,17 @@ class Cache:
 
     def _export(self, cache: "CodeCache") -> int:
         from latentloop.cli.console import say, track
-        from latentloop.files import sha256_of
+        from latentloop.errors import UserError
         from latentloop.generators import load_generator
-        from latentloop.pipeline.cache_files import Photo, export_codes
-        from latentloop.pipeline.photos import find_photos
+        from latentloop.pipeline.cache_files import export_codes
+        from latentloop.pipeline.photos import find_training_photos
 
-        generator, paths = load_generator(self.generator), find_photos(self.files)
-        photos = (Photo(path, bytes.fromhex(sha256_of(path))) for path in track(paths, len(paths), "photos"))
-        written = list(export_codes(cache, photos, self.out, generator))
-        say(f"{len(written)} of {len(paths)} photos have a code; written to {self.out}")
+        photos = find_training_photos(self.files)
+        generator = load_generator(self.generator)
+        written = list(export_codes(cache, track(photos, len(photos), "photos"), self.out, generator))
+        if not written:
+            raise UserError(f"none of {len(photos)} photos has a code in {self.cache}")
+        say(f"{len(written)} of {len(photos)} photos have a code; written to {self.out}")
         return 0
 
     def _import(self, cache: "CodeCache") -> int:

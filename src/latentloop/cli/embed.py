@@ -29,8 +29,9 @@ class Embed:
 
     Takes files, folders and quoted globs. Each photo's face is found and aligned as in FFHQ. Then its code is
     optimized, or found by an embedding network in one pass, or first the one and then the other. The folder --out gets
-    NAME.npz (the code), NAME.png (the reconstruction), aligned/NAME.png (what was reconstructed), results.json and
-    report.html about the photos of this run. Run it again and it goes on where it was stopped.
+    NAME.npz (the code), NAME.png (the reconstruction), aligned/NAME.png (what was reconstructed), one-pass/NAME.png
+    (what the network alone found), results.json and report.html about the photos of this run. Run it again and it goes
+    on where it was stopped.
 
     One photo: latentloop embed photo.jpg
 
@@ -51,9 +52,9 @@ class Embed:
     """Folder for the results."""
     common: Common = Common()
     method: Literal["auto", "embed", "hybrid", "optimize"] = "auto"
-    """embed: one pass of the network. hybrid: the iterator from the network's code, with smaller steps (as in
-    --polish). optimize: the iterator from --start. auto: hybrid, but optimize where there is no network for the
-    generator, or --start or --space ask for it."""
+    """embed: one pass of the network, no steps. hybrid: the iterator from the network's code; as in --polish its steps
+    begin with half of --lr and fall to 0 all along, whatever the ramps. optimize: the iterator from --start. auto:
+    hybrid, but optimize where there is no network for the generator, or --start or --space ask for it."""
     embedder: str | None = None
     """The network: one we ship, or a file from latentloop train. By default the one we ship for the generator."""
     iterator: IteratorConfig = IteratorConfig()
@@ -211,6 +212,7 @@ class Embed:
 
         from latentloop.codes import start_from
         from latentloop.encoders import load_embedder
+        from latentloop.errors import UserError
         from latentloop.latents import mean_code, sample_codes
         from latentloop.pipeline.starts import FolderStart, NetworkStart, SameStart
 
@@ -222,6 +224,8 @@ class Embed:
             randomness = torch.Generator().manual_seed(self.common.seed)
             return SameStart(sample_codes(generator, 1, randomness=randomness, truncation_psi=SAMPLE_PSI))
         if Path(self.start).is_dir():
+            if Path(self.start).resolve() == self.out.resolve():
+                raise UserError(f"--start {self.start}: these codes would be overwritten; choose another --out")
             return FolderStart(Path(self.start), generator)
         return SameStart(start_from(Path(self.start), generator))
 

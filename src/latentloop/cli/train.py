@@ -23,9 +23,6 @@ if TYPE_CHECKING:
     from latentloop.training.processes import Processes
     from latentloop.training.validation import Validation
 
-SETTINGS = "config.json"
-"""The command's options, in the folder of the run."""
-
 
 @dataclass(frozen=True)
 class Train:
@@ -34,14 +31,15 @@ class Train:
     An iterator betters what the network says of each photo, the best code found so far teaches it (Guan et al.,
     arXiv:2007.01758). Images that the generator draws of known codes are mixed in; without --data it learns from them
     alone. The folder --out gets best.safetensors (the network, for embed --embedder), last.safetensors,
-    validation.png (photo, one pass, with the iterator), log.jsonl, tensorboard/, codes.cache (the best code of each
-    photo), config.json and checkpoints/. Ctrl-C saves and stops; the same command, or --resume, goes on exactly there.
+    validation.png (photo, one pass, with the iterator), log.jsonl, tensorboard/ (where TensorBoard is installed),
+    codes.cache (the best code of each photo), config.json and checkpoints/. Ctrl-C saves and stops; the same command,
+    or --resume, goes on exactly there.
 
     Photos of faces, aligned as in FFHQ: latentloop train --data faces/ --validation held-out/ --out run
 
     A stopped run: latentloop train --resume run
 
-    Another domain, tar files: latentloop train --generator cars.safetensors --identity none --data "shards/*.tar"
+    No faces, tar files: latentloop train --generator yours.safetensors --identity none --data "shards/*.tar"
 
     Several GPUs: accelerate launch -m latentloop train --data faces/ --batch 64 --precision bfloat16
     """
@@ -86,15 +84,19 @@ class Train:
         for name in ("save_every", "keep", "validation_images"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} must be 1 or more, got {getattr(self, name)}")
-        if self.resume and replace(self, resume=None) != Train():
+        if self.resume is not None and replace(self, resume=None) != Train():
             raise ValueError("resume takes all settings from the run; leave out the other options")
+        if self.data and self.config.synthetic == 1:
+            raise ValueError("with synthetic 1 nothing is learned from data; leave it out")
+        if self.codes and not self.collaboration.cache:
+            raise ValueError("codes are for a run with a cache")
 
     def run(self) -> int:
         """Train, with a line on stdout each time the run is saved; returns 130 if it was stopped."""
         from latentloop.cli.console import TrainProgress, say
         from latentloop.cli.stopping import stop_signals
 
-        if self.resume:
+        if self.resume is not None:
             return _read_settings(Path(self.resume)).run()
         with stop_signals() as stopping:
             job = self._job()
@@ -181,6 +183,7 @@ class Train:
 
     def _photos(self, resolution: int) -> "PhotoSet | None":
         """Photos to learn from; those to measure on are left out."""
+        from latentloop.errors import UserError
         from latentloop.pipeline.photos import find_training_photos
         from latentloop.training.photos import PhotoSet
 
@@ -188,6 +191,8 @@ class Train:
             return None
         held_out = {source.place for source in find_training_photos(self.validation)}
         sources = [source for source in find_training_photos(self.data) if source.place not in held_out]
+        if not sources:
+            raise UserError("all photos of --data are in --validation, too: nothing is left to learn from")
         photos = PhotoSet(sources, resolution)
         photos.load([0])  # if none can be used, say so before anything is written
         return photos
@@ -201,7 +206,9 @@ class Train:
             return None
         sources = find_training_photos(self.validation)
         count = min(self.validation_images, len(sources))
-        return PhotoSet([sources[i * len(sources) // count] for i in range(count)], resolution)
+        photos = PhotoSet([sources[i * len(sources) // count] for i in range(count)], resolution)
+        photos.load([0])  # if none can be used, say so before anything is written
+        return photos
 
     def _collaboration(
         self, generator: "Generator", embedder: "Embedder", dtype: "torch.dtype", processes: "Processes"
@@ -282,6 +289,7 @@ class Train:
 
     def _write_settings(self) -> None:
         from latentloop.files import replacing
+        from latentloop.pipeline.train import SETTINGS
 
         with replacing(self.out / SETTINGS) as part:
             part.write_text(json.dumps(asdict(self._from_anywhere()), indent=2, default=str) + "\n", encoding="utf-8")
@@ -306,6 +314,7 @@ class Train:
 
 def _read_settings(folder: Path) -> Train:
     from latentloop.errors import UserError
+    from latentloop.pipeline.train import SETTINGS
 
     path = folder / SETTINGS
     try:

@@ -78,7 +78,8 @@ def load_embedder(
     weights = read_weights(embedder_weights(name_or_path))
     kind, _, about = weights.metadata.get(KIND, "none").partition(" ")
     if kind != NAME:
-        raise UserError(f"{name_or_path}: not an embedding network (kind: {kind}); latentloop train makes one")
+        known = kind if kind.isalpha() else "unknown"
+        raise UserError(f"{name_or_path}: not an embedding network (kind: {known}); latentloop train makes one")
     try:
         embedder = _build(json.loads(about), weights.tensors, identity)
     except (AttributeError, LookupError, TypeError, ValueError, RuntimeError) as error:

@@ -57,7 +57,8 @@ def load_generator(name_or_path: str | Path = GENERATOR, *, device: torch.device
     weights = read_weights(file)
     kind = weights.metadata.get(KIND, "none")
     if kind not in BUILDERS:
-        raise UserError(f"{name}: not a generator (kind: {kind}); known kinds: {', '.join(BUILDERS)}")
+        known = word if (word := kind.partition(" ")[0]).isalpha() else "unknown"
+        raise UserError(f"{name}: not a generator (kind: {known}); known kinds: {', '.join(BUILDERS)}")
     trunk = SHIPPED[name].trunk if name in SHIPPED else None
     tensors = on_trunk(weights.tensors, read_weights(_file_of(trunk)).tensors) if trunk else weights.tensors
     try:

@@ -51,7 +51,7 @@ class CollaborationBench:
             drawn = median_time(self._drawing(batch), runs=self.runs)
             yield f"| {batch} | {1000 * whole:.0f} | {1000 * drawn:.0f} | {whole / ((steps + 2) * drawn):.2f} |"
         if peak := _peak_memory(device):
-            yield from ("", f"Memory at its peak: {peak / 1e9:.1f} GB.")
+            yield from ("", f"Memory of the process at its peak so far: {peak / 1e9:.1f} GB.")
         rows = _profile(step, on_accelerator=device.type == "cuda")
         yield from ("", "| operation | share of the time | calls |", "|---|---|---|", *rows)
 

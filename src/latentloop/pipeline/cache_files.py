@@ -1,53 +1,54 @@
 """Codes between a cache of best codes and code files."""
 
+import hashlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 import torch
+from torch import Tensor
 
 from latentloop.cache import CachedCode, CodeCache
 from latentloop.codes import Code, load_code, save_code
 from latentloop.errors import UserError
 from latentloop.faces import whole_square
 from latentloop.generators import Generator
-from latentloop.images import read_image
+from latentloop.images import decode_image
+from latentloop.training.photos import PhotoSource
 
 
-@dataclass(frozen=True)
-class Photo:
-    """An aligned photo that may have a code in a cache."""
-
-    path: Path
-    key: bytes
-    """SHA-256 of its content."""
-
-
-def export_codes(cache: CodeCache, photos: Iterable[Photo], folder: Path, generator: Generator) -> Iterator[Path]:
+def export_codes(cache: CodeCache, photos: Iterable[PhotoSource], folder: Path, generator: Generator) -> Iterator[Path]:
     """Write NAME.npz, a code file, for each photo that the cache knows a code of; yields the files.
 
-    They serve as starts of `latentloop embed --aligned`.
+    They serve as starts of `latentloop embed --aligned`. A file that is there already for the same photo is left as it
+    is, so that an export that was stopped goes on.
 
     Args:
         cache: Where the codes are.
-        photos: Aligned, as the training saw them. Of two with one name the later one's code counts as overwriting.
+        photos: Aligned, as the training saw them, each with a name of its own.
         folder: For the files.
         generator: Whose codes they are.
 
     Raises:
-        UserError: The generator is another one; a file is in the way or cannot be written; a photo cannot be read.
+        UserError: The generator is another one; a file of another photo is in the way; a file cannot be written, or a
+            photo not be read.
     """
     if cache.space.fingerprint != generator.fingerprint:
         theirs, ours = cache.space.fingerprint, generator.fingerprint
         raise UserError(f"{cache.path}: codes of the latent space {theirs}, {generator.name} has {ours}")
     for photo in photos:
-        (found,) = cache.lookup([photo.key])
-        if found is not None:
-            path = folder / f"{photo.path.stem}.npz"
-            if path.exists():
-                raise UserError(f"{path}: in the way; choose another folder with --out")
-            save_code(path, _code_of(found, photo, cache, generator))
-            yield path
+        content = photo.read()
+        key = hashlib.sha256(content).digest()
+        (found,) = cache.lookup([key])
+        if found is None:
+            continue
+        name = Path(photo.member or photo.file.name)
+        path = folder / f"{name.stem}.npz"
+        if not path.exists():
+            image = decode_image(content, photo.name)
+            save_code(path, _code_of(found, image, name.name, key, cache, generator))
+        elif load_code(path).details.get("photo", {}).get("sha256") != key.hex():
+            raise UserError(f"{path}: in the way, of another photo; choose another folder with --out")
+        yield path
 
 
 def import_codes(cache: CodeCache, paths: Sequence[Path]) -> list[bool]:
@@ -55,31 +56,30 @@ def import_codes(cache: CodeCache, paths: Sequence[Path]) -> list[bool]:
 
     Raises:
         UserError: One is no code file, does not tell its photo's checksum, belongs to another latent space, or has
-            a loss that cannot be compared with the cache's. Those before it are in the cache.
+            a loss that cannot be compared with the cache's. The cache is then as before.
     """
-    return [_import(cache, path, load_code(path)) for path in paths]
+    found = [_comparable(cache, path, load_code(path)) for path in paths]
+    return [cache.update([photo], w_plus[None], loss[None], step=0)[0] for photo, w_plus, loss in found]
 
 
-def _import(cache: CodeCache, path: Path, code: Code) -> bool:
-    settings = code.details.get("settings", {})
+def _comparable(cache: CodeCache, path: Path, code: Code) -> tuple[bytes, Tensor, Tensor]:
+    """Photo, code and loss of a code file."""
     # The loss must be that of the photo itself, drawn by one generator.
     of_photo = {"fingerprint": cache.space.fingerprint, "polish": 0, "aligned": True}
     wanted: Mapping[str, object] = {**cache.space.loss, **of_photo}
-    found = {**settings, "fingerprint": code.fingerprint}
+    told = {**code.details.get("settings", {}), "fingerprint": code.fingerprint}
     for name, value in wanted.items():
-        if found.get(name) != value:
-            raise UserError(f"{path}: its loss is of {name} {found.get(name)}, the cache's of {value}")
+        if told.get(name) != value:
+            raise UserError(f"{path}: its loss is of {name} {told.get(name)}, the cache's of {value}")
     try:
-        key = bytes.fromhex(code.details["photo"]["sha256"])
-        loss = code.losses[code.steps][None]
-        (kept,) = cache.update([key], code.w_plus[None], loss, step=0)
+        photo, loss = bytes.fromhex(code.details["photo"]["sha256"]), code.losses[code.steps]
+        cache.stored(code.w_plus[None])
     except (LookupError, TypeError, ValueError) as error:
         raise UserError(f"{path}: not a code that embed or cache export made: {error}") from error
-    return kept
+    return photo, code.w_plus, loss
 
 
-def _code_of(found: CachedCode, photo: Photo, cache: CodeCache, generator: Generator) -> Code:
-    image = read_image(photo.path)
+def _code_of(found: CachedCode, image: Tensor, file: str, key: bytes, cache: CodeCache, generator: Generator) -> Code:
     return Code(
         w_plus=found.w_plus,
         space="w+",
@@ -90,7 +90,7 @@ def _code_of(found: CachedCode, photo: Photo, cache: CodeCache, generator: Gener
         losses=torch.tensor([found.loss]),
         steps=0,
         details={
-            "photo": {"file": photo.path.name, "sha256": photo.key.hex(), "faces": None},
+            "photo": {"file": file, "sha256": key.hex(), "faces": None},
             "settings": {**cache.space.loss, "polish": 0, "aligned": True},
             "training_step": found.step,
         },

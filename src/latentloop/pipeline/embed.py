@@ -3,6 +3,7 @@
 import time
 from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -141,7 +142,8 @@ class EmbedJob:
         key = PhotoKey(photo.name, sha256_of(photo))
         several = self.face == "all"
         stem = self.folder.stem_for(key, all_faces=several)
-        finished = {} if self.force else self.folder.finished(key, stem, self._settings_of, all_faces=several)
+        settings_of = partial(self._settings_of, key=key)
+        finished = {} if self.force else self.folder.finished(key, stem, settings_of, all_faces=several)
         if finished:
             return [Embedded(photo, name, r.figures, r.one_pass, skipped=True) for name, r in finished.items()]
         image = read_image(photo, max_pixels=self.max_pixels)
@@ -150,17 +152,17 @@ class EmbedJob:
         names = [face_name(stem, i + 1) for i in range(len(faces))] if several else [stem]
         count = len(faces) if several else None
         for name in names:
-            self.start.told(name)  # if there is none, say so now
+            self.start.told(name, key.sha256)  # if there is none, say so now
             self._check_overwriting(photo, name, sources)
         return [_Task(photo, key, name, face, count, size) for name, face in zip(names, faces, strict=True)]
 
-    def _settings_of(self, name: str) -> dict[str, Any]:
-        return {**self.settings, **self.start.told(name)}
+    def _settings_of(self, name: str, key: PhotoKey) -> dict[str, Any]:
+        return {**self.settings, **self.start.told(name, key.sha256)}
 
     def _check_overwriting(self, photo: Path, name: str, sources: Set[Path]) -> None:
         paths = self.folder.paths(name)
         theirs = self.folder.overwrites(name)
-        for path in (paths.aligned, paths.reconstruction):
+        for path in (paths.aligned, paths.reconstruction, paths.one_pass):
             theirs = path if path.resolve() in sources else theirs
         if theirs:
             raise UserError(f"{photo}: its results would overwrite {theirs}; choose another folder with --out")
@@ -223,7 +225,7 @@ class EmbedJob:
             steps=int(inversion.steps[i]),
             details={
                 "photo": {"file": task.key.file, "sha256": task.key.sha256, "faces": task.faces},
-                "settings": self._settings_of(task.name),
+                "settings": self._settings_of(task.name, task.key),
                 **asdict(found.figures),
                 "one_pass": asdict(passed.figures) if passed else None,
             },

@@ -33,9 +33,10 @@ class ResultPaths:
     one_pass: Path
     """What the network alone finds, where the iterator went on from there."""
 
-    def relative_to(self, folder: Path) -> dict[str, str]:
-        """Each file's path from the folder, with forward slashes."""
+    def relative_to(self, folder: Path, *, one_pass: bool) -> dict[str, str]:
+        """Each file's path from the folder, with forward slashes; that of the one pass if there is one."""
         files = {"code": self.code, "reconstruction": self.reconstruction, "aligned": self.aligned}
+        files |= {"one_pass_reconstruction": self.one_pass} if one_pass else {}
         return {kind: path.relative_to(folder).as_posix() for kind, path in files.items()}
 
 

@@ -74,7 +74,8 @@ def _photos(argument: str) -> list[Path]:
     path = Path(argument)
     if path.is_dir():
         known = photo_suffixes()
-        inside = [p for p in path.iterdir() if p.suffix.lower() in known and not p.name.startswith(".")]
+        named = [p for p in path.iterdir() if p.suffix.lower() in known and not p.name.startswith(".")]
+        inside = [p for p in named if p.is_file()]
         photos = sorted(p for p in inside if not _is_reconstruction(p))
         if not photos:
             raise UserError(f"{argument}: no photos in this folder; known endings: {' '.join(sorted(known))}")

@@ -65,7 +65,7 @@ def _record(folder: ResultFolder, outcome: Embedded) -> dict[str, Any]:
         "name": outcome.name,
         **outcome.figures.as_json(),
         **({"one_pass": outcome.one_pass.as_json()} if outcome.one_pass else {}),
-        **folder.paths(outcome.name).relative_to(folder.path),
+        **folder.paths(outcome.name).relative_to(folder.path, one_pass=outcome.one_pass is not None),
     }
 
 

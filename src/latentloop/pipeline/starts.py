@@ -8,8 +8,9 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
-from latentloop.codes import start_from
+from latentloop.codes import load_code, start_from
 from latentloop.encoders import Embedder
+from latentloop.errors import UserError
 from latentloop.files import sha256_of
 from latentloop.generators import Generator
 from latentloop.images import resample
@@ -26,11 +27,15 @@ class Start(Protocol):
         """
         ...
 
-    def told(self, name: str) -> dict[str, str]:
+    def told(self, name: str, sha256: str) -> dict[str, str]:
         """What identifies the start of the result `name`, beside what all of a run have in common.
 
+        Args:
+            name: Of the result.
+            sha256: Of the photo.
+
         Raises:
-            UserError: There is none.
+            UserError: There is none for this photo.
         """
         ...
 
@@ -46,7 +51,7 @@ class SameStart:
         """The code, (N, num_ws, w_dim)."""
         return self.w_plus.expand(len(names), -1, -1)
 
-    def told(self, name: str) -> dict[str, str]:  # noqa: ARG002
+    def told(self, name: str, sha256: str) -> dict[str, str]:  # noqa: ARG002
         """Nothing of its own."""
         return {}
 
@@ -63,7 +68,7 @@ class NetworkStart:
         w_plus: Tensor = self.embedder(resample(target, self.embedder.config.resolution))
         return w_plus
 
-    def told(self, name: str) -> dict[str, str]:  # noqa: ARG002
+    def told(self, name: str, sha256: str) -> dict[str, str]:  # noqa: ARG002
         """Nothing of its own."""
         return {}
 
@@ -79,10 +84,13 @@ class FolderStart:
         """The codes in NAME.npz, (N, num_ws, w_dim)."""
         return torch.cat([start_from(self._file(name), self.generator) for name in names])
 
-    def told(self, name: str) -> dict[str, str]:
+    def told(self, name: str, sha256: str) -> dict[str, str]:
         """The file's checksum; reads the code, so that what is wrong with it shows early."""
-        start_from(self._file(name), self.generator)
-        return {"start_sha256": sha256_of(self._file(name))}
+        file = self._file(name)
+        start_from(file, self.generator)
+        if load_code(file).details.get("photo", {}).get("sha256", sha256) != sha256:
+            raise UserError(f"{file}: the code of another photo of this name")
+        return {"start_sha256": sha256_of(file)}
 
     def _file(self, name: str) -> Path:
         return self.folder / f"{name}.npz"

@@ -1,9 +1,10 @@
 """Training the embedding network into a folder, from wherever an earlier run stopped."""
 
+import math
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -22,6 +23,7 @@ from latentloop.training.validation import Validation
 
 KIND = "training"
 CHECKPOINTS, LOG, BEST, LAST = "checkpoints", "log.jsonl", "best.safetensors", "last.safetensors"
+PICTURE, SETTINGS = "validation.png", "config.json"
 Figures = Mapping[str, float]
 
 
@@ -63,6 +65,8 @@ class TrainJob:
     saving: Saving = Saving()
     stopping: Callable[[], bool] = lambda: False
     """Whether to save and stop after this step."""
+    _recent: list[Figures] = field(default_factory=list, init=False)
+    """What the steps since the last line of the log said of themselves."""
 
     @property
     def result(self) -> Path:
@@ -83,7 +87,9 @@ class TrainJob:
         """
         with failing_together(self.trainer.processes, UserError):
             if checkpoint := last_checkpoint(self.folder):
-                self.trainer.load_state(load_checkpoint(checkpoint, kind=KIND, config=self.settings))
+                state = load_checkpoint(checkpoint, kind=KIND, config=self.settings)
+                self.trainer.load_state(state)
+                self._recent = state["recent"]
             if self._first:
                 sweep(self.folder)
                 sweep(self.folder / CHECKPOINTS)
@@ -100,16 +106,18 @@ class TrainJob:
             UserError: The folder cannot be written to, or memory is short; the loss or the iterator diverged, then the
                 run is saved as it was before that step.
         """
-        recent: list[Figures] = []
         begun = time.perf_counter()
         with self._explained(), Board(self._board, self.trainer.step) as board:
             for told in self.trainer.run():
-                recent.append(told)
+                self._recent.append(told)
                 board.scalars(told)
                 stop, line = self._asked_to_stop(), None
-                if stop or self.finished or self.trainer.step % self.saving.every == 0:
-                    line = self._save(_means(recent) | {"seconds": round(time.perf_counter() - begun, 1)}, board)
-                    recent, begun = [], time.perf_counter()
+                if self.finished or self.trainer.step % self.saving.every == 0:
+                    means = _means(self._recent) | {"seconds": round(time.perf_counter() - begun, 1)}
+                    self._recent, begun = [], time.perf_counter()
+                    line = self._save(means, board)
+                elif stop:
+                    self._write_checkpoint()
                 yield Progress(told, line)
                 if stop:
                     return
@@ -119,11 +127,10 @@ class TrainJob:
         try:
             yield
         except NotFiniteError as error:
-            if self._first:
-                self._write_checkpoint()
-                save_embedder(self.folder / LAST, self.trainer.result())
-            advice = f"begin another run from {self.folder / LAST} with --start and a smaller --lr"
-            raise UserError(f"{error}; step {self.trainer.step} is saved, {advice}") from error
+            self._write_checkpoint()
+            last = self.folder / LAST
+            advice = f"begin another run from {last} with --start and" if last.exists() else "begin another run with"
+            raise UserError(f"{error}; step {self.trainer.step} is saved, {advice} a smaller --lr") from error
         except torch.OutOfMemoryError as error:
             raise UserError("not enough memory on the device; try a smaller --batch") from error
 
@@ -146,10 +153,13 @@ class TrainJob:
 
     def _measured(self, validation: Validation, board: Board) -> Figures:
         network = self.trainer.result()
-        figures, picture = validation.measure(network), validation.picture(network)
+        figures = validation.measure(network)
+        if not all(map(math.isfinite, figures.values())):
+            raise NotFiniteError(f"what the network draws after step {self.trainer.step} is not finite")
+        picture = validation.picture(network)
         board.scalars({"step": self.trainer.step, **figures})
         board.picture(picture, self.trainer.step)
-        write_png(self.folder / "validation.png", picture)
+        write_png(self.folder / PICTURE, picture)
         return figures
 
     def _publish(self, lines: Sequence[Figures]) -> None:
@@ -168,8 +178,9 @@ class TrainJob:
             path.unlink(missing_ok=True)
 
     def _write_checkpoint(self) -> None:
-        path, state = self._checkpoint_of(self.trainer.step), self.trainer.state()
-        save_checkpoint(path, kind=KIND, config=self.settings, state=state)
+        if self._first:
+            path, state = self._checkpoint_of(self.trainer.step), self.trainer.state() | {"recent": self._recent}
+            save_checkpoint(path, kind=KIND, config=self.settings, state=state)
 
     def _checkpoint_of(self, step: float) -> Path:
         return self.folder / CHECKPOINTS / f"step-{int(step):08}.safetensors"
@@ -201,9 +212,10 @@ def last_checkpoint(folder: Path) -> Path | None:
     if checkpoints := checkpoints_in(folder):
         return checkpoints[-1]
     RunLog(folder / LOG).lines(0)  # of a run that was killed in its first moments; anything else is refused
-    for other in (folder / BEST, folder / LAST):
-        if other.exists() and other.stat().st_size:
-            raise UserError(f"{other}: in the way, and no checkpoint to go on from; choose another folder")
+    begun = (folder / LOG).exists()
+    for other in (BEST, LAST) if begun else (BEST, LAST, PICTURE, SETTINGS):
+        if (folder / other).exists():
+            raise UserError(f"{folder / other}: in the way, and no checkpoint to go on from; choose another folder")
     return None
 
 

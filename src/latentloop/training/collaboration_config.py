@@ -17,7 +17,7 @@ class CollaborationConfig:
     """Its first step size, in units of W, which falls to 0: the 0.1 that suits a run from the mean latent throws a good
     code far off at once."""
     cache: bool = True
-    """Let the best code ever found of a photo teach; else this round's."""
+    """Whether the best code ever found of a photo teaches; without, this round's does."""
     good_loss: float = 0.0
     """A photo whose cached code has a lower loss than this is good already."""
     good_steps: int = 2

@@ -71,7 +71,8 @@ def photos_in_tar(path: Path) -> list[PhotoSource]:
                 if member.isreg() and Path(member.name).suffix.lower() in known
             ]
     except (tarfile.TarError, OSError) as error:
-        raise UserError(f"{path}: not an uncompressed tar file: {error}") from error
+        reason = error.strerror if isinstance(error, OSError) else error
+        raise UserError(f"{path}: cannot read it as an uncompressed tar file: {reason}") from error
     if not photos:
         raise UserError(f"{path}: no photos in this tar file; known endings: {' '.join(sorted(known))}")
     return photos

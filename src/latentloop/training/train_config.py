@@ -17,7 +17,7 @@ class TrainConfig:
     repeats: int = 1
     """Times that an image which the generator drew is learned from; drawing it is a good part of the work."""
     spoil: bool = True
-    """Blur, noise and compress some of these images, as photos are."""
+    """Whether some of these images are blurred, made noisy and compressed, as photos are."""
     lr: float = 2e-4
     """Adam's largest step size; it falls to 0 along a cosine."""
     warm_up: int = 100
