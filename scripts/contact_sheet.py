@@ -1,4 +1,4 @@
-"""Lay a folder of `latentloop embed` out as one picture: photos, reconstructions, differences.
+"""Lay a folder of `latentloop embed` out as one picture: photos, what one pass found, reconstructions, differences.
 
 python scripts/contact_sheet.py out/demo docs/images/demo.jpg --size 192
 """
@@ -17,7 +17,7 @@ from latentloop.images import read_image, resize, to_uint8
 
 @dataclass(frozen=True)
 class Sheet:
-    """Draw a contact sheet: a column a photo; photo, reconstruction and difference below each other."""
+    """Draw a contact sheet: a column a photo; photo, one pass if there is one, reconstruction, difference."""
 
     folder: tyro.conf.Positional[Path]
     """What `latentloop embed --out` wrote."""
@@ -38,11 +38,15 @@ class Sheet:
         Image.fromarray(to_uint8(torch.cat(bands, dim=2)[0])).save(self.out, quality=88)
 
     def band(self, names: list[str]) -> torch.Tensor:
-        """Three rows of tiles, (1, 3, 3 * size, n * size)."""
-        photos = [resize(read_image(self.folder / "aligned" / name), self.size, self.size) for name in names]
-        drawn = [resize(read_image(self.folder / name), self.size, self.size) for name in names]
+        """Rows of tiles, (1, 3, rows * size, n * size)."""
+        photos, drawn = self.tiles(self.folder / "aligned", names), self.tiles(self.folder, names)
+        passed = self.tiles(self.folder / "one-pass", names) if (self.folder / "one-pass").is_dir() else []
         differences = [difference(a, b) for a, b in zip(drawn, photos, strict=True)]
-        return contact_sheet(torch.cat(photos + drawn + differences), len(names))
+        return contact_sheet(torch.cat(photos + passed + drawn + differences), len(names))
+
+    def tiles(self, folder: Path, names: list[str]) -> list[torch.Tensor]:
+        """Pictures of a folder, each (1, 3, size, size)."""
+        return [resize(read_image(folder / name), self.size, self.size) for name in names]
 
 
 if __name__ == "__main__":

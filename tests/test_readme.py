@@ -20,10 +20,10 @@ def blocks(page: str, language: str) -> list[str]:
 
 def test_the_python_example_runs(portrait: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (example,) = blocks("README.md", "python")
-    assert "steps=100" in example
+    assert "steps=50" in example
     shutil.copy(portrait, tmp_path / "photo.jpg")
     monkeypatch.chdir(tmp_path)
-    exec(example.replace("steps=100", "steps=1"), {})  # noqa: S102 - our own README
+    exec(example.replace("steps=50", "steps=1"), {})  # noqa: S102 - our own README
     assert (tmp_path / "reconstruction.png").stat().st_size > 100_000
 
 

@@ -1,4 +1,5 @@
 from . import codes as codes
+from . import encoders as encoders
 from . import faces as faces
 from . import generators as generators
 from . import images as images
@@ -10,6 +11,7 @@ from .allocator import keep_freed_memory as keep_freed_memory
 from .codes import Code as Code
 from .codes import load_code as load_code
 from .codes import save_code as save_code
+from .encoders import load_embedder as load_embedder
 from .errors import UserError as UserError
 from .faces import align_faces as align_faces
 from .faces import load_face_detector as load_face_detector

@@ -41,7 +41,9 @@ class Embed:
 
     A rough code, soon: latentloop embed photo.jpg --steps 30
 
-    In one pass, by your own network: latentloop embed photo.jpg --method embed --embedder run/best.safetensors
+    In one pass: latentloop embed photo.jpg --method embed
+
+    From what your own network says: latentloop embed photo.jpg --embedder run/best.safetensors
 
     Further, from the codes found so far: latentloop embed holiday/ --start codes --out better
     """
@@ -52,9 +54,9 @@ class Embed:
     """Folder for the results."""
     common: Common = Common()
     method: Literal["auto", "embed", "hybrid", "optimize"] = "auto"
-    """embed: one pass of the network, no steps. hybrid: the iterator from the network's code; as in --polish its steps
-    begin with half of --lr and fall to 0 all along, whatever the ramps. optimize: the iterator from --start. auto:
-    hybrid, but optimize where there is no network for the generator, or --start or --space ask for it."""
+    """embed: one pass of the network, no steps. hybrid: the iterator from the network's code, with half of --lr.
+    optimize: the iterator from --start. auto: hybrid, but optimize where there is no network for the generator, or
+    --start or --space ask for it."""
     embedder: str | None = None
     """The network: one we ship, or a file from latentloop train. By default the one we ship for the generator."""
     iterator: IteratorConfig = IteratorConfig()
@@ -193,8 +195,9 @@ class Embed:
 
     def _config(self) -> IteratorConfig:
         """Of the first iterator."""
-        steps = 0 if self.method == "embed" else self.iterator.steps
-        return self.iterator if self.method == "optimize" else self.iterator.polish(steps)
+        if self.method == "embed":
+            return replace(self.iterator, steps=0)
+        return self.iterator.from_good_start() if self.method == "hybrid" else self.iterator
 
     def _drawn(self, generator: "Generator", dtype: "torch.dtype", photos: int, steps: int) -> "Generator":
         """The generator, drawn as the options say, for so many steps on so many photos."""

@@ -15,7 +15,7 @@ from latentloop.encoders.identity import IdentityEncoder
 from latentloop.errors import UserError
 from latentloop.files import replacing
 from latentloop.generators import Generator
-from latentloop.weights import WeightsFile, read_weights
+from latentloop.weights import WeightsFile, read_weights, shipped
 
 
 @dataclass(frozen=True)
@@ -27,7 +27,12 @@ class ShippedEmbedder:
     """Of the latent space whose codes it finds."""
 
 
-SHIPPED: dict[str, ShippedEmbedder] = {}
+SHIPPED = {
+    "small-ffhq": ShippedEmbedder(
+        shipped("small-ffhq.safetensors", "f7cf9dd9a034ad627ad84e59b10ed087dd601189f6643383d9dd16cc1e352217"),
+        fingerprint="cac4c956bbb78d3d",
+    ),
+}
 KIND = "latentloop"
 """The one metadata entry of our files. Here it is "embedder" and, as JSON, what the tensors do not tell."""
 NAME = "embedder"

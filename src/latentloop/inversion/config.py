@@ -4,6 +4,8 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 Space = Literal["w", "w+"]
+GOOD_START = 0.5
+"""Share of the step size for a start that is near already."""
 POLISH = 0.5
 """Share of the step size that steps on another generator begin with."""
 
@@ -34,6 +36,10 @@ class IteratorConfig:
             raise ValueError(f"ramps are shares from 0 to 1, got ramp_up {self.ramp_up}, ramp_down {self.ramp_down}")
         if self.patience < 0:
             raise ValueError(f"patience must be 0 or more, got {self.patience}")
+
+    def from_good_start(self) -> "IteratorConfig":
+        """Settings for a start that is near already, such as a network's code: smaller steps."""
+        return replace(self, lr=GOOD_START * self.lr)
 
     def polish(self, steps: int) -> "IteratorConfig":
         """Settings for a few steps on another generator, at the end: small ones, that fall to 0 all along."""
