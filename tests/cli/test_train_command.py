@@ -199,6 +199,16 @@ def test_a_run_goes_on_from_another_folder_and_without_what_it_began_with(
     assert (code, lines, errors) == (0, [str(Path("../out/best.safetensors"))], [])
 
 
+def test_settings_that_were_tampered_with_are_refused(run: Run, command: list[object], tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    assert run(*command, "--steps", 2, "--out", out)[0] == 0
+    settings = json.loads((out / "config.json").read_text())
+    (out / "config.json").write_text(json.dumps({**settings, "preset": "huge"}))
+    code, _, errors = run("train", "--resume", out)
+    assert (code, len(errors)) == (2, 1)
+    assert errors[0].endswith("not the settings of a run: preset must be one of small, paper, got huge")
+
+
 @pytest.mark.parametrize("how", ["as it is", "absolute", "through a link"])
 def test_photos_to_measure_on_are_not_learned_from(
     run: Run, command: list[object], faces: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, how: str

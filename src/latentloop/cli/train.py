@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from latentloop.cli.options import Common
 from latentloop.defaults import Precision
+from latentloop.encoders.config import PRESETS
 from latentloop.losses.config import LossConfig
 from latentloop.training.collaboration_config import CollaborationConfig
 from latentloop.training.train_config import TrainConfig
@@ -84,6 +85,8 @@ class Train:
         for name in ("save_every", "keep", "validation_images"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} must be 1 or more, got {getattr(self, name)}")
+        if self.preset not in PRESETS:
+            raise ValueError(f"preset must be one of {', '.join(PRESETS)}, got {self.preset}")
         if self.resume is not None and replace(self, resume=None) != Train():
             raise ValueError("resume takes all settings from the run; leave out the other options")
         if self.data and self.config.synthetic == 1:
@@ -172,7 +175,6 @@ class Train:
         return embedder
 
     def _network(self, generator: "Generator") -> "EmbedderConfig":
-        from latentloop.encoders import PRESETS
         from latentloop.errors import UserError
 
         resolution = min(PRESETS[self.preset].resolution, generator.resolution)

@@ -1,1 +1,1 @@
-"""Training: generators from generators."""
+"""Training: the embedding network together with the iterator, and generators from generators."""

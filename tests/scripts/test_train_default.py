@@ -1,0 +1,42 @@
+import importlib.util
+from collections.abc import Sequence
+from itertools import pairwise
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+from latentloop.cli import parse
+from latentloop.cli.train import Train
+
+SCRIPT = Path(__file__).parents[2] / "scripts" / "train_default.py"
+
+
+@pytest.fixture
+def script() -> ModuleType:
+    spec = importlib.util.spec_from_file_location("train_default", SCRIPT)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.mark.parametrize("stops", [0, 1, 2, 3])
+def test_each_stage_is_a_command_that_begins_with_the_one_before(
+    script: ModuleType, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, stops: int
+) -> None:
+    """And after one that was stopped comes none."""
+    commands: list[Sequence[str]] = []
+
+    def main(arguments: Sequence[str]) -> int:
+        commands.append(arguments)
+        return 130 if len(commands) == stops else 0
+
+    monkeypatch.setattr(script, "main", main)
+    code = script.Recipe(data=("faces",), validation=("held-out",), out=tmp_path).run()
+    assert code == (130 if stops else 0)
+    assert len(commands) == (stops or 3)
+    stages = [command for command in map(parse, commands) if isinstance(command, Train)]
+    for before, after in pairwise(stages):
+        assert after.start == str(before.out / "last.safetensors")
