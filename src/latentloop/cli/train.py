@@ -66,7 +66,7 @@ class Train:
     head: Literal["tree", "dense"] = "tree"
     """Its last layers: TreeConnect, or a fully connected one."""
     start: str | None = None
-    """A network's file to begin with; a run that goes on needs it no more."""
+    """A network to begin with, one we ship or a file; a run that goes on needs it no more."""
     config: TrainConfig = TrainConfig()
     collaboration: CollaborationConfig = CollaborationConfig()
     loss: LossConfig = LossConfig()
