@@ -279,7 +279,8 @@ def test_if_one_of_two_processes_diverges_both_stop_and_the_run_is_saved(
         check=False,
     )
     assert done.returncode != 0
-    said = [line for line in done.stderr.splitlines() if line.startswith("latentloop: ")]
+    # The launcher may still ask the slower one to stop, which says so, too.
+    said = [line for line in done.stderr.splitlines() if line.startswith("latentloop: ") and "stopping" not in line]
     assert set(said) == {
         "latentloop: start is not finite: NaN or infinity; step 3 is saved, begin another run from "
         f"{out / 'last.safetensors'} with --start and a smaller --lr"
