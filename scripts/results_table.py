@@ -2,7 +2,8 @@
 
     python scripts/results_table.py out/dev/results.json gen tpdne celeba
 
-groups photos by the beginnings of their names. Each cell is the mean and, in brackets, the standard deviation.
+groups photos by the beginnings of their names; --one-pass tells of the network alone. Each cell is the mean and, in
+brackets, the standard deviation.
 """
 
 import json
@@ -26,11 +27,17 @@ class Table:
     """The file."""
     groups: tyro.conf.Positional[tuple[str, ...]] = ()
     """Beginnings of names."""
+    one_pass: bool = False
+    """Of the network alone, where the iterator went on from there."""
 
     def run(self) -> None:
         """Print the table."""
         photos: list[dict[str, Any]] = json.loads(self.results.read_text())["photos"]
-        rows = [{**photo["metrics"], "seconds": photo["seconds"], "name": photo["name"]} for photo in photos]
+        told = [photo["one_pass"] if self.one_pass else photo for photo in photos]
+        rows = [
+            {**one["metrics"], "seconds": one["seconds"], "name": photo["name"]}
+            for one, photo in zip(told, photos, strict=True)
+        ]
         print("| photos | n | " + " | ".join(COLUMNS) + " |")
         print("|---" * (len(COLUMNS) + 2) + "|")
         for group in self.groups:

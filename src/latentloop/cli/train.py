@@ -189,7 +189,7 @@ class Train:
         from latentloop.pipeline.photos import find_training_photos
         from latentloop.training.photos import PhotoSet
 
-        if not self.data or self.config.synthetic == 1:
+        if not self.data:
             return None
         held_out = {source.place for source in find_training_photos(self.validation)}
         sources = [source for source in find_training_photos(self.data) if source.place not in held_out]
@@ -233,11 +233,13 @@ class Train:
             loss=iterator_loss(self.loss, lpips=lpips),
             perceptual=lpips,
             config=self.collaboration,
-            cache=self._cache(generator, dtype, processes),
+            cache=self._cache(generator, size, dtype, processes),
             mixed_precision=processes.mixed_precision,
         )
 
-    def _cache(self, generator: "Generator", dtype: "torch.dtype", processes: "Processes") -> "PendingCodes | None":
+    def _cache(
+        self, generator: "Generator", resolution: int, dtype: "torch.dtype", processes: "Processes"
+    ) -> "PendingCodes | None":
         from latentloop.cache import CodeCache, CodeSpace
         from latentloop.generators.registry import weights_checksum
         from latentloop.training.pending import PendingCodes
@@ -245,7 +247,6 @@ class Train:
         if not self.collaboration.cache:
             return None
         weights = weights_checksum(self.quick or self.common.generator)
-        resolution = min(self.collaboration.resolution, generator.resolution)
         drawn = {"weights_sha256": weights, "precision": _name(dtype), "resolution": resolution}
         loss = {**asdict(self.loss), **drawn}
         space = CodeSpace(generator.fingerprint, generator.num_ws, generator.w_dim, loss)
