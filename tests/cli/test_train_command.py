@@ -236,7 +236,8 @@ def test_without_the_iterator_a_run_that_diverges_says_so_too(run: Run, command:
 
 def test_two_processes_learn_what_one_does(command: list[object], tmp_path: Path) -> None:
     """With steps so large that half of the gradient would lead elsewhere."""
-    large = ["--lr", "0.01", "--warm-up", "0", "--steps", "9", "--save-every", "3", "--precision", "float32"]
+    large = ["--optimizer", "adam", "--lr", "0.01", "--warm-up", "0", "--steps", "9", "--save-every", "3"]
+    large += ["--precision", "float32"]
     torchrun = ["-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2"]
     environment = {
         **os.environ,
@@ -306,10 +307,11 @@ def test_each_switch_for_ablation_takes_another_course(run: Run, command: list[o
         ("--lambda-lpips", "0"),
         ("--head", "dense"),
         ("--synthetic", "0"),
+        ("--optimizer", "muon"),
     ]
     results = set()
     for i, switch in enumerate(switches):
-        course = ("--steps", "9", "--save-every", "9", "--lr", "0.01", "--warm-up", "0")
+        course = ("--steps", "9", "--save-every", "9", "--lr", "0.01", "--warm-up", "0", "--optimizer", "adam")
         code, _, errors = run(*command, *course, *switch, "--out", tmp_path / str(i))
         assert (code, errors) == (0, []), switch
         results.add(sum(tensor.double().sum().item() for tensor in tensors(tmp_path / str(i)).values()))

@@ -75,7 +75,8 @@ def refined(toy: Generator, photos: Batch, start: Tensor, steps: int = 4) -> Ten
 
 def test_the_network_learns_what_the_iterator_made_of_its_proposal(toy: Generator, photos: Batch) -> None:
     """L_E by hand, photo by photo."""
-    both = collaboration(toy, lambda_w=2.0, lambda_img=3.0, lambda_per=0.5)
+    both = replace(collaboration(toy), identity=lambda image, target: (image - target).abs().amax(dim=(1, 2, 3)))
+    both = replace(both, config=replace(both.config, lambda_w=2.0, lambda_img=3.0, lambda_per=0.5, lambda_id=4.0))
     terms, teaching = both.learn(photos, step=1)
     proposal = both.embedder(photos.images).detach()
     teacher = refined(toy, photos, proposal)
@@ -85,6 +86,7 @@ def test_the_network_learns_what_the_iterator_made_of_its_proposal(toy: Generato
         assert terms["w"][i].item() == pytest.approx(2.0 * (proposal[i] - teacher[i]).square().mean().item())
         assert terms["img"][i].item() == pytest.approx(3.0 * (mine - theirs).square().mean().item())
         assert terms["per"][i].item() == pytest.approx(0.5 * (mine - theirs).abs().mean().item())
+        assert terms["id"][i].item() == pytest.approx(4.0 * (mine - theirs).abs().max().item())
 
 
 def test_gradients_flow_through_the_proposal_alone(toy: Generator, photos: Batch) -> None:
@@ -188,6 +190,11 @@ def test_photos_with_good_codes_get_few_steps(toy: Generator, photos: Batch) -> 
     torch.testing.assert_close(teaching.w_plus, expected)
 
 
+def test_a_weight_without_its_loss_is_refused(toy: Generator) -> None:
+    with pytest.raises(ValueError, match="no identity loss is given"):
+        collaboration(toy, lambda_id=1.0)
+
+
 def test_the_photo_itself_can_be_the_images_target(toy: Generator, photos: Batch) -> None:
     both = collaboration(toy, image_target="photo")
     terms, _ = both.learn(photos, step=1)
@@ -250,7 +257,10 @@ def test_no_photo_costs_more_drawing_than_the_method_needs(toy: Generator, photo
     [
         ({"teacher_steps": -1}, "teacher_steps must be 0 or more"),
         ({"lambda_w": float("nan")}, "lambda_w must be 0 or more"),
-        ({"lambda_w": 0.0, "lambda_img": 0.0, "lambda_per": 0.0}, "one of lambda_w, lambda_img and lambda_per"),
+        (
+            {"lambda_w": 0.0, "lambda_img": 0.0, "lambda_per": 0.0},
+            "one of lambda_w, lambda_img, lambda_per and lambda_id",
+        ),
     ],
 )
 def test_settings_that_teach_nothing_are_refused(changes: dict[str, object], problem: str) -> None:

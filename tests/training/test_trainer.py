@@ -99,7 +99,7 @@ def test_a_step_tells_of_its_terms_and_of_the_iterators_work(begin: Begin) -> No
 
 
 def test_without_photos_it_learns_from_what_the_generator_draws(begin: Begin) -> None:
-    trainer = begin(config=replace(CONFIG, synthetic=1.0, steps=150, batch=16))
+    trainer = begin(config=replace(CONFIG, synthetic=1.0, steps=150, batch=16, lr=5e-3))
     before = unseen_error(trainer)
     told = list(trainer.run())
     assert "gain" not in told[0]
@@ -108,7 +108,7 @@ def test_without_photos_it_learns_from_what_the_generator_draws(begin: Begin) ->
 
 def test_the_step_size_rises_and_falls(begin: Begin) -> None:
     trainer = begin()
-    sizes = [trainer._learner._adam.param_groups[0]["lr"] for _ in trainer.run()]
+    sizes = [trainer._learner._optimizer.param_groups[0]["lr"] for _ in trainer.run()]
     cosine = [0.5 + 0.5 * torch.tensor(step * torch.pi / 6).cos().item() for step in range(6)]
     expected = [1e-3 * up * down for up, down in zip([1 / 3, 2 / 3, 1, 1, 1, 1], cosine, strict=True)]
     assert sizes == pytest.approx(expected)

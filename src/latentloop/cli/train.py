@@ -217,7 +217,7 @@ class Train:
     ) -> "Collaboration":
         from latentloop.errors import UserError
         from latentloop.features.lpips import SMALLEST, load_lpips
-        from latentloop.losses import iterator_loss
+        from latentloop.losses import identity_loss, iterator_loss
         from latentloop.training.collaboration import Collaboration
 
         size = min(self.collaboration.resolution, generator.resolution)
@@ -226,7 +226,8 @@ class Train:
             raise UserError(f"resolution must divide the generator's {generator.resolution} {finest}, got {size}")
         if size < SMALLEST and (self.loss.lambda_lpips or self.collaboration.lambda_per):
             raise UserError(f"LPIPS takes images of {SMALLEST} pixels or more, not {size}; see --resolution")
-        lpips = load_lpips(self.loss.lpips_net, device=generator.latent_avg.device, dtype=dtype)
+        device = generator.latent_avg.device
+        lpips = load_lpips(self.loss.lpips_net, device=device, dtype=dtype)
         return Collaboration(
             embedder=embedder,
             generator=generator,
@@ -235,6 +236,7 @@ class Train:
             config=self.collaboration,
             cache=self._cache(generator, size, dtype, processes),
             mixed_precision=processes.mixed_precision,
+            identity=identity_loss(device=device) if self.collaboration.lambda_id else None,
         )
 
     def _cache(

@@ -80,10 +80,14 @@ class Collaboration:
     """Where the best code ever found is kept, if the configuration wants it."""
     mixed_precision: Callable[[], AbstractContextManager[object]] = nullcontext
     """Where the network computes."""
+    identity: ImageLoss | None = None
+    """How far apart the faces in two images are, if the configuration weighs it."""
 
     def __post_init__(self) -> None:
         if self.config.cache != (self.cache is not None):
             raise ValueError(f"the configuration says cache={self.config.cache}, the cache given is {self.cache}")
+        if self.config.lambda_id and not self.identity:
+            raise ValueError(f"the configuration says lambda_id={self.config.lambda_id}, no identity loss is given")
 
     @property
     def resolution(self) -> int:
@@ -118,6 +122,8 @@ class Collaboration:
             terms["img"] = config.lambda_img * pixel_loss(image, target)
         if config.lambda_per:
             terms["per"] = config.lambda_per * self.perceptual(image, target)
+        if config.lambda_id and self.identity:
+            terms["id"] = config.lambda_id * self.identity(image, target)
         return terms
 
     @torch.no_grad()

@@ -33,6 +33,8 @@ class CollaborationConfig:
     """Weight of the mean squared error between the images."""
     lambda_per: float = 0.8
     """Weight of the LPIPS between the images."""
+    lambda_id: float = 0.0
+    """Weight of 1 - the cosine similarity of MobileFaceNet's embeddings of the faces; for images of faces only."""
 
     def __post_init__(self) -> None:
         if self.resolution < 1:
@@ -44,8 +46,8 @@ class CollaborationConfig:
             raise ValueError(f"teacher_lr must be above 0 and at most 100, got {self.teacher_lr}")
         if self.start_from == "cache" and not self.cache:
             raise ValueError("to start from the cache there must be one")
-        for name in ("good_loss", "lambda_w", "lambda_img", "lambda_per"):
+        for name in ("good_loss", "lambda_w", "lambda_img", "lambda_per", "lambda_id"):
             if not (math.isfinite(getattr(self, name)) and getattr(self, name) >= 0):
                 raise ValueError(f"{name} must be 0 or more, got {getattr(self, name)}")
-        if self.lambda_w == self.lambda_img == self.lambda_per == 0:
-            raise ValueError("one of lambda_w, lambda_img and lambda_per must be above 0")
+        if self.lambda_w == self.lambda_img == self.lambda_per == self.lambda_id == 0:
+            raise ValueError("one of lambda_w, lambda_img, lambda_per and lambda_id must be above 0")

@@ -1,7 +1,8 @@
-"""What all that is trained here has in common: Adam, its step size, a running mean of the weights, and exact resume."""
+"""What all that is trained here has in common: step sizes, a running mean of the weights, and exact resume."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -11,9 +12,13 @@ from torch import Tensor
 from latentloop.errors import NotFiniteError
 from latentloop.training.processes import Alone, Processes
 
+MakeOptimizer = Callable[[list[dict[str, Any]]], torch.optim.Optimizer]
+"""From groups of parameters."""
+adam: MakeOptimizer = partial(torch.optim.Adam, betas=(0.9, 0.99))
+
 
 class Learner:
-    """Takes Adam's steps on some parameters; their running mean is the result.
+    """Takes an optimizer's steps on some parameters; their running mean is the result.
 
     The step size grows linearly to its largest, then falls to 0 along a cosine.
     """
@@ -26,6 +31,7 @@ class Learner:
         warm_up: int,
         average: float,
         clip: float = math.inf,
+        optimizer: MakeOptimizer = adam,
         processes: Processes | None = None,
     ) -> None:
         """Begin at step 0.
@@ -36,6 +42,7 @@ class Learner:
             warm_up: Steps in which the step size grows.
             average: What a step keeps of the running mean.
             clip: Longest gradient of all parameters together; longer ones are shortened.
+            optimizer: Makes what takes the steps.
             processes: That learn the same together; None is this one alone.
         """
         self.step = 0
@@ -44,7 +51,7 @@ class Learner:
         self._sizes = [lr for _, lr in groups]
         self._steps, self._warm_up, self._keep, self._clip = steps, warm_up, average, clip
         self._processes = processes or Alone()
-        self._adam = torch.optim.Adam([{"params": list(group.values())} for group, _ in groups], betas=(0.9, 0.99))
+        self._optimizer = optimizer([{"params": list(group.values())} for group, _ in groups])
 
     def learn(self, loss: Tensor) -> None:
         """Take a step down a loss, or down the sum of the processes' losses.
@@ -54,15 +61,15 @@ class Learner:
         """
         if not self._processes.total(loss.detach()).isfinite():
             raise NotFiniteError(f"the loss of step {self.step + 1} is not finite")
-        self._adam.zero_grad()
+        self._optimizer.zero_grad()
         loss.backward()
         if self._processes.count > 1:
             self._add_up_gradients()
         if not torch.nn.utils.clip_grad_norm_(self.parameters.values(), self._clip).isfinite():
             raise NotFiniteError(f"the gradient of step {self.step + 1} is not finite")
-        for group, size in zip(self._adam.param_groups, self._sizes, strict=True):
+        for group, size in zip(self._optimizer.param_groups, self._sizes, strict=True):
             group["lr"] = size * self.ramp()
-        self._adam.step()
+        self._optimizer.step()
         self.step += 1
         # The mean begins short, or the first weights would stay in it for long.
         keep = min(self._keep, self.step / (self.step + 10))
@@ -82,7 +89,12 @@ class Learner:
     def state(self) -> dict[str, Any]:
         """All that changes in the course of a run; write it before the next step, which changes it."""
         learning = {name: parameter.detach() for name, parameter in self.parameters.items()}
-        return {"step": self.step, "learning": learning, "average": self.average, "optimizer": self._adam.state_dict()}
+        return {
+            "step": self.step,
+            "learning": learning,
+            "average": self.average,
+            "optimizer": self._optimizer.state_dict(),
+        }
 
     def load_state(self, state: Mapping[str, Any]) -> None:
         """Go on from there."""
@@ -90,7 +102,7 @@ class Learner:
         for name, parameter in self.parameters.items():
             parameter.data.copy_(state["learning"][name])
             self.average[name].copy_(state["average"][name])
-        self._adam.load_state_dict(state["optimizer"])
+        self._optimizer.load_state_dict(state["optimizer"])
 
 
 def randomness_of(seed: int, number: int) -> torch.Generator:

@@ -1,5 +1,6 @@
 """Several processes that train together, each on its share of every batch."""
 
+import atexit
 import importlib.util
 import os
 from collections.abc import Iterator, Sequence
@@ -77,6 +78,8 @@ class Accelerated:
 
     def __init__(self, accelerator: Any) -> None:  # noqa: ANN401 - an accelerate.Accelerator, which may be missing
         self._accelerator = accelerator
+        # Threads of the connections that still run when the interpreter ends now and then abort the process.
+        atexit.register(accelerator.state.destroy_process_group)
         self.index, self.count = int(accelerator.process_index), int(accelerator.num_processes)
 
     @property

@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import dataclass
+from typing import Literal
 
 
 @dataclass(frozen=True)
@@ -18,8 +19,10 @@ class TrainConfig:
     """Times that an image which the generator drew is learned from; drawing it is a good part of the work."""
     spoil: bool = True
     """Whether some of these images are blurred, made noisy and compressed, as photos are."""
-    lr: float = 2e-4
-    """Adam's largest step size; it falls to 0 along a cosine."""
+    optimizer: Literal["muon", "adam"] = "muon"
+    """What takes the steps; those of Muon, which treat all directions of a weight matrix alike, need fewer images."""
+    lr: float = 2e-3
+    """Largest step size; it falls to 0 along a cosine."""
     warm_up: int = 100
     """Steps in which the step size grows to its largest."""
     clip: float = 1.0
@@ -31,6 +34,8 @@ class TrainConfig:
         for name in ("steps", "batch", "repeats"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} must be 1 or more, got {getattr(self, name)}")
+        if self.optimizer not in ("muon", "adam"):
+            raise ValueError(f"optimizer must be muon or adam, got {self.optimizer}")
         if self.warm_up < 0:
             raise ValueError(f"warm_up must be 0 or more, got {self.warm_up}")
         for name in ("lr", "clip"):

@@ -12,7 +12,8 @@ from latentloop.encoders import Embedder
 from latentloop.errors import NotFiniteError, UserError
 from latentloop.generators import Generator
 from latentloop.training.collaboration import Batch, Collaboration, Teaching
-from latentloop.training.learner import Learner, randomness_of
+from latentloop.training.learner import Learner, adam, randomness_of
+from latentloop.training.muon import Muon
 from latentloop.training.pending import PendingCodes
 from latentloop.training.photos import PhotoSet, indices_of_batch
 from latentloop.training.processes import Alone, Processes, failing_together
@@ -64,6 +65,7 @@ class Trainer:
             warm_up=c.warm_up,
             average=c.average,
             clip=c.clip,
+            optimizer=Muon if c.optimizer == "muon" else adam,
             processes=self.processes,
         )
 

@@ -1,0 +1,144 @@
+"""Train the embedding network in several ways on equal terms, and print what each came to as a Markdown table.
+
+    python scripts/ablations.py train --quick mobile-128.safetensors --data FACES --few SOME --measured DEV --seed 1
+    python scripts/ablations.py table
+
+What was finished is not done again, so a stopped run goes on. Seeds can be trained side by side. The ways:
+
+pairs: images that the generator draws of known codes alone. single: the same without the identity encoder.
+tree-adam, dense-adam: the same with Adam, whose steps a dense head can bear, and either head.
+pairs-on, photo, teacher: all from the network that pairs made: the same again; photos, with which the network's images
+are compared; photos, with the iterator as teacher. cached, uncached: as teacher, but on a few photos that come again.
+"""
+
+import json
+import statistics
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+import tyro
+
+from latentloop.cli import main
+
+COMMON = ("--generator", "mobile-ffhq-256", "--resolution", "128", "--repeats", "4", "--lambda-w", "0.1")
+ITERATOR = ("--teacher-steps", "4", "--synthetic", "0.25", "--steps", "65", "--warm-up", "20")
+FROM_PAIRS = "pairs"
+
+
+@dataclass(frozen=True)
+class Way:
+    """One way to train."""
+
+    options: tuple[str, ...]
+    photos: str = "none"
+    """none, all or few."""
+    start: str | None = None
+    """The way whose network it begins with."""
+
+
+WAYS = {
+    "pairs": Way(("--steps", "200")),
+    "single": Way(("--steps", "200", "--identity", "none")),
+    "tree-adam": Way(("--steps", "160", "--optimizer", "adam", "--lr", "2e-3")),
+    "dense-adam": Way(("--steps", "160", "--optimizer", "adam", "--lr", "2e-3", "--head", "dense")),
+    "pairs-on": Way(("--steps", "200"), start=FROM_PAIRS),
+    "photo": Way(
+        ("--steps", "200", "--synthetic", "0.25", "--image-target", "photo", "--teacher-steps", "0", "--no-cache"),
+        photos="all",
+        start=FROM_PAIRS,
+    ),
+    "teacher": Way(ITERATOR, photos="all", start=FROM_PAIRS),
+    "cached": Way(ITERATOR, photos="few", start=FROM_PAIRS),
+    "uncached": Way((*ITERATOR, "--no-cache"), photos="few", start=FROM_PAIRS),
+}
+
+
+@dataclass(frozen=True)
+class Training:
+    """Train each way with one seed, and embed the photos to measure on."""
+
+    data: tuple[str, ...]
+    """Square, aligned photos: folders, quoted globs, tar files."""
+    few: tuple[str, ...]
+    """Some dozens of them."""
+    measured: tuple[str, ...]
+    """Photos to measure on, never learned from."""
+    quick: Path
+    """A generator that draws 128 pixels; see scripts/train_default.py."""
+    seed: int = 1
+    """Of new networks, of drawn images and of the photos' order."""
+    out: Path = Path("out/ablations")
+    """Folder; each way has a folder of its own in it."""
+    device: str = "auto"
+    """auto, cpu, cuda ..."""
+
+    def run(self) -> int:
+        """Returns the exit code of what was stopped or failed, or 0."""
+        for name, way in WAYS.items():
+            if code := main(self.training(name, way)) or main(self.embedding(name)):
+                return code
+        return 0
+
+    def training(self, name: str, way: Way) -> list[str]:
+        """Arguments of `latentloop train`."""
+        photos = {"none": (), "all": self.data, "few": self.few}[way.photos]
+        data = ["--data", *photos] if photos else []
+        start = ["--start", str(self._folder(way.start) / "last.safetensors")] if way.start else []
+        where = ["--seed", str(self.seed), "--device", self.device, "--out", str(self._folder(name))]
+        measuring = ["--validation", *self.measured, "--validation-images", "8", "--save-every", "1000"]
+        return ["train", *COMMON, "--quick", str(self.quick), *way.options, *data, *start, *measuring, *where]
+
+    def embedding(self, name: str) -> list[str]:
+        """Arguments of `latentloop embed`."""
+        network = ["--embedder", str(self._folder(name) / "last.safetensors")]
+        options = ["--method", "embed", "--aligned", "--batch", "2", "--device", self.device]
+        return ["embed", *self.measured, *network, *options, "--out", str(self._folder(name) / "measured")]
+
+    def _folder(self, name: str) -> Path:
+        return self.out / f"{name}-{self.seed}"
+
+
+@dataclass(frozen=True)
+class Table:
+    """Print what is finished, a row for each way and seed."""
+
+    groups: tuple[str, ...] = ("gen", "tpdne", "celeba")
+    """Beginnings of the photos' names."""
+    out: Path = Path("out/ablations")
+    """Folder of the runs."""
+
+    def run(self) -> int:
+        """Returns 0."""
+        heads = ["way", "seed", "seconds", *(f"{group} LPIPS" for group in self.groups), "LPIPS", "MSE", "ID"]
+        print("| " + " | ".join(heads) + " |")
+        print("|---" * len(heads) + "|")
+        for name in WAYS:
+            for folder in sorted(self.out.glob(f"{name}-[0-9]*")):
+                if (folder / "measured" / "results.json").exists():
+                    print(f"| {name} | {folder.name.rpartition('-')[2]} | " + " | ".join(self._cells(folder)) + " |")
+        return 0
+
+    def _cells(self, folder: Path) -> list[str]:
+        seconds = sum(json.loads(line)["seconds"] for line in (folder / "log.jsonl").read_text().splitlines())
+        photos = json.loads((folder / "measured" / "results.json").read_text())["photos"]
+        found = [{**photo["metrics"], "name": photo["name"]} for photo in photos]
+        parts = [[one["lpips_alex"] for one in found if one["name"].startswith(group)] for group in self.groups]
+        means = [mean(part, 3) for part in parts]
+        return [f"{seconds:.0f}", *means, *(mean([one[key] for one in found], d) for key, d in FIGURES.items())]
+
+
+FIGURES = {"lpips_alex": 3, "mse": 4, "id": 3}
+"""Figure -> its digits."""
+
+
+def mean(values: Sequence[float], digits: int) -> str:
+    """A cell of the table."""
+    return f"{statistics.mean(values):.{digits}f}" if values else "-"
+
+
+if __name__ == "__main__":
+    Command = Annotated[Training, tyro.conf.subcommand("train")] | Annotated[Table, tyro.conf.subcommand("table")]
+    sys.exit(tyro.cli(Command, description=__doc__).run())
