@@ -55,8 +55,25 @@ def test_the_steps_are_adams(toy: Generator) -> None:
         mean, variance = 0.9 * mean + 0.1 * gradient, 0.999 * variance + 0.001 * gradient**2
         update = mean / (1 - 0.9**step) / (np.sqrt(variance / (1 - 0.999**step)) + 1e-8)
         code -= 0.05 * torch.from_numpy(update)
-    found = refine(toy, target, steps=3, lr=0.05, ramp_up=0, ramp_down=0)
+    found = refine(toy, target, steps=3, optimizer="adam", lr=0.05, ramp_up=0, ramp_down=0)
     torch.testing.assert_close(found.w_plus, code, rtol=0, atol=1e-5)
+
+
+def test_muons_steps_are_orthogonal_matrices(toy: Generator) -> None:
+    """Momentum by hand and the polar factor by NumPy's SVD, on numerical gradients."""
+    _, target = drawn(toy, 1)
+    code, mean = mean_code(toy, 1).clone(), np.zeros((1, toy.num_ws, toy.w_dim))
+    for step in range(1, 4):
+        gradient = numerical_gradient(toy, code, target)
+        mean = 0.9 * mean + 0.1 * gradient
+        u, _, vh = np.linalg.svd(0.1 * gradient + 0.9 * mean, full_matrices=False)
+        found = refine(toy, target, steps=step, optimizer="muon", lr=0.01, ramp_up=0, ramp_down=0)
+        before, code = code, found.w_plus
+        change = (before - code).numpy()[0] / (0.01 * np.sqrt(toy.w_dim))
+        values = u[0].T @ change @ vh[0].T
+        assert (np.diag(values) > 0.65).all()
+        assert (np.diag(values) < 1.25).all()
+        np.testing.assert_allclose(values - np.diag(np.diag(values)), 0, atol=0.01)
 
 
 def numerical_gradient(toy: Generator, code: Tensor, target: Tensor) -> np.ndarray:
@@ -104,7 +121,7 @@ def test_in_space_w_all_layers_share_a_style(toy: Generator) -> None:
 def test_patience_stops_each_image_for_itself(toy: Generator) -> None:
     w_plus, target = drawn(toy, 2)
     start = torch.stack([w_plus[0], mean_code(toy)[0]])  # the first is there already, the second is not
-    config = IteratorConfig(steps=60, patience=3, ramp_up=0, ramp_down=0)
+    config = IteratorConfig(steps=60, optimizer="adam", patience=3, ramp_up=0, ramp_down=0)
     seen: list[int] = []
     found = LatentIterator(toy, PIXELS, config).refine(target, start, lambda step, _: seen.append(step))
     assert found.steps[0] == 0
@@ -116,7 +133,8 @@ def test_patience_stops_each_image_for_itself(toy: Generator) -> None:
 
 def test_an_image_left_alone_stays_where_it_is(toy: Generator) -> None:
     _, target = drawn(toy, 4)
-    found = refine(toy, target, steps=60, lr=1.0, ramp_up=0, ramp_down=0, patience=4)  # jumps about
+    settings = {"optimizer": "adam", "lr": 1.0, "ramp_up": 0, "ramp_down": 0}  # jumps about
+    found = refine(toy, target, steps=60, patience=4, **settings)
     stops = [int(step) + 4 for step in found.steps]
     assert len(set(stops)) > 1
     for losses, stop in zip(found.losses.T, stops, strict=True):

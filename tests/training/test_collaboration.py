@@ -69,7 +69,7 @@ def collaboration(toy: Generator, cache: Known | CodeCache | None = None, **chan
 
 
 def refined(toy: Generator, photos: Batch, start: Tensor, steps: int = 4) -> Tensor:
-    config = IteratorConfig(steps=steps, lr=0.02, ramp_down=1.0)
+    config = IteratorConfig(steps=steps, lr=0.04, ramp_down=1.0)
     return LatentIterator(toy, toward(pixel_loss), config).refine(photos.images, start).w_plus
 
 

@@ -4,6 +4,7 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 Space = Literal["w", "w+"]
+Optimizer = Literal["muon", "adam"]
 GOOD_START = 0.5
 """Share of the step size for a start that is near already."""
 POLISH = 0.5
@@ -15,12 +16,15 @@ class IteratorConfig:
     """How far and how fast the optimization iterator refines a code."""
 
     steps: int = 100
-    """Adam steps; 0 returns the start unchanged."""
-    lr: float = 0.1
-    """Adam's largest step size, in units of W."""
+    """Of the optimizer; 0 returns the start unchanged."""
+    optimizer: Optimizer = "muon"
+    """What takes the steps: Muon, whose steps change all directions of a code alike and lead closer in as many, or
+    Adam, as in the papers."""
+    lr: float = 0.08
+    """Largest step size, about the root mean square of a number's change, in units of W."""
     ramp_up: float = 0.0
     """Share of the steps in which the step size grows from 0."""
-    ramp_down: float = 0.3
+    ramp_down: float = 1.0
     """Share of the steps, at the end, in which it falls to 0 along a cosine."""
     space: Space = "w+"
     """w: one style for all layers, easier to edit; w+: one style a layer, closer to the photo."""
@@ -30,6 +34,8 @@ class IteratorConfig:
     def __post_init__(self) -> None:
         if self.steps < 0:
             raise ValueError(f"steps must be 0 or more, got {self.steps}")
+        if self.optimizer not in ("muon", "adam"):
+            raise ValueError(f"optimizer must be muon or adam, got {self.optimizer}")
         if not 0 < self.lr <= 100:
             raise ValueError(f"lr must be above 0 and at most 100, got {self.lr}")
         if not (0 <= self.ramp_up <= 1 and 0 <= self.ramp_down <= 1):

@@ -11,7 +11,10 @@ from latentloop.errors import NotFiniteError
 from latentloop.generators.protocol import Generator
 from latentloop.inversion.config import IteratorConfig
 from latentloop.losses.image import LossToward
+from latentloop.muon import Muon
 
+MOMENTUM = 0.9
+"""Of Muon."""
 OnStep = Callable[[int, Tensor], None]  # (steps done, best loss so far of each image, (N,))
 
 
@@ -35,7 +38,7 @@ class Inversion:
 class LatentIterator:
     """Gradient descent on the code alone, from a given start (the iterator of Guan et al., arXiv:2007.01758).
 
-    Adam, as in Image2StyleGAN (arXiv:1904.03189). It keeps the best code seen, which need not be the last.
+    By Muon, or by Adam as in Image2StyleGAN (arXiv:1904.03189). It keeps the best code seen, not the last.
     """
 
     generator: Generator
@@ -57,7 +60,7 @@ class LatentIterator:
         self._check(target, start)
         code = (start[:, :1] if self.config.space == "w" else start).detach().clone().requires_grad_()
         loss_of = self.loss(target)
-        optimizer = torch.optim.Adam([code], lr=self.config.lr)
+        optimizer = self._optimizer(code)
         losses = target.new_zeros(self.config.steps + 1, len(target))
         never = target.new_full((len(target),), math.inf)
         best = _Best(code.detach().clone(), never, code.new_zeros(len(code)).long(), torch.zeros_like(target))
@@ -83,6 +86,12 @@ class LatentIterator:
                 code.copy_(torch.where(active[:, None, None], code, before))
         w_plus = best.code.expand(-1, self.generator.num_ws, -1).clone()
         return Inversion(w_plus, best.loss, losses, best.step, best.image)
+
+    def _optimizer(self, code: Tensor) -> torch.optim.Optimizer:
+        """An image's styles are a matrix of its own."""
+        if self.config.optimizer == "adam":
+            return torch.optim.Adam([code], lr=self.config.lr)
+        return Muon([code], lr=self.config.lr, size=1.0, momentum=MOMENTUM, dtype=None)
 
     def _draw(self, code: Tensor, resolution: int) -> Tensor:
         return self.generator.synthesis(code.expand(-1, self.generator.num_ws, -1), resolution=resolution)

@@ -13,9 +13,9 @@ class CollaborationConfig:
     """Pixels of the images that are compared, by the iterator and in the loss, if the generator draws as many."""
     teacher_steps: int = 10
     """Steps of the iterator on each photo; 0 does without it."""
-    teacher_lr: float = 0.02
-    """Its first step size, in units of W, which falls to 0: the 0.1 that suits a run from the mean latent throws a good
-    code far off at once."""
+    teacher_lr: float = 0.04
+    """Its first step size, in units of W, which falls to 0. Near a good code, half of what suits a run from the mean
+    latent."""
     cache: bool = True
     """Whether the best code ever found of a photo teaches; without, this round's does."""
     good_loss: float = 0.0

@@ -11,9 +11,9 @@ from torch import Tensor
 from latentloop.encoders import Embedder
 from latentloop.errors import NotFiniteError, UserError
 from latentloop.generators import Generator
+from latentloop.muon import Muon
 from latentloop.training.collaboration import Batch, Collaboration, Teaching
 from latentloop.training.learner import Learner, adam, randomness_of
-from latentloop.training.muon import Muon
 from latentloop.training.pending import PendingCodes
 from latentloop.training.photos import PhotoSet, indices_of_batch
 from latentloop.training.processes import Alone, Processes, failing_together

@@ -2,7 +2,7 @@ import pytest
 import torch
 from torch import nn
 
-from latentloop.training.muon import Muon, orthogonalised
+from latentloop.muon import Muon, orthogonalised
 
 
 @pytest.mark.parametrize("shape", [(5, 12), (12, 5), (3, 6, 9)])

@@ -1,5 +1,6 @@
 """Muon, an optimizer whose steps change every direction of a weight matrix alike (Jordan et al., 2024)."""
 
+import math
 from collections.abc import Iterable
 from typing import Any
 
@@ -24,20 +25,25 @@ class Muon(torch.optim.Optimizer):
         parameters: Iterable[Any],
         *,
         lr: float = 1e-3,
+        size: float = LIKE_ADAM,
         momentum: float = 0.95,
         betas: tuple[float, float] = (0.9, 0.99),
         eps: float = 1e-8,
+        dtype: torch.dtype | None = torch.bfloat16,
     ) -> None:
         """Begin at step 0.
 
         Args:
             parameters: Tensors, or groups of them as of any optimizer of PyTorch.
-            lr: Step size: about the root mean square of the change of an entry is 0.2 times this.
+            lr: Step size.
+            size: About the root mean square of the change of a matrix's entry, in step sizes.
             momentum: What a matrix's running mean of gradients keeps, with Nesterov's look ahead.
             betas: The same of Adam, for gradients and their squares.
             eps: What Adam adds where it divides.
+            dtype: Of the arithmetic that orthogonalises; None is the parameters'.
         """
         super().__init__(parameters, {"lr": lr, "momentum": momentum, "betas": betas, "eps": eps})
+        self._size, self._dtype = size, dtype
 
     @torch.no_grad()
     def step(self) -> None:  # type: ignore[override]
@@ -45,8 +51,18 @@ class Muon(torch.optim.Optimizer):
         for group in self.param_groups:
             for parameter in group["params"]:
                 if parameter.grad is not None:
-                    change = _matrix_change if parameter.ndim > 1 else _adam_change
+                    change = self._matrix_change if parameter.ndim > 1 else _adam_change
                     parameter.add_(change(parameter.grad, self.state[parameter], group), alpha=-group["lr"])
+
+    def _matrix_change(self, gradient: Tensor, state: dict[str, Any], group: dict[str, Any]) -> Tensor:
+        if not state:
+            state["mean"] = torch.zeros_like(gradient)
+        state["mean"].lerp_(gradient, 1 - group["momentum"])
+        ahead = gradient.lerp(state["mean"], group["momentum"])
+        matrices = ahead.flatten(1) if gradient.ndim > 3 else ahead
+        size = self._size * math.sqrt(max(matrices.shape[-2:]))
+        nearest: Tensor = orthogonalised(matrices.to(self._dtype or gradient.dtype))
+        return size * nearest.view_as(gradient).to(gradient.dtype)
 
 
 def orthogonalised(matrices: Tensor, *, iterations: int = 5) -> Tensor:
@@ -57,26 +73,13 @@ def orthogonalised(matrices: Tensor, *, iterations: int = 5) -> Tensor:
         iterations: How often the polynomial is applied.
     """
     wide = matrices.shape[-2] <= matrices.shape[-1]
-    x = matrices if wide else matrices.mT
-    x = x / x.norm(dim=(-2, -1), keepdim=True).clamp_min(1e-7)
-    x = x.bfloat16()  # quicker, and exact enough for what is approximate anyway
+    x: Tensor = matrices if wide else matrices.mT
+    x = x / x.norm(dim=(-2, -1), keepdim=True).clamp_min(torch.finfo(x.dtype).tiny)
     a, b, c = NEWTON_SCHULZ
     for _ in range(iterations):
         gram = x @ x.mT
         x = a * x + (b * gram + c * gram @ gram) @ x
-    nearest: Tensor = (x if wide else x.mT).to(matrices.dtype)
-    return nearest
-
-
-def _matrix_change(gradient: Tensor, state: dict[str, Any], group: dict[str, Any]) -> Tensor:
-    if not state:
-        state["mean"] = torch.zeros_like(gradient)
-    state["mean"].lerp_(gradient, 1 - group["momentum"])
-    ahead = gradient.lerp(state["mean"], group["momentum"])
-    matrices = ahead.flatten(1) if gradient.ndim > 3 else ahead
-    size = LIKE_ADAM * max(matrices.shape[-2:]) ** 0.5
-    change: Tensor = size * orthogonalised(matrices).view_as(gradient)
-    return change
+    return x if wide else x.mT
 
 
 def _adam_change(gradient: Tensor, state: dict[str, Any], group: dict[str, Any]) -> Tensor:
