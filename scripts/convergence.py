@@ -33,8 +33,10 @@ STARTS = {"w_e": "the network's code", "latent_avg": "the mean latent"}
 class Convergence:
     """Follow the iterator from two starts."""
 
-    photos: tyro.conf.Positional[tuple[Path, ...]]
-    """Square, aligned photos."""
+    first: tyro.conf.Positional[Path]
+    """A square, aligned photo."""
+    more: tyro.conf.Positional[tuple[Path, ...]] = ()
+    """Others."""
     generator: str = "mobile-ffhq-1024"
     """One we ship, or a file."""
     embedder: str = "small-ffhq"
@@ -52,12 +54,12 @@ class Convergence:
         generator = load_generator(self.generator, device=device)
         embedder = load_embedder(self.embedder, generator)
         drawing, loss = low_precision(generator, dtype), iterator_loss(device=device, dtype=dtype)
-        config = IteratorConfig(steps=self.steps)
+        config, size = IteratorConfig(steps=self.steps), min(256, generator.resolution)
         far, near = (LatentIterator(drawing, loss, c) for c in (config, config.from_good_start()))
-        losses: dict[str, list[Tensor]] = {name: [] for name in STARTS}
-        for path in track(self.photos, "following", console=Console(stderr=True)):
+        photos, losses = (self.first, *self.more), {name: list[Tensor]() for name in STARTS}
+        for path in track(photos, "following", console=Console(stderr=True)):
             photo = read_image(path).to(device)
-            target = resample(photo, 256)
+            target = resample(photo, size)
             with torch.no_grad():
                 proposal = embedder(resample(photo, embedder.config.resolution))
             losses["w_e"].append(near.refine(target, proposal).losses)
@@ -78,7 +80,7 @@ class Convergence:
         axes = figure.subplots()
         for name, curve in curves.items():
             axes.semilogy(curve, label=f"from {STARTS[name]}")
-        axes.set(xlabel="iterator steps", ylabel="MSE + 0.8 LPIPS", title=f"mean of {len(self.photos)} photos")
+        axes.set(xlabel="iterator steps", ylabel="MSE + 0.8 LPIPS", title=f"mean of {1 + len(self.more)} photos")
         axes.grid(visible=True, which="both", alpha=0.3)
         axes.legend()
         figure.savefig(self.out, dpi=110)

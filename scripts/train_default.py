@@ -3,7 +3,7 @@
     python scripts/train_default.py --data "faces/*.tar" --validation held-out --out out/default
 
 First a generator that draws 128 pixels, quicker than the one at 256, learns to stand for it. Then the network learns
-from what the generator draws, then from photos, too. docs/training-log.md says what was tried.
+from what the generator draws, then from photos, too, at last at 256 pixels. docs/training-log.md says what was tried.
 """
 
 import sys
@@ -17,22 +17,13 @@ from latentloop.cli import main
 
 TEACHER = "mobile-ffhq-256"
 QUICK = "mobile-128"
-COMMON = (
-    "--generator",
-    TEACHER,
-    "--resolution",
-    "128",
-    "--repeats",
-    "4",
-    "--lambda-w",
-    "0.1",
-    "--image-target",
-    "photo",
-)
-PHOTOS = ("--synthetic", "0.25", "--image-target", "photo")
+COMMON = f"--generator {TEACHER} --repeats 4 --lambda-w 0.1 --image-target photo"
+COARSE = "--resolution 128 --quick QUICK"
+PHOTOS = "--synthetic 0.25 --teacher-steps 0 --no-cache --lambda-id 0.2"
 STAGES = {
-    "drawn": ("--steps", "800", "--lr", "2e-3"),
-    "photos": ("--steps", "3000", "--lr", "1.5e-3", *PHOTOS, "--teacher-steps", "0", "--no-cache"),
+    "drawn": f"{COARSE} --steps 800 --lr 2e-3",
+    "photos": f"{COARSE} {PHOTOS} --steps 6000 --lr 2.5e-3",
+    "fine": f"{PHOTOS} --steps 1000 --lr 1.5e-3 --warm-up 30",
 }
 """Options of each stage's `latentloop train`; each begins with the network of the one before."""
 
@@ -60,9 +51,9 @@ class Recipe:
                 return code
             folder = self.out / name
             photos = ["--data", *self.data] if name != "drawn" else []
-            where = ["--quick", str(quick / f"{QUICK}.safetensors"), "--validation", *self.validation]
-            where += ["--device", self.device, "--out", str(folder)]
-            code = main(["train", *COMMON, *options, *photos, *start, *where])
+            words = [str(quick / f"{QUICK}.safetensors") if word == "QUICK" else word for word in options.split()]
+            where = ["--validation", *self.validation, "--device", self.device, "--out", str(folder)]
+            code = main(["train", *COMMON.split(), *words, *photos, *start, *where])
             start = ["--start", str(folder / "last.safetensors")]
         return code
 

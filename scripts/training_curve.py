@@ -1,6 +1,6 @@
 """Draw the validation figures of `latentloop train` runs, one after the other, against the images they learned from.
 
-python scripts/training_curve.py drawn/ photos/ --out curve.png
+python scripts/training_curve.py out/default/drawn out/default/photos --out curve.png
 """
 
 import json

@@ -11,13 +11,16 @@ NEWTON_SCHULZ = (3.4445, -4.7750, 2.0315)
 """Coefficients of an odd polynomial that draws singular values between 0 and 1 to about 1, fast rather than exactly."""
 LIKE_ADAM = 0.2
 """Root mean square of an entry of Adam's usual step, in step sizes (Liu et al., arXiv:2502.16982)."""
+LARGEST = 2048
+"""Shorter side of the largest matrix whose orthogonalisation is worth its time; a larger one takes Adam's steps."""
 
 
 class Muon(torch.optim.Optimizer):
     """Matrices take orthogonalised steps, vectors Adam's; one step size suits both.
 
     A kernel (O, I, K, K) is a matrix (O, I K K); of a tensor (G, I, O) each of the G matrices goes its own way.
-    `torch.optim.Muon` takes matrices only, and is not in all PyTorch releases that we run on.
+    `torch.optim.Muon` takes matrices only, and is not in all PyTorch releases that we run on. Under autocast the
+    products of matrices are of its precision, which is exact enough.
     """
 
     def __init__(
@@ -25,25 +28,22 @@ class Muon(torch.optim.Optimizer):
         parameters: Iterable[Any],
         *,
         lr: float = 1e-3,
-        size: float = LIKE_ADAM,
+        rms: float = LIKE_ADAM,
         momentum: float = 0.95,
         betas: tuple[float, float] = (0.9, 0.99),
         eps: float = 1e-8,
-        dtype: torch.dtype | None = torch.bfloat16,
     ) -> None:
         """Begin at step 0.
 
         Args:
             parameters: Tensors, or groups of them as of any optimizer of PyTorch.
             lr: Step size.
-            size: About the root mean square of the change of a matrix's entry, in step sizes.
+            rms: About the root mean square of the change of a matrix's entries, divided by the step size.
             momentum: What a matrix's running mean of gradients keeps, with Nesterov's look ahead.
             betas: The same of Adam, for gradients and their squares.
             eps: What Adam adds where it divides.
-            dtype: Of the arithmetic that orthogonalises; None is the parameters'.
         """
-        super().__init__(parameters, {"lr": lr, "momentum": momentum, "betas": betas, "eps": eps})
-        self._size, self._dtype = size, dtype
+        super().__init__(parameters, {"lr": lr, "rms": rms, "momentum": momentum, "betas": betas, "eps": eps})
 
     @torch.no_grad()
     def step(self) -> None:  # type: ignore[override]
@@ -51,35 +51,46 @@ class Muon(torch.optim.Optimizer):
         for group in self.param_groups:
             for parameter in group["params"]:
                 if parameter.grad is not None:
-                    change = self._matrix_change if parameter.ndim > 1 else _adam_change
+                    change = _matrix_change if _is_matrix(parameter) else _adam_change
                     parameter.add_(change(parameter.grad, self.state[parameter], group), alpha=-group["lr"])
-
-    def _matrix_change(self, gradient: Tensor, state: dict[str, Any], group: dict[str, Any]) -> Tensor:
-        if not state:
-            state["mean"] = torch.zeros_like(gradient)
-        state["mean"].lerp_(gradient, 1 - group["momentum"])
-        ahead = gradient.lerp(state["mean"], group["momentum"])
-        matrices = ahead.flatten(1) if gradient.ndim > 3 else ahead
-        size = self._size * math.sqrt(max(matrices.shape[-2:]))
-        nearest: Tensor = orthogonalised(matrices.to(self._dtype or gradient.dtype))
-        return size * nearest.view_as(gradient).to(gradient.dtype)
 
 
 def orthogonalised(matrices: Tensor, *, iterations: int = 5) -> Tensor:
     """About the nearest matrices whose singular values are all 1, by Newton and Schulz's iteration.
 
     Args:
-        matrices: (..., M, N). Values end between about 0.7 and 1.2, but for those a thousandth of the largest or less.
+        matrices: (..., M, N). A singular value of at least 0.002 times the root of the sum of all their squares ends
+            between 0.65 and 1.25, a smaller one below; a matrix of zeros stays one.
         iterations: How often the polynomial is applied.
     """
     wide = matrices.shape[-2] <= matrices.shape[-1]
     x: Tensor = matrices if wide else matrices.mT
-    x = x / x.norm(dim=(-2, -1), keepdim=True).clamp_min(torch.finfo(x.dtype).tiny)
+    tiny = torch.finfo(x.dtype).tiny
+    x = x / x.abs().amax(dim=(-2, -1), keepdim=True).clamp_min(tiny)  # or squares of tiny numbers would be 0
+    x = x / x.norm(dim=(-2, -1), keepdim=True).clamp_min(tiny)
     a, b, c = NEWTON_SCHULZ
     for _ in range(iterations):
         gram = x @ x.mT
         x = a * x + (b * gram + c * gram @ gram) @ x
     return x if wide else x.mT
+
+
+def _is_matrix(parameter: Tensor) -> bool:
+    return parameter.ndim > 1 and min(_as_matrices(parameter).shape[-2:]) <= LARGEST
+
+
+def _as_matrices(tensor: Tensor) -> Tensor:
+    return tensor.flatten(1) if tensor.ndim > 3 else tensor
+
+
+def _matrix_change(gradient: Tensor, state: dict[str, Any], group: dict[str, Any]) -> Tensor:
+    if not state:
+        state["mean"] = torch.zeros_like(gradient)
+    state["mean"].lerp_(gradient, 1 - group["momentum"])
+    ahead = _as_matrices(gradient.lerp(state["mean"], group["momentum"]))
+    size = group["rms"] * math.sqrt(max(ahead.shape[-2:]))
+    change: Tensor = size * orthogonalised(ahead).to(gradient.dtype).view_as(gradient)
+    return change
 
 
 def _adam_change(gradient: Tensor, state: dict[str, Any], group: dict[str, Any]) -> Tensor:

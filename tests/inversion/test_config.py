@@ -12,8 +12,9 @@ from latentloop.inversion import IteratorConfig
         ({"lr": float("inf")}, "lr must be above 0 and at most 100, got inf"),
         ({"ramp_up": 1.5}, "ramps are shares from 0 to 1, got ramp_up 1.5"),
         ({"patience": -2}, "patience must be 0 or more, got -2"),
+        ({"optimizer": "sgd"}, "optimizer must be one of muon, adam, got sgd"),
     ],
 )
-def test_settings_out_of_range_are_named(settings: dict[str, float], message: str) -> None:
+def test_settings_out_of_range_are_named(settings: dict[str, object], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         IteratorConfig(**settings)  # type: ignore[arg-type]

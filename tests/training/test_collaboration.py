@@ -257,6 +257,7 @@ def test_no_photo_costs_more_drawing_than_the_method_needs(toy: Generator, photo
     [
         ({"teacher_steps": -1}, "teacher_steps must be 0 or more"),
         ({"lambda_w": float("nan")}, "lambda_w must be 0 or more"),
+        ({"teacher_optimizer": "sgd"}, "teacher_optimizer must be one of muon, adam, got sgd"),
         (
             {"lambda_w": 0.0, "lambda_img": 0.0, "lambda_per": 0.0},
             "one of lambda_w, lambda_img, lambda_per and lambda_id",

@@ -17,7 +17,7 @@ from latentloop.training.checkpoint import load_checkpoint, save_checkpoint
 from latentloop.training.collaboration import Collaboration
 from latentloop.training.collaboration_config import CollaborationConfig
 from latentloop.training.pending import PendingCodes
-from latentloop.training.photos import PhotoSet, PhotoSource
+from latentloop.training.photos import PhotoSet, PhotoSource, mirror_key
 from latentloop.training.train_config import TrainConfig
 from latentloop.training.trainer import Trainer
 
@@ -82,6 +82,23 @@ def test_a_resumed_run_equals_an_uninterrupted_one(begin: Begin, tmp_path: Path,
         assert list(second.run()) == told[3:]
         expected = whole.result().state_dict()
         assert all(torch.equal(tensor, expected[name]) for name, tensor in second.result().state_dict().items())
+
+
+def test_half_of_the_photos_are_mirrored_and_known_as_others(begin: Begin, photos: PhotoSet) -> None:
+    trainer = begin(config=replace(CONFIG, synthetic=0.0, batch=12, mirror=True))
+    given, keys = photos.load(range(12))
+    known = dict(zip(keys, given, strict=True))
+    mirrored = {mirror_key(key): image.flip(2) for key, image in known.items()}
+    seen: list[bytes] = []
+    for _ in trainer.run():
+        batch = trainer._batch()
+        for key, image in zip(batch.photos, batch.images, strict=True):
+            assert torch.equal(image, (known | mirrored)[key])
+        seen += [key for key in batch.photos if key in mirrored]
+    assert 0.3 < len(seen) / (12 * CONFIG.steps) < 0.7
+    assert trainer.pending is not None
+    codes = trainer.pending.lookup(list(mirrored))
+    assert sum(code is not None for code in codes) > 6
 
 
 def test_another_seed_takes_another_course(begin: Begin) -> None:
@@ -164,6 +181,7 @@ def test_of_both_kinds_of_images_there_are_some(share: float, made: int) -> None
     ("changes", "problem"),
     [
         ({"steps": 0}, "steps must be 1 or more"),
+        ({"optimizer": "sgd"}, "optimizer must be one of muon, adam, got sgd"),
         ({"batch": 0}, "batch must be 1 or more"),
         ({"warm_up": -1}, "warm_up must be 0 or more"),
         ({"lr": 0.0}, "lr must be above 0"),

@@ -29,7 +29,7 @@ class ShippedEmbedder:
 
 SHIPPED = {
     "small-ffhq": ShippedEmbedder(
-        shipped("small-ffhq.safetensors", "f7cf9dd9a034ad627ad84e59b10ed087dd601189f6643383d9dd16cc1e352217"),
+        shipped("small-ffhq.safetensors", "8b1b629ebaafbfa05f009111e3301ee3a0fc3e62fd9bef0468c0e4fe6c8f85d5"),
         fingerprint="cac4c956bbb78d3d",
     ),
 }

@@ -25,9 +25,9 @@ class TreeConnect(nn.Module):
         rows, columns = middle_divisor(in_features), middle_divisor(out_features)
         self.in_features, self.out_features = in_features, out_features
         self.within_rows = nn.Parameter(torch.empty(rows, in_features // rows, columns))
-        self.between = nn.Parameter(torch.zeros(rows, columns))
+        self.between = nn.Parameter(torch.zeros(rows * columns))
         self.within_columns = nn.Parameter(torch.empty(columns, rows, out_features // columns))
-        self.bias = nn.Parameter(torch.zeros(columns, out_features // columns))
+        self.bias = nn.Parameter(torch.zeros(out_features))
         self.activation = activation or nn.Identity()
         for weight in (self.within_rows, self.within_columns):
             nn.init.normal_(weight, std=1 / math.sqrt(weight.shape[1]))
@@ -35,9 +35,10 @@ class TreeConnect(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """Map (N, in_features) to (N, out_features)."""
         grid = x.unflatten(1, self.within_rows.shape[:2]).transpose(0, 1)
-        hidden = torch.baddbmm(self.between[:, None], grid, self.within_rows)  # (rows, N, columns)
-        columns = self.activation(hidden).permute(2, 1, 0)
-        out = torch.baddbmm(self.bias[:, None], columns, self.within_columns)  # (columns, N, rows)
+        (rows, _, columns), (_, _, outputs) = self.within_rows.shape, self.within_columns.shape
+        hidden = torch.baddbmm(self.between.view(rows, 1, columns), grid, self.within_rows)  # (rows, N, columns)
+        bias, by_column = self.bias.view(columns, 1, outputs), self.activation(hidden).permute(2, 1, 0)
+        out = torch.baddbmm(bias, by_column, self.within_columns)  # (columns, N, outputs)
         return out.transpose(0, 1).flatten(1)
 
 

@@ -13,8 +13,8 @@ from latentloop.inversion.config import IteratorConfig
 from latentloop.losses.image import LossToward
 from latentloop.muon import Muon
 
-MOMENTUM = 0.9
-"""Of Muon."""
+MUON_MOMENTUM = 0.9
+"""Less than for the weights of a network: here no gradient is of a random batch."""
 OnStep = Callable[[int, Tensor], None]  # (steps done, best loss so far of each image, (N,))
 
 
@@ -88,10 +88,10 @@ class LatentIterator:
         return Inversion(w_plus, best.loss, losses, best.step, best.image)
 
     def _optimizer(self, code: Tensor) -> torch.optim.Optimizer:
-        """An image's styles are a matrix of its own."""
-        if self.config.optimizer == "adam":
+        """For Muon an image's styles are a matrix of its own; one style alone is none."""
+        if self.config.optimizer == "adam" or self.config.space == "w":
             return torch.optim.Adam([code], lr=self.config.lr)
-        return Muon([code], lr=self.config.lr, size=1.0, momentum=MOMENTUM, dtype=None)
+        return Muon([code], lr=self.config.lr, rms=1.0, momentum=MUON_MOMENTUM)
 
     def _draw(self, code: Tensor, resolution: int) -> Tensor:
         return self.generator.synthesis(code.expand(-1, self.generator.num_ws, -1), resolution=resolution)

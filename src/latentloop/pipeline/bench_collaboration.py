@@ -16,6 +16,7 @@ from latentloop.features.lpips import load_lpips
 from latentloop.generators import Generator, low_precision
 from latentloop.latents import sample_codes
 from latentloop.losses import iterator_loss
+from latentloop.muon import Muon
 from latentloop.training.collaboration import Batch, Collaboration
 from latentloop.training.collaboration_config import CollaborationConfig
 from latentloop.training.learner import Learner
@@ -28,7 +29,7 @@ OPERATIONS = 10
 
 @dataclass(frozen=True)
 class CollaborationBench:
-    """Times whole steps on photos alone: proposal, iterator, cache, gradient, Adam."""
+    """Times whole steps on photos alone: proposal, iterator, cache, gradient, Muon."""
 
     generator: Generator
     dtype: torch.dtype
@@ -60,7 +61,7 @@ class CollaborationBench:
         processes = find_processes(self.generator.latent_avg.device, self.dtype)
         collaboration = replace(self._collaboration(batch), mixed_precision=processes.mixed_precision)
         learning = {n: p for n, p in collaboration.embedder.named_parameters() if p.requires_grad}
-        learner = Learner([(learning, 1e-4)], steps=1000, warm_up=0, average=0.999)
+        learner = Learner([(learning, 1e-4)], steps=1000, warm_up=0, average=0.999, optimizer=Muon, processes=processes)
         codes = sample_codes(self.generator, batch, randomness=torch.Generator().manual_seed(0))
         with torch.no_grad():
             images = self.generator.synthesis(codes, resolution=self._resolution)

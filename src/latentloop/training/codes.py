@@ -1,5 +1,7 @@
 """Codes to train on: what a mapping network gives, the W+ around it, and what an iterator passes through."""
 
+from dataclasses import replace
+
 import torch
 from torch import Tensor
 
@@ -12,6 +14,8 @@ PSI = (0.5, 1.0)
 """Truncations, evenly."""
 PLAIN, CROSSED, INDEPENDENT = 0.45, 0.15, 0.25
 """Shares of codes; the rest lie between two."""
+ADAM = IteratorConfig(optimizer="adam", lr=0.1, ramp_down=0.3)
+"""The iterator whose path is sampled; Muon's crowds near the end."""
 
 
 @torch.no_grad()
@@ -62,7 +66,7 @@ def sample_iterated_codes(generator: Generator, target: Tensor, loss: LossToward
         drawn.append(w_plus.detach().clone())
         return generator.synthesis(w_plus, resolution=resolution)
 
-    iterator = LatentIterator(DrawnBy(generator, draw), loss, IteratorConfig(steps=steps))
+    iterator = LatentIterator(DrawnBy(generator, draw), loss, replace(ADAM, steps=steps))
     iterator.refine(target, mean_code(generator, len(target)))
     passed = [drawn[(i + 1) * steps // count] for i in range(count)]
     return torch.stack(passed, dim=1).flatten(0, 1)

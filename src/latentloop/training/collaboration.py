@@ -96,7 +96,8 @@ class Collaboration:
 
     def iterator(self, steps: int) -> LatentIterator:
         """What teaches: so many steps that grow smaller down to 0."""
-        config = IteratorConfig(steps=steps, lr=self.config.teacher_lr, ramp_down=1.0)
+        c = self.config
+        config = IteratorConfig(steps=steps, optimizer=c.teacher_optimizer, lr=c.teacher_lr, ramp_down=1.0)
         return LatentIterator(self.generator, self.loss, config)
 
     def learn(self, batch: Batch, *, step: int) -> tuple[dict[str, Tensor], Teaching]:
@@ -122,7 +123,7 @@ class Collaboration:
             terms["img"] = config.lambda_img * pixel_loss(image, target)
         if config.lambda_per:
             terms["per"] = config.lambda_per * self.perceptual(image, target)
-        if config.lambda_id and self.identity:
+        if self.identity and config.lambda_id:
             terms["id"] = config.lambda_id * self.identity(image, target)
         return terms
 

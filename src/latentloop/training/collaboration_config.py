@@ -2,7 +2,9 @@
 
 import math
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, get_args
+
+from latentloop.optimizers import OptimizerName
 
 
 @dataclass(frozen=True)
@@ -13,6 +15,8 @@ class CollaborationConfig:
     """Pixels of the images that are compared, by the iterator and in the loss, if the generator draws as many."""
     teacher_steps: int = 10
     """Steps of the iterator on each photo; 0 does without it."""
+    teacher_optimizer: OptimizerName = "muon"
+    """What takes them; Adam, as in the paper, wants a teacher_lr of about 0.02."""
     teacher_lr: float = 0.04
     """Its first step size, in units of W, which falls to 0. Near a good code, half of what suits a run from the mean
     latent."""
@@ -42,6 +46,9 @@ class CollaborationConfig:
         for name in ("teacher_steps", "good_steps"):
             if getattr(self, name) < 0:
                 raise ValueError(f"{name} must be 0 or more, got {getattr(self, name)}")
+        if self.teacher_optimizer not in get_args(OptimizerName):
+            names = ", ".join(get_args(OptimizerName))
+            raise ValueError(f"teacher_optimizer must be one of {names}, got {self.teacher_optimizer}")
         if not 0 < self.teacher_lr <= 100:
             raise ValueError(f"teacher_lr must be above 0 and at most 100, got {self.teacher_lr}")
         if self.start_from == "cache" and not self.cache:

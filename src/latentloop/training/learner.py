@@ -69,7 +69,8 @@ class Learner:
             raise NotFiniteError(f"the gradient of step {self.step + 1} is not finite")
         for group, size in zip(self._optimizer.param_groups, self._sizes, strict=True):
             group["lr"] = size * self.ramp()
-        self._optimizer.step()
+        with self._processes.mixed_precision():  # for an optimizer that multiplies matrices
+            self._optimizer.step()
         self.step += 1
         # The mean begins short, or the first weights would stay in it for long.
         keep = min(self._keep, self.step / (self.step + 10))

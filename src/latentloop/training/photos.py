@@ -130,6 +130,11 @@ class PhotoSet:
         return resample(image, self.resolution)
 
 
+def mirror_key(photo: bytes) -> bytes:
+    """What the mirror image of a photo is known by, given what the photo is."""
+    return hashlib.sha256(b"mirrored" + photo).digest()
+
+
 def indices_of_batch(count: int, batch: int, step: int, *, seed: int) -> list[int]:
     """Which of `count` photos are in the batch of a step: each once an epoch, in an order of the epoch's own."""
     places = range(step * batch, (step + 1) * batch)

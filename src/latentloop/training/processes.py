@@ -78,8 +78,8 @@ class Accelerated:
 
     def __init__(self, accelerator: Any) -> None:  # noqa: ANN401 - an accelerate.Accelerator, which may be missing
         self._accelerator = accelerator
-        # Threads of the connections that still run when the interpreter ends now and then abort the process.
-        atexit.register(accelerator.state.destroy_process_group)
+        if self.device.type == "cpu":  # Gloo's threads may abort an interpreter that ends: pytorch/pytorch#179291
+            atexit.register(accelerator.state.destroy_process_group)
         self.index, self.count = int(accelerator.process_index), int(accelerator.num_processes)
 
     @property

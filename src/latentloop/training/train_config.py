@@ -2,7 +2,9 @@
 
 import math
 from dataclasses import dataclass
-from typing import Literal
+from typing import get_args
+
+from latentloop.optimizers import OptimizerName
 
 
 @dataclass(frozen=True)
@@ -17,10 +19,14 @@ class TrainConfig:
     """Share of them that the generator drew of known codes; without photos all."""
     repeats: int = 1
     """Times that an image which the generator drew is learned from; drawing it is a good part of the work."""
+    mirror: bool = False
+    """Whether half of the photos are mirrored, at random: twice as many, where there are few. The cache takes a photo
+    and its mirror image for two."""
     spoil: bool = True
     """Whether some of these images are blurred, made noisy and compressed, as photos are."""
-    optimizer: Literal["muon", "adam"] = "muon"
-    """What takes the steps; those of Muon, which treat all directions of a weight matrix alike, need fewer images."""
+    optimizer: OptimizerName = "muon"
+    """What takes the steps; those of Muon, which treat all directions of a weight matrix alike, need fewer images. Adam
+    wants a smaller lr, 2e-4 for a long run."""
     lr: float = 2e-3
     """Largest step size; it falls to 0 along a cosine."""
     warm_up: int = 100
@@ -34,8 +40,8 @@ class TrainConfig:
         for name in ("steps", "batch", "repeats"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} must be 1 or more, got {getattr(self, name)}")
-        if self.optimizer not in ("muon", "adam"):
-            raise ValueError(f"optimizer must be muon or adam, got {self.optimizer}")
+        if self.optimizer not in get_args(OptimizerName):
+            raise ValueError(f"optimizer must be one of {', '.join(get_args(OptimizerName))}, got {self.optimizer}")
         if self.warm_up < 0:
             raise ValueError(f"warm_up must be 0 or more, got {self.warm_up}")
         for name in ("lr", "clip"):

@@ -15,7 +15,7 @@ from latentloop.muon import Muon
 from latentloop.training.collaboration import Batch, Collaboration, Teaching
 from latentloop.training.learner import Learner, adam, randomness_of
 from latentloop.training.pending import PendingCodes
-from latentloop.training.photos import PhotoSet, indices_of_batch
+from latentloop.training.photos import PhotoSet, indices_of_batch, mirror_key
 from latentloop.training.processes import Alone, Processes, failing_together
 from latentloop.training.spoiling import spoil
 from latentloop.training.synthetic import Synthetic
@@ -129,9 +129,17 @@ class Trainer:
         images, keys = self._spoilt(drawn), list[bytes]()
         if self.photos and (wanted := self.config.batch - self._made):
             indices = indices_of_batch(len(self.photos), wanted, self.step, seed=self.seed)
-            given, keys = self.photos.load(indices[self._share])
+            given, keys = self._mirrored(*self.photos.load(indices[self._share]), wanted)
             images = torch.cat([given.to(drawn), images])
         return Batch(images, keys, w_plus, drawn)
+
+    def _mirrored(self, photos: Tensor, keys: list[bytes], wanted: int) -> tuple[Tensor, list[bytes]]:
+        """Photos of this process's share of those wanted, and what the cache knows them by."""
+        if not self.config.mirror:
+            return photos, keys
+        chosen = torch.rand(wanted, generator=randomness_of(self.seed, self.step))[self._share] < 0.5
+        photos = torch.where(chosen[:, None, None, None].to(photos.device), photos.flip(3), photos)
+        return photos, [mirror_key(key) if one else key for key, one in zip(keys, chosen.tolist(), strict=True)]
 
     def _spoilt(self, drawn: Tensor) -> Tensor:
         if not (self.config.spoil and len(drawn)):
