@@ -8,6 +8,7 @@ save). Seeds can be trained side by side. The ways:
 
 pairs: images that the generator draws of known codes alone. single: the same without the identity encoder.
 tree-adam, dense-adam: the same with either head and Adam, to which Muon would leave the dense one alone.
+dense-slow: with smaller steps, for the dense head diverges with those that suit the other.
 pairs-on, photo, teacher: all from the network that pairs made: the same again; photos, with which the network's images
 are compared; photos, with the iterator as teacher. cached, uncached: as teacher, but on a few photos that come again.
 """
@@ -25,9 +26,9 @@ import tyro
 from latentloop.cli import main
 
 COMMON = "--generator mobile-ffhq-256 --resolution 128 --repeats 4 --lambda-w 0.1 --warm-up 20"
-PHOTOS = "--synthetic 0.25 --image-target photo --teacher-steps 0 --no-cache --steps 120"
-TEACHER = "--synthetic 0.25 --teacher-steps 4 --steps 34"
-ADAM = "--optimizer adam --lr 2e-3 --steps 100"
+PHOTOS = "--synthetic 0.25 --image-target photo --teacher-steps 0 --no-cache --steps 60"
+TEACHER = "--synthetic 0.25 --teacher-steps 4 --steps 20"
+ADAM = "--optimizer adam --lr 2e-3 --steps 60"
 
 
 @dataclass(frozen=True)
@@ -47,13 +48,14 @@ WAYS = {
     "single": Way("--steps 120 --identity none"),
     "tree-adam": Way(ADAM),
     "dense-adam": Way(f"{ADAM} --head dense"),
-    "pairs-on": Way("--steps 120", start="pairs"),
+    "dense-slow": Way(f"{ADAM} --head dense --lr 3e-4"),
+    "pairs-on": Way("--steps 60", start="pairs"),
     "photo": Way(PHOTOS, photos="all", start="pairs"),
     "teacher": Way(TEACHER, photos="all", start="pairs"),
     "cached": Way(TEACHER, photos="few", start="pairs"),
     "uncached": Way(f"{TEACHER} --no-cache", photos="few", start="pairs"),
 }
-"""pairs and single, and the two heads, see the same images; all others have about the same time."""
+"""pairs and single, and the heads, see the same images; all others have about the same time."""
 
 
 @dataclass(frozen=True)

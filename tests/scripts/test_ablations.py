@@ -58,12 +58,12 @@ def test_each_way_is_trained_and_measured_in_a_folder_of_its_own(
 
 def test_the_ways_differ_in_what_they_are_about(script: ModuleType, commands: list[Train | Embed]) -> None:
     ways = dict(zip(script.WAYS, commands[::2], strict=True))
-    pairs, single, tree, dense, cached, uncached = (
-        ways[name] for name in ("pairs", "single", "tree-adam", "dense-adam", "cached", "uncached")
-    )
+    names = ("pairs", "single", "tree-adam", "dense-adam", "dense-slow", "cached", "uncached")
+    pairs, single, tree, dense, slow, cached, uncached = (ways[name] for name in names)
     for one, other, differing in [
         (pairs, single, {"identity"}),
         (tree, dense, {"head"}),
+        (dense, slow, {"config"}),
         (cached, uncached, {"collaboration"}),
     ]:
         fields = vars(one).keys() - {"out"}
