@@ -3,6 +3,7 @@
 import atexit
 import importlib.util
 import os
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any, Protocol, TypeVar
@@ -12,6 +13,8 @@ from torch import Tensor
 
 from latentloop.errors import UserError
 
+LETTING_GO = 0.5
+"""Seconds in which the threads of connections finish."""
 T = TypeVar("T")
 Failure = TypeVar("Failure", bound=Exception)
 
@@ -78,8 +81,8 @@ class Accelerated:
 
     def __init__(self, accelerator: Any) -> None:  # noqa: ANN401 - an accelerate.Accelerator, which may be missing
         self._accelerator = accelerator
-        if self.device.type == "cpu":  # Gloo's threads may abort an interpreter that ends: pytorch/pytorch#179291
-            atexit.register(accelerator.state.destroy_process_group)
+        if self.device.type == "cpu":
+            atexit.register(self._part)
         self.index, self.count = int(accelerator.process_index), int(accelerator.num_processes)
 
     @property
@@ -87,6 +90,15 @@ class Accelerated:
         """Of this process."""
         device: torch.device = self._accelerator.device
         return device
+
+    def _part(self) -> None:
+        """Close the connections while the interpreter is whole.
+
+        Gloo's threads may still be letting go of Python's tensors; one that does so in an interpreter that is being
+        torn down aborts the process (pytorch/pytorch#179291).
+        """
+        self._accelerator.state.destroy_process_group()
+        time.sleep(LETTING_GO)
 
     def total(self, tensor: Tensor) -> Tensor:
         """The sum of all processes' tensors."""
