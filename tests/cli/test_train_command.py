@@ -237,7 +237,7 @@ def test_without_the_iterator_a_run_that_diverges_says_so_too(run: Run, command:
 def test_two_processes_learn_what_one_does(command: list[object], tmp_path: Path) -> None:
     """With steps so large that half of the gradient would lead elsewhere; Muon's rounding would be seen in them."""
     large = ["--optimizer", "adam", "--lr", "0.01", "--warm-up", "0", "--steps", "9", "--save-every", "3"]
-    large += ["--precision", "float32"]
+    large += ["--precision", "float32", "--teacher-optimizer", "adam", "--teacher-lr", "0.02"]
     torchrun = ["-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2"]
     environment = {
         **os.environ,
