@@ -18,3 +18,9 @@ from latentloop.inversion import IteratorConfig
 def test_settings_out_of_range_are_named(settings: dict[str, object], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         IteratorConfig(**settings)  # type: ignore[arg-type]
+
+
+def test_long_runs_of_muon_take_smaller_steps() -> None:
+    assert [IteratorConfig(steps=n, lr=0.1).largest_step for n in (0, 50, 100, 400)] == [0.1, 0.1, 0.1, 0.05]
+    assert IteratorConfig(steps=400, lr=0.1, optimizer="adam").largest_step == 0.1
+    assert IteratorConfig(steps=400, lr=0.1, space="w").largest_step == 0.1

@@ -1,11 +1,14 @@
 """Settings of the iterator; kept apart so that reading them needs no PyTorch."""
 
+import math
 from dataclasses import dataclass, replace
 from typing import Literal, get_args
 
 from latentloop.optimizers import OptimizerName
 
 Space = Literal["w", "w+"]
+FULL_STEPS = 100
+"""Of Muon; in a longer run they are smaller."""
 GOOD_START = 0.5
 """Share of the step size for a start that is near already."""
 POLISH = 0.5
@@ -22,7 +25,8 @@ class IteratorConfig:
     """What takes the steps: Muon, whose steps change all directions of a code alike and lead closer in as many, or
     Adam, as in the papers (lr 0.1 with ramp_down 0.3 suits it). In space w it is Adam."""
     lr: float = 0.08
-    """Largest step size, about the root mean square of a number's change, in units of W."""
+    """Largest step size, about the root mean square of a number's change, in units of W. In a run of n > 100 steps Muon
+    takes sqrt(100 / n) of it: together its steps go as far as the root of their number, and would lose their way."""
     ramp_up: float = 0.0
     """Share of the steps in which the step size grows from 0."""
     ramp_down: float = 1.0
@@ -43,6 +47,13 @@ class IteratorConfig:
             raise ValueError(f"ramps are shares from 0 to 1, got ramp_up {self.ramp_up}, ramp_down {self.ramp_down}")
         if self.patience < 0:
             raise ValueError(f"patience must be 0 or more, got {self.patience}")
+
+    @property
+    def largest_step(self) -> float:
+        """Step size before the ramps, in units of W."""
+        if self.optimizer == "adam" or self.space == "w":
+            return self.lr
+        return self.lr * math.sqrt(FULL_STEPS / max(self.steps, FULL_STEPS))
 
     def from_good_start(self) -> "IteratorConfig":
         """Settings for a start that is near already, such as a network's code: smaller steps."""

@@ -80,7 +80,7 @@ class LatentIterator:
             # Summed, not averaged: an image's path must not depend on the rest of its batch.
             (code.grad,) = torch.autograd.grad(loss.sum(), code)
             before = code.detach().clone()
-            optimizer.param_groups[0]["lr"] = self.config.lr * self.ramp(step + 1)
+            optimizer.param_groups[0]["lr"] = self.config.largest_step * self.ramp(step + 1)
             optimizer.step()
             with torch.no_grad():
                 code.copy_(torch.where(active[:, None, None], code, before))
