@@ -25,6 +25,8 @@ import tyro
 
 from latentloop.cli import main
 
+FIGURES = {"lpips_alex": 3, "mse": 4, "id": 3}
+"""Figure -> its digits."""
 COMMON = "--generator mobile-ffhq-256 --resolution 128 --repeats 4 --lambda-w 0.1 --warm-up 20"
 PHOTOS = "--synthetic 0.25 --image-target photo --teacher-steps 0 --no-cache --steps 60"
 TEACHER = "--synthetic 0.25 --teacher-steps 4 --steps 20"
@@ -132,10 +134,6 @@ class Table:
         parts = [[one["lpips_alex"] for one in found if one["name"].startswith(group)] for group in self.groups]
         means = [mean(part, 3) for part in parts]
         return [f"{seconds:.0f}", *means, *(mean([one[key] for one in found], d) for key, d in FIGURES.items())]
-
-
-FIGURES = {"lpips_alex": 3, "mse": 4, "id": 3}
-"""Figure -> its digits."""
 
 
 def mean(values: Sequence[float], digits: int) -> str:

@@ -2,9 +2,9 @@
 
 import math
 from dataclasses import dataclass, replace
-from typing import Literal, get_args
+from typing import Literal
 
-from latentloop.optimizers import OptimizerName
+from latentloop.optimizers import OptimizerName, check_optimizer
 
 Space = Literal["w", "w+"]
 FULL_STEPS = 100
@@ -39,8 +39,7 @@ class IteratorConfig:
     def __post_init__(self) -> None:
         if self.steps < 0:
             raise ValueError(f"steps must be 0 or more, got {self.steps}")
-        if self.optimizer not in get_args(OptimizerName):
-            raise ValueError(f"optimizer must be one of {', '.join(get_args(OptimizerName))}, got {self.optimizer}")
+        check_optimizer("optimizer", self.optimizer)
         if not 0 < self.lr <= 100:
             raise ValueError(f"lr must be above 0 and at most 100, got {self.lr}")
         if not (0 <= self.ramp_up <= 1 and 0 <= self.ramp_down <= 1):
@@ -49,11 +48,14 @@ class IteratorConfig:
             raise ValueError(f"patience must be 0 or more, got {self.patience}")
 
     @property
+    def takes_matrices(self) -> bool:
+        """Whether the optimizer is Muon, for which an image's styles are a matrix; one style alone is none."""
+        return self.optimizer == "muon" and self.space == "w+"
+
+    @property
     def largest_step(self) -> float:
         """Step size before the ramps, in units of W."""
-        if self.optimizer == "adam" or self.space == "w":
-            return self.lr
-        return self.lr * math.sqrt(FULL_STEPS / max(self.steps, FULL_STEPS))
+        return self.lr * math.sqrt(FULL_STEPS / max(self.steps, FULL_STEPS)) if self.takes_matrices else self.lr
 
     def from_good_start(self) -> "IteratorConfig":
         """Settings for a start that is near already, such as a network's code: smaller steps."""

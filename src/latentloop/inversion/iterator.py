@@ -88,10 +88,9 @@ class LatentIterator:
         return Inversion(w_plus, best.loss, losses, best.step, best.image)
 
     def _optimizer(self, code: Tensor) -> torch.optim.Optimizer:
-        """For Muon an image's styles are a matrix of its own; one style alone is none."""
-        if self.config.optimizer == "adam" or self.config.space == "w":
-            return torch.optim.Adam([code], lr=self.config.lr)
-        return Muon([code], lr=self.config.lr, rms=1.0, momentum=MUON_MOMENTUM)
+        if self.config.takes_matrices:
+            return Muon([code], rms=1.0, momentum=MUON_MOMENTUM)
+        return torch.optim.Adam([code])
 
     def _draw(self, code: Tensor, resolution: int) -> Tensor:
         return self.generator.synthesis(code.expand(-1, self.generator.num_ws, -1), resolution=resolution)

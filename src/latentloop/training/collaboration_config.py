@@ -2,9 +2,9 @@
 
 import math
 from dataclasses import dataclass
-from typing import Literal, get_args
+from typing import Literal
 
-from latentloop.optimizers import OptimizerName
+from latentloop.optimizers import OptimizerName, check_optimizer
 
 
 @dataclass(frozen=True)
@@ -46,9 +46,7 @@ class CollaborationConfig:
         for name in ("teacher_steps", "good_steps"):
             if getattr(self, name) < 0:
                 raise ValueError(f"{name} must be 0 or more, got {getattr(self, name)}")
-        if self.teacher_optimizer not in get_args(OptimizerName):
-            names = ", ".join(get_args(OptimizerName))
-            raise ValueError(f"teacher_optimizer must be one of {names}, got {self.teacher_optimizer}")
+        check_optimizer("teacher_optimizer", self.teacher_optimizer)
         if not 0 < self.teacher_lr <= 100:
             raise ValueError(f"teacher_lr must be above 0 and at most 100, got {self.teacher_lr}")
         if self.start_from == "cache" and not self.cache:

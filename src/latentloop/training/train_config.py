@@ -2,9 +2,8 @@
 
 import math
 from dataclasses import dataclass
-from typing import get_args
 
-from latentloop.optimizers import OptimizerName
+from latentloop.optimizers import OptimizerName, check_optimizer
 
 
 @dataclass(frozen=True)
@@ -40,8 +39,7 @@ class TrainConfig:
         for name in ("steps", "batch", "repeats"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} must be 1 or more, got {getattr(self, name)}")
-        if self.optimizer not in get_args(OptimizerName):
-            raise ValueError(f"optimizer must be one of {', '.join(get_args(OptimizerName))}, got {self.optimizer}")
+        check_optimizer("optimizer", self.optimizer)
         if self.warm_up < 0:
             raise ValueError(f"warm_up must be 0 or more, got {self.warm_up}")
         for name in ("lr", "clip"):
