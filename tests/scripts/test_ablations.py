@@ -1,6 +1,5 @@
-import importlib.util
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import ModuleType
 
@@ -10,17 +9,10 @@ from latentloop.cli import parse
 from latentloop.cli.embed import Embed
 from latentloop.cli.train import Train
 
-SCRIPT = Path(__file__).parents[2] / "scripts" / "ablations.py"
-
 
 @pytest.fixture
-def script() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("ablations", SCRIPT)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+def script(load_script: Callable[[str], ModuleType]) -> ModuleType:
+    return load_script("ablations")
 
 
 @pytest.fixture

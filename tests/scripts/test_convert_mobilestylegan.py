@@ -1,7 +1,7 @@
 """The converter on the original files, where they are: LATENTLOOP_ORIGINALS names their folder."""
 
-import importlib.util
 import os
+from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
 
@@ -15,13 +15,8 @@ ORIGINALS = os.environ.get("LATENTLOOP_ORIGINALS")
 
 
 @pytest.fixture(scope="module")
-def converter() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("convert", ROOT / "scripts" / "convert_mobilestylegan.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+def converter(load_script: Callable[[str], ModuleType]) -> ModuleType:
+    return load_script("convert_mobilestylegan")
 
 
 @pytest.mark.skipif(ORIGINALS is None, reason="LATENTLOOP_ORIGINALS is not set")

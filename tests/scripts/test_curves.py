@@ -1,5 +1,5 @@
-import importlib.util
 import json
+from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
 
@@ -16,19 +16,11 @@ from latentloop.generators.registry import save_generator
 from latentloop.images import write_png
 from latentloop.latents import sample_codes
 
+Load = Callable[[str], ModuleType]
 TINY = EmbedderConfig(resolution=32, channels=(8, 16), depths=(1, 1), fusion_blocks=1, identity="none", head_channels=4)
 
 
-def script(name: str) -> ModuleType:
-    spec = importlib.util.spec_from_file_location(name, Path(__file__).parents[2] / "scripts" / f"{name}.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-def test_runs_are_drawn_one_after_the_other(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_runs_are_drawn_one_after_the_other(load_script: Load, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for name, batch, steps in (("first", 4, (500, 1000)), ("second", 8, (250,))):
         (tmp_path / name).mkdir()
         (tmp_path / name / "config.json").write_text(json.dumps({"config": {"batch": batch}}))
@@ -36,13 +28,15 @@ def test_runs_are_drawn_one_after_the_other(tmp_path: Path, monkeypatch: pytest.
         (tmp_path / name / "log.jsonl").write_text("\n".join(lines) + "\n")
     drawn: list[Figure] = []
     monkeypatch.setattr(Figure, "savefig", lambda figure, *_, **__: drawn.append(figure))
-    script("training_curve").Curve((tmp_path / "first", tmp_path / "second")).run()
+    load_script("training_curve").Curve((tmp_path / "first", tmp_path / "second")).run()
     lpips, mse = drawn[0].axes
     assert [np.asarray(line.get_xdata()).tolist() for line in lpips.lines] == [[2.0, 4.0], [6.0]]
     assert [np.asarray(line.get_ydata()).tolist() for line in mse.lines] == [[2 / 500, 2 / 1000], [2 / 250]]
 
 
-def test_both_starts_are_followed_and_drawn(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_both_starts_are_followed_and_drawn(
+    load_script: Load, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     generator = MobileStyleGAN(Shape(w_dim=8, num_ws=6, channels=(8, 8, 8)), name="small", fingerprint="")
     randomness = torch.Generator().manual_seed(0)
     for parameter in generator.parameters():
@@ -54,7 +48,7 @@ def test_both_starts_are_followed_and_drawn(tmp_path: Path, capsys: pytest.Captu
     for photo, w_plus in zip(photos, sample_codes(small, 2, randomness=randomness), strict=True):
         write_png(photo, small.synthesis(w_plus[None]))
     files = {"generator": str(tmp_path / "small.safetensors"), "embedder": str(tmp_path / "network.safetensors")}
-    script("convergence").Convergence(photos[0], (photos[1],), **files, steps=4, out=tmp_path / "curve.png").run()
+    load_script("convergence").Convergence(photos[0], (photos[1],), **files, steps=4, out=tmp_path / "curve.png").run()
     rows = [line.split("|")[1:-1] for line in capsys.readouterr().out.splitlines()]
     assert [row[0].strip() for row in rows[2:]] == ["`w_e`", "`latent_avg`"]
     for row in rows[2:]:

@@ -1,5 +1,4 @@
-import importlib.util
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from itertools import pairwise
 from pathlib import Path
 from types import ModuleType
@@ -9,17 +8,10 @@ import pytest
 from latentloop.cli import parse
 from latentloop.cli.train import Train
 
-SCRIPT = Path(__file__).parents[2] / "scripts" / "train_default.py"
-
 
 @pytest.fixture
-def script() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("train_default", SCRIPT)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+def script(load_script: Callable[[str], ModuleType]) -> ModuleType:
+    return load_script("train_default")
 
 
 @pytest.mark.parametrize("stops", [0, 1, 2, 3, 4])

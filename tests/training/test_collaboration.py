@@ -75,7 +75,7 @@ def refined(toy: Generator, photos: Batch, start: Tensor, steps: int = 4) -> Ten
 
 def test_the_network_learns_what_the_iterator_made_of_its_proposal(toy: Generator, photos: Batch) -> None:
     """L_E by hand, photo by photo."""
-    both = replace(collaboration(toy), identity=lambda image, target: (image - target).abs().amax(dim=(1, 2, 3)))
+    both = replace(collaboration(toy), similarity=lambda image, target: 1 - (image - target).abs().amax(dim=(1, 2, 3)))
     both = replace(both, config=replace(both.config, lambda_w=2.0, lambda_img=3.0, lambda_per=0.5, lambda_id=4.0))
     terms, teaching = both.learn(photos, step=1)
     proposal = both.embedder(photos.images).detach()
@@ -191,7 +191,7 @@ def test_photos_with_good_codes_get_few_steps(toy: Generator, photos: Batch) -> 
 
 
 def test_a_weight_without_its_loss_is_refused(toy: Generator) -> None:
-    with pytest.raises(ValueError, match="no identity loss is given"):
+    with pytest.raises(ValueError, match="no similarity is given"):
         collaboration(toy, lambda_id=1.0)
 
 

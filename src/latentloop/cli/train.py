@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import asdict, dataclass, is_dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -217,7 +218,9 @@ class Train:
     ) -> "Collaboration":
         from latentloop.errors import UserError
         from latentloop.features.lpips import SMALLEST, load_lpips
-        from latentloop.losses import identity_loss, iterator_loss
+        from latentloop.features.mobilefacenet import load_mobilefacenet
+        from latentloop.losses import iterator_loss
+        from latentloop.metrics import identity_similarity
         from latentloop.training.collaboration import Collaboration
 
         size = min(self.collaboration.resolution, generator.resolution)
@@ -228,6 +231,7 @@ class Train:
             raise UserError(f"LPIPS takes images of {SMALLEST} pixels or more, not {size}; see --resolution")
         device = generator.latent_avg.device
         lpips = load_lpips(self.loss.lpips_net, device=device, dtype=dtype)
+        weighs_faces = self.collaboration.lambda_id > 0
         return Collaboration(
             embedder=embedder,
             generator=generator,
@@ -236,7 +240,7 @@ class Train:
             config=self.collaboration,
             cache=self._cache(generator, size, dtype, processes),
             mixed_precision=processes.mixed_precision,
-            identity=identity_loss(device=device) if self.collaboration.lambda_id else None,
+            similarity=partial(identity_similarity, embed=load_mobilefacenet(device=device)) if weighs_faces else None,
         )
 
     def _cache(

@@ -1,5 +1,4 @@
 from .config import LossConfig as LossConfig
-from .identity import identity_loss as identity_loss
 from .image import ImageLoss as ImageLoss
 from .image import LossToward as LossToward
 from .image import pixel_loss as pixel_loss

@@ -80,14 +80,14 @@ class Collaboration:
     """Where the best code ever found is kept, if the configuration wants it."""
     mixed_precision: Callable[[], AbstractContextManager[object]] = nullcontext
     """Where the network computes."""
-    identity: ImageLoss | None = None
-    """How far apart the faces in two images are, if the configuration weighs it."""
+    similarity: ImageLoss | None = None
+    """Of the faces in two images, 1 for the same, if the configuration weighs it."""
 
     def __post_init__(self) -> None:
         if self.config.cache != (self.cache is not None):
             raise ValueError(f"the configuration says cache={self.config.cache}, the cache given is {self.cache}")
-        if self.config.lambda_id and not self.identity:
-            raise ValueError(f"the configuration says lambda_id={self.config.lambda_id}, no identity loss is given")
+        if self.config.lambda_id and not self.similarity:
+            raise ValueError(f"the configuration says lambda_id={self.config.lambda_id}, no similarity is given")
 
     @property
     def resolution(self) -> int:
@@ -123,8 +123,8 @@ class Collaboration:
             terms["img"] = config.lambda_img * pixel_loss(image, target)
         if config.lambda_per:
             terms["per"] = config.lambda_per * self.perceptual(image, target)
-        if self.identity and config.lambda_id:
-            terms["id"] = config.lambda_id * self.identity(image, target)
+        if self.similarity and config.lambda_id:
+            terms["id"] = config.lambda_id * (1 - self.similarity(image, target))
         return terms
 
     @torch.no_grad()
