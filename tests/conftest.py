@@ -21,6 +21,8 @@ from latentloop.defaults import GENERATOR, QUICK_GENERATOR
 from latentloop.generators import Generator
 from latentloop.images import write_png
 
+pytest_plugins = ["foreign_files"]
+
 # Small tensors gain nothing from threads, which wait long for each other where the cores are busy.
 torch.set_num_threads(1)
 PHOTOS = Path(__file__).parents[1] / "examples" / "photos"
@@ -31,7 +33,7 @@ class ToyGenerator(nn.Module):
 
     name = "toy-32"
     fingerprint = "0123456789abcdef"
-    resolution, num_ws, z_dim, w_dim = 32, 4, 8, 8
+    resolution, num_ws, z_dim, c_dim, w_dim = 32, 4, 8, 0, 8
     latent_avg: Tensor
     basis: Tensor
 
@@ -41,7 +43,7 @@ class ToyGenerator(nn.Module):
         self.register_buffer("latent_avg", torch.randn(8, generator=randomness) * 0.1)
         self.register_buffer("basis", torch.randn(32, 3 * 8 * 8, generator=randomness) / 4)
 
-    def mapping(self, z: Tensor) -> Tensor:
+    def mapping(self, z: Tensor, _: Tensor | None = None) -> Tensor:
         return self.latent_avg + z.tanh()
 
     def synthesis(self, w_plus: Tensor, *, resolution: int | None = None) -> Tensor:

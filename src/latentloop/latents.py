@@ -4,11 +4,12 @@ import torch
 from torch import Tensor
 
 from latentloop.generators.protocol import Generator
+from latentloop.generators.sampling import random_inputs
 
 
 def broadcast(w: Tensor, num_ws: int) -> Tensor:
-    """The same style for every layer: (N, w_dim) in W to (N, num_ws, w_dim) in W+."""
-    return w[:, None].expand(-1, num_ws, -1)
+    """The same style for every layer: (N, w_dim) in W to (N, num_ws, w_dim) in W+, where it is not there already."""
+    return w if w.ndim == 3 else w[:, None].expand(-1, num_ws, -1)
 
 
 def truncate(w_plus: Tensor, latent_avg: Tensor, *, psi: float, cutoff: int | None = None) -> Tensor:
@@ -16,21 +17,29 @@ def truncate(w_plus: Tensor, latent_avg: Tensor, *, psi: float, cutoff: int | No
 
     Args:
         w_plus: Styles, (N, num_ws, w_dim).
-        latent_avg: Mean of W, (w_dim,).
+        latent_avg: Mean of W, (w_dim,), or of each layer's styles, (num_ws, w_dim).
         psi: 1 keeps `w_plus`; 0 gives `latent_avg` everywhere.
         cutoff: How many layers to truncate, coarsest first; None for all.
     """
     cutoff = w_plus.shape[1] if cutoff is None else cutoff
-    return torch.cat([latent_avg.lerp(w_plus[:, :cutoff], psi), w_plus[:, cutoff:]], dim=1)
+    centre = latent_avg[:cutoff] if latent_avg.ndim == 2 else latent_avg
+    return torch.cat([centre.lerp(w_plus[:, :cutoff], psi), w_plus[:, cutoff:]], dim=1)
 
 
 def mean_code(generator: Generator, count: int = 1) -> Tensor:
     """`latent_avg` for every layer, (count, num_ws, w_dim)."""
-    return broadcast(generator.latent_avg.expand(count, -1), generator.num_ws)
+    average = generator.latent_avg
+    return broadcast(average.expand(count, *average.shape), generator.num_ws)
 
 
 def sample_codes(
-    generator: Generator, count: int, *, randomness: torch.Generator, truncation_psi: float = 1.0
+    generator: Generator,
+    count: int,
+    *,
+    randomness: torch.Generator,
+    truncation_psi: float = 1.0,
+    truncation_cutoff: int | None = None,
+    label: int | None = None,
 ) -> Tensor:
     """Codes of random z, truncated, (count, num_ws, w_dim).
 
@@ -39,7 +48,12 @@ def sample_codes(
         count: How many.
         randomness: On the CPU, so that a seed means the same codes on every device.
         truncation_psi: As `psi` of `truncate`.
+        truncation_cutoff: As its `cutoff`.
+        label: Class of all of them, if the generator has classes; None for random ones.
+
+    Raises:
+        ValueError: There is no such class.
     """
-    z = torch.randn(count, generator.z_dim, generator=randomness).to(generator.latent_avg)
-    w_plus = broadcast(generator.mapping(z), generator.num_ws)
-    return truncate(w_plus, generator.latent_avg, psi=truncation_psi)
+    z, labels = random_inputs(generator, count, randomness, label=label)
+    w_plus = broadcast(generator.mapping(z, labels), generator.num_ws)
+    return truncate(w_plus, generator.latent_avg, psi=truncation_psi, cutoff=truncation_cutoff)

@@ -196,7 +196,7 @@ def test_embed_draws_in_the_precision_it_is_told(run: Run, toy_photos: ToyPhotos
         ),
         (
             ["embed", "{here}/blank.png", "--generator", "{here}/text.png"],
-            "{here}/text.png: not a readable safetensors",
+            "{here}/text.png: no checkpoint that we know",
         ),
         (["embed", "{here}/blank.png", "--device", "nonsense"], "--device nonsense: not available"),
         (["embed", "{here}/blank.png", "--aligned", "--out", "{here}/text.png"], "{here}/text.png: cannot write here"),

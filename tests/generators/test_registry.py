@@ -9,6 +9,7 @@ from safetensors.torch import save_file
 from latentloop.errors import UserError
 from latentloop.files import sha256_of
 from latentloop.generators import Generator, MobileStyleGAN, load_generator, load_renderer, registry
+from latentloop.generators.generator_file import latent_fingerprint
 from latentloop.generators.mobilestylegan import Shape
 from latentloop.generators.mobilestylegan_file import to_tensors
 from latentloop.generators.registry import ShippedGenerator, save_generator
@@ -56,7 +57,7 @@ def test_missing_tensors_are_named(tmp_path: Path) -> None:
 
 def test_a_fingerprint_tells_latent_spaces_apart_and_nothing_else() -> None:
     tensors = {"mapping.fc.0.weight": torch.ones(2, 2), "latent_avg": torch.zeros(2), "synthesis.const": torch.ones(1)}
-    print_of = registry.latent_fingerprint
+    print_of = latent_fingerprint
     assert print_of(tensors) == print_of({**tensors, "synthesis.const": torch.zeros(1)})
     assert print_of(tensors) != print_of({**tensors, "mapping.fc.0.weight": torch.zeros(2, 2)})
     assert print_of(tensors) != print_of({**tensors, "latent_avg": torch.ones(2)})
@@ -82,7 +83,7 @@ def test_a_saved_generator_keeps_its_latent_space_to_the_last_bit(tmp_path: Path
         tensor.normal_(generator=randomness)
     save_generator(tmp_path / "saved.safetensors", teacher)
     saved = read_weights(WeightsFile(tmp_path / "saved.safetensors")).tensors
-    assert registry.latent_fingerprint(saved) == registry.latent_fingerprint(to_tensors(teacher))
+    assert latent_fingerprint(saved) == latent_fingerprint(to_tensors(teacher))
     assert torch.equal(saved["synthesis.const"], teacher.synthesis.const.half().float())
 
 

@@ -18,6 +18,7 @@ import tyro
 from latentloop.allocator import keep_freed_memory
 from latentloop.cli.bench import Bench
 from latentloop.cli.cache import Cache
+from latentloop.cli.convert import Convert, Inspect
 from latentloop.cli.distill import Distill
 from latentloop.cli.embed import Embed
 from latentloop.cli.generate import Generate
@@ -27,6 +28,8 @@ from latentloop.errors import UserError
 Command = (
     Annotated[Embed, tyro.conf.subcommand("embed")]
     | Annotated[Generate, tyro.conf.subcommand("generate")]
+    | Annotated[Convert, tyro.conf.subcommand("convert")]
+    | Annotated[Inspect, tyro.conf.subcommand("inspect")]
     | Annotated[Bench, tyro.conf.subcommand("bench")]
     | Annotated[Cache, tyro.conf.subcommand("cache")]
     | Annotated[Train, tyro.conf.subcommand("train")]

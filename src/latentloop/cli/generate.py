@@ -23,22 +23,40 @@ class Generate:
     """How many images."""
     truncation_psi: float = 0.7
     """1 draws from all of W, 0 the mean image: less variety, fewer artefacts."""
+    truncation_cutoff: int | None = None
+    """How many of the layers are truncated, coarsest first; unset: all."""
+    label: int | None = None
+    """Class of all images, where the generator has classes; unset: random ones."""
 
     def __post_init__(self) -> None:
         if self.count < 1:
             raise ValueError(f"count must be 1 or more, got {self.count}")
         if not math.isfinite(self.truncation_psi):
             raise ValueError(f"truncation_psi must be finite, got {self.truncation_psi}")
+        if self.truncation_cutoff is not None and self.truncation_cutoff < 0:
+            raise ValueError(f"truncation_cutoff must be 0 or more, got {self.truncation_cutoff}")
 
     def run(self) -> int:
         """Draw and save the images."""
         from latentloop.cli.console import say, track
         from latentloop.devices import find_device
+        from latentloop.errors import UserError
         from latentloop.generators import load_generator
         from latentloop.pipeline.generate import draw_samples
 
         generator = load_generator(self.common.generator, device=find_device(self.common.device))
-        samples = draw_samples(generator, self.out, self.count, psi=self.truncation_psi, seed=self.common.seed)
+        if self.label is not None and not 0 <= self.label < generator.c_dim:
+            has = f"the classes 0 to {generator.c_dim - 1}" if generator.c_dim else "no classes"
+            raise UserError(f"--label {self.label}: {generator.name} has {has}")
+        samples = draw_samples(
+            generator,
+            self.out,
+            self.count,
+            psi=self.truncation_psi,
+            cutoff=self.truncation_cutoff,
+            label=self.label,
+            seed=self.common.seed,
+        )
         for path in track(samples, self.count + 1, "images"):
             say(path)
         return 0

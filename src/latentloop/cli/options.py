@@ -10,7 +10,7 @@ class Common:
     """Where to compute, and with what."""
 
     generator: str = GENERATOR
-    """A generator we ship, or a file that latentloop wrote."""
+    """A generator we ship, or a StyleGAN's file: ours, or .pkl, .pt or .pth as its project wrote it."""
     device: str = "auto"
     """auto, cpu, cuda, cuda:1, mps ..."""
     seed: int = 0

@@ -29,7 +29,7 @@ class ShippedEmbedder:
 
 SHIPPED = {
     "small-ffhq": ShippedEmbedder(
-        shipped("small-ffhq.safetensors", "8b1b629ebaafbfa05f009111e3301ee3a0fc3e62fd9bef0468c0e4fe6c8f85d5"),
+        shipped("small-ffhq.safetensors", "8dd04ac08b21d32fd35fba3a76f465fe027ca5769b33b7db62dae440de0a56e6"),
         fingerprint="cac4c956bbb78d3d",
     ),
 }

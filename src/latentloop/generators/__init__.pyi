@@ -1,8 +1,17 @@
 from .compiled import compiled as compiled
 from .drawn_by import Draw as Draw
 from .drawn_by import DrawnBy as DrawnBy
+from .generator_file import GeneratorFile as GeneratorFile
+from .generator_file import build_generator as build_generator
+from .generator_file import read_generator_file as read_generator_file
+from .generator_file import write_generator_file as write_generator_file
 from .low_precision import low_precision as low_precision
 from .mobilestylegan import MobileStyleGAN as MobileStyleGAN
 from .protocol import Generator as Generator
+from .registry import find_generator_file as find_generator_file
 from .registry import load_generator as load_generator
 from .registry import load_renderer as load_renderer
+from .sampling import random_inputs as random_inputs
+from .stylegan1 import StyleGAN1 as StyleGAN1
+from .stylegan2 import StyleGAN2 as StyleGAN2
+from .stylegan3 import StyleGAN3 as StyleGAN3

@@ -16,8 +16,10 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from latentloop.generators.haar import inverse_haar
+from latentloop.generators.mapping import SLOPE, Mapping
 
-SLOPE = 0.2
+DEPTH = 8
+"""Layers of the mapping network."""
 
 
 @dataclass(frozen=True)
@@ -41,21 +43,6 @@ class Shape:
 def modulate(x: Tensor, style: Tensor) -> Tensor:
     """Scale the channels of features (N, C, H, W) by a style (N, C)."""
     return x * style[:, :, None, None]
-
-
-class Mapping(nn.Module):
-    """Eight fully connected layers from Z to W."""
-
-    def __init__(self, dim: int, depth: int = 8) -> None:
-        super().__init__()
-        self.fc = nn.ModuleList(nn.Linear(dim, dim) for _ in range(depth))
-
-    def forward(self, z: Tensor) -> Tensor:
-        """Map (N, z_dim) to (N, w_dim)."""
-        x = z * (z.square().mean(dim=1, keepdim=True) + 1e-8).rsqrt()
-        for layer in self.fc:
-            x = F.leaky_relu(layer(x), SLOPE) * math.sqrt(2)
-        return x
 
 
 class StyledConv(nn.Module):
@@ -170,7 +157,8 @@ class MobileStyleGAN(nn.Module):
         self.name = name
         self.fingerprint = fingerprint
         self.z_dim = self.w_dim = shape.w_dim
-        self.mapping = Mapping(shape.w_dim)
+        self.c_dim = 0
+        self.mapping = Mapping([shape.w_dim] * (DEPTH + 1))
         self.synthesis = Synthesis(shape)
         self.resolution = self.synthesis.resolution
         self.num_ws = shape.num_ws

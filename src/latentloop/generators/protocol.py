@@ -15,12 +15,19 @@ class Generator(Protocol):
     num_ws: int
     """Style inputs: 2 * log2(resolution) - 2 in StyleGAN1 and 2, 16 in StyleGAN3 and MobileStyleGAN at 1024."""
     z_dim: int
+    c_dim: int
+    """Classes; 0 for a generator without."""
     w_dim: int
     latent_avg: Tensor
     """Mean of w over z ~ N(0, I), (w_dim,)."""
 
-    def mapping(self, z: Tensor, /) -> Tensor:
-        """Map (N, z_dim) in Z to (N, w_dim) in W."""
+    def mapping(self, z: Tensor, labels: Tensor | None = None, /) -> Tensor:
+        """Map (N, z_dim) in Z to (N, w_dim) in W, or to a style for each layer, (N, num_ws, w_dim), where it has those.
+
+        Args:
+            z: Standard normal.
+            labels: Classes, one-hot, (N, c_dim); wanted if there are any.
+        """
         ...
 
     def synthesis(self, w_plus: Tensor, /, *, resolution: int | None = None) -> Tensor:

@@ -1,23 +1,26 @@
 """Generators by name or path."""
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
-from safetensors.torch import save
-from torch import Tensor
+from torch import nn
 
+from latentloop.checkpoints.reading import Which
 from latentloop.defaults import GENERATOR
 from latentloop.errors import UserError
-from latentloop.files import replacing, sha256_of
+from latentloop.files import sha256_of
+from latentloop.generators.generator_file import (
+    GeneratorFile,
+    build_generator,
+    read_generator_file,
+    write_generator_file,
+)
 from latentloop.generators.mobilestylegan import MobileStyleGAN
-from latentloop.generators.mobilestylegan_file import from_tensors, on_trunk, to_tensors
+from latentloop.generators.mobilestylegan_file import on_trunk, to_tensors
 from latentloop.generators.protocol import Generator
-from latentloop.weights import WeightsFile, read_weights, shipped
-
-KIND = "latentloop"
-"""The one metadata entry of our files; its value is the kind. (Of several, safetensors shuffles the order.)"""
+from latentloop.weights import WeightsFile, shipped
 
 
 @dataclass(frozen=True)
@@ -40,31 +43,36 @@ SHIPPED = {
 }
 
 
-def load_generator(name_or_path: str | Path = GENERATOR, *, device: torch.device | str = "cpu") -> Generator:
+def load_generator(
+    name_or_path: str | Path = GENERATOR, *, device: torch.device | str = "cpu", which: Which = "g_ema"
+) -> Generator:
     """Load a frozen generator in float32.
 
     Args:
-        name_or_path: A name of `SHIPPED`, or a safetensors file that latentloop wrote.
+        name_or_path: A name of `SHIPPED`, or a file: ours, or a StyleGAN's as its project wrote it.
         device: Where its weights go.
+        which: Of the generators in another project's file.
 
     Raises:
-        UserError: No such name or file; a wrong or damaged file (its checksum is given); an unknown kind.
+        UserError: No such name or file; a wrong or damaged file; one that has no generator of a kind that we know.
     """
+    generator = build_generator(
+        find_generator_file(name_or_path, which=which), name=_file_of(str(name_or_path)).path.stem
+    )
+    if isinstance(generator, nn.Module):
+        generator.to(device)
+    return generator
+
+
+def find_generator_file(name_or_path: str | Path, *, which: Which = "g_ema") -> GeneratorFile:
+    """What the file of a generator holds; see `load_generator`."""
     name = str(name_or_path)
-    file = _file_of(name)
-    if name not in SHIPPED and not file.path.exists():
+    weights = _file_of(name)
+    if name not in SHIPPED and not weights.path.exists():
         raise UserError(f"{name}: neither a file nor one of the generators we ship: {', '.join(SHIPPED)}")
-    weights = read_weights(file)
-    kind = weights.metadata.get(KIND, "none")
-    if kind not in BUILDERS:
-        known = word if (word := kind.partition(" ")[0]).isalpha() else "unknown"
-        raise UserError(f"{name}: not a generator (kind: {known}); known kinds: {', '.join(BUILDERS)}")
+    file = read_generator_file(weights, which=which)
     trunk = SHIPPED[name].trunk if name in SHIPPED else None
-    tensors = on_trunk(weights.tensors, read_weights(_file_of(trunk)).tensors) if trunk else weights.tensors
-    try:
-        return BUILDERS[kind](tensors, name=file.path.stem, fingerprint=latent_fingerprint(tensors)).to(device)
-    except RuntimeError as error:
-        raise UserError(f"{name}: its tensors do not fit a {kind}: {str(error).splitlines()[-1].strip()}") from error
+    return replace(file, tensors=on_trunk(file.tensors, find_generator_file(trunk).tensors)) if trunk else file
 
 
 def weights_checksum(name_or_path: str | Path) -> str:
@@ -107,34 +115,8 @@ def save_generator(path: Path, generator: MobileStyleGAN) -> None:
     Raises:
         UserError: The file cannot be written.
     """
-    tensors = {name: _compact(name, tensor.cpu()).contiguous() for name, tensor in to_tensors(generator).items()}
-    with replacing(path) as part:
-        part.write_bytes(save(tensors, {KIND: "mobilestylegan"}))
-
-
-def latent_fingerprint(tensors: dict[str, Tensor]) -> str:
-    """Fingerprint of a latent space: of the mapping network and the mean latent, 16 hexadecimal digits."""
-    digest = hashlib.sha256()
-    for name in sorted(tensors):
-        if _makes_fingerprint(name):
-            digest.update(f"{name} {tuple(tensors[name].shape)}".encode())
-            digest.update(tensors[name].numpy().tobytes())
-    return digest.hexdigest()[:16]
-
-
-def _compact(name: str, tensor: Tensor) -> Tensor:
-    """In float16; what the fingerprint is made of only if nothing is lost, else codes would be another generator's."""
-    half = tensor.half()
-    exact = torch.equal(half.to(tensor.dtype), tensor)
-    return tensor.float() if _makes_fingerprint(name) and not exact else half
-
-
-def _makes_fingerprint(name: str) -> bool:
-    return name.startswith("mapping.") or name == "latent_avg"
+    write_generator_file(path, GeneratorFile("mobilestylegan", to_tensors(generator)), half=True)
 
 
 def _file_of(name: str) -> WeightsFile:
     return SHIPPED[name].file if name in SHIPPED else WeightsFile(Path(name))
-
-
-BUILDERS = {"mobilestylegan": from_tensors}

@@ -14,7 +14,16 @@ TILE, COLUMNS = 256, 4
 
 
 @torch.inference_mode()
-def draw_samples(generator: Generator, out: Path, count: int, *, psi: float, seed: int) -> Iterator[Path]:
+def draw_samples(
+    generator: Generator,
+    out: Path,
+    count: int,
+    *,
+    psi: float,
+    seed: int,
+    cutoff: int | None = None,
+    label: int | None = None,
+) -> Iterator[Path]:
     """Draw `count` images of random codes, and yield each file once it is written; sheet.png comes last.
 
     Args:
@@ -23,8 +32,17 @@ def draw_samples(generator: Generator, out: Path, count: int, *, psi: float, see
         count: How many.
         psi: Truncation, see `latentloop.latents.truncate`.
         seed: Of the random z; the same on every device.
+        cutoff: How many layers are truncated; None for all.
+        label: Class of all images; None for random ones.
     """
-    codes = sample_codes(generator, count, randomness=torch.Generator().manual_seed(seed), truncation_psi=psi)
+    codes = sample_codes(
+        generator,
+        count,
+        randomness=torch.Generator().manual_seed(seed),
+        truncation_psi=psi,
+        truncation_cutoff=cutoff,
+        label=label,
+    )
     tiles = []
     for i, w_plus in enumerate(codes):
         image = generator.synthesis(w_plus[None])

@@ -5,7 +5,7 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
-from latentloop.generators import DrawnBy, Generator
+from latentloop.generators import DrawnBy, Generator, random_inputs
 from latentloop.inversion import IteratorConfig, LatentIterator
 from latentloop.latents import mean_code
 from latentloop.losses import LossToward
@@ -31,12 +31,12 @@ def sample_training_codes(generator: Generator, count: int, *, randomness: torch
         randomness: On the CPU, so that a seed means the same codes on every device.
     """
     num_ws, device = generator.num_ws, generator.latent_avg.device
-    z = torch.randn(count * num_ws, generator.z_dim, generator=randomness)
+    z, labels = random_inputs(generator, count * num_ws, randomness)
     psi = torch.empty(count, 1, 1).uniform_(*PSI, generator=randomness)
     kind = torch.rand(count, 1, generator=randomness)
     crossing = torch.randint(1, num_ws, (count, 1), generator=randomness)
     share = torch.rand(count, num_ws, 1, generator=randomness)
-    styles = generator.mapping(z.to(generator.latent_avg)).unflatten(0, (count, num_ws)).cpu()
+    styles = generator.mapping(z, labels).unflatten(0, (count, num_ws)).cpu()
     layer = torch.arange(num_ws).expand(count, -1)
     source = torch.where(kind < PLAIN + CROSSED + INDEPENDENT, layer, 0)
     source = torch.where(kind < PLAIN + CROSSED, (layer >= crossing).long(), source)

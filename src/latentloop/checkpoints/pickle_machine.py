@@ -1,0 +1,228 @@
+"""A pickle machine that only makes data: it imports nothing, calls nothing that a file names, and knows its limits.
+
+Python's own unpickler imports what a file names, and calls it. This one follows the same instructions, parsed by the
+standard library's `pickletools`, but looks a name up in a table of harmless makers; any other name ends the reading.
+"""
+
+import pickletools
+import warnings
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, BinaryIO
+
+from latentloop.errors import UserError
+
+MAX_INSTRUCTIONS = 5_000_000
+"""Generators of 1024 pixels take some ten thousand."""
+
+Maker = Callable[..., Any]
+"""What stands for a global: called with the arguments that the file has for it."""
+
+
+class RefusedError(UserError):
+    """A file that asks for more than data."""
+
+
+@dataclass(frozen=True)
+class Global:
+    """A name that the file refers to, and what we make of it."""
+
+    name: str
+    make: Maker
+
+
+@dataclass
+class Record:
+    """An object of a class that we know the name of, and no more: what it was made from, and its state."""
+
+    name: str
+    args: tuple[Any, ...] = ()
+    state: Any = None
+
+
+class BoundedFile:
+    """A file that refuses to read more than there is, before memory is set aside for it."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._file = file
+        start = file.tell()
+        self._end = file.seek(0, 2)
+        file.seek(start)
+
+    def tell(self) -> int:
+        """Bytes before the next one."""
+        return self._file.tell()
+
+    def read(self, count: int) -> bytes:
+        """The next bytes, (count,); fewer are an error."""
+        if not 0 <= count <= self._end - self._file.tell():
+            raise ValueError("truncated")
+        return self._file.read(count)
+
+    def readline(self) -> bytes:
+        """Up to the next end of line."""
+        return self._file.readline()
+
+
+def unpickle(file: BinaryIO, makers: Mapping[str, Maker], *, persistent: Maker | None = None) -> Any:  # noqa: ANN401
+    """Follow one pickle's instructions, from where the file stands.
+
+    Args:
+        file: Seekable.
+        makers: For each global that a file may name, "module.name", what to call in its place.
+        persistent: What to call for a persistent id; None refuses them.
+
+    Returns:
+        None, numbers, text, bytes, and lists, tuples, sets and dicts of them; whatever the makers made.
+
+    Raises:
+        RefusedError: The file names another global, or wants one to be called that cannot be.
+        ValueError or LookupError: It is no pickle, or truncated, or damaged.
+    """
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)  # of escapes in damaged text
+        return _Machine(makers, persistent).run(BoundedFile(file))
+
+
+@dataclass
+class _Machine:
+    makers: Mapping[str, Maker]
+    persistent: Maker | None
+    stack: list[Any] = field(default_factory=list)
+    marks: list[int] = field(default_factory=list)
+    memo: dict[int, Any] = field(default_factory=dict)
+
+    def run(self, file: BoundedFile) -> Any:  # noqa: ANN401
+        for count, (opcode, argument, _) in enumerate(pickletools.genops(file)):  # type: ignore[arg-type]
+            if count >= MAX_INSTRUCTIONS:
+                raise RefusedError(f"more than {MAX_INSTRUCTIONS} instructions")
+            if opcode.name == "STOP":
+                return self.stack.pop()
+            if opcode.name in VALUES:
+                self.push(VALUES[opcode.name] if argument is None else argument)
+            elif opcode.name in STEPS:
+                STEPS[opcode.name](self, argument)
+            else:
+                raise RefusedError(f"the instruction {opcode.name}")
+        raise ValueError("truncated")
+
+    def since_mark(self) -> list[Any]:
+        mark = self.marks.pop()
+        items = self.stack[mark:]
+        del self.stack[mark:]
+        return items
+
+    def push(self, value: object) -> None:
+        self.stack.append(value)
+
+    def look_up(self, name: str) -> None:
+        if name not in self.makers:
+            raise RefusedError(f"the global {name}")
+        self.push(Global(name, self.makers[name]))
+
+    def look_up_parts(self, module: object, name: object) -> None:
+        if not isinstance(module, str) or not isinstance(name, str):
+            raise ValueError("a global without a name")
+        self.look_up(f"{module}.{name}")
+
+    def call(self, function: object, args: object) -> None:
+        if not isinstance(function, Global) or not isinstance(args, tuple):
+            raise RefusedError(f"a call of {type(function).__name__}")
+        try:
+            self.push(function.make(*args))
+        except TypeError as error:
+            raise ValueError(f"arguments that {function.name} does not take") from error
+
+    def set_items(self, items: list[Any]) -> None:
+        target, keys = self.stack[-1], items[::2]
+        if type(target) is not dict or len(items) % 2:
+            raise ValueError("items for what is no dict")
+        target.update(zip(simple(keys), items[1::2], strict=True))
+
+    def add_items(self, items: list[Any]) -> None:
+        target = self.stack[-1]
+        if type(target) is list:
+            target.extend(items)
+        elif type(target) is set:
+            target.update(simple(items))
+        else:
+            raise ValueError("items for what is neither list nor set")
+
+    def build(self) -> None:
+        state, target = self.stack.pop(), self.stack[-1]
+        if isinstance(target, Record):
+            target.state = state
+        elif type(target) is not dict:  # the attributes of a subclass of dict are none of its items
+            raise RefusedError(f"a state for {type(target).__name__}")
+
+    def persist(self, identity: object) -> None:
+        if self.persistent is None:
+            raise RefusedError("a persistent id")
+        self.push(self.persistent(identity))
+
+
+def simple(items: list[Any]) -> list[Any]:
+    """Keys, if they are text or numbers: to hash tuples nested a million deep would end the process.
+
+    Raises:
+        ValueError: They are not.
+    """
+    strange = [type(item).__name__ for item in items if not isinstance(item, SIMPLE)]
+    if strange:
+        raise ValueError(f"a key that is a {strange[0]}")
+    return items
+
+
+def _make_dict(machine: _Machine) -> None:
+    items = machine.since_mark()
+    machine.push({})
+    machine.set_items(items)
+
+
+SIMPLE = (str, bytes, int, float, type(None))
+_LITERALS = """
+    INT BININT BININT1 BININT2 LONG LONG1 LONG4 FLOAT BINFLOAT STRING BINSTRING SHORT_BINSTRING
+    BINBYTES SHORT_BINBYTES BINBYTES8 BYTEARRAY8 UNICODE SHORT_BINUNICODE BINUNICODE BINUNICODE8
+"""
+VALUES: dict[str, Any] = {"NONE": None, "NEWTRUE": True, "NEWFALSE": False} | dict.fromkeys(_LITERALS.split())
+"""Instructions that push their argument, or, if they have none, this."""
+
+STEPS: dict[str, Callable[[_Machine, Any], object]] = {
+    "PROTO": lambda _, __: None,
+    "FRAME": lambda _, __: None,
+    "MARK": lambda m, _: m.marks.append(len(m.stack)),
+    "POP": lambda m, _: m.stack.pop(),
+    "POP_MARK": lambda m, _: m.since_mark(),
+    "DUP": lambda m, _: m.push(m.stack[-1]),
+    "EMPTY_LIST": lambda m, _: m.push([]),
+    "EMPTY_TUPLE": lambda m, _: m.push(()),
+    "EMPTY_DICT": lambda m, _: m.push({}),
+    "EMPTY_SET": lambda m, _: m.push(set()),
+    "LIST": lambda m, _: m.push(m.since_mark()),
+    "TUPLE": lambda m, _: m.push(tuple(m.since_mark())),
+    "TUPLE1": lambda m, _: m.push((m.stack.pop(),)),
+    "TUPLE2": lambda m, _: m.push(tuple([m.stack.pop(), m.stack.pop()][::-1])),
+    "TUPLE3": lambda m, _: m.push(tuple([m.stack.pop(), m.stack.pop(), m.stack.pop()][::-1])),
+    "DICT": lambda m, _: _make_dict(m),
+    "FROZENSET": lambda m, _: m.push(frozenset(simple(m.since_mark()))),
+    "APPEND": lambda m, _: m.add_items([m.stack.pop()]),
+    "APPENDS": lambda m, _: m.add_items(m.since_mark()),
+    "ADDITEMS": lambda m, _: m.add_items(m.since_mark()),
+    "SETITEM": lambda m, _: m.set_items([m.stack.pop(), m.stack.pop()][::-1]),
+    "SETITEMS": lambda m, _: m.set_items(m.since_mark()),
+    "GET": lambda m, index: m.push(m.memo[index]),
+    "BINGET": lambda m, index: m.push(m.memo[index]),
+    "LONG_BINGET": lambda m, index: m.push(m.memo[index]),
+    "PUT": lambda m, index: m.memo.update({index: m.stack[-1]}),
+    "BINPUT": lambda m, index: m.memo.update({index: m.stack[-1]}),
+    "LONG_BINPUT": lambda m, index: m.memo.update({index: m.stack[-1]}),
+    "MEMOIZE": lambda m, _: m.memo.update({len(m.memo): m.stack[-1]}),
+    "GLOBAL": lambda m, name: m.look_up(name.replace(" ", ".", 1)),
+    "STACK_GLOBAL": lambda m, _: m.look_up_parts(name=m.stack.pop(), module=m.stack.pop()),
+    "REDUCE": lambda m, _: m.call(args=m.stack.pop(), function=m.stack.pop()),
+    "NEWOBJ": lambda m, _: m.call(args=m.stack.pop(), function=m.stack.pop()),
+    "BUILD": lambda m, _: m.build(),
+    "BINPERSID": lambda m, _: m.persist(m.stack.pop()),
+    "PERSID": lambda m, identity: m.persist(identity),
+}
+"""All other instructions that we follow; what is neither here nor in `VALUES` is refused."""

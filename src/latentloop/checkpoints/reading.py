@@ -1,0 +1,133 @@
+"""Checkpoints of other projects: which file it is, told from its content, and the generator in it."""
+
+import struct
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Literal
+from zipfile import BadZipFile
+
+from torch import Tensor
+
+from latentloop.checkpoints.network_pickles import (
+    NETWORK,
+    Network,
+    module_network,
+    read_pickle,
+    tensorflow_network,
+)
+from latentloop.checkpoints.pickle_machine import Record, RefusedError
+from latentloop.checkpoints.torch_files import is_torch_file, read_torch_file
+from latentloop.errors import UserError, in_one_line
+
+Which = Literal["g_ema", "g"]
+"""The running mean of a generator's weights, which draws best, or the generator as it was trained."""
+
+DAMAGE = (
+    ValueError,
+    LookupError,
+    TypeError,
+    OSError,
+    EOFError,
+    ArithmeticError,
+    AttributeError,
+    RecursionError,
+    MemoryError,
+    NotImplementedError,
+    struct.error,
+    BadZipFile,
+)
+"""What reading a damaged file is known to raise."""
+
+NAMES: dict[Which, tuple[str, ...]] = {
+    "g_ema": ("G_ema", "g_ema", "generator_smooth"),
+    "g": ("G", "g", "generator"),
+}
+"""What projects call the two."""
+
+POSITIONS: dict[Which, int] = {"g_ema": 2, "g": 0}
+"""In TensorFlow's triples of generator, discriminator and mean generator."""
+
+
+def read_checkpoint(path: Path, *, which: Which = "g_ema") -> Network:
+    """The generator in a file of another project; nothing in the file is executed.
+
+    Args:
+        path: A pickle by NVIDIA's projects, or a file of `torch.save`.
+        which: Of the generators in it.
+
+    Raises:
+        UserError: It is neither; damaged; has no generator; or asks for more than data.
+    """
+    try:
+        content = read_torch_file(path) if is_torch_file(path) else _read_pickle(path)
+        return find_generator(content, which)
+    except RefusedError as error:
+        raise UserError(f"{path}: refused, it asks for {in_one_line(error)}; a checkpoint needs only data") from error
+    except UserError as error:
+        raise UserError(f"{path}: {in_one_line(error)}") from error
+    except DAMAGE as error:
+        raise UserError(f"{path}: damaged, truncated or no checkpoint ({in_one_line(error)})") from error
+
+
+def find_generator(content: object, which: Which) -> Network:
+    """The generator in what a checkpoint holds.
+
+    Raises:
+        UserError: There is none.
+        ValueError or LookupError: It is damaged.
+    """
+    if isinstance(content, tuple):
+        return _of_triple(content, which)
+    if not isinstance(content, Mapping):
+        raise UserError(f"no checkpoint of a generator, but a {type(content).__name__}")
+    if "state_dict" in content:
+        return _of_encoder(content)
+    found = next((content[name] for name in NAMES[which] if content.get(name) is not None), None)
+    if isinstance(found, Record):
+        return module_network(found)
+    tensors = _tensors(content if found is None else found)
+    if not tensors:
+        raise UserError(f"has no generator {which}, but {_listed(content)}")
+    if isinstance(average := content.get("latent_avg"), Tensor):
+        tensors["latent_avg"] = average
+    return Network(tensors, {})
+
+
+def _of_triple(content: tuple[Any, ...], which: Which) -> Network:
+    """Of TensorFlow."""
+    networks = [part for part in content if isinstance(part, Record) and part.name == NETWORK]
+    if len(networks) != len(content) or len(networks) != 3:
+        raise UserError(f"no generator, discriminator and mean generator, but {len(content)} other things")
+    return tensorflow_network(networks[POSITIONS[which]])
+
+
+def _of_encoder(content: Mapping[str, Any]) -> Network:
+    """Of pSp and its kin: the generator that the encoder was trained for."""
+    prefix = "decoder."
+    state = _tensors(content["state_dict"])
+    tensors = {name.removeprefix(prefix): tensor for name, tensor in state.items() if name.startswith(prefix)}
+    if not tensors:
+        raise UserError(f"has no generator, but {_listed(state)}")
+    if isinstance(average := content.get("latent_avg"), Tensor):
+        tensors["latent_avg"] = average
+    return Network(tensors, {})
+
+
+def _tensors(state: object) -> dict[str, Tensor]:
+    if not isinstance(state, Mapping):
+        raise ValueError(f"tensors in a {type(state).__name__}")
+    return {name: value for name, value in state.items() if isinstance(name, str) and isinstance(value, Tensor)}
+
+
+def _read_pickle(path: Path) -> object:
+    with path.open("rb") as file:
+        if file.read(1) != b"\x80":
+            raise UserError("no checkpoint that we know: neither safetensors, nor a pickle, nor a file of torch.save")
+        file.seek(0)
+        return read_pickle(file)
+
+
+def _listed(names: Mapping[str, Any]) -> str:
+    """What was found, in a few words."""
+    first = [str(name)[:40] for name in list(names)[:5]]
+    return (", ".join(first) + (f" and {len(names) - 5} more" if len(names) > 5 else "")) or "nothing"

@@ -1,0 +1,109 @@
+"""Features as samples of band-limited signals: the filters of StyleGAN3 (Karras et al., arXiv:2106.12423)."""
+
+import math
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from latentloop.generators.mapping import SLOPE
+
+
+def lowpass(taps: int, *, cutoff: float, half_width: float, rate: float, radial: bool = False) -> Tensor:
+    """A low-pass filter under a Kaiser window, its taps 1 in sum: (taps,), or (taps, taps) if radial, in float64.
+
+    Args:
+        taps: Length along an axis.
+        cutoff: The frequency at which half the amplitude passes.
+        half_width: Of the transition band: from there on to where nothing does.
+        rate: Taps for each unit of length.
+        radial: Whether frequencies of the plane count by their length; otherwise by each axis, one after the other.
+    """
+    at = (np.arange(taps) - (taps - 1) / 2) / rate
+    window = np.kaiser(taps, _kaiser_beta(2.285 * (taps - 1) * math.pi * 4 * half_width / rate + 7.95))
+    if radial:
+        # What the sinc is to an interval, this is to a disc; at radius 0 it has a limit, but no value.
+        radius = np.hypot(at[:, None], at).clip(1e-9)
+        ideal = torch.special.bessel_j1(torch.from_numpy(2 * math.pi * cutoff * radius)).numpy() / radius
+        kernel = ideal * window[:, None] * window
+    else:
+        kernel = np.sinc(2 * cutoff * at) * window
+    # Not torch.tensor: the filter has values even where a network is built without any, on the meta device.
+    return torch.from_numpy(kernel / kernel.sum())
+
+
+def _kaiser_beta(attenuation: float) -> float:
+    """Kaiser's choice for an attenuation of the stop band in dB."""
+    if attenuation > 50:
+        return 0.1102 * (attenuation - 8.7)
+    above = max(attenuation - 21, 0.0)
+    return 0.5842 * math.pow(above, 0.4) + 0.07886 * above
+
+
+def upsample(x: Tensor, taps: Tensor, *, factor: int, size: int) -> Tensor:
+    """Interpolate features (N, C, R, R), zero beyond their border, as (N, C, size, size).
+
+    Args:
+        x: Features.
+        taps: Of the filter of each axis, (T,).
+        factor: Between the sampling rates.
+        size: How much to keep, from the middle, of the factor * (R - 1) + T pixels that the filter reaches. Of an odd
+            number of pixels to drop, the end has one more.
+    """
+    surplus = factor * (x.shape[-1] - 1) + len(taps) - size
+    crop, channels = max(surplus // 2, 0), x.shape[1]
+    kernel = (factor * taps).expand(channels, 1, 1, -1)
+    x = F.conv_transpose2d(x, kernel, stride=(1, factor), padding=(0, crop), groups=channels)
+    x = F.conv_transpose2d(x, kernel.transpose(2, 3), stride=(factor, 1), padding=(crop, 0), groups=channels)
+    lacking = (crop - surplus // 2, crop - (surplus - surplus // 2))
+    return F.pad(x, lacking * 2) if any(lacking) else x
+
+
+def downsample(x: Tensor, taps: Tensor, *, factor: int) -> Tensor:
+    """Filter features (N, C, R, R) and keep every `factor`-th pixel of those whose surroundings lie within.
+
+    Args:
+        x: Features.
+        taps: Of the filter of each axis, (T,), or of the plane, (T, T).
+        factor: Between the sampling rates.
+    """
+    channels = x.shape[1]
+    if taps.ndim == 2:
+        return F.conv2d(x, taps.expand(channels, 1, -1, -1), stride=factor, groups=channels)
+    kernel = taps.expand(channels, 1, 1, -1)
+    x = F.conv2d(x, kernel.transpose(2, 3), stride=(factor, 1), groups=channels)
+    return F.conv2d(x, kernel, stride=(1, factor), groups=channels)
+
+
+def filtered_leaky_relu(
+    x: Tensor, up_taps: Tensor, down_taps: Tensor, *, up: int, down: int, size: int, clamp: float | None
+) -> Tensor:
+    """The activation at a rate at which what it adds to the spectrum has room, (N, C, R, R) to (N, C, size, size).
+
+    Args:
+        x: Features, zero beyond their border.
+        up_taps: Of the filter on the way there, (T,).
+        down_taps: Of the one on the way back, (T,) or (T, T).
+        up: The rate there, in units of that of `x`.
+        down: The same, in units of the result's.
+        size: How much to keep, from the middle.
+        clamp: Where activations are cut off on either side of 0, if at all.
+    """
+    x = upsample(x, up_taps, factor=up, size=between(size, len(down_taps), down))
+    x = F.leaky_relu_(x, SLOPE)
+    if clamp is not None:
+        # In place, the largest of all tensors is there once; but the gradient needs it as it was.
+        x = x.clamp(-clamp, clamp) if x.requires_grad else x.clamp_(-clamp, clamp)
+    return downsample(x, down_taps, factor=down)
+
+
+def between(size: int, taps: int, factor: int) -> int:
+    """How many pixels `downsample` makes `size` of."""
+    return factor * (size - 1) + taps
+
+
+def unused_border(size: int, taps: int, factor: int, wanted: int) -> int:
+    """Outermost pixels, on each side, of `size` that leave no trace in the `wanted` ones that `upsample` makes."""
+    crop = (factor * (size - 1) + taps - wanted) // 2
+    return max(0, (crop - taps) // factor + 1)

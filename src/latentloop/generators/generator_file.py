@@ -1,0 +1,192 @@
+"""Generators in files: ours, and those of other projects."""
+
+import hashlib
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, Protocol
+
+import torch
+from safetensors.torch import save
+from torch import Tensor
+
+from latentloop.checkpoints.reading import DAMAGE, Which, read_checkpoint
+from latentloop.errors import UserError, in_one_line
+from latentloop.files import replacing
+from latentloop.generators import mobilestylegan_file, stylegan1_file, stylegan2_file, stylegan3_file
+from latentloop.generators.layouts import find_layout
+from latentloop.generators.protocol import Generator
+from latentloop.generators.sampling import random_inputs
+from latentloop.weights import WeightsFile, read_weights
+
+Tensors = Mapping[str, Tensor]
+Settings = Mapping[str, Any]
+
+
+class Builder(Protocol):
+    """Makes a frozen generator of tensors and what they do not tell."""
+
+    def __call__(self, tensors: Tensors, settings: Settings, /, *, name: str, fingerprint: str) -> Generator:
+        """Make it; RuntimeError if they do not fit."""
+        ...
+
+
+KIND = "latentloop"
+"""The one metadata entry of our files: the kind and, as JSON, what the tensors do not tell. (Of several, safetensors
+shuffles the order.)"""
+
+AVERAGED = 1 << 15
+"""Samples of z whose mean w is the mean latent of a network that comes without."""
+BATCH = 4096
+"""Of them at a time."""
+
+
+@dataclass(frozen=True)
+class GeneratorFile:
+    """A generator as it lies in a file."""
+
+    kind: str
+    tensors: dict[str, Tensor]
+    """Under our names, float32."""
+    settings: dict[str, Any] = field(default_factory=dict)
+    """What the tensors do not tell."""
+    layout: str = "latentloop"
+    """Whose file it was."""
+    latent_avg_estimated: bool = False
+    """Whether the file lacked the mean latent."""
+    origin: str = "tensors"
+    """Path of the file, for messages."""
+
+
+def read_generator_file(file: WeightsFile, *, which: Which = "g_ema") -> GeneratorFile:
+    """Read a generator of any layout that we know, told from the file's content.
+
+    Args:
+        file: Where it lies.
+        which: Of another project's generators in it.
+
+    Raises:
+        UserError: There is no such file; it is damaged, of an unknown layout, or no generator; its numbers are not
+            finite.
+    """
+    found = _read_ours(file) if _is_safetensors(file.path) else _read_theirs(file.path, which)
+    for name, tensor in found.tensors.items():
+        if not tensor.isfinite().all():
+            raise UserError(f"{file.path}: {name} has numbers that are not finite")
+    return found
+
+
+def write_generator_file(path: Path, file: GeneratorFile, *, half: bool = False) -> None:
+    """Write a generator as safetensors that `read_generator_file` reads; the file appears whole.
+
+    Args:
+        path: Where to.
+        file: What.
+        half: In float16, but for what would change the latent space's fingerprint.
+
+    Raises:
+        UserError: The file cannot be written.
+    """
+    tensors = {n: (_compact(n, t) if half else t).cpu().contiguous() for n, t in file.tensors.items()}
+    about = f"{file.kind} {json.dumps(file.settings, sort_keys=True)}" if file.settings else file.kind
+    with replacing(path) as part:
+        part.write_bytes(save(tensors, {KIND: about}))
+
+
+def build_generator(file: GeneratorFile, *, name: str) -> Generator:
+    """The frozen generator of a file's tensors, in float32.
+
+    Raises:
+        UserError: They do not fit.
+    """
+    try:
+        fingerprint = latent_fingerprint(file.tensors)
+        return BUILDERS[file.kind](file.tensors, file.settings, name=name, fingerprint=fingerprint)
+    except RuntimeError as error:
+        raise UserError(f"{file.origin}: its tensors do not fit a {file.kind}: {in_one_line(error)}") from error
+
+
+def latent_fingerprint(tensors: Mapping[str, Tensor]) -> str:
+    """Fingerprint of a latent space: of the mapping network and the mean latent, 16 hexadecimal digits."""
+    digest = hashlib.sha256()
+    for name in sorted(tensors):
+        if _makes_fingerprint(name):
+            digest.update(f"{name} {tuple(tensors[name].shape)}".encode())
+            digest.update(tensors[name].numpy().tobytes())
+    return digest.hexdigest()[:16]
+
+
+def _read_ours(file: WeightsFile) -> GeneratorFile:
+    weights = read_weights(file)
+    kind, _, about = weights.metadata.get(KIND, "none").partition(" ")
+    if kind not in BUILDERS:
+        known = kind if kind.isalpha() else "unknown"
+        raise UserError(f"{file.path}: not a generator (kind: {known}); known kinds: {', '.join(BUILDERS)}")
+    try:
+        settings = json.loads(about or "{}")
+    except ValueError as error:
+        raise UserError(f"{file.path}: its settings are damaged: {error}") from error
+    return GeneratorFile(kind, weights.tensors, settings, origin=str(file.path))
+
+
+def _read_theirs(path: Path, which: Which) -> GeneratorFile:
+    network = read_checkpoint(path, which=which)
+    try:
+        layout = find_layout(network)
+        tensors, settings = layout.convert(network)
+        tensors = {name: tensor.float().contiguous() for name, tensor in tensors.items()}
+        file = GeneratorFile(layout.kind, tensors, settings, layout.title, origin=str(path))
+        return file if "latent_avg" in tensors else _with_mean(file)
+    except UserError as error:
+        raise UserError(f"{path}: {in_one_line(error)}") from error
+    except (*DAMAGE, RuntimeError) as error:
+        raise UserError(f"{path}: a {layout.title}, but {in_one_line(error)}") from error
+
+
+@torch.no_grad()
+def _with_mean(file: GeneratorFile) -> GeneratorFile:
+    """With the mean latent of samples of z, and of labels where there are classes; always the same ones."""
+    biases = [name for name in file.tensors if re.fullmatch(r"mapping\.fc\.\d+\.bias", name)]
+    total = torch.zeros_like(file.tensors[max(biases, key=lambda name: (len(name), name))]).double()
+    unfinished = replace(file, tensors=file.tensors | {"latent_avg": total.float()})
+    generator = build_generator(unfinished, name="without a mean latent")
+    randomness = torch.Generator().manual_seed(0)
+    for _ in range(AVERAGED // BATCH):
+        total += generator.mapping(*random_inputs(generator, BATCH, randomness)).double().sum(dim=0)
+    average = (total / AVERAGED).float()
+    return replace(file, tensors=file.tensors | {"latent_avg": average}, latent_avg_estimated=True)
+
+
+def _is_safetensors(path: Path) -> bool:
+    """Whether a file begins as one: with the length of a JSON header, and its brace."""
+    if not path.is_file():
+        raise UserError(f"{path}: no such file")
+    with path.open("rb") as file:
+        beginning = file.read(9)
+    return beginning[8:] == b"{" and int.from_bytes(beginning[:8], "little") < path.stat().st_size
+
+
+def _compact(name: str, tensor: Tensor) -> Tensor:
+    """In float16; what the fingerprint is made of only if nothing is lost, else codes would be another generator's."""
+    half = tensor.half()
+    exact = torch.equal(half.to(tensor.dtype), tensor)
+    return tensor.float() if _makes_fingerprint(name) and not exact else half
+
+
+def _makes_fingerprint(name: str) -> bool:
+    return name.startswith("mapping.") or name == "latent_avg"
+
+
+def _mobilestylegan(tensors: Tensors, _: Settings, *, name: str, fingerprint: str) -> Generator:
+    return mobilestylegan_file.from_tensors(tensors, name=name, fingerprint=fingerprint)
+
+
+BUILDERS: dict[str, Builder] = {
+    "mobilestylegan": _mobilestylegan,
+    "stylegan1": stylegan1_file.from_tensors,
+    "stylegan2": stylegan2_file.from_tensors,
+    "stylegan3": stylegan3_file.from_tensors,
+}
+"""How the tensors of each kind become a generator; RuntimeError if they do not fit."""

@@ -1,0 +1,108 @@
+"""Which generator's tensors these are, told from their names, and how they become ours."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from torch import Tensor
+
+from latentloop.checkpoints.network_pickles import Network
+from latentloop.errors import UserError
+from latentloop.generators import stylegan1_file, stylegan2_file, stylegan2_layouts, stylegan3_file
+
+Converted = tuple[dict[str, Tensor], dict[str, Any]]
+"""Tensors under our names, and what they do not tell."""
+
+
+@dataclass(frozen=True)
+class Layout:
+    """How a project names a generator's tensors."""
+
+    title: str
+    kind: str
+    """Of the generator, as our files have it."""
+    tell: str
+    """A tensor that tells it."""
+    convert: Callable[[Network], Converted]
+
+
+def find_layout(network: Network) -> Layout:
+    """The layout of a network's tensors.
+
+    Raises:
+        UserError: It is none that we know.
+    """
+    found = next((layout for layout in LAYOUTS if layout.tell in network.tensors), None)
+    if found is None:
+        names = sorted(network.tensors)
+        some = ", ".join([*names[:3], *names[-2:]]) if len(names) > 5 else ", ".join(names)
+        what = "a discriminator" if any(tell in network.tensors for tell in DISCRIMINATORS) else "tensors"
+        raise UserError(f"no generator of a layout that we know, but {what} ({some or 'none'})")
+    return found
+
+
+def _as_in_ada(translate: Callable[[dict[str, Tensor]], dict[str, Tensor]]) -> Callable[[Network], Converted]:
+    """By way of stylegan2-ada-pytorch's names."""
+    return lambda network: stylegan2_file.from_nvidia(translate(network.tensors), {})
+
+
+LAYOUTS = (
+    Layout(
+        "StyleGAN2 of NVIDIA in PyTorch",
+        "stylegan2",
+        "synthesis.b4.conv1.affine.weight",
+        lambda network: stylegan2_file.from_nvidia(network.tensors, network.settings),
+    ),
+    Layout(
+        "StyleGAN3 of NVIDIA",
+        "stylegan3",
+        "synthesis.input.freqs",
+        lambda network: stylegan3_file.from_nvidia(network.tensors, network.settings),
+    ),
+    Layout(
+        "StyleGAN2 of rosinality",
+        "stylegan2",
+        "conv1.conv.modulation.weight",
+        _as_in_ada(stylegan2_layouts.from_rosinality),
+    ),
+    Layout(
+        "StyleGAN2 of NVIDIA in TensorFlow",
+        "stylegan2",
+        "synthesis/4x4/Conv/mod_weight",
+        _as_in_ada(stylegan2_layouts.from_tensorflow),
+    ),
+    Layout(
+        "StyleGAN1 of NVIDIA in TensorFlow",
+        "stylegan1",
+        "synthesis/4x4/Const/StyleMod/weight",
+        lambda network: stylegan1_file.from_tensorflow(network.tensors, network.settings),
+    ),
+    Layout(
+        "StyleGAN2 of genforce",
+        "stylegan2",
+        "synthesis.early_layer.const",
+        _as_in_ada(stylegan2_layouts.from_genforce),
+    ),
+    Layout(
+        "StyleGAN1 of genforce",
+        "stylegan1",
+        "synthesis.layer0.const",
+        lambda network: stylegan1_file.from_genforce(network.tensors, network.settings),
+    ),
+    Layout(
+        "StyleGAN1 of InterFaceGAN",
+        "stylegan1",
+        "synthesis.layer0.first_layer",
+        lambda network: stylegan1_file.from_genforce(network.tensors, network.settings),
+    ),
+)
+"""All that we read, the first that fits."""
+
+DISCRIMINATORS = (
+    "b4.out.weight",
+    "final_linear.0.weight",
+    "final_conv.0.weight",
+    "output/Dense0/weight",
+    "4x4/Dense0/weight",
+)
+"""Tensors that discriminators have."""

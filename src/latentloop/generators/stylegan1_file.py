@@ -1,0 +1,268 @@
+"""StyleGAN1 from tensors: under our names, under TensorFlow's, or under those of GenForce's projects.
+
+Files hold the values that training changes. The gains that equalise learning rates are folded in here. The kernels of
+fused up-convolutions are turned by 180 degrees against those that follow an upsampling.
+"""
+
+import math
+import re
+from collections.abc import Collection, Mapping
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from latentloop.generators.stylegan1 import TAPS, Shape, StyleGAN1
+from latentloop.weights import with_weights
+
+Tensors = Mapping[str, Tensor]
+Settings = Mapping[str, Any]
+Converted = tuple[dict[str, Tensor], dict[str, Any]]
+"""Tensors under our names, and what they do not tell."""
+
+GAIN = math.sqrt(2)
+"""Of the activation, which the weights before it carry."""
+LR_MULTIPLIER = 0.01
+"""Of the mapping network, unless the settings say otherwise."""
+FUSED_FROM: Mapping[str | bool, float] = {"auto": 128, True: 0, False: math.inf}
+"""Pixels from which on up-convolutions are fused, by the setting `fused_scale`."""
+ONLY = {
+    "label_size": 0,
+    "use_wscale": True,
+    "const_input": True,
+    "const_input_layer": True,
+    "normalize_latents": True,
+    "use_styles": True,
+    "use_pixel_norm": False,
+    "use_instance_norm": True,
+    "nonlinearity": "lrelu",
+    "mapping_nonlinearity": "lrelu",
+    "blur_filter": TAPS,
+}
+"""Settings of networks in files, and the one value of each that we draw."""
+
+
+def from_tensors(tensors: Tensors, settings: Settings, *, name: str, fingerprint: str) -> StyleGAN1:
+    """The frozen network of tensors under our names.
+
+    Raises:
+        RuntimeError: They are not those of such a network.
+    """
+    try:
+        with torch.device("meta"):
+            generator = StyleGAN1(find_shape(tensors, settings), name=name, fingerprint=fingerprint)
+    except (LookupError, TypeError, ArithmeticError, ValueError) as error:
+        raise RuntimeError(f"missing or misshapen {error}") from error
+    return with_weights(generator, dict(tensors))
+
+
+def find_shape(tensors: Tensors, settings: Settings) -> Shape:
+    """The architecture that tensors under our names are of.
+
+    Raises:
+        LookupError, TypeError or ValueError: A tensor that tells it is missing or misshapen.
+    """
+    layerwise = any(name.startswith("mapping.network.") for name in tensors)
+    mapping = "mapping.network.fc" if layerwise else "mapping.fc"
+    depth, convs = _count(tensors, mapping), _count(tensors, "synthesis.convs")
+    return Shape(
+        mapping=(
+            tensors[f"{mapping}.0.weight"].shape[1],
+            *(len(tensors[f"{mapping}.{i}.bias"]) for i in range(depth)),
+        ),
+        channels=tuple(len(tensors[f"synthesis.convs.{i}.bias"]) for i in range(0, convs, 2)),
+        layerwise=layerwise,
+        tanh=bool(settings.get("tanh", False)),
+    )
+
+
+def from_tensorflow(variables: Mapping[str, Tensor | np.ndarray[Any, Any]], settings: Settings) -> Converted:
+    """From the variables of NVIDIA's TensorFlow network.
+
+    Args:
+        variables: Those of its two components begin with "mapping/" and "synthesis/".
+        settings: The keywords that it was built with, as far as they are known.
+
+    Raises:
+        LookupError, TypeError, ValueError or RuntimeError: A variable is missing or misshapen; a network that we do not
+            draw.
+    """
+    tensors = {name: value if isinstance(value, Tensor) else torch.tensor(value) for name, value in variables.items()}
+    _check(
+        settings, lod=tensors.get("synthesis/lod", tensors.get("lod")), labels="mapping/LabelConcat/weight" in tensors
+    )
+    raw = {}
+    for name, tensor in tensors.items():
+        if ours := _tensorflow_name(name):
+            raw[ours] = _output_first(tensor) if ours.endswith(".weight") else tensor
+    return _ours(raw, settings, fused=_fused(raw, settings), lr_multiplier=settings.get("mapping_lrmul", LR_MULTIPLIER))
+
+
+def from_genforce(tensors: Tensors, settings: Settings) -> Converted:
+    """From the generator's names in genforce, sefa, idinvert_pytorch or interfacegan.
+
+    Args:
+        tensors: Of one network, such as a checkpoint's "generator_smooth".
+        settings: The keywords that it was built with, as far as they are known.
+
+    Raises:
+        LookupError, TypeError, ValueError or RuntimeError: A tensor is missing or misshapen; a network that we do not
+            draw.
+    """
+    _check(settings, lod=tensors.get("synthesis.lod"), labels="mapping.label_weight" in tensors)
+    for name, tensor in tensors.items():
+        if name.endswith(".blur.kernel"):
+            _check_filter(name, tensor)
+    last = max((int(found[1]) for found in map(_OUTPUT.fullmatch, tensors) if found), default=0)
+    raw = {ours: tensor for name, tensor in tensors.items() if (ours := _genforce_name(name, last))}
+    lr_multiplier = settings.get("mapping_lr_mul", LR_MULTIPLIER)
+    if not any(".epilogue." in name for name in tensors):
+        return _ours(raw, settings, fused=_fused(raw, settings), lr_multiplier=lr_multiplier)
+    # The older layout has fused kernels as TensorFlow has them, under names that say so.
+    fused = {int(found[1]) - 1 for name in tensors if (found := re.fullmatch(r"synthesis\.layer(\d+)\.weight", name))}
+    raw |= {name: _output_first(raw[name]) for name in map("synthesis.convs.{}.weight".format, fused)}
+    return _ours(raw, settings, fused=fused, lr_multiplier=lr_multiplier)
+
+
+_OUTPUT = re.compile(r"synthesis\.output(\d+)\.(?:conv\.)?(weight|bias)")
+_TENSORFLOW_LAYER = re.compile(r"synthesis/(\d+)x\1/(Const|Conv|Conv0_up|Conv1)/(.+)")
+_TENSORFLOW_PARTS = {
+    "const": "const",
+    "weight": "weight",
+    "bias": "bias",
+    "Noise/weight": "finish.noise_strength",
+    "StyleMod/weight": "finish.affine.weight",
+    "StyleMod/bias": "finish.affine.bias",
+}
+_GENFORCE_PARTS = {
+    "const": "const",
+    "first_layer": "const",
+    "weight": "weight",
+    "conv.weight": "weight",
+    "bias": "bias",
+    "apply_noise.weight": "finish.noise_strength",
+    "apply_noise.noise": "finish.noise_const",
+    "style.weight": "finish.affine.weight",
+    "style.bias": "finish.affine.bias",
+    "style_mod.dense.fc.weight": "finish.affine.weight",
+    "style_mod.dense.linear.weight": "finish.affine.weight",
+    "style_mod.dense.wscale.bias": "finish.affine.bias",
+}
+
+
+def _tensorflow_name(name: str) -> str | None:
+    """Our name for a variable; None if it has no counterpart."""
+    if name == "dlatent_avg":
+        return "latent_avg"
+    if found := re.fullmatch(r"mapping/Dense(\d+)/(weight|bias)", name):
+        return f"mapping.fc.{found[1]}.{found[2]}"
+    if found := re.fullmatch(r"synthesis/ToRGB_lod0/(weight|bias)", name):
+        return f"synthesis.to_rgb.{found[1]}"
+    if found := re.fullmatch(r"synthesis/noise(\d+)", name):
+        return f"{_layer(int(found[1]))}.finish.noise_const"
+    if (found := _TENSORFLOW_LAYER.fullmatch(name)) and found[3] in _TENSORFLOW_PARTS:
+        first = 2 * int(found[1]).bit_length() - 6  # of the two layers at 4, 8, 16 ... pixels: 0, 2, 4 ...
+        return f"{_layer(first + (found[2] in ('Conv', 'Conv1')))}.{_TENSORFLOW_PARTS[found[3]]}"
+    return None
+
+
+def _genforce_name(name: str, last: int) -> str | None:
+    """Our name for a tensor, where the last of the layers that draw has this number; None if it has no counterpart."""
+    if name == "truncation.w_avg":
+        return "latent_avg"
+    if found := re.fullmatch(r"mapping\.dense(\d+)\.(?:fc\.|linear\.|wscale\.)?(weight|bias)", name):
+        return f"mapping.fc.{found[1]}.{found[2]}"
+    if found := _OUTPUT.fullmatch(name):
+        return f"synthesis.to_rgb.{found[2]}" if int(found[1]) == last else None
+    if found := re.fullmatch(r"synthesis\.layer(\d+)\.(?:epilogue\.)?(.+)", name):
+        part = _GENFORCE_PARTS.get(found[2])
+        return part and f"{_layer(int(found[1]))}.{part}"
+    return None
+
+
+def _layer(index: int) -> str:
+    return f"synthesis.convs.{index - 1}" if index else "synthesis.const"
+
+
+def _count(tensors: Tensors, part: str) -> int:
+    """How many layers have names of this beginning."""
+    numbers = {name.removeprefix(f"{part}.").partition(".")[0] for name in tensors if name.startswith(f"{part}.")}
+    if not numbers or numbers != {str(i) for i in range(len(numbers))}:
+        raise LookupError(f"{part}: layers {', '.join(sorted(numbers)) or 'missing'}")
+    return len(numbers)
+
+
+def _output_first(weight: Tensor) -> Tensor:
+    """A weight with its axes as PyTorch has them: (in, out), or (height, width, in, out)."""
+    return weight.T if weight.ndim == 2 else weight.permute(3, 2, 0, 1)
+
+
+def _fused(raw: Tensors, settings: Settings) -> set[int]:
+    """Convolutions that are fused with an upsampling, as far as settings tell."""
+    start = FUSED_FROM[settings.get("fused_scale", "auto")]
+    return {i for i in range(1, _count(raw, "synthesis.convs"), 2) if 4 << ((i + 1) // 2) >= start}
+
+
+def _ours(raw: Tensors, settings: Settings, *, fused: Collection[int], lr_multiplier: float) -> Converted:
+    """What a file's values become.
+
+    Args:
+        raw: A file's values under our names, all weights output first.
+        settings: A file's.
+        fused: Which convolutions are fused with an upsampling.
+        lr_multiplier: Of the mapping network.
+    """
+    ours = {name: _folded(name, tensor, fused, lr_multiplier).contiguous() for name, tensor in raw.items()}
+    num_ws = _count(raw, "synthesis.convs") + 1
+    for layer in range(num_ws):
+        # A network trained without noise has neither.
+        size, finish = 4 << (layer // 2), f"{_layer(layer)}.finish"
+        ours.setdefault(f"{finish}.noise_strength", torch.zeros_like(raw[f"{_layer(layer)}.bias"]))
+        ours.setdefault(f"{finish}.noise_const", torch.zeros(size, size))
+    w_dim = raw["synthesis.const.finish.affine.weight"].shape[1]
+    layerwise = len(raw[f"mapping.fc.{_count(raw, 'mapping.fc') - 1}.bias"]) != w_dim
+    if layerwise:
+        ours = {name.replace("mapping.fc.", "mapping.network.fc."): tensor for name, tensor in ours.items()}
+        if "latent_avg" in raw:
+            ours["latent_avg"] = raw["latent_avg"].reshape(-1, w_dim).expand(num_ws, w_dim).contiguous()
+    # Layerwise networks are those of idinvert_pytorch, whose images all end so.
+    return ours, {"tanh": bool(settings.get("final_tanh", layerwise))}
+
+
+def _folded(name: str, tensor: Tensor, fused: Collection[int], lr_multiplier: float) -> Tensor:
+    """A file's tensor as ours, under our name."""
+    if name.startswith("mapping."):
+        return tensor * (lr_multiplier * (GAIN / math.sqrt(tensor.shape[1]) if name.endswith("weight") else 1))
+    if name.endswith(".noise_const"):
+        return tensor.reshape(tensor.shape[-2:])
+    if name.endswith(".const"):
+        return tensor.reshape(tensor.shape[-3:])
+    if not name.endswith(".weight"):
+        return tensor
+    if found := re.fullmatch(r"synthesis\.convs\.(\d+)\.weight", name):
+        weight, number = tensor * (GAIN / math.sqrt(tensor[0].numel())), int(found[1])
+        if number % 2 == 0:
+            return weight
+        return (weight if number in fused else weight.flip(2, 3)).transpose(0, 1)
+    return tensor / math.sqrt(tensor[0].numel())
+
+
+def _check(settings: Settings, *, lod: Tensor | None, labels: bool) -> None:
+    """Refuse a network that we do not draw."""
+    for name, only in ONLY.items():
+        found = settings.get(name, only)
+        if (tuple(found) if isinstance(found, list) else found) != only:
+            raise ValueError(f"{name} {found!r} is not supported, only {only!r}")
+    if labels:
+        raise ValueError("a generator with classes is not supported")
+    if lod is not None and float(lod) != 0:
+        raise ValueError(
+            f"level of detail {float(lod):g}: training ended before the network had grown to its full size"
+        )
+
+
+def _check_filter(name: str, found: Tensor) -> None:
+    taps = found.new_tensor(TAPS) / 4
+    if found.shape[1:] != (1, 3, 3) or not torch.allclose(found, (taps[:, None] * taps).expand_as(found)):
+        raise ValueError(f"{name}: a filter of {tuple(found.shape)} that is not [1, 2, 1] is not supported")

@@ -1,0 +1,139 @@
+"""StyleGAN2 under other names: each layout is first brought under the names of stylegan2-ada-pytorch."""
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+Tensors = Mapping[str, Tensor]
+
+
+@dataclass(frozen=True)
+class Rule:
+    """Tensors whose names match, what they are called, and what becomes of their values."""
+
+    pattern: str
+    rename: Callable[[re.Match[str]], str]
+    change: Callable[[Tensor], Tensor] = lambda tensor: tensor
+
+
+def renamed(tensors: Tensors, rules: Sequence[Rule]) -> dict[str, Tensor]:
+    """The tensors that some rule is for, each after the first of them."""
+    ours = {}
+    for name, tensor in tensors.items():
+        for rule in rules:
+            if found := re.fullmatch(rule.pattern, name):
+                ours[rule.rename(found)] = rule.change(tensor)
+                break
+    return ours
+
+
+def from_rosinality(tensors: Tensors) -> dict[str, Tensor]:
+    """From rosinality's stylegan2-pytorch: the tensors of its generator, and its latent_avg where the file has it."""
+    # Its first layers have names of their own where the others have numbers.
+    counted = {re.sub(r"^(conv|to_rgb)1\.", r"\1s.-1.", name): tensor for name, tensor in tensors.items()}
+    return renamed(counted, ROSINALITY)
+
+
+def from_tensorflow(variables: Tensors) -> dict[str, Tensor]:
+    """From TensorFlow, with and without ADA: the variables of both components, "mapping/" or "synthesis/" before them.
+
+    Raises:
+        LookupError: There are no blocks.
+        ValueError: A conditional network of a kind that we do not map.
+    """
+    if "mapping/LabelConcat/weight" in variables:
+        raise ValueError("a conditional StyleGAN2 from before ADA is not supported")
+    last = max(int(found[1]) for name in variables if (found := re.match(r"synthesis/(\d+)x\1/", name)))
+    # In networks that once grew, only the layer of the full size draws.
+    named = {name.replace("/ToRGB_lod0/", f"/{last}x{last}/ToRGB/"): tensor for name, tensor in variables.items()}
+    return renamed(named, TENSORFLOW)
+
+
+def from_genforce(tensors: Tensors) -> dict[str, Tensor]:
+    """From genforce and SeFa: the tensors of a generator that keeps TensorFlow's values."""
+    return renamed(tensors, GENFORCE)
+
+
+def layer_of(index: int) -> str:
+    """Name of a convolution, counted from 0 at 4 pixels; each later block has two."""
+    return f"synthesis.b{4 << (index + 1) // 2}.conv{(index + 1) % 2}"
+
+
+def _drawing(index: int) -> str:
+    return f"synthesis.b{4 << index}.torgb"
+
+
+def _block(found: re.Match[str]) -> str:
+    """Name of a TensorFlow layer, from its size and its name there."""
+    return f"synthesis.b{found[1]}.{TENSORFLOW_LAYERS[found[2]]}"
+
+
+def _convolution(weight: Tensor) -> Tensor:
+    """(H, W, in, out) to (out, in, H, W)."""
+    return weight.permute(3, 2, 0, 1)
+
+
+def _flipped(weight: Tensor) -> Tensor:
+    return weight.flip(-2, -1)
+
+
+def _first(tensor: Tensor) -> Tensor:
+    return tensor[0]
+
+
+def _map(tensor: Tensor) -> Tensor:
+    return tensor[0, 0]
+
+
+def _plus_one(bias: Tensor) -> Tensor:
+    return bias + 1
+
+
+TENSORFLOW_LAYERS = {"Conv": "conv1", "Conv0_up": "conv0", "Conv1": "conv1", "ToRGB": "torgb"}
+
+ROSINALITY = (
+    Rule(r"latent_avg", lambda _: "mapping.w_avg", lambda average: average.reshape(-1, average.shape[-1])[0]),
+    Rule(r"style\.(\d+)\.(weight|bias)", lambda m: f"mapping.fc{int(m[1]) - 1}.{m[2]}"),
+    Rule(r"input\.input", lambda _: "synthesis.b4.const", _first),
+    Rule(r"convs\.(-?\d+)\.conv\.weight", lambda m: f"{layer_of(int(m[1]) + 1)}.weight", _first),
+    Rule(r"convs\.(-?\d+)\.conv\.modulation\.(.+)", lambda m: f"{layer_of(int(m[1]) + 1)}.affine.{m[2]}"),
+    Rule(r"convs\.(-?\d+)\.conv\.blur\.kernel", lambda m: f"{layer_of(int(m[1]) + 1)}.resample_filter"),
+    Rule(r"convs\.(-?\d+)\.noise\.weight", lambda m: f"{layer_of(int(m[1]) + 1)}.noise_strength"),
+    Rule(r"convs\.(-?\d+)\.activate\.bias", lambda m: f"{layer_of(int(m[1]) + 1)}.bias"),
+    Rule(r"noises\.noise_(\d+)", lambda m: f"{layer_of(int(m[1]))}.noise_const", _map),
+    Rule(r"to_rgbs\.(-?\d+)\.conv\.weight", lambda m: f"{_drawing(int(m[1]) + 1)}.weight", _first),
+    Rule(r"to_rgbs\.(-?\d+)\.conv\.modulation\.(.+)", lambda m: f"{_drawing(int(m[1]) + 1)}.affine.{m[2]}"),
+    Rule(r"to_rgbs\.(-?\d+)\.bias", lambda m: f"{_drawing(int(m[1]) + 1)}.bias", torch.flatten),
+)
+
+TENSORFLOW = (
+    Rule(r"dlatent_avg", lambda _: "mapping.w_avg"),
+    Rule(r"mapping/Dense(\d+)/weight", lambda m: f"mapping.fc{m[1]}.weight", torch.t),
+    Rule(r"mapping/Dense(\d+)/bias", lambda m: f"mapping.fc{m[1]}.bias"),
+    Rule(r"mapping/LabelEmbed/weight", lambda _: "mapping.embed.weight", torch.t),
+    Rule(r"mapping/LabelEmbed/bias", lambda _: "mapping.embed.bias"),
+    Rule(r"synthesis/4x4/Const/const", lambda _: "synthesis.b4.const", _first),
+    Rule(r"synthesis/noise(\d+)", lambda m: f"{layer_of(int(m[1]))}.noise_const", _map),
+    Rule(r"synthesis/(\d+)x\1/(Conv0_up)/weight", lambda m: f"{_block(m)}.weight", lambda w: _flipped(_convolution(w))),
+    Rule(r"synthesis/(\d+)x\1/(Conv|Conv1|ToRGB)/weight", lambda m: f"{_block(m)}.weight", _convolution),
+    Rule(r"synthesis/(\d+)x\1/(\w+)/mod_weight", lambda m: f"{_block(m)}.affine.weight", torch.t),
+    Rule(r"synthesis/(\d+)x\1/(\w+)/mod_bias", lambda m: f"{_block(m)}.affine.bias", _plus_one),
+    Rule(r"synthesis/(\d+)x\1/(\w+)/(bias|noise_strength)", lambda m: f"{_block(m)}.{m[3]}"),
+)
+
+GENFORCE = (
+    Rule(r"truncation\.w_avg", lambda _: "mapping.w_avg"),
+    Rule(r"mapping\.dense(\d+)\.(weight|bias)", lambda m: f"mapping.fc{m[1]}.{m[2]}"),
+    Rule(r"synthesis\.early_layer\.const", lambda _: "synthesis.b4.const", _first),
+    Rule(r"synthesis\.layer(\d*[13579])\.weight", lambda m: f"{layer_of(int(m[1]))}.weight", _flipped),
+    Rule(r"synthesis\.layer(\d+)\.(weight|bias|noise_strength)", lambda m: f"{layer_of(int(m[1]))}.{m[2]}"),
+    Rule(r"synthesis\.layer(\d+)\.noise", lambda m: f"{layer_of(int(m[1]))}.noise_const", _map),
+    Rule(r"synthesis\.layer(\d+)\.style\.weight", lambda m: f"{layer_of(int(m[1]))}.affine.weight"),
+    Rule(r"synthesis\.layer(\d+)\.style\.bias", lambda m: f"{layer_of(int(m[1]))}.affine.bias", _plus_one),
+    Rule(r"synthesis\.output(\d+)\.(weight|bias)", lambda m: f"{_drawing(int(m[1]))}.{m[2]}"),
+    Rule(r"synthesis\.output(\d+)\.style\.weight", lambda m: f"{_drawing(int(m[1]))}.affine.weight"),
+    Rule(r"synthesis\.output(\d+)\.style\.bias", lambda m: f"{_drawing(int(m[1]))}.affine.bias", _plus_one),
+)

@@ -1,0 +1,235 @@
+"""StyleGAN3 in plain PyTorch, configurations T and R (Karras et al., arXiv:2106.12423).
+
+Features sample a signal on a canvas somewhat larger than the image. What each layer makes of them is band-limited, so
+that details move with what they belong to. As in `stylegan2`, styles scale the features, not the weights.
+"""
+
+import math
+from dataclasses import dataclass
+from typing import cast
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from latentloop.generators.filtering import between, filtered_leaky_relu, lowpass, unused_border
+from latentloop.generators.mapping import Mapping
+from latentloop.generators.resampling import area_average
+from latentloop.generators.stylegan2 import GAIN, ToRGB
+
+
+@dataclass(frozen=True)
+class Shape:
+    """What decides a network's architecture; the defaults are those of configuration T."""
+
+    mapping: tuple[int, ...]
+    """Widths of the mapping network: of z, then of what each layer makes, w last."""
+    channels: tuple[int, ...]
+    """Of what each layer makes; the first, also of what it is given."""
+    resolution: int
+    """Pixels of the image."""
+    c_dim: int = 0
+    """Classes of a conditional network."""
+    kernel: int = 3
+    """Size of the convolutions: 3, or 1 in configuration R."""
+    radial: bool = False
+    """Whether the filters that follow activations are radially symmetric, as in configuration R."""
+    num_critical: int = 2
+    """Last layers that have the bandwidth of the image, to the edge of what its pixels can show."""
+    first_cutoff: float = 2.0
+    """Of the first layer, in cycles for each edge of the image; what lies between grows geometrically."""
+    first_stopband: float = 2**2.1
+    """The frequency where the first layer's transition band ends."""
+    last_stopband_rel: float = 2**0.3
+    """The same of the last layer, in units of the cutoff."""
+    margin: int = 10
+    """Pixels that the canvas extends beyond the image, whatever the sampling rate."""
+    filter_size: int = 6
+    """Taps of a filter for each pixel at the lower of its two rates."""
+    oversampling: int = 2
+    """The rate of activations, in units of that of the features."""
+    clamp: float | None = 256.0
+    """Activations are kept within plus and minus this."""
+    output_scale: float = 0.25
+    """What the last layer's output is multiplied by."""
+
+    def __post_init__(self) -> None:
+        sizes = (*self.mapping, *self.channels, self.resolution, self.kernel, self.filter_size, self.oversampling)
+        fits = len(self.mapping) > 1 and min(sizes) >= 1 and self.c_dim >= 0 and self.margin >= 0
+        fits = fits and 0 <= self.num_critical < len(self.channels)
+        if not fits or not 1 <= self.first_cutoff < self.resolution / 2 or self.kernel % 2 == 0:
+            raise ValueError(f"sizes that no network has: {self}")
+        if not self.first_stopband > self.first_cutoff or not self.last_stopband_rel > 1:
+            raise ValueError(f"a stop band below its cutoff: {self}")
+
+    @property
+    def num_ws(self) -> int:
+        """Style inputs: of the Fourier features, of each layer, of the one that draws."""
+        return len(self.channels) + 2
+
+
+@dataclass(frozen=True)
+class Signal:
+    """How features sample a signal whose unit of length is the edge of the image."""
+
+    size: int
+    """Pixels of the canvas, at each edge."""
+    rate: int
+    """Pixels of the image, at each edge."""
+    cutoff: float
+    """The highest frequency."""
+    half_width: float
+    """Of the transition band around the cutoff."""
+
+
+def layer_signal(shape: Shape, index: int) -> Signal:
+    """What layer `index` makes, counted from 0."""
+    layers, last_cutoff = len(shape.channels), shape.resolution / 2
+    progress = min(index / (layers - shape.num_critical), 1)
+    cutoff = shape.first_cutoff * (last_cutoff / shape.first_cutoff) ** progress
+    last_stopband = last_cutoff * shape.last_stopband_rel
+    stopband = shape.first_stopband * (last_stopband / shape.first_stopband) ** progress
+    rate = 2 ** math.ceil(math.log2(min(2 * stopband, shape.resolution)))
+    size = shape.resolution if index == layers - 1 else rate + 2 * shape.margin
+    return Signal(size, rate, cutoff, half_width=max(stopband, rate / 2) - cutoff)
+
+
+class FourierFeatures(nn.Module):
+    """Sine waves on a plane that the style turns and shifts, mixed."""
+
+    transform: Tensor
+    freqs: Tensor
+    phases: Tensor
+
+    def __init__(self, w_dim: int, channels: int, signal: Signal) -> None:
+        super().__init__()
+        self.signal = signal
+        self.affine = nn.Linear(w_dim, 4)
+        self.weight = nn.Parameter(torch.randn(channels, channels) / math.sqrt(channels))
+        angle, radius = 2 * math.pi * torch.rand(channels), signal.cutoff * torch.rand(channels).sqrt()
+        self.register_buffer("freqs", torch.stack([angle.cos(), angle.sin()], dim=1) * radius[:, None])
+        self.register_buffer("phases", torch.rand(channels) - 0.5)
+        # From the drawn image's plane to the one that w then moves: another than the identity moves the image.
+        self.register_buffer("transform", torch.eye(3))
+
+    def forward(self, w: Tensor) -> Tensor:
+        """Draw styles (N, w_dim) as features (N, C, H, W)."""
+        signal, (freqs, phases) = self.signal, self.waves(w)
+        at = (torch.arange(signal.size, dtype=w.dtype, device=w.device) + 0.5 - signal.size / 2) / signal.rate
+        along_x, along_y = (f * at for f in freqs[..., None].unbind(2))
+        waves = (2 * math.pi * (along_x[:, :, None] + (along_y + phases[..., None])[..., None])).sin()
+        # Waves too fast for the sampling rate, of a transform that shrinks, fade out.
+        limit = signal.rate / 2
+        amplitudes = ((limit - freqs.norm(dim=2)) / (limit - signal.cutoff)).clamp(0, 1)
+        mix = self.weight * amplitudes[:, None]
+        features: Tensor = (mix @ waves.flatten(2)).unflatten(2, waves.shape[2:])
+        return features
+
+    def waves(self, w: Tensor) -> tuple[Tensor, Tensor]:
+        """Frequencies (N, C, 2) in x and y, and phases (N, C) in turns at the image's centre, for styles (N, w_dim)."""
+        motion: Tensor = self.affine(w)
+        motion = motion / motion[:, :2].norm(dim=1, keepdim=True)
+        cos, sin, *_ = motion.unbind(1)
+        rotation = torch.stack([cos, -sin, sin, cos], dim=1).unflatten(1, (2, 2))
+        rotated = self.freqs @ rotation
+        shift = self.transform[:2, 2] - motion[:, 2:]
+        return rotated @ self.transform[:2, :2], self.phases + (rotated @ shift[..., None]).squeeze(2)
+
+
+class StyledConv(nn.Module):
+    """A modulated convolution with demodulation, then bias and the filtered activation."""
+
+    up_taps: Tensor
+    down_taps: Tensor
+    input_gain: Tensor
+
+    def __init__(self, shape: Shape, index: int) -> None:
+        super().__init__()
+        before, after = layer_signal(shape, max(index - 1, 0)), layer_signal(shape, index)
+        in_channels, out_channels = shape.channels[max(index - 1, 0)], shape.channels[index]
+        self.size, self.clamp = after.size, shape.clamp
+        self.affine = nn.Linear(shape.mapping[-1], in_channels)
+        self.weight = nn.Parameter(torch.randn(out_channels, in_channels, shape.kernel, shape.kernel))
+        self.bias = nn.Parameter(torch.zeros(out_channels))
+        # One over the root mean square that the features had in training.
+        self.register_buffer("input_gain", torch.ones(()))
+        self._add_filters(
+            shape, before, after, radial=shape.radial and index < len(shape.channels) - shape.num_critical
+        )
+        wanted = between(after.size, len(self.down_taps), self.down)
+        full = before.size + shape.kernel - 1
+        # All that a convolution can make of the canvas, less what would be cropped: below 0, the canvas itself is.
+        self.padding = shape.kernel - 1 - unused_border(full, len(self.up_taps), self.up, wanted)
+
+    def _add_filters(self, shape: Shape, before: Signal, after: Signal, *, radial: bool) -> None:
+        rate = max(before.rate, after.rate) * shape.oversampling
+        self.up, self.down = rate // before.rate, rate // after.rate
+        taps = [shape.filter_size * factor if factor > 1 else 1 for factor in (self.up, self.down)]
+        up = lowpass(taps[0], cutoff=before.cutoff, half_width=before.half_width, rate=rate)
+        down = lowpass(taps[1], cutoff=after.cutoff, half_width=after.half_width, rate=rate, radial=radial)
+        self.register_buffer("up_taps", up.float(), persistent=False)
+        self.register_buffer("down_taps", down.float(), persistent=False)
+
+    def forward(self, x: Tensor, style: Tensor) -> Tensor:
+        """Map features (N, in_channels, ...) under styles (N, in_channels) to (N, out_channels, size, size)."""
+        if self.padding < 0:
+            x = x[..., -self.padding : self.padding, -self.padding : self.padding]
+        x = F.conv2d(x * style[:, :, None, None], self.weight, padding=max(self.padding, 0))
+        # The activation is positively homogeneous: its gain goes into the small tensors before it.
+        x = torch.addcmul(GAIN * self.bias[:, None, None], x, GAIN * self.scale(style)[:, :, None, None])
+        taps = (self.up_taps, self.down_taps)
+        return filtered_leaky_relu(x, *taps, up=self.up, down=self.down, size=self.size, clamp=self.clamp)
+
+    def scale(self, style: Tensor) -> Tensor:
+        """What brings each output to unit variance, (N, out_channels), under styles (N, in_channels)."""
+        norms = self.weight.square().sum(dim=(2, 3))
+        # Weights and styles of a mean square of 1 would have this epsilon alone.
+        epsilon = 1e-8 * style.square().mean(dim=1, keepdim=True) * self.weight.square().mean(dim=(1, 2, 3))
+        return self.input_gain * (style.square() @ norms.T + epsilon).rsqrt()
+
+
+class Synthesis(nn.Module):
+    """From styles in W+ to an image."""
+
+    def __init__(self, shape: Shape) -> None:
+        super().__init__()
+        self.shape, self.w_dim, channels = shape, shape.mapping[-1], shape.channels
+        self.input = FourierFeatures(self.w_dim, channels[0], layer_signal(shape, 0))
+        self.convs = nn.ModuleList(StyledConv(shape, i) for i in range(len(channels)))
+        self.to_rgb = ToRGB(self.w_dim, channels[-1], clamp=shape.clamp)
+
+    @property
+    def layers(self) -> list[StyledConv]:
+        """The convolutions, coarsest first."""
+        return cast("list[StyledConv]", list(self.convs))
+
+    def forward(self, w_plus: Tensor, *, resolution: int | None = None) -> Tensor:
+        """Draw (N, num_ws, w_dim) as RGB (N, 3, R, R); see `Generator.synthesis`."""
+        num_ws, full = self.shape.num_ws, self.shape.resolution
+        if w_plus.ndim != 3 or w_plus.shape[1:] != (num_ws, self.w_dim):
+            raise ValueError(f"w_plus must be (N, {num_ws}, {self.w_dim}), got {tuple(w_plus.shape)}")
+        resolution = full if resolution is None else resolution
+        if resolution < 1 or full % resolution:
+            raise ValueError(f"resolution must divide {full}, got {resolution}")
+        x = self.input(w_plus[:, 0])
+        for layer, w in zip(self.layers, w_plus[:, 1:-1].unbind(1), strict=True):
+            x = layer(x, layer.affine(w))
+        image = self.shape.output_scale * self.to_rgb(x, self.to_rgb.affine(w_plus[:, -1]))
+        return area_average(image, resolution)
+
+
+class StyleGAN3(nn.Module):
+    """A generator by Karras et al. (arXiv:2106.12423)."""
+
+    latent_avg: Tensor
+
+    def __init__(self, shape: Shape, *, name: str, fingerprint: str) -> None:
+        super().__init__()
+        self.shape = shape
+        self.name = name
+        self.fingerprint = fingerprint
+        self.z_dim, self.c_dim, self.w_dim = shape.mapping[0], shape.c_dim, shape.mapping[-1]
+        self.mapping = Mapping(shape.mapping, c_dim=shape.c_dim)
+        self.synthesis = Synthesis(shape)
+        self.resolution, self.num_ws = shape.resolution, shape.num_ws
+        self.register_buffer("latent_avg", torch.zeros(self.w_dim))

@@ -1,0 +1,213 @@
+"""StyleGAN3 from tensors, under our names or under NVIDIA's.
+
+Gains that equalise learning rates and the magnitudes that training measured are folded in. Filters are not stored: the
+settings decide them, and those of other files must be the same.
+"""
+
+import math
+import re
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor
+
+from latentloop.generators.stylegan3 import Shape, StyleGAN3
+from latentloop.weights import with_weights
+
+Tensors = Mapping[str, Tensor]
+Settings = Mapping[str, Any]
+Converted = tuple[dict[str, Tensor], dict[str, Any]]
+"""Tensors under our names, and what they do not tell."""
+
+LR_MULTIPLIER = 0.01
+"""Of the mapping network, unless a file says otherwise."""
+
+
+def _number_or_none(value: Any) -> float | None:  # noqa: ANN401
+    return None if value is None else float(value)
+
+
+SETTINGS: dict[str, tuple[str, Callable[[Any], Any]]] = {
+    "resolution": ("img_resolution", int),
+    "radial": ("use_radial_filters", bool),
+    "num_critical": ("num_critical", int),
+    "first_cutoff": ("first_cutoff", float),
+    "first_stopband": ("first_stopband", float),
+    "last_stopband_rel": ("last_stopband_rel", float),
+    "margin": ("margin_size", int),
+    "filter_size": ("filter_size", int),
+    "oversampling": ("lrelu_upsampling", int),
+    "clamp": ("conv_clamp", _number_or_none),
+    "output_scale": ("output_scale", float),
+}
+"""What tensors do not tell of a `Shape`: what NVIDIA calls it, and its type."""
+
+KNOWN = re.compile(
+    r"mapping\.(?:w_avg|(?:embed|fc\d+)\.(?:weight|bias))"
+    r"|synthesis\.input\.(?:weight|affine\.weight|affine\.bias|transform|freqs|phases)"
+    r"|synthesis\.L\d+_\d+_\d+\.(?:weight|bias|affine\.weight|affine\.bias|magnitude_ema|up_filter|down_filter)"
+)
+"""NVIDIA's names."""
+
+
+class _Layer(NamedTuple):
+    """What NVIDIA's name of a layer tells, such as "synthesis.L13_256_128"."""
+
+    number: int
+    size: int
+    channels: int
+
+    @property
+    def name(self) -> str:
+        return f"synthesis.L{self.number}_{self.size}_{self.channels}"
+
+
+def from_tensors(tensors: Tensors, settings: Settings, *, name: str, fingerprint: str) -> StyleGAN3:
+    """The frozen network of tensors under our names.
+
+    Args:
+        tensors: All that its state dictionary has.
+        settings: Those of `SETTINGS`; the resolution is needed.
+        name: Of the generator.
+        fingerprint: Of its latent space.
+
+    Raises:
+        RuntimeError: They are not those of such a network.
+    """
+    try:
+        generator = _without_values(find_shape(tensors, settings), name, fingerprint)
+    except (LookupError, TypeError, ArithmeticError, ValueError) as error:
+        raise RuntimeError(f"missing or misshapen {error}") from error
+    return with_weights(generator, dict(tensors))
+
+
+def find_shape(tensors: Tensors, settings: Settings) -> Shape:
+    """The architecture that tensors under our names are of.
+
+    Raises:
+        LookupError, TypeError or ValueError: A tensor or a setting that tells it is missing or misshapen.
+    """
+    depth, convs = (_count(tensors, part) for part in ("mapping.fc.", "synthesis.convs."))
+    embed, c_dim = tensors.get("mapping.embed.weight"), 0
+    z_dim = tensors["mapping.fc.0.weight"].shape[1]
+    if embed is not None:
+        c_dim, z_dim = embed.shape[1], z_dim - len(embed)
+    return Shape(
+        mapping=(z_dim, *(len(tensors[f"mapping.fc.{i}.bias"]) for i in range(depth))),
+        channels=tuple(len(tensors[f"synthesis.convs.{i}.bias"]) for i in range(convs)),
+        c_dim=c_dim,
+        kernel=tensors["synthesis.convs.0.weight"].shape[-1],
+        **{ours: kind(settings[ours]) for ours, (_, kind) in SETTINGS.items() if ours in settings},
+    )
+
+
+def from_nvidia(tensors: Tensors, settings: Settings) -> Converted:
+    """From the generator's names in stylegan3.
+
+    Args:
+        tensors: Its parameters and buffers.
+        settings: The keywords that it was built with, as far as they are known.
+
+    Raises:
+        LookupError, TypeError or ValueError: A tensor is missing, misshapen or unknown; filters that the settings do
+            not give.
+    """
+    unknown = [name for name in tensors if name.startswith(("mapping.", "synthesis.")) and not KNOWN.fullmatch(name)]
+    if unknown:
+        raise ValueError(f"{min(unknown)}: not of the StyleGAN3 that we know")
+    *convs, drawing = layers = _layers(tensors)
+    ours = _mapping(tensors, (settings.get("mapping_kwargs") or {}).get("lr_multiplier", LR_MULTIPLIER))
+    ours |= _input(tensors) | _to_rgb(tensors, drawing.name)
+    for layer in convs:
+        ours |= _conv(tensors, layer.name, f"synthesis.convs.{layer.number}")
+    found = {"img_resolution": drawing.size, "use_radial_filters": _is_radial(tensors, layers)} | dict(settings)
+    about = {name: kind(found[theirs]) for name, (theirs, kind) in SETTINGS.items() if theirs in found}
+    _check_geometry(tensors, layers, _without_values(find_shape(ours, about), "", ""))
+    return ours, about
+
+
+def _without_values(shape: Shape, name: str, fingerprint: str) -> StyleGAN3:
+    with torch.device("meta"):
+        return StyleGAN3(shape, name=name, fingerprint=fingerprint)
+
+
+def _count(tensors: Tensors, beginning: str) -> int:
+    """How many numbers follow this beginning in names: 0, 1, 2 ..."""
+    numbers = {name.removeprefix(beginning).partition(".")[0] for name in tensors if name.startswith(beginning)}
+    if not numbers or numbers != {str(i) for i in range(len(numbers))}:
+        raise LookupError(f"{beginning}: layers {', '.join(sorted(numbers)) or 'missing'}")
+    return len(numbers)
+
+
+def _layers(tensors: Tensors) -> list[_Layer]:
+    """The layers of the synthesis network in order, the one that draws last."""
+    found = filter(None, (re.fullmatch(r"synthesis\.L(\d+)_(\d+)_(\d+)\.weight", name) for name in tensors))
+    layers = sorted(_Layer(*map(int, match.groups())) for match in found)
+    if len(layers) < 2 or [layer.number for layer in layers] != list(range(len(layers))):
+        raise LookupError(f"synthesis.L: layers {', '.join(str(layer.number) for layer in layers) or 'missing'}")
+    return layers
+
+
+def _linear(tensors: Tensors, theirs: str, ours: str, lr_multiplier: float = 1.0) -> dict[str, Tensor]:
+    weight, bias = tensors[f"{theirs}.weight"], tensors[f"{theirs}.bias"]
+    gain = lr_multiplier / math.sqrt(weight.shape[1])
+    return {f"{ours}.weight": weight * gain, f"{ours}.bias": bias * lr_multiplier}
+
+
+def _mapping(tensors: Tensors, lr_multiplier: float) -> dict[str, Tensor]:
+    ours = {"latent_avg": tensors["mapping.w_avg"]} if "mapping.w_avg" in tensors else {}
+    for i in range(_count(tensors, "mapping.fc")):
+        ours |= _linear(tensors, f"mapping.fc{i}", f"mapping.fc.{i}", lr_multiplier)
+    if "mapping.embed.weight" in tensors:
+        ours |= _linear(tensors, "mapping.embed", "mapping.embed")
+    return ours
+
+
+def _input(tensors: Tensors) -> dict[str, Tensor]:
+    part = "synthesis.input"
+    weight = tensors[f"{part}.weight"]
+    return _linear(tensors, f"{part}.affine", f"{part}.affine") | {
+        f"{part}.weight": weight / math.sqrt(weight.shape[1]),
+        f"{part}.freqs": tensors[f"{part}.freqs"],
+        f"{part}.phases": tensors[f"{part}.phases"],
+        f"{part}.transform": tensors.get(f"{part}.transform", torch.eye(3)),
+    }
+
+
+def _conv(tensors: Tensors, theirs: str, ours: str) -> dict[str, Tensor]:
+    return _linear(tensors, f"{theirs}.affine", f"{ours}.affine") | {
+        f"{ours}.weight": tensors[f"{theirs}.weight"],
+        f"{ours}.bias": tensors[f"{theirs}.bias"],
+        f"{ours}.input_gain": tensors[f"{theirs}.magnitude_ema"].reshape(()).rsqrt(),
+    }
+
+
+def _to_rgb(tensors: Tensors, theirs: str) -> dict[str, Tensor]:
+    weight, bias = tensors[f"{theirs}.weight"].flatten(1), tensors[f"{theirs}.bias"]
+    gain = tensors[f"{theirs}.magnitude_ema"].reshape(()).rsqrt() / math.sqrt(weight.shape[1])
+    if len(weight) == 1:  # grey
+        weight, bias = weight.expand(3, -1), bias.expand(3)
+    if len(weight) != 3:
+        raise ValueError(f"{theirs}: draws {len(weight)} colours, not 3")
+    ours = "synthesis.to_rgb"
+    affine = _linear(tensors, f"{theirs}.affine", f"{ours}.affine")
+    return affine | {f"{ours}.weight": weight * gain, f"{ours}.bias": bias}
+
+
+def _is_radial(tensors: Tensors, layers: list[_Layer]) -> bool:
+    filters = (tensors.get(f"{layer.name}.down_filter") for layer in layers)
+    return any(taps is not None and taps.ndim == 2 for taps in filters)
+
+
+def _check_geometry(tensors: Tensors, layers: list[_Layer], network: StyleGAN3) -> None:
+    """Hold what names and filters tell against what we would draw with."""
+    if layers[-1].size != network.resolution:
+        raise ValueError(f"{layers[-1].name}: draws {network.resolution} pixels by the settings")
+    for layer, conv in zip(layers, network.synthesis.layers, strict=False):
+        if layer.size != conv.size:
+            raise ValueError(f"{layer.name}: {conv.size} pixels by the settings")
+        for name, ours in (("up_filter", conv.up_taps), ("down_filter", conv.down_taps)):
+            found = tensors.get(f"{layer.name}.{name}")
+            if found is not None and (found.shape != ours.shape or not torch.allclose(found.float(), ours, atol=1e-5)):
+                raise ValueError(f"{layer.name}.{name}: not the filter that the settings give")

@@ -1,0 +1,112 @@
+import io
+import pickle
+from collections.abc import Callable
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+
+from latentloop.checkpoints.numpy_records import MAKERS, array_of
+from latentloop.checkpoints.pickle_machine import unpickle
+from latentloop.checkpoints.reading import read_checkpoint
+from latentloop.errors import UserError
+
+TENSORS = {"mapping.fc0.weight": torch.randn(2, 3), "synthesis.b4.const": torch.randn(2, 4, 4)}
+VARIABLES = {"dlatent_avg": torch.randn(3), "mapping/Dense0/weight": torch.randn(3, 2), "lod": torch.zeros(())}
+
+
+def same(found: dict[str, Tensor], wanted: dict[str, Tensor]) -> bool:
+    return found.keys() == wanted.keys() and all(torch.equal(found[name], wanted[name]) for name in wanted)
+
+
+@pytest.mark.parametrize("protocol", [2, 4])
+def test_a_pickled_module_gives_its_tensors_and_settings(write_nvidia: Callable[..., Path], protocol: int) -> None:
+    network = read_checkpoint(write_nvidia(TENSORS, {"z_dim": 3, "psi": np.float64(0.5)}, protocol=protocol))
+    assert same(network.tensors, TENSORS)
+    assert network.settings == {"z_dim": 3, "psi": 0.5}
+
+
+def test_which_generator_is_asked_for_is_given(write_nvidia: Callable[..., Path]) -> None:
+    path = write_nvidia(TENSORS, {}, name="G")
+    assert same(read_checkpoint(path, which="g").tensors, TENSORS)
+    with pytest.raises(UserError, match=r"nvidia.pkl: has no generator g_ema, but G, D, G_ema"):
+        read_checkpoint(path)
+
+
+def test_a_pickled_triple_gives_the_mean_generator(write_tensorflow: Callable[..., Path]) -> None:
+    network = read_checkpoint(write_tensorflow(VARIABLES, {"resolution": 8}))
+    assert same(network.tensors, VARIABLES)
+    assert network.settings == {"resolution": 8}
+
+
+@pytest.mark.parametrize(
+    ("content", "which"),
+    [
+        ({"g_ema": TENSORS, "d": {}, "g_optim": {}}, "g_ema"),
+        ({"g": TENSORS, "g_ema": {}}, "g"),
+        ({"generator_smooth": TENSORS, "generator": {}}, "g_ema"),
+        (TENSORS, "g_ema"),
+        ({"state_dict": {"encoder.x": torch.zeros(1)} | {f"decoder.{n}": t for n, t in TENSORS.items()}}, "g_ema"),
+    ],
+    ids=["rosinality", "rosinality g", "genforce", "flat", "encoder"],
+)
+def test_a_torch_file_gives_its_generator(content: object, which: str, tmp_path: Path) -> None:
+    torch.save(content, tmp_path / "file.anything")
+    assert same(read_checkpoint(tmp_path / "file.anything", which=which).tensors, TENSORS)  # type: ignore[arg-type]
+
+
+def test_the_mean_latent_comes_along(tmp_path: Path) -> None:
+    torch.save({"g_ema": TENSORS, "latent_avg": torch.ones(3)}, tmp_path / "file.pt")
+    assert torch.equal(read_checkpoint(tmp_path / "file.pt").tensors["latent_avg"], torch.ones(3))
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ({"d": TENSORS, "d_optim": {}}, "has no generator g_ema, but d, d_optim"),
+        ({"state_dict": {"encoder.x": torch.zeros(1)}}, "has no generator, but encoder.x"),
+        ([1, 2], "no checkpoint of a generator, but a list"),
+        ((1, 2), "no generator, discriminator and mean generator, but 2 other things"),
+        ({}, "has no generator g_ema, but nothing"),
+        (SimpleNamespace(a=1), "refused, it asks for the global types.SimpleNamespace"),
+    ],
+)
+def test_what_has_no_generator_is_refused_in_one_line(content: object, message: str, tmp_path: Path) -> None:
+    torch.save(content, tmp_path / "file.pt")
+    with pytest.raises(UserError, match=message) as caught:
+        read_checkpoint(tmp_path / "file.pt")
+    assert "\n" not in str(caught.value)
+
+
+def test_what_is_no_checkpoint_is_said_to_be_none(tmp_path: Path) -> None:
+    (tmp_path / "text.pkl").write_text("hello")
+    (tmp_path / "cut.pkl").write_bytes(pickle.dumps({"G_ema": "x" * 1000})[:-100])
+    with pytest.raises(UserError, match="no checkpoint that we know"):
+        read_checkpoint(tmp_path / "text.pkl")
+    with pytest.raises(UserError, match=r"cut.pkl: damaged, truncated or no checkpoint \(truncated\)"):
+        read_checkpoint(tmp_path / "cut.pkl")
+
+
+def test_a_module_within_itself_ends(write_nvidia: Callable[..., Path], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("latentloop.checkpoints.network_pickles.MAX_MODULES", 2)
+    with pytest.raises(UserError, match="more than 2 modules"):
+        read_checkpoint(write_nvidia(TENSORS, {}))
+
+
+@pytest.mark.parametrize("protocol", [2, 4, 5])
+@pytest.mark.parametrize("dtype", ["<f4", ">f4", "<f2", "<i8", "|u1", "|b1"])
+def test_arrays_are_made_from_their_bytes(dtype: str, protocol: int) -> None:
+    array = (np.arange(6).reshape(2, 3) % 2).astype(dtype).T
+    for one in (array, np.ascontiguousarray(array)):
+        found = array_of(unpickle(io.BytesIO(pickle.dumps(one, protocol=protocol)), MAKERS))
+        np.testing.assert_array_equal(found, one)
+        assert found.dtype == one.dtype
+
+
+def test_arrays_of_objects_are_refused() -> None:
+    record = unpickle(io.BytesIO(pickle.dumps(np.array([None, 1]), protocol=4)), MAKERS)
+    with pytest.raises(ValueError, match="an array without bytes"):
+        array_of(record)

@@ -1,0 +1,114 @@
+"""Writes small files as other projects write theirs: stand-ins for their classes, pickled under their public names."""
+
+import pickle
+import re
+import sys
+from collections import OrderedDict
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+
+SOURCE = "raise SystemExit('the source in the file was executed')"
+TORCH_MODULE, TENSORFLOW_MODULE = "torch_utils.persistence", "dnnlib.tflib.network"
+
+
+def _reconstruct_persistent_obj(meta: object) -> None:
+    """NVIDIA's would execute the source."""
+
+
+class EasyDict(dict[str, Any]):
+    """A dict of settings."""
+
+
+class Persistent:
+    """A module that carries its source."""
+
+    def __init__(self, class_name: str, state: dict[str, Any]) -> None:
+        self.meta = EasyDict(type="class", version=6, module_src=SOURCE, class_name=class_name, state=EasyDict(state))
+
+    def __reduce__(self) -> tuple[Callable[..., Any], tuple[Any, ...]]:
+        return _reconstruct_persistent_obj, (self.meta,)
+
+
+class Network:
+    """A TensorFlow network."""
+
+    def __init__(self, **state: object) -> None:
+        self.__dict__.update(state)
+
+
+@pytest.fixture
+def as_published(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Gives the stand-ins the names by which files call them."""
+    for module, name, value in (
+        (TORCH_MODULE, "_reconstruct_persistent_obj", _reconstruct_persistent_obj),
+        ("dnnlib.util", "EasyDict", EasyDict),
+        (TENSORFLOW_MODULE, "Network", Network),
+    ):
+        packages = [module[: match.start()] for match in re.finditer(r"\.", module)]
+        for package in [*packages, module]:
+            monkeypatch.setitem(sys.modules, package, made := ModuleType(package))
+        setattr(made, name, value)
+        monkeypatch.setattr(value, "__module__", module)
+
+
+@pytest.fixture
+def write_nvidia(tmp_path: Path, as_published: None) -> Callable[..., Path]:  # noqa: ARG001
+    """Writes a pickle of NVIDIA's PyTorch projects, from tensors by their full names."""
+
+    def write(
+        tensors: Mapping[str, Tensor], settings: Mapping[str, Any], *, name: str = "G_ema", protocol: int = 4
+    ) -> Path:
+        module = _module(tensors, {"_init_args": (), "_init_kwargs": EasyDict(settings), "img_resolution": 8})
+        content = {"G": None, "D": None, "G_ema": None, "training_set_kwargs": EasyDict(path="x"), "augment_pipe": None}
+        path = tmp_path / "nvidia.pkl"
+        path.write_bytes(pickle.dumps(content | {name: module}, protocol=protocol))
+        return path
+
+    return write
+
+
+@pytest.fixture
+def write_tensorflow(tmp_path: Path, as_published: None) -> Callable[..., Path]:  # noqa: ARG001
+    """Writes a pickle of NVIDIA's TensorFlow projects, from variables with "mapping/" and "synthesis/" before them."""
+
+    def write(variables: Mapping[str, Tensor], settings: Mapping[str, Any]) -> Path:
+        def network(prefix: str, **components: Network) -> Network:
+            found = {n.removeprefix(prefix): t for n, t in variables.items() if n.startswith(prefix)}
+            own = [(n, t.numpy()) for n, t in found.items() if prefix or "/" not in n]
+            return Network(
+                version=4,
+                name="G",
+                static_kwargs=EasyDict(settings),
+                components=EasyDict(components),
+                build_module_src=SOURCE,
+                build_func_name="G_main",
+                variables=own,
+            )
+
+        whole = network("", mapping=network("mapping/"), synthesis=network("synthesis/"))
+        path = tmp_path / "tensorflow.pkl"
+        path.write_bytes(pickle.dumps((network("nothing/"), network("nothing/"), whole), protocol=4))
+        return path
+
+    return write
+
+
+def _module(tensors: Mapping[str, Tensor], more: Mapping[str, Any]) -> Persistent:
+    """A module with those of the tensors that have no dot in their name; the others are of modules within it."""
+    own = OrderedDict((name, tensor) for name, tensor in tensors.items() if "." not in name)
+    children = OrderedDict.fromkeys(name.partition(".")[0] for name in tensors if "." in name)
+    inside = {
+        child: {name.partition(".")[2]: t for name, t in tensors.items() if name.startswith(f"{child}.")}
+        for child in children
+    }
+    parameters = OrderedDict((name, torch.nn.Parameter(t)) for name, t in own.items() if not name.endswith("const"))
+    buffers = OrderedDict((name, t) for name, t in own.items() if name.endswith("const"))
+    modules = OrderedDict((name, _module(of, {})) for name, of in inside.items())
+    state = {"training": False, "_parameters": parameters, "_buffers": buffers, "_modules": modules}
+    return Persistent("Any", state | {"_backward_hooks": OrderedDict(), "_unused": None} | dict(more))
