@@ -19,11 +19,11 @@ TEACHER = "mobile-ffhq-256"
 QUICK = "mobile-128"
 COMMON = f"--generator {TEACHER} --repeats 4 --lambda-w 0.1 --image-target photo"
 COARSE = "--resolution 128 --quick QUICK"
-PHOTOS = "--synthetic 0.25 --teacher-steps 0 --no-cache --lambda-id 0.2"
+PHOTOS = "--synthetic 0.25 --teacher-steps 0 --no-cache"
 STAGES = {
     "drawn": f"{COARSE} --steps 800 --lr 2e-3",
-    "photos": f"{COARSE} {PHOTOS} --steps 6000 --lr 2.5e-3",
-    "fine": f"{PHOTOS} --steps 1000 --lr 1.5e-3 --warm-up 30",
+    "photos": f"{COARSE} {PHOTOS} --lambda-id 0.2 --steps 3000 --lr 2.5e-3",
+    "fine": f"{PHOTOS} --lambda-id 0.1 --mirror --steps 4000 --lr 2e-3 --warm-up 30",
 }
 """Options of each stage's `latentloop train`; each begins with the network of the one before."""
 

@@ -1,7 +1,8 @@
 """Checkpoints of other projects: which file it is, told from its content, and the generator in it."""
 
 import struct
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Literal
 from zipfile import BadZipFile
@@ -58,9 +59,20 @@ def read_checkpoint(path: Path, *, which: Which = "g_ema") -> Network:
     Raises:
         UserError: It is neither; damaged; has no generator; or asks for more than data.
     """
-    try:
+    with reading(path):
         content = read_torch_file(path) if is_torch_file(path) else _read_pickle(path)
         return find_generator(content, which)
+
+
+@contextmanager
+def reading(path: Path) -> Iterator[None]:
+    """Tell what goes wrong with a file of another project in one line that names it.
+
+    Raises:
+        UserError: The file asks for more than data, is damaged, or not what it should be.
+    """
+    try:
+        yield
     except RefusedError as error:
         raise UserError(f"{path}: refused, it asks for {in_one_line(error)}; a checkpoint needs only data") from error
     except UserError as error:

@@ -35,7 +35,7 @@ class Bench:
     what: Annotated[Literal["generator", "collaboration"], tyro.conf.Positional]
     """What to measure."""
     generators: tuple[str, ...] = (QUICK_GENERATOR, GENERATOR)
-    """Generators we ship, or files that latentloop wrote."""
+    """Generators we ship, or files that latentloop convert reads."""
     batches: tuple[int, ...] = (1, 8)
     """Images at a time."""
     compile: bool = False

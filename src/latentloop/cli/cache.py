@@ -34,7 +34,7 @@ class Cache:
     out: Path = Path("codes")
     """Folder for what is exported."""
     generator: str = GENERATOR
-    """Whose codes are exported: one we ship, or a file that latentloop wrote."""
+    """Whose codes are exported: one we ship, or a file that latentloop convert reads."""
 
     def __post_init__(self) -> None:
         if (self.what == "show") == bool(self.files):

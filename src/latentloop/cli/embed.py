@@ -58,7 +58,8 @@ class Embed:
     optimize: the iterator from --start. auto: hybrid, but optimize where there is no network for the generator, or
     --start or --space ask for it."""
     embedder: str | None = None
-    """The network: one we ship, or a file from latentloop train. By default the one we ship for the generator."""
+    """The network: one we ship, a file from latentloop train, or a checkpoint of pSp, e4e or ReStyle for the
+    generator. By default the one we ship for the generator."""
     iterator: IteratorConfig = IteratorConfig()
     loss: LossConfig = LossConfig()
     polish: int = 0
@@ -214,13 +215,13 @@ class Embed:
         import torch
 
         from latentloop.codes import start_from
-        from latentloop.encoders import load_embedder
+        from latentloop.encoders import load_encoder
         from latentloop.errors import UserError
         from latentloop.latents import mean_code, sample_codes
         from latentloop.pipeline.starts import FolderStart, NetworkStart, SameStart
 
         if self.embedder:
-            return NetworkStart(load_embedder(self.embedder, generator))
+            return NetworkStart(load_encoder(self.embedder, generator))
         if self.start == "average":
             return SameStart(mean_code(generator))
         if self.start == "sample":

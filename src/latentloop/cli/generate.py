@@ -3,6 +3,7 @@
 import math
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 from latentloop.cli.options import Common
 
@@ -27,6 +28,8 @@ class Generate:
     """How many of the layers are truncated, coarsest first; unset: all."""
     label: int | None = None
     """Class of all images, where the generator has classes; unset: random ones."""
+    noise: Literal["const", "random", "none"] = "const"
+    """What StyleGAN 1 and 2 draw hairs and pores from: the maps that the file has, new ones, or nothing."""
 
     def __post_init__(self) -> None:
         if self.count < 1:
@@ -55,6 +58,7 @@ class Generate:
             psi=self.truncation_psi,
             cutoff=self.truncation_cutoff,
             label=self.label,
+            noise=self.noise,
             seed=self.common.seed,
         )
         for path in track(samples, self.count + 1, "images"):

@@ -5,4 +5,8 @@ from .embedder import make_embedder as make_embedder
 from .embedder_file import load_embedder as load_embedder
 from .embedder_file import save_embedder as save_embedder
 from .identity import IdentityEncoder as IdentityEncoder
+from .pretrained import Encoder as Encoder
+from .pretrained import ReStyle as ReStyle
+from .pretrained import load_encoder as load_encoder
+from .psp import PretrainedEncoder as PretrainedEncoder
 from .treeconnect import TreeConnect as TreeConnect

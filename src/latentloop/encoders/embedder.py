@@ -77,13 +77,18 @@ class Embedder(nn.Module):
         self.head = _make_head(config, features, self.num_ws * self.w_dim)
         self.register_buffer("latent_avg", latent_avg.detach().clone())
 
+    @property
+    def resolution(self) -> int:
+        """Pixels of the images that it takes."""
+        return self.config.resolution
+
     def forward(self, image: Tensor) -> Tensor:
-        """Find codes (N, num_ws, w_dim) of aligned images (N, 3, R, R) in [-1, 1].
+        """Find codes (N, num_ws, w_dim) of aligned images (N, 3, resolution, resolution) in [-1, 1].
 
         Raises:
-            ValueError: R is not the resolution of the configuration.
+            ValueError: The images have another shape.
         """
-        size = self.config.resolution
+        size = self.resolution
         if image.ndim != 4 or image.shape[1:] != (3, size, size):
             raise ValueError(f"image must be (N, 3, {size}, {size}), got {tuple(image.shape)}")
         identity = self.identity(image) if self.identity else None

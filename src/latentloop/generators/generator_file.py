@@ -149,6 +149,8 @@ def _read_theirs(path: Path, which: Which) -> GeneratorFile:
 def _with_mean(file: GeneratorFile) -> GeneratorFile:
     """With the mean latent of samples of z, and of labels where there are classes; always the same ones."""
     biases = [name for name in file.tensors if re.fullmatch(r"mapping\.fc\.\d+\.bias", name)]
+    if not biases:
+        raise ValueError("the mean latent of its layers is missing")
     total = torch.zeros_like(file.tensors[max(biases, key=lambda name: (len(name), name))]).double()
     unfinished = replace(file, tensors=file.tensors | {"latent_avg": total.float()})
     generator = build_generator(unfinished, name="without a mean latent")

@@ -13,7 +13,8 @@ def low_precision(generator: Generator, dtype: torch.dtype) -> Generator:
     """The generator drawing with weights and features of a type; codes and images stay as they are.
 
     In float32 it is the generator itself. Otherwise its weights are copied in that type once: casting them whenever
-    they are used, as torch.autocast does, made drawing slower than in float32 on a CPU.
+    they are used, as torch.autocast does, made drawing slower than in float32 on a CPU. Modules that say so with an
+    attribute `full_precision` keep float32.
 
     Raises:
         TypeError: The generator is no module, so that nobody knows what to cast.
@@ -23,6 +24,9 @@ def low_precision(generator: Generator, dtype: torch.dtype) -> Generator:
     if not isinstance(generator, nn.Module):
         raise TypeError(f"{generator.name}: only a generator that is a module can be cast")
     cast = copy.deepcopy(generator).to(dtype)
+    for exact, rounded in zip(generator.modules(), cast.modules(), strict=True):
+        if getattr(exact, "full_precision", False):
+            rounded.float().load_state_dict(exact.state_dict())
 
     def draw(w_plus: Tensor, *, resolution: int | None = None) -> Tensor:
         image: Tensor = cast.synthesis(w_plus.to(dtype), resolution=resolution)

@@ -97,6 +97,8 @@ def layer_signal(shape: Shape, index: int) -> Signal:
 class FourierFeatures(nn.Module):
     """Sine waves on a plane that the style turns and shifts, mixed."""
 
+    full_precision = True
+    """Of a position in bfloat16, eight bits would be left: see `low_precision`."""
     transform: Tensor
     freqs: Tensor
     phases: Tensor
@@ -211,7 +213,7 @@ class Synthesis(nn.Module):
         resolution = full if resolution is None else resolution
         if resolution < 1 or full % resolution:
             raise ValueError(f"resolution must divide {full}, got {resolution}")
-        x = self.input(w_plus[:, 0])
+        x = self.input(w_plus[:, 0].to(self.input.freqs.dtype)).to(w_plus.dtype)
         for layer, w in zip(self.layers, w_plus[:, 1:-1].unbind(1), strict=True):
             x = layer(x, layer.affine(w))
         image = self.shape.output_scale * self.to_rgb(x, self.to_rgb.affine(w_plus[:, -1]))

@@ -1,11 +1,15 @@
 """Drawing random images into a folder."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 import torch
+from torch import Tensor
 
+from latentloop.errors import UserError
 from latentloop.evaluation.sheet import contact_sheet
+from latentloop.generators.noise import NoiseMode
 from latentloop.generators.protocol import Generator
 from latentloop.images import resample, write_png
 from latentloop.latents import sample_codes
@@ -23,6 +27,7 @@ def draw_samples(
     seed: int,
     cutoff: int | None = None,
     label: int | None = None,
+    noise: NoiseMode = "const",
 ) -> Iterator[Path]:
     """Draw `count` images of random codes, and yield each file once it is written; sheet.png comes last.
 
@@ -34,7 +39,12 @@ def draw_samples(
         seed: Of the random z; the same on every device.
         cutoff: How many layers are truncated; None for all.
         label: Class of all images; None for random ones.
+        noise: What else the features get; random maps are of the seed, too.
+
+    Raises:
+        UserError: The generator has no noise, and another mode than its own is wanted.
     """
+    draw = _draw(generator, noise, torch.Generator().manual_seed(seed))
     codes = sample_codes(
         generator,
         count,
@@ -45,7 +55,7 @@ def draw_samples(
     )
     tiles = []
     for i, w_plus in enumerate(codes):
-        image = generator.synthesis(w_plus[None])
+        image = draw(w_plus[None])
         path = out / f"image-{i:04d}.png"
         write_png(path, image)
         tiles.append(resample(image, min(TILE, generator.resolution)).clamp(-1, 1).cpu())
@@ -53,3 +63,12 @@ def draw_samples(
     sheet = out / "sheet.png"
     write_png(sheet, contact_sheet(torch.cat(tiles), min(COLUMNS, count)))
     yield sheet
+
+
+def _draw(generator: Generator, noise: NoiseMode, randomness: torch.Generator) -> Callable[[Tensor], Tensor]:
+    if noise == "const":
+        return generator.synthesis
+    if not hasattr(generator.synthesis, "noise_shapes"):
+        raise UserError(f"--noise {noise}: {generator.name} takes no noise; leave it at const")
+    noisy: Callable[..., Tensor] = generator.synthesis
+    return partial(noisy, noise=noise, randomness=randomness)

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from latentloop.codes import load_code, start_from
-from latentloop.encoders import Embedder
+from latentloop.encoders import Encoder
 from latentloop.errors import UserError
 from latentloop.files import sha256_of
 from latentloop.generators import Generator
@@ -58,15 +58,14 @@ class SameStart:
 
 @dataclass(frozen=True)
 class NetworkStart:
-    """What an embedding network says of each photo, in one pass."""
+    """What an encoder says of each photo."""
 
-    embedder: Embedder
+    encoder: Encoder
 
     @torch.no_grad()
     def codes(self, target: Tensor, names: Sequence[str]) -> Tensor:  # noqa: ARG002
         """Its codes, (N, num_ws, w_dim)."""
-        w_plus: Tensor = self.embedder(resample(target, self.embedder.config.resolution))
-        return w_plus
+        return self.encoder(resample(target, self.encoder.resolution))
 
     def told(self, name: str, sha256: str) -> dict[str, str]:  # noqa: ARG002
         """Nothing of its own."""

@@ -1,0 +1,114 @@
+"""Encoders from files of any kind: ours, and those of pSp, e4e and ReStyle."""
+
+import argparse
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+import torch
+from torch import Tensor
+
+from latentloop.checkpoints.reading import reading
+from latentloop.checkpoints.torch_files import is_torch_file, read_torch_file
+from latentloop.encoders.embedder_file import embedder_weights, load_embedder
+from latentloop.encoders.psp import PretrainedEncoder, restyle
+from latentloop.encoders.psp_file import from_checkpoint
+from latentloop.errors import UserError, in_one_line
+from latentloop.generators import Generator
+from latentloop.latents import broadcast, mean_code
+
+STEPS = 5
+"""Of ReStyle, in its paper."""
+STRANGE = 0.3
+"""Distance of two generators' mean latents, in units of their length, that no two estimates of one have."""
+
+
+class Encoder(Protocol):
+    """Finds codes of images."""
+
+    @property
+    def resolution(self) -> int:
+        """Pixels of the images that it takes."""
+        ...
+
+    def __call__(self, image: Tensor, /) -> Tensor:
+        """Codes (N, num_ws, w_dim) of aligned images (N, 3, resolution, resolution) in [-1, 1]."""
+        ...
+
+
+@dataclass(frozen=True)
+class ReStyle:
+    """An encoder that refines codes by what they draw, and the generator that draws them (arXiv:2104.02699)."""
+
+    encoder: PretrainedEncoder
+    generator: Generator
+    steps: int = STEPS
+
+    @property
+    def resolution(self) -> int:
+        """Pixels of the images that it takes."""
+        return self.encoder.resolution
+
+    def __call__(self, image: Tensor, /) -> Tensor:
+        """Codes (N, num_ws, w_dim) of aligned images (N, 3, resolution, resolution) in [-1, 1]."""
+        return restyle(self.encoder, self.generator, image, steps=self.steps)
+
+
+def load_encoder(name_or_path: str | Path, generator: Generator) -> Encoder:
+    """Read an encoder, frozen, onto the device of the generator that it is for.
+
+    Args:
+        name_or_path: What `load_embedder` reads, or a checkpoint of pSp (arXiv:2008.00951), e4e (arXiv:2102.02766) or
+            ReStyle (arXiv:2104.02699).
+        generator: Whose codes it is to find.
+
+    Raises:
+        UserError: No such file; damaged; asks for more than data; not of such an encoder; its codes are another
+            generator's.
+    """
+    path = embedder_weights(name_or_path).path
+    if not path.is_file() or not is_torch_file(path):
+        return load_embedder(name_or_path, generator)
+    with reading(path):
+        encoder = _of_checkpoint(read_torch_file(path), generator)
+    encoder.to(generator.latent_avg.device)
+    return ReStyle(encoder, generator) if encoder.iterative else encoder
+
+
+def _of_checkpoint(content: object, generator: Generator) -> PretrainedEncoder:
+    if not isinstance(content, Mapping) or not isinstance(content.get("state_dict"), Mapping):
+        raise UserError("no encoder of pSp, e4e or ReStyle: it has no state_dict")
+    mean = content.get("latent_avg")
+    if mean is not None and not isinstance(mean, Tensor):
+        raise ValueError(f"latent_avg is a {type(mean).__name__}")
+    own = mean_code(generator)[0]
+    try:
+        encoder = from_checkpoint(content["state_dict"], _options(content.get("opts")), own if mean is None else mean)
+    except RuntimeError as error:
+        raise UserError(in_one_line(error)) from error
+    _check_space(encoder, generator)
+    return encoder
+
+
+def _options(opts: object) -> dict[str, Any]:
+    """What it was trained with; a Namespace in old files."""
+    opts = vars(opts) if isinstance(opts, argparse.Namespace) else opts
+    return dict(opts) if isinstance(opts, Mapping) else {}
+
+
+def _check_space(encoder: PretrainedEncoder, generator: Generator) -> None:
+    """See that the codes are the generator's; UserError if not."""
+    ours, theirs = (generator.num_ws, generator.w_dim), (encoder.num_ws, encoder.w_dim)
+    if ours != theirs:
+        raise UserError(
+            f"finds codes of {theirs[0]} x {theirs[1]} numbers, {generator.name} takes {ours[0]} x {ours[1]}"
+        )
+    own = mean_code(generator)[0].cpu()
+    mean = (
+        encoder.latent_avg if encoder.latent_avg.ndim == 2 else broadcast(encoder.latent_avg[None], encoder.num_ws)[0]
+    )
+    if torch.linalg.vector_norm(mean - own) > STRANGE * torch.linalg.vector_norm(own):
+        raise UserError(f"its latent_avg is far from that of {generator.name}: its codes are another generator's")
+    if not all(tensor.isfinite().all() for tensor in encoder.state_dict().values()):
+        raise UserError("has numbers that are not finite")

@@ -1,0 +1,342 @@
+import math
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+import torch
+from torch import Tensor
+
+from latentloop.generators.filtering import lowpass
+from latentloop.generators.stylegan2 import ToRGB
+from latentloop.generators.stylegan3 import FourierFeatures, Shape, StyledConv, StyleGAN3, layer_signal
+
+Array = npt.NDArray[np.float64]
+SHAPE = Shape(
+    mapping=(8, 7, 6),
+    channels=(5, 4, 3, 4),
+    resolution=16,
+    num_critical=1,
+    first_cutoff=1.0,
+    first_stopband=1.9,
+    margin=8,
+)
+"""At 4, 8, 16 and 16 pixels for each edge of the image."""
+ROTATABLE = replace(SHAPE, kernel=1, radial=True)
+SMALLEST = replace(SHAPE, mapping=(4, 3), channels=(3, 2), resolution=8, margin=2)
+
+
+def randn(*shape: int, seed: int = 0) -> Tensor:
+    return torch.randn(shape, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
+
+
+def make(shape: Shape = SHAPE) -> StyleGAN3:
+    """A network whose weights, biases, waves and transform are random."""
+    generator = StyleGAN3(shape, name="tiny", fingerprint="0").double().requires_grad_(False)
+    for i, (name, tensor) in enumerate(generator.state_dict().items()):
+        values = 0.7 * randn(*tensor.shape, seed=i)
+        tensor.copy_(0.5 + values.abs() if name.endswith("input_gain") else values)
+    return generator
+
+
+@pytest.fixture
+def tiny() -> StyleGAN3:
+    return make()
+
+
+def affine(layer: FourierFeatures | StyledConv | ToRGB, w: Array) -> Array:
+    return np.asarray(layer.affine.weight.numpy() @ w + layer.affine.bias.numpy())
+
+
+def slow_features(layer: FourierFeatures, w: Array) -> tuple[Array, Array]:
+    """Pixel by pixel; and how much of each wave is left."""
+    cos, sin, *shift = affine(layer, w) / np.hypot(*affine(layer, w)[:2])
+    rotation, transform = np.array([[cos, -sin], [sin, cos]]), layer.transform.numpy()[:2]
+    freqs, size, rate = layer.freqs.numpy(), layer.signal.size, layer.signal.rate
+    speed = np.linalg.norm(freqs @ rotation @ transform[:, :2], axis=1)
+    left = np.clip(1 - (speed - layer.signal.cutoff) / (rate / 2 - layer.signal.cutoff), 0, 1)
+    out = np.zeros((len(freqs), size, size))
+    for row, column in np.ndindex(size, size):
+        x, y = ((i + 0.5 - size / 2) / rate for i in (column, row))
+        moved = rotation @ (transform @ [x, y, 1] - shift)
+        waves = left * np.sin(2 * math.pi * (freqs @ moved + layer.phases.numpy()))
+        out[:, row, column] = layer.weight.numpy() @ waves
+    return out, left
+
+
+def correlate(x: Array, weight: Array) -> Array:
+    """(I, H, W), zero beyond its border, with (O, I, k, k): all pixels that are not zero for that alone."""
+    k = weight.shape[-1]
+    x = np.pad(x, ((0, 0), (k - 1, k - 1), (k - 1, k - 1)))
+    size = x.shape[1] - k + 1
+    out = np.zeros((len(weight), size, size))
+    for dy, dx in np.ndindex(k, k):
+        out += np.tensordot(weight[:, :, dy, dx], x[:, dy : dy + size, dx : dx + size], axes=1)
+    return out
+
+
+def upsampling(size: int, taps: Array, factor: int, kept: int) -> Array:
+    """What a row of pixels is multiplied with: each paints the filter, and the middle is kept."""
+    start = (factor * (size - 1) + len(taps) - kept) // 2
+    matrix = np.zeros((kept, size))
+    for to, of in np.ndindex(kept, size):
+        if 0 <= to + start - factor * of < len(taps):
+            matrix[to, of] = factor * taps[to + start - factor * of]
+    return matrix
+
+
+def slow_activation(layer: StyledConv, x: Array) -> Array:
+    up, down = layer.up_taps.numpy(), layer.down_taps.numpy()
+    matrix = upsampling(x.shape[-1], up, layer.up, layer.down * (layer.size - 1) + len(down))
+    x = matrix @ x @ matrix.T
+    x = np.where(x > 0, x, 0.2 * x) * math.sqrt(2)
+    x = x if layer.clamp is None else np.clip(x, -layer.clamp, layer.clamp)
+    kernel = down if down.ndim == 2 else np.outer(down, down)
+    windows = np.lib.stride_tricks.sliding_window_view(x, kernel.shape, axis=(1, 2))
+    return np.asarray(np.einsum("cyxij,ij->cyx", windows[:, :: layer.down, :: layer.down], kernel))
+
+
+def slow_conv(layer: StyledConv, x: Array, style: Array) -> Array:
+    """One image: weights and styles of a mean square of 1, the one modulated by the other and demodulated."""
+    weight = layer.weight.numpy() / np.sqrt((layer.weight.numpy() ** 2).mean(axis=(1, 2, 3), keepdims=True))
+    weight = weight * (style / np.sqrt((style**2).mean()))[:, None, None]
+    weight = weight / np.sqrt((weight**2).sum(axis=(1, 2, 3), keepdims=True) + 1e-8)
+    x = correlate(layer.input_gain.item() * x, weight) + layer.bias.numpy()[:, None, None]
+    return slow_activation(layer, x)
+
+
+def slow_rgb(layer: ToRGB, x: Array, w: Array) -> Array:
+    rgb = np.tensordot(layer.weight.numpy() * affine(layer, w), x, axes=1) + layer.bias.numpy()[:, None, None]
+    return np.asarray(rgb if layer.clamp is None else np.clip(rgb, -layer.clamp, layer.clamp))
+
+
+def slow_image(generator: StyleGAN3, w_plus: Array) -> Array:
+    """One image, styles (num_ws, w_dim)."""
+    synthesis = generator.synthesis
+    x, _ = slow_features(synthesis.input, w_plus[0])
+    for layer, w in zip(synthesis.layers, w_plus[1:], strict=False):
+        x = slow_conv(layer, x, affine(layer, w))
+    return generator.shape.output_scale * slow_rgb(synthesis.to_rgb, x, w_plus[-1])
+
+
+@pytest.mark.parametrize(
+    "shape",
+    [
+        SHAPE,
+        ROTATABLE,
+        replace(SHAPE, clamp=0.5, output_scale=2.0),
+        replace(SHAPE, clamp=None, num_critical=2),
+        replace(SHAPE, oversampling=1),
+        replace(SHAPE, kernel=5, filter_size=5, oversampling=3, margin=5),
+    ],
+    ids=["T", "R", "clamped", "unclamped", "not oversampled", "odd sizes"],
+)
+def test_it_draws_what_the_paper_says_pixel_by_pixel(shape: Shape) -> None:
+    generator = make(shape)
+    w_plus = randn(2, shape.num_ws, 6, seed=99)
+    expected = torch.from_numpy(np.stack([slow_image(generator, codes.numpy()) for codes in w_plus]))
+    assert expected.std() > 0.1
+    torch.testing.assert_close(generator.synthesis(w_plus), expected, rtol=0, atol=1e-12)
+
+
+def test_canvases_are_padded_or_cropped_to_what_is_used(tiny: StyleGAN3) -> None:
+    assert [layer.padding for layer in tiny.synthesis.layers] == [2, 1, 1, -2]
+
+
+@pytest.mark.parametrize("shrink", [1.0, 1.5, 4.0])
+def test_waves_are_moved_and_fade_where_they_are_too_fast(tiny: StyleGAN3, shrink: float) -> None:
+    layer, w = tiny.synthesis.input, randn(3, 6, seed=5)
+    layer.transform[:2, :2] = shrink * torch.eye(2)
+    features, left = zip(*(slow_features(layer, codes.numpy()) for codes in w), strict=True)
+    torch.testing.assert_close(layer(w), torch.from_numpy(np.stack(features)), rtol=0, atol=1e-12)
+    assert (np.stack(left) > 0).any() == (shrink < 4)
+    assert (np.stack(left) < 1).any()
+
+
+def test_a_new_network_draws_waves_up_to_its_first_cutoff() -> None:
+    torch.manual_seed(0)
+    layer = StyleGAN3(replace(SHAPE, channels=(1000, 1, 1)), name="", fingerprint="").synthesis.input
+    speed = layer.freqs.norm(dim=1)
+    assert 0.99 < speed.max() <= 1
+    assert abs((speed < 0.5).double().mean() - 0.25) < 0.05  # as many as the disc has room for
+
+
+@pytest.mark.parametrize("shape", [SHAPE, ROTATABLE])
+def test_the_magnitudes_of_weights_and_styles_do_not_matter(shape: Shape) -> None:
+    layer = make(shape).synthesis.layers[1]
+    x, style = randn(1, 5, 20, 20), randn(1, 5, seed=1)
+    before = layer(x, style)
+    torch.testing.assert_close(layer(x, 1e-6 * style), before, rtol=0, atol=1e-12)
+    layer.weight.mul_(1e-6)
+    torch.testing.assert_close(layer(x, style), before, rtol=0, atol=1e-12)
+
+
+PUBLISHED = [
+    (36, 16, 2, 6),
+    (36, 16, 3.1748, 4.8252),
+    (52, 32, 5.03968, 10.9603),
+    (52, 32, 8, 8),
+    (84, 64, 12.6992, 19.3008),
+    (148, 128, 20.1587, 43.8413),
+    (148, 128, 32, 32),
+    (276, 256, 50.7968, 77.2032),
+    (276, 256, 80.6349, 47.3651),
+    (532, 512, 128, 128),
+    (1044, 1024, 203.187, 308.813),
+    (1044, 1024, 322.54, 189.46),
+    (1044, 1024, 512, 118.346),
+    (1024, 1024, 512, 118.346),
+]
+"""Size, sampling rate, cutoff and half-width of each layer's result in the 1024-pixel networks, as they print them."""
+
+
+def published(resolution: int, *, rotatable: bool) -> StyleGAN3:
+    """A network of the published configurations T or R, without values."""
+    shape = Shape(mapping=(512, 512, 512), channels=(1,) * 14, resolution=resolution)
+    cutoffs = [layer_signal(shape, i).cutoff for i in range(14)]
+    if rotatable:
+        shape = replace(shape, kernel=1, radial=True)
+    base, most = (65536, 1024) if rotatable else (32768, 512)
+    shape = replace(shape, channels=tuple(min(most, round(base / 2 / cutoff)) for cutoff in cutoffs))
+    with torch.device("meta"):
+        return StyleGAN3(shape, name="", fingerprint="")
+
+
+def test_signals_are_the_published_ones() -> None:
+    shape = Shape(mapping=(1, 1), channels=(1,) * 14, resolution=1024)
+    for i, (size, rate, cutoff, half_width) in enumerate(PUBLISHED):
+        signal = layer_signal(shape, i)
+        assert (signal.size, signal.rate) == (size, rate)
+        assert signal.cutoff == pytest.approx(cutoff, rel=5e-6)
+        assert signal.half_width == pytest.approx(half_width, rel=5e-6)
+
+
+@pytest.mark.parametrize(
+    ("rotatable", "channels"),
+    [(False, (512,) * 7 + (323, 203, 128, 81, 51, 32, 32)), (True, (1024,) * 7 + (645, 406, 256, 161, 102, 64, 64))],
+)
+def test_published_networks_have_these_layers(rotatable: bool, channels: tuple[int, ...]) -> None:
+    layers = published(1024, rotatable=rotatable).synthesis.layers
+    assert tuple(len(layer.bias) for layer in layers) == channels
+    assert [layer.size for layer in layers] == [size for size, *_ in PUBLISHED]
+    # Filters have 6 taps for each pixel at the lower rate; only the last two are never radial.
+    rises = [2, 2, 4, 2, 4, 4, 2, 4, 2, 4, 4, 2, 2, 2]
+    assert [layer.up_taps.shape for layer in layers] == [(6 * rise,) for rise in rises]
+    down = [(12, 12) if rotatable and i < 12 else (12,) for i in range(14)]
+    assert [layer.down_taps.shape for layer in layers] == down
+
+
+@pytest.mark.parametrize("shape", [SHAPE, ROTATABLE])
+def test_filters_keep_to_the_signals_before_and_after(shape: Shape) -> None:
+    signals = [layer_signal(shape, i) for i in range(4)]
+    for i, (before, after) in enumerate(zip([signals[0], *signals], signals, strict=False)):
+        layer, rate = StyledConv(shape, i), 2 * max(before.rate, after.rate)
+        assert (layer.up, layer.down) == (rate / before.rate, rate / after.rate)
+        up = lowpass(6 * layer.up, cutoff=before.cutoff, half_width=before.half_width, rate=rate)
+        down = lowpass(
+            6 * layer.down, cutoff=after.cutoff, half_width=after.half_width, rate=rate, radial=shape.radial and i < 3
+        )
+        torch.testing.assert_close((layer.up_taps, layer.down_taps), (up.float(), down.float()))
+
+
+COUNTS = {(False, 1024): 22_313_167, (True, 512): 16_665_594, (True, 1024): 15_093_151}
+"""What their training prints."""
+
+
+@pytest.mark.parametrize(("rotatable", "resolution"), COUNTS)
+def test_published_networks_have_as_many_parameters(rotatable: bool, resolution: int) -> None:
+    generator = published(resolution, rotatable=rotatable)
+    assert sum(parameter.numel() for parameter in generator.parameters()) == COUNTS[rotatable, resolution]
+    assert (generator.resolution, generator.num_ws, generator.w_dim, generator.z_dim) == (resolution, 16, 512, 512)
+
+
+@pytest.mark.parametrize("shape", [SHAPE, ROTATABLE])
+def test_a_shifted_plane_is_drawn_shifted(shape: Shape) -> None:
+    generator, w_plus = make(replace(shape, margin=16)), randn(2, 6, 6)  # what lies beyond the canvas is out of reach
+    transform = generator.synthesis.input.transform
+    transform.copy_(torch.eye(3))
+    before = generator.synthesis(w_plus)
+    transform[0, 2] = 4 / 16  # a pixel of the coarsest layer
+    after = generator.synthesis(w_plus)
+    torch.testing.assert_close(after[..., :-4], before[..., 4:], rtol=0, atol=1e-12)
+    assert (after - before).abs().max() > 0.02
+
+
+@pytest.mark.parametrize("turns", [1, 2, 3])
+def test_a_turned_plane_is_drawn_turned(turns: int) -> None:
+    generator, w_plus = make(ROTATABLE), randn(2, 6, 6)
+    transform = generator.synthesis.input.transform
+    transform.copy_(torch.eye(3))
+    upright = generator.synthesis(w_plus)
+    quarter = torch.tensor([[0.0, -1], [1, 0]], dtype=torch.float64)
+    transform[:2, :2] = torch.linalg.matrix_power(quarter, turns)
+    turned = generator.synthesis(w_plus)
+    torch.testing.assert_close(turned, upright.rot90(turns, dims=(2, 3)), rtol=0, atol=1e-12)
+    assert (turned - upright).abs().max() > 0.02
+
+
+def test_a_smaller_image_is_the_average_of_the_full_one(tiny: StyleGAN3) -> None:
+    w_plus = randn(2, 6, 6)
+    full = tiny.synthesis(w_plus)
+    assert full.shape == (2, 3, 16, 16)
+    torch.testing.assert_close(
+        tiny.synthesis(w_plus, resolution=4), full.unfold(2, 4, 4).unfold(3, 4, 4).mean((-2, -1))
+    )
+
+
+def test_an_image_does_not_depend_on_its_batch(tiny: StyleGAN3) -> None:
+    w_plus = randn(3, 6, 6)
+    torch.testing.assert_close(tiny.synthesis(w_plus)[1:2], tiny.synthesis(w_plus[1:2]), rtol=0, atol=1e-12)
+
+
+def test_each_style_moves_the_image(tiny: StyleGAN3) -> None:
+    w_plus = randn(1, 6, 6)
+    for i in range(6):
+        changed = w_plus.clone()
+        changed[:, i] += 0.5
+        assert (tiny.synthesis(changed) - tiny.synthesis(w_plus)).abs().max() > 0.01
+
+
+@pytest.mark.parametrize("shape", [SMALLEST, replace(SMALLEST, kernel=1, radial=True, clamp=0.5)])
+def test_the_gradient_in_the_code_can_be_differentiated_again(shape: Shape) -> None:
+    generator = make(shape)
+    draw: Callable[[Tensor], Tensor] = lambda w_plus: generator.synthesis(w_plus, resolution=2)  # noqa: E731
+    w_plus = randn(1, 4, 3).requires_grad_()
+    torch.autograd.gradcheck(draw, (w_plus,))
+    torch.autograd.gradgradcheck(draw, (w_plus,))
+
+
+@pytest.mark.parametrize(
+    ("shape", "resolution"), [((1, 5, 6), None), ((1, 6, 7), None), ((6, 6), None), ((1, 6, 6), 3), ((1, 6, 6), 0)]
+)
+def test_what_cannot_be_drawn_is_refused(tiny: StyleGAN3, shape: tuple[int, ...], resolution: int | None) -> None:
+    expected = r"w_plus must be \(N, 6, 6\)" if resolution is None else f"resolution must divide 16, got {resolution}"
+    with pytest.raises(ValueError, match=expected):
+        tiny.synthesis(randn(*shape), resolution=resolution)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"mapping": (8,)},
+        {"channels": ()},
+        {"channels": (5, 0, 3, 4)},
+        {"c_dim": -1},
+        {"kernel": 2},
+        {"margin": -1},
+        {"filter_size": 0},
+        {"oversampling": 0},
+        {"num_critical": 4},
+        {"num_critical": -1},
+        {"first_cutoff": 8.0},
+        {"first_cutoff": 0.5},
+        {"first_stopband": 1.0},
+        {"last_stopband_rel": 1.0},
+    ],
+    ids=str,
+)
+def test_architectures_that_cannot_be_are_refused(change: dict[str, Any]) -> None:
+    with pytest.raises(ValueError, match=r"sizes that no network has|a stop band below its cutoff"):
+        replace(SHAPE, **change)
