@@ -62,9 +62,15 @@ def write_nvidia(tmp_path: Path, as_published: None) -> Callable[..., Path]:  # 
     """Writes a pickle of NVIDIA's PyTorch projects, from tensors by their full names."""
 
     def write(
-        tensors: Mapping[str, Tensor], settings: Mapping[str, Any], *, name: str = "G_ema", protocol: int = 4
+        tensors: Mapping[str, Tensor],
+        settings: Mapping[str, Any],
+        *,
+        name: str = "G_ema",
+        protocol: int = 4,
+        layers: Mapping[str, Any] | None = None,
     ) -> Path:
-        module = _module(tensors, {"_init_args": (), "_init_kwargs": EasyDict(settings), "img_resolution": 8})
+        about = {"_init_args": (), "_init_kwargs": EasyDict(settings), "img_resolution": 8}
+        module = _module(tensors, about, layers or {})
         content = {"G": None, "D": None, "G_ema": None, "training_set_kwargs": EasyDict(path="x"), "augment_pipe": None}
         path = tmp_path / "nvidia.pkl"
         path.write_bytes(pickle.dumps(content | {name: module}, protocol=protocol))
@@ -99,8 +105,11 @@ def write_tensorflow(tmp_path: Path, as_published: None) -> Callable[..., Path]:
     return write
 
 
-def _module(tensors: Mapping[str, Tensor], more: Mapping[str, Any]) -> Persistent:
-    """A module with those of the tensors that have no dot in their name; the others are of modules within it."""
+def _module(tensors: Mapping[str, Tensor], more: Mapping[str, Any], layers: Mapping[str, Any]) -> Persistent:
+    """A module with those of the tensors that have no dot in their name; the others are of modules within it.
+
+    Layers with styles keep what is said of `layers`.
+    """
     own = OrderedDict((name, tensor) for name, tensor in tensors.items() if "." not in name)
     children = OrderedDict.fromkeys(name.partition(".")[0] for name in tensors if "." in name)
     inside = {
@@ -109,6 +118,7 @@ def _module(tensors: Mapping[str, Tensor], more: Mapping[str, Any]) -> Persisten
     }
     parameters = OrderedDict((name, torch.nn.Parameter(t)) for name, t in own.items() if not name.endswith("const"))
     buffers = OrderedDict((name, t) for name, t in own.items() if name.endswith("const"))
-    modules = OrderedDict((name, _module(of, {})) for name, of in inside.items())
+    styled = {name: layers if any(n.startswith("affine.") for n in of) else {} for name, of in inside.items()}
+    modules = OrderedDict((name, _module(of, styled[name], layers)) for name, of in inside.items())
     state = {"training": False, "_parameters": parameters, "_buffers": buffers, "_modules": modules}
     return Persistent("Any", state | {"_backward_hooks": OrderedDict(), "_unused": None} | dict(more))

@@ -19,7 +19,7 @@ import zlib
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
-from zipfile import BadZipFile
+from zipfile import BadZipFile, ZipFile
 
 import numpy as np
 import torch
@@ -122,6 +122,15 @@ def load_code(path: Path | str) -> Code:
     if code.w_plus.ndim != 2 or not code.w_plus.isfinite().all():
         raise UserError(f"{path}: w_plus must be finite, (num_ws, w_dim), got {tuple(code.w_plus.shape)}")
     return code
+
+
+def is_code_file(path: Path) -> bool:
+    """Whether a file looks like one of ours, so that it is `load_code` that should tell what is wrong with it."""
+    try:
+        with ZipFile(path) as archive:
+            return {"fingerprint.npy", "w_plus.npy"} <= set(archive.namelist())
+    except DAMAGE:
+        return False
 
 
 def start_from(path: Path, generator: Generator) -> Tensor:

@@ -86,6 +86,7 @@ def test_more_than_data_is_refused(stream: bytes, message: str) -> None:
         b"\x8e\xff\xff\xff\xff\xff\xff\xff\x7fabc.",  # bytes that claim to be 2**63 long
         b"}((K\x01tK\x02s.",  # a tuple for a key
         b"]}K\x01s.",
+        b"}(\x8a\x08\xff\xff\xff\xff\xff\xff\xff\x1fK\x01u.",  # 2**61 - 1, whose multiples share a hash
         b"h\x05.",
         b"0.",
         b"cbuiltins\nint\n(K\x01K\x02K\x03tR.",
@@ -105,3 +106,11 @@ def test_reading_ends_after_so_many_instructions(monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr("latentloop.checkpoints.pickle_machine.MAX_INSTRUCTIONS", 100)
     with pytest.raises(RefusedError, match="more than 100 instructions"):
         unpickle(io.BytesIO(pickle.dumps(list(range(200)))), {})
+
+
+def test_a_file_may_not_hand_the_same_thing_around_forever() -> None:
+    blob = bytes(1 << 16)
+    stream = b"\x80\x04cbuiltins\nbytes\nq\x000" + pickle.dumps(blob, protocol=4)[2:-1] + b"q\x010"
+    stream += b"h\x00h\x01\x85R" * 40 + b"."
+    with pytest.raises(RefusedError, match="many copies of the same data"):
+        unpickle(io.BytesIO(stream), {"builtins.bytes": bytes})

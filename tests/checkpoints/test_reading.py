@@ -3,6 +3,7 @@ import pickle
 from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -10,7 +11,7 @@ import torch
 from torch import Tensor
 
 from latentloop.checkpoints.numpy_records import MAKERS, array_of
-from latentloop.checkpoints.pickle_machine import unpickle
+from latentloop.checkpoints.pickle_machine import Record, unpickle
 from latentloop.checkpoints.reading import read_checkpoint
 from latentloop.errors import UserError
 
@@ -63,6 +64,12 @@ def test_the_mean_latent_comes_along(tmp_path: Path) -> None:
     assert torch.equal(read_checkpoint(tmp_path / "file.pt").tensors["latent_avg"], torch.ones(3))
 
 
+def test_of_two_generators_the_one_asked_for_must_be_there(tmp_path: Path) -> None:
+    torch.save({"g_ema": TENSORS, "latent_avg": torch.ones(3)}, tmp_path / "file.pt")
+    with pytest.raises(UserError, match="has no generator g, but g_ema, latent_avg"):
+        read_checkpoint(tmp_path / "file.pt", which="g")
+
+
 @pytest.mark.parametrize(
     ("content", "message"),
     [
@@ -90,6 +97,27 @@ def test_what_is_no_checkpoint_is_said_to_be_none(tmp_path: Path) -> None:
         read_checkpoint(tmp_path / "cut.pkl")
 
 
+def test_settings_that_layers_keep_are_found(write_nvidia: Callable[..., Path]) -> None:
+    tensors = {"synthesis.b4.conv1.affine.weight": torch.zeros(1, 1), "synthesis.b4.conv1.weight": torch.zeros(1)}
+    path = write_nvidia(tensors, {"conv_clamp": 1}, layers={"conv_clamp": 256, "activation": "lrelu"})
+    assert read_checkpoint(path).settings == {"conv_clamp": 256, "activation": "lrelu"}
+
+
+def test_tensors_may_not_be_many_times_the_same(tmp_path: Path) -> None:
+    tensor = torch.zeros(1000, 1000)
+    torch.save({f"a{i}": tensor for i in range(50)}, tmp_path / "file.pt")
+    with pytest.raises(UserError, match="more numbers than a file of this size can hold"):
+        read_checkpoint(tmp_path / "file.pt")
+
+
+def test_a_message_does_not_write_out_what_a_file_nests() -> None:
+    nested: Any = []
+    for _ in range(60):
+        nested = [nested, nested]
+    with pytest.raises(ValueError, match="numbers of the type a list"):
+        array_of(Record("_frombuffer", (b"", Record("dtype", (nested,)), (0,), "C")))
+
+
 def test_a_module_within_itself_ends(write_nvidia: Callable[..., Path], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("latentloop.checkpoints.network_pickles.MAX_MODULES", 2)
     with pytest.raises(UserError, match="more than 2 modules"):
@@ -104,6 +132,11 @@ def test_arrays_are_made_from_their_bytes(dtype: str, protocol: int) -> None:
         found = array_of(unpickle(io.BytesIO(pickle.dumps(one, protocol=protocol)), MAKERS))
         np.testing.assert_array_equal(found, one)
         assert found.dtype == one.dtype
+
+
+def test_arrays_of_python_2_have_text_for_bytes() -> None:
+    record = Record("_frombuffer", ("\x00\x00\x80?", Record("dtype", ("f4",)), (1,), "C"))
+    assert array_of(record).tolist() == [1.0]
 
 
 def test_arrays_of_objects_are_refused() -> None:

@@ -33,11 +33,13 @@ class Evil:
         return os.mkdir, (str(self.path),)
 
 
-@pytest.fixture(params=[True, False], ids=["zip", "old"])
+@pytest.fixture(params=["zip", "zip of protocol 4", "old"])
 def save(request: pytest.FixtureRequest, tmp_path: Path) -> Callable[[object], Path]:
     def write(content: object) -> Path:
-        torch.save(content, tmp_path / "file.pt", _use_new_zipfile_serialization=request.param)
-        return tmp_path / "file.pt"
+        zipped, protocol = request.param != "old", 4 if "4" in request.param else 2
+        path = tmp_path / "file.safetensors"  # a name says nothing
+        torch.save(content, path, _use_new_zipfile_serialization=zipped, pickle_protocol=protocol)
+        return path
 
     return write
 
@@ -47,9 +49,21 @@ def test_a_file_comes_back_equal(save: Callable[[object], Path]) -> None:
     found = read_torch_file(path)
     assert is_torch_file(path)
     assert found["count"] == 3
-    assert found["opts"].output_size == 64
+    assert found["opts"].name == "argparse.Namespace"
+    assert found["opts"].state["output_size"] == 64
+    assert found["opts"].state["best"] == 0.5
     for name, tensor in CONTENT["tensors"].items():  # type: ignore[attr-defined]
         assert torch.equal(found["tensors"][name], tensor)
+
+
+@pytest.mark.parametrize("dtype", [torch.float64, torch.bfloat16, torch.int64, torch.uint8, torch.bool])
+def test_numbers_of_every_type_come_back_equal(save: Callable[[object], Path], dtype: torch.dtype) -> None:
+    tensor = torch.arange(6).to(dtype).reshape(2, 3)
+    found = read_torch_file(save([tensor[:, 1:], tensor, torch.nn.Parameter(torch.zeros(2)), torch.empty(0, 3)]))
+    assert torch.equal(found[0], tensor[:, 1:])
+    assert torch.equal(found[1], tensor)
+    assert found[0].dtype == dtype
+    assert found[3].shape == (0, 3)
 
 
 def test_what_would_run_is_named_and_not_run(save: Callable[[object], Path], tmp_path: Path) -> None:
@@ -103,6 +117,40 @@ def test_a_compressed_archive_is_refused(tmp_path: Path) -> None:
         read_torch_file(tmp_path / "bomb.pt")
 
 
+def test_a_file_is_what_it_begins_as(tmp_path: Path) -> None:
+    old, new = tmp_path / "old.pt", tmp_path / "new.pt"
+    torch.save([Evil(tmp_path / "mark")], old, _use_new_zipfile_serialization=False)
+    torch.save([1], new)
+    old.write_bytes(old.read_bytes() + new.read_bytes())  # at whose end others would look
+    with pytest.raises(RefusedError, match=r"the global (posix|nt)\.mkdir"):
+        read_torch_file(old)
+    assert not (tmp_path / "mark").exists()
+
+
+def test_two_entries_of_one_name_are_refused(tmp_path: Path) -> None:
+    torch.save([1], tmp_path / "file.pt")
+    with zipfile.ZipFile(tmp_path / "file.pt", "a") as archive:
+        archive.writestr("file/DATA.pkl", pickle.dumps([2], protocol=2))
+    with pytest.raises(ValueError, match="two entries of one name"):
+        read_torch_file(tmp_path / "file.pt")
+
+
+@pytest.mark.parametrize("keys", [Evil(Path("mark")), ["1"], 5])
+def test_the_keys_of_an_old_file_are_data_too(tmp_path: Path, keys: object) -> None:
+    torch.save([torch.zeros(2)], tmp_path / "file.pt", _use_new_zipfile_serialization=False)
+    content = (tmp_path / "file.pt").read_bytes()
+    place = content.index(b"\x80\x02]", 200)
+    (tmp_path / "file.pt").write_bytes(content[:place] + pickle.dumps(keys, protocol=2))
+    with pytest.raises((RefusedError, ValueError), match=r"mkdir|other storages"):
+        read_torch_file(tmp_path / "file.pt")
+
+
+def test_a_tensor_may_repeat_few_numbers_only(save: Callable[[object], Path]) -> None:
+    assert read_torch_file(save(torch.ones(1).expand(18, 512))).shape == (18, 512)
+    with pytest.raises(ValueError, match="truncated: a tensor reaches beyond its storage"):
+        read_torch_file(save(torch.ones(1).expand(2000, 2000)))
+
+
 def test_a_storage_within_another_file_is_read() -> None:
     blob = io.BytesIO()
     storage = torch.storage.TypedStorage(
@@ -114,7 +162,7 @@ def test_a_storage_within_another_file_is_read() -> None:
 
 @pytest.mark.parametrize(
     ("offset", "size", "stride"),
-    [(0, (5,), (1,)), (2, (3,), (1,)), (0, (2, 3), (3, 1)), (-1, (1,), (1,)), (0, (1,), ())],
+    [(0, (5,), (1,)), (2, (3,), (1,)), (0, (2, 3), (3, 1)), (-1, (1,), (1,)), (0, (1,), ()), (0, (2**40, 1), (0, 1))],
 )
 def test_a_view_stays_within_its_storage(offset: int, size: tuple[int, ...], stride: tuple[int, ...]) -> None:
     with pytest.raises(ValueError, match="tensor"):

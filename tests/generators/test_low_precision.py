@@ -1,8 +1,21 @@
+from collections.abc import Callable
+
 import pytest
 import torch
 
-from latentloop.generators import DrawnBy, Generator, low_precision
+from latentloop.generators import DrawnBy, Generator, StyleGAN2, low_precision, stylegan1, stylegan2, stylegan3
+from latentloop.generators.stylegan1 import StyleGAN1
+from latentloop.generators.stylegan3 import StyleGAN3
 from latentloop.latents import sample_codes
+
+MAPPING, CHANNELS = (16, 16, 16), (16, 16, 16, 16)
+SMALL: dict[str, Callable[[], StyleGAN1 | StyleGAN2 | StyleGAN3]] = {
+    "stylegan1": lambda: StyleGAN1(stylegan1.Shape(mapping=MAPPING, channels=CHANNELS), name="", fingerprint=""),
+    "stylegan2": lambda: StyleGAN2(stylegan2.Shape(mapping=MAPPING, channels=CHANNELS), name="", fingerprint=""),
+    "stylegan3": lambda: StyleGAN3(
+        stylegan3.Shape(mapping=MAPPING, channels=CHANNELS, resolution=32), name="", fingerprint=""
+    ),
+}
 
 
 @pytest.fixture
@@ -39,3 +52,14 @@ def test_float32_needs_no_copy(float_toy: Generator) -> None:
 def test_what_is_no_module_is_refused(float_toy: Generator) -> None:
     with pytest.raises(TypeError, match="toy-32: only a generator that is a module can be cast"):
         low_precision(DrawnBy(float_toy, float_toy.synthesis), torch.bfloat16)
+
+
+@pytest.mark.parametrize("kind", SMALL)
+def test_every_architecture_draws_nearly_the_same_in_bfloat16(kind: str) -> None:
+    torch.manual_seed(0)
+    generator = SMALL[kind]().requires_grad_(False)
+    w_plus = torch.randn(2, generator.num_ws, 16)
+    exact, rough = (g.synthesis(w_plus) for g in (generator, low_precision(generator, torch.bfloat16)))
+    assert exact.std() > 0.01
+    assert rough.dtype == torch.float32
+    assert 0 < (rough - exact).std() < 0.03 * exact.std()

@@ -27,7 +27,7 @@ def test_codes_have_the_stated_shares(toy: Generator) -> None:
 
 def test_psi_is_even_between_its_bounds(toy: Generator, monkeypatch: pytest.MonkeyPatch) -> None:
     toy.latent_avg.zero_()
-    monkeypatch.setattr(toy, "mapping", torch.ones_like)  # so that a code is its psi
+    monkeypatch.setattr(toy, "mapping", lambda z, _: torch.ones_like(z))  # so that a code is its psi
     psi = sample_training_codes(toy, 4000, randomness=torch.Generator().manual_seed(0))[:, 0, 0]
     assert 0.5 <= psi.min() < 0.51
     assert 0.99 < psi.max() <= 1

@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from latentloop.checkpoints.pickle_machine import Maker, Record, simple
+from latentloop.errors import shown
 
 _DTYPE = re.compile(r"[<>|=]?([fiub][1248])")
 
@@ -25,8 +26,9 @@ def array_of(record: Record) -> npt.NDArray[np.generic]:
         order = "F" if fortran else "C"
     else:
         raise ValueError(f"no array: {record.name}")
-    if not isinstance(raw, bytes | bytearray) or order not in ("C", "F"):
-        raise ValueError("an array without bytes")
+    raw = _bytes(raw)
+    if order not in ("C", "F"):
+        raise ValueError("an array of a strange order")
     flat = np.frombuffer(raw, _dtype_of(dtype))
     return flat.reshape(_checked(shape), order=order)
 
@@ -42,17 +44,23 @@ def _dtype_of(record: object) -> np.dtype[Any]:
     code = record.args[0] if isinstance(record, Record) and record.name == "dtype" and record.args else None
     found = _DTYPE.fullmatch(code) if isinstance(code, str) else None
     if not isinstance(record, Record) or found is None:
-        raise ValueError(f"numbers of the type {code!r}")
+        raise ValueError(f"numbers of the type {shown(code)}")
     state = record.state
     order = state[1] if isinstance(state, tuple) and len(state) > 1 and state[1] in ("<", ">") else "="
     return np.dtype(f"{order}{found[1]}")
 
 
 def _scalar(dtype: object, raw: object = b"") -> int | float | bool:
-    if not isinstance(raw, bytes):
-        raise ValueError("a scalar without bytes")
-    value: int | float | bool = np.frombuffer(raw, _dtype_of(dtype), count=1)[0].item()
+    value: int | float | bool = np.frombuffer(_bytes(raw), _dtype_of(dtype), count=1)[0].item()
     return value
+
+
+def _bytes(raw: object) -> bytes | bytearray:
+    """A file's bytes; those of Python 2 come as text."""
+    raw = raw.encode("latin-1") if isinstance(raw, str) else raw
+    if not isinstance(raw, bytes | bytearray):
+        raise ValueError("an array without bytes")
+    return raw
 
 
 def _encode(text: object, encoding: object = "latin1") -> bytes:

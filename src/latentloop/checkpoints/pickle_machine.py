@@ -14,6 +14,12 @@ from latentloop.errors import UserError
 
 MAX_INSTRUCTIONS = 5_000_000
 """Generators of 1024 pixels take some ten thousand."""
+SPENDING = 2
+"""How many times its size a file may hand to the makers, if it names the same thing again and again."""
+SMALL_CHANGE = 1 << 20
+"""The same of a small file, in bytes and items."""
+MAX_KEY = 1 << 60
+"""Larger numbers could be chosen to collide in a dict."""
 
 Maker = Callable[..., Any]
 """What stands for a global: called with the arguments that the file has for it."""
@@ -53,9 +59,13 @@ class BoundedFile:
         """Bytes before the next one."""
         return self._file.tell()
 
+    def left(self) -> int:
+        """Bytes from the next one on."""
+        return self._end - self._file.tell()
+
     def read(self, count: int) -> bytes:
         """The next bytes, (count,); fewer are an error."""
-        if not 0 <= count <= self._end - self._file.tell():
+        if not 0 <= count <= self.left():
             raise ValueError("truncated")
         return self._file.read(count)
 
@@ -81,13 +91,16 @@ def unpickle(file: BinaryIO, makers: Mapping[str, Maker], *, persistent: Maker |
     """
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)  # of escapes in damaged text
-        return _Machine(makers, persistent).run(BoundedFile(file))
+        bounded = BoundedFile(file)
+        return _Machine(makers, persistent, allowance=SPENDING * bounded.left() + SMALL_CHANGE).run(bounded)
 
 
 @dataclass
 class _Machine:
     makers: Mapping[str, Maker]
     persistent: Maker | None
+    allowance: int
+    """How much the makers may still be handed, in bytes and items."""
     stack: list[Any] = field(default_factory=list)
     marks: list[int] = field(default_factory=list)
     memo: dict[int, Any] = field(default_factory=dict)
@@ -128,6 +141,9 @@ class _Machine:
     def call(self, function: object, args: object) -> None:
         if not isinstance(function, Global) or not isinstance(args, tuple):
             raise RefusedError(f"a call of {type(function).__name__}")
+        self.allowance -= sum(len(given) for given in args if isinstance(given, SIZED))
+        if self.allowance < 0:
+            raise RefusedError("many copies of the same data")
         try:
             self.push(function.make(*args))
         except TypeError as error:
@@ -165,11 +181,11 @@ def simple(items: list[Any]) -> list[Any]:
     """Keys, if they are text or numbers: to hash tuples nested a million deep would end the process.
 
     Raises:
-        ValueError: They are not.
+        ValueError: They are not, or are larger than any number of a file's things.
     """
-    strange = [type(item).__name__ for item in items if not isinstance(item, SIMPLE)]
-    if strange:
-        raise ValueError(f"a key that is a {strange[0]}")
+    for item in items:
+        if not isinstance(item, SIMPLE) or (isinstance(item, int) and abs(item) >= MAX_KEY):
+            raise ValueError(f"a key that is a {type(item).__name__}, and a strange one")
     return items
 
 
@@ -180,6 +196,7 @@ def _make_dict(machine: _Machine) -> None:
 
 
 SIMPLE = (str, bytes, int, float, type(None))
+SIZED = (str, bytes, bytearray, list, tuple, dict, set, frozenset)
 _LITERALS = """
     INT BININT BININT1 BININT2 LONG LONG1 LONG4 FLOAT BINFLOAT STRING BINSTRING SHORT_BINSTRING
     BINBYTES SHORT_BINBYTES BINBYTES8 BYTEARRAY8 UNICODE SHORT_BINUNICODE BINUNICODE BINUNICODE8

@@ -1,9 +1,11 @@
 """Checkpoints of other projects: which file it is, told from its content, and the generator in it."""
 
 import struct
+import zlib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from tokenize import TokenError
 from typing import Any, Literal
 from zipfile import BadZipFile
 
@@ -12,6 +14,7 @@ from torch import Tensor
 from latentloop.checkpoints.network_pickles import (
     NETWORK,
     Network,
+    gathered,
     module_network,
     read_pickle,
     tensorflow_network,
@@ -23,6 +26,8 @@ from latentloop.errors import UserError, in_one_line
 Which = Literal["g_ema", "g"]
 """The running mean of a generator's weights, which draws best, or the generator as it was trained."""
 
+AVERAGE = "latent_avg"
+
 DAMAGE = (
     ValueError,
     LookupError,
@@ -31,10 +36,11 @@ DAMAGE = (
     EOFError,
     ArithmeticError,
     AttributeError,
-    RecursionError,
     MemoryError,
-    NotImplementedError,
+    RuntimeError,
+    TokenError,
     struct.error,
+    zlib.error,
     BadZipFile,
 )
 """What reading a damaged file is known to raise."""
@@ -61,7 +67,7 @@ def read_checkpoint(path: Path, *, which: Which = "g_ema") -> Network:
     """
     with reading(path):
         content = read_torch_file(path) if is_torch_file(path) else _read_pickle(path)
-        return find_generator(content, which)
+        return find_generator(content, which, size=path.stat().st_size)
 
 
 @contextmanager
@@ -81,48 +87,50 @@ def reading(path: Path) -> Iterator[None]:
         raise UserError(f"{path}: damaged, truncated or no checkpoint ({in_one_line(error)})") from error
 
 
-def find_generator(content: object, which: Which) -> Network:
-    """The generator in what a checkpoint holds.
+def find_generator(content: object, which: Which, *, size: int) -> Network:
+    """The generator in what a checkpoint of so many bytes holds.
 
     Raises:
         UserError: There is none.
         ValueError or LookupError: It is damaged.
     """
     if isinstance(content, tuple):
-        return _of_triple(content, which)
+        return _of_triple(content, which, size)
     if not isinstance(content, Mapping):
         raise UserError(f"no checkpoint of a generator, but a {type(content).__name__}")
     if "state_dict" in content:
-        return _of_encoder(content)
+        return _of_encoder(content, size)
     found = next((content[name] for name in NAMES[which] if content.get(name) is not None), None)
     if isinstance(found, Record):
-        return module_network(found)
-    tensors = _tensors(content if found is None else found)
-    if not tensors:
+        return module_network(found, size=size)
+    tensors = dict(_tensors(content if found is None else found))
+    if not tensors or set(tensors) == {AVERAGE}:
         raise UserError(f"has no generator {which}, but {_listed(content)}")
-    if isinstance(average := content.get("latent_avg"), Tensor):
-        tensors["latent_avg"] = average
-    return Network(tensors, {})
+    return Network(gathered((tensors | _average(content)).items(), size=size), {})
 
 
-def _of_triple(content: tuple[Any, ...], which: Which) -> Network:
+def _of_triple(content: tuple[Any, ...], which: Which, size: int) -> Network:
     """Of TensorFlow."""
     networks = [part for part in content if isinstance(part, Record) and part.name == NETWORK]
     if len(networks) != len(content) or len(networks) != 3:
         raise UserError(f"no generator, discriminator and mean generator, but {len(content)} other things")
-    return tensorflow_network(networks[POSITIONS[which]])
+    return tensorflow_network(networks[POSITIONS[which]], size=size)
 
 
-def _of_encoder(content: Mapping[str, Any]) -> Network:
+def _of_encoder(content: Mapping[str, Any], size: int) -> Network:
     """Of pSp and its kin: the generator that the encoder was trained for."""
     prefix = "decoder."
     state = _tensors(content["state_dict"])
     tensors = {name.removeprefix(prefix): tensor for name, tensor in state.items() if name.startswith(prefix)}
     if not tensors:
         raise UserError(f"has no generator, but {_listed(state)}")
-    if isinstance(average := content.get("latent_avg"), Tensor):
-        tensors["latent_avg"] = average
-    return Network(tensors, {})
+    return Network(gathered((tensors | _average(content)).items(), size=size), {})
+
+
+def _average(content: Mapping[str, Any]) -> dict[str, Tensor]:
+    """The mean latent, where it lies beside the generator."""
+    found = content.get(AVERAGE)
+    return {AVERAGE: found} if isinstance(found, Tensor) else {}
 
 
 def _tensors(state: object) -> dict[str, Tensor]:

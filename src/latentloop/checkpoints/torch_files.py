@@ -1,13 +1,11 @@
-"""Files and storages of PyTorch: first gone through as data, then read by `torch.load` with `weights_only`.
+"""Files and storages of `torch.save`, read as data: nothing that they name is imported or called.
 
-The first reading names what is refused, and sees that no tensor claims more numbers than the file has.
+`torch.load` is not used: it reads a file's pickle by rules of its own, so that a check before it would look at one file
+and it would read another. Here a tensor is made from a storage's bytes, once they are seen to be there.
 """
 
-import argparse
-import pickle
-import warnings
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
@@ -16,69 +14,71 @@ from typing import Any, BinaryIO
 import torch
 from torch import Tensor
 
-from latentloop.checkpoints.pickle_machine import Global, Maker, Record, RefusedError, simple, unpickle
+from latentloop.checkpoints import numpy_records
+from latentloop.checkpoints.pickle_machine import BoundedFile, Global, Maker, Record, simple, unpickle
 
+ZIPPED = b"PK\x03\x04"
+"""What files of today begin with."""
 MAGIC = b"\x80\x02\x8a\x0al\xfc\x9cF\xf9 j\xa8P\x19."
-"""What PyTorch's files began with before they were zip archives."""
+"""What they began with before they were zip archives."""
+REPEATED = 1 << 20
+"""Numbers that a tensor may have beyond those of its storage, by repeating them."""
+NAMESPACE = "argparse.Namespace"
 
-ITEM_BYTES = {
-    "torch.DoubleStorage": 8,
-    "torch.FloatStorage": 4,
-    "torch.HalfStorage": 2,
-    "torch.BFloat16Storage": 2,
-    "torch.LongStorage": 8,
-    "torch.IntStorage": 4,
-    "torch.ShortStorage": 2,
-    "torch.CharStorage": 1,
-    "torch.ByteStorage": 1,
-    "torch.BoolStorage": 1,
+DTYPES = {
+    "torch.DoubleStorage": torch.float64,
+    "torch.FloatStorage": torch.float32,
+    "torch.HalfStorage": torch.float16,
+    "torch.BFloat16Storage": torch.bfloat16,
+    "torch.LongStorage": torch.int64,
+    "torch.IntStorage": torch.int32,
+    "torch.ShortStorage": torch.int16,
+    "torch.CharStorage": torch.int8,
+    "torch.ByteStorage": torch.uint8,
+    "torch.BoolStorage": torch.bool,
 }
 
 
-class Setting:
-    """Stands for an object among a file's settings that says nothing about the network."""
+@dataclass(frozen=True)
+class Storage:
+    """The numbers that tensors are views of, (count,)."""
 
-    def __init__(self, *_: object) -> None: ...
-
-    def __setstate__(self, _: object) -> None: ...
-
-
-STAND_INS = (
-    *(f"pathlib.{kind}Path" for kind in ("Posix", "Windows", "PurePosix", "PureWindows", "")),
-    *(f"numpy.{core}.multiarray.scalar" for core in ("core", "_core")),
-    "numpy.dtype",
-    "torch.device",
-)
-"""Globals that settings name, and that become a `Setting` each."""
+    flat: Tensor
 
 
 @dataclass(frozen=True)
 class Claim:
-    """A storage as a pickle describes it."""
+    """What a pickle says of a storage."""
 
+    key: str
+    dtype: torch.dtype
     count: int
+
+    @property
+    def size(self) -> int:
+        """Bytes."""
+        return self.count * self.dtype.itemsize
 
 
 def is_torch_file(path: Path) -> bool:
     """Whether a file looks as if `torch.save` had written it."""
     with path.open("rb") as file:
-        return file.read(len(MAGIC)) == MAGIC or zipfile.is_zipfile(file)
+        beginning = file.read(len(MAGIC))
+    return beginning == MAGIC or beginning.startswith(ZIPPED)
 
 
 def read_torch_file(path: Path) -> Any:  # noqa: ANN401
-    """What a file of `torch.save` holds: tensors, on the CPU, numbers and text, in lists and dicts.
+    """What a file of `torch.save` holds: tensors, on the CPU, numbers, text, lists, dicts, and records of the rest.
 
     Raises:
         RefusedError: It asks for more than data.
-        ValueError, LookupError or OSError: It is damaged.
+        ValueError, LookupError, OSError or RuntimeError: It is damaged.
     """
     with path.open("rb") as file:
-        if zipfile.is_zipfile(file):
-            _check_archive(file)
-        else:
-            file.seek(0)
-            _check_old(file, path.stat().st_size)
-    return _load(path)
+        zipped = file.read(len(ZIPPED)) == ZIPPED
+        size = file.seek(0, 2)
+        file.seek(0)
+        return _read_archive(file, size) if zipped else _read_old(file, size)
 
 
 def read_storage(blob: bytes) -> Tensor:
@@ -88,81 +88,126 @@ def read_storage(blob: bytes) -> Tensor:
         RefusedError: It asks for more than data.
         ValueError or LookupError: It is damaged.
     """
-    _check_old(BytesIO(blob), len(blob))
-    storage = _load(BytesIO(blob))
-    if not isinstance(storage, torch.storage.TypedStorage):
+    storage = _read_old(BytesIO(blob), len(blob))
+    if not isinstance(storage, Storage):
         raise ValueError("no storage where one should be")
-    return torch.empty(0, dtype=storage.dtype).set_(storage._untyped_storage)
+    return storage.flat
 
 
-def view(flat: Tensor, offset: int, size: tuple[int, ...], stride: tuple[int, ...]) -> Tensor:
-    """A tensor within a storage.
+def view(flat: Tensor, offset: object, size: object, stride: object) -> Tensor:
+    """A tensor within a storage (count,).
 
     Raises:
-        ValueError: It would reach beyond the storage's end.
+        ValueError: It would reach beyond the storage's end, or repeat it many times.
     """
-    _check_view(len(flat), offset, size, stride)
-    return flat.as_strided(size, stride, offset)
-
-
-def _load(source: Path | BinaryIO) -> Any:  # noqa: ANN401
-    stand_ins: list[Callable[..., Any] | tuple[Callable[..., Any], str]] = [(Setting, name) for name in STAND_INS]
-    with torch.serialization.safe_globals([argparse.Namespace, *stand_ins]), warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of pickle protocols, and of storages
-        try:
-            return torch.load(source, map_location="cpu", weights_only=True)
-        except (RuntimeError, EOFError, AttributeError, TypeError, AssertionError) as error:
-            raise ValueError(str(error).splitlines()[0] if str(error) else type(error).__name__) from error
-        except pickle.UnpicklingError as error:
-            raise RefusedError(str(error).splitlines()[0]) from error
-
-
-def _check_archive(file: BinaryIO) -> None:
-    """Go through an archive of today's format: NAME/data.pkl, and a file for each storage in NAME/data."""
-    with zipfile.ZipFile(file) as archive:
-        entries = {entry.filename: entry for entry in archive.infolist()}
-        if any(entry.compress_type != zipfile.ZIP_STORED for entry in entries.values()):
-            raise ValueError("compressed, as no file of torch.save is")
-        pickles = [name for name in entries if name.partition("/")[2] == "data.pkl"]
-        if len(pickles) != 1:
-            raise ValueError("no file of torch.save")
-        folder = pickles[0].removesuffix(".pkl")
-        _check_pickle(BytesIO(archive.read(pickles[0])), lambda key: entries[f"{folder}/{key}"].file_size)
-
-
-def _check_old(file: BinaryIO, size: int) -> None:
-    """Go through the format of before: three pickles of constants, the object, and the storages after it."""
-    for _ in range(3):
-        unpickle(file, {})
-    _check_pickle(file, lambda _: size)
-
-
-def _check_pickle(file: BinaryIO, size_of: Callable[[str], int]) -> None:
-    def claim(identity: object) -> Claim:
-        match identity:
-            case ("storage", Global(name=kind), str(key), _, int(count), *_) if kind in ITEM_BYTES:
-                if not 0 <= count <= size_of(key) // ITEM_BYTES[kind]:
-                    raise ValueError(f"truncated: a tensor of {count} numbers")
-                return Claim(count)
-        raise ValueError("a persistent id that is no storage")
-
-    unpickle(file, MAKERS, persistent=claim)
-
-
-def _check_view(count: int, offset: object, size: object, stride: object) -> None:
     if not isinstance(size, tuple) or not isinstance(stride, tuple) or len(size) != len(stride):
         raise ValueError("a tensor without a shape")
-    if not all(isinstance(n, int) and n >= 0 for n in (offset, *size, *stride)):
+    if not isinstance(offset, int) or not all(isinstance(n, int) and n >= 0 for n in (offset, *size, *stride)):
         raise ValueError("a tensor of a strange shape")
-    last = offset + sum((n - 1) * step for n, step in zip(size, stride, strict=True))
-    if 0 not in size and last >= count:
+    last, numbers = offset, 1
+    for n, step in zip(size, stride, strict=True):
+        last, numbers = last + (n - 1) * step, numbers * n
+    if numbers and (last >= len(flat) or numbers > len(flat) + REPEATED):
         raise ValueError("truncated: a tensor reaches beyond its storage")
+    return flat.as_strided(size, stride, offset) if numbers else flat.new_empty(size)
 
 
-def _tensor(storage: object, offset: object, size: object, stride: object, *_: object) -> None:
-    if not isinstance(storage, Claim):
+def _read_archive(file: BinaryIO, size: int) -> Any:  # noqa: ANN401
+    """Today's format: NAME/data.pkl, and an entry for each storage in NAME/data."""
+    with zipfile.ZipFile(file) as archive:
+        _check_entries(archive.infolist(), size)
+        pickles = [name for name in archive.namelist() if name.partition("/")[2] == "data.pkl"]
+        if len(pickles) != 1:
+            raise ValueError("no file of torch.save")
+        folder = pickles[0].removesuffix("data.pkl")
+        if f"{folder}byteorder" in archive.namelist() and archive.read(f"{folder}byteorder") != b"little":
+            raise ValueError("numbers whose bytes are in another order")
+        storages: dict[str, Storage] = {}
+
+        def storage(identity: object) -> Storage:
+            claim = _claim(identity)
+            if claim.key not in storages:
+                storages[claim.key] = Storage(_numbers(archive.read(f"{folder}data/{claim.key}"), claim))
+            return _checked(storages[claim.key], claim)
+
+        return unpickle(BytesIO(archive.read(pickles[0])), MAKERS, persistent=storage)
+
+
+def _check_entries(entries: Iterable[zipfile.ZipInfo], size: int) -> None:
+    """See that entries are what they are, and no two places of one name share bytes."""
+    names, total = set(), 0
+    for entry in entries:
+        if entry.compress_type != zipfile.ZIP_STORED or entry.file_size != entry.compress_size:
+            raise ValueError("compressed, as no file of torch.save is")
+        names.add(entry.filename.casefold())
+        total += entry.file_size
+        if total > size:
+            raise ValueError("truncated: entries that are larger than the archive")
+    if len(names) != len(list(entries)):
+        raise ValueError("two entries of one name")
+
+
+def _read_old(file: BinaryIO, size: int) -> Any:  # noqa: ANN401
+    """The format of before: three pickles of constants, the object, the storages' keys, and the storages."""
+    constants = [unpickle(file, {}) for _ in range(3)]
+    if isinstance(constants[2], dict) and not constants[2].get("little_endian", True):
+        raise ValueError("numbers whose bytes are in another order")
+    storages: dict[str, Storage] = {}
+    left = size
+
+    def storage(identity: object) -> Storage:
+        nonlocal left
+        claim = _claim(identity)
+        if claim.key not in storages:
+            left -= claim.size
+            if left < 0:
+                raise ValueError(f"truncated: a tensor of {claim.count} numbers")
+            storages[claim.key] = Storage(torch.zeros(claim.count, dtype=claim.dtype))
+        return _checked(storages[claim.key], claim)
+
+    content, keys = unpickle(file, MAKERS, persistent=storage), unpickle(file, {})
+    if not isinstance(keys, list) or set(simple(keys)) != set(storages):
+        raise ValueError("other storages than the tensors'")
+    _fill([storages[key].flat for key in keys], BoundedFile(file))
+    return content
+
+
+def _fill(storages: Iterable[Tensor], file: BoundedFile) -> None:
+    """Read the numbers of storages (count,), each after how many they are."""
+    for flat in storages:
+        if int.from_bytes(file.read(8), "little") != len(flat):
+            raise ValueError("a storage of another size than its tensors'")
+        if len(flat):
+            flat.copy_(torch.frombuffer(bytearray(file.read(flat.nbytes)), dtype=flat.dtype))
+
+
+def _claim(identity: object) -> Claim:
+    match identity:
+        case ("storage", Global(name=kind), str(key), _, int(count)) if kind in DTYPES and count >= 0:
+            return Claim(key, DTYPES[kind], count)
+        case ("storage", Global(name=kind), str(key), _, int(count), None) if kind in DTYPES and count >= 0:
+            return Claim(key, DTYPES[kind], count)
+    raise ValueError("a persistent id that is no storage")
+
+
+def _numbers(raw: bytes, claim: Claim) -> Tensor:
+    if claim.size > len(raw):
+        raise ValueError(f"truncated: a tensor of {claim.count} numbers")
+    if not claim.count:
+        return torch.empty(0, dtype=claim.dtype)
+    return torch.frombuffer(bytearray(raw[: claim.size]), dtype=claim.dtype)
+
+
+def _checked(storage: Storage, claim: Claim) -> Storage:
+    if (storage.flat.dtype, len(storage.flat)) != (claim.dtype, claim.count):
+        raise ValueError("a storage of two kinds")
+    return storage
+
+
+def _tensor(storage: object, offset: object, size: object, stride: object, *_: object) -> Tensor:
+    if not isinstance(storage, Storage):
         raise ValueError("a tensor without a storage")
-    _check_view(storage.count, offset, size, stride)
+    return view(storage.flat, offset, size, stride)
 
 
 def ordered_dict(items: Any = ()) -> dict[Any, Any]:  # noqa: ANN401
@@ -176,15 +221,25 @@ def ordered_dict(items: Any = ()) -> dict[Any, Any]:  # noqa: ANN401
     return dict(pairs)
 
 
-def _stand_in(name: str) -> Maker:
+def _record(name: str) -> Callable[..., Record]:
     return lambda *args: Record(name, args)
 
 
+SETTINGS = (
+    NAMESPACE,
+    "torch.device",
+    *(f"pathlib.{kind}Path" for kind in ("Posix", "Windows", "PurePosix", "PureWindows", "")),
+    *(f"torch.float{bits}" for bits in (16, 32, 64)),
+)
+"""Globals that settings name, and that become a record each."""
+
 MAKERS: dict[str, Maker] = {
+    **numpy_records.MAKERS,
+    **{name: _record(name) for name in (*DTYPES, *SETTINGS)},
     "collections.OrderedDict": ordered_dict,
+    "torch._utils._rebuild_tensor": _tensor,
     "torch._utils._rebuild_tensor_v2": _tensor,
-    "torch._utils._rebuild_parameter": lambda *_: None,
+    "torch._utils._rebuild_parameter": lambda data, *_: data,
     "torch.Size": lambda size=(): tuple(size),
-    **{name: _stand_in(name) for name in (*ITEM_BYTES, "argparse.Namespace", "_codecs.encode", *STAND_INS)},
 }
-"""What stands for the globals of a file in the first reading."""
+"""What stands for the globals of a file; all others are refused."""

@@ -12,6 +12,8 @@ from latentloop.inversion.config import IteratorConfig
 from latentloop.losses.config import LossConfig
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     import torch
 
     from latentloop.generators import Generator
@@ -45,6 +47,8 @@ class Embed:
 
     From what your own network says: latentloop embed photo.jpg --embedder run/best.safetensors
 
+    With what you have: latentloop embed photo.jpg --generator ffhq.pkl --embedder e4e_ffhq_encode.pt
+
     Further, from the codes found so far: latentloop embed holiday/ --start codes --out better
     """
 
@@ -67,8 +71,9 @@ class Embed:
     render: Literal["largest"] | int = "largest"
     """Pixels of the reconstructions: a shipped generator that takes the same codes draws them."""
     start: str = "average"
-    """Code to start from: average, sample (drawn with --seed, truncated to 0.7), a code file, or a folder of code
-    files with the photos' names, such as an earlier --out."""
+    """Code to start from: average, sample (drawn with --seed, truncated to 0.7), a code file, a folder of code files
+    with the photos' names, such as an earlier --out, or the codes of other projects: NVIDIA's .npz, .npy, e4e's .pt,
+    ReStyle's and rosinality's dicts. From codes of the photos' own, with half of --lr."""
     face: str = "largest"
     """Of several faces in a photo: largest, all, or a number (1 is the largest)."""
     aligned: bool = False
@@ -118,7 +123,7 @@ class Embed:
         from latentloop.pipeline.results import Run, write_results
 
         photos = find_photos(self.photos)
-        job = self._job(len(photos))
+        job = self._job(photos)
         run = Run(_names(job), job.device, job.settings)
         outcomes: list[Outcome] = []
         try:
@@ -131,7 +136,7 @@ class Embed:
                 say(write_results(job.folder, outcomes, run))
         return 2 if any(isinstance(outcome, Failed) for outcome in outcomes) else 0
 
-    def _job(self, photos: int) -> "EmbedJob":
+    def _job(self, photos: "Sequence[Path]") -> "EmbedJob":
         from latentloop.devices import find_device, repeatable_arithmetic
         from latentloop.generators import load_generator
 
@@ -153,7 +158,7 @@ class Embed:
             raise UserError(f"no network ships for {generator.name}; make one: latentloop train, see --embedder")
         return replace(self, method="hybrid" if self.method == "auto" else self.method, embedder=network)
 
-    def _job_on(self, generator: "Generator", photos: int) -> "EmbedJob":
+    def _job_on(self, generator: "Generator", photos: "Sequence[Path]") -> "EmbedJob":
         from latentloop.devices import find_precision
         from latentloop.evaluation.measure import load_evaluator
         from latentloop.faces import load_face_detector
@@ -164,15 +169,17 @@ class Embed:
         device = generator.latent_avg.device
         renderer = load_renderer(generator, None if self.render == "largest" else self.render, device=device)
         dtype = find_precision(self.precision, device)
+        start = self._start(generator, photos)
+        config = self._config(start)
         return EmbedJob(
-            iterators=self._iterators(generator, renderer, dtype, photos),
+            iterators=self._iterators(generator, renderer, dtype, config, len(photos)),
             renderer=renderer,
             evaluator=load_evaluator(),
             detector=None if self.aligned else load_face_detector(),
-            start=self._start(generator),
+            start=start,
             show_start=self.method == "hybrid",
             folder=ResultFolder(self.out),
-            settings=self._settings(generator, renderer, dtype),
+            settings=self._settings(generator, renderer, dtype, config),
             face=self.face,
             batch=self.batch,
             force=self.force,
@@ -180,13 +187,17 @@ class Embed:
         )
 
     def _iterators(
-        self, generator: "Generator", renderer: "Generator", dtype: "torch.dtype", photos: int
+        self,
+        generator: "Generator",
+        renderer: "Generator",
+        dtype: "torch.dtype",
+        config: IteratorConfig,
+        photos: int,
     ) -> "IteratorChain":
         from latentloop.inversion import IteratorChain, LatentIterator
         from latentloop.losses import iterator_loss
 
         loss = iterator_loss(self.loss, device=generator.latent_avg.device, dtype=dtype)
-        config = self._config()
         drawn = self._drawn(generator, dtype, photos, config.steps)
         iterators = [LatentIterator(drawn, loss, config)]
         if self.polish:
@@ -194,11 +205,11 @@ class Embed:
             iterators.append(LatentIterator(drawn, loss, self.iterator.polish(self.polish)))
         return IteratorChain(iterators)
 
-    def _config(self) -> IteratorConfig:
+    def _config(self, start: "Start") -> IteratorConfig:
         """Of the first iterator."""
         if self.method == "embed":
             return replace(self.iterator, steps=0)
-        return self.iterator.from_good_start() if self.method == "hybrid" else self.iterator
+        return self.iterator.from_good_start() if start.own else self.iterator
 
     def _drawn(self, generator: "Generator", dtype: "torch.dtype", photos: int, steps: int) -> "Generator":
         """The generator, drawn as the options say, for so many steps on so many photos."""
@@ -211,14 +222,13 @@ class Embed:
             return compiled(drawn, lambda reason: say(f"latentloop: not compiled: {reason}", error=True))
         return drawn
 
-    def _start(self, generator: "Generator") -> "Start":
+    def _start(self, generator: "Generator", photos: "Sequence[Path]") -> "Start":
         import torch
 
-        from latentloop.codes import start_from
         from latentloop.encoders import load_encoder
         from latentloop.errors import UserError
         from latentloop.latents import mean_code, sample_codes
-        from latentloop.pipeline.starts import FolderStart, NetworkStart, SameStart
+        from latentloop.pipeline.starts import FolderStart, NetworkStart, SameStart, start_from_file
 
         if self.embedder:
             return NetworkStart(load_encoder(self.embedder, generator))
@@ -231,9 +241,11 @@ class Embed:
             if Path(self.start).resolve() == self.out.resolve():
                 raise UserError(f"--start {self.start}: these codes would be overwritten; choose another --out")
             return FolderStart(Path(self.start), generator)
-        return SameStart(start_from(Path(self.start), generator))
+        return start_from_file(Path(self.start), generator, photos)
 
-    def _settings(self, generator: "Generator", renderer: "Generator", dtype: "torch.dtype") -> dict[str, Any]:
+    def _settings(
+        self, generator: "Generator", renderer: "Generator", dtype: "torch.dtype", config: IteratorConfig
+    ) -> dict[str, Any]:
         """What the results depend on."""
         from latentloop.encoders.embedder_file import embedder_weights
         from latentloop.evaluation.measure import RESOLUTION
@@ -246,8 +258,6 @@ class Embed:
             start |= {"start": "network", "embedder_sha256": weights.sha256 or sha256_of(weights.path)}
         elif self.start == "sample":
             start["seed"] = self.common.seed
-        elif Path(self.start).is_file():
-            start["start_sha256"] = sha256_of(Path(self.start))
         return {
             "generator": generator.name,
             "weights_sha256": weights_checksum(self.common.generator),
@@ -257,7 +267,7 @@ class Embed:
             "precision": str(dtype).removeprefix("torch."),
             "method": self.method,
             "polish": self.polish,
-            **asdict(self._config()),
+            **asdict(config),
             **asdict(self.loss),
             **start,
             "face": self.face,

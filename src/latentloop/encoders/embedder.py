@@ -54,7 +54,7 @@ class Embedder(nn.Module):
 
         Args:
             config: Sizes; what it says of the identity encoder is the caller's business.
-            latent_avg: The generator's mean of w, (w_dim,).
+            latent_avg: The generator's mean of w, (w_dim,) or (num_ws, w_dim).
             num_ws: Its style inputs.
             fingerprint: Of its latent space.
             identity: What guides the attributes; None leaves them alone.
@@ -67,7 +67,7 @@ class Embedder(nn.Module):
             theirs = identity.frozen
             raise ValueError(f"frozen_identity is {config.frozen_identity}, the identity encoder says {theirs}")
         self.config, self.fingerprint = config, fingerprint
-        self.num_ws, self.w_dim = num_ws, len(latent_avg)
+        self.num_ws, self.w_dim = num_ws, latent_avg.shape[-1]
         self.identity = identity
         self.attributes = AttributeEncoder(config.channels, config.depths)
         channels, said = config.channels[-1], identity.features if identity else None

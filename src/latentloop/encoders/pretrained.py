@@ -1,6 +1,5 @@
 """Encoders from files of any kind: ours, and those of pSp, e4e and ReStyle."""
 
-import argparse
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,8 +8,9 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor
 
+from latentloop.checkpoints.pickle_machine import Record
 from latentloop.checkpoints.reading import reading
-from latentloop.checkpoints.torch_files import is_torch_file, read_torch_file
+from latentloop.checkpoints.torch_files import NAMESPACE, is_torch_file, read_torch_file
 from latentloop.encoders.embedder_file import embedder_weights, load_embedder
 from latentloop.encoders.psp import PretrainedEncoder, restyle
 from latentloop.encoders.psp_file import from_checkpoint
@@ -82,7 +82,7 @@ def _of_checkpoint(content: object, generator: Generator) -> PretrainedEncoder:
     mean = content.get("latent_avg")
     if mean is not None and not isinstance(mean, Tensor):
         raise ValueError(f"latent_avg is a {type(mean).__name__}")
-    own = mean_code(generator)[0]
+    own = mean_code(generator)[0].cpu()
     try:
         encoder = from_checkpoint(content["state_dict"], _options(content.get("opts")), own if mean is None else mean)
     except RuntimeError as error:
@@ -93,7 +93,7 @@ def _of_checkpoint(content: object, generator: Generator) -> PretrainedEncoder:
 
 def _options(opts: object) -> dict[str, Any]:
     """What it was trained with; a Namespace in old files."""
-    opts = vars(opts) if isinstance(opts, argparse.Namespace) else opts
+    opts = opts.state if isinstance(opts, Record) and opts.name == NAMESPACE else opts
     return dict(opts) if isinstance(opts, Mapping) else {}
 
 

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from latentloop.encoders.irse import IRSE50, Stages
 from latentloop.encoders.psp import Heads, LastLayerIntoW, LastLayerIntoWPlus, PretrainedEncoder, StyleHeads
+from latentloop.errors import shown
 from latentloop.weights import with_weights
 
 Tensors = Mapping[str, Tensor]
@@ -61,8 +62,8 @@ def find_kind(tensors: Tensors, opts: Options) -> str:
         RuntimeError: It is none of ours, or neither the tensors nor the options tell it.
     """
     if (told := opts.get("encoder_type")) is not None:
-        if told not in KINDS:
-            raise RuntimeError(f"encoder_type {told} is not supported; {', '.join(KINDS)} are")
+        if not isinstance(told, str) or told not in KINDS:
+            raise RuntimeError(f"encoder_type {shown(told)} is not supported; {', '.join(KINDS)} are")
         return KINDS[told]
     if "styles.0.linear.weight" not in tensors:
         return INTO_W_PLUS if "output_layer_2.3.weight" in tensors else INTO_W

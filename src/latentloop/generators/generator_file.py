@@ -13,7 +13,7 @@ from safetensors.torch import save
 from torch import Tensor
 
 from latentloop.checkpoints.reading import DAMAGE, Which, read_checkpoint
-from latentloop.errors import UserError, in_one_line
+from latentloop.errors import UserError, in_one_line, shown
 from latentloop.files import replacing
 from latentloop.generators import mobilestylegan_file, stylegan1_file, stylegan2_file, stylegan3_file
 from latentloop.generators.layouts import find_layout
@@ -104,7 +104,7 @@ def build_generator(file: GeneratorFile, *, name: str) -> Generator:
     try:
         fingerprint = latent_fingerprint(file.tensors)
         return BUILDERS[file.kind](file.tensors, file.settings, name=name, fingerprint=fingerprint)
-    except RuntimeError as error:
+    except DAMAGE as error:
         raise UserError(f"{file.origin}: its tensors do not fit a {file.kind}: {in_one_line(error)}") from error
 
 
@@ -126,8 +126,10 @@ def _read_ours(file: WeightsFile) -> GeneratorFile:
         raise UserError(f"{file.path}: not a generator (kind: {known}); known kinds: {', '.join(BUILDERS)}")
     try:
         settings = json.loads(about or "{}")
-    except ValueError as error:
-        raise UserError(f"{file.path}: its settings are damaged: {error}") from error
+    except (ValueError, RecursionError) as error:
+        raise UserError(f"{file.path}: its settings are damaged: {in_one_line(error)}") from error
+    if not isinstance(settings, dict):
+        raise UserError(f"{file.path}: its settings are damaged: {shown(settings)}")
     return GeneratorFile(kind, weights.tensors, settings, origin=str(file.path))
 
 
@@ -141,7 +143,7 @@ def _read_theirs(path: Path, which: Which) -> GeneratorFile:
         return file if "latent_avg" in tensors else _with_mean(file)
     except UserError as error:
         raise UserError(f"{path}: {in_one_line(error)}") from error
-    except (*DAMAGE, RuntimeError) as error:
+    except DAMAGE as error:
         raise UserError(f"{path}: a {layout.title}, but {in_one_line(error)}") from error
 
 

@@ -69,7 +69,9 @@ LAYOUTS = (
         "StyleGAN2 of NVIDIA in TensorFlow",
         "stylegan2",
         "synthesis/4x4/Conv/mod_weight",
-        _as_in_ada(stylegan2_layouts.from_tensorflow),
+        lambda network: stylegan2_file.from_nvidia(
+            *stylegan2_layouts.from_tensorflow(network.tensors, network.settings)
+        ),
     ),
     Layout(
         "StyleGAN1 of NVIDIA in TensorFlow",

@@ -7,14 +7,15 @@ from torch import Tensor, nn
 
 from latentloop.generators.drawn_by import DrawnBy
 from latentloop.generators.protocol import Generator
+from latentloop.generators.stylegan3 import FourierFeatures
 
 
 def low_precision(generator: Generator, dtype: torch.dtype) -> Generator:
     """The generator drawing with weights and features of a type; codes and images stay as they are.
 
     In float32 it is the generator itself. Otherwise its weights are copied in that type once: casting them whenever
-    they are used, as torch.autocast does, made drawing slower than in float32 on a CPU. Modules that say so with an
-    attribute `full_precision` keep float32.
+    they are used, as torch.autocast does, made drawing slower than in float32 on a CPU. The Fourier features of
+    StyleGAN3 keep float32: of a position in bfloat16, eight bits would be left.
 
     Raises:
         TypeError: The generator is no module, so that nobody knows what to cast.
@@ -25,7 +26,7 @@ def low_precision(generator: Generator, dtype: torch.dtype) -> Generator:
         raise TypeError(f"{generator.name}: only a generator that is a module can be cast")
     cast = copy.deepcopy(generator).to(dtype)
     for exact, rounded in zip(generator.modules(), cast.modules(), strict=True):
-        if getattr(exact, "full_precision", False):
+        if isinstance(exact, FourierFeatures):
             rounded.float().load_state_dict(exact.state_dict())
 
     def draw(w_plus: Tensor, *, resolution: int | None = None) -> Tensor:

@@ -19,7 +19,7 @@ class Generator(Protocol):
     """Classes; 0 for a generator without."""
     w_dim: int
     latent_avg: Tensor
-    """Mean of w over z ~ N(0, I), (w_dim,)."""
+    """Mean of w over z ~ N(0, I), (w_dim,); (num_ws, w_dim) where `mapping` gives a style for each layer."""
 
     def mapping(self, z: Tensor, labels: Tensor | None = None, /) -> Tensor:
         """Map (N, z_dim) in Z to (N, w_dim) in W, or to a style for each layer, (N, num_ws, w_dim), where it has those.

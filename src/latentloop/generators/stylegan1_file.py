@@ -13,18 +13,22 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from latentloop.errors import shown
+from latentloop.generators.folding import (
+    LR_MULTIPLIER,
+    MAX_RESOLUTION,
+    Converted,
+    Settings,
+    Tensors,
+    count_layers,
+    noise_map,
+    three_colours,
+)
 from latentloop.generators.stylegan1 import TAPS, Shape, StyleGAN1
 from latentloop.weights import with_weights
 
-Tensors = Mapping[str, Tensor]
-Settings = Mapping[str, Any]
-Converted = tuple[dict[str, Tensor], dict[str, Any]]
-"""Tensors under our names, and what they do not tell."""
-
 GAIN = math.sqrt(2)
 """Of the activation, which the weights before it carry."""
-LR_MULTIPLIER = 0.01
-"""Of the mapping network, unless the settings say otherwise."""
 FUSED_FROM: Mapping[str | bool, float] = {"auto": 128, True: 0, False: math.inf}
 """Pixels from which on up-convolutions are fused, by the setting `fused_scale`."""
 ONLY = {
@@ -65,7 +69,7 @@ def find_shape(tensors: Tensors, settings: Settings) -> Shape:
     """
     layerwise = any(name.startswith("mapping.network.") for name in tensors)
     mapping = "mapping.network.fc" if layerwise else "mapping.fc"
-    depth, convs = _count(tensors, mapping), _count(tensors, "synthesis.convs")
+    depth, convs = count_layers(tensors, f"{mapping}."), count_layers(tensors, "synthesis.convs.")
     return Shape(
         mapping=(
             tensors[f"{mapping}.0.weight"].shape[1],
@@ -185,14 +189,6 @@ def _layer(index: int) -> str:
     return f"synthesis.convs.{index - 1}" if index else "synthesis.const"
 
 
-def _count(tensors: Tensors, part: str) -> int:
-    """How many layers have names of this beginning."""
-    numbers = {name.removeprefix(f"{part}.").partition(".")[0] for name in tensors if name.startswith(f"{part}.")}
-    if not numbers or numbers != {str(i) for i in range(len(numbers))}:
-        raise LookupError(f"{part}: layers {', '.join(sorted(numbers)) or 'missing'}")
-    return len(numbers)
-
-
 def _output_first(weight: Tensor) -> Tensor:
     """A weight with its axes as PyTorch has them: (in, out), or (height, width, in, out)."""
     return weight.T if weight.ndim == 2 else weight.permute(3, 2, 0, 1)
@@ -200,8 +196,11 @@ def _output_first(weight: Tensor) -> Tensor:
 
 def _fused(raw: Tensors, settings: Settings) -> set[int]:
     """Convolutions that are fused with an upsampling, as far as settings tell."""
-    start = FUSED_FROM[settings.get("fused_scale", "auto")]
-    return {i for i in range(1, _count(raw, "synthesis.convs"), 2) if 4 << ((i + 1) // 2) >= start}
+    setting = settings.get("fused_scale", "auto")
+    if not isinstance(setting, str | bool):
+        raise TypeError("fused_scale is neither text nor a switch")
+    start = FUSED_FROM[setting]
+    return {i for i in range(1, count_layers(raw, "synthesis.convs."), 2) if 4 << ((i + 1) // 2) >= start}
 
 
 def _ours(raw: Tensors, settings: Settings, *, fused: Collection[int], lr_multiplier: float) -> Converted:
@@ -214,14 +213,20 @@ def _ours(raw: Tensors, settings: Settings, *, fused: Collection[int], lr_multip
         lr_multiplier: Of the mapping network.
     """
     ours = {name: _folded(name, tensor, fused, lr_multiplier).contiguous() for name, tensor in raw.items()}
-    num_ws = _count(raw, "synthesis.convs") + 1
+    drawing = "synthesis.to_rgb"
+    colours = three_colours(ours[f"{drawing}.weight"], ours[f"{drawing}.bias"], drawing)
+    ours[f"{drawing}.weight"], ours[f"{drawing}.bias"] = (tensor.contiguous() for tensor in colours)
+    num_ws = count_layers(raw, "synthesis.convs.") + 1
+    if 4 << ((num_ws - 1) // 2) > MAX_RESOLUTION:
+        raise ValueError(f"{num_ws} layers, as no network has")
     for layer in range(num_ws):
-        # A network trained without noise has neither.
         size, finish = 4 << (layer // 2), f"{_layer(layer)}.finish"
+        if f"{finish}.noise_const" not in ours:
+            ours[f"{finish}.noise_const"] = noise_map(layer, size)
+        # A network that was trained without noise has no strength either.
         ours.setdefault(f"{finish}.noise_strength", torch.zeros_like(raw[f"{_layer(layer)}.bias"]))
-        ours.setdefault(f"{finish}.noise_const", torch.zeros(size, size))
     w_dim = raw["synthesis.const.finish.affine.weight"].shape[1]
-    layerwise = len(raw[f"mapping.fc.{_count(raw, 'mapping.fc') - 1}.bias"]) != w_dim
+    layerwise = len(raw[f"mapping.fc.{count_layers(raw, 'mapping.fc.') - 1}.bias"]) != w_dim
     if layerwise:
         ours = {name.replace("mapping.fc.", "mapping.network.fc."): tensor for name, tensor in ours.items()}
         if "latent_avg" in raw:
@@ -253,7 +258,7 @@ def _check(settings: Settings, *, lod: Tensor | None, labels: bool) -> None:
     for name, only in ONLY.items():
         found = settings.get(name, only)
         if (tuple(found) if isinstance(found, list) else found) != only:
-            raise ValueError(f"{name} {found!r} is not supported, only {only!r}")
+            raise ValueError(f"{name} {shown(found)} is not supported, only {only!r}")
     if labels:
         raise ValueError("a generator with classes is not supported")
     if lod is not None and float(lod) != 0:

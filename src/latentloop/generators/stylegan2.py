@@ -7,7 +7,7 @@ no grouped convolution, and the gradient in the code none of the weights.
 import math
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import cast
+from typing import Any, cast
 
 import torch
 import torch.nn.functional as F
@@ -39,6 +39,8 @@ class Shape:
     def __post_init__(self) -> None:
         if len(self.mapping) < 2 or not self.channels or min(*self.mapping, *self.channels) < 1 or self.c_dim < 0:
             raise ValueError(f"sizes that no network has: {self}")
+        if self.clamp is not None and not 0 < self.clamp < math.inf:
+            raise ValueError(f"clamp must be above 0 and finite, got {self.clamp}")
 
     @property
     def num_ws(self) -> int:
@@ -103,9 +105,14 @@ class StyledConv(nn.Module):
 
     def demodulation(self, style: Tensor) -> Tensor:
         """One over the norm of each output's modulated weights, (N, out_channels)."""
-        learns = self.weight.requires_grad
-        norms = self.weight.square().sum(dim=(2, 3)) if self.norms is None or learns else self.norms
+        if self.weight.requires_grad:
+            self.norms = None  # weights that learn will be others when they are frozen again
+        norms = self.weight.square().sum(dim=(2, 3)) if self.norms is None else self.norms
         return (style.square() @ norms.T + 1e-8).rsqrt()
+
+    def _load_from_state_dict(self, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401
+        self.norms = None
+        super()._load_from_state_dict(*args, **kwargs)
 
     def prepare(self) -> None:
         """Lay weights that will not change out as the convolution wants them, and keep what depends on them alone."""

@@ -1,13 +1,24 @@
 """StyleGAN2 under other names: each layout is first brought under the names of stylegan2-ada-pytorch."""
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor
 
-Tensors = Mapping[str, Tensor]
+from latentloop.errors import shown
+from latentloop.generators.folding import LR_MULTIPLIER, Settings, Tensors
+
+ONLY: dict[str, Any] = {
+    "resample_kernel": [1, 3, 3, 1],
+    "nonlinearity": "lrelu",
+    "mapping_nonlinearity": "lrelu",
+    "normalize_latents": True,
+    "use_noise": True,
+}
+"""Settings of TensorFlow's networks, and the one value of each that we draw."""
 
 
 @dataclass(frozen=True)
@@ -37,23 +48,41 @@ def from_rosinality(tensors: Tensors) -> dict[str, Tensor]:
     return renamed(counted, ROSINALITY)
 
 
-def from_tensorflow(variables: Tensors) -> dict[str, Tensor]:
-    """From TensorFlow, with and without ADA: the variables of both components, "mapping/" or "synthesis/" before them.
+def from_tensorflow(variables: Tensors, settings: Settings) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    """From TensorFlow, with and without ADA: tensors and settings as stylegan2-ada-pytorch has them.
+
+    Args:
+        variables: Of both components, "mapping/" or "synthesis/" before them.
+        settings: The keywords that the network was built with, as far as they are known.
 
     Raises:
         LookupError: There are no blocks.
-        ValueError: A conditional network of a kind that we do not map.
+        ValueError: A network of a kind that we do not draw.
     """
+    for name, only in ONLY.items():
+        found = settings.get(name, only)
+        if (list(found) if isinstance(found, tuple) else found) != only:
+            raise ValueError(f"{name} {shown(found)} is not supported, only {only!r}")
     if "mapping/LabelConcat/weight" in variables:
         raise ValueError("a conditional StyleGAN2 from before ADA is not supported")
+    lod = float(variables.get("synthesis/lod", torch.zeros(())))
+    if lod != 0:
+        raise ValueError(f"level of detail {lod:g}: training ended before the network had grown to its full size")
     last = max(int(found[1]) for name in variables if (found := re.match(r"synthesis/(\d+)x\1/", name)))
     # In networks that once grew, only the layer of the full size draws.
     named = {name.replace("/ToRGB_lod0/", f"/{last}x{last}/ToRGB/"): tensor for name, tensor in variables.items()}
-    return renamed(named, TENSORFLOW)
+    about = {"mapping_kwargs": {"lr_multiplier": float(settings.get("mapping_lrmul", LR_MULTIPLIER))}}
+    return renamed(named, TENSORFLOW), about | {"conv_clamp": settings.get("conv_clamp")}
 
 
 def from_genforce(tensors: Tensors) -> dict[str, Tensor]:
-    """From genforce and SeFa: the tensors of a generator that keeps TensorFlow's values."""
+    """From genforce and SeFa: the tensors of a generator that keeps TensorFlow's values.
+
+    Raises:
+        ValueError: A network with classes, whose labels enter as we do not draw.
+    """
+    if "mapping.label_weight" in tensors:
+        raise ValueError("a conditional network of genforce is not supported")
     return renamed(tensors, GENFORCE)
 
 
@@ -119,6 +148,7 @@ TENSORFLOW = (
     Rule(r"synthesis/noise(\d+)", lambda m: f"{layer_of(int(m[1]))}.noise_const", _map),
     Rule(r"synthesis/(\d+)x\1/(Conv0_up)/weight", lambda m: f"{_block(m)}.weight", lambda w: _flipped(_convolution(w))),
     Rule(r"synthesis/(\d+)x\1/(Conv|Conv1|ToRGB)/weight", lambda m: f"{_block(m)}.weight", _convolution),
+    Rule(r"synthesis/(\d+)x\1/Skip/weight", lambda m: f"synthesis.b{m[1]}.skip.weight"),
     Rule(r"synthesis/(\d+)x\1/(\w+)/mod_weight", lambda m: f"{_block(m)}.affine.weight", torch.t),
     Rule(r"synthesis/(\d+)x\1/(\w+)/mod_bias", lambda m: f"{_block(m)}.affine.bias", _plus_one),
     Rule(r"synthesis/(\d+)x\1/(\w+)/(bias|noise_strength)", lambda m: f"{_block(m)}.{m[3]}"),

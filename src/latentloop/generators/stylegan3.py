@@ -17,6 +17,9 @@ from latentloop.generators.mapping import Mapping
 from latentloop.generators.resampling import area_average
 from latentloop.generators.stylegan2 import GAIN, ToRGB
 
+MAX_RESOLUTION, MAX_MARGIN, MAX_TAPS = 4096, 512, 32
+"""Several times those of any network. A file of a few bytes may claim any."""
+
 
 @dataclass(frozen=True)
 class Shape:
@@ -56,9 +59,13 @@ class Shape:
     def __post_init__(self) -> None:
         sizes = (*self.mapping, *self.channels, self.resolution, self.kernel, self.filter_size, self.oversampling)
         fits = len(self.mapping) > 1 and min(sizes) >= 1 and self.c_dim >= 0 and self.margin >= 0
-        fits = fits and 0 <= self.num_critical < len(self.channels)
+        fits = fits and 0 <= self.num_critical < len(self.channels) and self.resolution <= MAX_RESOLUTION
+        # The filters of a network without values are made all the same.
+        fits = fits and max(self.filter_size, self.oversampling, self.kernel) <= MAX_TAPS and self.margin <= MAX_MARGIN
         if not fits or not 1 <= self.first_cutoff < self.resolution / 2 or self.kernel % 2 == 0:
             raise ValueError(f"sizes that no network has: {self}")
+        if self.clamp is not None and not 0 < self.clamp < math.inf:
+            raise ValueError(f"clamp must be above 0 and finite, got {self.clamp}")
         if not self.first_stopband > self.first_cutoff or not self.last_stopband_rel > 1:
             raise ValueError(f"a stop band below its cutoff: {self}")
 
@@ -97,8 +104,6 @@ def layer_signal(shape: Shape, index: int) -> Signal:
 class FourierFeatures(nn.Module):
     """Sine waves on a plane that the style turns and shifts, mixed."""
 
-    full_precision = True
-    """Of a position in bfloat16, eight bits would be left: see `low_precision`."""
     transform: Tensor
     freqs: Tensor
     phases: Tensor

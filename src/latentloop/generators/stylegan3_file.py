@@ -6,22 +6,23 @@ settings decide them, and those of other files must be the same.
 
 import math
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
 
+from latentloop.generators.folding import (
+    LR_MULTIPLIER,
+    Converted,
+    Settings,
+    Tensors,
+    count_layers,
+    folded_linear,
+    three_colours,
+)
 from latentloop.generators.stylegan3 import Shape, StyleGAN3
 from latentloop.weights import with_weights
-
-Tensors = Mapping[str, Tensor]
-Settings = Mapping[str, Any]
-Converted = tuple[dict[str, Tensor], dict[str, Any]]
-"""Tensors under our names, and what they do not tell."""
-
-LR_MULTIPLIER = 0.01
-"""Of the mapping network, unless a file says otherwise."""
 
 
 def _number_or_none(value: Any) -> float | None:  # noqa: ANN401
@@ -88,7 +89,7 @@ def find_shape(tensors: Tensors, settings: Settings) -> Shape:
     Raises:
         LookupError, TypeError or ValueError: A tensor or a setting that tells it is missing or misshapen.
     """
-    depth, convs = (_count(tensors, part) for part in ("mapping.fc.", "synthesis.convs."))
+    depth, convs = (count_layers(tensors, part) for part in ("mapping.fc.", "synthesis.convs."))
     embed, c_dim = tensors.get("mapping.embed.weight"), 0
     z_dim = tensors["mapping.fc.0.weight"].shape[1]
     if embed is not None:
@@ -132,14 +133,6 @@ def _without_values(shape: Shape, name: str, fingerprint: str) -> StyleGAN3:
         return StyleGAN3(shape, name=name, fingerprint=fingerprint)
 
 
-def _count(tensors: Tensors, beginning: str) -> int:
-    """How many numbers follow this beginning in names: 0, 1, 2 ..."""
-    numbers = {name.removeprefix(beginning).partition(".")[0] for name in tensors if name.startswith(beginning)}
-    if not numbers or numbers != {str(i) for i in range(len(numbers))}:
-        raise LookupError(f"{beginning}: layers {', '.join(sorted(numbers)) or 'missing'}")
-    return len(numbers)
-
-
 def _layers(tensors: Tensors) -> list[_Layer]:
     """The layers of the synthesis network in order, the one that draws last."""
     found = filter(None, (re.fullmatch(r"synthesis\.L(\d+)_(\d+)_(\d+)\.weight", name) for name in tensors))
@@ -149,34 +142,35 @@ def _layers(tensors: Tensors) -> list[_Layer]:
     return layers
 
 
-def _linear(tensors: Tensors, theirs: str, ours: str, lr_multiplier: float = 1.0) -> dict[str, Tensor]:
-    weight, bias = tensors[f"{theirs}.weight"], tensors[f"{theirs}.bias"]
-    gain = lr_multiplier / math.sqrt(weight.shape[1])
-    return {f"{ours}.weight": weight * gain, f"{ours}.bias": bias * lr_multiplier}
-
-
 def _mapping(tensors: Tensors, lr_multiplier: float) -> dict[str, Tensor]:
     ours = {"latent_avg": tensors["mapping.w_avg"]} if "mapping.w_avg" in tensors else {}
-    for i in range(_count(tensors, "mapping.fc")):
-        ours |= _linear(tensors, f"mapping.fc{i}", f"mapping.fc.{i}", lr_multiplier)
+    for i in range(count_layers(tensors, "mapping.fc")):
+        ours |= folded_linear(tensors, f"mapping.fc{i}", f"mapping.fc.{i}", lr_multiplier)
     if "mapping.embed.weight" in tensors:
-        ours |= _linear(tensors, "mapping.embed", "mapping.embed")
+        ours |= folded_linear(tensors, "mapping.embed", "mapping.embed")
     return ours
 
 
 def _input(tensors: Tensors) -> dict[str, Tensor]:
     part = "synthesis.input"
     weight = tensors[f"{part}.weight"]
-    return _linear(tensors, f"{part}.affine", f"{part}.affine") | {
+    return folded_linear(tensors, f"{part}.affine", f"{part}.affine") | {
         f"{part}.weight": weight / math.sqrt(weight.shape[1]),
         f"{part}.freqs": tensors[f"{part}.freqs"],
         f"{part}.phases": tensors[f"{part}.phases"],
-        f"{part}.transform": tensors.get(f"{part}.transform", torch.eye(3)),
+        f"{part}.transform": _transform(tensors.get(f"{part}.transform", torch.eye(3))),
     }
 
 
+def _transform(found: Tensor) -> Tensor:
+    """The one transform, (3, 3), where an encoder's training left it repeated for a batch."""
+    if found.ndim == 3 and len(found) and torch.equal(found, found[:1].expand_as(found)):
+        return found[0]
+    return found
+
+
 def _conv(tensors: Tensors, theirs: str, ours: str) -> dict[str, Tensor]:
-    return _linear(tensors, f"{theirs}.affine", f"{ours}.affine") | {
+    return folded_linear(tensors, f"{theirs}.affine", f"{ours}.affine") | {
         f"{ours}.weight": tensors[f"{theirs}.weight"],
         f"{ours}.bias": tensors[f"{theirs}.bias"],
         f"{ours}.input_gain": tensors[f"{theirs}.magnitude_ema"].reshape(()).rsqrt(),
@@ -184,14 +178,10 @@ def _conv(tensors: Tensors, theirs: str, ours: str) -> dict[str, Tensor]:
 
 
 def _to_rgb(tensors: Tensors, theirs: str) -> dict[str, Tensor]:
-    weight, bias = tensors[f"{theirs}.weight"].flatten(1), tensors[f"{theirs}.bias"]
+    weight, bias = three_colours(tensors[f"{theirs}.weight"].flatten(1), tensors[f"{theirs}.bias"], theirs)
     gain = tensors[f"{theirs}.magnitude_ema"].reshape(()).rsqrt() / math.sqrt(weight.shape[1])
-    if len(weight) == 1:  # grey
-        weight, bias = weight.expand(3, -1), bias.expand(3)
-    if len(weight) != 3:
-        raise ValueError(f"{theirs}: draws {len(weight)} colours, not 3")
     ours = "synthesis.to_rgb"
-    affine = _linear(tensors, f"{theirs}.affine", f"{ours}.affine")
+    affine = folded_linear(tensors, f"{theirs}.affine", f"{ours}.affine")
     return affine | {f"{ours}.weight": weight * gain, f"{ours}.bias": bias}
 
 

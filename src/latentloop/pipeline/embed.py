@@ -21,7 +21,7 @@ from latentloop.images import read_image, resample, write_png
 from latentloop.inversion.chain import IteratorChain
 from latentloop.inversion.iterator import Inversion, OnStep
 from latentloop.pipeline.folder import Figures, PhotoKey, ResultFolder, face_name
-from latentloop.pipeline.starts import Start
+from latentloop.pipeline.starts import Start, Wanted
 
 
 @dataclass(frozen=True)
@@ -142,7 +142,7 @@ class EmbedJob:
         key = PhotoKey(photo.name, sha256_of(photo))
         several = self.face == "all"
         stem = self.folder.stem_for(key, all_faces=several)
-        settings_of = partial(self._settings_of, key=key)
+        settings_of = partial(self._settings_of, photo=photo, sha256=key.sha256)
         finished = {} if self.force else self.folder.finished(key, stem, settings_of, all_faces=several)
         if finished:
             return [Embedded(photo, name, r.figures, r.one_pass, skipped=True) for name, r in finished.items()]
@@ -152,12 +152,12 @@ class EmbedJob:
         names = [face_name(stem, i + 1) for i in range(len(faces))] if several else [stem]
         count = len(faces) if several else None
         for name in names:
-            self.start.told(name, key.sha256)  # if there is none, say so now
+            self.start.told(Wanted(name, photo, key.sha256))  # if there is none, say so now
             self._check_overwriting(photo, name, sources)
         return [_Task(photo, key, name, face, count, size) for name, face in zip(names, faces, strict=True)]
 
-    def _settings_of(self, name: str, key: PhotoKey) -> dict[str, Any]:
-        return {**self.settings, **self.start.told(name, key.sha256)}
+    def _settings_of(self, name: str, photo: Path, sha256: str) -> dict[str, Any]:
+        return {**self.settings, **self.start.told(Wanted(name, photo, sha256))}
 
     def _check_overwriting(self, photo: Path, name: str, sources: Set[Path]) -> None:
         paths = self.folder.paths(name)
@@ -189,7 +189,8 @@ class EmbedJob:
         resolution = min(RESOLUTION, self.generator.resolution)
         target = torch.cat([resample(task.face.image, resolution) for task in tasks])
         on_device, begun = target.to(self.device), time.perf_counter()
-        start = self.start.codes(on_device, [task.name for task in tasks])
+        wanted = [Wanted(task.name, task.photo, task.key.sha256) for task in tasks]
+        start = self.start.codes(on_device, wanted)
         passed = self._drawn(start, target, begun) if self.show_start else None
         begun = time.perf_counter() - (passed[0].figures.seconds * len(tasks) if passed else 0.0)
         inversion = self.iterators.refine(on_device, start, on_step)
@@ -225,7 +226,7 @@ class EmbedJob:
             steps=int(inversion.steps[i]),
             details={
                 "photo": {"file": task.key.file, "sha256": task.key.sha256, "faces": task.faces},
-                "settings": self._settings_of(task.name, task.key),
+                "settings": self._settings_of(task.name, task.photo, task.key.sha256),
                 **asdict(found.figures),
                 "one_pass": asdict(passed.figures) if passed else None,
             },

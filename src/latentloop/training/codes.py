@@ -7,7 +7,7 @@ from torch import Tensor
 
 from latentloop.generators import DrawnBy, Generator, random_inputs
 from latentloop.inversion import IteratorConfig, LatentIterator
-from latentloop.latents import mean_code
+from latentloop.latents import broadcast, mean_code
 from latentloop.losses import LossToward
 
 PSI = (0.5, 1.0)
@@ -36,14 +36,15 @@ def sample_training_codes(generator: Generator, count: int, *, randomness: torch
     kind = torch.rand(count, 1, generator=randomness)
     crossing = torch.randint(1, num_ws, (count, 1), generator=randomness)
     share = torch.rand(count, num_ws, 1, generator=randomness)
-    styles = generator.mapping(z, labels).unflatten(0, (count, num_ws)).cpu()
+    # Of each of as many samples as there are layers, the styles of all layers.
+    styles = broadcast(generator.mapping(z, labels), num_ws).unflatten(0, (count, num_ws)).cpu()
     layer = torch.arange(num_ws).expand(count, -1)
     source = torch.where(kind < PLAIN + CROSSED + INDEPENDENT, layer, 0)
     source = torch.where(kind < PLAIN + CROSSED, (layer >= crossing).long(), source)
     source = torch.where(kind < PLAIN, 0, source)
-    w_plus = styles.gather(1, source[:, :, None].expand_as(styles))
+    w_plus = styles.gather(1, source[:, None, :, None].expand(-1, 1, -1, styles.shape[-1])).squeeze(1)
     between = kind[:, :, None] >= PLAIN + CROSSED + INDEPENDENT
-    w_plus = torch.where(between, styles[:, :1].lerp(styles[:, 1:2], share.to(styles)), w_plus)
+    w_plus = torch.where(between, styles[:, 0].lerp(styles[:, 1], share.to(styles)), w_plus)
     return generator.latent_avg.cpu().lerp(w_plus, psi.to(w_plus)).to(device)
 
 

@@ -1,0 +1,154 @@
+"""Codes in files of other projects: NVIDIA's projectors, e4e, ReStyle, HyperStyle, rosinality.
+
+| file | what |
+|---|---|
+| `.npy` | codes (num_ws, w_dim) or (N, num_ws, w_dim); styles (w_dim,), (N, w_dim) or (N, 1, w_dim) for all layers |
+| `.npy` of ReStyle and HyperStyle | a dict of image names and codes: ReStyle's of each step, of which the last counts |
+| `.npz` | one of the former as `w`, as NVIDIA's projectors write it |
+| `.pt` | one tensor, as e4e's `latents.pt`; a dict of image names and tensors, or the dict of rosinality's projector |
+
+Which it is, the content tells. As many styles as the generator has layers are taken as one code.
+"""
+
+import math
+import zipfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path, PurePath
+from typing import IO, Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from latentloop.checkpoints.network_pickles import plain_tensor, read_pickle
+from latentloop.checkpoints.pickle_machine import Record
+from latentloop.checkpoints.reading import reading
+from latentloop.checkpoints.torch_files import is_torch_file, read_torch_file
+from latentloop.errors import UserError
+from latentloop.generators.protocol import Generator
+
+ARRAY = b"\x93NUMPY"
+MAX_BYTES = 1 << 34
+"""Of an array: the codes of half a million images."""
+HEADERS = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
+
+
+@dataclass(frozen=True)
+class Latents:
+    """The codes of a file."""
+
+    codes: Tensor
+    """(N, num_ws, w_dim), float32, on the CPU."""
+    names: tuple[str, ...] | None
+    """Of the N images, where the file has them: without folders and endings."""
+
+
+def read_latents(path: Path, generator: Generator) -> Latents:
+    """Read codes for a generator. Nothing in the file is executed; whose codes they are, it does not say.
+
+    Raises:
+        UserError: No such file; damaged; asks for more than data; no codes; codes of another shape, or not finite.
+    """
+    if not path.is_file():
+        raise UserError(f"{path}: no such file")
+    with reading(path):
+        content = _content(path)
+        latents = _named(content, generator) if isinstance(content, Mapping) else _unnamed(content, generator)
+        if not latents.codes.isfinite().all():
+            raise UserError("has numbers that are not finite")
+    return latents
+
+
+def _unnamed(content: object, generator: Generator) -> Latents:
+    return Latents(_codes(plain_tensor(content), generator), names=None)
+
+
+def _named(content: Mapping[Any, Any], generator: Generator) -> Latents:
+    """Of images by their names, one code of each."""
+    if not content:
+        raise UserError("has no codes")
+    codes: dict[str, Tensor] = {}
+    for key, value in content.items():
+        name = PurePath(str(key)).stem
+        found = _codes(_last(value), generator)
+        if name in codes or len(found) != 1:
+            raise UserError(f"has several codes for {name}")
+        codes[name] = found
+    return Latents(torch.cat(list(codes.values())), tuple(codes))
+
+
+def _content(path: Path) -> Any:  # noqa: ANN401
+    """An array or a tensor, or such by image names."""
+    with path.open("rb") as file:
+        if file.read(len(ARRAY)) == ARRAY:
+            file.seek(0)
+            return _read_array(file, path.stat().st_size)
+        if zipfile.is_zipfile(file) and (arrays := _arrays_of(file)):
+            return _of_projector(file, arrays)
+    if not is_torch_file(path):
+        raise UserError("not a code file: neither of latentloop, nor of NumPy, nor of torch.save")
+    return read_torch_file(path)
+
+
+def _arrays_of(file: IO[bytes]) -> dict[str, zipfile.ZipInfo]:
+    """Each array of an archive, by name; none if it is another archive."""
+    with zipfile.ZipFile(file) as archive:
+        return {entry.filename.removesuffix(".npy"): entry for entry in archive.infolist() if ".npy" in entry.filename}
+
+
+def _of_projector(file: IO[bytes], arrays: Mapping[str, zipfile.ZipInfo]) -> Any:  # noqa: ANN401
+    if (found := arrays.get("w")) is None:
+        raise UserError(f"has no array w, as NVIDIA's projectors write it, but {', '.join(sorted(arrays)[:5])}")
+    # NumPy's own compression; it makes a thousandth of zeros, not less.
+    if found.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+        raise ValueError("compressed as NumPy does not")
+    with zipfile.ZipFile(file) as archive, archive.open(found) as entry:
+        return _read_array(entry, found.file_size)
+
+
+def _read_array(file: IO[bytes], size: int) -> Any:  # noqa: ANN401
+    """The array in a file of NumPy of so many bytes; what it contains, if that is one object."""
+    version = np.lib.format.read_magic(file)
+    if version not in HEADERS:
+        raise ValueError(f"an array in format {version}")
+    shape, fortran, dtype = HEADERS[version](file)
+    if dtype.hasobject:
+        return _read_object(file)
+    if dtype.kind not in "fiu" or not 0 <= math.prod(shape) * dtype.itemsize <= min(size, MAX_BYTES):
+        raise ValueError(f"an array {shape} of {dtype}")
+    flat = np.frombuffer(file.read(math.prod(shape) * dtype.itemsize), dtype)
+    array = flat.reshape(shape, order="F" if fortran else "C")
+    with np.errstate(over="ignore"):  # infinity is refused later
+        return torch.from_numpy(array.astype(np.float32))
+
+
+def _read_object(file: Any) -> Mapping[Any, Any]:  # noqa: ANN401
+    """What an array of one object contains."""
+    record = read_pickle(file)
+    items = record.state[-1] if isinstance(record, Record) and isinstance(record.state, tuple) else None
+    if not isinstance(items, list) or len(items) != 1 or not isinstance(items[0], Mapping):
+        raise UserError("an array of objects that is no dict of images and codes")
+    return items[0]
+
+
+def _last(value: object) -> Tensor:
+    """The code of an image: of the last step, where there is a list of them."""
+    if isinstance(value, Mapping):
+        if "latent" not in value:
+            raise UserError(f"has no latent for an image, but {', '.join(map(str, list(value)[:5])) or 'nothing'}")
+        value = value["latent"]
+    return plain_tensor(value[-1] if isinstance(value, list) and value else value)
+
+
+def _codes(array: Tensor, generator: Generator) -> Tensor:
+    """Codes (N, num_ws, w_dim) from an array of one of the shapes that files have."""
+    num_ws, w_dim = generator.num_ws, generator.w_dim
+    shape = tuple(array.shape)
+    if shape == (num_ws, w_dim):
+        array = array[None]
+    elif len(shape) in (1, 2):
+        array = array.reshape(-1, 1, shape[-1])
+    if array.ndim != 3 or array.shape[1] not in (1, num_ws) or array.shape[2] != w_dim or not len(array):
+        raise UserError(f"has codes {shape}, {generator.name} takes (N, {num_ws}, {w_dim})")
+    return array.detach().float().expand(-1, num_ws, -1)
