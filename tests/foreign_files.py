@@ -4,7 +4,7 @@ import pickle
 import re
 import sys
 from collections import OrderedDict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -13,7 +13,9 @@ import pytest
 import torch
 from torch import Tensor
 
-SOURCE = "raise SystemExit('the source in the file was executed')"
+MARK = "executed"
+SOURCE = f"import os; os.mkdir({MARK!r})"
+"""What would leave a mark if anybody ran it."""
 TORCH_MODULE, TENSORFLOW_MODULE = "torch_utils.persistence", "dnnlib.tflib.network"
 
 
@@ -43,8 +45,9 @@ class Network:
 
 
 @pytest.fixture
-def as_published(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Gives the stand-ins the names by which files call them."""
+def as_published(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
+    """Gives the stand-ins the names by which files call them, and sees that nothing in a file was executed."""
+    monkeypatch.chdir(tmp_path)
     for module, name, value in (
         (TORCH_MODULE, "_reconstruct_persistent_obj", _reconstruct_persistent_obj),
         ("dnnlib.util", "EasyDict", EasyDict),
@@ -55,6 +58,8 @@ def as_published(monkeypatch: pytest.MonkeyPatch) -> None:
             monkeypatch.setitem(sys.modules, package, made := ModuleType(package))
         setattr(made, name, value)
         monkeypatch.setattr(value, "__module__", module)
+    yield
+    assert not (tmp_path / MARK).exists()
 
 
 @pytest.fixture

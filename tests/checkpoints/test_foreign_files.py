@@ -6,112 +6,19 @@ from pathlib import Path
 
 import pytest
 import torch
+from safetensors.torch import save_file
 from torch import Tensor
 
 from latentloop.errors import UserError
 from latentloop.generators import StyleGAN2, load_generator
 from latentloop.generators.stylegan2 import Shape
-
-FILTER = torch.outer(torch.tensor([1.0, 3, 3, 1]), torch.tensor([1.0, 3, 3, 1])) / 64
-SIZES = (4, 8, 16)
+from stylegan2_tensors import genforce, nvidia, random_stylegan2, rosinality, tensorflow
 
 
 @pytest.fixture
 def tiny() -> StyleGAN2:
     """All its numbers at random; channels differ from block to block."""
-    shape = Shape(mapping=(8, 7, 6), channels=(5, 4, 3))
-    generator = StyleGAN2(shape, name="tiny", fingerprint="0").requires_grad_(False)
-    randomness = torch.Generator().manual_seed(0)
-    for tensor in (*generator.parameters(), *generator.buffers()):
-        tensor.copy_(torch.randn(tensor.shape, generator=randomness))
-    return generator
-
-
-def nvidia(generator: StyleGAN2) -> dict[str, Tensor]:
-    """With the gains taken out that NVIDIA applies when drawing."""
-
-    def linear(name: str, layer: object, multiplier: float = 1.0) -> dict[str, Tensor]:
-        assert isinstance(layer, torch.nn.Linear)
-        weight = layer.weight * math.sqrt(layer.weight.shape[1]) / multiplier
-        return {f"{name}.weight": weight, f"{name}.bias": layer.bias / multiplier}
-
-    names = ["b4.conv1", "b8.conv0", "b8.conv1", "b16.conv0", "b16.conv1"]
-    tensors = {"mapping.w_avg": generator.latent_avg, "synthesis.b4.const": generator.synthesis.const}
-    for i, layer in enumerate(generator.mapping.fc):
-        tensors |= linear(f"mapping.fc{i}", layer, 0.01)
-    for name, conv in zip(names, generator.synthesis.layers, strict=True):
-        tensors |= linear(f"synthesis.{name}.affine", conv.affine)
-        tensors |= {f"synthesis.{name}.{part}": getattr(conv, part) for part in ("weight", "bias", "noise_strength")}
-        tensors |= {f"synthesis.{name}.noise_const": conv.noise_const, f"synthesis.{name}.resample_filter": FILTER}
-    for size, rgb in zip(SIZES, generator.synthesis.drawing, strict=True):
-        tensors |= linear(f"synthesis.b{size}.torgb.affine", rgb.affine)
-        tensors[f"synthesis.b{size}.torgb.weight"] = (rgb.weight * math.sqrt(rgb.weight.shape[1]))[:, :, None, None]
-        tensors[f"synthesis.b{size}.torgb.bias"] = rgb.bias
-    return {name: tensor.detach().clone() for name, tensor in tensors.items()}
-
-
-def rosinality(theirs: dict[str, Tensor]) -> dict[str, Tensor]:
-    tensors = {"input.input": theirs["synthesis.b4.const"][None]}
-    tensors |= {f"style.{i + 1}.{p}": theirs[f"mapping.fc{i}.{p}"] for i in (0, 1) for p in ("weight", "bias")}
-    convs = {"b4.conv1": "conv1", "b8.conv0": "convs.0", "b8.conv1": "convs.1", "b16.conv0": "convs.2"}
-    for i, (b, c) in enumerate((convs | {"b16.conv1": "convs.3"}).items()):
-        tensors[f"{c}.conv.weight"] = theirs[f"synthesis.{b}.weight"][None]
-        tensors[f"{c}.conv.modulation.weight"] = theirs[f"synthesis.{b}.affine.weight"]
-        tensors[f"{c}.conv.modulation.bias"] = theirs[f"synthesis.{b}.affine.bias"]
-        tensors[f"{c}.noise.weight"] = theirs[f"synthesis.{b}.noise_strength"][None]
-        tensors[f"{c}.activate.bias"] = theirs[f"synthesis.{b}.bias"]
-        tensors[f"noises.noise_{i}"] = theirs[f"synthesis.{b}.noise_const"][None, None]
-    for b, c in {"b4": "to_rgb1", "b8": "to_rgbs.0", "b16": "to_rgbs.1"}.items():
-        tensors[f"{c}.conv.weight"] = theirs[f"synthesis.{b}.torgb.weight"][None]
-        tensors[f"{c}.conv.modulation.weight"] = theirs[f"synthesis.{b}.torgb.affine.weight"]
-        tensors[f"{c}.conv.modulation.bias"] = theirs[f"synthesis.{b}.torgb.affine.bias"]
-        tensors[f"{c}.bias"] = theirs[f"synthesis.{b}.torgb.bias"].reshape(1, 3, 1, 1)
-    return tensors | {"convs.0.conv.blur.kernel": 4 * FILTER, "to_rgbs.0.upsample.kernel": 4 * FILTER}
-
-
-def tensorflow(theirs: dict[str, Tensor]) -> dict[str, Tensor]:
-    variables = {"dlatent_avg": theirs["mapping.w_avg"], "lod": torch.zeros(())}
-    variables["synthesis/4x4/Const/const"] = theirs["synthesis.b4.const"][None]
-    for i in (0, 1):
-        variables[f"mapping/Dense{i}/weight"] = theirs[f"mapping.fc{i}.weight"].t()
-        variables[f"mapping/Dense{i}/bias"] = theirs[f"mapping.fc{i}.bias"]
-    layers = {
-        "b4.conv1": "4x4/Conv",
-        "b8.conv0": "8x8/Conv0_up",
-        "b8.conv1": "8x8/Conv1",
-        "b16.conv0": "16x16/Conv0_up",
-    }
-    layers |= {"b16.conv1": "16x16/Conv1"} | {f"b{size}.torgb": f"{size}x{size}/ToRGB" for size in SIZES}
-    for i, (b, t) in enumerate(layers.items()):
-        weight = theirs[f"synthesis.{b}.weight"].permute(2, 3, 1, 0)  # to H, W, in, out
-        variables[f"synthesis/{t}/weight"] = weight.flip(0, 1) if "up" in t else weight
-        variables[f"synthesis/{t}/mod_weight"] = theirs[f"synthesis.{b}.affine.weight"].t()
-        variables[f"synthesis/{t}/mod_bias"] = theirs[f"synthesis.{b}.affine.bias"] - 1
-        variables[f"synthesis/{t}/bias"] = theirs[f"synthesis.{b}.bias"]
-        if "ToRGB" not in t:
-            variables[f"synthesis/{t}/noise_strength"] = theirs[f"synthesis.{b}.noise_strength"]
-            variables[f"synthesis/noise{i}"] = theirs[f"synthesis.{b}.noise_const"][None, None]
-    return {name: variable.contiguous() for name, variable in variables.items()}
-
-
-def genforce(theirs: dict[str, Tensor]) -> dict[str, Tensor]:
-    tensors = {"truncation.w_avg": theirs["mapping.w_avg"]}
-    tensors["synthesis.early_layer.const"] = theirs["synthesis.b4.const"][None]
-    tensors |= {f"mapping.dense{i}.{p}": theirs[f"mapping.fc{i}.{p}"] for i in (0, 1) for p in ("weight", "bias")}
-    layers = ["b4.conv1", "b8.conv0", "b8.conv1", "b16.conv0", "b16.conv1"]
-    named = {b: f"layer{i}" for i, b in enumerate(layers)} | {
-        f"b{size}.torgb": f"output{i}" for i, size in enumerate(SIZES)
-    }
-    for b, g in named.items():
-        weight = theirs[f"synthesis.{b}.weight"]
-        tensors[f"synthesis.{g}.weight"] = weight.flip(2, 3) if b.endswith("conv0") else weight
-        tensors[f"synthesis.{g}.bias"] = theirs[f"synthesis.{b}.bias"]
-        tensors[f"synthesis.{g}.style.weight"] = theirs[f"synthesis.{b}.affine.weight"]
-        tensors[f"synthesis.{g}.style.bias"] = theirs[f"synthesis.{b}.affine.bias"] - 1
-        if "conv" in b:
-            tensors[f"synthesis.{g}.noise_strength"] = theirs[f"synthesis.{b}.noise_strength"]
-            tensors[f"synthesis.{g}.noise"] = theirs[f"synthesis.{b}.noise_const"][None, None]
-    return tensors
+    return random_stylegan2(Shape(mapping=(8, 7, 6), channels=(5, 4, 3)))
 
 
 @pytest.fixture
@@ -215,6 +122,15 @@ def test_a_converted_file_in_half_precision_keeps_the_latent_space(
     difference = rough.synthesis(w_plus) - exact.synthesis(w_plus)
     assert 0 < difference.abs().max() < 0.01 * exact.synthesis(w_plus).abs().max()
     assert half.stat().st_size < whole.stat().st_size
+
+
+@pytest.mark.parametrize("settings", ["[]", "3", "{", "[" * 100_000, '{"clamp": NaN}', '{"clamp": -1}'])
+def test_damaged_settings_of_our_own_files_are_told(tiny: StyleGAN2, tmp_path: Path, settings: str) -> None:
+    path = tmp_path / "ours.safetensors"
+    save_file(dict(tiny.state_dict()), path, {"latentloop": f"stylegan2 {settings}"})
+    with pytest.raises(UserError, match=r"ours\.safetensors: its (settings are damaged|tensors do not fit)") as caught:
+        load_generator(path)
+    assert "\n" not in str(caught.value)
 
 
 @pytest.mark.parametrize(

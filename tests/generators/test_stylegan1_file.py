@@ -5,44 +5,16 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
 from latentloop.generators.stylegan1 import Shape, StyleGAN1
 from latentloop.generators.stylegan1_file import find_shape, from_genforce, from_tensorflow, from_tensors
+from stylegan1_tensors import DEPTH, W_DIM, Z_DIM, Array, variables
 
-Array = NDArray[np.float64]
-Z_DIM, W_DIM, DEPTH = 5, 6, 3
 SMALL = (4, 3, 2)
 """Channels at 4, 8 and 16 pixels."""
 LARGE = (3, 3, 2, 2, 2, 2)
 """Up to 128 pixels, where TensorFlow fuses upsampling and convolution."""
-
-
-def variables(channels: tuple[int, ...], *, last_width: int = W_DIM) -> dict[str, Array]:
-    """A network as TensorFlow's names and layouts have it, with random values."""
-    widths = [Z_DIM, 7, 7, last_width]
-    shapes: dict[str, tuple[int, ...]] = {"dlatent_avg": (W_DIM,)}
-    for i in range(DEPTH):
-        shapes |= {f"mapping/Dense{i}/weight": (widths[i], widths[i + 1]), f"mapping/Dense{i}/bias": (widths[i + 1],)}
-    for level, width in enumerate(channels):
-        size, before = 4 << level, channels[max(level - 1, 0)]
-        scope, lod = f"synthesis/{size}x{size}", len(channels) - 1 - level
-        first, second = ("Conv0_up", "Conv1") if level else ("Const", "Conv")
-        shapes[f"{scope}/{first}/weight"] = (3, 3, before, width)
-        shapes[f"{scope}/{second}/weight"] = (3, 3, width, width)
-        for k, layer in enumerate((first, second)):
-            shapes[f"{scope}/{layer}/bias"] = shapes[f"{scope}/{layer}/Noise/weight"] = (width,)
-            shapes[f"{scope}/{layer}/StyleMod/weight"] = (W_DIM, 2 * width)
-            shapes[f"{scope}/{layer}/StyleMod/bias"] = (2 * width,)
-            shapes[f"synthesis/noise{2 * level + k}"] = (1, 1, size, size)
-        shapes |= {f"synthesis/ToRGB_lod{lod}/weight": (1, 1, width, 3), f"synthesis/ToRGB_lod{lod}/bias": (3,)}
-    del shapes["synthesis/4x4/Const/weight"]
-    shapes |= {"synthesis/4x4/Const/const": (1, channels[0], 4, 4), "synthesis/lod": (), "lod": ()}
-    randomness = np.random.default_rng(0)
-    # Training divides the mapping network's values by its learning-rate multiplier.
-    scale = {name: 100 if name.startswith("mapping/") else 0 if name.endswith("lod") else 1 for name in shapes}
-    return {name: np.array(scale[name] * randomness.standard_normal(shape)) for name, shape in shapes.items()}
 
 
 def slow_conv(x: Array, kernel: Array) -> Array:
@@ -229,6 +201,13 @@ def test_layerwise_networks_map_to_w_plus_and_end_in_tanh(mean: tuple[int, ...])
     linear = slow_draw(values, w_plus.numpy(), fused_from=128)
     close(generator.synthesis(w_plus), np.tanh(linear))
     close(build(from_genforce(tensors, {"final_tanh": False})).synthesis(w_plus), linear)
+
+
+def test_grey_images_get_three_equal_channels() -> None:
+    values, w_plus = variables(SMALL), codes(SMALL)
+    grey = {name: value[..., :1] if "ToRGB_lod0" in name else value for name, value in values.items()}
+    image = build(from_tensorflow(grey, {})).synthesis(w_plus)
+    close(image, np.repeat(slow_draw(values, w_plus.numpy(), fused_from=128)[:, :1], 3, axis=1))
 
 
 def test_a_network_without_noise_has_none() -> None:

@@ -222,3 +222,18 @@ def test_weights_that_learn_are_not_taken_for_those_prepared(tiny: StyleGAN2) ->
     modulated = layer.weight * style[:, None, :, None, None]
     expected = 1 / modulated.square().sum(dim=(2, 3, 4)).add(1e-8).sqrt()
     torch.testing.assert_close(layer.demodulation(style), expected)
+
+
+@pytest.mark.parametrize("how", ["learned", "loaded"])
+def test_weights_that_were_changed_are_not_taken_for_those_prepared(tiny: StyleGAN2, how: str) -> None:
+    w_plus, layer = randn(2, 6, 6), tiny.synthesis.layers[1]
+    before = tiny.synthesis(w_plus)
+    layer.prepare()
+    if how == "learned":
+        layer.weight.requires_grad_()
+        tiny.synthesis(w_plus)
+        layer.weight.data.mul_(2)
+        layer.weight.requires_grad_(False)
+    else:
+        tiny.load_state_dict(tiny.state_dict() | {"synthesis.convs.1.weight": 2 * layer.weight})
+    torch.testing.assert_close(tiny.synthesis(w_plus), before)  # demodulation takes the factor out

@@ -98,6 +98,14 @@ def test_without_its_transform_it_draws_upright(write_nvidia: Callable[..., Path
     check(write_nvidia(tensors, {}), generator)
 
 
+def test_a_transform_repeated_for_a_batch_is_the_one(write_nvidia: Callable[..., Path]) -> None:
+    generator, name = make(), "synthesis.input.transform"
+    tensors = nvidia_tensors(generator)
+    check(write_nvidia(tensors | {name: tensors[name].expand(4, 3, 3)}, {}), generator)
+    with pytest.raises(UserError, match=r"input\.transform"):
+        load_generator(write_nvidia(tensors | {name: torch.randn(2, 3, 3)}, {}))
+
+
 def test_grey_images_get_three_equal_channels(write_nvidia: Callable[..., Path]) -> None:
     generator = make()
     tensors = nvidia_tensors(generator)
@@ -123,6 +131,8 @@ def test_grey_images_get_three_equal_channels(write_nvidia: Callable[..., Path])
         ({}, {"first_cutoff": 1.5}, r"L\d+_\d+_\d+.*(pixels by|not the filter that) the settings"),
         ({}, {"img_resolution": 32}, "L4_16_3: draws 32 pixels by the settings"),
         ({}, {"first_cutoff": None}, "a StyleGAN3 of NVIDIA, but"),
+        ({}, {"filter_size": 10**9}, "sizes that no network has"),
+        ({}, {"conv_clamp": float("nan")}, "clamp must be above 0 and finite"),
         ({"synthesis.input.freqs": torch.zeros(5)}, {}, "its tensors do not fit a stylegan3: .*input.freqs"),
         ({"synthesis.L0_36_5.bias": torch.full((5,), torch.nan)}, {}, "convs.0.bias has numbers that are not finite"),
     ],

@@ -35,6 +35,15 @@ def test_psi_is_even_between_its_bounds(toy: Generator, monkeypatch: pytest.Monk
     assert abs(psi.double().std() - 0.5 / 12**0.5) < 0.01
 
 
+def test_a_generator_may_have_a_style_for_each_layer(toy: Generator, monkeypatch: pytest.MonkeyPatch) -> None:
+    plain = sample_training_codes(toy, 50, randomness=torch.Generator().manual_seed(0))
+    average, layers = toy.latent_avg.clone(), torch.arange(4.0, dtype=torch.float64)[:, None]
+    monkeypatch.setattr(toy, "mapping", lambda z, _: (average + z.tanh())[:, None] + layers)
+    toy.latent_avg = average + layers
+    layerwise = sample_training_codes(toy, 50, randomness=torch.Generator().manual_seed(0))
+    torch.testing.assert_close(layerwise, plain + layers)
+
+
 def test_a_seed_means_the_same_codes(toy: Generator) -> None:
     first, again = (sample_training_codes(toy, 8, randomness=torch.Generator().manual_seed(3)) for _ in range(2))
     assert torch.equal(first, again)
