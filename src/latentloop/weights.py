@@ -35,6 +35,13 @@ def shipped(name: str, sha256: str) -> WeightsFile:
     return WeightsFile(ASSETS / name, sha256)
 
 
+def is_safetensors(path: Path) -> bool:
+    """Whether a file begins as safetensors do: with the length of a JSON header, and its brace."""
+    with path.open("rb") as file:
+        beginning = file.read(9)
+    return beginning[8:] == b"{" and int.from_bytes(beginning[:8], "little") < path.stat().st_size
+
+
 def read_weights(file: WeightsFile) -> Weights:
     """Read all tensors of a file as float32.
 

@@ -91,6 +91,12 @@ def test_what_is_not_the_generators_encoder_is_refused_in_one_line(
     assert "\n" not in str(caught.value)
 
 
+def test_another_file_is_no_encoder(float_toy: Generator, tmp_path: Path) -> None:
+    (tmp_path / "file.pkl").write_bytes(b"\x80\x04N.")
+    with pytest.raises(UserError, match="neither a network of latentloop train nor a checkpoint of pSp"):
+        load_encoder(tmp_path / "file.pkl", float_toy)
+
+
 def test_numbers_that_are_not_finite_are_refused(save: Save, float_toy: Generator) -> None:
     state = checkpoint(LAST[0], num_ws=4)
     state["encoder.body.0.res_layer.1.weight"][0] = float("nan")

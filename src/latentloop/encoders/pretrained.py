@@ -17,6 +17,7 @@ from latentloop.encoders.psp_file import from_checkpoint
 from latentloop.errors import UserError, in_one_line
 from latentloop.generators import Generator
 from latentloop.latents import broadcast, mean_code
+from latentloop.weights import is_safetensors
 
 STEPS = 5
 """Of ReStyle, in its paper."""
@@ -68,8 +69,10 @@ def load_encoder(name_or_path: str | Path, generator: Generator) -> Encoder:
             generator's.
     """
     path = embedder_weights(name_or_path).path
-    if not path.is_file() or not is_torch_file(path):
+    if not path.is_file() or is_safetensors(path):
         return load_embedder(name_or_path, generator)
+    if not is_torch_file(path):
+        raise UserError(f"{path}: neither a network of latentloop train nor a checkpoint of pSp, e4e or ReStyle")
     with reading(path):
         encoder = _of_checkpoint(read_torch_file(path), generator)
     encoder.to(generator.latent_avg.device)

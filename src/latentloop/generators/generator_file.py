@@ -19,7 +19,7 @@ from latentloop.generators import mobilestylegan_file, stylegan1_file, stylegan2
 from latentloop.generators.layouts import find_layout
 from latentloop.generators.protocol import Generator
 from latentloop.generators.sampling import random_inputs
-from latentloop.weights import WeightsFile, read_weights
+from latentloop.weights import WeightsFile, is_safetensors, read_weights
 
 Tensors = Mapping[str, Tensor]
 Settings = Mapping[str, Any]
@@ -71,7 +71,9 @@ def read_generator_file(file: WeightsFile, *, which: Which = "g_ema") -> Generat
         UserError: There is no such file; it is damaged, of an unknown layout, or no generator; its numbers are not
             finite.
     """
-    found = _read_ours(file) if _is_safetensors(file.path) else _read_theirs(file.path, which)
+    if not file.path.is_file():
+        raise UserError(f"{file.path}: no such file")
+    found = _read_ours(file) if is_safetensors(file.path) else _read_theirs(file.path, which)
     for name, tensor in found.tensors.items():
         if not tensor.isfinite().all():
             raise UserError(f"{file.path}: {name} has numbers that are not finite")
@@ -161,15 +163,6 @@ def _with_mean(file: GeneratorFile) -> GeneratorFile:
         total += generator.mapping(*random_inputs(generator, BATCH, randomness)).double().sum(dim=0)
     average = (total / AVERAGED).float()
     return replace(file, tensors=file.tensors | {"latent_avg": average}, latent_avg_estimated=True)
-
-
-def _is_safetensors(path: Path) -> bool:
-    """Whether a file begins as one: with the length of a JSON header, and its brace."""
-    if not path.is_file():
-        raise UserError(f"{path}: no such file")
-    with path.open("rb") as file:
-        beginning = file.read(9)
-    return beginning[8:] == b"{" and int.from_bytes(beginning[:8], "little") < path.stat().st_size
 
 
 def _compact(name: str, tensor: Tensor) -> Tensor:
