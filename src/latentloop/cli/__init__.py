@@ -21,6 +21,7 @@ from latentloop.cli.cache import Cache
 from latentloop.cli.convert import Convert, Inspect
 from latentloop.cli.distill import Distill
 from latentloop.cli.embed import Embed
+from latentloop.cli.fetch import Fetch
 from latentloop.cli.generate import Generate
 from latentloop.cli.train import Train
 from latentloop.errors import UserError
@@ -32,6 +33,7 @@ Command = (
     | Annotated[Inspect, tyro.conf.subcommand("inspect")]
     | Annotated[Bench, tyro.conf.subcommand("bench")]
     | Annotated[Cache, tyro.conf.subcommand("cache")]
+    | Annotated[Fetch, tyro.conf.subcommand("fetch")]
     | Annotated[Train, tyro.conf.subcommand("train")]
     | Annotated[Distill, tyro.conf.subcommand("distill")]
 )

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import tyro
 
+from latentloop.cli.bench_methods import MethodBench
 from latentloop.defaults import GENERATOR, QUICK_GENERATOR, Precision
 
 if TYPE_CHECKING:
@@ -18,7 +19,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Bench:
-    """Measure speed on this machine, beside what it can do at best.
+    """Compare methods of inversion, or measure speed on this machine beside what it can do at best.
+
+    methods: how close each method comes to photos, and how long it takes: results.csv, table.md, pareto.png, grid.png
+    and report.html in --out. Stop it, and run it again to go on.
 
     generator: milliseconds an image, forward at full size and with the gradient of the code at the iterator's size, as
     a share of the rate at which a large convolution runs; then a step of the iterator, and what of it is not the
@@ -27,20 +31,25 @@ class Bench:
     collaboration: a step of training the embedding network, beside the steps of its iterator, with the memory it takes
     and where its time goes.
 
+    On what is at hand: latentloop bench --root examples/photos --methods one-pass hybrid image2stylegan:100
+
+    As the papers do: latentloop bench --data celeba-hq --root CelebA-HQ --protocol psp --features vgg16
+
     Leave the machine alone meanwhile: latentloop bench generator
 
     As a training does it: latentloop bench collaboration --precision auto --batches 4
     """
 
-    what: Annotated[Literal["generator", "collaboration"], tyro.conf.Positional]
+    what: Annotated[Literal["methods", "generator", "collaboration"], tyro.conf.Positional] = "methods"
     """What to measure."""
+    compared: MethodBench = MethodBench()
     generators: tuple[str, ...] = (QUICK_GENERATOR, GENERATOR)
     """Generators we ship, or files that latentloop convert reads."""
     batches: tuple[int, ...] = (1, 8)
     """Images at a time."""
     compile: bool = False
     """Measure through torch.compile, too: takes a minute for each row."""
-    precision: Precision = "float32"
+    precision: Precision = "auto"
     """Of drawing, and of the convolution; auto is what embed takes."""
     runs: int = 10
     """Runs of each, of which the median counts."""
@@ -54,7 +63,7 @@ class Bench:
             raise ValueError("runs and batches must be 1 or more")
 
     def run(self) -> int:
-        """Print the tables."""
+        """Print the tables, or compare the methods."""
         import torch
 
         from latentloop.cli.console import say
@@ -64,6 +73,8 @@ class Bench:
 
         repeatable_arithmetic()
         device = find_device(self.device)
+        if self.what == "methods":
+            return self.compared.run(device, self.precision)
         dtype = find_precision(self.precision, device)
         generators = [load_generator(name, device=device) for name in self.generators]
         say(f"torch {torch.__version__}, {describe(device)}, {str(dtype).removeprefix('torch.')}")

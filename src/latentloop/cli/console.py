@@ -2,15 +2,26 @@
 
 import sys
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from types import TracebackType
 from typing import Self, TypeVar
 
 import rich.progress
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.progress import (
+    BarColumn,
+    DownloadColumn,
+    MofNCompleteColumn,
+    Progress,
+    ProgressColumn,
+    TaskID,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
 from torch import Tensor
 
+from latentloop.pipeline.benchmark import Measurement, Skipped
 from latentloop.pipeline.embed import Embedded, Outcome
 
 T = TypeVar("T")
@@ -60,6 +71,40 @@ class EmbedProgress:
         )
 
 
+class BenchProgress:
+    """Two bars while comparing methods: results there, and the steps of the current one with its loss."""
+
+    def __init__(self, results: int) -> None:
+        self._progress = _progress()
+        self._results = self._progress.add_task("results", total=results)
+        self._steps = self._progress.add_task("steps", total=None)
+
+    def __enter__(self) -> Self:
+        self._progress.start()
+        return self
+
+    def __exit__(self, *_: type[BaseException] | BaseException | TracebackType | None) -> None:
+        self._progress.stop()
+
+    def step_of(self, method: str) -> Callable[[int, Tensor], None]:
+        """What shows a step of a method, and the loss of each image, (N,)."""
+
+        def step(done: int, loss: Tensor) -> None:
+            said = f"{method}, step {done}, loss {loss.mean().item():.4f}"
+            self._progress.update(self._steps, completed=done, description=said)
+
+        return step
+
+    def done(self, outcome: Measurement | Skipped) -> None:
+        """Say what a method made of an image, on stdout, or on stderr if nothing."""
+        self._progress.advance(self._results)
+        if isinstance(outcome, Skipped):
+            say(f"latentloop: {outcome.reason}", error=True)
+            return
+        figures = "  ".join(f"{name} {value:.4g}" for name, value in outcome.figures.items())
+        say(f"{outcome.method}: {outcome.image}: {figures}  {outcome.seconds:.3g} s")
+
+
 class TrainProgress:
     """One bar while training, with the loss, what the iterator gains, how many codes were known, and the speed."""
 
@@ -84,18 +129,39 @@ class TrainProgress:
         self._progress.update(self._task, completed=int(told["step"]), description=", ".join(said))
 
 
+class DownloadProgress:
+    """A bar for each file that is downloaded, in bytes."""
+
+    def __init__(self) -> None:
+        self._progress = _progress(DownloadColumn(binary_units=True))
+        self._tasks: dict[str, TaskID] = {}
+
+    def __enter__(self) -> Self:
+        self._progress.start()
+        return self
+
+    def __exit__(self, *_: type[BaseException] | BaseException | TracebackType | None) -> None:
+        self._progress.stop()
+
+    def show(self, name: str, done: int, total: int) -> None:
+        """Show how many bytes of a file have come."""
+        if name not in self._tasks:
+            self._tasks[name] = self._progress.add_task(name, total=total)
+        self._progress.update(self._tasks[name], completed=done)
+
+
 def say(line: object, *, error: bool = False) -> None:
     """Print a line at once."""
     print(line, file=sys.stderr if error else sys.stdout, flush=True)
 
 
-def _progress() -> rich.progress.Progress:
+def _progress(count: ProgressColumn | None = None) -> rich.progress.Progress:
     console = Console(stderr=True)
     console.quiet = not console.is_interactive  # else it ends with an empty line where nobody sees bars
     return Progress(
         TextColumn("{task.description}"),
         BarColumn(),
-        MofNCompleteColumn(),
+        count or MofNCompleteColumn(),
         TimeElapsedColumn(),
         TextColumn("left"),
         TimeRemainingColumn(),

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from latentloop.weights import read_weights, shipped, with_weights
 
 LpipsNet = Literal["alex", "squeeze"]
+"""The classifiers that ship with the package; `latentloop.features.vgg` has LPIPS on VGG16."""
 FILES = {
     "alex": shipped("lpips-alex.safetensors", "a53cbca74822aa9028d3afadb506366edf5f1d5806262a77ff1a524ae4640078"),
     "squeeze": shipped("lpips-squeeze.safetensors", "601d261c3a92c904644d684d9f228b993d4243bcd024fdbb5bb5cf42fa549744"),
@@ -17,6 +18,8 @@ SMALLEST = 32
 """Pixels of an image of which the networks still see something in all layers."""
 # ImageNet's statistics for images in [-1, 1].
 MEAN, STD = (-0.030, -0.088, -0.188), (0.458, 0.448, 0.450)
+VGG_BLOCKS = ((64, 2), (128, 2), (256, 3), (512, 3), (512, 3))
+"""Channels and convolutions of VGG16's blocks."""
 
 
 class Fire(nn.Module):
@@ -59,9 +62,23 @@ def squeeze_stages() -> list[nn.Module]:
     ]
 
 
+def vgg_stages() -> list[nn.Module]:
+    """VGG16's blocks (arXiv:1409.1556), each with the pooling before it."""
+    stages: list[nn.Module] = []
+    in_channels = 3
+    for channels, convs in VGG_BLOCKS:
+        layers: list[nn.Module] = [nn.MaxPool2d(2)] if stages else []
+        for _ in range(convs):
+            layers += [nn.Conv2d(in_channels, channels, 3, padding=1), nn.ReLU()]
+            in_channels = channels
+        stages.append(nn.Sequential(*layers))
+    return stages
+
+
 STAGES: dict[str, tuple[Callable[[], list[nn.Module]], Sequence[int]]] = {
     "alex": (alex_stages, (64, 192, 384, 256, 256)),
     "squeeze": (squeeze_stages, (64, 128, 256, 384, 384, 512, 512)),
+    "vgg": (vgg_stages, tuple(channels for channels, _ in VGG_BLOCKS)),
 }
 
 
@@ -71,7 +88,7 @@ class Lpips(nn.Module):
     mean: Tensor
     std: Tensor
 
-    def __init__(self, net: LpipsNet) -> None:
+    def __init__(self, net: LpipsNet | Literal["vgg"]) -> None:
         super().__init__()
         stages, channels = STAGES[net]
         self.stages = nn.ModuleList(stages())

@@ -32,6 +32,8 @@ class Inversion:
     """Step after which the best code was seen, (N,); 0 for the start."""
     image: Tensor
     """What the iterator's generator drew of it, (N, 3, R, R)."""
+    noise: tuple[Tensor, ...] | None = None
+    """Each layer's noise map, (N, 1, H, W), where a method finds those, too."""
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,5 @@
 from .identity import identity_similarity as identity_similarity
+from .pixels import ms_ssim as ms_ssim
 from .pixels import mse as mse
 from .pixels import psnr as psnr
 from .pixels import ssim as ssim

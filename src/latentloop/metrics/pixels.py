@@ -1,10 +1,14 @@
-"""MSE, PSNR and SSIM of images in [-1, 1]; one value per image."""
+"""MSE, PSNR, SSIM and MS-SSIM of images in [-1, 1]; one value per image."""
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 PEAK_TO_PEAK = 2.0
+WINDOW = 11
+"""Pixels."""
+EXPONENTS = (0.0448, 0.2856, 0.3001, 0.2363, 0.1333)
+"""Of MS-SSIM, finest first."""
 
 
 def mse(image: Tensor, target: Tensor) -> Tensor:
@@ -23,13 +27,42 @@ def ssim(image: Tensor, target: Tensor) -> Tensor:
     With the paper's settings: a Gaussian window of 11 pixels and standard deviation 1.5, K1 = 0.01, K2 = 0.03, and
     only where the window lies inside the image.
     """
+    luminance, contrast = _likeness(image, target)
+    return (luminance * contrast).mean(dim=(1, 2, 3))
+
+
+def ms_ssim(image: Tensor, target: Tensor) -> Tensor:
+    """Multi-scale structural similarity (Wang et al. 2003) of each image (N, 3, H, W), mean over its colours; (N,).
+
+    Five scales, each half of the one before by 2 x 2 means, with the paper's exponents. Contrasts that are negative
+    count as 0, and images are of 176 pixels at least: the window must fit into the smallest scale.
+
+    Raises:
+        ValueError: They are smaller.
+    """
+    smallest = WINDOW * 2 ** (len(EXPONENTS) - 1)
+    if min(image.shape[-2:]) < smallest:
+        raise ValueError(f"image must be of {smallest} pixels or more, got {tuple(image.shape)}")
+    factors = []
+    for scale, exponent in enumerate(EXPONENTS):
+        if scale:
+            image, target = F.avg_pool2d(image, 2), F.avg_pool2d(target, 2)
+        luminance, contrast = _likeness(image, target)
+        likeness = contrast if scale < len(EXPONENTS) - 1 else luminance * contrast
+        # Not exactly 0, where the root has no gradient.
+        factors.append(likeness.mean(dim=(2, 3)).clamp(min=1e-8) ** exponent)
+    return torch.stack(factors).prod(dim=0).mean(dim=1)
+
+
+def _likeness(image: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
+    """Of luminance, and of contrast and structure, wherever the window fits, each (N, 3, H - 10, W - 10)."""
     c1, c2 = (0.01 * PEAK_TO_PEAK) ** 2, (0.03 * PEAK_TO_PEAK) ** 2
     mean_x, mean_y = _window_mean(image), _window_mean(target)
     var_x = _window_mean(image.square()) - mean_x.square()
     var_y = _window_mean(target.square()) - mean_y.square()
     covariance = _window_mean(image * target) - mean_x * mean_y
-    likeness = (2 * mean_x * mean_y + c1) * (2 * covariance + c2)
-    return (likeness / ((mean_x.square() + mean_y.square() + c1) * (var_x + var_y + c2))).mean(dim=(1, 2, 3))
+    luminance = (2 * mean_x * mean_y + c1) / (mean_x.square() + mean_y.square() + c1)
+    return luminance, (2 * covariance + c2) / (var_x + var_y + c2)
 
 
 def _window_mean(x: Tensor) -> Tensor:

@@ -1,0 +1,111 @@
+"""Image2StyleGAN (Abdal et al., arXiv:1904.03189) and Image2StyleGAN++ (arXiv:1911.11544)."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+import torch
+from torch import Tensor
+
+from latentloop.baselines.networks import FeaturesOf, feature_loss
+from latentloop.baselines.refiner import descend
+from latentloop.errors import UserError
+from latentloop.generators import Generator, StyleGAN1, StyleGAN2, stylegan1, stylegan2
+from latentloop.inversion import Inversion, IteratorConfig, LatentIterator
+from latentloop.inversion.iterator import OnStep
+from latentloop.losses import pixel_loss, toward, weighted_sum
+
+STEPS, LR = 5000, 0.01
+NOISE_STEPS, NOISE_LR = 3000, 5.0
+
+
+@dataclass(frozen=True)
+class Image2StyleGAN:
+    """Adam on W+, with the mean squared errors of pixels and of features.
+
+    The start is the mean latent, both weights are 1, and the best code is kept. Images are compared at the size of the
+    targets; the paper's were of 1024 pixels, and of 256 for the features.
+    """
+
+    generator: Generator
+    features: FeaturesOf
+    steps: int = STEPS
+    lr: float = LR
+
+    def refine(self, target: Tensor, start: Tensor, on_step: OnStep | None = None) -> Inversion:
+        """As `Refiner.refine`: targets (N, 3, R, R) in [-1, 1], codes (N, num_ws, w_dim)."""
+        config = IteratorConfig(self.steps, optimizer="adam", lr=self.lr, ramp_up=0.0, ramp_down=0.0)
+        loss = weighted_sum((1.0, toward(pixel_loss)), (1.0, feature_loss(self.features)))
+        return LatentIterator(self.generator, loss, config).refine(target, start, on_step)
+
+
+@dataclass(frozen=True)
+class Image2StyleGANPlusPlus:
+    """Image2StyleGAN, then Adam on the noise maps alone, with the masked error of the pixels.
+
+    The maps take in what styles cannot draw; a code found so is of use with its maps only.
+    """
+
+    generator: Generator
+    styles: Image2StyleGAN
+    steps: int = NOISE_STEPS
+    lr: float = NOISE_LR
+    mask: Tensor | None = None
+    """Where pixels count, (N or 1, 1, R, R) in [0, 1]; None for everywhere."""
+    seed: int = 0
+    """Of the maps at the start."""
+
+    def refine(self, target: Tensor, start: Tensor, on_step: OnStep | None = None) -> Inversion:
+        """As `Refiner.refine`; the result's noise has the maps of each layer, (N, 1, H, W).
+
+        Raises:
+            UserError: The generator takes no noise maps.
+        """
+        synthesis = noisy(self.generator)
+        found = self.styles.refine(target, start, on_step)
+        randomness = torch.Generator().manual_seed(self.seed)
+        drawn = [torch.randn(len(target), 1, *shape, generator=randomness) for shape in synthesis.noise_shapes]
+        maps = [one.to(target).requires_grad_() for one in drawn]
+        losses: list[Tensor] = []
+        descend(
+            maps,
+            self._loss(found.w_plus, maps, target),
+            steps=self.steps,
+            lr_at=lambda _: self.lr,
+            after=lambda step, loss: self._told(losses, step, loss, on_step),
+        )
+        noise = tuple(one.detach() for one in maps)
+        with torch.no_grad():
+            image = synthesis(found.w_plus, resolution=target.shape[-1], noise=noise)
+        last = _masked(image, target, self.mask)
+        return replace(found, loss=last, losses=torch.stack([*found.losses, *losses]), image=image, noise=noise)
+
+    def _loss(self, w_plus: Tensor, maps: list[Tensor], target: Tensor) -> Callable[[int], Tensor]:
+        synthesis = noisy(self.generator)
+
+        def loss(_: int) -> Tensor:
+            image = synthesis(w_plus, resolution=target.shape[-1], noise=maps)
+            return _masked(image, target, self.mask)
+
+        return loss
+
+    def _told(self, losses: list[Tensor], step: int, loss: Tensor, on_step: OnStep | None) -> None:
+        losses.append(loss)
+        if on_step:
+            on_step(self.styles.steps + step + 1, loss)
+
+
+def noisy(generator: Generator) -> stylegan1.Synthesis | stylegan2.Synthesis:
+    """The part of a generator that draws with noise maps.
+
+    Raises:
+        UserError: It takes none.
+    """
+    if not isinstance(generator, StyleGAN1 | StyleGAN2):
+        raise UserError(f"{generator.name} takes no noise maps; of Image2StyleGAN++, Image2StyleGAN is left there")
+    return generator.synthesis
+
+
+def _masked(image: Tensor, target: Tensor, mask: Tensor | None) -> Tensor:
+    """Mean squared error where the mask is, (N,)."""
+    difference = (image - target).square()
+    return (difference if mask is None else mask * difference).mean(dim=(1, 2, 3))

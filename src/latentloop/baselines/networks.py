@@ -1,0 +1,91 @@
+"""The classifiers whose features the earlier methods compare: VGG16, or AlexNet in its stead."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+from torch import Tensor
+
+from latentloop.features.lpips import Lpips, load_lpips
+from latentloop.features.vgg import load_lpips_vgg, load_vgg16
+from latentloop.losses.image import LossToward
+
+FeatureNet = Literal["vgg16", "alexnet"]
+FeaturesOf = Callable[[Tensor], Sequence[Tensor]]
+"""Images (N, 3, H, W) in [-1, 1] to feature maps, each (N, C, h, w)."""
+
+VGG_LAYERS = ("conv1_1", "conv1_2", "conv3_2", "conv4_2")
+"""Of Image2StyleGAN."""
+VGG_LAYER = ("conv3_3",)
+"""Of StyleGAN-Encoder."""
+ALEX_STAGES, ALEX_STAGE = (0, 1, 2, 3), (2,)
+"""What stands for these in AlexNet: its first four convolutions, and its third."""
+
+
+@dataclass(frozen=True)
+class Networks:
+    """What the methods see with."""
+
+    name: FeatureNet
+    layers: FeaturesOf
+    """Those of Image2StyleGAN."""
+    layer: FeaturesOf
+    """That of StyleGAN-Encoder."""
+    lpips: Lpips
+
+
+def load_networks(
+    name: FeatureNet, *, device: torch.device | str = "cpu", dtype: torch.dtype = torch.float32
+) -> Networks:
+    """Load them, frozen.
+
+    Args:
+        name: VGG16 is what the papers took; it has to be fetched first. AlexNet ships with the package.
+        device: Where they go.
+        dtype: Of their arithmetic.
+
+    Raises:
+        UserError: The weights are missing or damaged.
+    """
+    if name == "alexnet":
+        lpips = load_lpips("alex", device=device, dtype=dtype)
+        return Networks(name, _stages(lpips, ALEX_STAGES), _stages(lpips, ALEX_STAGE), lpips)
+    vgg, lpips = load_vgg16(device=device, dtype=dtype), load_lpips_vgg(device=device, dtype=dtype)
+    return Networks(
+        name,
+        lambda image: [seen.to(image.dtype) for seen in vgg.features(image, VGG_LAYERS)],
+        lambda image: [seen.to(image.dtype) for seen in vgg.features(image, VGG_LAYER)],
+        lpips,
+    )
+
+
+def feature_loss(features_of: FeaturesOf) -> LossToward:
+    """Mean squared differences of feature maps, added up over the layers; of each image (N, 3, H, W), (N,)."""
+
+    def toward(target: Tensor) -> Callable[[Tensor], Tensor]:
+        with torch.no_grad():
+            wanted = features_of(target)
+
+        def loss(image: Tensor) -> Tensor:
+            pairs = zip(features_of(image), wanted, strict=True)
+            return torch.stack([(seen - want).square().mean(dim=(1, 2, 3)) for seen, want in pairs]).sum(dim=0)
+
+        return loss
+
+    return toward
+
+
+def _stages(lpips: Lpips, wanted: Sequence[int]) -> FeaturesOf:
+    """Features of AlexNet's stages, not scaled."""
+
+    def features(image: Tensor) -> list[Tensor]:
+        x = ((image - lpips.mean) / lpips.std).to(next(lpips.stages.parameters()).dtype)
+        found = []
+        for i, stage in enumerate(list(lpips.stages)[: max(wanted) + 1]):
+            x = stage(x)
+            if i in wanted:
+                found.append(x.to(image.dtype))
+        return found
+
+    return features

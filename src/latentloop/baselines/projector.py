@@ -1,0 +1,134 @@
+"""NVIDIA's projector (Karras et al., arXiv:1912.04958, appendix D), as it is in stylegan2-ada-pytorch; and into W+."""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from latentloop.baselines.refiner import descend
+from latentloop.features.lpips import Lpips
+from latentloop.generators import Generator, StyleGAN1, StyleGAN2, random_inputs
+from latentloop.inversion import Inversion
+from latentloop.inversion.config import Space
+from latentloop.inversion.iterator import OnStep
+from latentloop.latents import broadcast
+
+SAMPLES = 10_000
+"""Of z, for the spread of W."""
+SEED = 123
+
+
+@dataclass(frozen=True)
+class Projector:
+    """Adam on a style that is shaken less and less, and on noise maps that must stay noise; the last code is taken.
+
+    Where a generator takes no noise maps, only the style is found. The maps help on the way and are not kept.
+    """
+
+    generator: Generator
+    lpips: Lpips
+    """The distance of images; the paper's is that with VGG16."""
+    space: Space = "w"
+    steps: int = 1000
+    lr: float = 0.1
+    ramp_up: float = 0.05
+    """Share of the steps in which the step size grows."""
+    ramp_down: float = 0.25
+    """Share of the steps, at the end, in which it falls along a cosine."""
+    shaking: float = 0.05
+    """At the start, in units of the spread of W."""
+    shaken: float = 0.75
+    """Share of the steps in which the style is shaken."""
+    lambda_noise: float = 1e5
+    """Weight of what of the maps is no noise."""
+    seed: int = 0
+    """Of the shaking and of the maps."""
+
+    def refine(self, target: Tensor, start: Tensor, on_step: OnStep | None = None) -> Inversion:
+        """As `Refiner.refine`: targets (N, 3, R, R) in [-1, 1], codes (N, num_ws, w_dim)."""
+        randomness = torch.Generator().manual_seed(self.seed)
+        code = (start[:, :1] if self.space == "w" else start).detach().clone().requires_grad_()
+        maps = self._maps(target, randomness)
+        losses: list[Tensor] = []
+
+        def after(step: int, loss: Tensor) -> None:
+            losses.append(loss)
+            for one in maps:
+                _normalize(one)
+            if on_step:
+                on_step(step, loss)
+
+        objective = self._objective(target, code, maps, randomness)
+        descend([code, *maps], objective, steps=self.steps, lr_at=self.lr_at, after=after)
+        with torch.no_grad():
+            w_plus = code.detach().expand(-1, self.generator.num_ws, -1).clone()
+            image = self.generator.synthesis(w_plus, resolution=target.shape[-1])
+            losses.append(self.lpips(image, target))
+        if on_step:
+            on_step(self.steps, losses[-1])
+        at = torch.full((len(target),), self.steps, device=target.device)
+        return Inversion(w_plus, losses[-1], torch.stack(losses), at, image)
+
+    def lr_at(self, step: int) -> float:
+        """Size of a step, counted from 0."""
+        done = step / self.steps
+        down = min(1.0, (1 - done) / self.ramp_down) if self.ramp_down else 1.0
+        up = min(1.0, done / self.ramp_up) if self.ramp_up else 1.0
+        return self.lr * up * (0.5 - 0.5 * math.cos(math.pi * down))
+
+    def spread(self) -> float:
+        """Root of the mean squared distance of W from its mean."""
+        z, labels = random_inputs(self.generator, SAMPLES, torch.Generator().manual_seed(SEED))
+        with torch.no_grad():
+            w = broadcast(self.generator.mapping(z, labels), self.generator.num_ws)[:, 0]
+        return (w - w.mean(dim=0)).square().sum(dim=1).mean().sqrt().item()
+
+    def _objective(
+        self, target: Tensor, code: Tensor, maps: list[Tensor], randomness: torch.Generator
+    ) -> Callable[[int], Tensor]:
+        distance, spread = self.lpips.toward(target), self.spread()
+
+        def loss(step: int) -> Tensor:
+            left = max(0.0, 1 - step / (self.shaken * self.steps)) ** 2
+            shaking = torch.randn(code.shape, generator=randomness).to(code) * (spread * self.shaking * left)
+            w_plus = (code + shaking).expand(-1, self.generator.num_ws, -1)
+            regular = [structure(one) for one in maps]
+            image = self._drawn(w_plus, maps, target.shape[-1])
+            return distance(image) + self.lambda_noise * torch.stack([target.new_zeros(len(target)), *regular]).sum(0)
+
+        return loss
+
+    def _drawn(self, w_plus: Tensor, maps: list[Tensor], resolution: int) -> Tensor:
+        if not isinstance(self.generator, StyleGAN1 | StyleGAN2):
+            return self.generator.synthesis(w_plus, resolution=resolution)
+        image: Tensor = self.generator.synthesis(w_plus, resolution=resolution, noise=maps)
+        return image
+
+    def _maps(self, target: Tensor, randomness: torch.Generator) -> list[Tensor]:
+        """Noise maps of each layer, (N, 1, H, W), if the generator takes any."""
+        if not isinstance(self.generator, StyleGAN1 | StyleGAN2):
+            return []
+        shapes = self.generator.synthesis.noise_shapes
+        drawn = [torch.randn(len(target), 1, *shape, generator=randomness) for shape in shapes]
+        return [one.to(target).requires_grad_() for one in drawn]
+
+
+def structure(noise: Tensor) -> Tensor:
+    """What of maps (N, 1, H, W) is no noise: squared correlations of neighbours, at all sizes down to 8; (N,)."""
+    found = noise.new_zeros(len(noise))
+    while True:
+        for axis in (2, 3):
+            found = found + (noise * noise.roll(1, dims=axis)).mean(dim=(1, 2, 3)).square()
+        if noise.shape[-1] <= 8:
+            return found
+        noise = F.avg_pool2d(noise, 2)
+
+
+@torch.no_grad()
+def _normalize(noise: Tensor) -> None:
+    """Give each map (N, 1, H, W) mean 0 and mean square 1."""
+    noise.sub_(noise.mean(dim=(1, 2, 3), keepdim=True))
+    noise.mul_(noise.square().mean(dim=(1, 2, 3), keepdim=True).rsqrt())

@@ -1,0 +1,58 @@
+"""What all methods have in common: a code to start from, and a refiner of codes."""
+
+from collections.abc import Callable, Sequence
+from typing import Protocol
+
+import torch
+from torch import Tensor
+
+from latentloop.errors import NotFiniteError
+from latentloop.inversion.iterator import Inversion, OnStep
+
+
+class Refiner(Protocol):
+    """Refines codes; `LatentIterator` and `IteratorChain` are two."""
+
+    def refine(self, target: Tensor, start: Tensor, on_step: OnStep | None = None) -> Inversion:
+        """Refine a code for each target.
+
+        Args:
+            target: Images (N, 3, R, R) in [-1, 1].
+            start: Codes to start from, (N, num_ws, w_dim).
+            on_step: Called at the start and after each step with the steps done and each image's best loss, (N,).
+        """
+        ...
+
+
+def descend(
+    variables: Sequence[Tensor],
+    loss_at: Callable[[int], Tensor],
+    *,
+    steps: int,
+    lr_at: Callable[[int], float],
+    after: Callable[[int, Tensor], None],
+) -> None:
+    """Take Adam's steps on variables whose first axis is the image's, each image by its own loss.
+
+    Args:
+        variables: Leaves that ask for gradients.
+        loss_at: The loss (N,) before step i, counted from 0.
+        steps: How many.
+        lr_at: The size of step i.
+        after: Called after step i with the loss before it.
+
+    Raises:
+        NotFiniteError: A loss is NaN or infinite.
+    """
+    optimizer = torch.optim.Adam(list(variables))
+    for step in range(steps):
+        loss = loss_at(step)
+        if not loss.isfinite().all():
+            raise NotFiniteError(f"the loss after {step} steps is not finite: NaN or infinity")
+        # Summed, not averaged: an image's path must not depend on the rest of its batch.
+        gradients = torch.autograd.grad(loss.sum(), list(variables))
+        for variable, gradient in zip(variables, gradients, strict=True):
+            variable.grad = gradient
+        optimizer.param_groups[0]["lr"] = lr_at(step)
+        optimizer.step()
+        after(step, loss.detach())

@@ -1,0 +1,49 @@
+"""`latentloop fetch`."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Literal
+
+import tyro
+
+
+@dataclass(frozen=True)
+class Fetch:
+    """Get weights that are too large to ship. Nothing else in latentloop uses the network.
+
+    vgg16: the convolutions of VGG16, and LPIPS on them, by which other methods compare images. 553 MB are downloaded
+    from pytorch.org and 7 kB from GitHub, and checked; 59 MB are kept, in ~/.cache/latentloop, or in the folder that
+    the environment variable LATENTLOOP_CACHE names.
+
+    The network is that of Oxford's Visual Geometry Group (arXiv:1409.1556); its weights are torchvision's
+    (BSD-3-Clause), the linear layers those of LPIPS (BSD-2-Clause). ImageNet, on which they were trained, may be used
+    for non-commercial research only.
+
+    Try: latentloop fetch vgg16
+
+    On a computer without a connection: latentloop fetch vgg16 --vgg16 vgg16-397923af.pth --linear vgg.pth
+    """
+
+    what: Annotated[Literal["vgg16"], tyro.conf.Positional]
+    """Which weights."""
+    vgg16: Path | None = None
+    """Your copy of https://download.pytorch.org/models/vgg16-397923af.pth, in place of a download."""
+    linear: Path | None = None
+    """Your copy of lpips/weights/v0.1/vgg.pth of https://github.com/richzhang/PerceptualSimilarity."""
+    force: bool = False
+    """Get them again if they are here already."""
+
+    def run(self) -> int:
+        """Get them, and print where they are."""
+        from latentloop.cli.console import DownloadProgress, say
+        from latentloop.features.vgg import vgg16_path
+        from latentloop.pipeline.fetch import fetch_vgg16
+
+        path = vgg16_path()
+        if path.is_file() and not self.force:
+            say(f"{path}: here already; --force gets it again")
+            return 0
+        with DownloadProgress() as progress:
+            fetch_vgg16(self.vgg16, self.linear, on_chunk=progress.show)
+        say(f"{path}: {path.stat().st_size / 2**20:.1f} MiB")
+        return 0
