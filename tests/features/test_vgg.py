@@ -155,12 +155,12 @@ def test_a_write_that_fails_leaves_what_was_there(
     target = tmp_path / "vgg16.safetensors"
     target.write_text("old")
 
-    def fill_the_disk(_: object, path: Path, __: object) -> None:
+    def fill_the_disk(path: Path, _: bytes) -> None:
         path.write_text("half")
         raise OSError(28, "No space left on device")
 
     expect(monkeypatch, *sources)
-    monkeypatch.setattr(vgg, "save_file", fill_the_disk)
+    monkeypatch.setattr(Path, "write_bytes", fill_the_disk)
     with pytest.raises(UserError, match=r"vgg16\.safetensors: cannot write here: No space left on device"):
         make_vgg16_file(*sources, target)
     assert [path.read_text() for path in tmp_path.iterdir()] == ["old"]

@@ -9,7 +9,7 @@ from itertools import islice, pairwise
 from pathlib import Path
 
 import torch
-from safetensors.torch import save_file
+from safetensors.torch import save
 from torch import Tensor, nn
 
 from latentloop.checkpoints.reading import reading
@@ -114,7 +114,7 @@ def make_vgg16_file(vgg16: Path, linear: Path, target: Path) -> None:
     weights = _read_theirs(linear, LINEAR_SHA256, LINEAR_TENSORS)
     tensors = convs | {name: weight.flatten() for name, weight in weights.items()}
     with replacing(target) as part:
-        save_file(tensors, part, {"latentloop": "vgg16"})
+        part.write_bytes(save(tensors, {"latentloop": "vgg16"}))
 
 
 def load_vgg16(
