@@ -1,3 +1,5 @@
+from collections.abc import Callable
+
 import pytest
 import torch
 from torch import Tensor
@@ -50,7 +52,7 @@ def noisy() -> StyleGAN2:
 def test_noise_takes_in_what_styles_cannot_draw(noisy: StyleGAN2) -> None:
     target = torch.randn(2, 3, 16, 16, generator=torch.Generator().manual_seed(1), dtype=torch.float64)
     styles = Image2StyleGAN(noisy, features, steps=3)
-    method = Image2StyleGANPlusPlus(noisy, styles, steps=30, lr=0.1)
+    method = Image2StyleGANPlusPlus(styles, steps=30, lr=0.1)
     told: list[int] = []
     found = method.refine(target, mean_code(noisy, 2), lambda step, _: told.append(step))
     assert torch.equal(found.w_plus, styles.refine(target, mean_code(noisy, 2)).w_plus)
@@ -69,7 +71,7 @@ def test_a_mask_says_which_pixels_count(noisy: StyleGAN2) -> None:
     mask[..., :8] = 1
 
     def error(mask: Tensor | None) -> Tensor:
-        method = Image2StyleGANPlusPlus(noisy, Image2StyleGAN(noisy, features, steps=1), steps=40, lr=0.1, mask=mask)
+        method = Image2StyleGANPlusPlus(Image2StyleGAN(noisy, features, steps=1, mask=mask), steps=40, lr=0.1)
         return (method.refine(target, mean_code(noisy, 1)).image - target).square().mean((0, 1, 2))
 
     whole, masked = error(None), error(mask)
@@ -77,7 +79,19 @@ def test_a_mask_says_which_pixels_count(noisy: StyleGAN2) -> None:
     assert masked[8:].mean() > whole[8:].mean()
 
 
+def test_what_lies_beyond_the_mask_does_not_matter(toy: Generator, target: Tensor) -> None:
+    mask = torch.zeros(1, 1, 32, 32, dtype=torch.float64)
+    mask[..., :16, :] = 1
+    other = target.clone()
+    other[..., 16:, :] = 0.3
+    rows: Callable[[Tensor], list[Tensor]] = lambda image: [image[..., ::2].square()]  # noqa: E731
+    method = Image2StyleGAN(toy, rows, steps=3, mask=mask)
+    found, again = (method.refine(x, mean_code(toy, 2)).w_plus for x in (target, other))
+    torch.testing.assert_close(found, again)
+    assert not torch.allclose(found, Image2StyleGAN(toy, rows, steps=3).refine(target, mean_code(toy, 2)).w_plus)
+
+
 def test_a_generator_without_noise_is_refused(toy: Generator, target: Tensor) -> None:
-    method = Image2StyleGANPlusPlus(toy, Image2StyleGAN(toy, features))
+    method = Image2StyleGANPlusPlus(Image2StyleGAN(toy, features))
     with pytest.raises(UserError, match="toy-32 takes no noise maps; of Image2StyleGAN"):
         method.refine(target, mean_code(toy, 2))

@@ -45,6 +45,35 @@ def test_it_finds_codes_that_draw_the_target(float_toy: Generator, lpips: Lpips,
     torch.testing.assert_close(found.w_plus, method.refine(target, mean_code(float_toy, 2)).w_plus)
 
 
+@pytest.mark.parametrize("space", ["w", "w+"])
+def test_its_path_is_that_of_nvidias_loop(float_toy: Generator, lpips: Lpips, target: Tensor, space: str) -> None:
+    """Written out for one image, as their projector does it; the toy takes no noise maps."""
+    steps, one = 20, target[:1]
+    method = Projector(float_toy, lpips, space=space, steps=steps, seed=4)  # type: ignore[arg-type]
+    found = method.refine(one, mean_code(float_toy, 1))
+    rows, randomness = 1 if space == "w" else 4, torch.Generator().manual_seed(4)
+    w_opt = mean_code(float_toy, 1)[:, :rows].clone().requires_grad_()
+    adam, spread = torch.optim.Adam([w_opt], betas=(0.9, 0.999)), method.spread()
+    for step in range(steps):
+        t = step / steps
+        scale = spread * 0.05 * max(0.0, 1.0 - t / 0.75) ** 2
+        ramp = 0.5 - 0.5 * math.cos(min(1.0, (1.0 - t) / 0.25) * math.pi)
+        adam.param_groups[0]["lr"] = 0.1 * ramp * min(1.0, t / 0.05)
+        ws = (w_opt + scale * torch.randn(rows, 8, generator=randomness)).expand(1, 4, 8)
+        loss = lpips(float_toy.synthesis(ws), one).sum()
+        adam.zero_grad()
+        loss.backward()
+        adam.step()
+    torch.testing.assert_close(found.w_plus, w_opt.detach().expand(1, 4, 8), rtol=1e-3, atol=1e-4)
+
+
+def test_an_image_does_not_depend_on_its_batch(float_toy: Generator, lpips: Lpips, target: Tensor) -> None:
+    method = Projector(float_toy, lpips, steps=10)
+    together = method.refine(target, mean_code(float_toy, 2)).w_plus
+    alone = method.refine(target[1:], mean_code(float_toy, 1)).w_plus
+    torch.testing.assert_close(alone, together[1:], rtol=1e-3, atol=1e-4)
+
+
 def test_the_spread_is_that_of_w(float_toy: Generator, lpips: Lpips) -> None:
     w = float_toy.mapping(torch.randn(20_000, 8, generator=torch.Generator().manual_seed(1)))
     expected = (w - w.mean(0)).square().sum(1).mean().sqrt().item()

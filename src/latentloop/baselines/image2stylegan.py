@@ -7,12 +7,12 @@ import torch
 from torch import Tensor
 
 from latentloop.baselines.networks import FeaturesOf, feature_loss
-from latentloop.baselines.refiner import descend
+from latentloop.baselines.refiner import Randomness, descend
 from latentloop.errors import UserError
 from latentloop.generators import Generator, StyleGAN1, StyleGAN2, stylegan1, stylegan2
 from latentloop.inversion import Inversion, IteratorConfig, LatentIterator
 from latentloop.inversion.iterator import OnStep
-from latentloop.losses import pixel_loss, toward, weighted_sum
+from latentloop.losses import LossToward, weighted_sum
 
 STEPS, LR = 5000, 0.01
 NOISE_STEPS, NOISE_LR = 3000, 5.0
@@ -30,27 +30,26 @@ class Image2StyleGAN:
     features: FeaturesOf
     steps: int = STEPS
     lr: float = LR
+    mask: Tensor | None = None
+    """Where pixels count, (N or 1, 1, R, R) in [0, 1]; None for everywhere."""
 
     def refine(self, target: Tensor, start: Tensor, on_step: OnStep | None = None) -> Inversion:
         """As `Refiner.refine`: targets (N, 3, R, R) in [-1, 1], codes (N, num_ws, w_dim)."""
         config = IteratorConfig(self.steps, optimizer="adam", lr=self.lr, ramp_up=0.0, ramp_down=0.0)
-        loss = weighted_sum((1.0, toward(pixel_loss)), (1.0, feature_loss(self.features)))
+        loss = weighted_sum((1.0, masked_error(self.mask)), (1.0, feature_loss(self.features, self.mask)))
         return LatentIterator(self.generator, loss, config).refine(target, start, on_step)
 
 
 @dataclass(frozen=True)
 class Image2StyleGANPlusPlus:
-    """Image2StyleGAN, then Adam on the noise maps alone, with the masked error of the pixels.
+    """Image2StyleGAN, then Adam on the noise maps alone, with the error of the pixels; both where the mask is.
 
     The maps take in what styles cannot draw; a code found so is of use with its maps only.
     """
 
-    generator: Generator
     styles: Image2StyleGAN
     steps: int = NOISE_STEPS
     lr: float = NOISE_LR
-    mask: Tensor | None = None
-    """Where pixels count, (N or 1, 1, R, R) in [0, 1]; None for everywhere."""
     seed: int = 0
     """Of the maps at the start."""
 
@@ -60,38 +59,30 @@ class Image2StyleGANPlusPlus:
         Raises:
             UserError: The generator takes no noise maps.
         """
-        synthesis = noisy(self.generator)
+        synthesis, size = noisy(self.styles.generator), target.shape[-1]
         found = self.styles.refine(target, start, on_step)
-        randomness = torch.Generator().manual_seed(self.seed)
-        drawn = [torch.randn(len(target), 1, *shape, generator=randomness) for shape in synthesis.noise_shapes]
-        maps = [one.to(target).requires_grad_() for one in drawn]
+        randomness = Randomness(self.seed, target)
+        maps = [randomness.normal(1, *shape).requires_grad_() for shape in synthesis.noise_shapes]
+        error = masked_error(self.styles.mask)(target)
         losses: list[Tensor] = []
+
+        def after(step: int, loss: Tensor) -> None:
+            losses.append(loss)
+            if on_step:
+                on_step(self.styles.steps + step + 1, loss)
+
         descend(
             maps,
-            self._loss(found.w_plus, maps, target),
+            lambda _: error(synthesis(found.w_plus, resolution=size, noise=maps)),
             steps=self.steps,
             lr_at=lambda _: self.lr,
-            after=lambda step, loss: self._told(losses, step, loss, on_step),
+            after=after,
         )
         noise = tuple(one.detach() for one in maps)
         with torch.no_grad():
-            image = synthesis(found.w_plus, resolution=target.shape[-1], noise=noise)
-        last = _masked(image, target, self.mask)
-        return replace(found, loss=last, losses=torch.stack([*found.losses, *losses]), image=image, noise=noise)
-
-    def _loss(self, w_plus: Tensor, maps: list[Tensor], target: Tensor) -> Callable[[int], Tensor]:
-        synthesis = noisy(self.generator)
-
-        def loss(_: int) -> Tensor:
-            image = synthesis(w_plus, resolution=target.shape[-1], noise=maps)
-            return _masked(image, target, self.mask)
-
-        return loss
-
-    def _told(self, losses: list[Tensor], step: int, loss: Tensor, on_step: OnStep | None) -> None:
-        losses.append(loss)
-        if on_step:
-            on_step(self.styles.steps + step + 1, loss)
+            image = synthesis(found.w_plus, resolution=size, noise=noise)
+        all_losses = torch.stack([*found.losses, *losses])
+        return replace(found, loss=error(image), losses=all_losses, image=image, noise=noise)
 
 
 def noisy(generator: Generator) -> stylegan1.Synthesis | stylegan2.Synthesis:
@@ -105,7 +96,14 @@ def noisy(generator: Generator) -> stylegan1.Synthesis | stylegan2.Synthesis:
     return generator.synthesis
 
 
-def _masked(image: Tensor, target: Tensor, mask: Tensor | None) -> Tensor:
-    """Mean squared error where the mask is, (N,)."""
-    difference = (image - target).square()
-    return (difference if mask is None else mask * difference).mean(dim=(1, 2, 3))
+def masked_error(mask: Tensor | None) -> LossToward:
+    """Mean squared error of images (N, 3, R, R) where a mask (N or 1, 1, R, R) is, (N,)."""
+
+    def toward(target: Tensor) -> Callable[[Tensor], Tensor]:
+        def loss(image: Tensor) -> Tensor:
+            difference = (image - target).square()
+            return (difference if mask is None else mask * difference).mean(dim=(1, 2, 3))
+
+        return loss
+
+    return toward

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from latentloop.features.lpips import Lpips, load_lpips
@@ -60,8 +61,11 @@ def load_networks(
     )
 
 
-def feature_loss(features_of: FeaturesOf) -> LossToward:
-    """Mean squared differences of feature maps, added up over the layers; of each image (N, 3, H, W), (N,)."""
+def feature_loss(features_of: FeaturesOf, mask: Tensor | None = None) -> LossToward:
+    """Mean squared differences of feature maps, added up over the layers; of each image (N, 3, H, W), (N,).
+
+    A mask (N or 1, 1, H, W) is averaged down to the maps.
+    """
 
     def toward(target: Tensor) -> Callable[[Tensor], Tensor]:
         with torch.no_grad():
@@ -69,11 +73,19 @@ def feature_loss(features_of: FeaturesOf) -> LossToward:
 
         def loss(image: Tensor) -> Tensor:
             pairs = zip(features_of(image), wanted, strict=True)
-            return torch.stack([(seen - want).square().mean(dim=(1, 2, 3)) for seen, want in pairs]).sum(dim=0)
+            return torch.stack([_difference(seen, want, mask) for seen, want in pairs]).sum(dim=0)
 
         return loss
 
     return toward
+
+
+def _difference(seen: Tensor, wanted: Tensor, mask: Tensor | None) -> Tensor:
+    """Mean squared difference of feature maps (N, C, h, w) where the mask is, (N,)."""
+    difference = (seen - wanted).square()
+    if mask is not None:
+        difference = difference * F.adaptive_avg_pool2d(mask, (seen.shape[2], seen.shape[3]))
+    return difference.mean(dim=(1, 2, 3))
 
 
 def _stages(lpips: Lpips, wanted: Sequence[int]) -> FeaturesOf:

@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from latentloop.baselines.refiner import descend
+from latentloop.baselines.refiner import Randomness, descend
 from latentloop.features.lpips import Lpips
 from latentloop.generators import Generator, StyleGAN1, StyleGAN2, random_inputs
 from latentloop.inversion import Inversion
@@ -25,7 +25,8 @@ SEED = 123
 class Projector:
     """Adam on a style that is shaken less and less, and on noise maps that must stay noise; the last code is taken.
 
-    Where a generator takes no noise maps, only the style is found. The maps help on the way and are not kept.
+    In space w+, which theirs does not have, the style of each layer is shaken by itself. Where a generator takes no
+    noise maps, only the style is found. The maps help on the way and are not kept.
     """
 
     generator: Generator
@@ -49,9 +50,9 @@ class Projector:
 
     def refine(self, target: Tensor, start: Tensor, on_step: OnStep | None = None) -> Inversion:
         """As `Refiner.refine`: targets (N, 3, R, R) in [-1, 1], codes (N, num_ws, w_dim)."""
-        randomness = torch.Generator().manual_seed(self.seed)
+        randomness = Randomness(self.seed, target)
         code = (start[:, :1] if self.space == "w" else start).detach().clone().requires_grad_()
-        maps = self._maps(target, randomness)
+        maps = self._maps(randomness)
         losses: list[Tensor] = []
 
         def after(step: int, loss: Tensor) -> None:
@@ -87,13 +88,13 @@ class Projector:
         return (w - w.mean(dim=0)).square().sum(dim=1).mean().sqrt().item()
 
     def _objective(
-        self, target: Tensor, code: Tensor, maps: list[Tensor], randomness: torch.Generator
+        self, target: Tensor, code: Tensor, maps: list[Tensor], randomness: Randomness
     ) -> Callable[[int], Tensor]:
         distance, spread = self.lpips.toward(target), self.spread()
 
         def loss(step: int) -> Tensor:
             left = max(0.0, 1 - step / (self.shaken * self.steps)) ** 2
-            shaking = torch.randn(code.shape, generator=randomness).to(code) * (spread * self.shaking * left)
+            shaking = spread * self.shaking * left * randomness.normal(*code.shape[1:])
             w_plus = (code + shaking).expand(-1, self.generator.num_ws, -1)
             regular = [structure(one) for one in maps]
             image = self._drawn(w_plus, maps, target.shape[-1])
@@ -107,13 +108,11 @@ class Projector:
         image: Tensor = self.generator.synthesis(w_plus, resolution=resolution, noise=maps)
         return image
 
-    def _maps(self, target: Tensor, randomness: torch.Generator) -> list[Tensor]:
+    def _maps(self, randomness: Randomness) -> list[Tensor]:
         """Noise maps of each layer, (N, 1, H, W), if the generator takes any."""
         if not isinstance(self.generator, StyleGAN1 | StyleGAN2):
             return []
-        shapes = self.generator.synthesis.noise_shapes
-        drawn = [torch.randn(len(target), 1, *shape, generator=randomness) for shape in shapes]
-        return [one.to(target).requires_grad_() for one in drawn]
+        return [randomness.normal(1, *shape).requires_grad_() for shape in self.generator.synthesis.noise_shapes]
 
 
 def structure(noise: Tensor) -> Tensor:

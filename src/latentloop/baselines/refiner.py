@@ -14,7 +14,7 @@ class Refiner(Protocol):
     """Refines codes; `LatentIterator` and `IteratorChain` are two."""
 
     def refine(self, target: Tensor, start: Tensor, on_step: OnStep | None = None) -> Inversion:
-        """Refine a code for each target.
+        """Refine a code for each target; an image's path does not depend on the rest of its batch.
 
         Args:
             target: Images (N, 3, R, R) in [-1, 1].
@@ -22,6 +22,20 @@ class Refiner(Protocol):
             on_step: Called at the start and after each step with the steps done and each image's best loss, (N,).
         """
         ...
+
+
+class Randomness:
+    """Normal numbers for each image of a batch, the same ones whatever the rest of the batch."""
+
+    def __init__(self, seed: int, like: Tensor) -> None:
+        """For as many images as `like` (N, ...) has, in its type and on its device."""
+        self._like = like
+        self._generators = [torch.Generator().manual_seed(seed) for _ in range(len(like))]
+
+    def normal(self, *shape: int) -> Tensor:
+        """The next ones, (N, *shape)."""
+        drawn = torch.stack([torch.randn(shape, generator=generator) for generator in self._generators])
+        return drawn.to(self._like)
 
 
 def descend(

@@ -1,14 +1,14 @@
 """StyleGAN-Encoder: Puzer's, with the mixed losses that pbaylies gave it (github.com/pbaylies/stylegan-encoder)."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from latentloop.baselines.networks import Networks, feature_loss
-from latentloop.baselines.refiner import descend
+from latentloop.baselines.networks import Networks
+from latentloop.baselines.refiner import Randomness, descend
 from latentloop.generators import Generator
 from latentloop.inversion import Inversion
 from latentloop.inversion.iterator import OnStep
@@ -17,54 +17,59 @@ from latentloop.metrics import ms_ssim
 
 GREY_LEVELS = 127.5
 """Of an image in [0, 255] to one in [-1, 1]; the weights are for the former."""
+FEATURE_LEVELS = 57.0
+"""Of features of pixels in [0, 255] less their mean to those of pixels divided by their deviation, too."""
+LIMIT = 2.0
+"""Numbers of a code beyond plus and minus this are drawn anew after each step (Lipton & Tripathi, arXiv:1702.04782)."""
+KEPT = 0.25
+"""Share of the best code before in a better one."""
 
 
 @dataclass(frozen=True)
 class StyleGANEncoder:
-    """Adam on W+ from a network's guess, with many losses and a step size that falls in stairs; the best is kept.
+    """Adam on W+ from a network's guess, with many losses and a step size that falls in stairs.
 
-    Weights and step size are the defaults of pbaylies' command line. Left out are its masks, the term of the
-    discriminator, which files of generators lack, and its optimizer GGT, in whose place Adam stands; features are
-    compared by their squares, as Puzer did.
+    A code that is better than all before is averaged with the best one, and the steps go on from there. Weights are the
+    defaults of pbaylies' command line, the step size that of its presets for Adam. Left out are the masks, the
+    sharpening of the target, the early end, and the term of the discriminator, which files of generators lack.
     """
 
     generator: Generator
     networks: Networks
     steps: int = 100
-    lr: float = 0.25
+    lr: float = 0.02
     decay: float = 0.9
     """What the step size is multiplied by, after each twenty-fifth of the steps."""
     lambda_features: float = 0.4
+    """Of the log-cosh of differences of features."""
     lambda_pixels: float = 1.5
     """Of the log-cosh of differences of grey levels."""
     lambda_ms_ssim: float = 200.0
     lambda_lpips: float = 100.0
     lambda_average: float = 0.5
     """Of the distance from the mean latent: 512 times the mean absolute difference."""
+    seed: int = 0
+    """Of the numbers that are drawn anew."""
 
     def refine(self, target: Tensor, start: Tensor, on_step: OnStep | None = None) -> Inversion:
         """As `Refiner.refine`: targets (N, 3, R, R) in [-1, 1], codes (N, num_ws, w_dim)."""
-        code = start.detach().clone().requires_grad_()
-        best, least = start.clone(), target.new_full((len(target),), torch.inf)
-        at, losses = torch.zeros(len(target), dtype=torch.long, device=target.device), []
+        code, randomness = start.detach().clone().requires_grad_(), Randomness(self.seed, target)
         objective = self._objective(target)
-        before = [start]  # the code that the loss is of
+        best = _Best(start.detach().clone(), target.new_full((len(target),), torch.inf))
 
         def after(step: int, loss: Tensor) -> None:
-            nonlocal best, least, at
-            better = loss < least
-            best = torch.where(better[:, None, None], before[0], best)
-            least, at = torch.where(better, loss, least), torch.where(better, step, at)
-            losses.append(loss)
-            before[0] = code.detach().clone()
+            with torch.no_grad():
+                best.update(code, loss, step)
+                strange = code.abs() > LIMIT
+                code.copy_(torch.where(strange, randomness.normal(*code.shape[1:]), code))
             if on_step:
-                on_step(step, least)
+                on_step(step + 1, best.loss)
 
         descend([code], lambda _: objective(code), steps=self.steps, lr_at=self.lr_at, after=after)
         with torch.no_grad():
-            after(self.steps, objective(code))
-            image = self._drawn(best, target)
-        return Inversion(w_plus=best, loss=least, losses=torch.stack(losses), steps=at, image=image)
+            last, image = objective(best.code), self._drawn(best.code, target)
+        losses = torch.stack([*best.losses, last])
+        return Inversion(w_plus=best.code, loss=last, losses=losses, steps=best.step, image=image)
 
     def lr_at(self, step: int) -> float:
         """Size of a step, counted from 0."""
@@ -75,13 +80,15 @@ class StyleGANEncoder:
 
     def _objective(self, target: Tensor) -> Callable[[Tensor], Tensor]:
         """The sum of all losses of codes (N, num_ws, w_dim), (N,)."""
-        average = mean_code(self.generator)
-        features, lpips = feature_loss(self.networks.layer)(target), self.networks.lpips.toward(target)
+        average, lpips = mean_code(self.generator), self.networks.lpips.toward(target)
+        with torch.no_grad():
+            (wanted,) = self.networks.layer(target)
 
         def loss(code: Tensor) -> Tensor:
             image = self._drawn(code, target)
+            (seen,) = self.networks.layer(image)
             return (
-                self.lambda_features * features(image)
+                self.lambda_features * log_cosh(FEATURE_LEVELS * (seen - wanted)).mean(dim=(1, 2, 3))
                 + self.lambda_pixels * log_cosh(GREY_LEVELS * (image - target)).mean(dim=(1, 2, 3))
                 + self.lambda_ms_ssim * (1 - ms_ssim(image, target))
                 + self.lambda_lpips * lpips(image)
@@ -89,6 +96,29 @@ class StyleGANEncoder:
             )
 
         return loss
+
+
+@dataclass
+class _Best:
+    """The average of the best codes so far of each image."""
+
+    code: Tensor
+    loss: Tensor
+    step: Tensor = field(init=False)
+    losses: list[Tensor] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.step = torch.zeros_like(self.loss, dtype=torch.long)
+
+    def update(self, code: Tensor, loss: Tensor, step: int) -> None:
+        """Take in the code after a step with the loss before it, as theirs does, and go on from the average."""
+        better = loss < self.loss
+        kept = KEPT if self.losses else 0.0
+        averaged = kept * self.code + (1 - kept) * code
+        self.code = torch.where(better[:, None, None], averaged, self.code)
+        code.copy_(torch.where(better[:, None, None], averaged, code))
+        self.loss, self.step = torch.where(better, loss, self.loss), torch.where(better, step + 1, self.step)
+        self.losses.append(loss)
 
 
 def log_cosh(x: Tensor) -> Tensor:

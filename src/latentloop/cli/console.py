@@ -2,7 +2,7 @@
 
 import sys
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from types import TracebackType
 from typing import Self, TypeVar
 
@@ -21,7 +21,9 @@ from rich.progress import (
 )
 from torch import Tensor
 
-from latentloop.pipeline.benchmark import Measurement, Skipped
+from latentloop.evaluation.benchmark_report import Result
+from latentloop.pipeline.benchmark import Skipped
+from latentloop.pipeline.contenders import Entry
 from latentloop.pipeline.embed import Embedded, Outcome
 
 T = TypeVar("T")
@@ -72,12 +74,12 @@ class EmbedProgress:
 
 
 class BenchProgress:
-    """Two bars while comparing methods: results there, and the steps of the current one with its loss."""
+    """A bar while comparing methods: of all steps that all methods take on all images, with the current one's loss."""
 
-    def __init__(self, results: int) -> None:
-        self._progress = _progress()
-        self._results = self._progress.add_task("results", total=results)
-        self._steps = self._progress.add_task("steps", total=None)
+    def __init__(self, entries: Sequence[Entry], images: int) -> None:
+        self._work = {entry.name: entry.steps + 1 for entry in entries}
+        self._progress, self._done = _progress(), 0
+        self._task = self._progress.add_task("steps", total=images * sum(self._work.values()))
 
     def __enter__(self) -> Self:
         self._progress.start()
@@ -86,21 +88,22 @@ class BenchProgress:
     def __exit__(self, *_: type[BaseException] | BaseException | TracebackType | None) -> None:
         self._progress.stop()
 
-    def step_of(self, method: str) -> Callable[[int, Tensor], None]:
+    def step_of(self, entry: Entry) -> Callable[[int, Tensor], None]:
         """What shows a step of a method, and the loss of each image, (N,)."""
 
         def step(done: int, loss: Tensor) -> None:
-            said = f"{method}, step {done}, loss {loss.mean().item():.4f}"
-            self._progress.update(self._steps, completed=done, description=said)
+            said = f"{entry.name}, loss {loss.mean().item():.4f}"
+            self._progress.update(self._task, completed=self._done + done, description=said)
 
         return step
 
-    def done(self, outcome: Measurement | Skipped) -> None:
+    def done(self, outcome: Result | Skipped) -> None:
         """Say what a method made of an image, on stdout, or on stderr if nothing."""
-        self._progress.advance(self._results)
         if isinstance(outcome, Skipped):
             say(f"latentloop: {outcome.reason}", error=True)
             return
+        self._done += self._work[outcome.method]
+        self._progress.update(self._task, completed=self._done)
         figures = "  ".join(f"{name} {value:.4g}" for name, value in outcome.figures.items())
         say(f"{outcome.method}: {outcome.image}: {figures}  {outcome.seconds:.3g} s")
 

@@ -24,6 +24,11 @@ class EvaluationProtocol(Protocol):
     """Measures reconstructions."""
 
     @property
+    def name(self) -> ProtocolName:
+        """By which users know it."""
+        ...
+
+    @property
     def about(self) -> str:
         """What it does, in a sentence."""
         ...
@@ -34,7 +39,7 @@ class EvaluationProtocol(Protocol):
         ...
 
     def measure(self, image: Tensor, target: Tensor) -> list[Figures]:
-        """Figures of each reconstruction (N, 3, S, S) of a target (N, 3, T, T), both in [-1, 1]."""
+        """Figures of each reconstruction (N, 3, S, S) of a target (N, 3, T, T), both in [-1, 1] and of full size."""
         ...
 
 
@@ -48,13 +53,14 @@ class PspProtocol:
 
     lpips: Lpips
     face_embedder: MobileFaceNet
+    name: ProtocolName = "psp"
     columns: tuple[str, ...] = ("mse", "lpips_alex", "id")
     about: str = "8-bit pictures at 256 pixels by Pillow's bilinear filter, MSE on [-1, 1], LPIPS-alex 0.1"
 
     @torch.inference_mode()
     def measure(self, image: Tensor, target: Tensor) -> list[Figures]:
         """As `EvaluationProtocol.measure`."""
-        image, target = as_picture(image), as_picture(target)
+        image, target = as_picture(image, cut=True), as_picture(target, cut=False)
         return _rows(
             {
                 "mse": mse(image, target),
@@ -71,6 +77,7 @@ class StrictProtocol:
     lpips: Mapping[str, Lpips]
     """By the classifier's name."""
     face_embedder: MobileFaceNet
+    name: ProtocolName = "strict"
     about: str = "floats at 256 pixels by area averages, PSNR by 4/MSE, LPIPS 0.1, ID by MobileFaceNet on pSp's crop"
 
     @property
@@ -105,9 +112,15 @@ def load_protocol(name: ProtocolName) -> EvaluationProtocol:
     return StrictProtocol({"alex": alex, "squeeze": load_lpips("squeeze"), **vgg}, faces)
 
 
-def as_picture(image: Tensor) -> Tensor:
-    """Images (N, 3, S, S) in [-1, 1] as they are once saved in 8 bits and resized by Pillow, (N, 3, 256, 256)."""
-    pixels = ((image.clamp(-1, 1) + 1) * 127.5).to(torch.uint8).permute(0, 2, 3, 1).cpu().numpy()
+def as_picture(image: Tensor, *, cut: bool) -> Tensor:
+    """Images (N, 3, S, S) in [-1, 1] as they are once saved in 8 bits and resized by Pillow, (N, 3, 256, 256).
+
+    Args:
+        image: What is saved.
+        cut: Cut off what lies between two grey levels, as the projects' scripts do with what they draw; else round.
+    """
+    levels = (image.clamp(-1, 1) + 1) * 127.5
+    pixels = (levels if cut else levels.round()).to(torch.uint8).permute(0, 2, 3, 1).cpu().numpy()
     size = (RESOLUTION, RESOLUTION)
     pictures = [Image.fromarray(one).resize(size, Image.Resampling.BILINEAR) for one in pixels]
     return torch.cat([from_uint8(np.array(picture)) for picture in pictures])

@@ -11,7 +11,7 @@ COVERED = 0.95
 
 
 @dataclass(frozen=True)
-class Summary:
+class Spread:
     """Of one figure over a set of images."""
 
     count: int
@@ -23,7 +23,7 @@ class Summary:
     """Where 95 % of the means lie of as many images drawn from these with replacement."""
 
 
-def summarize(values: Sequence[float]) -> Summary:
+def summarize(values: Sequence[float]) -> Spread:
     """Mean, deviation and bootstrap interval of a figure (Efron 1979); the same ones each time.
 
     Raises:
@@ -35,4 +35,4 @@ def summarize(values: Sequence[float]) -> Summary:
     drawn = np.random.default_rng(SEED).integers(len(figures), size=(DRAWS, len(figures)))
     low, high = np.quantile(figures[drawn].mean(axis=1), [(1 - COVERED) / 2, (1 + COVERED) / 2])
     deviation = float(figures.std(ddof=1)) if len(figures) > 1 else 0.0
-    return Summary(len(figures), float(figures.mean()), deviation, float(low), float(high))
+    return Spread(len(figures), float(figures.mean()), deviation, float(low), float(high))

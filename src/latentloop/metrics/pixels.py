@@ -9,6 +9,8 @@ WINDOW = 11
 """Pixels."""
 EXPONENTS = (0.0448, 0.2856, 0.3001, 0.2363, 0.1333)
 """Of MS-SSIM, finest first."""
+SMALLEST = WINDOW * 2 ** (len(EXPONENTS) - 1)
+"""Pixels of an image that has an MS-SSIM."""
 
 
 def mse(image: Tensor, target: Tensor) -> Tensor:
@@ -40,9 +42,8 @@ def ms_ssim(image: Tensor, target: Tensor) -> Tensor:
     Raises:
         ValueError: They are smaller.
     """
-    smallest = WINDOW * 2 ** (len(EXPONENTS) - 1)
-    if min(image.shape[-2:]) < smallest:
-        raise ValueError(f"image must be of {smallest} pixels or more, got {tuple(image.shape)}")
+    if min(image.shape[-2:]) < SMALLEST:
+        raise ValueError(f"image must be of {SMALLEST} pixels or more, got {tuple(image.shape)}")
     factors = []
     for scale, exponent in enumerate(EXPONENTS):
         if scale:

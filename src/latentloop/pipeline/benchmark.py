@@ -1,11 +1,9 @@
 """A benchmark of methods: every method on every image, each result on disk once it is there."""
 
-import hashlib
-import json
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field, replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -17,74 +15,56 @@ from latentloop.errors import NotFiniteError, UserError
 from latentloop.evaluation.benchmark_report import Result
 from latentloop.evaluation.protocols import EvaluationProtocol
 from latentloop.faces import FaceDetector, align_faces, whole_square
-from latentloop.files import replacing, sha256_of
+from latentloop.files import sha256_of
 from latentloop.generators import Generator
 from latentloop.images import read_image, resample, write_png
 from latentloop.inversion.iterator import OnStep
-from latentloop.pipeline.contenders import Contender, Found
+from latentloop.pipeline.benchmark_files import PHOTOS, BenchmarkFolder, Cost, Stored, key_of
+from latentloop.pipeline.contenders import Contender, Entry, Found
 from latentloop.pipeline.meters import CallCounter, PeakMemory
 from latentloop.pipeline.results import describe
 
 RESOLUTION = 256
+"""Pixels at which methods compare images, if the generator draws as many."""
 PICTURE = 256
 """Pixels of the reconstructions that are kept."""
-
-
-@dataclass(frozen=True)
-class Entry:
-    """A method in a run."""
-
-    name: str
-    """Of its folder, such as "hybrid-50"."""
-    title: str
-    note: str
-    """Its source, and what differs from it."""
-    contender: Contender
-    warm_up: Contender
-    """The same with few steps."""
-    settings: Mapping[str, Any]
-    """All that its results depend on, beside the image."""
-
-
-@dataclass(frozen=True)
-class Measurement:
-    """A method on an image."""
-
-    method: str
-    image: str
-    """Its name, without folders and ending."""
-    figures: Mapping[str, float]
-    seconds: float
-    """Of finding the code and drawing it at full size, for one image of the batch."""
-    memory: int | None
-    """Bytes at the peak, of the process on a CPU, of what is allocated on a GPU; None where it cannot be told."""
-    calls: int
-    """How often the generator drew an image."""
-    batch: int
-    losses: Sequence[float] = field(default=())
-
-    def as_result(self) -> Result:
-        """As tables have it."""
-        figures = (self.method, self.image, self.figures, self.seconds, self.memory, self.calls, self.batch)
-        return Result(*figures)
 
 
 @dataclass(frozen=True)
 class Skipped:
     """An image that cannot be used, or a method that fails on it."""
 
-    what: str
     reason: str
+
+
+Outcome = Result | Skipped
+
+
+@dataclass(frozen=True)
+class Target:
+    """An image to find the code of."""
+
+    photo: Path
+    sha256: str
+    face: Tensor
+    """Aligned, of the generator's size, (1, 3, S, S) in [-1, 1]."""
+    small: Tensor
+    """What methods see, (1, 3, R, R)."""
+
+    @property
+    def name(self) -> str:
+        """Without folders and ending."""
+        return self.photo.stem
 
 
 @dataclass(frozen=True)
 class Benchmark:
     """Runs methods over images into a folder, and leaves alone what it finds finished there.
 
-    OUT/METHOD/IMAGE.json holds the figures, IMAGE.png the reconstruction; OUT/photos/IMAGE.png the target.
+    Every method takes an image before the next image comes, so that a machine that slows down slows all of them.
     """
 
-    out: Path
+    folder: BenchmarkFolder
     entries: Sequence[Entry]
     generator: Generator
     """Draws the results."""
@@ -93,10 +73,11 @@ class Benchmark:
     """None takes the images as aligned."""
     counter: CallCounter
     batch: int = 1
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    """What all codes depend on, beside the method's own settings and the image."""
+    _warm: set[str] = field(default_factory=set)
 
-    def run(
-        self, photos: Sequence[Path], on_step: Callable[[Entry], OnStep] | None = None
-    ) -> Iterator[Measurement | Skipped]:
+    def run(self, photos: Sequence[Path], on_step: Callable[[Entry], OnStep] | None = None) -> Iterator[Outcome]:
         """Measure, and yield each result once it is on disk; those finished before, too.
 
         Args:
@@ -107,102 +88,109 @@ class Benchmark:
             UserError: The folder cannot be written to; two images share a name.
         """
         check_names(photos)
-        for entry in self.entries:
-            warm = False
-            for photos_together in _batches(photos, self.batch):
-                done = [self._finished(entry, photo) for photo in photos_together]
-                if all(done):
-                    yield from (one for one in done if one)
-                    continue
-                if not warm:
-                    self._warm_up(entry)
-                    warm = True
-                yield from self._measure(entry, photos_together, on_step(entry) if on_step else None)
-
-    def _measure(self, entry: Entry, photos: Sequence[Path], on_step: OnStep | None) -> Iterator[Measurement | Skipped]:
-        names, targets = [], []
-        for photo in photos:
-            try:
-                targets.append(self._target(photo))
-                names.append(photo)
-            except UserError as error:
-                yield Skipped(str(photo), str(error))
-        if not targets:
-            return
-        target = torch.cat(targets).to(self.device)
-        try:
-            found, images, told = self._timed(entry.contender, target, on_step)
-        except NotFiniteError as error:
-            for photo in names:
-                yield Skipped(f"{entry.name}: {photo}", f"{photo}: {entry.name}: {error}")
-            return
-        figures = self.protocol.measure(images, torch.cat(targets))
-        for i, photo in enumerate(names):
-            losses = [] if found.losses is None else found.losses[:, i].tolist()
-            yield self._save(entry, photo, Measurement(entry.name, photo.stem, figures[i], *told, losses), images[i])
-
-    def _timed(
-        self, contender: Contender, target: Tensor, on_step: OnStep | None
-    ) -> tuple[Found, Tensor, tuple[float, int | None, int, int]]:
-        """What was found, drawn on the CPU, and its seconds, memory, calls and batch."""
-        memory = PeakMemory(self.device)
-        before = self.counter.calls
-        with stopwatch(self.device) as watch:
-            found = contender.find(target, on_step)
-            with torch.inference_mode():
-                images = torch.cat([self.draw(found, i) for i in range(len(target))])
-        calls, batch = (self.counter.calls - before) // len(target), len(target)
-        return found, images.cpu(), (watch.seconds / batch, memory.peak(), calls, batch)
+        for i in range(0, len(photos), self.batch):
+            targets = []
+            for photo in photos[i : i + self.batch]:
+                try:
+                    targets.append(self._read(photo))
+                except UserError as error:
+                    yield Skipped(str(error))
+            for target in targets:
+                write_png(self.folder.picture(PHOTOS, target.name), target.small)
+            for entry in self.entries:
+                yield from self._results(entry, targets, on_step(entry) if on_step else None)
 
     @property
     def device(self) -> torch.device:
         """Where codes are looked for."""
         return self.generator.latent_avg.device
 
+    @property
+    def size(self) -> int:
+        """Pixels of what methods see."""
+        return min(RESOLUTION, self.generator.resolution)
+
+    def _read(self, photo: Path) -> Target:
+        image, size = read_image(photo), self.generator.resolution
+        faces = [whole_square(image, size)] if self.detector is None else align_faces(image, self.detector, size)
+        return Target(photo, sha256_of(photo), faces[0].image, resample(faces[0].image, self.size))
+
+    def _results(self, entry: Entry, targets: Sequence[Target], on_step: OnStep | None) -> Iterator[Outcome]:
+        """One method on the images of a batch: measured before, found before, or found now."""
+        missing = []
+        for target in targets:
+            stored = self.folder.read(entry.name, target.name, self._key(entry, target))
+            figures = stored and (stored.figures.get(self._measure) or self._measured_now(entry, target))
+            if stored and figures:
+                if self._measure not in stored.figures:
+                    stored = replace(stored, figures=stored.figures | {self._measure: figures})
+                    self.folder.write(entry.name, target.name, stored)
+                yield _result(entry, target, figures, stored.cost)
+            else:
+                missing.append(target)
+        if missing:
+            self._warm_up(entry)
+            yield from self._find(entry, missing, on_step)
+
+    def _find(self, entry: Entry, targets: Sequence[Target], on_step: OnStep | None) -> Iterator[Outcome]:
+        try:
+            found, images, cost = self._timed(entry.contender, torch.cat([target.small for target in targets]), on_step)
+        except NotFiniteError as error:
+            if len(targets) == 1:
+                yield Skipped(f"{targets[0].photo}: {entry.name}: {error}")
+                return
+            for target in targets:  # so that one does not spoil the others
+                yield from self._find(entry, [target], on_step)
+            return
+        figures = self.protocol.measure(images, torch.cat([target.face for target in targets]))
+        for i, target in enumerate(targets):
+            noise = [one[i] for one in found.noise or ()]
+            self.folder.write_code(entry.name, target.name, found.w_plus[i], noise)
+            write_png(self.folder.picture(entry.name, target.name), resample(images[i : i + 1], PICTURE))
+            stored = Stored(self._key(entry, target), cost, {self._measure: figures[i]})
+            self.folder.write(entry.name, target.name, stored)
+            yield _result(entry, target, figures[i], cost)
+
+    def _measured_now(self, entry: Entry, target: Target) -> dict[str, float] | None:
+        """By this protocol, what was found for another one."""
+        found = self.folder.read_code(entry.name, target.name)
+        if found is None:
+            return None
+        maps = None if found.noise is None else tuple(one.to(self.device) for one in found.noise)
+        with torch.inference_mode():
+            image = self.draw(Found(found.w_plus.to(self.device), maps), 0).cpu()
+        return self.protocol.measure(image, target.face)[0]
+
+    def _timed(self, contender: Contender, small: Tensor, on_step: OnStep | None) -> tuple[Found, Tensor, Cost]:
+        """What was found, drawn on the CPU, and what it took."""
+        target, memory = small.to(self.device), PeakMemory(self.device)
+        before, count = self.counter.calls, len(small)
+        with stopwatch(self.device) as watch:
+            found = contender.find(target, on_step)
+            with torch.inference_mode():
+                images = torch.cat([self.draw(found, i) for i in range(count)])
+        calls = (self.counter.calls - before) // count
+        return found, images.cpu(), Cost(watch.seconds / count, memory.peak(), calls, count)
+
     def draw(self, found: Found, i: int) -> Tensor:
         """The image of one code, (1, 3, R, R), with its noise maps if it has any."""
         if found.noise is None:
             return self.generator.synthesis(found.w_plus[i : i + 1])
-        noise: Any = [one[i : i + 1] for one in found.noise]
         synthesis: Callable[..., Tensor] = self.generator.synthesis
-        return synthesis(found.w_plus[i : i + 1], noise=noise)
+        return synthesis(found.w_plus[i : i + 1], noise=[one[i : i + 1] for one in found.noise])
 
     def _warm_up(self, entry: Entry) -> None:
         """Let everything be allocated and tuned that is so only once."""
-        target = torch.zeros(self.batch, 3, RESOLUTION, RESOLUTION, device=self.device)
-        self._timed(entry.warm_up, target, None)
+        if entry.name not in self._warm:
+            self._timed(entry.warm_up, torch.zeros(self.batch, 3, self.size, self.size), None)
+            self._warm.add(entry.name)
 
-    def _target(self, photo: Path) -> Tensor:
-        """The aligned face, (1, 3, 256, 256) in [-1, 1]."""
-        image = read_image(photo)
-        size = self.generator.resolution
-        faces = [whole_square(image, size)] if self.detector is None else align_faces(image, self.detector, size)
-        target = resample(faces[0].image, RESOLUTION)
-        picture = self.out / "photos" / f"{photo.stem}.png"
-        if not picture.is_file():
-            write_png(picture, target)
-        return target
+    @property
+    def _measure(self) -> str:
+        return f"{self.protocol.name}: {', '.join(self.protocol.columns)}"
 
-    def _save(self, entry: Entry, photo: Path, measured: Measurement, image: Tensor) -> Measurement:
-        path = self.out / entry.name / f"{photo.stem}.json"
-        write_png(path.with_suffix(".png"), resample(image[None], PICTURE))
-        content = {"photo_sha256": sha256_of(photo), "settings": _key(entry.settings), **asdict(measured)}
-        with replacing(path) as part:
-            part.write_text(json.dumps(content), encoding="utf-8")
-        return measured
-
-    def _finished(self, entry: Entry, photo: Path) -> Measurement | None:
-        """What was measured before with the same settings."""
-        path = self.out / entry.name / f"{photo.stem}.json"
-        if not path.is_file() or not path.with_suffix(".png").is_file() or not photo.is_file():
-            return None
-        try:
-            content = json.loads(path.read_text(encoding="utf-8"))
-            same = content.pop("photo_sha256") == sha256_of(photo)
-            same = same and content.pop("settings") == _key(entry.settings)
-            return Measurement(**content) if same else None
-        except (OSError, ValueError, LookupError, TypeError):
-            return None  # damaged: it is made again
+    def _key(self, entry: Entry, target: Target) -> str:
+        return key_of({"photo_sha256": target.sha256, **self.settings, **entry.settings})
 
 
 @dataclass
@@ -236,12 +224,24 @@ def check_names(photos: Sequence[Path]) -> None:
             raise UserError(f"{photo} and {other} share a name; give each image one of its own")
 
 
-def describe_run(job: Benchmark, dtype: str) -> dict[str, str]:
+def describe_run(job: Benchmark, dtype: torch.dtype) -> dict[str, str]:
     """Where and how a benchmark ran."""
     return {
-        "device": f"{describe(job.device)}, {dtype.removeprefix('torch.')}, batch {job.batch}",
+        "device": f"{describe(job.device)}, {str(dtype).removeprefix('torch.')}, batch {job.batch}",
         "versions": ", ".join(f"{name} {version(name)}" for name in ("latentloop", "torch")),
     }
+
+
+def _result(entry: Entry, target: Target, figures: Mapping[str, float], cost: Cost) -> Result:
+    return Result(
+        method=entry.name,
+        image=target.name,
+        figures=figures,
+        seconds=cost.seconds,
+        memory=cost.memory,
+        calls=cost.calls,
+        batch=cost.batch,
+    )
 
 
 def _wait(device: torch.device) -> None:
@@ -249,12 +249,3 @@ def _wait(device: torch.device) -> None:
         torch.cuda.synchronize(device)
     elif device.type == "mps":
         torch.mps.synchronize()
-
-
-def _batches(photos: Sequence[Path], size: int) -> Iterator[Sequence[Path]]:
-    for i in range(0, len(photos), size):
-        yield photos[i : i + size]
-
-
-def _key(settings: Mapping[str, Any]) -> str:
-    return hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()
