@@ -77,9 +77,10 @@ def test_genforce(tiny: StyleGAN2, save: Callable[[object], Path]) -> None:
     check(save({"generator": {}, "discriminator": {}, "generator_smooth": genforce(nvidia(tiny))}), tiny)
 
 
-def test_an_encoder_with_its_generator(tiny: StyleGAN2, save: Callable[[object], Path]) -> None:
+@pytest.mark.parametrize("other", ["encoder.x", "hypernet.refinement_blocks.0.x"], ids=["pSp", "HyperStyle"])
+def test_an_encoder_with_its_generator(tiny: StyleGAN2, save: Callable[[object], Path], other: str) -> None:
     decoder = {f"decoder.{name}": tensor for name, tensor in rosinality(nvidia(tiny)).items()}
-    path = save({"state_dict": decoder | {"encoder.x": torch.zeros(1)}, "latent_avg": tiny.latent_avg, "opts": {}})
+    path = save({"state_dict": decoder | {other: torch.zeros(1)}, "latent_avg": tiny.latent_avg, "opts": {}})
     check(path, tiny)
 
 
@@ -122,6 +123,17 @@ def test_a_converted_file_in_half_precision_keeps_the_latent_space(
     difference = rough.synthesis(w_plus) - exact.synthesis(w_plus)
     assert 0 < difference.abs().max() < 0.01 * exact.synthesis(w_plus).abs().max()
     assert half.stat().st_size < whole.stat().st_size
+
+
+def test_our_own_file_has_one_generator(
+    tiny: StyleGAN2, tmp_path: Path, run: Callable[..., tuple[int, list[str], list[str]]]
+) -> None:
+    path = tmp_path / "ours.safetensors"
+    save_file(dict(tiny.state_dict()), path, {"latentloop": "stylegan2"})
+    assert run("inspect", path)[0] == 0
+    assert run("inspect", path, "--which", "g")[2] == [
+        f"latentloop: {path}: has one generator alone; leave out --which g"
+    ]
 
 
 @pytest.mark.parametrize("settings", ["[]", "3", "{", "[" * 100_000, '{"clamp": NaN}', '{"clamp": -1}'])

@@ -99,6 +99,7 @@ def find_generator(content: object, which: Which, *, size: int) -> Network:
     if not isinstance(content, Mapping):
         raise UserError(f"no checkpoint of a generator, but a {type(content).__name__}")
     if "state_dict" in content:
+        _only_one(which)
         return _of_encoder(content, size)
     found = next((content[name] for name in NAMES[which] if content.get(name) is not None), None)
     if isinstance(found, Record):
@@ -106,7 +107,15 @@ def find_generator(content: object, which: Which, *, size: int) -> Network:
     tensors = dict(_tensors(content if found is None else found))
     if not tensors or set(tensors) == {AVERAGE}:
         raise UserError(f"has no generator {which}, but {_listed(content)}")
+    if found is None:
+        _only_one(which)
     return Network(gathered((tensors | _average(content)).items(), size=size), {})
+
+
+def _only_one(which: Which) -> None:
+    """Of a file that has one generator: see that no other one is asked for."""
+    if which != "g_ema":
+        raise UserError(f"has one generator alone; leave out --which {which}")
 
 
 def _of_triple(content: tuple[Any, ...], which: Which, size: int) -> Network:

@@ -37,6 +37,8 @@ TILE, CAPTION = 192, 18
 """Pixels of a picture in the grid, and of the words above it."""
 SHOWN = 12
 """Images in the grid."""
+PANELS = 3
+"""Plots in a row."""
 OURS, THEIRS = "#c2410c", "#57534e"
 
 
@@ -174,9 +176,14 @@ def table_cells(comparison: Comparison) -> list[list[str]]:
 def pareto_plot(comparison: Comparison) -> bytes:
     """Figures against seconds, a PNG; lines join the methods that no quicker one equals."""
     plotted = [column for column in PLOTTED if column in comparison.columns]
-    figure = Figure(figsize=(4.4 * len(plotted), 4.2), layout="constrained", dpi=110)
-    for axes, column in zip(figure.subplots(1, len(plotted), squeeze=False)[0], plotted, strict=True):
+    columns = min(PANELS, len(plotted))
+    rows = -(-len(plotted) // columns)
+    figure = Figure(figsize=(4.4 * columns, 3.4 * rows), layout="constrained", dpi=90)
+    panels = list(figure.subplots(rows, columns, squeeze=False).flat)
+    for axes, column in zip(panels, plotted, strict=False):
         _plot(axes, comparison.lines, column)
+    for axes in panels[len(plotted) :]:
+        axes.remove()
     figure.suptitle(comparison.title, fontsize=10)
     buffer = io.BytesIO()
     figure.savefig(buffer, format="png", metadata={"Software": None})
@@ -193,7 +200,7 @@ def _plot(axes: Axes, lines: Sequence[MethodLine], column: str) -> None:
     axes.plot([p[0] for p in front], [p[1] for p in front], color=OURS, linewidth=1, zorder=2)
     better = "higher" if sign < 0 else "lower"
     axes.set(xscale="log", xlabel="seconds an image", ylabel=f"{LABELS[column]}, {better} is better", ylim=(0, None))
-    axes.margins(x=0.3)
+    axes.set_xlim(points[0][0] / 2, points[-1][0] * 40)  # names are right of their points
     axes.grid(visible=True, which="both", alpha=0.2)
 
 

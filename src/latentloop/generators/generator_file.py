@@ -73,7 +73,10 @@ def read_generator_file(file: WeightsFile, *, which: Which = "g_ema") -> Generat
     """
     if not file.path.is_file():
         raise UserError(f"{file.path}: no such file")
-    found = _read_ours(file) if is_safetensors(file.path) else _read_theirs(file.path, which)
+    ours = is_safetensors(file.path)
+    if ours and which != "g_ema":
+        raise UserError(f"{file.path}: has one generator alone; leave out --which {which}")
+    found = _read_ours(file) if ours else _read_theirs(file.path, which)
     for name, tensor in found.tensors.items():
         if not tensor.isfinite().all():
             raise UserError(f"{file.path}: {name} has numbers that are not finite")
