@@ -1,5 +1,6 @@
 """The figures of a reconstruction."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import torch
@@ -36,8 +37,13 @@ class Evaluator:
             "lpips_alex": self.lpips(image, target),
             "id": identity_similarity(image, target, self.face_embedder),
         }
-        columns = (values.tolist() for values in figures.values())
-        return [dict(zip(figures, row, strict=True)) for row in zip(*columns, strict=True)]
+        return rows_of(figures)
+
+
+def rows_of(figures: Mapping[str, Tensor]) -> list[dict[str, float]]:
+    """Values (N,) by name as a row for each of N images."""
+    columns = (values.tolist() for values in figures.values())
+    return [dict(zip(figures, row, strict=True)) for row in zip(*columns, strict=True)]
 
 
 def load_evaluator(*, device: torch.device | str = "cpu") -> Evaluator:

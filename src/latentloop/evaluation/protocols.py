@@ -9,13 +9,13 @@ import torch
 from PIL import Image
 from torch import Tensor
 
+from latentloop.evaluation.measure import RESOLUTION, rows_of
 from latentloop.features.lpips import Lpips, load_lpips
 from latentloop.features.mobilefacenet import MobileFaceNet, load_mobilefacenet
 from latentloop.features.vgg import load_lpips_vgg, vgg16_path
 from latentloop.images import from_uint8, resample
 from latentloop.metrics import identity_similarity, ms_ssim, mse, psnr, ssim
 
-RESOLUTION = 256
 ProtocolName = Literal["psp", "strict"]
 Figures = dict[str, float]
 
@@ -61,7 +61,7 @@ class PspProtocol:
     def measure(self, image: Tensor, target: Tensor) -> list[Figures]:
         """As `EvaluationProtocol.measure`."""
         image, target = as_picture(image, cut=True), as_picture(target, cut=False)
-        return _rows(
+        return rows_of(
             {
                 "mse": mse(image, target),
                 "lpips_alex": self.lpips(image, target),
@@ -96,7 +96,7 @@ class StrictProtocol:
             "ms_ssim": ms_ssim(image, target),
         }
         figures |= {f"lpips_{net}": lpips(image, target) for net, lpips in self.lpips.items()}
-        return _rows(figures | {"id": identity_similarity(image, target, self.face_embedder)})
+        return rows_of(figures | {"id": identity_similarity(image, target, self.face_embedder)})
 
 
 def load_protocol(name: ProtocolName) -> EvaluationProtocol:
@@ -124,9 +124,3 @@ def as_picture(image: Tensor, *, cut: bool) -> Tensor:
     size = (RESOLUTION, RESOLUTION)
     pictures = [Image.fromarray(one).resize(size, Image.Resampling.BILINEAR) for one in pixels]
     return torch.cat([from_uint8(np.array(picture)) for picture in pictures])
-
-
-def _rows(figures: Mapping[str, Tensor]) -> list[Figures]:
-    """Values (N,) by name as a row for each image."""
-    columns = (values.tolist() for values in figures.values())
-    return [dict(zip(figures, row, strict=True)) for row in zip(*columns, strict=True)]

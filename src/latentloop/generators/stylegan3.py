@@ -13,11 +13,12 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from latentloop.generators.filtering import between, filtered_leaky_relu, lowpass, unused_border
+from latentloop.generators.folding import MAX_RESOLUTION
 from latentloop.generators.mapping import Mapping
 from latentloop.generators.resampling import area_average
 from latentloop.generators.stylegan2 import GAIN, ToRGB
 
-MAX_RESOLUTION, MAX_MARGIN, MAX_TAPS = 4096, 512, 32
+MAX_MARGIN, MAX_TAPS = 512, 32
 """Several times those of any network. A file of a few bytes may claim any."""
 
 

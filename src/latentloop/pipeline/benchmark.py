@@ -13,6 +13,7 @@ from torch import Tensor
 
 from latentloop.errors import NotFiniteError, UserError
 from latentloop.evaluation.benchmark_report import Result
+from latentloop.evaluation.measure import RESOLUTION
 from latentloop.evaluation.protocols import EvaluationProtocol
 from latentloop.faces import FaceDetector, align_faces, whole_square
 from latentloop.files import sha256_of
@@ -24,8 +25,6 @@ from latentloop.pipeline.contenders import Contender, Entry, Found
 from latentloop.pipeline.meters import CallCounter, PeakMemory
 from latentloop.pipeline.results import describe
 
-RESOLUTION = 256
-"""Pixels at which methods compare images, if the generator draws as many."""
 PICTURE = 256
 """Pixels of the reconstructions that are kept."""
 
@@ -107,7 +106,7 @@ class Benchmark:
 
     @property
     def size(self) -> int:
-        """Pixels of what methods see."""
+        """Pixels at which methods compare images."""
         return min(RESOLUTION, self.generator.resolution)
 
     def _read(self, photo: Path) -> Target:
