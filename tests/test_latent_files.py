@@ -172,20 +172,15 @@ def test_numbers_too_large_are_not_finite(float_toy: Generator, save_array: Writ
         read_latents(save_array(np.full((4, 8), 1e300)), float_toy)
 
 
-def test_damaged_archives_are_refused_or_read(float_toy: Generator, tmp_path: Path) -> None:
-    path = tmp_path / "file.npz"
-    np.savez_compressed(path, w=codes(1, 4, 8).numpy())
-    whole = path.read_bytes()
-    for place in range(len(whole)):
-        path.write_bytes(whole[:place] + bytes([whole[place] ^ 0x15]) + whole[place + 1 :])
-        try:
-            read_latents(path, float_toy)
-        except UserError as error:
-            assert "\n" not in str(error)  # noqa: PT017 - that it is raised is not certain
-
-
-def test_damaged_dicts_are_refused_or_read(float_toy: Generator, save_array: Write) -> None:
-    path = save_array({"a.png": [codes(4, 8).numpy()]})
+@pytest.mark.parametrize("kind", ["dict", "archive"])
+def test_damaged_files_are_refused_or_read(float_toy: Generator, tmp_path: Path, kind: str) -> None:
+    path, array = tmp_path / "file", codes(4, 8).numpy()
+    with path.open("wb") as file:
+        if kind == "dict":
+            named: Any = {"a.png": [array]}
+            np.save(file, named, allow_pickle=True)
+        else:
+            np.savez_compressed(file, w=array)
     whole = path.read_bytes()
     for place in range(len(whole)):
         path.write_bytes(whole[:place] + bytes([whole[place] ^ 0x15]) + whole[place + 1 :])
