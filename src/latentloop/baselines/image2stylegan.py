@@ -9,7 +9,7 @@ from torch import Tensor
 from latentloop.baselines.networks import FeaturesOf, feature_loss
 from latentloop.baselines.refiner import Randomness, descend
 from latentloop.errors import UserError
-from latentloop.generators import Generator, StyleGAN1, StyleGAN2, stylegan1, stylegan2
+from latentloop.generators import Generator, noisy_synthesis, stylegan1, stylegan2
 from latentloop.inversion import Inversion, IteratorConfig, LatentIterator
 from latentloop.inversion.iterator import OnStep
 from latentloop.losses import LossToward, weighted_sum
@@ -91,9 +91,10 @@ def noisy(generator: Generator) -> stylegan1.Synthesis | stylegan2.Synthesis:
     Raises:
         UserError: It takes none.
     """
-    if not isinstance(generator, StyleGAN1 | StyleGAN2):
+    synthesis = noisy_synthesis(generator)
+    if synthesis is None:
         raise UserError(f"{generator.name} takes no noise maps; of Image2StyleGAN++, Image2StyleGAN is left there")
-    return generator.synthesis
+    return synthesis
 
 
 def masked_error(mask: Tensor | None) -> LossToward:

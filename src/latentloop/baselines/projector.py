@@ -10,7 +10,7 @@ from torch import Tensor
 
 from latentloop.baselines.refiner import Randomness, descend
 from latentloop.features.lpips import Lpips
-from latentloop.generators import Generator, StyleGAN1, StyleGAN2, random_inputs
+from latentloop.generators import Generator, noisy_synthesis, random_inputs
 from latentloop.inversion import Inversion
 from latentloop.inversion.config import Space
 from latentloop.inversion.iterator import OnStep
@@ -103,16 +103,17 @@ class Projector:
         return loss
 
     def _drawn(self, w_plus: Tensor, maps: list[Tensor], resolution: int) -> Tensor:
-        if not isinstance(self.generator, StyleGAN1 | StyleGAN2):
+        synthesis = noisy_synthesis(self.generator)
+        if synthesis is None:
             return self.generator.synthesis(w_plus, resolution=resolution)
-        image: Tensor = self.generator.synthesis(w_plus, resolution=resolution, noise=maps)
+        image: Tensor = synthesis(w_plus, resolution=resolution, noise=maps)
         return image
 
     def _maps(self, randomness: Randomness) -> list[Tensor]:
         """Noise maps of each layer, (N, 1, H, W), if the generator takes any."""
-        if not isinstance(self.generator, StyleGAN1 | StyleGAN2):
-            return []
-        return [randomness.normal(1, *shape).requires_grad_() for shape in self.generator.synthesis.noise_shapes]
+        synthesis = noisy_synthesis(self.generator)
+        shapes = synthesis.noise_shapes if synthesis else ()
+        return [randomness.normal(1, *shape).requires_grad_() for shape in shapes]
 
 
 def structure(noise: Tensor) -> Tensor:

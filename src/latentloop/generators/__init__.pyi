@@ -7,6 +7,7 @@ from .generator_file import read_generator_file as read_generator_file
 from .generator_file import write_generator_file as write_generator_file
 from .low_precision import low_precision as low_precision
 from .mobilestylegan import MobileStyleGAN as MobileStyleGAN
+from .noisy import noisy_synthesis as noisy_synthesis
 from .protocol import Generator as Generator
 from .registry import find_generator_file as find_generator_file
 from .registry import load_generator as load_generator

@@ -17,7 +17,7 @@ from latentloop.evaluation.measure import RESOLUTION
 from latentloop.evaluation.protocols import EvaluationProtocol
 from latentloop.faces import FaceDetector, align_faces, whole_square
 from latentloop.files import sha256_of
-from latentloop.generators import Generator
+from latentloop.generators import Generator, noisy_synthesis
 from latentloop.images import read_image, resample, write_png
 from latentloop.inversion.iterator import OnStep
 from latentloop.pipeline.benchmark_files import PHOTOS, BenchmarkFolder, Cost, Stored, key_of
@@ -173,10 +173,11 @@ class Benchmark:
 
     def draw(self, found: Found, i: int) -> Tensor:
         """The image of one code, (1, 3, R, R), with its noise maps if it has any."""
-        if found.noise is None:
-            return self.generator.synthesis(found.w_plus[i : i + 1])
-        synthesis: Callable[..., Tensor] = self.generator.synthesis
-        return synthesis(found.w_plus[i : i + 1], noise=[one[i : i + 1] for one in found.noise])
+        w_plus, synthesis = found.w_plus[i : i + 1], noisy_synthesis(self.generator)
+        if found.noise is None or synthesis is None:
+            return self.generator.synthesis(w_plus)
+        image: Tensor = synthesis(w_plus, noise=[one[i : i + 1] for one in found.noise])
+        return image
 
     def _warm_up(self, entry: Entry) -> None:
         """Let everything be allocated and tuned that is so only once."""

@@ -17,7 +17,7 @@ from latentloop.evaluation.benchmark_report import Comparison, MethodLine, Resul
 from latentloop.evaluation.protocols import ProtocolName, load_protocol
 from latentloop.faces import load_face_detector
 from latentloop.files import sha256_of
-from latentloop.generators import Generator, StyleGAN1, StyleGAN2, load_generator, low_precision
+from latentloop.generators import Generator, load_generator, low_precision, noisy_synthesis
 from latentloop.generators.registry import weights_checksum
 from latentloop.losses import iterator_loss
 from latentloop.pipeline.benchmark import Benchmark, Outcome, Skipped, describe_run
@@ -116,7 +116,7 @@ def compare(run: Run, images: ImageSet, outcomes: Sequence[Outcome]) -> Comparis
 def _dtype(request: Request, loaded: Generator) -> torch.dtype:
     """Of drawing; noise maps are drawn with in float32 only."""
     dtype = find_precision(request.precision, request.device)
-    maps = isinstance(loaded, StyleGAN1 | StyleGAN2) and needs_noise(request.methods)
+    maps = noisy_synthesis(loaded) and needs_noise(request.methods)
     if not maps or dtype == torch.float32:
         return dtype
     if request.precision == "auto":

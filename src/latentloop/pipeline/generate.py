@@ -9,7 +9,7 @@ from torch import Tensor
 
 from latentloop.errors import UserError
 from latentloop.evaluation.sheet import contact_sheet
-from latentloop.generators import Generator, StyleGAN1, StyleGAN2
+from latentloop.generators import Generator, noisy_synthesis
 from latentloop.generators.noise import NoiseMode
 from latentloop.images import resample, write_png
 from latentloop.latents import sample_codes
@@ -68,7 +68,7 @@ def draw_samples(
 def _draw(generator: Generator, noise: NoiseMode, randomness: torch.Generator) -> Callable[[Tensor], Tensor]:
     if noise == "const":
         return generator.synthesis
-    if not isinstance(generator, StyleGAN1 | StyleGAN2):
+    synthesis = noisy_synthesis(generator)
+    if synthesis is None:
         raise UserError(f"--noise {noise}: {generator.name} takes no noise; leave it at const")
-    noisy: Callable[..., Tensor] = generator.synthesis
-    return partial(noisy, noise=noise, randomness=randomness)
+    return partial(synthesis, noise=noise, randomness=randomness)
