@@ -1,0 +1,5 @@
+"""What codes are for: interpolation, style mixing, expression transfer and attribute editing."""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)
