@@ -21,7 +21,7 @@ from latentloop.defaults import GENERATOR, QUICK_GENERATOR
 from latentloop.generators import Generator
 from latentloop.images import write_png
 
-pytest_plugins = ["foreign_files"]
+pytest_plugins = ["foreign_files", "comparisons"]
 
 # Small tensors gain nothing from threads, which wait long for each other where the cores are busy.
 torch.set_num_threads(1)

@@ -12,7 +12,7 @@ Which it is, the content tells. As many styles as the generator has layers are t
 
 import math
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePath
 from typing import IO, Any
@@ -28,6 +28,7 @@ from latentloop.checkpoints.torch_files import is_torch_file, read_torch_file
 from latentloop.errors import UserError
 from latentloop.generators.protocol import Generator
 
+Archived = Callable[[IO[bytes], Mapping[str, zipfile.ZipInfo]], Any]
 ARRAY = b"\x93NUMPY"
 MAX_BYTES = 1 << 34
 """Of an array: the codes of half a million images."""
@@ -53,7 +54,7 @@ def read_latents(path: Path, generator: Generator) -> Latents:
     if not path.is_file():
         raise UserError(f"{path}: no such file")
     with reading(path):
-        content = _content(path)
+        content = read_content(path, _of_projector)
         latents = _named(content, generator) if isinstance(content, Mapping) else _unnamed(content, generator)
         if not latents.codes.isfinite().all():
             raise UserError("has numbers that are not finite")
@@ -78,17 +79,35 @@ def _named(content: Mapping[Any, Any], generator: Generator) -> Latents:
     return Latents(torch.cat(list(codes.values())), tuple(codes))
 
 
-def _content(path: Path) -> Any:  # noqa: ANN401
-    """An array or a tensor, or such by image names."""
+def read_content(path: Path, of_archive: Archived, *, kind: str = "code") -> Any:  # noqa: ANN401
+    """An array or a tensor, or such by names, to be called within `reading`.
+
+    Args:
+        path: A file of NumPy or of torch.save.
+        of_archive: What to take of several arrays in one file, given that and their entries; see `read_entry`.
+        kind: Of the file that is wanted.
+
+    Raises:
+        UserError: It is neither.
+    """
     with path.open("rb") as file:
         if file.read(len(ARRAY)) == ARRAY:
             file.seek(0)
             return _read_array(file, path.stat().st_size)
         if zipfile.is_zipfile(file) and (arrays := _arrays_of(file)):
-            return _of_projector(file, arrays)
+            return of_archive(file, arrays)
     if not is_torch_file(path):
-        raise UserError("not a code file: neither of latentloop, nor of NumPy, nor of torch.save")
+        raise UserError(f"not a {kind} file: neither of latentloop, nor of NumPy, nor of torch.save")
     return read_torch_file(path)
+
+
+def read_entry(file: IO[bytes], entry: zipfile.ZipInfo) -> Any:  # noqa: ANN401
+    """An array of a NumPy archive."""
+    # NumPy's own compression; it makes a thousandth of zeros, not less.
+    if entry.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+        raise ValueError("compressed as NumPy does not")
+    with zipfile.ZipFile(file) as archive, archive.open(entry) as array:
+        return _read_array(array, entry.file_size)
 
 
 def _arrays_of(file: IO[bytes]) -> dict[str, zipfile.ZipInfo]:
@@ -100,11 +119,7 @@ def _arrays_of(file: IO[bytes]) -> dict[str, zipfile.ZipInfo]:
 def _of_projector(file: IO[bytes], arrays: Mapping[str, zipfile.ZipInfo]) -> Any:  # noqa: ANN401
     if (found := arrays.get("w")) is None:
         raise UserError(f"has no array w, as NVIDIA's projectors write it, but {', '.join(sorted(arrays)[:5])}")
-    # NumPy's own compression; it makes a thousandth of zeros, not less.
-    if found.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
-        raise ValueError("compressed as NumPy does not")
-    with zipfile.ZipFile(file) as archive, archive.open(found) as entry:
-        return _read_array(entry, found.file_size)
+    return read_entry(file, found)
 
 
 def _read_array(file: IO[bytes], size: int) -> Any:  # noqa: ANN401

@@ -14,7 +14,7 @@ from latentloop.generators.stylegan2 import Shape
 ToyPhotos = Callable[..., list[Path]]
 Run = Callable[..., tuple[int, list[str], list[str]]]
 TINY = EmbedderConfig(resolution=32, channels=(8, 16), depths=(1, 1), fusion_blocks=1, identity="none", head_channels=4)
-FILES = ["results.csv", "summary.csv", "table.md", "pareto.png", "grid.png", "report.html"]
+FILES = ["results.csv", "summary.csv", "summary.json", "table.md", "pareto.png", "grid.png", "report.html"]
 pytestmark = pytest.mark.usefixtures("process", "no_vgg")
 
 
@@ -36,7 +36,7 @@ def test_methods_are_compared_and_gone_on_with(run: Run, toy_photos: ToyPhotos, 
     command = ["bench", "--root", photos[0].parent, "--aligned", "--device", "cpu", "--out", out, "--embedder", network]
     code, lines, errors = run(*command, "--steps", 2, "--methods", *methods)
     assert (code, errors) == (0, [])
-    assert lines[-6:] == [str(out / name) for name in FILES]
+    assert lines[-len(FILES) :] == [str(out / name) for name in FILES]
     assert lines[0].startswith("one-pass: photo-0: mse ")
     rows = list(csv.DictReader(StringIO((out / "results.csv").read_text())))
     assert len(rows) == 10
@@ -97,6 +97,29 @@ def test_bad_input_is_told_in_one_line(
     assert (code, lines, len(errors)) == (2, [], 1)
     assert message in errors[0]
     assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.usefixtures("toy_shipped")
+def test_runs_on_other_sets_stand_beside(run: Run, toy_photos: ToyPhotos, tmp_path: Path) -> None:
+    first, second = toy_photos(2, "first")[0].parent, toy_photos(1, "second")[0].parent
+    other, out = tmp_path / "other", tmp_path / "out"
+    command: list[object] = ["bench", "--aligned", "--device", "cpu"]
+    assert run(*command, "--root", first, "--out", other, "--methods", "optimize:1", "optimize:2")[0] == 0
+    command += ["--root", second, "--out", out, "--methods", "optimize:2", "--beside", other]
+    code, _, errors = run(*command)
+    assert (code, errors) == (0, [])
+    table = (out / "table.md").read_text().splitlines()
+    assert "| method | second, 1 image | first, 2 images |" in table
+    assert table[-4].startswith("| Ours, iterator alone, 2 steps | ")
+    assert table[-3].startswith("| Ours, iterator alone, 1 steps | - | ")
+    assert "first, 2 images" in (out / "report.html").read_text()
+    before = (out / "table.md").read_text()
+    assert run(*command, "--protocol", "psp") == (
+        2,
+        [],
+        [f"latentloop: --beside {other}: made with another protocol, strict; here it is psp"],
+    )
+    assert (out / "table.md").read_text() == before
 
 
 @pytest.mark.usefixtures("toy_shipped")

@@ -22,6 +22,7 @@ from latentloop.pipeline.benchmark import Benchmark, Outcome, Skipped, stopwatch
 from latentloop.pipeline.benchmark_files import BenchmarkFolder
 from latentloop.pipeline.contenders import Contender, Entry
 from latentloop.pipeline.meters import CallCounter, PeakMemory
+from latentloop.pipeline.targets import Aligner
 
 ToyPhotos = Callable[..., list[Path]]
 CPU = torch.device("cpu")
@@ -149,6 +150,35 @@ def test_a_resumed_run_equals_one_that_was_not_stopped(make: Make, toy_photos: T
     third = make()
     assert results(list(third.run(photos))) == resumed
     assert seen(third) == []
+
+
+def test_what_is_finished_is_not_read_again(
+    make: Make, toy_photos: ToyPhotos, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    photos = toy_photos(3)
+    whole = results(list(make(methods=2, batch=3).run(photos)))
+    read: list[Path] = []
+    face = Aligner.face
+
+    def watched(aligner: Aligner, photo: Path) -> Tensor:
+        read.append(photo)
+        return face(aligner, photo)
+
+    monkeypatch.setattr(Aligner, "face", watched)
+    assert results(list(make(methods=2, batch=3).run(photos))) == whole
+    assert read == []
+    (tmp_path / "out" / "sleeper1" / "photo-1.json").unlink()
+    assert len(results(list(make(methods=2, batch=3).run(photos)))) == 6
+    assert read == [photos[1]]
+
+
+def test_a_picture_that_got_lost_is_made_again(make: Make, toy_photos: ToyPhotos, tmp_path: Path) -> None:
+    photos, picture = toy_photos(1), tmp_path / "out" / "photos" / "photo-0.png"
+    list(make().run(photos))
+    content = picture.read_bytes()
+    picture.unlink()
+    list(make().run(photos))
+    assert picture.read_bytes() == content
 
 
 def test_only_what_is_missing_of_a_batch_is_found(make: Make, toy_photos: ToyPhotos, tmp_path: Path) -> None:

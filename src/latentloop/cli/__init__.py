@@ -19,15 +19,25 @@ from latentloop.allocator import keep_freed_memory
 from latentloop.cli.bench import Bench
 from latentloop.cli.cache import Cache
 from latentloop.cli.convert import Convert, Inspect
+from latentloop.cli.directions import Directions
 from latentloop.cli.distill import Distill
+from latentloop.cli.edit import Edit
 from latentloop.cli.embed import Embed
 from latentloop.cli.fetch import Fetch
 from latentloop.cli.generate import Generate
+from latentloop.cli.mix import Mix
+from latentloop.cli.morph import Morph
 from latentloop.cli.train import Train
+from latentloop.cli.transfer import Transfer
 from latentloop.errors import UserError
 
 Command = (
     Annotated[Embed, tyro.conf.subcommand("embed")]
+    | Annotated[Edit, tyro.conf.subcommand("edit")]
+    | Annotated[Morph, tyro.conf.subcommand("morph")]
+    | Annotated[Mix, tyro.conf.subcommand("mix")]
+    | Annotated[Transfer, tyro.conf.subcommand("transfer")]
+    | Annotated[Directions, tyro.conf.subcommand("directions")]
     | Annotated[Generate, tyro.conf.subcommand("generate")]
     | Annotated[Convert, tyro.conf.subcommand("convert")]
     | Annotated[Inspect, tyro.conf.subcommand("inspect")]

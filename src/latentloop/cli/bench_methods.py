@@ -42,6 +42,9 @@ class MethodBench:
     """Images at a time."""
     out: Path = Path("benchmark")
     """Folder for the results; run it again and it goes on where it was stopped."""
+    beside: tuple[Path, ...] = ()
+    """--out folders of runs on other sets, to show in one table with this one, a column for each set. Protocol,
+    generator, network and features must be the same."""
 
     def __post_init__(self) -> None:
         if self.batch < 1:
@@ -55,9 +58,9 @@ class MethodBench:
         """Compare; returns 2 if an image or a method had to be left out."""
         from latentloop.cli.console import BenchProgress, say
         from latentloop.errors import UserError
-        from latentloop.evaluation.benchmark_report import write_comparison
+        from latentloop.evaluation.comparison_files import write_comparison
         from latentloop.pipeline.benchmark import Outcome, Skipped
-        from latentloop.pipeline.compare import Request, compare, make_run
+        from latentloop.pipeline.compare import Request, compare, find_beside, make_run
         from latentloop.pipeline.datasets import find_images
 
         if self.root is None:
@@ -79,6 +82,7 @@ class MethodBench:
             precision=precision,
         )
         run = make_run(request)
+        beside = find_beside(self.beside, run, images)
         outcomes: list[Outcome] = []
         try:
             with BenchProgress(run.job.entries, len(images.photos)) as progress:
@@ -87,6 +91,6 @@ class MethodBench:
                     progress.done(outcome)
         finally:
             if any(not isinstance(outcome, Skipped) for outcome in outcomes):
-                for path in write_comparison(self.out, compare(run, images, outcomes)):
+                for path in write_comparison(self.out, compare(run, images, outcomes, beside)):
                     say(path)
         return 2 if any(isinstance(outcome, Skipped) for outcome in outcomes) else 0

@@ -132,6 +132,27 @@ class TrainProgress:
         self._progress.update(self._task, completed=int(told["step"]), description=", ".join(said))
 
 
+class StageProgress:
+    """A bar for each stage of some work, in frames or what else it counts."""
+
+    def __init__(self) -> None:
+        self._progress = _progress()
+        self._stages: dict[str, TaskID] = {}
+
+    def __enter__(self) -> Self:
+        self._progress.start()
+        return self
+
+    def __exit__(self, *_: type[BaseException] | BaseException | TracebackType | None) -> None:
+        self._progress.stop()
+
+    def show(self, stage: str, done: int, total: int) -> None:
+        """Show how far a stage is."""
+        if stage not in self._stages:
+            self._stages[stage] = self._progress.add_task(stage, total=total)
+        self._progress.update(self._stages[stage], completed=done)
+
+
 class DownloadProgress:
     """A bar for each file that is downloaded, in bytes."""
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from latentloop.generators import Generator
     from latentloop.inversion import IteratorChain
-    from latentloop.pipeline.embed import EmbedJob
+    from latentloop.pipeline.embed import Embedded, EmbedJob, Outcome
     from latentloop.pipeline.starts import Start
 
 REPAYS = 3000
@@ -117,8 +117,19 @@ class Embed:
 
     def run(self) -> int:
         """Embed the photos; returns 2 if any could not be."""
+        from latentloop.pipeline.embed import Failed
+
+        return 2 if any(isinstance(outcome, Failed) for outcome in self.outcomes()) else 0
+
+    def embedded(self) -> "list[Embedded]":
+        """Embed the photos; those that could be."""
+        from latentloop.pipeline.embed import Embedded
+
+        return [outcome for outcome in self.outcomes() if isinstance(outcome, Embedded)]
+
+    def outcomes(self) -> "list[Outcome]":
+        """Embed the photos, say what becomes of them, and write the report."""
         from latentloop.cli.console import EmbedProgress, say
-        from latentloop.pipeline.embed import Failed, Outcome
         from latentloop.pipeline.photos import find_photos
         from latentloop.pipeline.results import Run, write_results
 
@@ -134,7 +145,7 @@ class Embed:
         finally:
             if outcomes:
                 say(write_results(job.folder, outcomes, run))
-        return 2 if any(isinstance(outcome, Failed) for outcome in outcomes) else 0
+        return outcomes
 
     def _job(self, photos: "Sequence[Path]") -> "EmbedJob":
         from latentloop.devices import find_device, repeatable_arithmetic

@@ -62,8 +62,8 @@ def conditional(direction: Direction, kept: Sequence[Direction]) -> Direction:
         return direction
     change = direction.change()[list(direction.layers)].double()
     others = torch.stack([one.vector.expand(one.num_ws, -1)[list(direction.layers)].double() for one in kept])
-    basis = torch.linalg.qr(others.flatten(1).T).Q
-    rest = change.flatten() - basis @ (basis.T @ change.flatten())
+    span = others.flatten(1)
+    rest = change.flatten() - span.T @ (torch.linalg.pinv(span.T) @ change.flatten())
     vector = torch.zeros(direction.num_ws, change.shape[1])
     vector[list(direction.layers)] = rest.unflatten(0, tuple(change.shape)).float()
     return replace(direction, vector=vector)

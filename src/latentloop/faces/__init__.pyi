@@ -6,5 +6,8 @@ from .choice import whole_square as whole_square
 from .detection import FaceDetector as FaceDetector
 from .detection import Faces as Faces
 from .detection import load_face_detector as load_face_detector
+from .pasting import Blend as Blend
+from .pasting import FaceMask as FaceMask
+from .pasting import paste_back as paste_back
 from .recognition import fixed_crop as fixed_crop
 from .recognition import landmark_crop as landmark_crop

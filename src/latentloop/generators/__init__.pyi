@@ -1,3 +1,4 @@
+from .affine import affine_weights as affine_weights
 from .compiled import compiled as compiled
 from .drawn_by import Draw as Draw
 from .drawn_by import DrawnBy as DrawnBy

@@ -9,7 +9,7 @@ import math
 from collections import OrderedDict
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Literal
+from typing import Literal, cast
 
 import torch
 import torch.nn.functional as F
@@ -163,3 +163,10 @@ class MobileStyleGAN(nn.Module):
         self.resolution = self.synthesis.resolution
         self.num_ws = shape.num_ws
         self.register_buffer("latent_avg", torch.zeros(shape.w_dim))
+
+    def affine_weights(self) -> list[Tensor]:
+        """The weights of the maps from each style; see `HasAffines`."""
+        synthesis, weights = self.synthesis, [self.synthesis.conv1.affine.weight]
+        for block in cast("list[Block]", list(synthesis.blocks)):
+            weights += [torch.cat([block.up.weight, block.conv1.affine.weight]), block.conv2.affine.weight]
+        return [*weights, *synthesis.to_rgb.affine.weight.split(self.w_dim, dim=1)]

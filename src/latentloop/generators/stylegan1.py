@@ -247,3 +247,8 @@ class StyleGAN1(nn.Module):
         self.mapping = LayerwiseMapping(shape.mapping, self.num_ws) if layerwise else Mapping(shape.mapping, gain=1.0)
         self.synthesis = Synthesis(shape)
         self.register_buffer("latent_avg", torch.zeros((self.num_ws, self.w_dim) if layerwise else self.w_dim))
+
+    def affine_weights(self) -> list[Tensor]:
+        """The weights of the maps from each style; see `HasAffines`."""
+        layers = (self.synthesis.const, *self.synthesis.convs)
+        return [layer.finish.affine.weight for layer in layers]

@@ -265,3 +265,11 @@ class StyleGAN2(nn.Module):
         self.synthesis = Synthesis(shape)
         self.resolution, self.num_ws = shape.resolution, shape.num_ws
         self.register_buffer("latent_avg", torch.zeros(self.w_dim))
+
+    def affine_weights(self) -> list[Tensor]:
+        """The weights of the maps from each style; see `HasAffines`."""
+        synthesis, num_ws = self.synthesis, self.num_ws
+        maps = [[layer.affine.weight] for layer in synthesis.layers] + [[]]
+        for style, layer in zip(range(num_ws - 1, 0, -2), reversed(synthesis.drawing), strict=False):
+            maps[style].append(layer.affine.weight)
+        return [torch.cat(weights) for weights in maps]

@@ -241,3 +241,9 @@ class StyleGAN3(nn.Module):
         self.synthesis = Synthesis(shape)
         self.resolution, self.num_ws = shape.resolution, shape.num_ws
         self.register_buffer("latent_avg", torch.zeros(self.w_dim))
+
+    def affine_weights(self) -> list[Tensor]:
+        """The weights of the maps from each style; see `HasAffines`."""
+        synthesis = self.synthesis
+        convs = [layer.affine.weight for layer in synthesis.layers]
+        return [synthesis.input.affine.weight, *convs, synthesis.to_rgb.affine.weight]

@@ -15,15 +15,15 @@ from latentloop.errors import NotFiniteError, UserError
 from latentloop.evaluation.benchmark_report import Result
 from latentloop.evaluation.measure import RESOLUTION
 from latentloop.evaluation.protocols import EvaluationProtocol
-from latentloop.faces import FaceDetector, align_faces, whole_square
-from latentloop.files import sha256_of
+from latentloop.faces import FaceDetector
 from latentloop.generators import Generator, noisy_synthesis
-from latentloop.images import read_image, resample, write_png
+from latentloop.images import resample, write_png
 from latentloop.inversion.iterator import OnStep
 from latentloop.pipeline.benchmark_files import PHOTOS, BenchmarkFolder, Cost, Stored, key_of
 from latentloop.pipeline.contenders import Contender, Entry, Found
 from latentloop.pipeline.meters import CallCounter, PeakMemory
 from latentloop.pipeline.results import describe
+from latentloop.pipeline.targets import Aligner, Target, check_names, find_target
 
 PICTURE = 256
 """Pixels of the reconstructions that are kept."""
@@ -37,23 +37,6 @@ class Skipped:
 
 
 Outcome = Result | Skipped
-
-
-@dataclass(frozen=True)
-class Target:
-    """An image to find the code of."""
-
-    photo: Path
-    sha256: str
-    face: Tensor
-    """Aligned, of the generator's size, (1, 3, S, S) in [-1, 1]."""
-    small: Tensor
-    """What methods see, (1, 3, R, R)."""
-
-    @property
-    def name(self) -> str:
-        """Without folders and ending."""
-        return self.photo.stem
 
 
 @dataclass(frozen=True)
@@ -91,11 +74,12 @@ class Benchmark:
             targets = []
             for photo in photos[i : i + self.batch]:
                 try:
-                    targets.append(self._read(photo))
+                    targets.append(self._target(photo))
                 except UserError as error:
                     yield Skipped(str(error))
             for target in targets:
-                write_png(self.folder.picture(PHOTOS, target.name), target.small)
+                if not self.folder.picture(PHOTOS, target.name).is_file():
+                    write_png(self.folder.picture(PHOTOS, target.name), target.small)
             for entry in self.entries:
                 yield from self._results(entry, targets, on_step(entry) if on_step else None)
 
@@ -109,10 +93,14 @@ class Benchmark:
         """Pixels at which methods compare images."""
         return min(RESOLUTION, self.generator.resolution)
 
-    def _read(self, photo: Path) -> Target:
-        image, size = read_image(photo), self.generator.resolution
-        faces = [whole_square(image, size)] if self.detector is None else align_faces(image, self.detector, size)
-        return Target(photo, sha256_of(photo), faces[0].image, resample(faces[0].image, self.size))
+    def _target(self, photo: Path) -> Target:
+        """An image; read, so that it is known to be one, unless all its results are there."""
+        target = find_target(photo, Aligner(self.detector, self.generator.resolution, self.size))
+        return target if all(self._is_measured(entry, target) for entry in self.entries) else target.read()
+
+    def _is_measured(self, entry: Entry, target: Target) -> bool:
+        stored = self.folder.read(entry.name, target.name, self._key(entry, target))
+        return stored is not None and self._measure in stored.figures
 
     def _results(self, entry: Entry, targets: Sequence[Target], on_step: OnStep | None) -> Iterator[Outcome]:
         """One method on the images of a batch: measured before, found before, or found now."""
@@ -145,6 +133,7 @@ class Benchmark:
         for i, target in enumerate(targets):
             noise = [one[i] for one in found.noise or ()]
             self.folder.write_code(entry.name, target.name, found.w_plus[i], noise)
+            write_png(self.folder.picture(PHOTOS, target.name), target.small)
             write_png(self.folder.picture(entry.name, target.name), resample(images[i : i + 1], PICTURE))
             stored = Stored(self._key(entry, target), cost, {self._measure: figures[i]})
             self.folder.write(entry.name, target.name, stored)
@@ -209,19 +198,6 @@ def stopwatch(device: torch.device) -> Iterator[Watch]:
     yield watch
     _wait(device)
     watch.seconds = time.perf_counter() - begun
-
-
-def check_names(photos: Sequence[Path]) -> None:
-    """See that each image has a name of its own.
-
-    Raises:
-        UserError: Two share one, endings aside.
-    """
-    seen: dict[str, Path] = {}
-    for photo in photos:
-        other = seen.setdefault(photo.stem, photo)
-        if other != photo:
-            raise UserError(f"{photo} and {other} share a name; give each image one of its own")
 
 
 def describe_run(job: Benchmark, dtype: torch.dtype) -> dict[str, str]:

@@ -1,6 +1,6 @@
 """From what a user asks for to a benchmark, and from its outcomes to what is shown."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,7 +13,8 @@ from latentloop.devices import find_precision
 from latentloop.encoders import load_encoder
 from latentloop.encoders.embedder_file import embedder_weights, shipped_embedder
 from latentloop.errors import UserError
-from latentloop.evaluation.benchmark_report import Comparison, MethodLine, Result, on_the_same_images
+from latentloop.evaluation.benchmark_report import Comparison, MethodLine, Result, SetMeans, on_the_same_images
+from latentloop.evaluation.by_set import read_beside
 from latentloop.evaluation.protocols import ProtocolName, load_protocol
 from latentloop.faces import load_face_detector
 from latentloop.files import sha256_of
@@ -26,6 +27,9 @@ from latentloop.pipeline.contenders import Tools, make_entries, needs_noise
 from latentloop.pipeline.datasets import ImageSet
 from latentloop.pipeline.meters import CallCounter
 from latentloop.pipeline.results import describe
+
+SHORT = 12
+"""Digits of a checksum that tell weights apart."""
 
 
 @dataclass(frozen=True)
@@ -53,6 +57,8 @@ class Run:
 
     job: Benchmark
     dtype: torch.dtype
+    conditions: Mapping[str, str]
+    """What other runs must share to stand beside this one."""
 
 
 def make_run(request: Request) -> Run:
@@ -70,6 +76,7 @@ def make_run(request: Request) -> Run:
         networks=load_networks(request.features, device=request.device, dtype=dtype),
         encoder=load_encoder(network, loaded) if network else None,
     )
+    weights, embedder = weights_checksum(request.generator), _checksum(network) if network else None
     job = Benchmark(
         folder=BenchmarkFolder(request.out),
         entries=make_entries(request.methods, tools, steps=request.steps),
@@ -79,19 +86,35 @@ def make_run(request: Request) -> Run:
         counter=counter,
         batch=request.batch,
         settings={
-            "weights_sha256": weights_checksum(request.generator),
-            "embedder_sha256": _checksum(network) if network else None,
+            "weights_sha256": weights,
+            "embedder_sha256": embedder,
             "device": describe(request.device),
             "precision": str(dtype),
             "batch": request.batch,
             "aligned": request.aligned,
         },
     )
-    return Run(job, dtype)
+    conditions = {
+        "protocol": request.protocol,
+        "generator": f"{loaded.name} {weights[:SHORT]}",
+        "network": embedder[:SHORT] if embedder else "none",
+        "choice of features": request.features,
+    }
+    return Run(job, dtype, conditions)
 
 
-def compare(run: Run, images: ImageSet, outcomes: Sequence[Outcome]) -> Comparison:
-    """What is shown of a benchmark's outcomes so far."""
+def find_beside(folders: Sequence[Path], run: Run, images: ImageSet) -> list[SetMeans]:
+    """What runs in other folders, on other sets, made; raises as `read_beside`."""
+    return read_beside(folders, set_name(images), run.conditions)
+
+
+def set_name(images: ImageSet) -> str:
+    """Of a set; of a folder of any images, the folder's."""
+    return images.photos[0].resolve().parent.name if images.name == "folder" else images.name
+
+
+def compare(run: Run, images: ImageSet, outcomes: Sequence[Outcome], beside: Sequence[SetMeans] = ()) -> Comparison:
+    """What is shown of a benchmark's outcomes so far, beside runs on other sets."""
     job = run.job
     results = [outcome for outcome in outcomes if isinstance(outcome, Result)]
     shown = on_the_same_images(results)
@@ -110,7 +133,8 @@ def compare(run: Run, images: ImageSet, outcomes: Sequence[Outcome]) -> Comparis
     if len(shown) < len(results):
         facts["images"] = "those that all methods have"
     left_out = list(dict.fromkeys(outcome.reason for outcome in outcomes if isinstance(outcome, Skipped)))
-    return Comparison(f"StyleGAN inversion: {images.name}", facts, job.protocol.columns, lines, left_out)
+    columns = job.protocol.columns
+    return Comparison(set_name(images), facts, run.conditions, columns, lines, left_out, beside)
 
 
 def _dtype(request: Request, loaded: Generator) -> torch.dtype:

@@ -1,0 +1,113 @@
+"""`latentloop edit`."""
+
+import math
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import tyro
+
+from latentloop.cli.edit_video import ENDINGS, VideoEdits
+from latentloop.cli.subjects import Drawn, Found
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from latentloop.pipeline.subjects import Subject
+
+
+@dataclass(frozen=True)
+class Edit:
+    """Change what a code is of, and put the face back into its photo.
+
+    Takes photos, videos, code files, files with codes of other projects, and seed:7 for a random face; folders and
+    quoted globs of them. The folder --out gets NAME.png (the photo with the edited face, of its own size),
+    faces/NAME.png (the face alone), NAME.npz (the edited code) and embedded/ (the codes found, which the next edit of
+    the photo takes again); of a video NAME.mp4, with its sound, and NAME.json, which says how much the face flickers.
+
+    A smile: latentloop edit photo.jpg --set smile=1.5
+
+    Older, with the head turned, as the same person: latentloop edit photo.jpg --set age=2 yaw=-1 --keep gender
+
+    How far to go: latentloop edit photo.jpg --set age=2 --strip
+
+    A code found before: latentloop edit embedded/photo.npz --photos photo.jpg --set smile=1
+
+    A direction of your own: latentloop edit seed:7 --set directions.safetensors:sefa0=2
+
+    A video, with its sound: latentloop edit clip.mp4 --set smile=1
+
+    What there is: latentloop directions list
+    """
+
+    pictures: Annotated[tuple[str, ...], tyro.conf.Positional, tyro.conf.arg(metavar="PHOTO|CODE...")]
+    """Photos, code files, folders, quoted globs, seed:NUMBER."""
+    set: tuple[str, ...] = ()
+    """Directions and strengths, NAME=NUMBER: 1 is a clear change, 0 none, negative ones go the other way."""
+    keep: tuple[str, ...] = ()
+    """Directions whose attributes should not change: what the others have in common with them is taken away."""
+    layers: str | None = None
+    """Layers that change: coarse, middle, fine, all, numbers such as 0-3,7; unset: each direction's own."""
+    out: Path = Path("edited")
+    """Folder for the results."""
+    strip: bool = False
+    """Write strips/NAME.png, too: the faces at strengths from the opposite of the edit to all of it."""
+    video: bool = False
+    """Write NAME.mp4, too: from nothing to all of the edit and back. Needs: pip install 'latentloop[edit]'."""
+    smooth: float = 2.0
+    """Of videos: how much the codes are smoothed in time, as the standard deviation of a Gaussian in frames."""
+    found: Found = Found()
+    drawn: Drawn = Drawn()
+
+    def __post_init__(self) -> None:
+        if not self.pictures:
+            raise ValueError("name at least one photo or code")
+        if not self.set:
+            raise ValueError("say what to change: --set smile=1; latentloop directions list shows what there is")
+        if not 0 <= self.smooth < math.inf:
+            raise ValueError(f"smooth must be 0 or more, got {self.smooth}")
+        self._strengths()
+
+    def run(self) -> int:
+        """Edit; returns 2 if a picture could not be."""
+        from latentloop.cli.console import track
+        from latentloop.pipeline.edit import EditFolder, edited, strip
+        from latentloop.pipeline.edits import find_edits
+        from latentloop.pipeline.frames import RATE, SWEEP, sweep, write_frames
+        from latentloop.pipeline.subjects import expand
+
+        named = expand(self.pictures)
+        videos = [Path(one) for one in named if Path(one).suffix.lower() in ENDINGS]
+        arguments = [one for one in named if Path(one) not in videos]
+        generator = self.found.load_generator()
+        edits = find_edits(self._strengths(), generator, keep=self.keep, layers=self.layers)
+        editor, folder = self.drawn.editor(generator), EditFolder(self.out, arguments)
+        details = {"set": list(self.set), "keep": list(self.keep), "layers": self.layers}
+
+        def results(subject: "Subject") -> "Iterator[Path]":
+            done = edited(editor, subject, edits.apply(subject.w_plus), generator, details)
+            yield folder.save(subject.name, subject, done)
+            if self.strip:
+                yield folder.save_strip(subject.name, strip(editor, subject, edits.apply, edits.label))
+            if self.video:
+                frames = track(sweep(editor, subject, edits.apply), SWEEP, "frames")
+                yield write_frames(folder.video(subject.name), frames, rate=RATE)
+
+        failed = self.found.each(arguments, self.out, generator, results)
+        video_edits = VideoEdits(self.out, self.found, self.drawn, self.smooth)
+        return max(failed, *(video_edits.attempt(path, generator, edits) for path in videos), 0)
+
+    def _strengths(self) -> list[tuple[str, float]]:
+        return [_strength(one) for one in self.set]
+
+
+def _strength(text: str) -> tuple[str, float]:
+    """A direction and how far to go, of "smile=1.5"."""
+    name, _, number = text.rpartition("=")
+    try:
+        strength = float(number)
+    except ValueError:
+        strength = math.nan
+    if not name or not math.isfinite(strength):
+        raise ValueError(f"set takes NAME=NUMBER, such as smile=1.5, got {text}")
+    return name, strength

@@ -1,0 +1,76 @@
+"""`latentloop morph`."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+import tyro
+
+from latentloop.cli.subjects import Found
+
+SIZE = 512
+ANIMATIONS = (".gif", ".mp4")
+
+
+@dataclass(frozen=True)
+class Morph:
+    """Turn one face into the next: interpolation between two or more codes, as a GIF, an MP4 or a folder of frames.
+
+    Two photos: latentloop morph anna.jpg bob.jpg
+
+    Round and round: latentloop morph anna.jpg bob.jpg seed:7 --loop --ease --out round.mp4
+
+    Pose and shape only: latentloop morph anna.jpg bob.jpg --layers coarse
+
+    The frames for something else: latentloop morph anna.npz bob.npz --frames 120 --out frames
+    """
+
+    pictures: Annotated[tuple[str, ...], tyro.conf.Positional, tyro.conf.arg(metavar="PHOTO|CODE...")]
+    """Two or more, in this order: photos, code files, seed:NUMBER for a random face."""
+    out: Path = Path("morph.gif")
+    """A .gif, an .mp4 (needs: pip install 'latentloop[edit]'), or else a folder for the frames; the codes of
+    photos go into embedded/ beside it."""
+    frames: int = 30
+    """From each to the next."""
+    rate: int = 20
+    """Frames a second."""
+    layers: str = "all"
+    """Which layers change: coarse, middle, fine, all, numbers such as 0-3,7."""
+    ease: bool = False
+    """Slow down near each face, rather than go on at one speed."""
+    loop: bool = False
+    """Go on from the last to the first."""
+    size: int = SIZE
+    """Pixels of the frames."""
+    found: Found = Found()
+
+    def __post_init__(self) -> None:
+        if len(self.pictures) < 2 and not any(c in "".join(self.pictures) for c in "*?["):
+            raise ValueError("name at least two photos or codes")
+        if self.frames < 1 or not 1 <= self.rate <= 100 or self.size < 16:
+            raise ValueError("frames must be 1 or more, rate from 1 to 100, size 16 or more")
+
+    def run(self) -> int:
+        """Morph."""
+        import torch
+
+        from latentloop.cli.console import say, track
+        from latentloop.editing import morph, parse_layers
+        from latentloop.errors import UserError
+        from latentloop.generators import load_renderer
+        from latentloop.pipeline.edit import Editor
+        from latentloop.pipeline.frames import write_frames
+        from latentloop.pipeline.subjects import expand
+
+        arguments = expand(self.pictures)
+        generator = self.found.load_generator()
+        layers = parse_layers(self.layers, generator.num_ws)
+        folder = self.out.parent if self.out.suffix in ANIMATIONS else self.out
+        codes = torch.cat([one.w_plus for one in self.found.all(arguments, folder, generator)])
+        if len(codes) < 2:
+            raise UserError("a morph takes two faces or more")
+        between = morph(codes, self.frames, layers=layers, ease=self.ease, loop=self.loop)
+        editor = Editor(load_renderer(generator, device=generator.latent_avg.device))
+        drawn = (editor.faces(one[None], size=self.size)[0] for one in between)
+        say(write_frames(self.out, track(drawn, len(between), "frames"), rate=self.rate))
+        return 0

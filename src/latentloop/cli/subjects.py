@@ -1,0 +1,187 @@
+"""Options of the commands that edit: whose codes, and how the faces get back into the photos."""
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+from latentloop.cli.embed import Embed
+from latentloop.cli.options import Common
+from latentloop.defaults import MAX_PIXELS, Precision
+from latentloop.inversion.config import IteratorConfig
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Sequence
+
+    from latentloop.generators import Generator
+    from latentloop.inversion import LatentIterator
+    from latentloop.pipeline.edit import Editor
+    from latentloop.pipeline.subjects import Subject
+
+STEPS = 50
+EMBEDDED = "embedded"
+"""Folder for the codes that are found, in that of the results."""
+
+
+@dataclass(frozen=True)
+class Found:
+    """How the codes of photos are found."""
+
+    common: Common = Common()
+    embedder: str | None = None
+    """The network that finds codes of photos; as in latentloop embed."""
+    steps: int = STEPS
+    """Of the iterator, after the network: more come closer to the photo. 0: the network's one pass alone. Of a video
+    they are taken in key frames, and what they change is carried over to the others."""
+    face: str = "largest"
+    """Of several faces in a photo: largest, all, or a number (1 is the largest)."""
+    aligned: bool = False
+    """The photos are square and FFHQ-aligned already: skip face detection, and paste nothing back."""
+    photos: Path | None = None
+    """Of code files: the photo, or the folder with the photos, to paste the faces back into; unset: draw the faces
+    alone."""
+    precision: Precision = "auto"
+    """Of the iterator's drawing."""
+    max_pixels: int = MAX_PIXELS
+    """Refuse photos of more pixels."""
+
+    def __post_init__(self) -> None:
+        if self.steps < 0:
+            raise ValueError(f"steps must be 0 or more, got {self.steps}")
+
+    def load_generator(self) -> "Generator":
+        """The generator, on its device."""
+        from latentloop.devices import find_device, repeatable_arithmetic
+        from latentloop.generators import load_generator
+
+        repeatable_arithmetic()
+        return load_generator(self.common.generator, device=find_device(self.common.device))
+
+    def iterator(self, generator: "Generator") -> "LatentIterator | None":
+        """What refines the network's codes; None for no steps."""
+        from latentloop.devices import find_precision
+        from latentloop.generators import low_precision
+        from latentloop.inversion import LatentIterator
+        from latentloop.losses import iterator_loss
+
+        if not self.steps:
+            return None
+        device = generator.latent_avg.device
+        dtype = find_precision(self.precision, device)
+        config = IteratorConfig(steps=self.steps).from_good_start()
+        return LatentIterator(low_precision(generator, dtype), iterator_loss(device=device, dtype=dtype), config)
+
+    def each(
+        self,
+        arguments: "Sequence[str]",
+        out: Path,
+        generator: "Generator",
+        results: "Callable[[Subject], Iterable[Path]]",
+    ) -> int:
+        """Make results of each subject, and say where they are; returns 2 if some could not be made.
+
+        Args:
+            arguments: As `expand` gives them.
+            out: Folder of the results; the codes that are found go into embedded/ in it.
+            generator: Whose codes they are.
+            results: Makes them, and yields each file once it is there.
+        """
+        from latentloop.cli.console import say
+        from latentloop.errors import UserError
+
+        failed = False
+        for subject in self.subjects(arguments, out / EMBEDDED, generator):
+            try:
+                for path in results(subject) if subject else ():
+                    say(path)
+            except UserError as error:
+                say(f"latentloop: {error}", error=True)
+                subject = None
+            failed |= subject is None
+        return 2 if failed else 0
+
+    def all(self, arguments: "Sequence[str]", out: Path, generator: "Generator") -> "list[Subject]":
+        """All subjects, for what takes them together.
+
+        Raises:
+            UserError: One cannot be used.
+        """
+        from latentloop.errors import UserError
+
+        found = list(self.subjects(arguments, out / EMBEDDED, generator))
+        subjects = [subject for subject in found if subject]
+        if len(subjects) < len(found):
+            raise UserError("nothing made: some of the pictures cannot be used")
+        return subjects
+
+    def subjects(self, arguments: "Sequence[str]", codes: Path, generator: "Generator") -> "Iterator[Subject | None]":
+        """The subjects that arguments name, in their order; None for what cannot be used, as has been said then.
+
+        Args:
+            arguments: As `expand` gives them.
+            codes: Folder for the codes of photos.
+            generator: Whose codes they are.
+        """
+        from latentloop.cli.console import say
+        from latentloop.errors import UserError
+        from latentloop.pipeline.subjects import is_coded, subjects_of
+
+        names = self._embed([argument for argument in arguments if not is_coded(argument)], codes)
+        for argument in arguments:
+            if not is_coded(argument):
+                yield self._of_photo(argument, names[argument], codes, generator) if argument in names else None
+                continue
+            try:
+                yield from subjects_of(argument, generator, photos=self.photos)
+            except UserError as error:
+                say(f"latentloop: {error}", error=True)
+                yield None
+
+    def _of_photo(self, photo: str, names: "Sequence[str]", codes: Path, generator: "Generator") -> "Subject":
+        from latentloop.pipeline.folder import ResultFolder
+        from latentloop.pipeline.subjects import subject_of_photo
+
+        subject = subject_of_photo(Path(photo), names, ResultFolder(codes), generator, max_pixels=self.max_pixels)
+        return replace(subject, origin=None) if self.aligned else subject
+
+    def _embed(self, photos: "Sequence[str]", codes: Path) -> dict[str, list[str]]:
+        """Find the codes of photos, as latentloop embed does; the names of each photo's results."""
+        if not photos:
+            return {}
+        embed = Embed(
+            photos=tuple(photos),
+            out=codes,
+            common=self.common,
+            method="auto" if self.steps else "embed",
+            embedder=self.embedder,
+            iterator=IteratorConfig(steps=self.steps),
+            face=self.face,
+            aligned=self.aligned,
+            precision=self.precision,
+            max_pixels=self.max_pixels,
+        )
+        names: dict[str, list[str]] = {}
+        for outcome in embed.embedded():
+            names.setdefault(str(outcome.photo), []).append(outcome.name)
+        return names
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """How results are drawn."""
+
+    render: Literal["largest"] | int = "largest"
+    """Pixels of the faces: a shipped generator that takes the same codes draws them."""
+    mask: Literal["face", "square"] = "face"
+    """What of the aligned square goes back into the photo: the head with soft edges, or all but soft edges."""
+    blend: Literal["feather", "poisson"] = "feather"
+    """poisson fits the colours at the edges to the photo's; needs: pip install 'latentloop[edit]'."""
+
+    def editor(self, generator: "Generator") -> "Editor":
+        """What draws and pastes."""
+        from latentloop.faces import FaceMask
+        from latentloop.generators import load_renderer
+        from latentloop.pipeline.edit import Editor
+
+        size = None if self.render == "largest" else self.render
+        renderer = load_renderer(generator, size, device=generator.latent_avg.device)
+        return Editor(renderer, FaceMask(self.mask), self.blend)

@@ -1,0 +1,77 @@
+"""`latentloop transfer`."""
+
+import math
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import tyro
+
+from latentloop.cli.subjects import Drawn, Found
+from latentloop.defaults import EXPRESSION_LAYERS
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from latentloop.pipeline.subjects import Subject
+
+
+@dataclass(frozen=True)
+class Transfer:
+    """Give a face the expression of another person: what differs between two pictures of that person.
+
+    The folder --out gets NAME.png (the photo with the new expression), faces/NAME.png, NAME.npz and strips/NAME.png,
+    from the opposite of the expression to all of it.
+
+    Try: latentloop transfer anna.jpg --neutral bob-calm.jpg --expressive bob-laughing.jpg
+
+    More of it: latentloop transfer anna.jpg --neutral calm.npz --expressive laughing.npz --strength 1.5
+    """
+
+    pictures: Annotated[tuple[str, ...], tyro.conf.Positional, tyro.conf.arg(metavar="PHOTO|CODE...")]
+    """Who gets it: photos, code files, folders, quoted globs, seed:NUMBER for a random face."""
+    neutral: str | None = None
+    """A picture of the other person without the expression: a photo, or a code."""
+    expressive: str | None = None
+    """One of the same person with it; the more alike the two are otherwise, the better."""
+    strength: float = 1.0
+    """How much of it; more than 1 exaggerates, negative ones give the opposite."""
+    layers: str = EXPRESSION_LAYERS
+    """Which layers change: coarse, middle, fine, all, numbers such as 0-3,7. By default those that carry expression."""
+    out: Path = Path("transferred")
+    """Folder for the results."""
+    found: Found = Found()
+    drawn: Drawn = Drawn()
+
+    def __post_init__(self) -> None:
+        if not self.pictures:
+            raise ValueError("name at least one photo or code")
+        if not self.neutral or not self.expressive:
+            raise ValueError("name two pictures of one person: --neutral and --expressive")
+        if not math.isfinite(self.strength):
+            raise ValueError(f"strength must be finite, got {self.strength}")
+
+    def run(self) -> int:
+        """Transfer; returns 2 if a picture could not be made."""
+        from torch import Tensor
+
+        from latentloop.editing import parse_layers, transfer
+        from latentloop.pipeline.edit import EditFolder, edited, strip
+        from latentloop.pipeline.subjects import expand
+
+        arguments, pair = expand(self.pictures), [str(self.neutral), str(self.expressive)]
+        generator = self.found.load_generator()
+        layers = parse_layers(self.layers, generator.num_ws)
+        neutral, expressive = (one.w_plus[:1] for one in self.found.all(pair, self.out, generator)[:2])
+        editor, folder = self.drawn.editor(generator), EditFolder(self.out, [*arguments, *pair])
+        details = {"transfer": pair, "layers": self.layers, "strength": self.strength}
+
+        def change(w_plus: Tensor, share: float) -> Tensor:
+            return transfer(w_plus, neutral, expressive, layers, strength=share * self.strength)
+
+        def results(subject: "Subject") -> "Iterator[Path]":
+            done = edited(editor, subject, change(subject.w_plus, 1.0), generator, details)
+            yield folder.save(subject.name, subject, done)
+            yield folder.save_strip(subject.name, strip(editor, subject, change, "{:+.2g}".format))
+
+        return self.found.each(arguments, self.out, generator, results)

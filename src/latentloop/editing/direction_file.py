@@ -1,0 +1,165 @@
+"""Directions as a file: safetensors, a tensor each, and one metadata entry with all that tensors do not tell."""
+
+import json
+from collections.abc import Mapping, Sequence
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors.torch import save
+from torch import Tensor
+
+from latentloop.editing.directions import Direction
+from latentloop.editing.fitting import fitted
+from latentloop.editing.foreign_directions import MAX_WS, read_foreign_directions
+from latentloop.editing.layers import describe_layers, parse_layers
+from latentloop.errors import UserError, in_one_line, shown
+from latentloop.files import replacing
+from latentloop.generators import Generator
+from latentloop.weights import WeightsFile, is_safetensors, read_weights
+
+SHIPPED: tuple[WeightsFile, ...] = ()
+"""Files of ours, such as shipped("directions-ffhq.safetensors", sha256="...")."""
+KIND = "latentloop"
+"""The one metadata entry of our files. Here it is "directions" and, as JSON, what the tensors do not tell."""
+NAME = "directions"
+TEXTS = ("fingerprint", "generator", "licence", "origin")
+
+
+def save_directions(path: Path, directions: Sequence[Direction]) -> None:
+    """Write directions that `read_directions` reads, in float16 or float32 as they are; the file appears whole.
+
+    Raises:
+        UserError: Two have one name, or one has a name that no command can name, or the file cannot be written.
+    """
+    names = [direction.name for direction in directions]
+    for name in names:
+        if not name.isprintable() or ":" in name or name.strip() != name or not name or names.count(name) > 1:
+            raise UserError(
+                f"{path}: {name!r} cannot name a direction: it is of another one, empty or has odd characters"
+            )
+    about = {direction.name: _told(direction) for direction in directions}
+    tensors = {direction.name: _stored(direction.vector) for direction in directions}
+    with replacing(path) as part:
+        part.write_bytes(save(tensors, {KIND: f"{NAME} {json.dumps(about)}"}))
+
+
+def read_directions(path: Path | WeightsFile) -> dict[str, Direction]:
+    """Read directions by their names, in the order in which they were saved.
+
+    Raises:
+        UserError: No such file; not one of directions; damaged; or with numbers that are not finite.
+    """
+    file = path if isinstance(path, WeightsFile) else WeightsFile(path)
+    weights = read_weights(file)
+    kind, _, text = weights.metadata.get(KIND, "none").partition(" ")
+    if kind != NAME:
+        known = kind if kind.isalpha() else "unknown"
+        raise UserError(f"{file.path}: no file of directions (kind: {known}); latentloop directions find makes one")
+    try:
+        about = json.loads(text)
+        if not isinstance(about, dict) or about.keys() != weights.tensors.keys() or not about:
+            raise ValueError("it tells of other directions than it has")
+        return {name: _direction(name, weights.tensors[name], about[name]) for name in about}
+    except (LookupError, TypeError, ValueError, RecursionError, UserError) as error:
+        raise UserError(f"{file.path}: damaged, or of another latentloop: {in_one_line(error)}") from error
+
+
+def shipped_directions(generator: Generator) -> dict[str, Direction]:
+    """The directions that we ship for a generator's codes, by name; none for most generators."""
+    ours = [direction for file in SHIPPED for direction in read_directions(file).values()]
+    return {one.name: fitted(one, generator) for one in ours if one.fingerprint == generator.fingerprint}
+
+
+def directions_in(path: Path, generator: Generator) -> dict[str, Direction]:
+    """The directions in a file, ours or another project's, for a generator.
+
+    Raises:
+        UserError: No such file; not one of directions; damaged; or of another generator.
+    """
+    if not path.is_file():
+        raise UserError(f"{path}: no such file")
+    if not is_safetensors(path):
+        return read_foreign_directions(path, generator)
+    found = read_directions(path).values()
+    try:
+        return {direction.name: fitted(direction, generator) for direction in found}
+    except UserError as error:
+        raise UserError(f"{path}: {error}") from error
+
+
+def find_direction(name_or_path: str | Path, generator: Generator) -> Direction:
+    """A direction by its name.
+
+    Args:
+        name_or_path: One that we ship; a file that has one; or FILE:NAME where it has several.
+        generator: Whose codes it is to change.
+
+    Raises:
+        UserError: There is none, or it is another generator's.
+    """
+    text = str(name_or_path)
+    if direction := shipped_directions(generator).get(text):
+        return direction
+    if Path(text).is_file():
+        return _only(text, directions_in(Path(text), generator))
+    path, _, name = text.rpartition(":")
+    if path and Path(path).is_file():
+        return _named(path, name, directions_in(Path(path), generator))
+    raise _unknown(text, generator)
+
+
+def _only(path: str, directions: Mapping[str, Direction]) -> Direction:
+    if len(directions) > 1:
+        few = ", ".join(list(directions)[:5])
+        raise UserError(
+            f"{path}: has {len(directions)} directions ({few} ...); name one: {path}:{next(iter(directions))}"
+        )
+    return next(iter(directions.values()))
+
+
+def _named(path: str, name: str, directions: Mapping[str, Direction]) -> Direction:
+    if name not in directions:
+        raise UserError(
+            f"{path}: has no direction {name}{_nearest(name, directions)}; see latentloop directions list {path}"
+        )
+    return directions[name]
+
+
+def _unknown(text: str, generator: Generator) -> UserError:
+    """What to say of a name that is none of a generator's directions."""
+    for file in SHIPPED:
+        if other := read_directions(file).get(text):
+            return UserError(f"{text}: a direction of {other.generator}, not of {generator.name}")
+    near = f"we ship for {generator.name}{_nearest(text, shipped_directions(generator))}"
+    return UserError(f"{text}: neither a file nor a direction that {near}; see latentloop directions list")
+
+
+def _nearest(name: str, names: Mapping[str, Direction]) -> str:
+    near = get_close_matches(name, names, n=1)
+    return f", did you mean {near[0]}?" if near else ""
+
+
+def _told(direction: Direction) -> dict[str, Any]:
+    texts = {text: getattr(direction, text) for text in TEXTS}
+    layers = describe_layers(direction.layers)
+    return {**texts, "layers": layers, "num_ws": direction.num_ws, "about": direction.about}
+
+
+def _stored(vector: Tensor) -> Tensor:
+    dtype = torch.float16 if vector.dtype == torch.float16 else torch.float32
+    return vector.detach().to("cpu", dtype, copy=True).contiguous()  # two that share memory cannot be saved
+
+
+def _direction(name: str, vector: Tensor, told: Mapping[str, Any]) -> Direction:
+    """A direction from what a file tells of it."""
+    num_ws, about = told["num_ws"], told["about"]
+    if type(num_ws) is not int or not 0 < num_ws <= MAX_WS:
+        raise ValueError(f"{name} has {shown(num_ws)} layers")
+    if vector.ndim < 1 or vector.shape[:-1] not in ((), (num_ws,)) or not vector.numel() or not vector.isfinite().all():
+        raise ValueError(f"{name} is {tuple(vector.shape)} with {num_ws} layers, or has numbers that are not finite")
+    if not isinstance(about, dict) or not all(isinstance(told[text], str) for text in (*TEXTS, "layers")):
+        raise TypeError(f"{name} is told of in other types")
+    texts = {text: told[text] for text in TEXTS}
+    return Direction(name, vector, parse_layers(told["layers"], num_ws), num_ws, about=about, **texts)

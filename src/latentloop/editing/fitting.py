@@ -1,0 +1,35 @@
+"""Directions for a generator that has more or fewer layers than the one they were found with."""
+
+from dataclasses import replace
+
+import torch
+
+from latentloop.editing.directions import Direction
+from latentloop.errors import UserError
+from latentloop.generators import Generator
+
+
+def fitted(direction: Direction, generator: Generator) -> Direction:
+    """A direction for a generator's codes.
+
+    Of other layers than the generator's, what is alike for all of them fits any number; what changes some of them fits
+    where those exist.
+
+    Raises:
+        UserError: It is of another latent space, or changes layers that the generator lacks.
+    """
+    if (direction.fingerprint, direction.vector.shape[-1]) != (generator.fingerprint, generator.w_dim):
+        raise UserError(
+            f"{direction.name}: a direction of {direction.generator} (latent space {direction.fingerprint}), "
+            f"not of {generator.name} ({generator.fingerprint})"
+        )
+    if direction.num_ws == generator.num_ws:
+        return direction
+    num_ws, layers, rows = generator.num_ws, direction.layers, direction.change()[list(direction.layers)]
+    if len(layers) == direction.num_ws and (rows == rows[0]).all():
+        return replace(direction, vector=rows[0], layers=tuple(range(num_ws)), num_ws=num_ws)
+    if len(layers) == direction.num_ws or layers[-1] >= num_ws:
+        raise UserError(f"{direction.name}: changes {direction.num_ws} layers, {generator.name} has {num_ws}")
+    vector = torch.zeros(num_ws, generator.w_dim)
+    vector[list(layers)] = rows.to(vector)
+    return replace(direction, vector=vector, num_ws=num_ws)

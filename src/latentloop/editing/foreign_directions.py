@@ -1,0 +1,98 @@
+"""Directions in files of other projects: InterFaceGAN, e4e, GANSpace, and SeFa as rosinality's project finds it.
+
+| file | what | names |
+|---|---|---|
+| `.npy`, `.pt` | one, of all layers (w_dim,) or (1, w_dim), of each (num_ws, w_dim) or (1, num_ws, w_dim) | its own |
+| `.pt` of e4e's GANSpace | `comp` or `components`, (K, 1, w_dim), and `std`, (K,) | pc0, pc1 ... |
+| `.npz` of GANSpace | `lat_comp` and `lat_stdev`, or `act_comp` and `act_stdev`, of the same shapes | pc0, pc1 ... |
+| `.pt` of SeFa | `eigvec`, (w_dim, K), a direction a column | sefa0, sefa1 ... |
+
+Which it is, the content tells. Whose they are, it does not: they are taken for the generator's in use.
+"""
+
+import zipfile
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import IO, Any
+
+from torch import Tensor
+
+from latentloop.checkpoints.network_pickles import plain_tensor
+from latentloop.checkpoints.reading import reading
+from latentloop.editing.directions import Direction
+from latentloop.editing.fitting import fitted
+from latentloop.errors import UserError
+from latentloop.generators import Generator
+from latentloop.latent_files import read_content, read_entry
+
+COMPONENTS = {"comp": "std", "components": "std", "lat_comp": "lat_stdev", "act_comp": "act_stdev"}
+"""What projects call principal components and their standard deviations; the first that is there counts."""
+EIGENVECTORS = "eigvec"
+MAX_WS, MAX_COMPONENTS = 256, 4096
+"""Several times those of any generator. A file of a few bytes may claim any."""
+
+
+def read_foreign_directions(path: Path, generator: Generator) -> dict[str, Direction]:
+    """Read another project's directions for a generator, by name. Nothing in the file is executed.
+
+    Raises:
+        UserError: Damaged; asks for more than data; no directions, or ones that do not fit the generator.
+    """
+    with reading(path):
+        content = read_content(path, _of_archive, kind="direction")
+        vectors = dict(_vectors(content, path.stem))
+        return {name: fitted(_direction(name, vector, path, generator), generator) for name, vector in vectors.items()}
+
+
+def _vectors(content: object, name: str) -> Iterator[tuple[str, Tensor]]:
+    """Each name and direction, (w_dim,) or (num_ws, w_dim)."""
+    if not isinstance(content, Mapping):
+        yield name, _plain(content)
+    elif EIGENVECTORS in content:
+        columns = _plain(content[EIGENVECTORS])
+        yield from _listed("sefa", columns.T if columns.ndim == 2 else columns)
+    elif found := next((key for key in COMPONENTS if key in content), None):
+        components, deviations = _plain(content[found]), _plain(content[COMPONENTS[found]]).flatten()
+        if components.ndim < 2 or len(components) != len(deviations):
+            raise UserError(f"has {tuple(components.shape)} components and {len(deviations)} deviations")
+        yield from _listed("pc", components * deviations.reshape(-1, *[1] * (components.ndim - 1)))
+    else:
+        raise UserError(f"has no directions, but {', '.join(str(key)[:40] for key in list(content)[:5]) or 'nothing'}")
+
+
+def _listed(prefix: str, vectors: Tensor) -> Iterator[tuple[str, Tensor]]:
+    if vectors.ndim < 2 or not 0 < len(vectors) <= MAX_COMPONENTS:
+        raise UserError(f"has directions {tuple(vectors.shape)}")
+    yield from ((f"{prefix}{i}", vector) for i, vector in enumerate(vectors))
+
+
+def _direction(name: str, vector: Tensor, path: Path, generator: Generator) -> Direction:
+    shape, w_dim = tuple(vector.shape), generator.w_dim
+    if vector.numel() % w_dim or shape[-1:] != (w_dim,) or not 0 < vector.numel() <= MAX_WS * w_dim or len(shape) > 3:
+        raise UserError(f"has a direction {shape}, {generator.name} takes ({w_dim},) or ({generator.num_ws}, {w_dim})")
+    if not vector.isfinite().all():
+        raise UserError("has numbers that are not finite")
+    rows = vector.reshape(-1, w_dim)
+    num_ws = generator.num_ws if len(rows) == 1 else len(rows)
+    changed = rows.any(dim=1).expand(num_ws)
+    if not changed.any():
+        raise UserError(f"has a direction {name} of zeros alone")
+    return Direction(
+        name,
+        rows[0] if len(rows) == 1 else rows,
+        tuple(changed.nonzero().flatten().tolist()),
+        num_ws,
+        fingerprint=generator.fingerprint,
+        generator=generator.name,
+        origin=f"{path.name}, taken for a direction of {generator.name}",
+    )
+
+
+def _plain(value: object) -> Tensor:
+    return plain_tensor(value).detach().float()
+
+
+def _of_archive(file: IO[bytes], arrays: Mapping[str, zipfile.ZipInfo]) -> dict[str, Any]:
+    """Those of an archive's arrays that may be directions; of others, the names."""
+    wanted = {*COMPONENTS, *COMPONENTS.values(), EIGENVECTORS}
+    return {name: read_entry(file, entry) if name in wanted else None for name, entry in arrays.items()}

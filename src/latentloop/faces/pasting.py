@@ -1,0 +1,138 @@
+"""Put an aligned face back into the photo it was cut out of: `crop_quad` the other way round."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from latentloop.errors import UserError
+from latentloop.images import from_uint8, to_uint8
+
+Blend = Literal["feather", "poisson"]
+DENSITY = 1.5
+"""Most pixels of the face for one of the photo, along a side. With fewer, a crop that comes back unchanged is softer
+than the photo was; with more, hair and skin are drawn with jagged edges, which shimmer in a video."""
+FACE_WIDTH = 0.88
+"""Of the ellipse about a face, as a share of the quad's side, which is its height. A narrower one cuts through hair, a
+wider one brings in background, which generators draw in other colours."""
+SMALLEST_CLONE = 16
+"""Pixels of a side below which OpenCV has nothing to solve for: it shrinks the region by three on each side."""
+
+
+@dataclass(frozen=True)
+class FaceMask:
+    """How much of a face comes into the photo at each point of the quad: 1 in the middle, 0 at the quad's border."""
+
+    shape: Literal["face", "square"] = "face"
+    """face: an ellipse about the face, hair and chin of an aligned face; square: all that the quad shows."""
+    feather: float = 0.15
+    """Over what share of the quad's side it grows from 0 to 1; 0 is a hard edge."""
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.feather <= 0.5:
+            raise ValueError(f"feather must be from 0 to 0.5, got {self.feather}")
+
+    def at(self, fractions: Tensor) -> Tensor:
+        """Weights from 0 to 1, (R, C), at points (R, C, 2): (x, y) as fractions of the quad's sides."""
+        offset = (fractions - 0.5).abs()
+        if self.shape == "face":
+            distance: Tensor = (offset / offset.new_tensor([FACE_WIDTH, 1])).norm(dim=-1)
+        else:
+            distance = offset.amax(dim=-1)
+        way = ((0.5 - distance) / max(self.feather, 1e-9)).clamp(0, 1)
+        return way * way * (3 - 2 * way)
+
+
+@dataclass(frozen=True)
+class _Window:
+    """The pixels of a photo about a quad."""
+
+    rows: slice
+    columns: slice
+
+    def of(self, photo: Tensor) -> Tensor:
+        return photo[:, :, self.rows, self.columns]
+
+
+def paste_back(
+    photo: Tensor, face: Tensor, quad: Tensor, *, mask: FaceMask = FaceMask(), blend: Blend = "feather"
+) -> Tensor:
+    """Put a face into a photo, (1, 3, H, W); what lies outside the quad stays as it is to the last bit.
+
+    Args:
+        photo: (1, 3, H, W) in [-1, 1].
+        face: Aligned, of any size, (1, 3, S, S); clamped to [-1, 1].
+        quad: Where it belongs, (4, 2), see `latentloop.faces.alignment`; it may reach outside the photo.
+        mask: How much of it comes in where.
+        blend: feather: fade into the photo along the mask. poisson: do so after the colours have been shifted to the
+            photo's along the edge of the mask, the differences between neighbouring pixels kept (Perez et al.,
+            "Poisson image editing", SIGGRAPH 2003); in 8 bits a colour.
+
+    Raises:
+        UserError: OpenCV, which blend poisson needs, is not installed.
+    """
+    quad = quad.to(photo.device, torch.float64)
+    window = _window(quad, *photo.shape[-2:])
+    fractions = _fractions(quad, window, photo.dtype)
+    pasted = photo.clone()
+    if not fractions.numel():
+        return pasted
+    weight, shown = mask.at(fractions), window.of(photo)
+    drawn = _sampled(face.to(photo), fractions, _side(quad))
+    if blend == "poisson":
+        drawn = _cloned(drawn, shown, weight > 0)
+    window.of(pasted)[:] = torch.where(weight > 0, shown.lerp(drawn, weight), shown)
+    return pasted
+
+
+def _side(quad: Tensor) -> float:
+    return float((quad[3] - quad[0]).norm())
+
+
+def _window(quad: Tensor, height: int, width: int) -> _Window:
+    """The pixels whose centres may lie in the quad."""
+    left, top = quad.amin(dim=0).ceil().long().clamp_min(0).tolist()
+    right, bottom = quad.amax(dim=0).floor().long().tolist()
+    return _Window(slice(top, max(min(bottom + 1, height), top)), slice(left, max(min(right + 1, width), left)))
+
+
+def _fractions(quad: Tensor, window: _Window, dtype: torch.dtype) -> Tensor:
+    """Where the centres of a window's pixels lie in the quad, (x, y) as fractions of its sides, (R, C, 2)."""
+    top_left, bottom_left, _, top_right = quad
+    x = torch.arange(window.columns.start, window.columns.stop).to(quad) - top_left[0]
+    y = torch.arange(window.rows.start, window.rows.stop).to(quad)[:, None] - top_left[1]
+    axes = [axis / axis.square().sum() for axis in (top_right - top_left, bottom_left - top_left)]
+    return torch.stack([(x * axis[0]).to(dtype) + (y * axis[1]).to(dtype) for axis in axes], dim=-1)
+
+
+def _sampled(face: Tensor, fractions: Tensor, side: float) -> Tensor:
+    """Bicubic samples of a face at points (R, C, 2) of a quad whose side is so many pixels; (1, 3, R, C)."""
+    size = max(round(DENSITY * side), 1)
+    if size < face.shape[-1]:
+        face = F.interpolate(face, (size, size), mode="bicubic", antialias=True)
+    grid = 2 * fractions[None] - 1
+    return F.grid_sample(face, grid, mode="bicubic", padding_mode="border", align_corners=False).clamp(-1, 1)
+
+
+def _cloned(face: Tensor, photo: Tensor, region: Tensor) -> Tensor:
+    """A face (1, 3, R, C) in the colours that the photo (1, 3, R, C) has about a region (R, C).
+
+    OpenCV solves on the region's bounding box, whose edges keep the photo's colours, and places it by its middle.
+    """
+    try:
+        import cv2
+    except ImportError as error:
+        raise UserError("blend poisson needs OpenCV: pip install 'latentloop[edit]'") from error
+    # OpenCV leaves out the pixels along the edges of what it is given.
+    inside = F.pad(region[1:-1, 1:-1], (1, 1, 1, 1))
+    rows, columns = (torch.nonzero(inside.any(dim=axis)).flatten().tolist() for axis in (1, 0))
+    if min(len(rows), len(columns)) < SMALLEST_CLONE:
+        return face
+    height, width = rows[-1] - rows[0] + 1, columns[-1] - columns[0] + 1
+    middle = columns[0] + width // 2, rows[0] + height // 2
+    source, target = (np.ascontiguousarray(to_uint8(image[0])[..., ::-1]) for image in (face, photo))
+    cloned = cv2.seamlessClone(source, target, 255 * inside.cpu().numpy().astype(np.uint8), middle, cv2.NORMAL_CLONE)
+    return from_uint8(np.ascontiguousarray(cloned[..., ::-1])).to(photo)

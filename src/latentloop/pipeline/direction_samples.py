@@ -1,0 +1,148 @@
+"""A folder of random pictures to score: what InterFaceGAN finds directions from.
+
+| file | what |
+|---|---|
+| `image-00000.png` ... | pictures, of 256 pixels at most |
+| `codes.safetensors` | `w`, their styles, (N, w_dim), and whose these are |
+| `scores.csv` | a line for each picture; a column with a number for each attribute is to be added |
+"""
+
+import csv
+import json
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path, PurePath
+
+import torch
+from safetensors.torch import save
+from torch import Tensor
+
+from latentloop.editing import sample_w
+from latentloop.errors import UserError, in_one_line, shown
+from latentloop.files import replacing
+from latentloop.generators import Generator
+from latentloop.images import resample, write_png
+from latentloop.latents import broadcast
+from latentloop.weights import WeightsFile, read_weights
+
+CODES, SCORES, IMAGE = "codes.safetensors", "scores.csv", "image"
+KIND, NAME = "latentloop", "samples"
+PIXELS = 256
+
+
+@dataclass(frozen=True)
+class Samples:
+    """Styles, and the pictures that they draw."""
+
+    w: Tensor
+    """(N, w_dim)."""
+    names: tuple[str, ...]
+    """Of the pictures' files."""
+
+
+@torch.inference_mode()
+def draw_scorable(generator: Generator, out: Path, count: int, *, seed: int) -> Iterator[Path]:
+    """Draw random pictures, not truncated, and yield each file once it is written; codes and scores.csv come last.
+
+    Args:
+        generator: Draws them.
+        out: A folder without samples.
+        count: How many.
+        seed: Of the random z; the same on every device.
+
+    Raises:
+        UserError: The folder has samples, or the generator no W.
+    """
+    if (out / CODES).exists() or (out / SCORES).exists():
+        raise UserError(f"{out}: has samples already; name another folder with --out")
+    w = sample_w(generator, count, torch.Generator().manual_seed(seed))
+    size, coarse = min(PIXELS, generator.resolution), generator.resolution % PIXELS == 0
+    names = [f"image-{i:05d}.png" for i in range(count)]
+    for name, style in zip(names, w, strict=True):
+        w_plus = broadcast(style[None], generator.num_ws).to(generator.latent_avg)
+        image = generator.synthesis(w_plus, resolution=size if coarse else None)
+        write_png(out / name, resample(image, size))
+        yield out / name
+    yield _save_codes(out / CODES, w, names, generator)
+    yield _template(out / SCORES, names)
+
+
+def read_samples(folder: Path, generator: Generator) -> Samples:
+    """The samples that `draw_scorable` wrote into a folder.
+
+    Raises:
+        UserError: There are none, or they are damaged or another generator's.
+    """
+    path = folder / CODES
+    if not path.is_file():
+        raise UserError(f"{path}: no such file; latentloop directions samples --out {folder} makes one")
+    weights = read_weights(WeightsFile(path))
+    kind, _, text = weights.metadata.get(KIND, "none").partition(" ")
+    try:
+        told = json.loads(text) if kind == NAME else {}
+        w, names, whose = weights.tensors["w"], tuple(told["images"]), told["fingerprint"]
+        if w.ndim != 2 or len(w) != len(names) or not w.isfinite().all():
+            raise ValueError(f"{len(names)} pictures and styles {tuple(w.shape)}, or numbers that are not finite")
+    except (LookupError, TypeError, ValueError, RecursionError) as error:
+        raise UserError(f"{path}: no samples of latentloop, or damaged: {in_one_line(error)}") from error
+    if (whose, w.shape[1]) != (generator.fingerprint, generator.w_dim):
+        raise UserError(f"{path}: of {shown(told.get('generator'))}, whose codes are not those of {generator.name}")
+    return Samples(w, names)
+
+
+def read_scores(path: Path, attribute: str, names: Sequence[str]) -> Tensor:
+    """A column of scores.csv, (N,), NaN for the pictures without a number.
+
+    Args:
+        path: A table with commas and a head; the pictures are in its column `image`, by name or path.
+        attribute: Name of the column.
+        names: The N pictures.
+
+    Raises:
+        UserError: No such file or column; a picture that is none of these or has two lines; or what is no number.
+    """
+    if not path.is_file():
+        raise UserError(f"{path}: no such file")
+    place = {name: i for i, name in enumerate(names)}
+    scores: dict[int, float] = {}
+    try:
+        with path.open(encoding="utf-8-sig", newline="") as file:
+            table = csv.DictReader(file)
+            _check_columns(path, table.fieldnames or [], attribute)
+            for row in table:
+                at, where = place.get(PurePath(row[IMAGE] or "").name), f"{path}, line {table.line_num}"
+                if at is None or at in scores:
+                    raise UserError(f"{where}: {shown(row[IMAGE])} is none of the samples, or was there before")
+                scores[at] = _number(row[attribute], where)
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise UserError(f"{path}: no table in CSV: {in_one_line(error)}") from error
+    return torch.tensor([scores.get(i, math.nan) for i in range(len(names))])
+
+
+def _check_columns(path: Path, columns: Sequence[str], attribute: str) -> None:
+    if missing := [name for name in (IMAGE, attribute) if name not in columns]:
+        there = in_one_line(Exception(", ".join(columns))) if columns else "none"
+        raise UserError(f"{path}: has no column {missing[0]}; its columns: {there}")
+
+
+def _number(text: str | None, where: str) -> float:
+    if text is None or not text.strip():
+        return math.nan
+    try:
+        return float(text)
+    except ValueError as error:
+        raise UserError(f"{where}: {shown(text)} is no number; leave it empty where there is none") from error
+
+
+def _save_codes(path: Path, w: Tensor, names: Sequence[str], generator: Generator) -> Path:
+    told = {"fingerprint": generator.fingerprint, "generator": generator.name, "images": list(names)}
+    with replacing(path) as part:
+        part.write_bytes(save({"w": w.float().contiguous()}, {KIND: f"{NAME} {json.dumps(told)}"}))
+    return path
+
+
+def _template(path: Path, names: Sequence[str]) -> Path:
+    with replacing(path) as part:
+        part.write_text("\n".join([IMAGE, *names, ""]), encoding="utf-8")
+    return path

@@ -1,0 +1,53 @@
+"""Media files through PyAV, and what it has to say about them in words for a person."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import ModuleType
+from typing import TYPE_CHECKING
+
+from latentloop.errors import UserError, in_one_line
+
+if TYPE_CHECKING:
+    from av.container import InputContainer
+
+
+def pyav() -> ModuleType:
+    """PyAV, which comes with the extra "edit".
+
+    Raises:
+        UserError: It is not installed.
+    """
+    try:
+        import av
+    except ImportError as error:
+        raise UserError("videos need PyAV: pip install 'latentloop[edit]'") from error
+    return av
+
+
+def open_media(path: Path) -> "InputContainer":
+    """Open a media file; the caller closes it.
+
+    Raises:
+        UserError: PyAV or the file is missing, or FFmpeg cannot read it.
+    """
+    av = pyav()
+    if not path.is_file():
+        raise UserError(f"{path}: no such file" if not path.exists() else f"{path}: a folder, not a video")
+    try:
+        # A playlist may name other files, but no addresses.
+        container: InputContainer = av.open(
+            str(path), metadata_errors="replace", options={"protocol_whitelist": "file"}
+        )
+    except av.FFmpegError as error:
+        raise UserError(f"{path}: not a video that FFmpeg can read ({in_one_line(error)})") from error
+    return container
+
+
+@contextmanager
+def damage_told(path: Path) -> Iterator[None]:
+    """Make what FFmpeg finds wrong with an open file a `UserError`."""
+    try:
+        yield
+    except pyav().FFmpegError as error:
+        raise UserError(f"{path}: damaged or truncated video ({in_one_line(error)})") from error

@@ -1,0 +1,148 @@
+"""Video files in: their frames, upright, at a constant rate."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from fractions import Fraction
+from itertools import chain
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from torch import Tensor
+
+from latentloop.errors import UserError
+from latentloop.images import from_uint8
+from latentloop.video.files import damage_told, open_media
+
+if TYPE_CHECKING:
+    from av.container import InputContainer
+    from av.filter import Graph
+    from av.video.frame import VideoFrame
+    from av.video.stream import VideoStream
+
+STILL_RATE = Fraction(25)
+"""Frames a second where a file does not say."""
+UNNAMED, HD_HEIGHT = 2, 720
+"""FFmpeg's number for colours of no named standard; from this height on players take them for BT.709."""
+ACCURATE = "bicubic+accurate_rnd+full_chroma_int"
+"""How FFmpeg computes colours; in its default way they come out more than a level too dark."""
+TURNS = {90: (("transpose", "cclock"),), 180: (("hflip", ""), ("vflip", "")), 270: (("transpose", "clock"),)}
+"""FFmpeg's filters that turn a frame so far counterclockwise."""
+
+
+@dataclass(frozen=True)
+class Video:
+    """A video file."""
+
+    path: Path
+    width: int
+    height: int
+    """Of the upright frames, in square pixels."""
+    rate: Fraction
+    """Frames a second."""
+    frame_count: int
+    """As the file says, or as follows from its duration; it may be a few off."""
+    rotation: int
+    """By how many degrees its frames are turned counterclockwise to stand upright: 0, 90, 180 or 270."""
+    has_audio: bool
+
+    def frames(self) -> Iterator[Tensor]:
+        """Its frames, upright, each (1, 3, H, W) in [-1, 1]; every call starts again at the first.
+
+        They come at the constant `rate`: where the file's are unevenly spaced, some are repeated or left out.
+
+        Raises:
+            UserError: The file is damaged.
+        """
+        with open_media(self.path) as container, damage_told(self.path):
+            stream = _picture_stream(container, self.path)
+            for frame in _converted(stream, container.decode(stream)):
+                yield from_uint8(frame.to_ndarray().astype("uint8", copy=False))
+
+
+def read_video(path: Path | str) -> Video:
+    """Open a video file and read its first frame. A picture is a video of one frame.
+
+    Raises:
+        UserError: PyAV or the file is missing, it is not a video, has no picture in it, or is damaged.
+    """
+    path = Path(path)
+    with open_media(path) as container, damage_told(path):
+        stream = _picture_stream(container, path)
+        first = next(container.decode(stream), None)
+        if first is None:
+            raise UserError(f"{path}: not one frame of this video can be read; is it damaged?")
+        upright = next(_converted(stream, iter([first])))
+        return Video(
+            path,
+            upright.width,
+            upright.height,
+            rate=_rate(stream),
+            frame_count=_frame_count(container, stream),
+            rotation=first.rotation % 360,
+            has_audio=bool(container.streams.audio),
+        )
+
+
+def _picture_stream(container: "InputContainer", path: Path) -> "VideoStream":
+    from av.stream import Disposition
+    from av.video.stream import VideoStream
+
+    stream = container.streams.best("video")
+    # A sound file's cover is a video stream to FFmpeg.
+    if not isinstance(stream, VideoStream) or stream.disposition & Disposition.attached_pic:
+        raise UserError(f"{path}: no pictures in this file, only sound")
+    stream.thread_type = "AUTO"
+    return stream
+
+
+def _rate(stream: "VideoStream") -> Fraction:
+    return stream.average_rate or stream.guessed_rate or STILL_RATE
+
+
+def _frame_count(container: "InputContainer", stream: "VideoStream") -> int:
+    if stream.frames:
+        return stream.frames
+    if stream.duration and stream.time_base:
+        seconds = stream.duration * stream.time_base
+    else:
+        seconds = Fraction(container.duration or 0, 1_000_000)  # in microseconds
+    return max(round(seconds * _rate(stream)), 1)
+
+
+def _converted(stream: "VideoStream", frames: Iterator["VideoFrame"]) -> Iterator["VideoFrame"]:
+    """Frames as RGB, upright, at a constant rate."""
+    first = next(frames, None)
+    if first is None:
+        return
+    graph = _graph(stream, first)
+    for frame in chain([first], frames, [None]):
+        graph.vpush(frame)
+        yield from _ready(graph)
+
+
+def _graph(stream: "VideoStream", first: "VideoFrame") -> "Graph":
+    """FFmpeg's filters for a stream that begins with this frame."""
+    from av.filter import Graph
+
+    matrix = "bt709" if stream.colorspace == UNNAMED and first.height >= HD_HEIGHT else "auto"
+    filters = [
+        ("fps", str(_rate(stream))),
+        ("scale", f"iw*{stream.sample_aspect_ratio or 1}:ih:in_color_matrix={matrix}:flags={ACCURATE}"),
+        *TURNS.get(first.rotation % 360, ()),
+        ("format", "rgb24"),
+        ("buffersink", ""),
+    ]
+    graph = Graph()
+    graph.link_nodes(graph.add_buffer(template=stream), *(graph.add(name, options) for name, options in filters))
+    graph.configure()
+    return graph
+
+
+def _ready(graph: "Graph") -> Iterator["VideoFrame"]:
+    """The frames that the filters have finished."""
+    while True:
+        try:
+            frame = graph.vpull()
+        except (BlockingIOError, EOFError):
+            return
+        yield frame

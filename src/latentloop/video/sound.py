@@ -1,0 +1,85 @@
+"""A video's sound, for another one with the same timing."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from fractions import Fraction
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from latentloop.video.files import damage_told, open_media, pyav
+
+if TYPE_CHECKING:
+    from av.audio.stream import AudioStream
+    from av.container import InputContainer, OutputContainer
+    from av.packet import Packet
+
+KEPT = frozenset({"aac", "ac3", "alac", "eac3", "mp3", "opus"})
+"""Codecs that players expect in an MP4 file; sound in others is encoded as AAC."""
+SAMPLE_RATE = 48000
+"""In Hz, where AAC does not know the source's."""
+
+
+@contextmanager
+def sound_of(source: Path | None, target: "OutputContainer") -> Iterator[Iterator["Packet[AudioStream]"]]:
+    """Add a file's sound to an MP4 file that is being written; gives its packets in order, none if there is no sound.
+
+    Time 0 is the source's first picture. The packets are copied as they are if the codec is one of `KEPT`;
+    else they become AAC, mono or stereo.
+
+    Raises:
+        UserError: The source is missing or damaged.
+    """
+    if source is None:
+        yield iter(())
+        return
+    with open_media(source) as container:
+        stream = container.streams.audio[0] if container.streams.audio else None
+        yield _packets(container, stream, target, source) if stream else iter(())
+
+
+def _packets(
+    container: "InputContainer", stream: "AudioStream", target: "OutputContainer", source: Path
+) -> Iterator["Packet[AudioStream]"]:
+    start = _start_of_pictures(container)
+    if stream.codec.canonical_name in KEPT:
+        packets = _copied(container, stream, target.add_stream_from_template(stream), start)
+    else:
+        rates = pyav().Codec("aac", "w").audio_rates or []
+        rate = stream.rate if stream.rate in rates else SAMPLE_RATE
+        layout = "mono" if stream.channels == 1 else "stereo"
+        packets = _encoded(container, stream, target.add_stream("aac", rate=rate, layout=layout), start)
+    return _damage_told(packets, source)
+
+
+def _damage_told(packets: Iterator["Packet[AudioStream]"], source: Path) -> Iterator["Packet[AudioStream]"]:
+    with damage_told(source):
+        yield from packets
+
+
+def _start_of_pictures(container: "InputContainer") -> Fraction:
+    stream = container.streams.best("video")
+    if stream is None or stream.start_time is None or stream.time_base is None:
+        return Fraction(0)
+    return stream.start_time * stream.time_base
+
+
+def _copied(
+    container: "InputContainer", stream: "AudioStream", copy: "AudioStream", start: Fraction
+) -> Iterator["Packet[AudioStream]"]:
+    for packet in container.demux(stream):
+        # The last one is empty: it asks decoders for what they hold back.
+        if packet.dts is None or packet.pts is None or packet.time_base is None:
+            continue
+        shift = round(start / packet.time_base)
+        packet.pts, packet.dts, packet.stream = packet.pts - shift, packet.dts - shift, copy
+        yield packet
+
+
+def _encoded(
+    container: "InputContainer", stream: "AudioStream", encoder: "AudioStream", start: Fraction
+) -> Iterator["Packet[AudioStream]"]:
+    for frame in container.decode(stream):
+        if frame.pts is not None and frame.time_base is not None:
+            frame.pts -= round(start / frame.time_base)
+        yield from encoder.encode(frame)
+    yield from encoder.encode(None)

@@ -1,0 +1,234 @@
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from latentloop.codes import Code, load_code, save_code
+from latentloop.editing import Direction, mix, morph, transfer
+from latentloop.editing.direction_file import read_directions, save_directions
+from latentloop.files import sha256_of
+from latentloop.generators import Generator
+from latentloop.images import read_image, to_uint8, write_png
+from latentloop.latents import sample_codes
+
+ToyPhotos = Callable[..., list[Path]]
+Run = Callable[..., tuple[int, list[str], list[str]]]
+MakeCode = Callable[..., Code]
+pytestmark = pytest.mark.usefixtures("process", "toy_shipped")
+QUICK = ["--device", "cpu", "--precision", "float32", "--steps", "2"]
+
+
+@pytest.fixture
+def directions(tmp_path: Path) -> Path:
+    """A file with two directions of the toy generator."""
+    vectors = torch.randn(2, 8, generator=torch.Generator().manual_seed(3))
+    told = {"num_ws": 4, "fingerprint": "0123456789abcdef", "generator": "toy-32"}
+    smile = Direction("smile", vectors[0], (1, 2), **told)  # type: ignore[arg-type]
+    age = Direction("age", vectors[1], (0, 1, 2, 3), **told)  # type: ignore[arg-type]
+    save_directions(tmp_path / "d.safetensors", [smile, age])
+    return tmp_path / "d.safetensors"
+
+
+@pytest.fixture
+def photo_with_code(tmp_path: Path, make_code: MakeCode) -> tuple[Path, Path]:
+    """A photo, and the code file of a face in it."""
+    photo, code = tmp_path / "photos" / "anna.png", tmp_path / "anna.npz"
+    noise = torch.rand(1, 3, 60, 80, generator=torch.Generator().manual_seed(0))
+    write_png(photo, 2 * noise - 1)
+    quad = torch.tensor([[19.5, 9.5], [19.5, 41.5], [51.5, 41.5], [51.5, 9.5]], dtype=torch.float64)
+    told = {"photo": {"file": "anna.png", "sha256": sha256_of(photo), "faces": None}}
+    save_code(code, make_code(quad=quad, original_size=(80, 60), details=told))
+    return photo, code
+
+
+def pixels(path: Path) -> np.ndarray:
+    return np.asarray(Image.open(path).convert("RGB"), dtype=np.int16)
+
+
+def drawn(generator: Generator, w_plus: torch.Tensor) -> np.ndarray:
+    return to_uint8(generator.synthesis(w_plus)[0]).astype(np.int16)
+
+
+def test_an_edit_moves_the_code_and_draws_it(
+    run: Run, make_code: MakeCode, float_toy: Generator, directions: Path, tmp_path: Path
+) -> None:
+    code, out = make_code(), tmp_path / "out"
+    save_code(tmp_path / "anna.npz", code)
+    edit = ["edit", tmp_path / "anna.npz", "--set", f"{directions}:smile=1.5", f"{directions}:age=-1"]
+    assert run(*edit, "--out", out, *QUICK) == (0, [str(out / "anna.png")], [])
+    smile, age = (read_directions(directions)[name].vector for name in ("smile", "age"))
+    expected = code.w_plus - age
+    expected[1:3] += 1.5 * smile
+    found = load_code(out / "anna.npz")
+    torch.testing.assert_close(found.w_plus, expected, atol=1e-5, rtol=0)
+    assert np.abs(pixels(out / "anna.png") - drawn(float_toy, expected[None])).max() <= 1
+    assert found.details["edit"]["set"] == edit[3:]
+    assert not (out / "faces").exists()
+
+
+def test_strength_0_is_the_reconstruction_to_the_bit(
+    run: Run, make_code: MakeCode, float_toy: Generator, directions: Path, tmp_path: Path
+) -> None:
+    code = make_code()
+    save_code(tmp_path / "anna.npz", code)
+    run("edit", tmp_path / "anna.npz", "--set", f"{directions}:smile=0", "--out", tmp_path / "out", *QUICK)
+    assert torch.equal(load_code(tmp_path / "out" / "anna.npz").w_plus, code.w_plus)
+    assert np.array_equal(pixels(tmp_path / "out" / "anna.png"), drawn(float_toy, code.w_plus[None]))
+
+
+def test_the_face_goes_back_into_its_photo(
+    run: Run, photo_with_code: tuple[Path, Path], float_toy: Generator, directions: Path, tmp_path: Path
+) -> None:
+    (photo, code), out = photo_with_code, tmp_path / "out"
+    edit = ["edit", code, "--set", f"{directions}:smile=1", "--out", out, "--mask", "square", *QUICK]
+    assert run(*edit, "--photos", photo.parent)[0] == 0
+    before, after = pixels(photo), pixels(out / "anna.png")
+    outside = np.ones((60, 80), dtype=bool)
+    outside[10:42, 20:52] = False
+    assert np.array_equal(before[outside], after[outside])
+    face = read_image(out / "faces" / "anna.png")
+    torch.testing.assert_close(face, float_toy.synthesis(load_code(out / "anna.npz").w_plus[None]), atol=0.01, rtol=0)
+    # The quad has a pixel for each of the face; its middle has no photo in it.
+    assert np.abs(after[22:30, 32:40] - to_uint8(face[0])[12:20, 12:20].astype(np.int16)).max() <= 1
+    assert torch.equal(load_code(out / "anna.npz").quad, load_code(code).quad)
+
+
+@pytest.mark.parametrize("change", ["other", "size", "gone"])
+def test_another_photo_than_the_codes(
+    run: Run, photo_with_code: tuple[Path, Path], directions: Path, tmp_path: Path, change: str
+) -> None:
+    photo, code = photo_with_code
+    if change == "gone":
+        photo.unlink()
+        photo = photo.parent
+    elif change == "other":
+        write_png(photo, torch.zeros(1, 3, 60, 80))
+    else:
+        save_code(code, replace(load_code(code), original_size=(60, 80)))
+    edit = ["edit", code, "--set", f"{directions}:smile=1", "--out", tmp_path / "out", *QUICK]
+    status, lines, errors = run(*edit, "--photos", photo)
+    assert (status, lines, len(errors)) == (2, [], 1)
+    assert "see --photos" in errors[0] if change == "gone" else "not the photo that" in errors[0]
+    assert not (tmp_path / "out").exists()
+
+
+def test_photos_are_embedded_once(run: Run, toy_photos: ToyPhotos, directions: Path, tmp_path: Path) -> None:
+    photos, out = toy_photos(2), tmp_path / "out"
+    edit = ["edit", *photos, "--aligned", "--set", f"{directions}:smile=1", "--strip", "--out", out, *QUICK]
+    status, lines, errors = run(*edit)
+    assert (status, errors) == (0, [])
+    assert [line for line in lines if line.endswith(".png")] == [
+        str(out / name) for name in ("photo-0.png", "strips/photo-0.png", "photo-1.png", "strips/photo-1.png")
+    ]
+    assert pixels(out / "strips" / "photo-0.png").shape == (256 + 22, 6 * 256, 3)
+    assert pixels(out / "photo-0.png").shape == (32, 32, 3)
+    assert sum("finished before" in line for line in run(*edit)[1]) == 2
+
+
+def test_a_bad_picture_does_not_stop_the_others(
+    run: Run, toy_photos: ToyPhotos, directions: Path, tmp_path: Path
+) -> None:
+    (photo,), bad, out = toy_photos(1), tmp_path / "bad.npz", tmp_path / "out"
+    bad.write_bytes(b"no code")
+    edit = ["edit", bad, tmp_path / "gone.png", photo, "--aligned", "--set", f"{directions}:smile=1", "--out", out]
+    status, _, errors = run(*edit, *QUICK)
+    assert status == 2
+    assert len(errors) == 2
+    assert (out / "photo-0.png").is_file()
+
+
+def test_sources_are_not_overwritten(run: Run, toy_photos: ToyPhotos, directions: Path) -> None:
+    (photo,) = toy_photos(1)
+    before = photo.read_bytes()
+    edit = ["edit", photo, "--aligned", "--set", f"{directions}:smile=1", "--out", photo.parent]
+    status, _, errors = run(*edit, *QUICK)
+    assert (status, len(errors)) == (2, 1)
+    assert "would overwrite" in errors[0]
+    assert photo.read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    ("options", "problem"),
+    [
+        (["--set", "smile"], "set takes NAME=NUMBER, such as smile=1.5, got smile"),
+        (["--set", "smile=much"], "set takes NAME=NUMBER"),
+        (["--set", "smile=nan"], "set takes NAME=NUMBER"),
+        ([], "say what to change"),
+        (["--set", "{d}:smlie=1"], "has no direction smlie, did you mean smile?"),
+        (["--set", "smile=1"], "neither a file nor a direction that we ship for toy-32"),
+        (["--set", "{d}:smile=1", "--layers", "9"], "this generator has the layers 0 to 3"),
+        (["--set", "{other}=1"], "cats"),
+    ],
+)
+def test_what_cannot_be_done_is_told_in_one_line(
+    run: Run, directions: Path, tmp_path: Path, options: list[str], problem: str
+) -> None:
+    other = Direction("ears", torch.ones(8), (0, 1), num_ws=4, fingerprint="fe" * 8, generator="cats")
+    save_directions(tmp_path / "cats.safetensors", [other])
+    filled = [option.format(d=directions, other=tmp_path / "cats.safetensors") for option in options]
+    status, lines, errors = run("edit", "seed:1", *filled, "--out", tmp_path / "out", *QUICK)
+    assert (status, lines, len(errors)) == (2, [], 1)
+    assert problem in errors[0]
+    assert not (tmp_path / "out").exists()
+
+
+def sample(generator: Generator, seed: int) -> torch.Tensor:
+    return sample_codes(generator, 1, randomness=torch.Generator().manual_seed(seed), truncation_psi=0.7)
+
+
+def test_mixing_draws_each_with_each(run: Run, float_toy: Generator, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    command = ["mix", "seed:1", "seed:2", "--styles", "seed:3", "seed:4", "--layers", "2,3", "--strength", "0.5"]
+    status, lines, errors = run(*command, "--out", out, *QUICK)
+    assert (status, errors) == (0, [])
+    assert lines[-1] == str(out / "mix.png")
+    assert pixels(out / "mix.png").shape[0] == 3 * 256 + 22
+    expected = mix(sample(float_toy, 2), sample(float_toy, 3), (2, 3), strength=0.5)
+    torch.testing.assert_close(load_code(out / "seed-2+seed-3.npz").w_plus[None], expected)
+    assert np.abs(pixels(out / "seed-2+seed-3.png") - drawn(float_toy, expected)).max() <= 1
+
+
+def test_a_missing_style_stops_mixing(run: Run, tmp_path: Path) -> None:
+    command = ["mix", "seed:1", "--styles", "seed:2", tmp_path / "gone.npz", "--layers", "2"]
+    status, lines, errors = run(*command, "--out", tmp_path / "out", *QUICK)
+    assert (status, lines, len(errors)) == (2, [], 2)
+    assert "gone.npz: no such file" in errors[0]
+
+
+def test_transfer_adds_the_difference(run: Run, float_toy: Generator, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    pair = ["--neutral", "seed:2", "--expressive", "seed:3", "--layers", "1", "--strength", "1.5"]
+    assert run("transfer", "seed:1", *pair, "--out", out, *QUICK)[0] == 0
+    anna, neutral, expressive = (sample(float_toy, seed) for seed in (1, 2, 3))
+    expected = transfer(anna, neutral, expressive, (1,), strength=1.5)
+    torch.testing.assert_close(load_code(out / "seed-1.npz").w_plus[None], expected)
+    assert (out / "strips" / "seed-1.png").is_file()
+
+
+def test_a_morph_is_its_frames(run: Run, float_toy: Generator, tmp_path: Path) -> None:
+    out = tmp_path / "frames"
+    command = ["morph", "seed:1", "seed:2", "--frames", "3", "--size", "32", "--out", out, *QUICK]
+    assert run(*command) == (0, [str(out)], [])
+    codes = morph(torch.cat([sample(float_toy, 1), sample(float_toy, 2)]), 3)
+    frames = sorted(out.glob("*.png"))
+    assert len(frames) == len(codes) == 4
+    for frame, w_plus in zip(frames, codes, strict=True):
+        assert np.abs(pixels(frame) - drawn(float_toy, w_plus[None])).max() <= 1
+
+
+def test_a_morph_as_a_gif(run: Run, tmp_path: Path) -> None:
+    out = tmp_path / "morph.gif"
+    command = ["morph", "seed:1", "seed:2", "--frames", "3", "--size", "32", "--rate", "10", "--loop", "--out", out]
+    assert run(*command, *QUICK)[0] == 0
+    with Image.open(out) as gif:
+        assert (gif.n_frames, gif.size, gif.info["duration"]) == (6, (32, 32), 100)  # type: ignore[attr-defined]
+
+
+def test_a_morph_of_one(run: Run, tmp_path: Path) -> None:
+    status, _, errors = run("morph", "seed:1", "--out", tmp_path / "morph.gif", *QUICK)
+    assert (status, len(errors)) == (2, 1)
+    assert "at least two photos or codes" in errors[0]

@@ -1,0 +1,48 @@
+import pytest
+import torch
+
+from latentloop.editing.layers import describe_layers, layer_mask, parse_layers
+from latentloop.errors import UserError
+
+
+@pytest.mark.parametrize(
+    ("text", "layers"),
+    [
+        ("all", tuple(range(18))),
+        ("coarse", (0, 1, 2, 3)),
+        ("middle", (4, 5, 6, 7)),
+        ("fine", tuple(range(8, 18))),
+        ("3", (3,)),
+        ("0-2, 2-4,17", (0, 1, 2, 3, 4, 17)),
+        ("coarse,5", (0, 1, 2, 3, 5)),
+    ],
+)
+def test_names_numbers_and_ranges(text: str, layers: tuple[int, ...]) -> None:
+    assert parse_layers(text, 18) == layers
+
+
+def test_names_fit_any_generator() -> None:
+    together = [parse_layers(name, 16) for name in ("coarse", "middle", "fine")]
+    assert sum(together, ()) == parse_layers("all", 16) == tuple(range(16))
+    assert parse_layers("middle", 6) == (4, 5)
+
+
+@pytest.mark.parametrize("text", ["", "hair", "16", "0-16", "5-3", "1-", "-1", "1,,2", "fine,99"])
+def test_what_there_is_not(text: str) -> None:
+    with pytest.raises(UserError, match="layers"):
+        parse_layers(text, 16)
+
+
+def test_a_generator_without_fine_layers() -> None:
+    with pytest.raises(UserError, match="the layers 0 to 3"):
+        parse_layers("fine", 4)
+
+
+def test_what_is_described_can_be_read() -> None:
+    for layers in [(0,), (0, 1, 2), (0, 2, 3, 7), tuple(range(16))]:
+        assert parse_layers(describe_layers(layers), 16) == layers
+    assert describe_layers((0, 1, 2, 5)) == "0-2,5"
+
+
+def test_mask() -> None:
+    assert torch.equal(layer_mask((1, 3), 4), torch.tensor([[0.0], [1.0], [0.0], [1.0]]))

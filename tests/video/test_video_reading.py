@@ -1,0 +1,190 @@
+import sys
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+from PIL import Image
+
+from clips import pictures, write_clip
+from latentloop.errors import UserError
+from latentloop.images import to_uint8
+from latentloop.video import Video, read_video
+
+pytest.importorskip("av")
+Array = npt.NDArray[Any]
+
+
+def pixels(video: Video) -> list[Array]:
+    return [to_uint8(frame[0]).astype(float) for frame in video.frames()]
+
+
+def assert_alike(found: list[Array], expected: list[Array], levels: float = 2.5) -> None:
+    assert len(found) == len(expected)
+    for a, b in zip(found, expected, strict=True):
+        assert a.shape == b.shape
+        assert np.abs(a - b).mean() < levels
+
+
+@pytest.fixture
+def clip(tmp_path: Path) -> Path:
+    path = tmp_path / "clip.mp4"
+    write_clip(path, pictures(12), sound="aac")
+    return path
+
+
+def test_a_video_is_described(clip: Path) -> None:
+    video = read_video(str(clip))
+    assert video == Video(clip, 64, 48, rate=Fraction(25), frame_count=12, rotation=0, has_audio=True)
+
+
+def test_frames_come_in_order_as_often_as_asked(clip: Path) -> None:
+    video = read_video(clip)
+    for _ in range(2):
+        assert_alike(pixels(video), pictures(12))
+    frame = next(video.frames())
+    assert frame.shape == (1, 3, 48, 64)
+    assert frame.abs().max() <= 1
+
+
+@pytest.mark.parametrize("rate", [Fraction(30000, 1001), Fraction(60), Fraction(24000, 1001), Fraction(10)])
+@pytest.mark.parametrize("ending", ["mp4", "mkv", "webm", "avi"])
+def test_every_frame_of_a_steady_video_comes_once(tmp_path: Path, rate: Fraction, ending: str) -> None:
+    path = tmp_path / f"clip.{ending}"
+    write_clip(path, pictures(40), rate, codec="libvpx" if ending == "webm" else "libx264")
+    video = read_video(path)
+    assert float(video.rate) == pytest.approx(float(rate), rel=0.002)
+    assert abs(video.frame_count - 40) <= 1
+    assert not video.has_audio
+    assert_alike(pixels(video), pictures(40), levels=5)
+
+
+def test_unevenly_spaced_frames_are_brought_to_a_constant_rate(tmp_path: Path) -> None:
+    path, frames = tmp_path / "clip.mp4", pictures(9)
+    # In units of 1/40 s: two steps of 1/20 s missing, the mean rate is 9 / (11/20) or about 16.4 a second.
+    write_clip(path, frames, Fraction(40), times=[0, 2, 4, 6, 12, 14, 16, 18, 20])
+    video = read_video(path)
+    found = pixels(video)
+    assert len(found) / float(video.rate) == pytest.approx(22 / 40, abs=1.5 / float(video.rate))
+    for number, picture in enumerate(found):
+        nearest = [np.abs(picture - frame).mean() for frame in frames]
+        shown = [0, 2, 4, 6, 12, 14, 16, 18, 20][int(np.argmin(nearest))]
+        assert -2.5 <= number * 40 / float(video.rate) - shown <= 8.5
+
+
+@pytest.mark.parametrize(("rotation", "turns"), [(90, 1), (180, 2), (-90, 3), (270, 3)])
+def test_a_turned_video_stands_upright(tmp_path: Path, rotation: int, turns: int) -> None:
+    path = tmp_path / "clip.mp4"
+    write_clip(path, pictures(3), rotation=rotation)
+    video = read_video(path)
+    assert (video.width, video.height) == ((48, 64) if turns % 2 else (64, 48))
+    assert video.rotation == 90 * turns
+    # NumPy turns counterclockwise, as FFmpeg's angle counts.
+    assert_alike(pixels(video), [np.rot90(frame, turns) for frame in pictures(3)])
+
+
+def test_pixels_that_are_not_square_are_made_so(tmp_path: Path) -> None:
+    path = tmp_path / "clip.mp4"
+    write_clip(path, pictures(3), aspect=Fraction(3, 2))
+    video = read_video(path)
+    assert (video.width, video.height) == (96, 48)
+    wide = [np.array(Image.fromarray(frame).resize((96, 48), Image.Resampling.BICUBIC)) for frame in pictures(3)]
+    assert_alike(pixels(video), wide)
+
+
+def test_colours_of_an_hd_video_without_a_standard_are_bt709(tmp_path: Path) -> None:
+    import av
+
+    path = tmp_path / "clip.mp4"
+    levels = np.array([100, 90, 170], dtype=np.uint8)  # Y, Cb, Cr
+    with av.open(str(path), "w") as file:
+        stream = file.add_stream("libx264", rate=25, options={"crf": "1"})
+        stream.width, stream.height, stream.pix_fmt = 1280, 720, "yuv420p"
+        planes = [np.full((720, 1280), levels[0]), np.full((180, 1280), levels[1]), np.full((180, 1280), levels[2])]
+        picture = av.VideoFrame.from_ndarray(np.concatenate(planes), "yuv420p")
+        file.mux(stream.encode(picture))
+        file.mux(stream.encode(None))
+    y, cb, cr = (levels - [16, 128, 128.0]) / [219, 224, 224]
+    red, blue = y + 2 * (1 - 0.2126) * cr, y + 2 * (1 - 0.0722) * cb
+    expected = [255 * red, 255 * (y - 0.2126 * red - 0.0722 * blue) / 0.7152, 255 * blue]
+    np.testing.assert_allclose(pixels(read_video(path))[0].mean(axis=(0, 1)), expected, atol=0.6)
+
+
+@pytest.mark.parametrize("ending", ["png", "jpg"])
+def test_a_picture_is_a_video_of_one_frame(tmp_path: Path, ending: str) -> None:
+    path = tmp_path / f"picture.{ending}"
+    Image.fromarray(pictures(1)[0]).save(path)
+    video = read_video(path)
+    assert (video.width, video.height, video.frame_count) == (64, 48, 1)
+    assert_alike(pixels(video), pictures(1), levels=4)
+
+
+def test_an_animation_is_a_video(tmp_path: Path) -> None:
+    path = tmp_path / "moving.gif"
+    first, *others = (Image.fromarray(frame) for frame in pictures(6))
+    first.save(path, save_all=True, append_images=others, duration=100)
+    assert read_video(path).rate == 10
+    assert_alike(pixels(read_video(path)), pictures(6), levels=4)
+
+
+def test_a_video_of_one_frame_is_one_too(tmp_path: Path) -> None:
+    write_clip(tmp_path / "clip.mp4", pictures(1))
+    assert_alike(pixels(read_video(tmp_path / "clip.mp4")), pictures(1))
+
+
+def test_what_is_no_video_is_refused(tmp_path: Path) -> None:
+    text = tmp_path / "diary.mp4"
+    text.write_text("Dear diary, today I filmed a face.")
+    with pytest.raises(UserError, match=r"diary\.mp4: not a video that FFmpeg can read \(.+\)$"):
+        read_video(text)
+    with pytest.raises(UserError, match=r"absent\.mp4: no such file$"):
+        read_video(tmp_path / "absent.mp4")
+    with pytest.raises(UserError, match=r"a folder, not a video$"):
+        read_video(tmp_path)
+
+
+def test_sound_alone_is_refused(tmp_path: Path) -> None:
+    import av
+
+    path = tmp_path / "song.m4a"
+    with av.open(str(path), "w") as file:
+        stream = file.add_stream("aac", rate=44100, layout="mono")
+        piece = av.AudioFrame.from_ndarray(np.zeros((1, 4096), np.int16), format="s16", layout="mono")
+        piece.sample_rate = 44100
+        file.mux(stream.encode(piece))
+        file.mux(stream.encode(None))
+    with pytest.raises(UserError, match=r"song\.m4a: no pictures in this file, only sound"):
+        read_video(path)
+
+
+@pytest.mark.parametrize("kept", [0, 0.3, 0.6])
+def test_a_file_that_breaks_off_is_refused(clip: Path, kept: float) -> None:
+    content = clip.read_bytes()
+    clip.write_bytes(content[: int(kept * len(content))])  # its index stands at the end
+    with pytest.raises(UserError, match=r"clip\.mp4: not a video that FFmpeg can read"):
+        read_video(clip)
+
+
+def test_a_corrupted_video_is_read_or_refused_but_never_crashes(clip: Path) -> None:
+    content, randomness = clip.read_bytes(), np.random.default_rng(0)
+    said = []
+    for _ in range(60):
+        damaged = bytearray(content)
+        start = int(randomness.integers(len(content)))
+        damaged[start : start + 40] = randomness.bytes(min(40, len(content) - start))
+        clip.write_bytes(damaged)
+        try:
+            for frame in read_video(clip).frames():
+                assert frame.abs().max() <= 1
+        except UserError as error:
+            said.append(str(error))
+    assert len(said) > 2
+    assert all(message.startswith(f"{clip}: ") and "\n" not in message for message in said)
+
+
+def test_without_pyav_one_is_told_how_to_get_it(clip: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "av", None)
+    with pytest.raises(UserError, match=r"videos need PyAV: pip install 'latentloop\[edit\]'"):
+        read_video(clip)
