@@ -23,10 +23,9 @@ LEFT, RIGHT = (33, 133), (362, 263)
 LIDS = {LEFT: ((160, 144), (159, 145), (158, 153)), RIGHT: ((387, 373), (386, 374), (385, 380))}
 """Upper and lower."""
 CORNERS, LIPS, CHEEKS, HEIGHT = (61, 291), (13, 14), (234, 454), (10, 152)
-BRIDGE = 168
-"""Of the nose, between the eyes."""
-BRIDGE_BOX = (-0.18, 0.18), (-0.15, 0.3)
-"""Around it: x and y, in distances of the eyes."""
+LOWER_LIDS = 145, 374
+RIM = (-0.25, 0.25), (0.08, 0.45)
+"""Where the lower rim of glasses is, from the middle of a lower lid: x and y, in distances of the eyes."""
 MARGIN = 1 / 8
 """Of the picture, mirrored around it: the mesh wants some space around a face."""
 
@@ -53,12 +52,14 @@ def lengths(points: Array) -> dict[str, float]:
     }
 
 
-def bridge_edges(grey: Array, points: Array) -> float:
-    """How strong horizontal edges are where glasses cross the nose: the mean step from row to row in grey values."""
+def rim_edges(grey: Array, points: Array) -> float:
+    """How strong horizontal edges are under the eyes, where glasses have rims: the mean step between rows, in greys."""
     unit = np.linalg.norm((points[list(RIGHT)].mean(0) - points[list(LEFT)].mean(0))[:2])
-    x, y = points[BRIDGE, :2]
-    (left, right), (top, bottom) = ([round(at + unit * by) for by in BRIDGE_BOX[i]] for i, at in enumerate((x, y)))
-    return float(np.abs(np.gradient(grey, axis=0))[max(top, 0) : bottom, max(left, 0) : right].mean())
+    steps, under = np.abs(np.gradient(grey, axis=0)), []
+    for lid in LOWER_LIDS:
+        (left, right), (top, bottom) = ([round(points[lid, axis] + unit * by) for by in RIM[axis]] for axis in (0, 1))
+        under.append(steps[max(top, 0) : bottom, max(left, 0) : right].mean())
+    return float(np.mean(under))
 
 
 def scores(path: Path, mesh: Any) -> dict[str, float]:  # noqa: ANN401 - MediaPipe is not installed where types are checked
@@ -70,7 +71,7 @@ def scores(path: Path, mesh: Any) -> dict[str, float]:  # noqa: ANN401 - MediaPi
     if not faces:
         return {}
     points = np.array([[mark.x, mark.y, mark.z] for mark in faces[0].landmark]) * picture.shape[1]
-    return {**lengths(points), "bridge_edges": bridge_edges(picture.mean(-1), points)}
+    return {**lengths(points), "rim_edges": rim_edges(picture.mean(-1), points)}
 
 
 def main(folder: Path, out: Path) -> None:

@@ -12,5 +12,5 @@ MAX_PIXELS = 100_000_000
 """Larger photos are refused unless the caller says otherwise."""
 SAMPLE_PSI = 0.7
 """Truncation of a random start."""
-EXPRESSION_LAYERS = "4-5"
-"""Of a code, that carry expression."""
+EXPRESSION_LAYERS = "2-5"
+"""Of a code, that carry expression: of the ranges tried they move most of it for the identity that is lost."""

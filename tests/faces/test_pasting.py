@@ -11,11 +11,12 @@ from scipy.ndimage import gaussian_filter
 from torch import Tensor
 
 from latentloop.errors import UserError
-from latentloop.faces import crop_quad
+from latentloop.faces import align_faces, crop_quad, load_face_detector
 from latentloop.faces.pasting import Blend, FaceMask, paste_back
 from latentloop.images import read_image, to_uint8
 
 Array = npt.NDArray[Any]
+PHOTOS = Path(__file__).parents[2] / "examples" / "photos"
 WHOLE = FaceMask(shape="square", feather=0)
 PORTRAIT_QUAD = torch.tensor([[257.0, 74.0], [255.0, 622.0], [803.0, 624.0], [805.0, 76.0]], dtype=torch.float64)
 
@@ -110,6 +111,29 @@ def test_a_crop_comes_back_nearly_as_it_was(portrait: Path, quad: Tensor) -> Non
     assert np.abs(difference[:, inside]).mean() * 127.5 < 2  # levels
     # Off by half a pixel, it would differ by 0.7 levels and more even where blurred.
     assert np.abs(gaussian_filter(difference, [0, 2, 2]))[:, inside].mean() * 127.5 < 0.4
+
+
+def test_an_unedited_crop_gives_the_photo_back() -> None:
+    for path in sorted(PHOTOS.glob("*.jpg")):
+        photo = read_image(path)
+        face = align_faces(photo, load_face_detector(), 256)[0]
+        without = paste_back(photo, face.image, face.quad, mask=WHOLE)
+        pasted = paste_back(photo, face.image, face.quad, cut_out=face.image, mask=WHOLE)
+        inside = within(face.quad, *photo.shape[-2:])
+        assert np.abs((without - photo)[0].numpy()[:, inside]).mean() * 127.5 > 1
+        np.testing.assert_array_equal(to_uint8(pasted[0]), to_uint8(photo[0]))
+
+
+def test_an_edited_part_gets_no_detail_of_the_photo(portrait: Path) -> None:
+    photo = read_image(portrait)
+    cut_out = crop_quad(photo, PORTRAIT_QUAD, 512)
+    edited = cut_out.clone()
+    edited[:, :, 200:400, 200:400] = 0.9
+    pasted = paste_back(photo, edited, PORTRAIT_QUAD, cut_out=cut_out, mask=WHOLE)
+    plain = paste_back(photo, edited, PORTRAIT_QUAD, mask=WHOLE)
+    middle = slice(320, 420), slice(500, 620)
+    torch.testing.assert_close(pasted[:, :, *middle], plain[:, :, *middle], atol=0.005, rtol=0)
+    torch.testing.assert_close(pasted[:, :, 100:150, 300:400], photo[:, :, 100:150, 300:400])
 
 
 @pytest.mark.parametrize("quad", [PORTRAIT_QUAD, square(519, 361, 280, 33), square(500, 40, 200, 5)])

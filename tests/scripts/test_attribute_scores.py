@@ -59,12 +59,13 @@ def test_angles_are_those_that_the_head_was_turned_by(script: ModuleType) -> Non
     assert script.lengths(turned(points, 0, -15))["pitch"] == pytest.approx(15)
 
 
-def test_the_edge_of_glasses_is_seen_where_it_is(script: ModuleType) -> None:
+def test_the_rims_of_glasses_are_seen_where_they_are(script: ModuleType) -> None:
     points = face(script) + 200
-    points[script.BRIDGE] = 200, 205, 200
+    for lid, x in zip(script.LOWER_LIDS, (150, 250), strict=True):
+        points[lid] = x, 206, 200
     plain = np.full((400, 400), 90.0)
     framed, elsewhere = plain.copy(), plain.copy()
-    framed[225:229] = 10
-    elsewhere[:, ::4] = elsewhere[:150] = elsewhere[260:] = 10
-    assert script.bridge_edges(plain, points) == script.bridge_edges(elsewhere, points) == 0
-    assert script.bridge_edges(framed, points) == pytest.approx(2 * 80 / 45)  # down and up again in 45 rows
+    framed[240:244] = 10
+    elsewhere[:, ::4] = elsewhere[:200] = elsewhere[260:] = 10
+    assert script.rim_edges(plain, points) == script.rim_edges(elsewhere, points) == 0
+    assert script.rim_edges(framed, points) == pytest.approx(2 * 80 / 37)  # down and up again in 37 rows

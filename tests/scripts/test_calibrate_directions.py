@@ -47,9 +47,9 @@ def drawn(script: ModuleType, folder: Path, name: str, scores: Sequence[Sequence
 def test_of_the_directions_that_work_the_one_that_moves_most_is_kept(
     script: ModuleType, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    drawn(script, tmp_path, "age mit all", [[1, 2, 3, 4, 5], [1, 2, 3, 5, 4]], 0.2)
+    drawn(script, tmp_path, "age mit all", [[1, 2, 3, 4, 5.5], [1, 2, 3, 5, 4.5]], 0.2)
     drawn(script, tmp_path, "age mit 0-3", [[1, 1.5, 3, 5.5, 6], [1, 2, 3, 5, 6]], 0.2)
-    drawn(script, tmp_path, "age mit 0-5", [[1, 1.5, 3, 9, 10], [1, 2, 3, 9, 6]], 0.25)  # costs too much
+    drawn(script, tmp_path, "age mit 0-5", [[1, 1.5, 3, 9, 10], [1, 2, 3, 9, 11]], 0.25)  # costs too much
     drawn(script, tmp_path, "age mit 0-7", [[1, 1.5, 3, 9, 8], [1, 2, 3, 9, 7]], 0.2)  # goes back
     drawn(script, tmp_path, "smile mit all", [[5, 4, 3, 2, 1], [5, 4, 3, 2, 1]], 0.2)
     script.Fit(tmp_path, (tmp_path / "scores.csv",), tmp_path / "kept.safetensors").run()
@@ -60,7 +60,7 @@ def test_of_the_directions_that_work_the_one_that_moves_most_is_kept(
     assert about["scores"] == pytest.approx([1, 1.75, 3, 5.25, 6])
     assert (about["monotone in"], about["photos"]) == (1, 2)
     assert about["identity lost"] == {"-1": 0.2, "+1": 0.2}
-    assert "| age mit all | age | 1 2 3 4.5 4.5 | 50% of 2 | 0.2 0.2 |" in capsys.readouterr().out
+    assert "| age mit all | age | 1 2 3 4.5 5 | 50% of 2 | 0.2 0.2 |" in capsys.readouterr().out
 
 
 def test_photos_without_a_score_do_not_count(script: ModuleType, tmp_path: Path) -> None:
@@ -115,7 +115,7 @@ def test_tables_are_read_as_written(script: ModuleType, tmp_path: Path) -> None:
 def test_what_we_ship_does_what_its_figures_promise(script: ModuleType, name: str) -> None:
     about, vector = SHIPPED[name].about, SHIPPED[name].vector
     assert script.rises(about["scores"])
-    assert sum(about["identity lost"].values()) / 2 == pytest.approx(0.15, abs=0.01)
+    assert sum(about["identity lost"].values()) / 2 == pytest.approx(0.15, abs=0.02)
     assert max(about["identity lost"].values()) < script.MOST_LOST
     assert vector.isfinite().all()
     assert SHIPPED[name].licence != "unknown"

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from latentloop.pipeline.subjects import Subject
 
 STEPS = 50
+QUICK = 256
+"""Pixels of what is drawn by a quicker generator, where there is one."""
 EMBEDDED = "embedded"
 """Folder for the codes that are found, in that of the results."""
 
@@ -171,17 +173,25 @@ class Drawn:
 
     render: Literal["largest"] | int = "largest"
     """Pixels of the faces: a shipped generator that takes the same codes draws them."""
-    mask: Literal["face", "square"] = "face"
-    """What of the aligned square goes back into the photo: the head with soft edges, or all but soft edges."""
+    mask: Literal["change", "face", "square"] = "change"
+    """What of the aligned square goes back into the photo: what the edit changed of the head, all of the head, or all
+    of the square; with soft edges."""
     blend: Literal["feather", "poisson"] = "feather"
     """poisson fits the colours at the edges to the photo's; needs: pip install 'latentloop[edit]'."""
 
     def editor(self, generator: "Generator") -> "Editor":
         """What draws and pastes."""
+        from contextlib import suppress
+
+        from latentloop.errors import UserError
         from latentloop.faces import FaceMask
         from latentloop.generators import load_renderer
         from latentloop.pipeline.edit import Editor
 
-        size = None if self.render == "largest" else self.render
-        renderer = load_renderer(generator, size, device=generator.latent_avg.device)
-        return Editor(renderer, FaceMask(self.mask), self.blend)
+        size, device = None if self.render == "largest" else self.render, generator.latent_avg.device
+        quick = None
+        with suppress(UserError):  # there is none of most generators
+            quick = load_renderer(generator, QUICK, device=device)
+        renderer = load_renderer(generator, size, device=device)
+        only_changed, mask = self.mask == "change", FaceMask("square" if self.mask == "square" else "face")
+        return Editor(renderer, mask, only_changed, self.blend, quick)

@@ -17,10 +17,9 @@ from latentloop.editing.layers import describe_layers, parse_layers
 from latentloop.errors import UserError, in_one_line, shown
 from latentloop.files import replacing
 from latentloop.generators import Generator
-from latentloop.weights import WeightsFile, is_safetensors, read_weights
+from latentloop.weights import WeightsFile, is_safetensors, read_weights, shipped
 
-SHIPPED: tuple[WeightsFile, ...] = ()
-"""Files of ours, such as shipped("directions-ffhq.safetensors", sha256="...")."""
+SHIPPED = (shipped("directions-ffhq.safetensors", "bdf6f7dc09f462be38876121d3392ff67ee06e4511cf90c9d05a3fa7cb3d8a58"),)
 KIND = "latentloop"
 """The one metadata entry of our files. Here it is "directions" and, as JSON, what the tensors do not tell."""
 NAME = "directions"

@@ -1,5 +1,6 @@
 from .alignment import crop_quad as crop_quad
 from .alignment import ffhq_quad as ffhq_quad
+from .change import changed as changed
 from .choice import AlignedFace as AlignedFace
 from .choice import align_faces as align_faces
 from .choice import whole_square as whole_square

@@ -18,6 +18,9 @@ than the photo was; with more, hair and skin are drawn with jagged edges, which 
 FACE_WIDTH = 0.88
 """Of the ellipse about a face, as a share of the quad's side, which is its height. A narrower one cuts through hair, a
 wider one brings in background, which generators draw in other colours."""
+ALIKE, NEIGHBOURS = 0.1, 9
+"""How far colours may be apart, on average of so many pixels along a side, for a face to keep most of the photo's
+finer detail: more, and the edges of what was changed show through; less, and a face is smoother than its photo."""
 SMALLEST_CLONE = 16
 """Pixels of a side below which OpenCV has nothing to solve for: it shrinks the region by three on each side."""
 
@@ -58,7 +61,14 @@ class _Window:
 
 
 def paste_back(
-    photo: Tensor, face: Tensor, quad: Tensor, *, mask: FaceMask = FaceMask(), blend: Blend = "feather"
+    photo: Tensor,
+    face: Tensor,
+    quad: Tensor,
+    *,
+    cut_out: Tensor | None = None,
+    where: Tensor | None = None,
+    mask: FaceMask = FaceMask(),
+    blend: Blend = "feather",
 ) -> Tensor:
     """Put a face into a photo, (1, 3, H, W); what lies outside the quad stays as it is to the last bit.
 
@@ -66,6 +76,10 @@ def paste_back(
         photo: (1, 3, H, W) in [-1, 1].
         face: Aligned, of any size, (1, 3, S, S); clamped to [-1, 1].
         quad: Where it belongs, (4, 2), see `latentloop.faces.alignment`; it may reach outside the photo.
+        cut_out: What `crop_quad` cut out there, (1, 3, S, S). Where the face is still like it, the photo keeps the
+            finer detail that it lacks, such as grain; unchanged, it gives the photo back. None keeps none.
+        where: Weights from 0 to 1 in the face's own frame, (1, 1, M, M), such as `changed` gives: how much of it to
+            take, beside what the mask says. None takes it all.
         mask: How much of it comes in where.
         blend: feather: fade into the photo along the mask. poisson: do so after the colours have been shifted to the
             photo's along the edge of the mask, the differences between neighbouring pixels kept (Perez et al.,
@@ -81,7 +95,11 @@ def paste_back(
     if not fractions.numel():
         return pasted
     weight, shown = mask.at(fractions), window.of(photo)
+    if where is not None:
+        weight = weight * _at(where.to(photo), fractions)[0, 0].clamp(0, 1)
     drawn = _sampled(face.to(photo), fractions, _side(quad))
+    if cut_out is not None:
+        drawn = _with_detail(drawn, _sampled(cut_out.to(photo), fractions, _side(quad)), shown)
     if blend == "poisson":
         drawn = _cloned(drawn, shown, weight > 0)
     window.of(pasted)[:] = torch.where(weight > 0, shown.lerp(drawn, weight), shown)
@@ -115,6 +133,19 @@ def _sampled(face: Tensor, fractions: Tensor, side: float) -> Tensor:
         face = F.interpolate(face, (size, size), mode="bicubic", antialias=True)
     grid = 2 * fractions[None] - 1
     return F.grid_sample(face, grid, mode="bicubic", padding_mode="border", align_corners=False).clamp(-1, 1)
+
+
+def _at(image: Tensor, fractions: Tensor) -> Tensor:
+    """Bicubic samples of (1, C, S, S) at points (R, C', 2) of a quad; (1, C, R, C')."""
+    grid = (2 * fractions - 1).to(image.dtype)[None]
+    return F.grid_sample(image, grid, mode="bicubic", padding_mode="border", align_corners=False)
+
+
+def _with_detail(face: Tensor, cut_out: Tensor, photo: Tensor) -> Tensor:
+    """A face (1, 3, R, C) with what a photo has more than what was cut out of it, where the two are alike."""
+    change = (face - cut_out).abs().mean(dim=1, keepdim=True)
+    near = F.avg_pool2d(change, NEIGHBOURS, stride=1, padding=NEIGHBOURS // 2, count_include_pad=False)
+    return (face + torch.exp(-(near / ALIKE).square()) * (photo - cut_out)).clamp(-1, 1)
 
 
 def _cloned(face: Tensor, photo: Tensor, region: Tensor) -> Tensor:

@@ -1,7 +1,8 @@
 """Edited codes into pictures: drawn, pasted back into the photo, saved."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import repeat
 from pathlib import Path
 from typing import Any
 
@@ -11,13 +12,15 @@ from torch import Tensor
 from latentloop.codes import Code, save_code
 from latentloop.errors import UserError
 from latentloop.evaluation.labelled import labelled_grid
-from latentloop.faces import Blend, FaceMask, paste_back
+from latentloop.faces import Blend, FaceMask, changed, paste_back
 from latentloop.generators import Generator
 from latentloop.images import read_image, resample, write_png
 from latentloop.pipeline.subjects import Subject
 
 TILE = 256
 """Pixels of the images in a strip."""
+SMALL = 256
+"""Pixels at which faces are drawn to see where they changed."""
 SHARES = (-1.0, -0.5, 0.0, 0.5, 1.0)
 """Of an edit, in a strip."""
 
@@ -29,7 +32,11 @@ class Editor:
     renderer: Generator
     """Of the codes' latent space."""
     mask: FaceMask = FaceMask()
+    only_changed: bool = True
+    """Paste what an edit changed, rather than all that the mask shows."""
     blend: Blend = "feather"
+    quick: Generator | None = None
+    """Draws what is no larger than its images, sooner; of the same latent space."""
 
     @torch.inference_mode()
     def faces(self, w_plus: Tensor, *, size: int | None = None) -> list[Tensor]:
@@ -42,18 +49,32 @@ class Editor:
         return [self._draw(one[None], size or self.renderer.resolution).clamp(-1, 1).cpu() for one in w_plus]
 
     def _draw(self, w_plus: Tensor, size: int) -> Tensor:
-        if self.renderer.resolution % size:
-            return resample(self.renderer.synthesis(w_plus), size)
-        return self.renderer.synthesis(w_plus, resolution=size)
+        renderer = self.quick if self.quick and size <= self.quick.resolution else self.renderer
+        if renderer.resolution % size:
+            return resample(renderer.synthesis(w_plus), size)
+        return renderer.synthesis(w_plus, resolution=size)
 
-    def into_photo(self, subject: Subject, faces: Sequence[Tensor]) -> Tensor:
-        """The photo with faces (1, 3, S, S) in the place of its own; the first of them if there is no photo."""
+    def into_photo(self, subject: Subject, w_plus: Tensor, faces: Sequence[Tensor]) -> Tensor:
+        """A subject's photo with its faces edited; the first face if there is no photo.
+
+        Args:
+            subject: Whose.
+            w_plus: The edited codes, (F, num_ws, w_dim).
+            faces: What they draw, (1, 3, S, S).
+        """
         if subject.origin is None:
             return faces[0]
         picture = subject.origin.image
-        for face, quad in zip(faces, subject.origin.quads, strict=True):
-            picture = paste_back(picture, face, quad, mask=self.mask, blend=self.blend)
+        cut_out = map(read_image, subject.aligned) if subject.aligned else repeat(None)
+        where = self._changed(subject.w_plus, w_plus) if self.only_changed else repeat(None)
+        for face, quad, cut, weights in zip(faces, subject.origin.quads, cut_out, where, strict=False):
+            picture = paste_back(picture, face, quad, cut_out=cut, where=weights, mask=self.mask, blend=self.blend)
         return picture
+
+    def _changed(self, before: Tensor, after: Tensor) -> Iterable[Tensor]:
+        """Where each face changed."""
+        drawn = zip(self.faces(before, size=SMALL), self.faces(after, size=SMALL), strict=True)
+        return [changed(old, new) for old, new in drawn]
 
 
 def strip(
@@ -166,4 +187,4 @@ def edited(
 ) -> Edited:
     """Draw the new codes (F, num_ws, w_dim) of a subject's faces, and put them back into its photo."""
     faces = editor.faces(w_plus)
-    return Edited(w_plus, faces, editor.into_photo(subject, faces), generator, details)
+    return Edited(w_plus, faces, editor.into_photo(subject, w_plus, faces), generator, details)

@@ -9,7 +9,7 @@ from torch import Tensor
 from latentloop.faces.smoothing import jitter
 from latentloop.features.lpips import Lpips
 
-PAIRS = 50
+PAIRS = 20
 """Most pairs of neighbouring frames that are looked at."""
 
 

@@ -44,7 +44,7 @@ class Subject:
     origin: Origin | None = None
     """None for those of no photo."""
     aligned: tuple[Path, ...] = ()
-    """Images of what each code was found for; empty for those of no photo."""
+    """Images of what each code was found for, as far as they are there."""
 
 
 def expand(arguments: Iterable[str]) -> list[str]:
@@ -88,8 +88,9 @@ def subjects_of(argument: str, generator: Generator, *, photos: Path | None = No
         return [_sample(argument, generator)]
     path = Path(argument)
     if path.is_file() and is_code_file(path):
-        w_plus = start_from(path, generator)
-        return [Subject(path.stem, w_plus, _origin_of(path, photos) if photos else None)]
+        aligned = ResultFolder(path.parent).paths(path.stem).aligned
+        beside = (aligned,) if aligned.is_file() else ()
+        return [Subject(path.stem, start_from(path, generator), _origin_of(path, photos) if photos else None, beside)]
     latents = read_latents(path, generator)
     codes = latents.codes.to(generator.latent_avg)
     numbered = [path.stem] if len(codes) == 1 else [f"{path.stem}-{i}" for i in range(len(codes))]

@@ -199,8 +199,9 @@ def edit_video(
     """
     track = video_editor.track(video, work, progress)
     size = size_for(track.quads, video_editor.editor.renderer.resolution)
-    faces = work.faces({"edit": edits.label(1.0), "layers": [d.layers for d, _ in edits.edits], "size": size})
-    video_editor.draw(edits.apply(track.codes), faces, size, progress)
+    codes = edits.apply(track.codes)
+    faces = work.faces_of(codes, size)
+    video_editor.draw(codes, faces, size, progress)
     path = out / f"{video.path.stem}.mp4"
     write_video(path, video_editor.frames(video, track, faces, progress), video.rate, audio_from=video.path)
     flicker = video_editor.flicker(track, edits.apply, load_lpips("alex"))

@@ -89,6 +89,7 @@ class VideoWork:
     def _key(self, settings: Mapping[str, object]) -> str:
         return json.dumps({**self.told, **settings}, sort_keys=True)
 
-    def faces(self, settings: Mapping[str, object]) -> Path:
-        """Folder for the faces of an edit; each edit has its own."""
-        return self.folder / f"faces-{hashlib.sha256(self._key(settings).encode()).hexdigest()[:12]}"
+    def faces_of(self, codes: Tensor, size: int) -> Path:
+        """Folder for the faces that codes (F, num_ws, w_dim) draw with so many pixels; each edit has its own."""
+        checksum = hashlib.sha256(codes.numpy().tobytes()).hexdigest()
+        return self.folder / f"faces-{checksum[:12]}-{size}"

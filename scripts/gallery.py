@@ -1,0 +1,189 @@
+"""Make the pictures of docs/gallery.md from the sample photos.
+
+python scripts/gallery.py
+
+The codes of the photos are found once, into --work; run it again and the pictures are drawn from them.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from fractions import Fraction
+from functools import cached_property
+from pathlib import Path
+
+import torch
+import tyro
+from PIL import Image
+from torch import Tensor
+
+from latentloop import keep_freed_memory, load_generator
+from latentloop.cli import main
+from latentloop.defaults import EXPRESSION_LAYERS, QUICK_GENERATOR
+from latentloop.editing import morph
+from latentloop.editing.direction_file import shipped_directions
+from latentloop.evaluation.labelled import labelled_grid
+from latentloop.faces import crop_quad
+from latentloop.generators import Generator
+from latentloop.images import read_image, resample, resize, to_uint8
+from latentloop.pipeline.edit import Editor
+from latentloop.pipeline.edits import Edits
+from latentloop.pipeline.subjects import subjects_of
+from latentloop.video import read_video, write_video
+
+TILE = 160
+STRENGTHS = (-2.0, -1.0, 0.0, 1.0, 2.0)
+PHOTOS = ("female-1", "female-16", "female-76", "female-79", "male-23", "male-81")
+
+
+@dataclass(frozen=True)
+class Gallery:
+    """Draw the pictures."""
+
+    photos: Path = Path("examples/photos")
+    """The sample photos."""
+    work: Path = Path("out/gallery")
+    """For codes and whatever else the commands write."""
+    out: Path = Path("docs/images")
+    """For the pictures."""
+    only: tuple[str, ...] = ()
+    """Draw these alone: smile, directions, morph, mix, transfer, found, video."""
+    quality: int = 82
+    """Of the JPEGs."""
+    generator: Generator = field(default_factory=load_generator, init=False)
+
+    def run(self) -> None:
+        """Draw and save."""
+        self.command("embed", self.photos, "--steps", 50, "--out", self.work / "codes")
+        pictures: dict[str, Callable[[], Tensor]] = {
+            "smile": self.smile,
+            "directions": self.directions,
+            "morph": self.morph,
+            "mix": self.mix,
+            "transfer": self.transfer,
+            "found": self.found,
+            "video": self.video,
+        }
+        for name in self.only or pictures:
+            image = pictures[name]()
+            path = self.out / f"gallery-{name}.jpg"
+            Image.fromarray(to_uint8(image[0])).save(path, quality=self.quality, optimize=True)
+            print(path, f"{path.stat().st_size // 1000} kB")
+
+    def smile(self) -> Tensor:
+        """Photos, and what an edit makes of them, pasted back."""
+        folder = self.work / "smile"
+        codes = [self.code(name) for name in PHOTOS]
+        self.command("edit", *codes, "--photos", self.photos, "--set", "smile=1.5", "age=1.5", "--out", folder)
+        rows = [
+            [resample(read_image(self.photos / f"{name}.jpg"), TILE) for name in PHOTOS],
+            [resample(read_image(folder / f"{name}.png"), TILE) for name in PHOTOS],
+        ]
+        return labelled_grid(rows, [""] * len(PHOTOS), ["photo", "smile 1.5, age 1.5"], tile=TILE)
+
+    def directions(self) -> Tensor:
+        """Every direction that ships, on one photo."""
+        w_plus = self.w_plus("female-76")
+        rows, names = [], []
+        for name, direction in shipped_directions(self.generator).items():
+            edits = Edits([(direction, 1.0)])
+            rows.append([self.face(edits.apply(w_plus, strength)) for strength in STRENGTHS])
+            names.append(name)
+        return labelled_grid(rows, [f"{strength:+g}" for strength in STRENGTHS], names, tile=TILE)
+
+    def morph(self) -> Tensor:
+        """From one photo to the next."""
+        codes = torch.cat([self.w_plus(name) for name in ("female-1", "male-23", "female-79")])
+        between = morph(codes, 3)
+        return labelled_grid([[self.face(one[None]) for one in between]], [""] * len(between), tile=TILE)
+
+    def mix(self) -> Tensor:
+        """Three photos with the colours, and with the pose and the shape of others."""
+        tables = []
+        for layers in ("coarse", "middle", "fine"):
+            folder = self.work / f"mix-{layers}"
+            pair = [self.code("female-1"), self.code("male-81")]
+            styles = [self.code("female-16"), self.code("male-23")]
+            self.command("mix", *pair, "--styles", *styles, "--layers", layers, "--out", folder)
+            tables.append(labelled_grid([[square(read_image(folder / "mix.png"))]], [layers], tile=3 * TILE))
+        return torch.cat(tables, dim=3)
+
+    def transfer(self) -> Tensor:
+        """The expression of a random face on photos.
+
+        There are no two photos of one person among the samples: the expressive face is the neutral one with the
+        expression's layers of another random face.
+        """
+        pair = self.work / "pair"
+        self.command("mix", "seed:17", "--styles", "seed:40", "--layers", EXPRESSION_LAYERS, "--out", pair)
+        expressive, folder = pair / "seed-17+seed-40.npz", self.work / "transfer"
+        names = ("female-1", "female-79", "male-81")
+        codes = [self.code(name) for name in names]
+        self.command("transfer", *codes, "--neutral", "seed:17", "--expressive", expressive, "--out", folder)
+        given = [self.face(subjects_of(str(one), self.generator)[0].w_plus) for one in ("seed:17", expressive)]
+        rows = [[self.face(self.w_plus(name)), self.face(self.w_plus(folder / f"{name}.npz"))] for name in names]
+        flat = [*given, *(face for row in rows for face in row)]
+        return labelled_grid([flat], ["neutral", "expressive", *["before", "after"] * len(names)], tile=TILE)
+
+    def found(self) -> Tensor:
+        """Directions that SeFa finds."""
+        path = self.work / "sefa.safetensors"
+        self.command("directions", "find", "--method", "sefa", "--count", 6, "--out", path, "--sheet")
+        sheet = read_image(path.with_suffix(".png"))
+        height, width = sheet.shape[-2:]
+        return resize(sheet, height * 900 // width, 900)
+
+    def video(self) -> Tensor:
+        """A camera that pans over a photo, and the same clip edited."""
+        clip = self.work / "clip.mp4"
+        photo, count = read_image(self.photos / "female-79.jpg"), 60
+        frames = (pan(photo, i / count) for i in range(count))
+        write_video(clip, frames, Fraction(25))
+        self.command("edit", clip, "--set", "smile=1.5", "--steps", 50, "--out", self.work / "video")
+        clips = [list(read_video(path).frames()) for path in (clip, self.work / "video" / "clip.mp4")]
+        rows = [[square(frames[i]) for i in (0, 15, 30, 45, 59)] for frames in clips]
+        return labelled_grid(rows, [f"frame {i}" for i in (0, 15, 30, 45, 59)], ["clip", "edited"], tile=TILE)
+
+    @cached_property
+    def editor(self) -> Editor:
+        """Draws the tiles."""
+        return Editor(self.generator, quick=load_generator(QUICK_GENERATOR))
+
+    def face(self, w_plus: Tensor) -> Tensor:
+        """What a code (1, num_ws, w_dim) draws."""
+        return self.editor.faces(w_plus, size=256)[0]
+
+    def code(self, name: str) -> Path:
+        """The code file of a photo."""
+        return self.work / "codes" / f"{name}.npz"
+
+    def w_plus(self, name: str | Path) -> Tensor:
+        """A photo's code, or a file's, (1, num_ws, w_dim)."""
+        path = name if isinstance(name, Path) else self.code(name)
+        return subjects_of(str(path), self.generator)[0].w_plus
+
+    def command(self, *arguments: object) -> None:
+        """Run one of our commands."""
+        print("latentloop", *arguments)
+        if main([str(argument) for argument in arguments]):
+            raise SystemExit(f"failed: latentloop {arguments[0]}")
+
+
+def pan(photo: Tensor, share: float) -> Tensor:
+    """A frame of 360 pixels of a photo (1, 3, H, W), as a camera sees it that moves and turns closer."""
+    width = 700 - 120 * share
+    left, top = 150 + 60 * share, 30 + 30 * share
+    corners = [[left, top], [left, top + width], [left + width, top + width], [left + width, top]]
+    return crop_quad(photo, torch.tensor(corners, dtype=torch.float64), 360)
+
+
+def square(image: Tensor) -> Tensor:
+    """The middle of an image (1, 3, H, W), padded with white to a square."""
+    height, width = image.shape[-2:]
+    side = max(height, width)
+    top, left = (side - height) // 2, (side - width) // 2
+    return torch.nn.functional.pad(image, (left, side - width - left, top, side - height - top), value=1.0)
+
+
+if __name__ == "__main__":
+    keep_freed_memory()
+    tyro.cli(Gallery).run()

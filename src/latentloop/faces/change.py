@@ -1,0 +1,30 @@
+"""Where an edit changed a face."""
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from latentloop.images import resample
+
+SIZE = 128
+"""Pixels at which faces are compared."""
+NONE, FULL = 0.05, 0.15
+"""Changes of colour, in units of [-1, 1], that do not count, and that count in full."""
+REACH, SOFT = 9, 17
+"""Pixels of `SIZE`, odd, by which what changed is widened, and over which its edge is softened."""
+
+
+@torch.inference_mode()
+def changed(before: Tensor, after: Tensor) -> Tensor:
+    """How much of an edited face to take where, (1, 1, 128, 128): 1 where it changed, 0 where not, softly.
+
+    Args:
+        before: What the code drew, (1, 3, S, S) in [-1, 1].
+        after: What the edited one draws, alike.
+    """
+    difference = (resample(after, SIZE) - resample(before, SIZE)).abs().mean(dim=1, keepdim=True)
+    smooth = F.avg_pool2d(difference, 5, stride=1, padding=2, count_include_pad=False)
+    share = ((smooth - NONE) / (FULL - NONE)).clamp(0, 1)
+    wide = F.max_pool2d(share, REACH, stride=1, padding=REACH // 2)
+    soft = F.avg_pool2d(wide, SOFT, stride=1, padding=SOFT // 2, count_include_pad=False)
+    return soft * soft * (3 - 2 * soft)
