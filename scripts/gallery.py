@@ -30,7 +30,7 @@ from latentloop.pipeline.edits import Edits
 from latentloop.pipeline.subjects import subjects_of
 from latentloop.video import read_video, write_video
 
-TILE = 160
+TILE = 144
 STRENGTHS = (-2.0, -1.0, 0.0, 1.0, 2.0)
 PHOTOS = ("female-1", "female-16", "female-76", "female-79", "male-23", "male-81")
 
@@ -47,7 +47,7 @@ class Gallery:
     """For the pictures."""
     only: tuple[str, ...] = ()
     """Draw these alone: smile, directions, morph, mix, transfer, found, video."""
-    quality: int = 82
+    quality: int = 76
     """Of the JPEGs."""
     generator: Generator = field(default_factory=load_generator, init=False)
 
