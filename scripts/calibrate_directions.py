@@ -155,7 +155,8 @@ class Draw:
                         generator.fingerprint,
                         GENERATOR,
                         LICENCES[source.file],
-                        f"{source.key} of {ORIGINS[source.file]}; positive: {told.meaning}",
+                        f"{source.key} of {ORIGINS[source.file]}",
+                        {"positive": told.meaning},
                     )
 
     def _drawn(self, subjects: "Subjects", direction: Direction, strength: float) -> list[dict[str, object]]:
@@ -236,7 +237,8 @@ class Fit:
         print("| direction | score | at -2, -1, 0, 1, 2 | monotone in | lost at -1, 1 |\n|---|---|---|---|---|")
         for name, direction in read_directions(self.drawn / "directions.safetensors").items():
             attribute = name.partition(" ")[0]
-            found = replace(direction, name=attribute, about=figures(name, ATTRIBUTES[attribute], scores, costs))
+            about = {**direction.about, **figures(name, ATTRIBUTES[attribute], scores, costs)}
+            found = replace(direction, name=attribute, about=about)
             print(line(name, found))
             if works(found) and (attribute not in best or moved(found) > moved(best[attribute])):
                 best[attribute] = found

@@ -3,13 +3,17 @@
 import re
 import shlex
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
-from latentloop import codes
+from latentloop import codes, load_generator
 from latentloop.cli import parse
+from latentloop.images import read_image
+from latentloop.latents import mean_code
 
 ROOT = Path(__file__).parents[1]
 
@@ -25,6 +29,20 @@ def test_the_python_example_runs(portrait: Path, tmp_path: Path, monkeypatch: py
     monkeypatch.chdir(tmp_path)
     exec(example.replace("steps=50", "steps=1"), {})  # noqa: S102 - our own README
     assert (tmp_path / "reconstruction.png").stat().st_size > 100_000
+
+
+def test_the_python_example_of_editing_runs(
+    portrait: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, make_code: Callable[..., codes.Code]
+) -> None:
+    (example,) = blocks("docs/editing.md", "python")
+    generator = load_generator()
+    quad = torch.tensor([[257.0, 74.0], [255.0, 622.0], [803.0, 624.0], [805.0, 76.0]], dtype=torch.float64)
+    code = make_code(w_plus=mean_code(generator)[0], fingerprint=generator.fingerprint, quad=quad)
+    codes.save_code(tmp_path / "embedded" / "photo.npz", code)
+    shutil.copy(portrait, tmp_path / "photo.jpg")
+    monkeypatch.chdir(tmp_path)
+    exec(example, {})  # noqa: S102 - our own page
+    assert read_image(tmp_path / "edited.png").shape == read_image(portrait).shape
 
 
 @pytest.mark.parametrize("page", ["README.md", "docs/editing.md", "docs/directions.md"])
@@ -45,8 +63,6 @@ def test_the_code_file_page_names_every_array(tmp_path: Path) -> None:
 
 
 def _saved(folder: Path) -> Path:
-    import torch
-
     path = folder / "code.npz"
     quad, losses = torch.zeros(4, 2, dtype=torch.float64), torch.zeros(1)
     codes.save_code(path, codes.Code(torch.zeros(2, 3), "w+", "toy", "0", quad, (1, 1), losses, 0))

@@ -1,3 +1,4 @@
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +14,7 @@ from latentloop.pipeline.directions import (
     draw_rows,
     find_unsupervised,
     known_directions,
+    measured,
     sheet,
     table,
 )
@@ -53,8 +55,18 @@ def test_rows_show_each_strength_of_each_direction_on_each_face(float_toy: Gener
 
 def test_a_table_has_a_line_for_each_direction_and_columns_that_stand_below_each_other() -> None:
     head, line = table([SMILE])
-    assert line.split() == ["smile", "0-1,3", "std", "1.235", "CC0", "cats"]
+    assert line.split() == ["smile", "-", "0-1,3", "std", "1.235", "CC0"]
     assert head.index("licence") == line.index("CC0")
+
+
+def test_what_was_measured_of_a_calibrated_direction_is_told() -> None:
+    about = {"positive": "smiles", "score": "mouth", "strengths": [-2.0, 2.0], "scores": [0.1, 0.52]}
+    calibrated = replace(SMILE, about={**about, "identity lost": {"-1": 0.1, "+1": 0.2}})
+    told = "mouth: 0.1 at -2, 0.52 at +2; identity lost: 0.10 at -1, 0.20 at +1"
+    assert measured(calibrated) == told
+    assert table([calibrated])[1].split()[:2] == ["smile", "smiles"]
+    for broken in ({"scores": ["x"]}, {"strengths": []}, {"identity lost": 3}, {"scores": None}):
+        assert measured(replace(calibrated, about={**calibrated.about, **broken})) == "-"
 
 
 def test_known_directions_are_those_of_a_file_whosever_they_are(float_toy: Generator, tmp_path: Path) -> None:

@@ -19,7 +19,7 @@ from latentloop.files import replacing
 from latentloop.generators import Generator
 from latentloop.weights import WeightsFile, is_safetensors, read_weights, shipped
 
-SHIPPED = (shipped("directions-ffhq.safetensors", "bdf6f7dc09f462be38876121d3392ff67ee06e4511cf90c9d05a3fa7cb3d8a58"),)
+SHIPPED = (shipped("directions-ffhq.safetensors", "d47d6c03831acc73bd3e083692b4a24d324176765c731f4370431788acb135d2"),)
 KIND = "latentloop"
 """The one metadata entry of our files. Here it is "directions" and, as JSON, what the tensors do not tell."""
 NAME = "directions"

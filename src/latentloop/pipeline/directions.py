@@ -1,9 +1,10 @@
 """Finding directions, and showing what they do."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 from torch import Tensor
@@ -22,7 +23,7 @@ from latentloop.editing import (
     shipped_directions,
 )
 from latentloop.editing.layers import describe_layers
-from latentloop.errors import UserError
+from latentloop.errors import UserError, in_one_line
 from latentloop.evaluation.labelled import labelled_grid
 from latentloop.generators import Generator
 from latentloop.latents import sample_codes
@@ -130,13 +131,31 @@ def known_directions(path: Path | None, generator: Generator) -> list[Direction]
 
 def table(directions: Sequence[Direction]) -> list[str]:
     """What is known of directions, a line each under a head."""
-    rows = [(one.name, describe_layers(one.layers), measured(one), one.licence, one.generator) for one in directions]
-    rows.insert(0, ("name", "layers", "measured", "licence", "generator"))
+    rows = [
+        (
+            one.name,
+            in_one_line(UserError(one.about.get("positive", "-"))),
+            describe_layers(one.layers),
+            measured(one),
+            one.licence,
+        )
+        for one in directions
+    ]
+    rows.insert(0, ("name", "positive", "layers", "measured", "licence"))
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     return ["  ".join(text.ljust(width) for text, width in zip(row, widths, strict=True)).rstrip() for row in rows]
 
 
+def _calibrated(about: Mapping[str, Any]) -> str:
+    """What was measured of a direction that ships: its score at both ends, and what it costs."""
+    low, high = (f"{about['scores'][i]:.3g} at {about['strengths'][i]:+g}" for i in (0, -1))
+    lost = ", ".join(f"{cost:.2f} at {strength}" for strength, cost in about["identity lost"].items())
+    return in_one_line(UserError(f"{about['score']}: {low}, {high}; identity lost: {lost}"))
+
+
 def measured(direction: Direction) -> str:
     """What was measured of a direction, in a few words."""
+    with suppress(LookupError, TypeError, ValueError, AttributeError):  # files may tell anything
+        return _calibrated(direction.about)
     figures = {name: value for name, value in direction.about.items() if isinstance(value, int | float)}
     return ", ".join(f"{name} {value:.4g}" for name, value in figures.items()) or "-"
