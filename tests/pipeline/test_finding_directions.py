@@ -1,5 +1,6 @@
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -65,7 +66,8 @@ def test_what_was_measured_of_a_calibrated_direction_is_told() -> None:
     told = "mouth: 0.1 at -2, 0.52 at +2; identity lost: 0.10 at -1, 0.20 at +1"
     assert measured(calibrated) == told
     assert table([calibrated])[1].split()[:2] == ["smile", "smiles"]
-    for broken in ({"scores": ["x"]}, {"strengths": []}, {"identity lost": 3}, {"scores": None}):
+    changes: list[dict[str, Any]] = [{"scores": ["x"]}, {"strengths": []}, {"identity lost": "much"}, {"scores": None}]
+    for broken in changes:
         assert measured(replace(calibrated, about={**calibrated.about, **broken})) == "-"
 
 
