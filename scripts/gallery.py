@@ -18,7 +18,6 @@ from torch import Tensor
 
 from latentloop import keep_freed_memory, load_generator
 from latentloop.cli import main
-from latentloop.defaults import EXPRESSION_LAYERS, QUICK_GENERATOR
 from latentloop.editing import morph
 from latentloop.editing.direction_file import shipped_directions
 from latentloop.evaluation.labelled import labelled_grid
@@ -88,7 +87,7 @@ class Gallery:
             edits = Edits([(direction, 1.0)])
             rows.append([self.face(edits.apply(w_plus, strength)) for strength in STRENGTHS])
             names.append(name)
-        return labelled_grid(rows, [f"{strength:+g}" for strength in STRENGTHS], names, tile=TILE)
+        return labelled_grid(rows, [f"{strength:+g}" for strength in STRENGTHS], names, tile=96)
 
     def morph(self) -> Tensor:
         """From one photo to the next."""
@@ -108,18 +107,17 @@ class Gallery:
         return torch.cat(tables, dim=3)
 
     def transfer(self) -> Tensor:
-        """The expression of a random face on photos.
-
-        There are no two photos of one person among the samples: the expressive face is the neutral one with the
-        expression's layers of another random face.
-        """
-        pair = self.work / "pair"
-        self.command("mix", "seed:17", "--styles", "seed:40", "--layers", EXPRESSION_LAYERS, "--out", pair)
-        expressive, folder = pair / "seed-17+seed-40.npz", self.work / "transfer"
-        names = ("female-1", "female-79", "male-81")
+        """An expression from two pictures of one person, whom edits made look sad and laugh, on three others."""
+        pair = {"sad": "smile=-1.5", "laughing": "smile=1.5"}
+        for name, edit in pair.items():
+            self.command(
+                "edit", self.code("female-76"), "--photos", self.photos, "--set", edit, "--out", self.work / name
+            )
+        neutral, expressive = (self.work / name / "female-76.png" for name in pair)
+        folder, names = self.work / "transfer", ("female-1", "female-79", "male-81")
         codes = [self.code(name) for name in names]
-        self.command("transfer", *codes, "--neutral", "seed:17", "--expressive", expressive, "--out", folder)
-        given = [self.face(subjects_of(str(one), self.generator)[0].w_plus) for one in ("seed:17", expressive)]
+        self.command("transfer", *codes, "--neutral", neutral, "--expressive", expressive, "--out", folder)
+        given = [read_image(path)[:, :, :700, 150:850] for path in (neutral, expressive)]
         rows = [[self.face(self.w_plus(name)), self.face(self.w_plus(folder / f"{name}.npz"))] for name in names]
         flat = [*given, *(face for row in rows for face in row)]
         return labelled_grid([flat], ["neutral", "expressive", *["before", "after"] * len(names)], tile=TILE)
@@ -146,7 +144,7 @@ class Gallery:
     @cached_property
     def editor(self) -> Editor:
         """Draws the tiles."""
-        return Editor(self.generator, quick=load_generator(QUICK_GENERATOR))
+        return Editor(self.generator)
 
     def face(self, w_plus: Tensor) -> Tensor:
         """What a code (1, num_ws, w_dim) draws."""

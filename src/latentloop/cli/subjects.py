@@ -18,8 +18,6 @@ if TYPE_CHECKING:
     from latentloop.pipeline.subjects import Subject
 
 STEPS = 50
-QUICK = 256
-"""Pixels of what is drawn by a quicker generator, where there is one."""
 EMBEDDED = "embedded"
 """Folder for the codes that are found, in that of the results."""
 
@@ -181,17 +179,11 @@ class Drawn:
 
     def editor(self, generator: "Generator") -> "Editor":
         """What draws and pastes."""
-        from contextlib import suppress
-
-        from latentloop.errors import UserError
         from latentloop.faces import FaceMask
         from latentloop.generators import load_renderer
         from latentloop.pipeline.edit import Editor
 
         size, device = None if self.render == "largest" else self.render, generator.latent_avg.device
-        quick = None
-        with suppress(UserError):  # there is none of most generators
-            quick = load_renderer(generator, QUICK, device=device)
         renderer = load_renderer(generator, size, device=device)
         only_changed, mask = self.mask == "change", FaceMask("square" if self.mask == "square" else "face")
-        return Editor(renderer, mask, only_changed, self.blend, quick)
+        return Editor(renderer, mask, only_changed, self.blend)

@@ -35,8 +35,6 @@ class Editor:
     only_changed: bool = True
     """Paste what an edit changed, rather than all that the mask shows."""
     blend: Blend = "feather"
-    quick: Generator | None = None
-    """Draws what is no larger than its images, sooner; of the same latent space."""
 
     @torch.inference_mode()
     def faces(self, w_plus: Tensor, *, size: int | None = None) -> list[Tensor]:
@@ -49,32 +47,25 @@ class Editor:
         return [self._draw(one[None], size or self.renderer.resolution).clamp(-1, 1).cpu() for one in w_plus]
 
     def _draw(self, w_plus: Tensor, size: int) -> Tensor:
-        renderer = self.quick if self.quick and size <= self.quick.resolution else self.renderer
-        if renderer.resolution % size:
-            return resample(renderer.synthesis(w_plus), size)
-        return renderer.synthesis(w_plus, resolution=size)
+        if self.renderer.resolution % size:
+            return resample(self.renderer.synthesis(w_plus), size)
+        return self.renderer.synthesis(w_plus, resolution=size)
 
-    def into_photo(self, subject: Subject, w_plus: Tensor, faces: Sequence[Tensor]) -> Tensor:
-        """A subject's photo with its faces edited; the first face if there is no photo.
-
-        Args:
-            subject: Whose.
-            w_plus: The edited codes, (F, num_ws, w_dim).
-            faces: What they draw, (1, 3, S, S).
-        """
+    def into_photo(self, subject: Subject, faces: Sequence[Tensor]) -> Tensor:
+        """A subject's photo with its faces, edited, (1, 3, S, S); the first of them if there is no photo."""
         if subject.origin is None:
             return faces[0]
         picture = subject.origin.image
         cut_out = map(read_image, subject.aligned) if subject.aligned else repeat(None)
-        where = self._changed(subject.w_plus, w_plus) if self.only_changed else repeat(None)
+        where = self._changed(subject, faces) if self.only_changed else repeat(None)
         for face, quad, cut, weights in zip(faces, subject.origin.quads, cut_out, where, strict=False):
             picture = paste_back(picture, face, quad, cut_out=cut, where=weights, mask=self.mask, blend=self.blend)
         return picture
 
-    def _changed(self, before: Tensor, after: Tensor) -> Iterable[Tensor]:
+    def _changed(self, subject: Subject, faces: Sequence[Tensor]) -> Iterable[Tensor]:
         """Where each face changed."""
-        drawn = zip(self.faces(before, size=SMALL), self.faces(after, size=SMALL), strict=True)
-        return [changed(old, new) for old, new in drawn]
+        before = self.faces(subject.w_plus, size=min(SMALL, faces[0].shape[-1]))
+        return [changed(old, new) for old, new in zip(before, faces, strict=True)]
 
 
 def strip(
@@ -187,4 +178,4 @@ def edited(
 ) -> Edited:
     """Draw the new codes (F, num_ws, w_dim) of a subject's faces, and put them back into its photo."""
     faces = editor.faces(w_plus)
-    return Edited(w_plus, faces, editor.into_photo(subject, w_plus, faces), generator, details)
+    return Edited(w_plus, faces, editor.into_photo(subject, faces), generator, details)

@@ -51,8 +51,7 @@ def sweep(editor: Editor, subject: Subject, change: Callable[[Tensor, float], Te
     subject = replace(subject, origin=_within(subject.origin)) if subject.origin else subject
     for i in range(SWEEP):
         share = 0.5 - 0.5 * math.cos(2 * math.pi * i / SWEEP)
-        w_plus = change(subject.w_plus, share)
-        yield editor.into_photo(subject, w_plus, editor.faces(w_plus))
+        yield editor.into_photo(subject, editor.faces(change(subject.w_plus, share)))
 
 
 def _within(origin: Origin) -> Origin:
