@@ -283,7 +283,7 @@ def test_a_write_that_fails_leaves_the_old_file(save: Save, monkeypatch: pytest.
     path = save(b"the old file")
 
     def fail_half_way(_: Image.Image, part: Path, **options: object) -> None:
-        assert options == {"format": "png"}
+        assert options["format"] == "png"
         part.write_bytes(b"\x89PNG")
         raise OSError(28, "No space left on device")
 

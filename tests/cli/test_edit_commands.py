@@ -97,6 +97,73 @@ def test_the_face_goes_back_into_its_photo(
     assert torch.equal(load_code(out / "anna.npz").quad, load_code(code).quad)
 
 
+def test_an_edited_code_is_one_to_go_on_from(
+    run: Run, photo_with_code: tuple[Path, Path], directions: Path, tmp_path: Path
+) -> None:
+    (photo, code), first, second = photo_with_code, tmp_path / "first", tmp_path / "second"
+    assert run("edit", code, "--set", f"{directions}:smile=1", "--out", first, *QUICK)[0] == 0
+    again = ["edit", first / "anna.npz", "--set", f"{directions}:smile=-1", "--out", second, *QUICK]
+    assert run(*again, "--photos", photo)[0] == 0
+    before, after = load_code(code), load_code(second / "anna.npz")
+    torch.testing.assert_close(before.w_plus, after.w_plus, atol=1e-6, rtol=0)
+    assert torch.equal(before.quad, after.quad)
+    assert (after.original_size, after.details["photo"]) == (before.original_size, before.details["photo"])
+    # The face is not what the photo shows, even where the second edit changes nothing.
+    edit = ["edit", first / "anna.npz", "--set", f"{directions}:smile=0", "--out", tmp_path / "third", *QUICK]
+    run(*edit, "--photos", photo)
+    assert np.abs(pixels(tmp_path / "third" / "anna.png") - pixels(photo))[20:30, 30:40].mean() > 5
+
+
+def test_no_strangers_are_overwritten(
+    run: Run, make_code: MakeCode, toy_photos: ToyPhotos, directions: Path, tmp_path: Path
+) -> None:
+    save_code(tmp_path / "anna.npz", make_code())
+    out = tmp_path / "out"
+    edit = ["edit", tmp_path / "anna.npz", "--set", f"{directions}:smile=1", "--out", out, *QUICK]
+    for name in ("anna.png", "faces/anna.png", "strips/anna.png", "anna.mp4", "anna.npz"):
+        stranger = out / name
+        stranger.parent.mkdir(parents=True, exist_ok=True)
+        stranger.write_bytes(b"of somebody else")
+        status, _, errors = run(*edit)
+        assert (status, errors) == (
+            2,
+            [f"latentloop: the result would overwrite {stranger}; choose another folder with --out"],
+        )
+        assert stranger.read_bytes() == b"of somebody else"
+        stranger.unlink()
+    assert run(*edit)[0] == 0
+    assert run(*edit)[0] == 0
+    (photo,) = toy_photos(1, "faces")
+    before = photo.read_bytes()
+    run("edit", photo, "--aligned", "--set", f"{directions}:smile=1", "--out", tmp_path, *QUICK)
+    assert photo.read_bytes() == before
+
+
+def test_results_of_one_name(run: Run, make_code: MakeCode, directions: Path, tmp_path: Path) -> None:
+    for folder in ("x", "y"):
+        save_code(tmp_path / folder / "anna.npz", make_code())
+    pair = [tmp_path / "x" / "anna.npz", tmp_path / "y" / "anna.npz"]
+    status, lines, errors = run("edit", *pair, "--set", f"{directions}:smile=1", "--out", tmp_path / "out", *QUICK)
+    assert (status, len(lines)) == (2, 1)
+    assert errors == ["latentloop: two results would be called anna; choose another --out for one of them"]
+    twice = [pair[0], tmp_path / "x" / ".." / "x" / "anna.npz"]
+    assert run("edit", *twice, "--set", f"{directions}:smile=1", "--out", tmp_path / "o2", *QUICK)[0] == 0
+
+
+def test_the_pictures_colour_profile_is_kept(
+    run: Run, photo_with_code: tuple[Path, Path], directions: Path, tmp_path: Path
+) -> None:
+    photo, code = photo_with_code
+    with Image.open(photo) as image:
+        image.save(photo, icc_profile=b"colours of a phone")
+    found = load_code(code)
+    save_code(code, replace(found, details={"photo": {**found.details["photo"], "sha256": sha256_of(photo)}}))
+    edit = ["edit", code, "--photos", photo, "--set", f"{directions}:smile=1", "--out", tmp_path / "out", *QUICK]
+    assert run(*edit)[0] == 0
+    with Image.open(tmp_path / "out" / "anna.png") as image:
+        assert image.info["icc_profile"] == b"colours of a phone"
+
+
 @pytest.mark.parametrize("change", ["other", "size", "gone"])
 def test_another_photo_than_the_codes(
     run: Run, photo_with_code: tuple[Path, Path], directions: Path, tmp_path: Path, change: str
@@ -163,6 +230,7 @@ def test_sources_are_not_overwritten(run: Run, toy_photos: ToyPhotos, directions
         (["--set", "frown=1"], "neither a file nor a direction that we ship for toy-32"),
         (["--set", "{d}:smile=1", "--layers", "9"], "this generator has the layers 0 to 3"),
         (["--set", "{other}=1"], "cats"),
+        (["--set", "{d}:smile=1", "--keep", "{d}:smile"], "nothing is left to change"),
     ],
 )
 def test_what_cannot_be_done_is_told_in_one_line(
@@ -200,6 +268,17 @@ def test_a_missing_style_stops_mixing(run: Run, tmp_path: Path) -> None:
     assert "gone.npz: no such file" in errors[0]
 
 
+def test_transfer_takes_a_face_from_each_picture(run: Run, toy_photos: ToyPhotos, tmp_path: Path) -> None:
+    photo, latents = toy_photos(1)[0], tmp_path / "two.npz"
+    np.savez(latents, w=np.zeros((2, 4, 8), dtype=np.float32))
+    pair = ["--neutral", latents, "--expressive", "seed:3", "--layers", "1", "--out", tmp_path / "out", *QUICK]
+    status, _, errors = run("transfer", "seed:1", *pair)
+    assert (status, errors) == (2, ["latentloop: --neutral and --expressive take a picture of one face each"])
+    crooked = photo.parent / ".." / photo.parent.name / photo.name
+    pair = ["--neutral", crooked, "--expressive", "seed:3", "--layers", "1", "--out", tmp_path / "out", *QUICK]
+    assert run("transfer", photo, *pair, "--aligned")[0] == 0
+
+
 def test_transfer_adds_the_difference(run: Run, float_toy: Generator, tmp_path: Path) -> None:
     out = tmp_path / "out"
     pair = ["--neutral", "seed:2", "--expressive", "seed:3", "--layers", "1", "--strength", "1.5"]
@@ -221,6 +300,17 @@ def test_a_morph_is_its_frames(run: Run, float_toy: Generator, tmp_path: Path) -
         assert np.abs(pixels(frame) - drawn(float_toy, w_plus[None])).max() <= 1
 
 
+def test_a_morph_there_and_back(run: Run, tmp_path: Path) -> None:
+    command = ["morph", "seed:1", "seed:2", "seed:1", "--frames", "2", "--size", "32", "--out", tmp_path / "frames"]
+    run(*command, *QUICK)
+    frames = sorted((tmp_path / "frames").glob("*.png"))
+    assert len(frames) == 5
+    assert frames[0].read_bytes() == frames[4].read_bytes() != frames[2].read_bytes()
+    command[command.index("2")] = "1"
+    run(*command, *QUICK)
+    assert len(list((tmp_path / "frames").glob("*.png"))) == 3
+
+
 def test_a_morph_as_a_gif(run: Run, tmp_path: Path) -> None:
     out = tmp_path / "morph.gif"
     command = ["morph", "seed:1", "seed:2", "--frames", "3", "--size", "32", "--rate", "10", "--loop", "--out", out]
@@ -232,4 +322,15 @@ def test_a_morph_as_a_gif(run: Run, tmp_path: Path) -> None:
 def test_a_morph_of_one(run: Run, tmp_path: Path) -> None:
     status, _, errors = run("morph", "seed:1", "--out", tmp_path / "morph.gif", *QUICK)
     assert (status, len(errors)) == (2, 1)
-    assert "at least two photos or codes" in errors[0]
+    assert "name at least two photos or codes" in errors[0]
+
+
+def test_a_folder_that_ends_in_no_animation(run: Run, tmp_path: Path) -> None:
+    status, _, errors = run("morph", "seed:1", "seed:2", "--out", tmp_path / "morph.webm", *QUICK)
+    assert (status, len(errors)) == (2, 1)
+    assert "out ends in .gif or .mp4, or is a folder" in errors[0]
+
+
+def test_an_empty_name(run: Run, directions: Path, tmp_path: Path) -> None:
+    status, _, errors = run("edit", "", "--set", f"{directions}:smile=1", "--out", tmp_path / "out", *QUICK)
+    assert (status, errors) == (2, ["latentloop: one of the pictures has an empty name"])

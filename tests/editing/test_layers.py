@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from latentloop.editing.layers import describe_layers, layer_mask, parse_layers
+from latentloop.editing.layers import describe_layers, layer_mask, layer_weights, parse_layers
 from latentloop.errors import UserError
 
 
@@ -42,6 +42,17 @@ def test_what_is_described_can_be_read() -> None:
     for layers in [(0,), (0, 1, 2), (0, 2, 3, 7), tuple(range(16))]:
         assert parse_layers(describe_layers(layers), 16) == layers
     assert describe_layers((0, 1, 2, 5)) == "0-2,5"
+
+
+def test_weights() -> None:
+    assert layer_weights("0,2-3=0.5", 5).flatten().tolist() == [1, 0, 0.5, 0.5, 0]
+    assert layer_weights("all=0.5,coarse", 6).flatten().tolist() == [1, 1, 1, 1, 0.5, 0.5]
+
+
+@pytest.mark.parametrize("text", ["0=", "0=much", "0=nan", "9=1", "=1"])
+def test_weights_that_are_none(text: str) -> None:
+    with pytest.raises(UserError, match="layers"):
+        layer_weights(text, 5)
 
 
 def test_mask() -> None:

@@ -3,7 +3,7 @@ import pytest
 import torch
 
 from conftest import randn
-from latentloop.editing import morph
+from latentloop.editing import layer_weights, morph
 
 
 def test_straight_lines_that_meet_every_code() -> None:
@@ -33,9 +33,16 @@ def test_easing_is_slow_at_the_ends() -> None:
 
 def test_other_layers_stay_as_in_the_first() -> None:
     codes = randn(3, 4, 8)
-    between = morph(codes, 4, layers=(1,))
+    between = morph(codes, 4, weights=layer_weights("1", 4))
     assert torch.equal(between[:, [0, 2, 3]], codes[:1, [0, 2, 3]].expand(9, -1, -1))
     assert torch.equal(between[::4, 1], codes[:, 1])
+
+
+def test_each_layer_goes_a_part_of_the_way() -> None:
+    codes = randn(2, 4, 8)
+    last = morph(codes, 4, weights=torch.tensor([[0.0], [0.25], [0.5], [1.0]]))[-1]
+    for layer, weight in enumerate((0.0, 0.25, 0.5, 1.0)):
+        np.testing.assert_allclose(last[layer], (1 - weight) * codes[0, layer] + weight * codes[1, layer], atol=1e-12)
 
 
 @pytest.mark.parametrize(("count", "frames"), [(1, 4), (2, 0)])

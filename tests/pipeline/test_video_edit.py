@@ -18,7 +18,7 @@ from latentloop.losses import pixel_loss
 from latentloop.losses.image import toward
 from latentloop.pipeline.edit import Editor
 from latentloop.pipeline.edits import Edits
-from latentloop.pipeline.video_edit import VideoEditor, edit_video, find_quad, size_for
+from latentloop.pipeline.video_edit import Smoothing, VideoEditor, edit_video, find_quad, size_for
 from latentloop.pipeline.video_work import VideoWork
 from latentloop.video import Video, read_video
 
@@ -91,6 +91,8 @@ def test_all_frames_come_with_their_sound_and_another_face(
     float_toy: ToyGenerator, clip: Video, edits: Edits, tmp_path: Path
 ) -> None:
     editor, work = make_editor(float_toy), VideoWork(tmp_path / "work", {"video": 1})
+    stranger = tmp_path / "work" / "faces-of-another-edit"
+    stranger.mkdir(parents=True)
     done = edit_video(editor, clip, tmp_path / "out", work, edits, ignore)
     before, after = frames_of(clip.path), frames_of(done.path)
     assert before.shape == after.shape == (FRAMES, 3, 48, 64)
@@ -152,8 +154,22 @@ def test_other_settings_begin_anew(float_toy: ToyGenerator, clip: Video, tmp_pat
     editor = make_editor(float_toy)
     for told in ({"network": "a"}, {"network": "a"}, {"network": "b"}):
         editor.track(clip, VideoWork(tmp_path / "work", told), ignore)
-    assert isinstance(editor.encoder, MeanEncoder)
-    assert editor.encoder.seen == 2 * FRAMES
+    encoder = editor.encoder
+    assert isinstance(encoder, MeanEncoder)
+    assert encoder.seen == 2 * FRAMES
+    # Codes are of the faces where they are cut out; how the codes are smoothed changes nothing of that.
+    for smoothing, seen in ((Smoothing(codes=5), 2), (Smoothing(middle=2), 3), (Smoothing(axis=1), 4)):
+        replace(editor, smoothing=smoothing).track(clip, VideoWork(tmp_path / "work", {"network": "b"}), ignore)
+        assert encoder.seen == seen * FRAMES
+
+
+def test_other_steps_of_the_iterator_begin_anew(float_toy: ToyGenerator, clip: Video, tmp_path: Path) -> None:
+    work, codes = VideoWork(tmp_path / "work", {}), []
+    for steps in (1, 5, 1):
+        iterator = LatentIterator(float_toy, toward(pixel_loss), IteratorConfig(steps=steps))
+        codes.append(make_editor(float_toy, iterator=iterator).track(clip, work, ignore).codes)
+    assert not torch.equal(codes[0], codes[1])
+    assert torch.equal(codes[0], codes[2])
 
 
 def test_damaged_work_is_done_again(float_toy: ToyGenerator, clip: Video, tmp_path: Path) -> None:

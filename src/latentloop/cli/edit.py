@@ -21,7 +21,7 @@ class Edit:
     """Change what a code is of, and put the face back into its photo.
 
     Takes photos, videos, code files, files with codes of other projects, and seed:7 for a random face; folders and
-    quoted globs of them. The folder --out gets NAME.png (the photo with the edited face, of its own size),
+    quoted globs of photos and codes. The folder --out gets NAME.png (the photo with the edited face, of its own size),
     faces/NAME.png (the face alone), NAME.npz (the edited code) and embedded/ (the codes found, which the next edit of
     the photo takes again); of a video NAME.mp4, with its sound, and NAME.json, which says how much the face flickers.
 
@@ -71,17 +71,23 @@ class Edit:
     def run(self) -> int:
         """Edit; returns 2 if a picture could not be."""
         from latentloop.cli.console import track
+        from latentloop.errors import UserError
         from latentloop.pipeline.edit import EditFolder, edited, strip
         from latentloop.pipeline.edits import find_edits
         from latentloop.pipeline.frames import RATE, SWEEP, sweep, write_frames
-        from latentloop.pipeline.subjects import expand
+        from latentloop.pipeline.subjects import expand, once
+        from latentloop.video.files import pyav
 
-        named = expand(self.pictures)
+        if self.video:
+            pyav()
+        named = once(expand(self.pictures))
         videos = [Path(one) for one in named if Path(one).suffix.lower() in ENDINGS]
+        if videos and (self.strip or self.video):
+            raise UserError("videos take neither --strip nor --video; edit them apart from photos")
         arguments = [one for one in named if Path(one) not in videos]
         generator = self.found.load_generator()
         edits = find_edits(self._strengths(), generator, keep=self.keep, layers=self.layers)
-        editor, folder = self.drawn.editor(generator), EditFolder(self.out, arguments)
+        editor, folder = self.drawn.editor(generator), EditFolder(self.out, named)
         details = {"set": list(self.set), "keep": list(self.keep), "layers": self.layers}
 
         def results(subject: "Subject") -> "Iterator[Path]":
@@ -94,7 +100,7 @@ class Edit:
                 yield write_frames(folder.video(subject.name), frames, rate=RATE)
 
         failed = self.found.each(arguments, self.out, generator, results)
-        video_edits = VideoEdits(self.out, self.found, self.drawn, self.smooth)
+        video_edits = VideoEdits(self.out, self.found, self.drawn, self.smooth, named)
         return max(failed, *(video_edits.attempt(path, generator, edits) for path in videos), 0)
 
     def _strengths(self) -> list[tuple[str, float]]:

@@ -1,5 +1,6 @@
 """The part of `latentloop edit` that edits videos."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -23,6 +24,8 @@ class VideoEdits:
     drawn: Drawn
     smooth: float
     """How much codes are smoothed in time, in frames."""
+    sources: Sequence[str]
+    """Files that no result may take the place of."""
 
     def attempt(self, path: Path, generator: "Generator", edits: "Edits") -> int:
         """Edit a video, and say how it went; returns 2 if it cannot be."""
@@ -38,17 +41,22 @@ class VideoEdits:
 
     def _edit(self, path: Path, generator: "Generator", edits: "Edits") -> None:
         from latentloop.cli.console import StageProgress, say
-        from latentloop.errors import UserError
         from latentloop.files import sha256_of
+        from latentloop.generators.registry import weights_checksum
         from latentloop.pipeline.video_edit import edit_video
         from latentloop.pipeline.video_work import VideoWork
         from latentloop.video import read_video
 
         video = read_video(path)
-        if (self.out / f"{path.stem}.mp4").resolve() == path.resolve():
-            raise UserError(f"the result would overwrite {path}; choose another folder with --out")
+        self._check(path)
         editor, network = self._editor(generator)
-        told = {"sha256": sha256_of(path), "generator": generator.fingerprint, "network": network}
+        told = {
+            "sha256": sha256_of(path),
+            "generator": weights_checksum(self.found.generator),
+            "network": network,
+            "device": str(generator.latent_avg.device),
+            "precision": self.found.precision,
+        }
         work = VideoWork(self.out / EMBEDDED / path.stem, told)
         with StageProgress() as progress:
             edited = edit_video(editor, video, self.out, work, edits, progress.show)
@@ -57,6 +65,17 @@ class VideoEdits:
             for name, one in edited.flicker.items()
         )
         say(f"{edited.path}: faces of {edited.size} pixels; {edited.missing} frames without one; flicker: {flicker}")
+
+    def _check(self, path: Path) -> None:
+        """See that the options are ones of videos, and that the result takes no other file's place."""
+        from latentloop.errors import UserError
+
+        if self.found.face != "largest" or self.found.aligned or self.found.photos:
+            raise UserError(f"{path}: videos take none of --face, --aligned and --photos")
+        target, told = self.out / f"{path.stem}.mp4", self.out / f"{path.stem}.json"
+        sources = {Path(source).resolve() for source in self.sources}
+        if target.resolve() in sources or (target.exists() and not told.exists()):
+            raise UserError(f"the result would overwrite {target}; choose another folder with --out")
 
     def _editor(self, generator: "Generator") -> "tuple[VideoEditor, str]":
         """What edits, and the checksum of its network."""

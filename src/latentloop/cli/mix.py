@@ -53,12 +53,12 @@ class Mix:
         from latentloop.editing import mix, parse_layers
         from latentloop.pipeline.edit import EditFolder, edited
         from latentloop.pipeline.mixing_table import MixingTable
-        from latentloop.pipeline.subjects import expand
+        from latentloop.pipeline.subjects import expand, once
 
-        arguments, styles = expand(self.pictures), expand(self.styles)
+        arguments, styles = once(expand(self.pictures)), once(expand(self.styles))
         generator = self.found.load_generator()
         layers = parse_layers(self.layers, generator.num_ws)
-        others = self.found.all(styles, self.out, generator)
+        others = self.found.together(styles, self.out, generator)
         editor, folder = self.drawn.editor(generator), EditFolder(self.out, [*arguments, *styles])
         table = MixingTable(editor, others)
 
@@ -72,5 +72,5 @@ class Mix:
 
         code = self.found.each(arguments, self.out, generator, results)
         if table.rows:
-            say(folder.save_picture("mix", table.image()))
+            say(folder.save_table("mix", table.image()))
         return code

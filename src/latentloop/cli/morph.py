@@ -35,7 +35,8 @@ class Morph:
     rate: int = 20
     """Frames a second."""
     layers: str = "all"
-    """Which layers change: coarse, middle, fine, all, numbers such as 0-3,7."""
+    """Which layers change: coarse, middle, fine, all, numbers such as 0-3,7; with a weight, how much of the way each
+    goes: coarse=1,middle=0.5."""
     ease: bool = False
     """Slow down near each face, rather than go on at one speed."""
     loop: bool = False
@@ -45,31 +46,36 @@ class Morph:
     found: Found = Found()
 
     def __post_init__(self) -> None:
-        if len(self.pictures) < 2 and not any(c in "".join(self.pictures) for c in "*?["):
+        if not self.pictures:
             raise ValueError("name at least two photos or codes")
-        if self.frames < 1 or not 1 <= self.rate <= 100 or self.size < 16:
-            raise ValueError("frames must be 1 or more, rate from 1 to 100, size 16 or more")
+        if self.frames < 1 or not 1 <= self.rate <= 100 or not 16 <= self.size <= 4096:
+            raise ValueError("frames must be 1 or more, rate from 1 to 100, size from 16 to 4096")
+        if self.out.suffix and self.out.suffix.lower() not in ANIMATIONS:
+            raise ValueError(f"out ends in .gif or .mp4, or is a folder for frames, got {self.out}")
 
     def run(self) -> int:
         """Morph."""
         import torch
 
         from latentloop.cli.console import say, track
-        from latentloop.editing import morph, parse_layers
+        from latentloop.editing import layer_weights, morph
         from latentloop.errors import UserError
         from latentloop.generators import load_renderer
         from latentloop.pipeline.edit import Editor
         from latentloop.pipeline.frames import write_frames
         from latentloop.pipeline.subjects import expand
+        from latentloop.video.files import pyav
 
         arguments = expand(self.pictures)
         generator = self.found.load_generator()
-        layers = parse_layers(self.layers, generator.num_ws)
-        folder = self.out.parent if self.out.suffix in ANIMATIONS else self.out
-        codes = torch.cat([one.w_plus for one in self.found.all(arguments, folder, generator)])
+        weights = layer_weights(self.layers, generator.num_ws)
+        if self.out.suffix.lower() == ".mp4":
+            pyav()
+        folder = self.out.parent if self.out.suffix else self.out
+        codes = torch.cat([one.w_plus for one in self.found.together(arguments, folder, generator)])
         if len(codes) < 2:
-            raise UserError("a morph takes two faces or more")
-        between = morph(codes, self.frames, layers=layers, ease=self.ease, loop=self.loop)
+            raise UserError("a morph takes two faces or more; name at least two photos or codes")
+        between = morph(codes, self.frames, weights=weights, ease=self.ease, loop=self.loop)
         editor = Editor(load_renderer(generator, device=generator.latent_avg.device))
         drawn = (editor.faces(one[None], size=self.size)[0] for one in between)
         say(write_frames(self.out, track(drawn, len(between), "frames"), rate=self.rate))

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Literal
 
 from latentloop.cli.embed import Embed
 from latentloop.cli.options import Common
-from latentloop.defaults import MAX_PIXELS, Precision
+from latentloop.defaults import GENERATOR, MAX_PIXELS, Precision
 from latentloop.inversion.config import IteratorConfig
 
 if TYPE_CHECKING:
@@ -26,12 +26,16 @@ EMBEDDED = "embedded"
 class Found:
     """How the codes of photos are found."""
 
-    common: Common = Common()
+    generator: str = GENERATOR
+    """A generator we ship, or a StyleGAN's file: ours, or .pkl, .pt or .pth as its project wrote it."""
+    device: str = "auto"
+    """auto, cpu, cuda, cuda:1, mps ..."""
     embedder: str | None = None
     """The network that finds codes of photos; as in latentloop embed."""
     steps: int = STEPS
-    """Of the iterator, after the network: more come closer to the photo. 0: the network's one pass alone. Of a video
-    they are taken in key frames, and what they change is carried over to the others."""
+    """Of the iterator, after the network: more come closer to the photo. 0: the network's one pass alone. Where there
+    is no network for the generator, from the mean code: take 200 then. Of a video they are taken in key frames, and
+    what they change is carried over to the others."""
     face: str = "largest"
     """Of several faces in a photo: largest, all, or a number (1 is the largest)."""
     aligned: bool = False
@@ -54,7 +58,7 @@ class Found:
         from latentloop.generators import load_generator
 
         repeatable_arithmetic()
-        return load_generator(self.common.generator, device=find_device(self.common.device))
+        return load_generator(self.generator, device=find_device(self.device))
 
     def iterator(self, generator: "Generator") -> "LatentIterator | None":
         """What refines the network's codes; None for no steps."""
@@ -99,8 +103,8 @@ class Found:
             failed |= subject is None
         return 2 if failed else 0
 
-    def all(self, arguments: "Sequence[str]", out: Path, generator: "Generator") -> "list[Subject]":
-        """All subjects, for what takes them together.
+    def together(self, arguments: "Sequence[str]", out: Path, generator: "Generator") -> "list[Subject]":
+        """All subjects, for what takes them together; see `each`.
 
         Raises:
             UserError: One cannot be used.
@@ -123,15 +127,16 @@ class Found:
         """
         from latentloop.cli.console import say
         from latentloop.errors import UserError
-        from latentloop.pipeline.subjects import is_coded, subjects_of
+        from latentloop.pipeline.subjects import is_coded, place_of, subjects_of
 
         names = self._embed([argument for argument in arguments if not is_coded(argument)], codes)
         for argument in arguments:
             if not is_coded(argument):
-                yield self._of_photo(argument, names[argument], codes, generator) if argument in names else None
+                found = names.get(place_of(argument))
+                yield self._of_photo(argument, found, codes, generator) if found else None
                 continue
             try:
-                yield from subjects_of(argument, generator, photos=self.photos)
+                yield from subjects_of(argument, generator, photos=self.photos, max_pixels=self.max_pixels)
             except UserError as error:
                 say(f"latentloop: {error}", error=True)
                 yield None
@@ -144,13 +149,15 @@ class Found:
         return replace(subject, origin=None) if self.aligned else subject
 
     def _embed(self, photos: "Sequence[str]", codes: Path) -> dict[str, list[str]]:
-        """Find the codes of photos, as latentloop embed does; the names of each photo's results."""
+        """Find the codes of photos, as latentloop embed does; the names of each photo's results, by its place."""
+        from latentloop.pipeline.subjects import place_of
+
         if not photos:
             return {}
         embed = Embed(
             photos=tuple(photos),
             out=codes,
-            common=self.common,
+            common=Common(self.generator, self.device),
             method="auto" if self.steps else "embed",
             embedder=self.embedder,
             iterator=IteratorConfig(steps=self.steps),
@@ -161,7 +168,7 @@ class Found:
         )
         names: dict[str, list[str]] = {}
         for outcome in embed.embedded():
-            names.setdefault(str(outcome.photo), []).append(outcome.name)
+            names.setdefault(place_of(str(outcome.photo)), []).append(outcome.name)
         return names
 
 
@@ -180,9 +187,12 @@ class Drawn:
     def editor(self, generator: "Generator") -> "Editor":
         """What draws and pastes."""
         from latentloop.faces import FaceMask
+        from latentloop.faces.pasting import opencv
         from latentloop.generators import load_renderer
         from latentloop.pipeline.edit import Editor
 
+        if self.blend == "poisson":
+            opencv()
         size, device = None if self.render == "largest" else self.render, generator.latent_avg.device
         renderer = load_renderer(generator, size, device=device)
         only_changed, mask = self.mask == "change", FaceMask("square" if self.mask == "square" else "face")

@@ -56,13 +56,17 @@ class Transfer:
         from torch import Tensor
 
         from latentloop.editing import parse_layers, transfer
+        from latentloop.errors import UserError
         from latentloop.pipeline.edit import EditFolder, edited, strip
-        from latentloop.pipeline.subjects import expand
+        from latentloop.pipeline.subjects import expand, once
 
-        arguments, pair = expand(self.pictures), [str(self.neutral), str(self.expressive)]
+        arguments, pair = once(expand(self.pictures)), [str(self.neutral), str(self.expressive)]
         generator = self.found.load_generator()
         layers = parse_layers(self.layers, generator.num_ws)
-        neutral, expressive = (one.w_plus[:1] for one in self.found.all(pair, self.out, generator)[:2])
+        faces = [one.w_plus for one in self.found.together(pair, self.out, generator)]
+        if [len(w_plus) for w_plus in faces] != [1, 1]:
+            raise UserError("--neutral and --expressive take a picture of one face each")
+        neutral, expressive = faces
         editor, folder = self.drawn.editor(generator), EditFolder(self.out, [*arguments, *pair])
         details = {"transfer": pair, "layers": self.layers, "strength": self.strength}
 

@@ -10,6 +10,7 @@ from .ganspace import ganspace_directions as ganspace_directions
 from .interfacegan import boundary as boundary
 from .interfacegan import boundary_direction as boundary_direction
 from .interfacegan import find_by_scoring as find_by_scoring
+from .layers import layer_weights as layer_weights
 from .layers import parse_layers as parse_layers
 from .mixing import mix as mix
 from .mixing import transfer as transfer

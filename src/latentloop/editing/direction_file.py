@@ -23,6 +23,7 @@ SHIPPED = (shipped("directions-ffhq.safetensors", "d47d6c03831acc73bd3e083692b4a
 KIND = "latentloop"
 """The one metadata entry of our files. Here it is "directions" and, as JSON, what the tensors do not tell."""
 NAME = "directions"
+MAX_NAME = 100
 TEXTS = ("fingerprint", "generator", "licence", "origin")
 
 
@@ -154,6 +155,8 @@ def _stored(vector: Tensor) -> Tensor:
 def _direction(name: str, vector: Tensor, told: Mapping[str, Any]) -> Direction:
     """A direction from what a file tells of it."""
     num_ws, about = told["num_ws"], told["about"]
+    if not name.isprintable() or len(name) > MAX_NAME:
+        raise ValueError("a name with odd characters, or none that ends")
     if type(num_ws) is not int or not 0 < num_ws <= MAX_WS:
         raise ValueError(f"{name} has {shown(num_ws)} layers")
     if vector.ndim < 1 or vector.shape[:-1] not in ((), (num_ws,)) or not vector.numel() or not vector.isfinite().all():

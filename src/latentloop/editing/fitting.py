@@ -30,6 +30,8 @@ def fitted(direction: Direction, generator: Generator) -> Direction:
         return replace(direction, vector=rows[0], layers=tuple(range(num_ws)), num_ws=num_ws)
     if len(layers) == direction.num_ws or layers[-1] >= num_ws:
         raise UserError(f"{direction.name}: changes {direction.num_ws} layers, {generator.name} has {num_ws}")
+    if direction.vector.ndim == 1:
+        return replace(direction, num_ws=num_ws)
     vector = torch.zeros(num_ws, generator.w_dim)
     vector[list(layers)] = rows.to(vector)
     return replace(direction, vector=vector, num_ws=num_ws)

@@ -1,5 +1,6 @@
 """Layers of a code by name and by number: which of its styles an edit changes."""
 
+import math
 import re
 from collections.abc import Mapping
 
@@ -35,6 +36,29 @@ def layer_mask(layers: tuple[int, ...], num_ws: int) -> Tensor:
     mask = torch.zeros(num_ws, 1)
     mask[list(layers)] = 1
     return mask
+
+
+def layer_weights(text: str, num_ws: int) -> Tensor:
+    """Weights of layers as a text names them, (num_ws, 1); 0 for those it does not name.
+
+    Args:
+        text: As for `parse_layers`, each with a weight or with 1: "coarse,middle=0.5,12=0.2". Later ones win.
+        num_ws: Styles of the generator.
+
+    Raises:
+        UserError: There is no such name or layer, or a weight is no number.
+    """
+    weights = torch.zeros(num_ws, 1)
+    for part in text.split(","):
+        layers, given, number = part.partition("=")
+        try:
+            weight = float(number) if given else 1.0
+        except ValueError:
+            weight = math.nan
+        if not math.isfinite(weight):
+            raise UserError(f"layers {part!r}: a weight is a number, such as middle=0.5")
+        weights[list(parse_layers(layers, num_ws))] = weight
+    return weights
 
 
 def describe_layers(layers: tuple[int, ...]) -> str:

@@ -3,19 +3,18 @@
 import torch
 from torch import Tensor
 
-from latentloop.editing.layers import layer_mask
-
 
 def morph(
-    codes: Tensor, frames: int, *, layers: tuple[int, ...] | None = None, ease: bool = False, loop: bool = False
+    codes: Tensor, frames: int, *, weights: Tensor | None = None, ease: bool = False, loop: bool = False
 ) -> Tensor:
     """Codes on straight lines in W+ from each code to the next, (F, num_ws, w_dim).
 
     Args:
-        codes: What to pass, in this order, (K, num_ws, w_dim); each is met exactly.
+        codes: What to pass, in this order, (K, num_ws, w_dim); each is met exactly, but for weights.
         frames: Codes from each to the next, the first counted and the last not: F is frames * (K - 1) + 1, or
             frames * K with `loop`.
-        layers: Which layers change; the others stay as in the first code. None for all.
+        weights: How much of the way to other codes each layer goes from the first one, (num_ws, 1); see
+            `layer_weights`. None for all of it.
         ease: Slow down near each code, rather than go on at one speed.
         loop: Go on from the last to the first, and end a step before it.
 
@@ -24,8 +23,8 @@ def morph(
     """
     if len(codes) < 2 or frames < 1:
         raise ValueError(f"a morph takes two codes and a frame at least, got {len(codes)} and {frames}")
-    if layers is not None:
-        codes = codes[:1].lerp(codes, layer_mask(layers, codes.shape[1]).to(codes).expand_as(codes))
+    if weights is not None:
+        codes = codes[:1].lerp(codes, weights.to(codes).expand_as(codes))
     ends = torch.cat([codes[1:], codes[:1]]) if loop else codes[1:]
     way = torch.arange(frames).to(codes) / frames
     way = way * way * (3 - 2 * way) if ease else way

@@ -4,6 +4,8 @@ A quad is the square that becomes the aligned image: its corners top left, botto
 in the photo's pixels, (x, y), the centre of the first pixel at (0, 0).
 """
 
+import math
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -12,6 +14,10 @@ from latentloop.faces.similarity import sample_at
 from latentloop.images import resize
 
 SUPERSAMPLING = 4
+"""Samples for each pixel of the aligned image along a side, as FFHQ takes them."""
+DENSE = 2.5
+"""Samples for each of the photo's pixels after which more of them show nothing new: on average they change the image by
+a twentieth of one of 255 levels."""
 
 
 def ffhq_quad(landmarks: Tensor) -> Tensor:
@@ -42,7 +48,7 @@ def crop_quad(photo: Tensor, quad: Tensor, size: int) -> Tensor:
         quad = quad / shrink
         photo = resize(photo, height, width)
     photo, quad = _crop_and_pad(photo, quad)
-    fine = size * SUPERSAMPLING
+    fine = size * min(SUPERSAMPLING, math.ceil(DENSE * _side(quad) / size))
     # Positions of the fine pixels' centres, as fractions of the quad's sides.
     axis = (torch.arange(fine, device=photo.device, dtype=photo.dtype) + 0.5) / fine
     top_left, bottom_left, _, top_right = quad.to(photo.dtype)

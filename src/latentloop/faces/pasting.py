@@ -1,6 +1,7 @@
 """Put an aligned face back into the photo it was cut out of: `crop_quad` the other way round."""
 
 from dataclasses import dataclass
+from types import ModuleType
 from typing import Literal
 
 import numpy as np
@@ -106,6 +107,19 @@ def paste_back(
     return pasted
 
 
+def opencv() -> ModuleType:
+    """OpenCV, which is installed with the extra "edit".
+
+    Raises:
+        UserError: It is not installed.
+    """
+    try:
+        import cv2
+    except ImportError as error:
+        raise UserError("blend poisson needs OpenCV: pip install 'latentloop[edit]'") from error
+    return cv2
+
+
 def _side(quad: Tensor) -> float:
     return float((quad[3] - quad[0]).norm())
 
@@ -153,10 +167,7 @@ def _cloned(face: Tensor, photo: Tensor, region: Tensor) -> Tensor:
 
     OpenCV solves on the region's bounding box, whose edges keep the photo's colours, and places it by its middle.
     """
-    try:
-        import cv2
-    except ImportError as error:
-        raise UserError("blend poisson needs OpenCV: pip install 'latentloop[edit]'") from error
+    cv2 = opencv()
     # OpenCV leaves out the pixels along the edges of what it is given.
     inside = F.pad(region[1:-1, 1:-1], (1, 1, 1, 1))
     rows, columns = (torch.nonzero(inside.any(dim=axis)).flatten().tolist() for axis in (1, 0))

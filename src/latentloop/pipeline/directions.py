@@ -137,7 +137,7 @@ def table(directions: Sequence[Direction]) -> list[str]:
             in_one_line(UserError(one.about.get("positive", "-"))),
             describe_layers(one.layers),
             measured(one),
-            one.licence,
+            in_one_line(UserError(one.licence)),
         )
         for one in directions
     ]
@@ -155,7 +155,9 @@ def _calibrated(about: Mapping[str, Any]) -> str:
 
 def measured(direction: Direction) -> str:
     """What was measured of a direction, in a few words."""
-    with suppress(LookupError, TypeError, ValueError, AttributeError):  # files may tell anything
+    with suppress(LookupError, TypeError, ValueError, AttributeError, OverflowError):  # files may tell anything
         return _calibrated(direction.about)
     figures = {name: value for name, value in direction.about.items() if isinstance(value, int | float)}
-    return ", ".join(f"{name} {value:.4g}" for name, value in figures.items()) or "-"
+    with suppress(OverflowError):  # an integer without end
+        return in_one_line(UserError(", ".join(f"{name} {value:.4g}" for name, value in figures.items()) or "-"))
+    return "-"

@@ -1,7 +1,7 @@
 """Edited codes into pictures: drawn, pasted back into the photo, saved."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from itertools import repeat
 from pathlib import Path
 from typing import Any
@@ -9,13 +9,13 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from latentloop.codes import Code, save_code
+from latentloop.codes import Code, load_code, save_code
 from latentloop.errors import UserError
 from latentloop.evaluation.labelled import labelled_grid
 from latentloop.faces import Blend, FaceMask, changed, paste_back
 from latentloop.generators import Generator
-from latentloop.images import read_image, resample, write_png
-from latentloop.pipeline.subjects import Subject
+from latentloop.images import colour_profile, read_image, resample, write_png
+from latentloop.pipeline.subjects import EDIT, Subject
 
 TILE = 256
 """Pixels of the images in a strip."""
@@ -57,7 +57,9 @@ class Editor:
             return faces[0]
         picture = subject.origin.image
         cut_out = map(read_image, subject.aligned) if subject.aligned else repeat(None)
-        where = self._changed(subject, faces) if self.only_changed else repeat(None)
+        # What an edited code draws is no longer what the photo shows.
+        part = self.only_changed and not subject.edited
+        where = self._changed(subject, faces) if part else repeat(None)
         for face, quad, cut, weights in zip(faces, subject.origin.quads, cut_out, where, strict=False):
             picture = paste_back(picture, face, quad, cut_out=cut, where=weights, mask=self.mask, blend=self.blend)
         return picture
@@ -90,11 +92,15 @@ def strip(
 
 @dataclass(frozen=True)
 class EditFolder:
-    """Results by name: NAME.png (the picture), NAME.npz (its code), faces/NAME.png (of a photo, the face alone)."""
+    """Results by name: NAME.png (the picture), NAME.npz (its code), faces/NAME.png (of a photo, the face alone).
+
+    No result takes the place of a file that is none of ours, or of another result of the same run.
+    """
 
     path: Path
     sources: Sequence[str] = ()
-    """Files that no result may take the place of."""
+    """Files that results are made of."""
+    _taken: set[str] = field(default_factory=set)  # names, for file systems that take Anna.png for anna.png
 
     def picture(self, name: str) -> Path:
         """The picture of a name."""
@@ -108,36 +114,59 @@ class EditFolder:
         """Write a result; returns the picture's path.
 
         Raises:
-            UserError: It cannot be written, or would take the place of a source.
+            UserError: It cannot be written, or would take the place of another file.
         """
         several = len(edited.faces) > 1
         owns = [f"{name}-face{i + 1}" if several else name for i in range(len(edited.faces))]
-        self._check([self.picture(name), *(self._code(own) for own in owns)])
+        self._claim(name, owns, [subject.origin.path] if subject.origin else [])
         for i, (own, face) in enumerate(zip(owns, edited.faces, strict=True)):
-            if subject.origin:
-                write_png(self.path / "faces" / f"{own}.png", face)
             save_code(self._code(own), edited.code(subject, i))
-        write_png(self.picture(name), edited.picture)
+            if subject.origin:
+                write_png(self._face(own), face)
+        profile = colour_profile(subject.origin.path) if subject.origin else None
+        write_png(self.picture(name), edited.picture, profile=profile)
         return self.picture(name)
 
     def save_strip(self, name: str, image: Tensor) -> Path:
-        """Write a strip (1, 3, H, W); returns its path."""
-        return self.save_picture(f"strips/{name}", image)
+        """Write a strip (1, 3, H, W) of a result; returns its path."""
+        write_png(self.picture(f"strips/{name}"), image)
+        return self.picture(f"strips/{name}")
 
-    def save_picture(self, name: str, image: Tensor) -> Path:
-        """Write a picture (1, 3, H, W) about the results; returns its path."""
-        self._check([self.picture(name)])
+    def save_table(self, name: str, image: Tensor) -> Path:
+        """Write a picture (1, 3, H, W) about all results; returns its path.
+
+        Raises:
+            UserError: It cannot be written, or would take the place of a source.
+        """
+        if self.picture(name).resolve() in {Path(source).resolve() for source in self.sources}:
+            raise UserError(f"the result would overwrite {self.picture(name)}; choose another folder with --out")
         write_png(self.picture(name), image)
         return self.picture(name)
 
     def _code(self, name: str) -> Path:
         return self.path / f"{name}.npz"
 
-    def _check(self, paths: Sequence[Path]) -> None:
-        sources = {Path(source).resolve() for source in self.sources}
+    def _face(self, name: str) -> Path:
+        return self.path / "faces" / f"{name}.png"
+
+    def _claim(self, name: str, owns: Sequence[str], more: Sequence[Path]) -> None:
+        """See that a result may be written, with all that may come with it."""
+        if name.casefold() in self._taken:
+            raise UserError(f"two results would be called {name}; choose another --out for one of them")
+        self._taken.add(name.casefold())
+        each = [path for own in owns for path in (self._code(own), self._face(own))]
+        paths = [self.picture(name), *each, self.picture(f"strips/{name}"), self.video(name)]
+        sources = {path.resolve() for path in (*map(Path, self.sources), *more)}
+        ours = all(self._is_ours(own) for own in owns)
         for path in paths:
-            if path.resolve() in sources:
+            if path.resolve() in sources or (path.exists() and not ours):
                 raise UserError(f"the result would overwrite {path}; choose another folder with --out")
+
+    def _is_ours(self, name: str) -> bool:
+        try:
+            return EDIT in load_code(self._code(name)).details
+        except UserError:
+            return False
 
 
 @dataclass(frozen=True)
@@ -156,20 +185,24 @@ class Edited:
     """What was done; JSON."""
 
     def code(self, subject: Subject, i: int) -> Code:
-        """The code file of the i-th face."""
-        origin, size = subject.origin, self.faces[i].shape[-1]
+        """The code file of the i-th face: where it lies in which photo is kept, if it is known."""
+        w_plus, told = self.w_plus[i].cpu(), {EDIT: dict(self.details)}
+        if subject.codes:
+            source = subject.codes[i]
+            told |= {"photo": source.details["photo"]} if "photo" in source.details else {}
+            return replace(source, w_plus=w_plus, space="w+", losses=torch.zeros(0), steps=0, details=told)
+        size = self.faces[i].shape[-1]
         low, high = -0.5, size - 0.5
-        square = torch.tensor([[low, low], [low, high], [high, high], [high, low]], dtype=torch.float64)
         return Code(
-            w_plus=self.w_plus[i].cpu(),
+            w_plus=w_plus,
             space="w+",
             generator=self.generator.name,
             fingerprint=self.generator.fingerprint,
-            quad=origin.quads[i] if origin else square,
-            original_size=(origin.image.shape[-1], origin.image.shape[-2]) if origin else (size, size),
+            quad=torch.tensor([[low, low], [low, high], [high, high], [high, low]], dtype=torch.float64),
+            original_size=(size, size),
             losses=torch.zeros(0),
             steps=0,
-            details={"edit": dict(self.details)},
+            details=told,
         )
 
 

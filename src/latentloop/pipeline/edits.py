@@ -7,7 +7,11 @@ from torch import Tensor
 
 from latentloop.editing import Direction, conditional, edit, parse_layers
 from latentloop.editing.direction_file import find_direction
+from latentloop.errors import UserError
 from latentloop.generators import Generator
+
+NOTHING = 1e-3
+"""Share of a direction's length that is what remains of rounding."""
 
 
 @dataclass(frozen=True)
@@ -37,7 +41,7 @@ def find_edits(
         layers: As `parse_layers` reads them; None for each direction's own.
 
     Raises:
-        UserError: There is no such direction or layer, or a direction is another generator's.
+        UserError: There is no such direction or layer, a direction is another generator's, or nothing of it is left.
     """
     kept = [find_direction(name, generator) for name in keep]
     edits = []
@@ -45,5 +49,8 @@ def find_edits(
         direction = find_direction(name, generator)
         if layers is not None:
             direction = replace(direction, layers=parse_layers(layers, generator.num_ws))
-        edits.append((conditional(direction, kept), strength))
+        rest = conditional(direction, kept)
+        if rest.change().norm() <= NOTHING * direction.vector.norm():
+            raise UserError(f"{name}: nothing is left to change, with --keep and --layers as they are")
+        edits.append((rest, strength))
     return Edits(edits)

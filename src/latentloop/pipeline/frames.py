@@ -23,20 +23,25 @@ def write_frames(path: Path, images: Iterable[Tensor], *, rate: int) -> Path:
     """Write images (1, 3, H, W) in [-1, 1]; returns the path.
 
     Args:
-        path: A .gif or an .mp4, which appears whole, or else a folder for frame-0000.png ...
+        path: A .gif or an .mp4, which appears whole, or else a folder for frame-0000.png ..., which then has no others.
         images: All of one size.
         rate: How many a second.
 
     Raises:
         UserError: It cannot be written, or PyAV, which .mp4 needs, is not installed.
     """
-    if path.suffix == ".gif":
-        write_gif(path, list(images), rate)
-    elif path.suffix == ".mp4":
+    if path.suffix.lower() == ".gif":
+        write_gif(path, images, rate)
+    elif path.suffix.lower() == ".mp4":
         write_video(path, images, Fraction(rate))
     else:
+        written = set()
         for i, image in enumerate(images):
-            write_png(path / f"frame-{i:04d}.png", image)
+            frame = path / f"frame-{i:04d}.png"
+            write_png(frame, image)
+            written.add(frame)
+        for old in set(path.glob("frame-[0-9][0-9][0-9][0-9]*.png")) - written:
+            old.unlink()
     return path
 
 

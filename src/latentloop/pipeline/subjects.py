@@ -19,6 +19,8 @@ from latentloop.pipeline.folder import ResultFolder
 from latentloop.pipeline.photos import find_photos, matches
 
 SEED = "seed:"
+EDIT = "edit"
+"""What a code file's details say of how it was edited."""
 LATENTS = frozenset({".npz", ".npy", ".pt"})
 """Endings of files with codes."""
 
@@ -45,18 +47,37 @@ class Subject:
     """None for those of no photo."""
     aligned: tuple[Path, ...] = ()
     """Images of what each code was found for, as far as they are there."""
+    codes: tuple[Code, ...] = ()
+    """What the codes' files say, as far as they are ours."""
+
+    @property
+    def edited(self) -> bool:
+        """Whether the codes are no longer those of the photo as it is."""
+        return any(EDIT in code.details for code in self.codes)
 
 
 def expand(arguments: Iterable[str]) -> list[str]:
-    """What folders and globs among the arguments name, each once: of a folder the code files, if any, else the photos.
+    """What folders and globs among the arguments name, in order: of a folder the code files, if any, else the photos.
 
     Raises:
         UserError: One names nothing.
     """
     found: list[str] = []
     for argument in arguments:
+        if not argument:
+            raise UserError("one of the pictures has an empty name")
         found += [argument] if argument.startswith(SEED) else map(str, _named_by(argument))
-    return list(dict.fromkeys(found))
+    return found
+
+
+def once(arguments: Iterable[str]) -> list[str]:
+    """Arguments of `expand`, each file once, however it is written."""
+    return list({place_of(argument): argument for argument in reversed(list(arguments))}.values())[::-1]
+
+
+def place_of(argument: str) -> str:
+    """What tells an argument's file from another, however it is written."""
+    return argument if argument.startswith(SEED) else str(Path(argument).resolve())
 
 
 def _named_by(argument: str) -> list[Path]:
@@ -73,13 +94,16 @@ def is_coded(argument: str) -> bool:
     return argument.startswith(SEED) or Path(argument).suffix.lower() in LATENTS
 
 
-def subjects_of(argument: str, generator: Generator, *, photos: Path | None = None) -> list[Subject]:
+def subjects_of(
+    argument: str, generator: Generator, *, photos: Path | None = None, max_pixels: int = MAX_PIXELS
+) -> list[Subject]:
     """The subjects of a code file, a file with codes of another project, or of "seed:" and a number.
 
     Args:
         argument: One of `expand`'s that `is_coded`.
         generator: Whose codes they are.
         photos: Of the code files, to put faces back into: a photo, or the folder with those that the files name.
+        max_pixels: As for `read_image`.
 
     Raises:
         UserError: It cannot be used, or the photo is not there, or another one.
@@ -88,9 +112,10 @@ def subjects_of(argument: str, generator: Generator, *, photos: Path | None = No
         return [_sample(argument, generator)]
     path = Path(argument)
     if path.is_file() and is_code_file(path):
+        w_plus, code = start_from(path, generator), load_code(path)
         aligned = ResultFolder(path.parent).paths(path.stem).aligned
-        beside = (aligned,) if aligned.is_file() else ()
-        return [Subject(path.stem, start_from(path, generator), _origin_of(path, photos) if photos else None, beside)]
+        origin = _origin_of(path, code, photos, max_pixels) if photos else None
+        return [Subject(path.stem, w_plus, origin, (aligned,) if aligned.is_file() else (), (code,))]
     latents = read_latents(path, generator)
     codes = latents.codes.to(generator.latent_avg)
     numbered = [path.stem] if len(codes) == 1 else [f"{path.stem}-{i}" for i in range(len(codes))]
@@ -110,16 +135,16 @@ def subject_of_photo(
         max_pixels: As for `read_image`.
     """
     paths = [folder.paths(name) for name in names]
-    quads = torch.stack([load_code(one.code).quad for one in paths])
+    codes = tuple(load_code(one.code) for one in paths)
     w_plus = torch.cat([start_from(one.code, generator) for one in paths])
+    quads = torch.stack([code.quad for code in codes])
     origin = Origin(photo, read_image(photo, max_pixels=max_pixels), quads)
-    return Subject(_stem(names), w_plus, origin, tuple(one.aligned for one in paths))
+    return Subject(_stem(codes, names), w_plus, origin, tuple(one.aligned for one in paths), codes)
 
 
-def _stem(names: Sequence[str]) -> str:
-    """What the names of a photo's results have in common."""
-    stem, face, number = names[0].rpartition("-face")
-    return stem if len(names) > 1 and face and number.isdecimal() else names[0]
+def _stem(codes: Sequence[Code], names: Sequence[str]) -> str:
+    """The names of a photo's results without the number of the face, where all faces were asked for."""
+    return names[0].rpartition("-face")[0] if codes[0].details["photo"]["faces"] else names[0]
 
 
 def _sample(argument: str, generator: Generator) -> Subject:
@@ -132,21 +157,15 @@ def _sample(argument: str, generator: Generator) -> Subject:
     return Subject(f"seed-{number}", w_plus)
 
 
-def _origin_of(path: Path, photos: Path) -> Origin:
+def _origin_of(path: Path, code: Code, photos: Path, max_pixels: int) -> Origin:
     """The photo that a code is of."""
-    code = load_code(path)
-    told = _told(code)
-    photo = photos / str(told.get("file", path.stem)) if photos.is_dir() else photos
+    told = code.details.get("photo")
+    if not isinstance(told, dict) or not {"file", "sha256"} <= told.keys():
+        raise UserError(f"{path}: does not say which photo it is of; leave --photos out")
+    photo = photos / Path(str(told["file"])).name if photos.is_dir() else photos
     if not photo.is_file():
         raise UserError(f"{path}: its photo, {photo}, is not there; see --photos")
-    image = read_image(photo)
-    same_size = (image.shape[-1], image.shape[-2]) == code.original_size
-    if not same_size or ("sha256" in told and told["sha256"] != sha256_of(photo)):
+    image = read_image(photo, max_pixels=max_pixels)
+    if (image.shape[-1], image.shape[-2]) != code.original_size or told["sha256"] != sha256_of(photo):
         raise UserError(f"{photo}: not the photo that {path} is the code of")
     return Origin(photo, image, code.quad[None])
-
-
-def _told(code: Code) -> dict[str, object]:
-    """What a code says of its photo."""
-    told = code.details.get("photo")
-    return told if isinstance(told, dict) else {}

@@ -14,7 +14,7 @@ from torch import Tensor
 from latentloop.encoders import Encoder
 from latentloop.errors import UserError
 from latentloop.evaluation.measure import RESOLUTION
-from latentloop.faces import FaceDetector, crop_quad, ffhq_quad, paste_back
+from latentloop.faces import FaceDetector, changed, crop_quad, ffhq_quad, paste_back
 from latentloop.faces.smoothing import interpolate_frames, smooth_codes, smooth_quads
 from latentloop.features.lpips import Lpips, load_lpips
 from latentloop.files import replacing
@@ -142,19 +142,24 @@ class VideoEditor:
         faces = faces.to(self.generator.latent_avg)
         return self.encoder(resample(faces, self.encoder.resolution)).cpu()
 
-    def draw(self, codes: Tensor, folder: Path, size: int, progress: Progress) -> None:
-        """Draw faces of codes (F, num_ws, w_dim) into a folder, but for those that are there."""
-        for i, w_plus in enumerate(codes.to(self.generator.latent_avg)):
-            path = _face(folder, i)
-            if not path.is_file():
-                write_png(path, self.editor.faces(w_plus[None], size=size)[0])
-            progress("faces drawn", i + 1, len(codes))
+    def draw(self, track: Track, edits: Edits, folder: Path, size: int, progress: Progress) -> None:
+        """Draw the edited faces of all frames into a folder, and where they changed, but for those that are there."""
+        before, after = (codes.to(self.generator.latent_avg) for codes in (track.codes, edits.apply(track.codes)))
+        for i in range(len(before)):
+            face, where = _face(folder, i), _where(folder, i)
+            if not face.is_file():
+                old, new = (self.editor.faces(codes[i : i + 1], size=size)[0] for codes in (before, after))
+                write_png(where, 2 * changed(old, new).expand(-1, 3, -1, -1) - 1)
+                write_png(face, new)
+            progress("faces drawn", i + 1, len(before))
 
     def frames(self, video: Video, track: Track, folder: Path, progress: Progress) -> Iterator[Tensor]:
         """The video's frames (1, 3, H, W) with the faces of a folder in them."""
+        editor = self.editor
         for i, (frame, quad) in enumerate(zip(video.frames(), track.quads, strict=False)):
+            where = (read_image(_where(folder, i))[:, :1] + 1) / 2 if editor.only_changed else None
             face = read_image(_face(folder, i))
-            yield paste_back(frame, face, quad, mask=self.editor.mask, blend=self.editor.blend)
+            yield paste_back(frame, face, quad, where=where, mask=editor.mask, blend=editor.blend)
             progress("frames written", i + 1, len(track.quads))
 
     def flicker(self, track: Track, change: Callable[[Tensor], Tensor], lpips: Lpips) -> dict[str, Flicker]:
@@ -199,9 +204,8 @@ def edit_video(
     """
     track = video_editor.track(video, work, progress)
     size = size_for(track.quads, video_editor.editor.renderer.resolution)
-    codes = edits.apply(track.codes)
-    faces = work.faces_of(codes, size)
-    video_editor.draw(codes, faces, size, progress)
+    faces = work.faces_of(edits.apply(track.codes), size)
+    video_editor.draw(track, edits, faces, size, progress)
     path = out / f"{video.path.stem}.mp4"
     write_video(path, video_editor.frames(video, track, faces, progress), video.rate, audio_from=video.path)
     flicker = video_editor.flicker(track, edits.apply, load_lpips("alex"))
@@ -244,3 +248,8 @@ def find_quad(frame: Tensor, detector: FaceDetector, *, near: Tensor | None) -> 
 
 def _face(folder: Path, i: int) -> Path:
     return folder / f"{i:06d}.png"
+
+
+def _where(folder: Path, i: int) -> Path:
+    """Where a face changed."""
+    return folder / f"{i:06d}-where.png"

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import shutil
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -90,6 +91,9 @@ class VideoWork:
         return json.dumps({**self.told, **settings}, sort_keys=True)
 
     def faces_of(self, codes: Tensor, size: int) -> Path:
-        """Folder for the faces that codes (F, num_ws, w_dim) draw with so many pixels; each edit has its own."""
-        checksum = hashlib.sha256(codes.numpy().tobytes()).hexdigest()
-        return self.folder / f"faces-{checksum[:12]}-{size}"
+        """Folder for the faces that codes (F, num_ws, w_dim) draw with so many pixels; those of others are deleted."""
+        name = f"faces-{hashlib.sha256(codes.numpy().tobytes()).hexdigest()[:12]}-{size}"
+        for other in self.folder.glob("faces-*"):
+            if other.name != name:
+                shutil.rmtree(other)
+        return self.folder / name

@@ -1,6 +1,6 @@
 """Animated GIFs."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from itertools import pairwise
 from pathlib import Path
 
@@ -17,7 +17,7 @@ CENTISECONDS = 100
 """A GIF's unit of time: so many a second."""
 
 
-def write_gif(path: Path | str, images: Sequence[Tensor], fps: float) -> None:
+def write_gif(path: Path | str, images: Iterable[Tensor], fps: float) -> None:
     """Write an animated GIF that starts again at its end; it appears whole.
 
     All frames share 256 colours, so that none changes its tint from one to the next; between them they are dithered.
@@ -32,13 +32,13 @@ def write_gif(path: Path | str, images: Sequence[Tensor], fps: float) -> None:
         UserError: The file cannot be written.
         ValueError: There are no images, their sizes differ, or `fps` is out of range.
     """
-    if not images or not 0 < fps <= CENTISECONDS:
-        raise ValueError(
-            f"a GIF takes one image at least and up to {CENTISECONDS} a second, got {len(images)} and {fps}"
-        )
-    if len({image.shape for image in images}) > 1:
-        raise ValueError("images must be of one size")
     frames = [Image.fromarray(to_uint8(image[0])) for image in images]
+    if not frames or not 0 < fps <= CENTISECONDS:
+        raise ValueError(
+            f"a GIF takes one image at least and up to {CENTISECONDS} a second, got {len(frames)} and {fps}"
+        )
+    if len({frame.size for frame in frames}) > 1:
+        raise ValueError("images must be of one size")
     palette = _shared_palette(frames)
     first, *others = (frame.quantize(palette=palette, dither=Image.Dither.FLOYDSTEINBERG) for frame in frames)
     with replacing(Path(path)) as part:
