@@ -87,7 +87,7 @@ class Gallery:
             edits = Edits([(direction, 1.0)])
             rows.append([self.face(edits.apply(w_plus, strength)) for strength in STRENGTHS])
             names.append(name)
-        return labelled_grid(rows, [f"{strength:+g}" for strength in STRENGTHS], names, tile=96)
+        return labelled_grid(rows, [f"{strength:+g}" for strength in STRENGTHS], names, tile=88)
 
     def morph(self) -> Tensor:
         """From one photo to the next."""
@@ -125,10 +125,10 @@ class Gallery:
     def found(self) -> Tensor:
         """Directions that SeFa finds."""
         path = self.work / "sefa.safetensors"
-        self.command("directions", "find", "--method", "sefa", "--count", 6, "--out", path, "--sheet")
+        self.command("directions", "find", "--method", "sefa", "--count", 5, "--out", path, "--sheet")
         sheet = read_image(path.with_suffix(".png"))
         height, width = sheet.shape[-2:]
-        return resize(sheet, height * 900 // width, 900)
+        return resize(sheet, height * 560 // width, 560)
 
     def video(self) -> Tensor:
         """A camera that pans over a photo, and the same clip edited."""

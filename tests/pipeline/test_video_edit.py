@@ -163,7 +163,10 @@ def test_other_settings_begin_anew(float_toy: ToyGenerator, clip: Video, tmp_pat
         assert encoder.seen == seen * FRAMES
 
 
-def test_other_steps_of_the_iterator_begin_anew(float_toy: ToyGenerator, clip: Video, tmp_path: Path) -> None:
+def test_other_steps_of_the_iterator_begin_anew(
+    float_toy: ToyGenerator, clip: Video, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("latentloop.pipeline.video_edit.RESOLUTION", 32)
     work, codes = VideoWork(tmp_path / "work", {}), []
     for steps in (1, 5, 1):
         iterator = LatentIterator(float_toy, toward(pixel_loss), IteratorConfig(steps=steps))

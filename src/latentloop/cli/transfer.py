@@ -1,7 +1,7 @@
 """`latentloop transfer`."""
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -36,6 +36,9 @@ class Transfer:
     """One of the same person with it; the more alike the two are otherwise, the better."""
     strength: float = 1.0
     """How much of it; more than 1 exaggerates, negative ones give the opposite."""
+    pair_steps: int = 0
+    """Of the iterator on these two, after the network's one pass. What steps add to a code is of that picture alone: it
+    hides what the two have apart."""
     layers: str = EXPRESSION_LAYERS
     """Which layers change: coarse, middle, fine, all, numbers such as 0-3,7. By default those that carry expression."""
     out: Path = Path("transferred")
@@ -48,8 +51,8 @@ class Transfer:
             raise ValueError("name at least one photo or code")
         if not self.neutral or not self.expressive:
             raise ValueError("name two pictures of one person: --neutral and --expressive")
-        if not math.isfinite(self.strength):
-            raise ValueError(f"strength must be finite, got {self.strength}")
+        if not math.isfinite(self.strength) or self.pair_steps < 0:
+            raise ValueError("strength must be finite, and pair_steps 0 or more")
 
     def run(self) -> int:
         """Transfer; returns 2 if a picture could not be made."""
@@ -63,7 +66,8 @@ class Transfer:
         arguments, pair = once(expand(self.pictures)), [str(self.neutral), str(self.expressive)]
         generator = self.found.load_generator()
         layers = parse_layers(self.layers, generator.num_ws)
-        faces = [one.w_plus for one in self.found.together(pair, self.out, generator)]
+        finding = replace(self.found, steps=self.pair_steps)
+        faces = [one.w_plus for one in finding.together(pair, self.out / "pair", generator)]
         if [len(w_plus) for w_plus in faces] != [1, 1]:
             raise UserError("--neutral and --expressive take a picture of one face each")
         neutral, expressive = faces

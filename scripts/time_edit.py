@@ -1,0 +1,101 @@
+"""Time an edit of a photo from file to file, and of a video, after everything has been loaded.
+
+python scripts/time_edit.py
+"""
+
+import statistics
+import tempfile
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from fractions import Fraction
+from functools import partial
+from pathlib import Path
+
+import torch
+import tyro
+
+from latentloop import keep_freed_memory, load_face_detector, load_generator
+from latentloop.defaults import GENERATOR
+from latentloop.editing import find_direction
+from latentloop.encoders import load_encoder
+from latentloop.faces import align_faces, crop_quad
+from latentloop.generators import load_renderer
+from latentloop.images import read_image, resample, write_png
+from latentloop.pipeline.edit import Editor
+from latentloop.pipeline.edits import Edits
+from latentloop.pipeline.subjects import Origin, Subject
+from latentloop.pipeline.video_edit import VideoEditor, edit_video
+from latentloop.pipeline.video_work import VideoWork
+from latentloop.video import read_video, write_video
+
+
+@dataclass(frozen=True)
+class Time:
+    """Time one pass, an edit, drawing at 1024, pasting back and writing, for each photo; then a clip at 256."""
+
+    photos: Path = Path("examples/photos")
+    """Photos of one face each."""
+    frames: int = 50
+    """Of the clip, in which a camera moves over the first photo."""
+
+    def run(self) -> None:
+        """Measure and print."""
+        with tempfile.TemporaryDirectory() as folder:
+            self.time_photos(Path(folder))
+            self.time_video(Path(folder))
+
+    def time_photos(self, folder: Path) -> None:
+        """Seconds of each photo."""
+        generator, detector = load_generator(GENERATOR), load_face_detector()
+        encoder, editor = load_encoder("small-ffhq", generator), Editor(generator)
+        edits = Edits([(find_direction("smile", generator), 1.0)])
+
+        @torch.inference_mode()
+        def edit(photo: Path) -> None:
+            image = read_image(photo)
+            face = align_faces(image, detector, generator.resolution)[0]
+            aligned = folder / "aligned.png"
+            write_png(aligned, face.image)
+            w_plus = encoder(resample(face.image, encoder.resolution))
+            subject = Subject(photo.stem, w_plus, Origin(photo, image, face.quad[None]), (aligned,))
+            faces = editor.faces(edits.apply(w_plus))
+            write_png(folder / "face.png", faces[0])
+            write_png(folder / "photo.png", editor.into_photo(subject, faces))
+
+        photos = sorted(self.photos.glob("*.jpg"))
+        edit(photos[0])
+        seconds = [clock(partial(edit, photo)) for photo in photos]
+        print("a photo:", ", ".join(f"{x:.2f}" for x in seconds), f"s; median {statistics.median(seconds):.2f} s")
+
+    def time_video(self, folder: Path) -> None:
+        """Frames a second of a clip, in one pass, with faces of 256 pixels."""
+        generator = load_generator(GENERATOR)
+        renderer = load_renderer(generator, 256)
+        editor = VideoEditor(generator, load_encoder("small-ffhq", generator), load_face_detector(), Editor(renderer))
+        photo = read_image(min(self.photos.glob("*.jpg")))
+        clip = folder / "clip.mp4"
+        frames = [crop_quad(photo, square(200 - i, 30, 640), 480) for i in range(self.frames)]
+        write_video(clip, frames, Fraction(25))
+        video, edits = read_video(clip), Edits([(find_direction("smile", generator), 1.0)])
+        work = VideoWork(folder / "work", {})
+        seconds = clock(lambda: edit_video(editor, video, folder / "out", work, edits, lambda *_: None))
+        print(f"a video of {self.frames} frames: {self.frames / seconds:.2f} frames/s")
+
+
+def square(left: float, top: float, side: float) -> torch.Tensor:
+    """An upright quad, (4, 2)."""
+    corners = [[left, top], [left, top + side], [left + side, top + side], [left + side, top]]
+    return torch.tensor(corners, dtype=torch.float64)
+
+
+def clock(work: Callable[[], object]) -> float:
+    """Seconds that it takes."""
+    begun = time.perf_counter()
+    work()
+    return time.perf_counter() - begun
+
+
+if __name__ == "__main__":
+    keep_freed_memory()
+    tyro.cli(Time).run()
