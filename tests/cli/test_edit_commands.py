@@ -70,6 +70,17 @@ def test_an_edit_moves_the_code_and_draws_it(
     assert not (out / "faces").exists()
 
 
+def test_what_is_kept_is_taken_out_of_the_edit(run: Run, make_code: MakeCode, directions: Path, tmp_path: Path) -> None:
+    save_code(tmp_path / "anna.npz", make_code())
+    options = ["--set", f"{directions}:smile=1", "--keep", f"{directions}:age", "--layers", "0,3"]
+    assert run("edit", tmp_path / "anna.npz", *options, "--out", tmp_path / "out", *QUICK)[0] == 0
+    smile, age = (read_directions(directions)[name].vector for name in ("smile", "age"))
+    rest = smile - (smile @ age) / (age @ age) * age
+    change = load_code(tmp_path / "out" / "anna.npz").w_plus - make_code().w_plus
+    torch.testing.assert_close(change[[0, 3]], rest.expand(2, -1), atol=1e-5, rtol=0)
+    assert not change[[1, 2]].any()
+
+
 def test_strength_0_is_the_reconstruction_to_the_bit(
     run: Run, make_code: MakeCode, float_toy: Generator, directions: Path, tmp_path: Path
 ) -> None:
@@ -231,6 +242,9 @@ def test_sources_are_not_overwritten(run: Run, toy_photos: ToyPhotos, directions
         (["--set", "{d}:smile=1", "--layers", "9"], "this generator has the layers 0 to 3"),
         (["--set", "{other}=1"], "cats"),
         (["--set", "{d}:smile=1", "--keep", "{d}:smile"], "nothing is left to change"),
+        (["--set", "{d}:smile=1", "--face", "smallest"], "face must be largest, all or a number, got smallest"),
+        (["--set", "{d}:smile=1", "--lr", "0"], "lr must be above 0"),
+        (["--set", "{d}:smile=1", "--smooth", "nan"], "smooth must be 0 or more"),
     ],
 )
 def test_what_cannot_be_done_is_told_in_one_line(
@@ -329,6 +343,18 @@ def test_a_folder_that_ends_in_no_animation(run: Run, tmp_path: Path) -> None:
     status, _, errors = run("morph", "seed:1", "seed:2", "--out", tmp_path / "morph.webm", *QUICK)
     assert (status, len(errors)) == (2, 1)
     assert "out ends in .gif or .mp4, or is a folder" in errors[0]
+
+
+def test_one_photo_is_no_morph(run: Run, toy_photos: ToyPhotos, tmp_path: Path) -> None:
+    status, lines, errors = run("morph", *toy_photos(1), "--aligned", "--out", tmp_path / "morph.gif", *QUICK)
+    assert (status, lines) == (2, [])
+    assert errors == ["latentloop: a morph takes two faces or more; name at least two photos or codes"]
+
+
+def test_far_edits_are_warned_of(run: Run, directions: Path, tmp_path: Path) -> None:
+    status, _, errors = run("edit", "seed:1", "--set", f"{directions}:smile=20", "--out", tmp_path / "out", *QUICK)
+    assert status == 0
+    assert errors == [f"latentloop: {directions}:smile=20: faces fall apart beyond strengths of 3"]
 
 
 def test_an_empty_name(run: Run, directions: Path, tmp_path: Path) -> None:

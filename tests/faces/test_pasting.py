@@ -176,7 +176,7 @@ def test_a_quad_outside_the_photo_changes_nothing(quad: Tensor) -> None:
 
 def test_poisson_blending_without_opencv_says_how_to_get_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "cv2", None)
-    with pytest.raises(UserError, match=r"needs OpenCV: pip install 'latentloop\[edit\]'"):
+    with pytest.raises(UserError, match=r"needs OpenCV: pip install opencv-python-headless"):
         paste_back(noise(100, 100), noise(64, 64), square(50, 50, 30), blend="poisson")
 
 

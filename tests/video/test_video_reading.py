@@ -186,5 +186,5 @@ def test_a_corrupted_video_is_read_or_refused_but_never_crashes(clip: Path) -> N
 
 def test_without_pyav_one_is_told_how_to_get_it(clip: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "av", None)
-    with pytest.raises(UserError, match=r"videos need PyAV: pip install 'latentloop\[edit\]'"):
+    with pytest.raises(UserError, match=r"videos need PyAV: pip install av"):
         read_video(clip)

@@ -50,9 +50,9 @@ Command = (
 
 COMMANDS = {get_args(command)[0].__name__.lower() for command in get_args(Command)}
 
-DESCRIPTION = """Find the StyleGAN code of a photo, and look at what the code draws.
+DESCRIPTION = """Find the StyleGAN code of a photo, and edit the photo through it.
 
-First steps: latentloop embed photo.jpg, then open the report it names."""
+First steps: latentloop embed photo.jpg, then open the report it names; latentloop edit photo.jpg --set smile=1."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:

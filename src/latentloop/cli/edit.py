@@ -16,6 +16,10 @@ if TYPE_CHECKING:
     from latentloop.pipeline.subjects import Subject
 
 
+FAR = 3.0
+"""Strengths up to which faces are still faces, most of them."""
+
+
 @dataclass(frozen=True)
 class Edit:
     """Change what a code is of, and put the face back into its photo.
@@ -53,7 +57,7 @@ class Edit:
     strip: bool = False
     """Write strips/NAME.png, too: the faces at strengths from the opposite of the edit to all of it."""
     video: bool = False
-    """Write NAME.mp4, too: from nothing to all of the edit and back. Needs: pip install 'latentloop[edit]'."""
+    """Write NAME.mp4, too: from nothing to all of the edit and back. Needs PyAV."""
     smooth: float = 2.0
     """Of videos: how much the codes are smoothed in time, as the standard deviation of a Gaussian in frames."""
     found: Found = Found()
@@ -61,7 +65,7 @@ class Edit:
 
     def __post_init__(self) -> None:
         if not self.pictures:
-            raise ValueError("name at least one photo or code")
+            raise ValueError("name at least one photo or code, before the options")
         if not self.set:
             raise ValueError("say what to change: --set smile=1; latentloop directions list shows what there is")
         if not 0 <= self.smooth < math.inf:
@@ -70,7 +74,7 @@ class Edit:
 
     def run(self) -> int:
         """Edit; returns 2 if a picture could not be."""
-        from latentloop.cli.console import track
+        from latentloop.cli.console import say, track
         from latentloop.errors import UserError
         from latentloop.pipeline.edit import EditFolder, edited, strip
         from latentloop.pipeline.edits import find_edits
@@ -88,6 +92,9 @@ class Edit:
         generator = self.found.load_generator()
         edits = find_edits(self._strengths(), generator, keep=self.keep, layers=self.layers)
         editor, folder = self.drawn.editor(generator), EditFolder(self.out, named)
+        far = [f"{name}={strength:g}" for name, strength in self._strengths() if abs(strength) > FAR]
+        if far:
+            say(f"latentloop: {', '.join(far)}: faces fall apart beyond strengths of {FAR:g}", error=True)
         details = {"set": list(self.set), "keep": list(self.keep), "layers": self.layers}
 
         def results(subject: "Subject") -> "Iterator[Path]":

@@ -101,8 +101,7 @@ class Embed:
             raise ValueError(f"batch must be 1 or more, got {self.batch}")
         if self.max_pixels < 1:
             raise ValueError(f"max_pixels must be 1 or more, got {self.max_pixels}")
-        if self.face not in ("largest", "all") and not (self.face.isdecimal() and int(self.face) > 0):
-            raise ValueError(f"face must be largest, all or a number, got {self.face}")
+        check_face(self.face)
 
     def _check_method(self) -> None:
         if self.method == "optimize" and self.embedder:
@@ -117,26 +116,34 @@ class Embed:
 
     def run(self) -> int:
         """Embed the photos; returns 2 if any could not be."""
+        from latentloop.cli.console import say
         from latentloop.pipeline.embed import Failed
 
-        return 2 if any(isinstance(outcome, Failed) for outcome in self.outcomes()) else 0
+        outcomes: list[Outcome] = []
+        try:
+            self._embed(outcomes)
+        finally:
+            if outcomes:
+                say(self.out / "report.html")
+        return 2 if any(isinstance(outcome, Failed) for outcome in outcomes) else 0
 
     def embedded(self) -> "list[Embedded]":
         """Embed the photos; those that could be."""
         from latentloop.pipeline.embed import Embedded
 
-        return [outcome for outcome in self.outcomes() if isinstance(outcome, Embedded)]
+        outcomes: list[Outcome] = []
+        self._embed(outcomes)
+        return [outcome for outcome in outcomes if isinstance(outcome, Embedded)]
 
-    def outcomes(self) -> "list[Outcome]":
-        """Embed the photos, say what becomes of them, and write the report."""
-        from latentloop.cli.console import EmbedProgress, say
+    def _embed(self, outcomes: "list[Outcome]") -> None:
+        """Embed the photos, say what becomes of them, add that to the outcomes, and write the report."""
+        from latentloop.cli.console import EmbedProgress
         from latentloop.pipeline.photos import find_photos
         from latentloop.pipeline.results import Run, write_results
 
         photos = find_photos(self.photos)
         job = self._job(photos)
         run = Run(_names(job), job.device, job.settings)
-        outcomes: list[Outcome] = []
         try:
             with EmbedProgress(len(photos), job.iterators.steps) as progress:
                 for outcome in job.run(photos, progress.step):
@@ -144,8 +151,7 @@ class Embed:
                     progress.done(outcome, len({o.photo for o in outcomes}))
         finally:
             if outcomes:
-                say(write_results(job.folder, outcomes, run))
-        return outcomes
+                write_results(job.folder, outcomes, run)
 
     def _job(self, photos: "Sequence[Path]") -> "EmbedJob":
         from latentloop.devices import find_device, repeatable_arithmetic
@@ -284,6 +290,16 @@ class Embed:
             "face": self.face,
             "aligned": self.aligned,
         }
+
+
+def check_face(face: str) -> None:
+    """See that a text says which of several faces.
+
+    Raises:
+        ValueError: It does not.
+    """
+    if face not in ("largest", "all") and not (face.isdecimal() and int(face) > 0):
+        raise ValueError(f"face must be largest, all or a number, got {face}")
 
 
 def _names(job: "EmbedJob") -> str:

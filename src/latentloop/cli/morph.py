@@ -28,7 +28,7 @@ class Morph:
     pictures: Annotated[tuple[str, ...], tyro.conf.Positional, tyro.conf.arg(metavar="PHOTO|CODE...")]
     """Two or more, in this order: photos, code files, seed:NUMBER for a random face."""
     out: Path = Path("morph.gif")
-    """A .gif, an .mp4 (needs: pip install 'latentloop[edit]'), or else a folder for the frames; the codes of
+    """A .gif, an .mp4 (needs PyAV), or else a folder for the frames; the codes of
     photos go into embedded/ beside it."""
     frames: int = 30
     """From each to the next."""
@@ -63,10 +63,12 @@ class Morph:
         from latentloop.generators import load_renderer
         from latentloop.pipeline.edit import Editor
         from latentloop.pipeline.frames import write_frames
-        from latentloop.pipeline.subjects import expand
+        from latentloop.pipeline.subjects import expand, is_coded
         from latentloop.video.files import pyav
 
         arguments = expand(self.pictures)
+        if len(arguments) == 1 and not is_coded(arguments[0]) and self.found.face != "all":
+            raise UserError("a morph takes two faces or more; name at least two photos or codes")
         generator = self.found.load_generator()
         weights = layer_weights(self.layers, generator.num_ws)
         if self.out.suffix.lower() == ".mp4":

@@ -4,7 +4,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from latentloop.cli.embed import Embed
+from latentloop.cli.embed import Embed, check_face
 from latentloop.cli.options import Common
 from latentloop.defaults import GENERATOR, MAX_PIXELS, Precision
 from latentloop.inversion.config import IteratorConfig
@@ -17,7 +17,9 @@ if TYPE_CHECKING:
     from latentloop.pipeline.edit import Editor
     from latentloop.pipeline.subjects import Subject
 
-STEPS = 50
+STEPS, LR = 50, 0.04
+ROUGH = 0.6
+"""Similarity of identity below which a code is another face than the photo's."""
 EMBEDDED = "embedded"
 """Folder for the codes that are found, in that of the results."""
 
@@ -36,6 +38,9 @@ class Found:
     """Of the iterator, after the network: more come closer to the photo. 0: the network's one pass alone. Where there
     is no network for the generator, from the mean code: take 200 then. Of a video they are taken in key frames, and
     what they change is carried over to the others."""
+    lr: float = LR
+    """Step size of the iterator; half of it from the network's code, as in latentloop embed. Smaller steps than there
+    leave a code where edits still look right."""
     face: str = "largest"
     """Of several faces in a photo: largest, all, or a number (1 is the largest)."""
     aligned: bool = False
@@ -51,6 +56,9 @@ class Found:
     def __post_init__(self) -> None:
         if self.steps < 0:
             raise ValueError(f"steps must be 0 or more, got {self.steps}")
+        check_face(self.face)
+        if not 0 < self.lr <= 100:
+            raise ValueError(f"lr must be above 0 and at most 100, got {self.lr}")
 
     def load_generator(self) -> "Generator":
         """The generator, on its device."""
@@ -71,7 +79,7 @@ class Found:
             return None
         device = generator.latent_avg.device
         dtype = find_precision(self.precision, device)
-        config = IteratorConfig(steps=self.steps).from_good_start()
+        config = IteratorConfig(steps=self.steps, lr=self.lr).from_good_start()
         return LatentIterator(low_precision(generator, dtype), iterator_loss(device=device, dtype=dtype), config)
 
     def each(
@@ -150,6 +158,7 @@ class Found:
 
     def _embed(self, photos: "Sequence[str]", codes: Path) -> dict[str, list[str]]:
         """Find the codes of photos, as latentloop embed does; the names of each photo's results, by its place."""
+        from latentloop.cli.console import say
         from latentloop.pipeline.subjects import place_of
 
         if not photos:
@@ -160,7 +169,7 @@ class Found:
             common=Common(self.generator, self.device),
             method="auto" if self.steps else "embed",
             embedder=self.embedder,
-            iterator=IteratorConfig(steps=self.steps),
+            iterator=IteratorConfig(steps=self.steps, lr=self.lr),
             face=self.face,
             aligned=self.aligned,
             precision=self.precision,
@@ -168,6 +177,12 @@ class Found:
         )
         names: dict[str, list[str]] = {}
         for outcome in embed.embedded():
+            similarity = outcome.figures.metrics["id"]
+            if similarity < ROUGH and not self.aligned:
+                say(
+                    f"latentloop: {outcome.name}: a rough code (ID {similarity:.2f}), of which edits may look wrong",
+                    error=True,
+                )
             names.setdefault(place_of(str(outcome.photo)), []).append(outcome.name)
         return names
 
@@ -182,7 +197,7 @@ class Drawn:
     """What of the aligned square goes back into the photo: what the edit changed of the head, all of the head, or all
     of the square; with soft edges."""
     blend: Literal["feather", "poisson"] = "feather"
-    """poisson fits the colours at the edges to the photo's; needs: pip install 'latentloop[edit]'."""
+    """poisson fits the colours at the edges to the photo's; needs OpenCV."""
 
     def editor(self, generator: "Generator") -> "Editor":
         """What draws and pastes."""

@@ -112,10 +112,8 @@ def find_direction(name_or_path: str | Path, generator: Generator) -> Direction:
 
 def _only(path: str, directions: Mapping[str, Direction]) -> Direction:
     if len(directions) > 1:
-        few = ", ".join(list(directions)[:5])
-        raise UserError(
-            f"{path}: has {len(directions)} directions ({few} ...); name one: {path}:{next(iter(directions))}"
-        )
+        few = ", ".join([*directions][:5]) + (" ..." if len(directions) > 5 else "")
+        raise UserError(f"{path}: has {len(directions)} directions ({few}); name one: {path}:{next(iter(directions))}")
     return next(iter(directions.values()))
 
 

@@ -12,4 +12,4 @@ def need_extra(module: str, project: str) -> None:
         UserError: It is not installed.
     """
     if importlib.util.find_spec(module) is None:
-        raise UserError(f"this needs {project}: pip install 'latentloop[edit]'")
+        raise UserError(f"this needs {project}: pip install {project}")

@@ -116,7 +116,7 @@ def opencv() -> ModuleType:
     try:
         import cv2
     except ImportError as error:
-        raise UserError("blend poisson needs OpenCV: pip install 'latentloop[edit]'") from error
+        raise UserError("blend poisson needs OpenCV: pip install opencv-python-headless") from error
     return cv2
 
 

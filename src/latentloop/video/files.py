@@ -21,7 +21,7 @@ def pyav() -> ModuleType:
     try:
         import av
     except ImportError as error:
-        raise UserError("videos need PyAV: pip install 'latentloop[edit]'") from error
+        raise UserError("videos need PyAV: pip install av") from error
     return av
 
 
