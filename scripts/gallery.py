@@ -103,7 +103,7 @@ class Gallery:
             pair = [self.code("female-1"), self.code("male-81")]
             styles = [self.code("female-16"), self.code("male-23")]
             self.command("mix", *pair, "--styles", *styles, "--layers", layers, "--out", folder)
-            tables.append(labelled_grid([[square(read_image(folder / "mix.png"))]], [layers], tile=3 * TILE))
+            tables.append(labelled_grid([[square(read_image(folder / "strips" / "mix.png"))]], [layers], tile=3 * TILE))
         return torch.cat(tables, dim=3)
 
     def transfer(self) -> Tensor:

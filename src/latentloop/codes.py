@@ -119,6 +119,8 @@ def load_code(path: Path | str) -> Code:
         # NumPy's own words would advise to allow pickle.
         reason = "no arrays that load without pickle" if "pickle" in str(error) else error
         raise UserError(f"{path}: not a code file of latentloop, or damaged ({reason})") from error
+    if tuple(code.quad.shape) != (4, 2) or not code.quad.isfinite().all():
+        raise UserError(f"{path}: quad must be finite, (4, 2), got {tuple(code.quad.shape)}")
     if code.w_plus.ndim != 2 or not code.w_plus.isfinite().all():
         raise UserError(f"{path}: w_plus must be finite, (num_ws, w_dim), got {tuple(code.w_plus.shape)}")
     return code

@@ -2,6 +2,7 @@
 
 import io
 import struct
+import sys
 import warnings
 import zlib
 from collections.abc import Iterator, Sequence
@@ -93,7 +94,7 @@ def decode_image(
 
 def colour_profile(path: Path | str) -> bytes | None:
     """What an RGB image that `read_image` reads says of its colours (an ICC profile); None if nothing."""
-    with Image.open(path, formats=sorted(set(_endings().values()))) as image:
+    with _pillows_pixel_limit(sys.maxsize), Image.open(path, formats=sorted(set(_endings().values()))) as image:
         profile = image.info.get("icc_profile") if image.mode in ("RGB", "RGBA") else None
     return profile if isinstance(profile, bytes) else None
 

@@ -30,6 +30,8 @@ from latentloop.generators.protocol import Generator
 
 Archived = Callable[[IO[bytes], Mapping[str, zipfile.ZipInfo]], Any]
 ARRAY = b"\x93NUMPY"
+MAX_NAME = 100
+"""Characters of an image's name."""
 MAX_BYTES = 1 << 34
 """Of an array: the codes of half a million images."""
 HEADERS = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
@@ -72,6 +74,8 @@ def _named(content: Mapping[Any, Any], generator: Generator) -> Latents:
     codes: dict[str, Tensor] = {}
     for key, value in content.items():
         name = PurePath(str(key)).stem
+        if not name.isprintable() or not 0 < len(name) <= MAX_NAME:
+            raise UserError(f"has a code of an image with an odd name: {name[:20]!r}")
         found = _codes(_last(value), generator)
         if name in codes or len(found) != 1:
             raise UserError(f"has several codes for {name}")

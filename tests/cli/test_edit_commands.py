@@ -8,12 +8,13 @@ import torch
 from PIL import Image
 
 from latentloop.codes import Code, load_code, save_code
-from latentloop.editing import Direction, mix, morph, transfer
+from latentloop.editing import Direction, direction_file, mix, morph, transfer
 from latentloop.editing.direction_file import read_directions, save_directions
 from latentloop.files import sha256_of
 from latentloop.generators import Generator
 from latentloop.images import read_image, to_uint8, write_png
 from latentloop.latents import sample_codes
+from latentloop.weights import WeightsFile
 
 ToyPhotos = Callable[..., list[Path]]
 Run = Callable[..., tuple[int, list[str], list[str]]]
@@ -244,7 +245,7 @@ def test_sources_are_not_overwritten(run: Run, toy_photos: ToyPhotos, directions
         (["--set", "{d}:smile=1", "--keep", "{d}:smile"], "nothing is left to change"),
         (["--set", "{d}:smile=1", "--face", "smallest"], "face must be largest, all or a number, got smallest"),
         (["--set", "{d}:smile=1", "--lr", "0"], "lr must be above 0"),
-        (["--set", "{d}:smile=1", "--smooth", "nan"], "smooth must be 0 or more"),
+        (["--set", "{d}:smile=1", "--smooth", "nan"], "smooth must be from 0 to 1000"),
     ],
 )
 def test_what_cannot_be_done_is_told_in_one_line(
@@ -268,8 +269,8 @@ def test_mixing_draws_each_with_each(run: Run, float_toy: Generator, tmp_path: P
     command = ["mix", "seed:1", "seed:2", "--styles", "seed:3", "seed:4", "--layers", "2,3", "--strength", "0.5"]
     status, lines, errors = run(*command, "--out", out, *QUICK)
     assert (status, errors) == (0, [])
-    assert lines[-1] == str(out / "mix.png")
-    assert pixels(out / "mix.png").shape[0] == 3 * 256 + 22
+    assert lines[-1] == str(out / "strips" / "mix.png")
+    assert pixels(out / "strips" / "mix.png").shape[0] == 3 * 256 + 22
     expected = mix(sample(float_toy, 2), sample(float_toy, 3), (2, 3), strength=0.5)
     torch.testing.assert_close(load_code(out / "seed-2+seed-3.npz").w_plus[None], expected)
     assert np.abs(pixels(out / "seed-2+seed-3.png") - drawn(float_toy, expected)).max() <= 1
@@ -321,8 +322,16 @@ def test_a_morph_there_and_back(run: Run, tmp_path: Path) -> None:
     assert len(frames) == 5
     assert frames[0].read_bytes() == frames[4].read_bytes() != frames[2].read_bytes()
     command[command.index("2")] = "1"
-    run(*command, *QUICK)
-    assert len(list((tmp_path / "frames").glob("*.png"))) == 3
+    status, _, errors = run(*command, *QUICK)
+    assert (status, errors) == (
+        2,
+        [f"latentloop: {tmp_path / 'frames'}: has frames of something longer; choose another --out"],
+    )
+    again = ["morph", frames[0], frames[2], "--aligned", "--out", tmp_path / "frames", *QUICK]
+    status, _, errors = run(*again)
+    assert (status, len(errors)) == (2, 1)
+    assert "holds what the frames are made of" in errors[0]
+    assert sorted((tmp_path / "frames").glob("*.png")) == frames
 
 
 def test_a_morph_as_a_gif(run: Run, tmp_path: Path) -> None:
@@ -351,10 +360,13 @@ def test_one_photo_is_no_morph(run: Run, toy_photos: ToyPhotos, tmp_path: Path) 
     assert errors == ["latentloop: a morph takes two faces or more; name at least two photos or codes"]
 
 
-def test_far_edits_are_warned_of(run: Run, directions: Path, tmp_path: Path) -> None:
-    status, _, errors = run("edit", "seed:1", "--set", f"{directions}:smile=20", "--out", tmp_path / "out", *QUICK)
+def test_far_edits_are_warned_of(run: Run, directions: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    far = ["edit", "seed:1", "--out", tmp_path / "out", *QUICK, "--set"]
+    assert run(*far, f"{directions}:smile=20")[2] == []
+    monkeypatch.setattr(direction_file, "SHIPPED", (WeightsFile(directions),))
+    status, _, errors = run(*far, "smile=20", "age=3")
     assert status == 0
-    assert errors == [f"latentloop: {directions}:smile=20: faces fall apart beyond strengths of 3"]
+    assert errors == ["latentloop: smile=20: faces fall apart beyond strengths of 3"]
 
 
 def test_an_empty_name(run: Run, directions: Path, tmp_path: Path) -> None:

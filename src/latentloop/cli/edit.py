@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 
 
 FAR = 3.0
-"""Strengths up to which faces are still faces, most of them."""
+"""Strengths up to which faces are still faces, most of them; of the directions that ship."""
+MOST_SMOOTH = 1000
 
 
 @dataclass(frozen=True)
@@ -68,13 +69,14 @@ class Edit:
             raise ValueError("name at least one photo or code, before the options")
         if not self.set:
             raise ValueError("say what to change: --set smile=1; latentloop directions list shows what there is")
-        if not 0 <= self.smooth < math.inf:
-            raise ValueError(f"smooth must be 0 or more, got {self.smooth}")
+        if not 0 <= self.smooth <= MOST_SMOOTH:
+            raise ValueError(f"smooth must be from 0 to {MOST_SMOOTH}, got {self.smooth}")
         self._strengths()
 
     def run(self) -> int:
         """Edit; returns 2 if a picture could not be."""
         from latentloop.cli.console import say, track
+        from latentloop.editing import shipped_directions
         from latentloop.errors import UserError
         from latentloop.pipeline.edit import EditFolder, edited, strip
         from latentloop.pipeline.edits import find_edits
@@ -92,7 +94,8 @@ class Edit:
         generator = self.found.load_generator()
         edits = find_edits(self._strengths(), generator, keep=self.keep, layers=self.layers)
         editor, folder = self.drawn.editor(generator), EditFolder(self.out, named)
-        far = [f"{name}={strength:g}" for name, strength in self._strengths() if abs(strength) > FAR]
+        ours = shipped_directions(generator)
+        far = [f"{name}={strength:g}" for name, strength in self._strengths() if name in ours and abs(strength) > FAR]
         if far:
             say(f"latentloop: {', '.join(far)}: faces fall apart beyond strengths of {FAR:g}", error=True)
         details = {"set": list(self.set), "keep": list(self.keep), "layers": self.layers}

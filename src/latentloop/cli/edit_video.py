@@ -1,7 +1,7 @@
 """The part of `latentloop edit` that edits videos."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -26,6 +26,7 @@ class VideoEdits:
     """How much codes are smoothed in time, in frames."""
     sources: Sequence[str]
     """Files that no result may take the place of."""
+    _taken: set[str] = field(default_factory=set)  # names of this run's results
 
     def attempt(self, path: Path, generator: "Generator", edits: "Edits") -> int:
         """Edit a video, and say how it went; returns 2 if it cannot be."""
@@ -69,13 +70,17 @@ class VideoEdits:
     def _check(self, path: Path) -> None:
         """See that the options are ones of videos, and that the result takes no other file's place."""
         from latentloop.errors import UserError
+        from latentloop.pipeline.video_edit import is_edited_video
 
         if self.found.face != "largest" or self.found.aligned or self.found.photos:
             raise UserError(f"{path}: videos take none of --face, --aligned and --photos")
-        target, told = self.out / f"{path.stem}.mp4", self.out / f"{path.stem}.json"
+        if path.stem.casefold() in self._taken:
+            raise UserError(f"two results would be called {path.stem}; choose another --out for one of them")
+        self._taken.add(path.stem.casefold())
         sources = {Path(source).resolve() for source in self.sources}
-        if target.resolve() in sources or (target.exists() and not told.exists()):
-            raise UserError(f"the result would overwrite {target}; choose another folder with --out")
+        for target in (self.out / f"{path.stem}{ending}" for ending in (".mp4", ".json")):
+            if target.resolve() in sources or (target.exists() and not is_edited_video(self.out, path.stem)):
+                raise UserError(f"the result would overwrite {target}; choose another folder with --out")
 
     def _editor(self, generator: "Generator") -> "tuple[VideoEditor, str]":
         """What edits, and the checksum of its network."""

@@ -19,7 +19,7 @@ class Mix:
     """Draw faces with some styles of other faces: style mixing.
 
     The coarse layers carry pose and shape, the middle ones features, the fine ones colours and light. The folder --out
-    gets a picture PHOTO+STYLE.png of each photo with each style, its code, and mix.png: all of them in one table.
+    gets a picture PHOTO+STYLE.png of each photo with each style, its code, and strips/mix.png, a table of all.
 
     Colours and light of another photo: latentloop mix anna.jpg --styles bob.jpg
 
@@ -72,5 +72,5 @@ class Mix:
 
         code = self.found.each(arguments, self.out, generator, results)
         if table.rows:
-            say(folder.save_table("mix", table.image()))
+            say(folder.save_strip("mix", table.image()))
         return code

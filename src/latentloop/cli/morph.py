@@ -62,8 +62,8 @@ class Morph:
         from latentloop.errors import UserError
         from latentloop.generators import load_renderer
         from latentloop.pipeline.edit import Editor
-        from latentloop.pipeline.frames import write_frames
-        from latentloop.pipeline.subjects import expand, is_coded
+        from latentloop.pipeline.frames import check_frames, write_frames
+        from latentloop.pipeline.subjects import expand, is_coded, place_of
         from latentloop.video.files import pyav
 
         arguments = expand(self.pictures)
@@ -77,8 +77,12 @@ class Morph:
         codes = torch.cat([one.w_plus for one in self.found.together(arguments, folder, generator)])
         if len(codes) < 2:
             raise UserError("a morph takes two faces or more; name at least two photos or codes")
+        if place_of(str(self.out)) in {place_of(argument) for argument in arguments}:
+            raise UserError(f"the result would overwrite {self.out}; choose another --out")
         between = morph(codes, self.frames, weights=weights, ease=self.ease, loop=self.loop)
         editor = Editor(load_renderer(generator, device=generator.latent_avg.device))
         drawn = (editor.faces(one[None], size=self.size)[0] for one in between)
+        if not self.out.suffix:
+            check_frames(self.out, arguments, len(between))
         say(write_frames(self.out, track(drawn, len(between), "frames"), rate=self.rate))
         return 0

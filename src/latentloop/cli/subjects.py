@@ -57,6 +57,8 @@ class Found:
         if self.steps < 0:
             raise ValueError(f"steps must be 0 or more, got {self.steps}")
         check_face(self.face)
+        if self.max_pixels < 1:
+            raise ValueError(f"max_pixels must be 1 or more, got {self.max_pixels}")
         if not 0 < self.lr <= 100:
             raise ValueError(f"lr must be above 0 and at most 100, got {self.lr}")
 
@@ -119,7 +121,8 @@ class Found:
         """
         from latentloop.errors import UserError
 
-        found = list(self.subjects(arguments, out / EMBEDDED, generator))
+        finding = replace(self, photos=None)  # these are not pasted back
+        found = list(finding.subjects(arguments, out / EMBEDDED, generator))
         subjects = [subject for subject in found if subject]
         if len(subjects) < len(found):
             raise UserError("nothing made: some of the pictures cannot be used")
@@ -139,12 +142,12 @@ class Found:
 
         names = self._embed([argument for argument in arguments if not is_coded(argument)], codes)
         for argument in arguments:
-            if not is_coded(argument):
-                found = names.get(place_of(argument))
-                yield self._of_photo(argument, found, codes, generator) if found else None
-                continue
+            found = names.get(place_of(argument))
             try:
-                yield from subjects_of(argument, generator, photos=self.photos, max_pixels=self.max_pixels)
+                if is_coded(argument):
+                    yield from subjects_of(argument, generator, photos=self.photos, max_pixels=self.max_pixels)
+                else:
+                    yield self._of_photo(argument, found, codes, generator) if found else None
             except UserError as error:
                 say(f"latentloop: {error}", error=True)
                 yield None

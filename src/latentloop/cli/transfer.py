@@ -61,12 +61,14 @@ class Transfer:
         from latentloop.editing import parse_layers, transfer
         from latentloop.errors import UserError
         from latentloop.pipeline.edit import EditFolder, edited, strip
-        from latentloop.pipeline.subjects import expand, once
+        from latentloop.pipeline.subjects import expand, once, place_of
 
         arguments, pair = once(expand(self.pictures)), [str(self.neutral), str(self.expressive)]
         generator = self.found.load_generator()
         layers = parse_layers(self.layers, generator.num_ws)
-        finding = replace(self.found, steps=self.pair_steps)
+        if place_of(pair[0]) == place_of(pair[1]):
+            raise UserError("--neutral and --expressive are the same picture")
+        finding = replace(self.found, steps=self.pair_steps, face="largest")
         faces = [one.w_plus for one in finding.together(pair, self.out / "pair", generator)]
         if [len(w_plus) for w_plus in faces] != [1, 1]:
             raise UserError("--neutral and --expressive take a picture of one face each")

@@ -52,7 +52,7 @@ class Editor:
         return self.renderer.synthesis(w_plus, resolution=size)
 
     def into_photo(self, subject: Subject, faces: Sequence[Tensor]) -> Tensor:
-        """A subject's photo with its faces, edited, (1, 3, S, S); the first of them if there is no photo."""
+        """A photo (1, 3, H, W) with its edited faces (1, 3, S, S) in it; the first of them if there is no photo."""
         if subject.origin is None:
             return faces[0]
         picture = subject.origin.image
@@ -132,17 +132,6 @@ class EditFolder:
         write_png(self.picture(f"strips/{name}"), image)
         return self.picture(f"strips/{name}")
 
-    def save_table(self, name: str, image: Tensor) -> Path:
-        """Write a picture (1, 3, H, W) about all results; returns its path.
-
-        Raises:
-            UserError: It cannot be written, or would take the place of a source.
-        """
-        if self.picture(name).resolve() in {Path(source).resolve() for source in self.sources}:
-            raise UserError(f"the result would overwrite {self.picture(name)}; choose another folder with --out")
-        write_png(self.picture(name), image)
-        return self.picture(name)
-
     def _code(self, name: str) -> Path:
         return self.path / f"{name}.npz"
 
@@ -151,15 +140,16 @@ class EditFolder:
 
     def _claim(self, name: str, owns: Sequence[str], more: Sequence[Path]) -> None:
         """See that a result may be written, with all that may come with it."""
-        if name.casefold() in self._taken:
+        names = {one.casefold() for one in (name, *owns)}
+        if names & self._taken:
             raise UserError(f"two results would be called {name}; choose another --out for one of them")
-        self._taken.add(name.casefold())
+        self._taken.update(names)
         each = [path for own in owns for path in (self._code(own), self._face(own))]
         paths = [self.picture(name), *each, self.picture(f"strips/{name}"), self.video(name)]
         sources = {path.resolve() for path in (*map(Path, self.sources), *more)}
         ours = all(self._is_ours(own) for own in owns)
         for path in paths:
-            if path.resolve() in sources or (path.exists() and not ours):
+            if path.resolve() in sources or (_exists(path) and not ours):
                 raise UserError(f"the result would overwrite {path}; choose another folder with --out")
 
     def _is_ours(self, name: str) -> bool:
@@ -167,6 +157,13 @@ class EditFolder:
             return EDIT in load_code(self._code(name)).details
         except UserError:
             return False
+
+
+def _exists(path: Path) -> bool:
+    try:
+        return path.exists()
+    except (OSError, ValueError) as error:
+        raise UserError(f"{path.name!r}: no name for a file") from error
 
 
 @dataclass(frozen=True)

@@ -1,13 +1,14 @@
 """Many images as an animation: a GIF, an MP4 or a folder of PNGs."""
 
 import math
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 
 from torch import Tensor
 
+from latentloop.errors import UserError
 from latentloop.images import resize, write_png
 from latentloop.pipeline.edit import Editor
 from latentloop.pipeline.subjects import Origin, Subject
@@ -23,7 +24,7 @@ def write_frames(path: Path, images: Iterable[Tensor], *, rate: int) -> Path:
     """Write images (1, 3, H, W) in [-1, 1]; returns the path.
 
     Args:
-        path: A .gif or an .mp4, which appears whole, or else a folder for frame-0000.png ..., which then has no others.
+        path: A .gif or an .mp4, which appears whole, or else a folder for frame-0000.png ...
         images: All of one size.
         rate: How many a second.
 
@@ -35,14 +36,25 @@ def write_frames(path: Path, images: Iterable[Tensor], *, rate: int) -> Path:
     elif path.suffix.lower() == ".mp4":
         write_video(path, images, Fraction(rate))
     else:
-        written = set()
         for i, image in enumerate(images):
-            frame = path / f"frame-{i:04d}.png"
-            write_png(frame, image)
-            written.add(frame)
-        for old in set(path.glob("frame-[0-9][0-9][0-9][0-9]*.png")) - written:
-            old.unlink()
+            write_png(_frame(path, i), image)
     return path
+
+
+def check_frames(folder: Path, sources: Sequence[str], count: int) -> None:
+    """See that so many frames may be written into a folder.
+
+    Raises:
+        UserError: A source lies there, or it has frames of something longer.
+    """
+    if any(Path(source).resolve().parent == folder.resolve() for source in sources):
+        raise UserError(f"{folder}: holds what the frames are made of; choose another --out")
+    if _frame(folder, count).exists():
+        raise UserError(f"{folder}: has frames of something longer; choose another --out")
+
+
+def _frame(folder: Path, i: int) -> Path:
+    return folder / f"frame-{i:04d}.png"
 
 
 def sweep(editor: Editor, subject: Subject, change: Callable[[Tensor, float], Tensor]) -> Iterator[Tensor]:

@@ -33,6 +33,8 @@ BATCH = 8
 """Frames for the network at a time."""
 KEY = 50
 """Frames from one key frame to the next, at most."""
+FLICKER = "flicker"
+"""What the file beside an edited video tells."""
 Progress = Callable[[str, int, int], None]  # what is done, frames done, of how many
 
 
@@ -204,16 +206,24 @@ def edit_video(
     """
     track = video_editor.track(video, work, progress)
     size = size_for(track.quads, video_editor.editor.renderer.resolution)
-    faces = work.faces_of(edits.apply(track.codes), size)
+    faces = work.faces_of(edits.apply(track.codes), size, video_editor.editor.renderer)
     video_editor.draw(track, edits, faces, size, progress)
     path = out / f"{video.path.stem}.mp4"
-    write_video(path, video_editor.frames(video, track, faces, progress), video.rate, audio_from=video.path)
     flicker = video_editor.flicker(track, edits.apply, load_lpips("alex"))
-    told = {name: asdict(one) for name, one in flicker.items()}
-    with replacing(path.with_suffix(".json")) as part:
-        part.write_text(json.dumps({"flicker": told, "frames_without_a_face": track.missing, "size": size}, indent=2))
+    told = {FLICKER: {name: asdict(one) for name, one in flicker.items()}}
+    with replacing(path.with_suffix(".json")) as part:  # first: it says that the video is ours
+        part.write_text(json.dumps({**told, "frames_without_a_face": track.missing, "size": size}, indent=2))
+    write_video(path, video_editor.frames(video, track, faces, progress), video.rate, audio_from=video.path)
     shutil.rmtree(faces)
     return EditedVideo(path, flicker, track.missing, size)
+
+
+def is_edited_video(out: Path, name: str) -> bool:
+    """Whether a video NAME.mp4 in a folder is one that `edit_video` wrote, or was about to."""
+    try:
+        return FLICKER in json.loads((out / f"{name}.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError, TypeError):
+        return False
 
 
 def size_for(quads: Tensor, largest: int) -> int:

@@ -14,6 +14,7 @@ from torch import Tensor
 
 from latentloop.codes import DAMAGE
 from latentloop.files import replacing
+from latentloop.generators import Generator
 
 EVERY = 100
 """Frames after which what was found is written down."""
@@ -90,9 +91,9 @@ class VideoWork:
     def _key(self, settings: Mapping[str, object]) -> str:
         return json.dumps({**self.told, **settings}, sort_keys=True)
 
-    def faces_of(self, codes: Tensor, size: int) -> Path:
-        """Folder for the faces that codes (F, num_ws, w_dim) draw with so many pixels; those of others are deleted."""
-        name = f"faces-{hashlib.sha256(codes.numpy().tobytes()).hexdigest()[:12]}-{size}"
+    def faces_of(self, codes: Tensor, size: int, renderer: Generator) -> Path:
+        """Folder for the faces of codes (F, num_ws, w_dim) with so many pixels; those of other edits are deleted."""
+        name = f"faces-{hashlib.sha256(codes.numpy().tobytes()).hexdigest()[:12]}-{renderer.name}-{size}"
         for other in self.folder.glob("faces-*"):
             if other.name != name:
                 shutil.rmtree(other)

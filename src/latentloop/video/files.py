@@ -25,6 +25,13 @@ def pyav() -> ModuleType:
     return av
 
 
+FORMATS = (
+    "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,mpegts,mpeg,flv,asf,ogg,gif,apng,image2,png_pipe,jpeg_pipe,webp_pipe,"
+    "bmp_pipe,tiff_pipe,mp3,wav,aac,flac"
+)
+"""What is read; no playlists, which name other files."""
+
+
 def open_media(path: Path) -> "InputContainer":
     """Open a media file; the caller closes it.
 
@@ -35,9 +42,10 @@ def open_media(path: Path) -> "InputContainer":
     if not path.is_file():
         raise UserError(f"{path}: no such file" if not path.exists() else f"{path}: a folder, not a video")
     try:
-        # A playlist may name other files, but no addresses.
         container: InputContainer = av.open(
-            str(path), metadata_errors="replace", options={"protocol_whitelist": "file"}
+            str(path.resolve()),  # a name with a colon would be taken for an address
+            metadata_errors="replace",
+            options={"protocol_whitelist": "file", "format_whitelist": FORMATS},
         )
     except av.FFmpegError as error:
         raise UserError(f"{path}: not a video that FFmpeg can read ({in_one_line(error)})") from error

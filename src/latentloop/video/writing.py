@@ -5,11 +5,12 @@ from fractions import Fraction
 from heapq import merge
 from itertools import chain
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Any
 
 import torch.nn.functional as F
 from torch import Tensor
 
+from latentloop.errors import UserError, in_one_line
 from latentloop.files import replacing
 from latentloop.images import to_uint8
 from latentloop.video.files import pyav
@@ -55,7 +56,14 @@ def write_video(
         stream = _picture_stream(target, first, rate, crf)
         with sound_of(audio_from, target) as sounds:
             for packet in _interleaved(_picture_packets(stream, chain([first], frames)), sounds, rate):
-                target.mux(packet)
+                _mux(target, packet, Path(path))
+
+
+def _mux(target: "OutputContainer", packet: "Packet[Any]", path: Path) -> None:
+    try:
+        target.mux(packet)
+    except pyav().FFmpegError as error:  # such as of sound whose times run backwards
+        raise UserError(f"{path}: FFmpeg cannot write this video ({in_one_line(error)})") from error
 
 
 def _picture_stream(target: "OutputContainer", first: Tensor, rate: Fraction, crf: int) -> "VideoStream":
