@@ -271,3 +271,8 @@ def test_a_video_of_one_frame(float_toy: ToyGenerator, edits: Edits, tmp_path: P
     done = edit_video(make_editor(float_toy), video, tmp_path / "out", VideoWork(tmp_path / "w", {}), edits, ignore)
     assert len(frames_of(done.path)) == 1
     assert done.flicker["smoothed"].jitter == 0
+
+
+def test_shares_of_an_edit_say_what_they_are(edits: Edits) -> None:
+    assert [edits.label(share) for share in (-1.0, 0.0, 0.5)] == ["smile -0.5", "unedited", "smile +0.25"]
+    assert torch.equal(edits.apply(torch.ones(1, 4, 8), 0.0), torch.ones(1, 4, 8))

@@ -26,6 +26,8 @@ class Edits:
 
     def label(self, share: float) -> str:
         """What a share of it is."""
+        if not share:
+            return "unedited"
         return ", ".join(f"{direction.name} {share * strength:+.3g}" for direction, strength in self.edits)
 
 
