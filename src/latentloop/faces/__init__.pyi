@@ -3,6 +3,7 @@ from .alignment import ffhq_quad as ffhq_quad
 from .change import changed as changed
 from .choice import AlignedFace as AlignedFace
 from .choice import align_faces as align_faces
+from .choice import whole_quad as whole_quad
 from .choice import whole_square as whole_square
 from .detection import FaceDetector as FaceDetector
 from .detection import Faces as Faces

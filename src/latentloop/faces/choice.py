@@ -52,6 +52,10 @@ def whole_square(photo: Tensor, size: int) -> AlignedFace:
     height, width = photo.shape[-2:]
     if height != width:
         raise UserError(f"--aligned takes square photos, this one is {width} x {height}; leave --aligned out")
+    return AlignedFace(resample(photo, min(size, width)), whole_quad(width))
+
+
+def whole_quad(width: int) -> Tensor:
+    """The quad of all of a square photo of this width, (4, 2), float64."""
     low, high = -0.5, width - 0.5
-    corners = [[low, low], [low, high], [high, high], [high, low]]
-    return AlignedFace(resample(photo, min(size, width)), torch.tensor(corners, dtype=torch.float64))
+    return torch.tensor([[low, low], [low, high], [high, high], [high, low]], dtype=torch.float64)

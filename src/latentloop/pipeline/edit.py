@@ -12,7 +12,7 @@ from torch import Tensor
 from latentloop.codes import Code, load_code, save_code
 from latentloop.errors import UserError
 from latentloop.evaluation.labelled import labelled_grid
-from latentloop.faces import Blend, FaceMask, changed, paste_back
+from latentloop.faces import Blend, FaceMask, changed, paste_back, whole_quad
 from latentloop.generators import Generator
 from latentloop.images import colour_profile, read_image, resample, write_png
 from latentloop.pipeline.subjects import EDIT, Subject
@@ -189,13 +189,12 @@ class Edited:
             told |= {"photo": source.details["photo"]} if "photo" in source.details else {}
             return replace(source, w_plus=w_plus, space="w+", losses=torch.zeros(0), steps=0, details=told)
         size = self.faces[i].shape[-1]
-        low, high = -0.5, size - 0.5
         return Code(
             w_plus=w_plus,
             space="w+",
             generator=self.generator.name,
             fingerprint=self.generator.fingerprint,
-            quad=torch.tensor([[low, low], [low, high], [high, high], [high, low]], dtype=torch.float64),
+            quad=whole_quad(size),
             original_size=(size, size),
             losses=torch.zeros(0),
             steps=0,
