@@ -1,3 +1,5 @@
+import sys
+
 import numpy as np
 import pytest
 import torch
@@ -40,6 +42,6 @@ def test_strength_1_is_a_standard_deviation(toy: Generator, w: Tensor) -> None:
 
 
 def test_a_missing_scikit_learn_is_told(w: Tensor, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("importlib.util.find_spec", lambda _: None)
+    monkeypatch.setitem(sys.modules, "sklearn", None)
     with pytest.raises(UserError, match=r"this needs scikit-learn: pip install scikit-learn"):
         principal_components(w, 2)

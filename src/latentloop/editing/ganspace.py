@@ -6,8 +6,8 @@ import torch
 from torch import Tensor
 
 from latentloop.editing.directions import Direction
-from latentloop.editing.extra import need_extra
 from latentloop.editing.found import found
+from latentloop.extras import load_extra
 from latentloop.generators import Generator
 
 ORIGIN = "GANSpace (Härkönen et al., arXiv:2004.02546)"
@@ -35,7 +35,7 @@ def principal_components(w: Tensor, count: int) -> Components:
     Raises:
         UserError: scikit-learn is not installed.
     """
-    need_extra("sklearn", "scikit-learn")
+    load_extra("sklearn", "this needs scikit-learn", "scikit-learn")
     from sklearn.decomposition import PCA
 
     pca = PCA(count, svd_solver="covariance_eigh").fit(w.double().cpu().numpy())

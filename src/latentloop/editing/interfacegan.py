@@ -11,10 +11,10 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from latentloop.editing.directions import Direction
-from latentloop.editing.extra import need_extra
 from latentloop.editing.found import found, spread
 from latentloop.editing.sampling import sample_w
 from latentloop.errors import UserError
+from latentloop.extras import load_extra
 from latentloop.generators import Generator
 from latentloop.latents import broadcast
 
@@ -57,7 +57,7 @@ def boundary(
     """
     if not 0 < share <= 0.5 or not 0 < training < 1:
         raise ValueError(f"share must be above 0 up to 0.5, training between 0 and 1, got {share} and {training}")
-    need_extra("sklearn", "scikit-learn")
+    load_extra("sklearn", "this needs scikit-learn", "scikit-learn")
     from sklearn.svm import SVC
 
     scored = w.double().cpu()[scores.isfinite().cpu()]

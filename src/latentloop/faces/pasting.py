@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from latentloop.errors import UserError
+from latentloop.extras import load_extra
 from latentloop.images import from_uint8, to_uint8
 
 Blend = Literal["feather", "poisson"]
@@ -113,11 +113,7 @@ def opencv() -> ModuleType:
     Raises:
         UserError: It is not installed.
     """
-    try:
-        import cv2
-    except ImportError as error:
-        raise UserError("blend poisson needs OpenCV: pip install opencv-python-headless") from error
-    return cv2
+    return load_extra("cv2", "blend poisson needs OpenCV", "opencv-python-headless")
 
 
 def _side(quad: Tensor) -> float:

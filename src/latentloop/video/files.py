@@ -7,6 +7,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING
 
 from latentloop.errors import UserError, in_one_line
+from latentloop.extras import load_extra
 
 if TYPE_CHECKING:
     from av.container import InputContainer
@@ -18,11 +19,7 @@ def pyav() -> ModuleType:
     Raises:
         UserError: It is not installed.
     """
-    try:
-        import av
-    except ImportError as error:
-        raise UserError("videos need PyAV: pip install av") from error
-    return av
+    return load_extra("av", "videos need PyAV", "av")
 
 
 FORMATS = (
