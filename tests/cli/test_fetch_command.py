@@ -11,7 +11,7 @@ from urllib.request import ProxyHandler, build_opener
 import pytest
 import torch
 
-from latentloop.cli.console import DownloadProgress
+from latentloop.cli.console import StageProgress
 from latentloop.features.vgg import load_lpips_vgg, load_vgg16
 from latentloop.pipeline import fetch
 from vgg_tensors import expect, save_both
@@ -88,7 +88,7 @@ def test_fetch_makes_the_file_that_the_networks_are_loaded_from_once(
     run: Run, web: Web, cache: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     shown: dict[str, tuple[int, int]] = {}
-    monkeypatch.setattr(DownloadProgress, "show", lambda _, name, *bytes_: shown.update({name: bytes_}))
+    monkeypatch.setattr(StageProgress, "show", lambda _, name, *bytes_: shown.update({name: bytes_}))
     target = cache / "vgg16.safetensors"
     assert run("fetch", "vgg16") == (0, [f"{target}: 56.1 MiB"], [])
     assert list(cache.iterdir()) == [target]
@@ -180,7 +180,7 @@ def test_an_interrupted_download_leaves_what_was_there(run: Run, cache: Path, mo
             there.extend(path.name for path in cache.rglob("*.pth"))
             raise KeyboardInterrupt
 
-    monkeypatch.setattr(DownloadProgress, "show", interrupt)
+    monkeypatch.setattr(StageProgress, "show", interrupt)
     code, lines, errors = run("fetch", "vgg16", "--force")
     assert (code, lines, errors) == (130, [], ["latentloop: interrupted; finished files are kept"])
     assert sorted(there) == [LINEAR, VGG16]

@@ -133,31 +133,10 @@ class TrainProgress:
 
 
 class StageProgress:
-    """A bar for each stage of some work, in frames or what else it counts."""
+    """A bar for each stage of some work, or for each file of a download: in frames, bytes or what it counts."""
 
-    def __init__(self) -> None:
-        self._progress = _progress()
-        self._stages: dict[str, TaskID] = {}
-
-    def __enter__(self) -> Self:
-        self._progress.start()
-        return self
-
-    def __exit__(self, *_: type[BaseException] | BaseException | TracebackType | None) -> None:
-        self._progress.stop()
-
-    def show(self, stage: str, done: int, total: int) -> None:
-        """Show how far a stage is."""
-        if stage not in self._stages:
-            self._stages[stage] = self._progress.add_task(stage, total=total)
-        self._progress.update(self._stages[stage], completed=done)
-
-
-class DownloadProgress:
-    """A bar for each file that is downloaded, in bytes."""
-
-    def __init__(self) -> None:
-        self._progress = _progress(DownloadColumn(binary_units=True))
+    def __init__(self, *, in_bytes: bool = False) -> None:
+        self._progress = _progress(DownloadColumn(binary_units=True) if in_bytes else None)
         self._tasks: dict[str, TaskID] = {}
 
     def __enter__(self) -> Self:
@@ -168,7 +147,7 @@ class DownloadProgress:
         self._progress.stop()
 
     def show(self, name: str, done: int, total: int) -> None:
-        """Show how many bytes of a file have come."""
+        """Show how far a stage or a file is."""
         if name not in self._tasks:
             self._tasks[name] = self._progress.add_task(name, total=total)
         self._progress.update(self._tasks[name], completed=done)

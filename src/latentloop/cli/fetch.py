@@ -35,7 +35,7 @@ class Fetch:
 
     def run(self) -> int:
         """Get them, and print where they are."""
-        from latentloop.cli.console import DownloadProgress, say
+        from latentloop.cli.console import StageProgress, say
         from latentloop.features.vgg import vgg16_path
         from latentloop.pipeline.fetch import fetch_vgg16
 
@@ -43,7 +43,7 @@ class Fetch:
         if path.is_file() and not self.force:
             say(f"{path}: here already; --force gets it again")
             return 0
-        with DownloadProgress() as progress:
+        with StageProgress(in_bytes=True) as progress:
             fetch_vgg16(self.vgg16, self.linear, on_chunk=progress.show)
         say(f"{path}: {path.stat().st_size / 2**20:.1f} MiB")
         return 0
