@@ -71,8 +71,11 @@ def expand(arguments: Iterable[str]) -> list[str]:
 
 
 def once(arguments: Iterable[str]) -> list[str]:
-    """Arguments of `expand`, each file once, however it is written."""
-    return list({place_of(argument): argument for argument in reversed(list(arguments))}.values())[::-1]
+    """Arguments of `expand` in their order, each file once, however it is written."""
+    found: dict[str, str] = {}
+    for argument in arguments:
+        found.setdefault(place_of(argument), argument)
+    return list(found.values())
 
 
 def place_of(argument: str) -> str:
