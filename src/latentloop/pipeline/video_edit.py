@@ -145,13 +145,18 @@ class VideoEditor:
         return self.encoder(resample(faces, self.encoder.resolution)).cpu()
 
     def draw(self, track: Track, edits: Edits, folder: Path, size: int, progress: Progress) -> None:
-        """Draw the edited faces of all frames into a folder, and where they changed, but for those that are there."""
+        """Draw the edited faces of all frames into a folder, and where they changed if only that is pasted.
+
+        Those that are there stay.
+        """
         before, after = (codes.to(self.generator.latent_avg) for codes in (track.codes, edits.apply(track.codes)))
         for i in range(len(before)):
             face, where = _face(folder, i), _where(folder, i)
             if not face.is_file():
-                old, new = (self.editor.faces(codes[i : i + 1], size=size)[0] for codes in (before, after))
-                write_png(where, 2 * changed(old, new).expand(-1, 3, -1, -1) - 1)
+                (new,) = self.editor.faces(after[i : i + 1], size=size)
+                if self.editor.only_changed:
+                    (old,) = self.editor.faces(before[i : i + 1], size=size)
+                    write_png(where, 2 * changed(old, new).expand(-1, 3, -1, -1) - 1)
                 write_png(face, new)
             progress("faces drawn", i + 1, len(before))
 
@@ -206,7 +211,9 @@ def edit_video(
     """
     track = video_editor.track(video, work, progress)
     size = size_for(track.quads, video_editor.editor.renderer.resolution)
-    faces = work.faces_of(edits.apply(track.codes), size, video_editor.editor.renderer)
+    editor = video_editor.editor
+    settings = {"size": size, "renderer": editor.renderer.name, "only_changed": editor.only_changed}
+    faces = work.faces_of(edits.apply(track.codes), settings)
     video_editor.draw(track, edits, faces, size, progress)
     path = out / f"{video.path.stem}.mp4"
     flicker = video_editor.flicker(track, edits.apply, load_lpips("alex"))

@@ -14,7 +14,6 @@ from torch import Tensor
 
 from latentloop.codes import DAMAGE
 from latentloop.files import replacing
-from latentloop.generators import Generator
 
 EVERY = 100
 """Frames after which what was found is written down."""
@@ -91,9 +90,10 @@ class VideoWork:
     def _key(self, settings: Mapping[str, object]) -> str:
         return json.dumps({**self.told, **settings}, sort_keys=True)
 
-    def faces_of(self, codes: Tensor, size: int, renderer: Generator) -> Path:
-        """Folder for the faces of codes (F, num_ws, w_dim) with so many pixels; those of other edits are deleted."""
-        name = f"faces-{hashlib.sha256(codes.numpy().tobytes()).hexdigest()[:12]}-{renderer.name}-{size}"
+    def faces_of(self, codes: Tensor, settings: Mapping[str, object]) -> Path:
+        """Folder for the faces of codes (F, num_ws, w_dim), drawn as settings say; those of other edits are deleted."""
+        key = codes.numpy().tobytes() + self._key(settings).encode()
+        name = f"faces-{hashlib.sha256(key).hexdigest()[:12]}"
         for other in self.folder.glob("faces-*"):
             if other.name != name:
                 shutil.rmtree(other)
