@@ -3,7 +3,7 @@
 import hashlib
 import os
 import secrets
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -33,6 +33,25 @@ def replacing(path: Path) -> Iterator[Path]:
         raise UserError(f"{path}: cannot write here: {error.strerror or error}") from error
     finally:
         part.unlink(missing_ok=True)
+
+
+def refuse_overwriting(path: Path, sources: Iterable[Path], *, ours: bool) -> None:
+    """See that a result does not take the place of a file that it is made of, or of a stranger.
+
+    Args:
+        path: Of the result.
+        sources: What it is made of.
+        ours: What is there already is an earlier result, and may go.
+
+    Raises:
+        UserError: It would, or no file can have that name.
+    """
+    try:
+        taken = path.exists() and not ours
+    except (OSError, ValueError) as error:
+        raise UserError(f"{path.name!r}: no name for a file") from error
+    if taken or path.resolve() in {source.resolve() for source in sources}:
+        raise UserError(f"the result would overwrite {path}; choose another folder with --out")
 
 
 def sweep(folder: Path) -> None:

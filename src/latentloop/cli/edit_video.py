@@ -70,6 +70,7 @@ class VideoEdits:
     def _check(self, path: Path) -> None:
         """See that the options are ones of videos, and that the result takes no other file's place."""
         from latentloop.errors import UserError
+        from latentloop.files import refuse_overwriting
         from latentloop.pipeline.video_edit import is_edited_video
 
         if self.found.face != "largest" or self.found.aligned or self.found.photos:
@@ -77,10 +78,9 @@ class VideoEdits:
         if path.stem.casefold() in self._taken:
             raise UserError(f"two results would be called {path.stem}; choose another --out for one of them")
         self._taken.add(path.stem.casefold())
-        sources = {Path(source).resolve() for source in self.sources}
-        for target in (self.out / f"{path.stem}{ending}" for ending in (".mp4", ".json")):
-            if target.resolve() in sources or (target.exists() and not is_edited_video(self.out, path.stem)):
-                raise UserError(f"the result would overwrite {target}; choose another folder with --out")
+        ours = is_edited_video(self.out, path.stem)
+        for ending in (".mp4", ".json"):
+            refuse_overwriting(self.out / f"{path.stem}{ending}", map(Path, self.sources), ours=ours)
 
     def _editor(self, generator: "Generator") -> "tuple[VideoEditor, str]":
         """What edits, and the checksum of its network."""

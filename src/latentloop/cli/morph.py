@@ -60,10 +60,11 @@ class Morph:
         from latentloop.cli.console import say, track
         from latentloop.editing import layer_weights, morph
         from latentloop.errors import UserError
+        from latentloop.files import refuse_overwriting
         from latentloop.generators import load_renderer
         from latentloop.pipeline.edit import Editor
         from latentloop.pipeline.frames import check_frames, write_frames
-        from latentloop.pipeline.subjects import expand, is_coded, place_of
+        from latentloop.pipeline.subjects import expand, is_coded
         from latentloop.video.files import pyav
 
         arguments = expand(self.pictures)
@@ -77,8 +78,7 @@ class Morph:
         codes = torch.cat([one.w_plus for one in self.found.together(arguments, folder, generator)])
         if len(codes) < 2:
             raise UserError("a morph takes two faces or more; name at least two photos or codes")
-        if place_of(str(self.out)) in {place_of(argument) for argument in arguments}:
-            raise UserError(f"the result would overwrite {self.out}; choose another --out")
+        refuse_overwriting(self.out, map(Path, arguments), ours=True)
         between = morph(codes, self.frames, weights=weights, ease=self.ease, loop=self.loop)
         editor = Editor(load_renderer(generator, device=generator.latent_avg.device))
         drawn = (editor.faces(one[None], size=self.size)[0] for one in between)

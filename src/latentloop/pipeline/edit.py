@@ -13,6 +13,7 @@ from latentloop.codes import Code, load_code, save_code
 from latentloop.errors import UserError
 from latentloop.evaluation.labelled import labelled_grid
 from latentloop.faces import Blend, FaceMask, changed, paste_back, whole_quad
+from latentloop.files import refuse_overwriting
 from latentloop.generators import Generator
 from latentloop.images import colour_profile, read_image, resample, write_png
 from latentloop.pipeline.subjects import EDIT, Subject
@@ -146,24 +147,15 @@ class EditFolder:
         self._taken.update(names)
         each = [path for own in owns for path in (self._code(own), self._face(own))]
         paths = [self.picture(name), *each, self.picture(f"strips/{name}"), self.video(name)]
-        sources = {path.resolve() for path in (*map(Path, self.sources), *more)}
         ours = all(self._is_ours(own) for own in owns)
         for path in paths:
-            if path.resolve() in sources or (_exists(path) and not ours):
-                raise UserError(f"the result would overwrite {path}; choose another folder with --out")
+            refuse_overwriting(path, [*map(Path, self.sources), *more], ours=ours)
 
     def _is_ours(self, name: str) -> bool:
         try:
             return EDIT in load_code(self._code(name)).details
         except UserError:
             return False
-
-
-def _exists(path: Path) -> bool:
-    try:
-        return path.exists()
-    except (OSError, ValueError) as error:
-        raise UserError(f"{path.name!r}: no name for a file") from error
 
 
 @dataclass(frozen=True)
