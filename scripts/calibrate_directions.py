@@ -42,7 +42,7 @@ from latentloop.generators.compiled import compiled
 from latentloop.generators.low_precision import low_precision
 from latentloop.images import read_image, resample, write_png
 from latentloop.metrics import identity_similarity
-from latentloop.pipeline.photos import find_photos
+from latentloop.photos.find import find_photos
 
 STRENGTHS = (-2.0, -1.0, 0.0, 1.0, 2.0)
 RANGES = ("all", "0-3", "0-5", "0-7", "2-5", "4-7", "4-11", "8-15")

@@ -19,8 +19,8 @@ from rich.progress import track
 from latentloop import keep_freed_memory, load_generator
 from latentloop.evaluation.fidelity import compare, held_out_codes
 from latentloop.evaluation.measure import load_evaluator
-from latentloop.evaluation.sheet import contact_sheet
 from latentloop.images import resample, to_uint8
+from latentloop.pictures.sheet import contact_sheet
 
 DIGITS = {"psnr": 2, "lpips_alex": 3, "id": 3, "ssim": 3, "mse": 4}
 SHOWN = 4

@@ -10,9 +10,9 @@ import torch
 import tyro
 from PIL import Image
 
-from latentloop.evaluation.report import difference
-from latentloop.evaluation.sheet import contact_sheet
+from latentloop.embedding.report import difference
 from latentloop.images import read_image, resize, to_uint8
+from latentloop.pictures.sheet import contact_sheet
 
 
 @dataclass(frozen=True)

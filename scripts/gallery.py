@@ -20,13 +20,13 @@ from latentloop import keep_freed_memory, load_generator
 from latentloop.cli import main
 from latentloop.editing import morph
 from latentloop.editing.direction_file import shipped_directions
-from latentloop.evaluation.labelled import labelled_grid
 from latentloop.faces import crop_quad
 from latentloop.generators import Generator
 from latentloop.images import read_image, resample, resize, to_uint8
-from latentloop.pipeline.edit import Editor
-from latentloop.pipeline.edits import Edits
-from latentloop.pipeline.subjects import subjects_of
+from latentloop.photo_editing.editor import Editor
+from latentloop.photo_editing.edits import Edits
+from latentloop.photo_editing.subjects import subjects_of
+from latentloop.pictures.labelled import labelled_grid
 from latentloop.video import read_video, write_video
 
 TILE = 144

@@ -22,11 +22,11 @@ from latentloop.encoders import load_encoder
 from latentloop.faces import align_faces, crop_quad
 from latentloop.generators import load_renderer
 from latentloop.images import read_image, resample, write_png
-from latentloop.pipeline.edit import Editor
-from latentloop.pipeline.edits import Edits
-from latentloop.pipeline.subjects import Origin, Subject
-from latentloop.pipeline.video_edit import VideoEditor, edit_video
-from latentloop.pipeline.video_work import VideoWork
+from latentloop.photo_editing.editor import Editor
+from latentloop.photo_editing.edits import Edits
+from latentloop.photo_editing.subjects import Origin, Subject
+from latentloop.photo_editing.video import VideoEditor, edit_video
+from latentloop.photo_editing.video_work import VideoWork
 from latentloop.video import read_video, write_video
 
 

@@ -10,9 +10,9 @@ import torch
 import tyro
 
 from latentloop import iterator_loss, keep_freed_memory, load_generator
-from latentloop.evaluation.speed import drawing, drawing_with_gradient, median_time
-from latentloop.pipeline.bench import iterator_times
-from latentloop.pipeline.results import describe
+from latentloop.benchmark.generator_speed import iterator_times
+from latentloop.benchmark.speed import drawing, drawing_with_gradient, median_time
+from latentloop.devices import describe_device
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,7 @@ class Timing:
         forward = drawing(generator, batch=1, resolution=generator.resolution)
         backward = drawing_with_gradient(generator, batch=1, resolution=256)
         step, _ = iterator_times(generator, loss, runs=self.runs)
-        print(f"torch {torch.__version__}, {describe(torch.device('cpu'))}, {generator.name}, batch 1, float32")
+        print(f"torch {torch.__version__}, {describe_device(torch.device('cpu'))}, {generator.name}, batch 1, float32")
         print(f"forward, full size:          {median_time(forward, runs=self.runs):.3f} s")
         print(f"forward and backward, 256:   {median_time(backward, runs=self.runs):.3f} s")
         print(f"a whole step of the iterator: {step:.3f} s")

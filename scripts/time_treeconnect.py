@@ -10,8 +10,8 @@ import torch
 import tyro
 from torch import Tensor, nn
 
+from latentloop.benchmark.speed import median_time
 from latentloop.encoders import TreeConnect
-from latentloop.evaluation.speed import median_time
 
 
 @dataclass(frozen=True)

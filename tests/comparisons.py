@@ -1,6 +1,6 @@
 import pytest
 
-from latentloop.evaluation.benchmark_report import Comparison, MethodLine, Result
+from latentloop.benchmark.comparison import Comparison, MethodLine, Result
 
 
 def result(method: str, image: str, value: float, seconds: float = 1.0) -> Result:

@@ -16,10 +16,10 @@ from torch import Tensor, nn
 
 import latentloop.generators
 from latentloop.cli import main
-from latentloop.codes import Code
 from latentloop.defaults import GENERATOR, QUICK_GENERATOR
 from latentloop.generators import Generator
 from latentloop.images import write_png
+from latentloop.latents.code_file import Code
 
 pytest_plugins = ["foreign_files", "comparisons"]
 

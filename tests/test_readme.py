@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 import torch
 
-from latentloop import codes, load_generator
+from latentloop import load_generator
 from latentloop.cli import parse
 from latentloop.images import read_image
-from latentloop.latents import mean_code
+from latentloop.latents import code_file, mean_code
 
 ROOT = Path(__file__).parents[1]
 
@@ -32,13 +32,13 @@ def test_the_python_example_runs(portrait: Path, tmp_path: Path, monkeypatch: py
 
 
 def test_the_python_example_of_editing_runs(
-    portrait: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, make_code: Callable[..., codes.Code]
+    portrait: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, make_code: Callable[..., code_file.Code]
 ) -> None:
     (example,) = blocks("docs/editing.md", "python")
     generator = load_generator()
     quad = torch.tensor([[257.0, 74.0], [255.0, 622.0], [803.0, 624.0], [805.0, 76.0]], dtype=torch.float64)
     code = make_code(w_plus=mean_code(generator)[0], fingerprint=generator.fingerprint, quad=quad)
-    codes.save_code(tmp_path / "embedded" / "photo.npz", code)
+    code_file.save_code(tmp_path / "embedded" / "photo.npz", code)
     shutil.copy(portrait, tmp_path / "photo.jpg")
     monkeypatch.chdir(tmp_path)
     exec(example, {})  # noqa: S102 - our own page
@@ -57,7 +57,7 @@ def test_the_commands_are_ones_that_the_program_takes(page: str) -> None:
 def test_the_code_file_page_names_every_array(tmp_path: Path) -> None:
     page = (ROOT / "docs" / "code-file.md").read_text(encoding="utf-8")
     documented = re.findall(r"^\| `(\w+)` \|", page, flags=re.MULTILINE)
-    module = re.findall(r"^\| `(\w+)` \|", codes.__doc__ or "", flags=re.MULTILINE)
+    module = re.findall(r"^\| `(\w+)` \|", code_file.__doc__ or "", flags=re.MULTILINE)
     with np.load(_saved(tmp_path)) as arrays:
         assert sorted(arrays) == sorted(documented) == sorted(module)
 
@@ -65,5 +65,5 @@ def test_the_code_file_page_names_every_array(tmp_path: Path) -> None:
 def _saved(folder: Path) -> Path:
     path = folder / "code.npz"
     quad, losses = torch.zeros(4, 2, dtype=torch.float64), torch.zeros(1)
-    codes.save_code(path, codes.Code(torch.zeros(2, 3), "w+", "toy", "0", quad, (1, 1), losses, 0))
+    code_file.save_code(path, code_file.Code(torch.zeros(2, 3), "w+", "toy", "0", quad, (1, 1), losses, 0))
     return path

@@ -1,4 +1,3 @@
-from . import codes as codes
 from . import encoders as encoders
 from . import faces as faces
 from . import generators as generators
@@ -8,9 +7,6 @@ from . import latents as latents
 from . import losses as losses
 from . import metrics as metrics
 from .allocator import keep_freed_memory as keep_freed_memory
-from .codes import Code as Code
-from .codes import load_code as load_code
-from .codes import save_code as save_code
 from .encoders import load_embedder as load_embedder
 from .errors import UserError as UserError
 from .faces import align_faces as align_faces
@@ -21,6 +17,9 @@ from .images import resample as resample
 from .images import write_png as write_png
 from .inversion import IteratorConfig as IteratorConfig
 from .inversion import LatentIterator as LatentIterator
+from .latents import Code as Code
+from .latents import load_code as load_code
 from .latents import mean_code as mean_code
 from .latents import sample_codes as sample_codes
+from .latents import save_code as save_code
 from .losses import iterator_loss as iterator_loss

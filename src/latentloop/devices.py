@@ -1,5 +1,6 @@
 """Which device to compute on."""
 
+import platform
 from collections.abc import Mapping
 
 import torch
@@ -40,6 +41,13 @@ def find_precision(name: Precision, device: torch.device) -> torch.dtype:
         return torch.float32 if name == "float32" else torch.bfloat16
     capable = device.type == "cpu" and _cpu_capabilities().get("avx512_bf16", False)
     return torch.bfloat16 if capable else torch.float32
+
+
+def describe_device(device: torch.device) -> str:
+    """A device in words, with the threads used if it is the CPU."""
+    if device.type == "cuda":
+        return f"{device}: {torch.cuda.get_device_name(device)}"
+    return f"{device}: {platform.machine()}, {torch.get_num_threads()} threads" if device.type == "cpu" else str(device)
 
 
 def _cpu_capabilities() -> Mapping[str, object]:

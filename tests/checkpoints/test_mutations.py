@@ -20,8 +20,8 @@ from latentloop.encoders import load_encoder
 from latentloop.errors import UserError
 from latentloop.generators import Generator, load_generator, stylegan2, stylegan3
 from latentloop.generators.stylegan3 import StyleGAN3
-from latentloop.latent_files import read_latents
 from latentloop.latents import mean_code
+from latentloop.latents.foreign_files import read_latents
 from psp_checkpoints import LAST, checkpoint
 from stylegan1_tensors import variables
 from stylegan2_tensors import genforce, nvidia, random_stylegan2, rosinality, tensorflow

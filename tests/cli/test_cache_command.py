@@ -6,10 +6,10 @@ import pytest
 import torch
 
 from latentloop.cache import CodeCache, CodeSpace, space_of
-from latentloop.codes import load_code
 from latentloop.files import sha256_of
 from latentloop.generators import Generator
 from latentloop.images import read_image
+from latentloop.latents.code_file import load_code
 from latentloop.losses import pixel_loss
 
 ToyPhotos = Callable[..., list[Path]]

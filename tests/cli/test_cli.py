@@ -14,13 +14,13 @@ from PIL import Image
 from torch import Tensor
 
 import latentloop.generators
-from latentloop.codes import Code, load_code, save_code
 from latentloop.defaults import GENERATOR, QUICK_GENERATOR
 from latentloop.faces import load_face_detector
 from latentloop.generators import DrawnBy, registry
 from latentloop.generators.protocol import Generator
 from latentloop.generators.registry import ShippedGenerator
 from latentloop.images import read_image
+from latentloop.latents.code_file import Code, load_code, save_code
 from latentloop.weights import WeightsFile
 
 ToyPhotos = Callable[..., list[Path]]

@@ -7,13 +7,13 @@ import pytest
 import torch
 from PIL import Image
 
-from latentloop.codes import Code, load_code, save_code
 from latentloop.editing import Direction, direction_file, mix, morph, transfer
 from latentloop.editing.direction_file import read_directions, save_directions
 from latentloop.files import sha256_of
 from latentloop.generators import Generator
 from latentloop.images import read_image, to_uint8, write_png
 from latentloop.latents import sample_codes
+from latentloop.latents.code_file import Code, load_code, save_code
 from latentloop.weights import WeightsFile
 
 ToyPhotos = Callable[..., list[Path]]

@@ -8,11 +8,11 @@ import pytest
 import torch
 from PIL import Image
 
-from latentloop.codes import load_code
 from latentloop.editing import find_direction
 from latentloop.evaluation.measure import load_evaluator
 from latentloop.generators import Generator, load_generator
 from latentloop.images import read_image
+from latentloop.latents.code_file import load_code
 
 Run = Callable[..., tuple[int, list[str], list[str]]]
 pytestmark = pytest.mark.usefixtures("process")

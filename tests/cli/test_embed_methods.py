@@ -5,12 +5,12 @@ from pathlib import Path
 import pytest
 import torch
 
-from latentloop.codes import load_code
 from latentloop.encoders import EmbedderConfig, embedder_file, load_embedder, make_embedder, save_embedder
 from latentloop.encoders.embedder_file import ShippedEmbedder
 from latentloop.files import sha256_of
 from latentloop.generators import Generator
 from latentloop.images import read_image
+from latentloop.latents.code_file import load_code
 from latentloop.losses import pixel_loss
 from latentloop.weights import WeightsFile
 

@@ -12,8 +12,8 @@ import pytest
 import torch
 
 from latentloop.cli.console import StageProgress
+from latentloop.features import fetch
 from latentloop.features.vgg import load_lpips_vgg, load_vgg16
-from latentloop.pipeline import fetch
 from vgg_tensors import expect, save_both
 
 Run = Callable[..., tuple[int, list[str], list[str]]]

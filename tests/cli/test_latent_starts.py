@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 import torch
 
-from latentloop.codes import load_code
 from latentloop.generators import Generator
 from latentloop.images import read_image
+from latentloop.latents.code_file import load_code
 from latentloop.losses import pixel_loss
 
 ToyPhotos = Callable[..., list[Path]]

@@ -7,7 +7,6 @@ import pytest
 import torch
 from torch import Tensor
 
-from latentloop.codes import load_code
 from latentloop.encoders import ReStyle, load_encoder
 from latentloop.encoders.psp import restyle
 from latentloop.encoders.psp_file import from_checkpoint
@@ -15,6 +14,7 @@ from latentloop.errors import UserError
 from latentloop.generators import Generator
 from latentloop.images import read_image
 from latentloop.latents import mean_code
+from latentloop.latents.code_file import load_code
 from psp_checkpoints import INTO_W, INTO_W_PLUS, LAST, PYRAMID, checkpoint
 
 Save = Callable[..., Path]

@@ -13,10 +13,11 @@ from latentloop.features.lpips import load_lpips
 from latentloop.generators import Generator
 from latentloop.images import write_png
 from latentloop.losses import pixel_loss, toward
+from latentloop.photos.sources import PhotoSource
 from latentloop.training.collaboration import Collaboration
 from latentloop.training.collaboration_config import CollaborationConfig
 from latentloop.training.pending import PendingCodes
-from latentloop.training.photos import PhotoSet, PhotoSource
+from latentloop.training.photos import PhotoSet
 from latentloop.training.train_config import TrainConfig
 from latentloop.training.trainer import Trainer
 from latentloop.training.validation import Validation

@@ -13,11 +13,12 @@ from latentloop.generators import Generator
 from latentloop.images import write_png
 from latentloop.latents import sample_codes
 from latentloop.losses import pixel_loss, toward
+from latentloop.photos.sources import PhotoSource
 from latentloop.training.checkpoint import load_checkpoint, save_checkpoint
 from latentloop.training.collaboration import Collaboration
 from latentloop.training.collaboration_config import CollaborationConfig
 from latentloop.training.pending import PendingCodes
-from latentloop.training.photos import PhotoSet, PhotoSource, mirror_key
+from latentloop.training.photos import PhotoSet, mirror_key
 from latentloop.training.train_config import TrainConfig
 from latentloop.training.trainer import Trainer
 

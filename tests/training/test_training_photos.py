@@ -11,7 +11,8 @@ from PIL import Image
 
 from latentloop.errors import UserError
 from latentloop.images import read_image
-from latentloop.training.photos import PhotoSet, PhotoSource, indices_of_batch, photos_in_tar
+from latentloop.photos.sources import PhotoSource, photos_in_tar
+from latentloop.training.photos import PhotoSet, indices_of_batch
 
 ToyPhotos = Callable[..., list[Path]]
 

@@ -67,9 +67,8 @@ class Bench:
         import torch
 
         from latentloop.cli.console import say
-        from latentloop.devices import find_device, find_precision, repeatable_arithmetic
+        from latentloop.devices import describe_device, find_device, find_precision, repeatable_arithmetic
         from latentloop.generators import load_generator
-        from latentloop.pipeline.results import describe
 
         repeatable_arithmetic()
         device = find_device(self.device)
@@ -77,16 +76,16 @@ class Bench:
             return self.compared.run(device, self.precision)
         dtype = find_precision(self.precision, device)
         generators = [load_generator(name, device=device) for name in self.generators]
-        say(f"torch {torch.__version__}, {describe(device)}, {str(dtype).removeprefix('torch.')}")
+        say(f"torch {torch.__version__}, {describe_device(device)}, {str(dtype).removeprefix('torch.')}")
         for line in self._generator(generators, dtype) if self.what == "generator" else self._step(generators, dtype):
             say(line)
         return 0
 
     def _generator(self, loaded: Sequence["Generator"], dtype: "torch.dtype") -> Iterator[str]:
-        from latentloop.evaluation.speed import reference_speed
+        from latentloop.benchmark.generator_speed import GeneratorBench, iterator_times
+        from latentloop.benchmark.speed import reference_speed
         from latentloop.generators import low_precision
         from latentloop.losses import iterator_loss
-        from latentloop.pipeline.bench import GeneratorBench, iterator_times
 
         device = loaded[0].latent_avg.device
         generators = [low_precision(generator, dtype) for generator in loaded]
@@ -99,7 +98,7 @@ class Bench:
             yield f"\nA step of the iterator on {generator.name}: {step_ms}, {rest:.0%} outside the generator"
 
     def _step(self, generators: Sequence["Generator"], dtype: "torch.dtype") -> Iterator[str]:
-        from latentloop.pipeline.bench_collaboration import CollaborationBench
+        from latentloop.benchmark.collaboration_speed import CollaborationBench
 
         for generator in generators:
             with TemporaryDirectory(ignore_cleanup_errors=True) as folder:

@@ -56,12 +56,12 @@ class MethodBench:
 
     def run(self, device: "torch.device", precision: Precision) -> int:
         """Compare; returns 2 if an image or a method had to be left out."""
+        from latentloop.benchmark.comparison_files import write_comparison
+        from latentloop.benchmark.datasets import find_images
+        from latentloop.benchmark.run import Outcome, Skipped
+        from latentloop.benchmark.setup import Request, compare, find_beside, make_run
         from latentloop.cli.console import BenchProgress, say
         from latentloop.errors import UserError
-        from latentloop.evaluation.comparison_files import write_comparison
-        from latentloop.pipeline.benchmark import Outcome, Skipped
-        from latentloop.pipeline.compare import Request, compare, find_beside, make_run
-        from latentloop.pipeline.datasets import find_images
 
         if self.root is None:
             raise UserError("name the folder with the images: --root DIR, such as examples/photos")

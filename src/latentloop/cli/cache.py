@@ -63,8 +63,8 @@ class Cache:
         from latentloop.cli.console import say, track
         from latentloop.errors import UserError
         from latentloop.generators import load_generator
-        from latentloop.pipeline.cache_files import export_codes
-        from latentloop.pipeline.photos import find_training_photos
+        from latentloop.photos.find import find_training_photos
+        from latentloop.training.cache_files import export_codes
 
         photos = find_training_photos(self.files)
         generator = load_generator(self.generator)
@@ -76,7 +76,7 @@ class Cache:
 
     def _import(self, cache: "CodeCache") -> int:
         from latentloop.cli.console import say
-        from latentloop.pipeline.cache_files import import_codes
+        from latentloop.training.cache_files import import_codes
 
         kept = import_codes(cache, _code_files(self.files))
         say(f"{sum(kept)} of {len(kept)} codes were better and are kept")
@@ -86,7 +86,7 @@ class Cache:
 def _code_files(arguments: Sequence[str]) -> list[Path]:
     """Code files that files, folders and globs name."""
     from latentloop.errors import UserError
-    from latentloop.pipeline.photos import matches
+    from latentloop.photos.find import matches
 
     found: list[Path] = []
     for argument in arguments:

@@ -21,10 +21,10 @@ from rich.progress import (
 )
 from torch import Tensor
 
-from latentloop.evaluation.benchmark_report import Result
-from latentloop.pipeline.benchmark import Skipped
-from latentloop.pipeline.contenders import Entry
-from latentloop.pipeline.embed import Embedded, Outcome
+from latentloop.benchmark.comparison import Result
+from latentloop.benchmark.methods import Entry
+from latentloop.benchmark.run import Skipped
+from latentloop.embedding.job import Embedded, Outcome
 
 T = TypeVar("T")
 

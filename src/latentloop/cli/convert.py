@@ -33,7 +33,7 @@ class Convert:
         """Read the one and write the other."""
         from latentloop.cli.console import say
         from latentloop.errors import UserError
-        from latentloop.pipeline.convert import convert_generator
+        from latentloop.generators.convert import convert_generator
 
         if self.target.suffix != ".safetensors":
             raise UserError(f"{self.target}: the file to write must end in .safetensors")
@@ -57,7 +57,7 @@ class Inspect:
     def run(self) -> int:
         """Print it, a line each."""
         from latentloop.cli.console import say
-        from latentloop.pipeline.convert import describe_generator
+        from latentloop.generators.convert import describe_generator
 
         for line in describe_generator(self.generator, which=self.which):
             say(line)

@@ -27,7 +27,7 @@ class List:
         """Print a table."""
         from latentloop.cli.console import say
         from latentloop.generators import load_generator
-        from latentloop.pipeline.directions import known_directions, table
+        from latentloop.photo_editing.direction_search import known_directions, table
 
         generator = load_generator(self.generator)
         found = known_directions(self.file, generator)
@@ -61,7 +61,7 @@ class Samples:
         from latentloop.cli.console import say, track
         from latentloop.devices import find_device
         from latentloop.generators import load_generator
-        from latentloop.pipeline.direction_samples import SCORES, draw_scorable
+        from latentloop.photo_editing.direction_samples import SCORES, draw_scorable
 
         generator = load_generator(self.common.generator, device=find_device(self.common.device))
         written = draw_scorable(generator, self.out, self.count, seed=self.common.seed)
@@ -114,7 +114,7 @@ class Find:
         from latentloop.devices import find_device
         from latentloop.editing import save_directions
         from latentloop.generators import load_generator
-        from latentloop.pipeline.directions import table
+        from latentloop.photo_editing.direction_search import table
 
         generator = load_generator(self.common.generator, device=find_device(self.common.device))
         found = self._found(generator)
@@ -127,7 +127,7 @@ class Find:
         return 0
 
     def _found(self, generator: "Generator") -> "list[Direction]":
-        from latentloop.pipeline.directions import Scored, find_scored, find_unsupervised
+        from latentloop.photo_editing.direction_search import Scored, find_scored, find_unsupervised
 
         seed, layers = self.common.seed, self.layers
         if isinstance(self.samples, Path) or self.method == "interfacegan":
@@ -139,7 +139,7 @@ class Find:
     def _drawn(self, generator: "Generator", found: "list[Direction]") -> Path:
         from latentloop.cli.console import track
         from latentloop.images import write_png
-        from latentloop.pipeline.directions import draw_rows, sheet
+        from latentloop.photo_editing.direction_search import draw_rows, sheet
 
         rows = draw_rows(generator, found, faces=self.faces, seed=self.common.seed)
         drawn = list(track(rows, len(found) * self.faces, "rows"))

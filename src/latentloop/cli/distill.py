@@ -9,7 +9,7 @@ from latentloop.training.config import DistillConfig
 
 if TYPE_CHECKING:
     from latentloop.generators import MobileStyleGAN
-    from latentloop.pipeline.distill import DistillJob
+    from latentloop.training.distill_run import DistillJob
 
 
 @dataclass(frozen=True)
@@ -72,10 +72,11 @@ class Distill:
         from latentloop.features.lpips import load_lpips
         from latentloop.generators import MobileStyleGAN, load_generator
         from latentloop.generators.registry import weights_checksum
-        from latentloop.pipeline.distill import DistillJob
-        from latentloop.pipeline.photos import find_photos
+        from latentloop.photos.find import find_photos
+        from latentloop.photos.sources import PhotoSource
+        from latentloop.training.distill_run import DistillJob
         from latentloop.training.distillation import Distillation
-        from latentloop.training.photos import PhotoSet, PhotoSource
+        from latentloop.training.photos import PhotoSet
 
         repeatable_arithmetic()
         device = find_device(self.common.device)

@@ -13,7 +13,7 @@ from latentloop.cli.subjects import Drawn, Found
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from latentloop.pipeline.subjects import Subject
+    from latentloop.photo_editing.subjects import Subject
 
 
 FAR = 3.0
@@ -78,10 +78,10 @@ class Edit:
         from latentloop.cli.console import say, track
         from latentloop.editing import shipped_directions
         from latentloop.errors import UserError
-        from latentloop.pipeline.edit import EditFolder, edited, strip
-        from latentloop.pipeline.edits import find_edits
-        from latentloop.pipeline.frames import RATE, SWEEP, sweep, write_frames
-        from latentloop.pipeline.subjects import expand, once
+        from latentloop.photo_editing.editor import EditFolder, edited, strip
+        from latentloop.photo_editing.edits import find_edits
+        from latentloop.photo_editing.frames import RATE, SWEEP, sweep, write_frames
+        from latentloop.photo_editing.subjects import expand, once
         from latentloop.video.files import pyav
 
         if self.video:

@@ -9,8 +9,8 @@ from latentloop.cli.subjects import EMBEDDED, Drawn, Found
 
 if TYPE_CHECKING:
     from latentloop.generators import Generator
-    from latentloop.pipeline.edits import Edits
-    from latentloop.pipeline.video_edit import VideoEditor
+    from latentloop.photo_editing.edits import Edits
+    from latentloop.photo_editing.video import VideoEditor
 
 ENDINGS = frozenset({".mp4", ".mov", ".m4v", ".mkv", ".webm", ".avi"})
 
@@ -44,8 +44,8 @@ class VideoEdits:
         from latentloop.cli.console import StageProgress, say
         from latentloop.files import sha256_of
         from latentloop.generators.registry import weights_checksum
-        from latentloop.pipeline.video_edit import edit_video
-        from latentloop.pipeline.video_work import VideoWork
+        from latentloop.photo_editing.video import edit_video
+        from latentloop.photo_editing.video_work import VideoWork
         from latentloop.video import read_video
 
         video = read_video(path)
@@ -71,7 +71,7 @@ class VideoEdits:
         """See that the options are ones of videos, and that the result takes no other file's place."""
         from latentloop.errors import UserError
         from latentloop.files import refuse_overwriting
-        from latentloop.pipeline.video_edit import is_edited_video
+        from latentloop.photo_editing.video import is_edited_video
 
         if self.found.face != "largest" or self.found.aligned or self.found.photos:
             raise UserError(f"{path}: videos take none of --face, --aligned and --photos")
@@ -89,7 +89,7 @@ class VideoEdits:
         from latentloop.errors import UserError
         from latentloop.faces import load_face_detector
         from latentloop.files import sha256_of
-        from latentloop.pipeline.video_edit import Smoothing, VideoEditor
+        from latentloop.photo_editing.video import Smoothing, VideoEditor
 
         network = self.found.embedder or shipped_embedder(generator)
         if network is None:

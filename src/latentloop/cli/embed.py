@@ -16,10 +16,10 @@ if TYPE_CHECKING:
 
     import torch
 
+    from latentloop.embedding.job import Embedded, EmbedJob, Outcome
+    from latentloop.embedding.starts import Start
     from latentloop.generators import Generator
     from latentloop.inversion import IteratorChain
-    from latentloop.pipeline.embed import Embedded, EmbedJob, Outcome
-    from latentloop.pipeline.starts import Start
 
 REPAYS = 3000
 """Steps of the iterator after which compiling has saved the time that it took, measured on two CPU cores."""
@@ -117,7 +117,7 @@ class Embed:
     def run(self) -> int:
         """Embed the photos; returns 2 if any could not be."""
         from latentloop.cli.console import say
-        from latentloop.pipeline.embed import Failed
+        from latentloop.embedding.job import Failed
 
         outcomes: list[Outcome] = []
         try:
@@ -129,7 +129,7 @@ class Embed:
 
     def embedded(self) -> "list[Embedded]":
         """Embed the photos; those that could be."""
-        from latentloop.pipeline.embed import Embedded
+        from latentloop.embedding.job import Embedded
 
         outcomes: list[Outcome] = []
         self._embed(outcomes)
@@ -138,8 +138,8 @@ class Embed:
     def _embed(self, outcomes: "list[Outcome]") -> None:
         """Embed the photos, say what becomes of them, add that to the outcomes, and write the report."""
         from latentloop.cli.console import EmbedProgress
-        from latentloop.pipeline.photos import find_photos
-        from latentloop.pipeline.results import Run, write_results
+        from latentloop.embedding.results import Run, write_results
+        from latentloop.photos.find import find_photos
 
         photos = find_photos(self.photos)
         job = self._job(photos)
@@ -177,11 +177,11 @@ class Embed:
 
     def _job_on(self, generator: "Generator", photos: "Sequence[Path]") -> "EmbedJob":
         from latentloop.devices import find_precision
+        from latentloop.embedding.job import EmbedJob
+        from latentloop.embedding.result_folder import ResultFolder
         from latentloop.evaluation.measure import load_evaluator
         from latentloop.faces import load_face_detector
         from latentloop.generators import load_renderer
-        from latentloop.pipeline.embed import EmbedJob
-        from latentloop.pipeline.folder import ResultFolder
 
         device = generator.latent_avg.device
         renderer = load_renderer(generator, None if self.render == "largest" else self.render, device=device)
@@ -242,10 +242,10 @@ class Embed:
     def _start(self, generator: "Generator", photos: "Sequence[Path]") -> "Start":
         import torch
 
+        from latentloop.embedding.starts import FolderStart, NetworkStart, SameStart, start_from_file
         from latentloop.encoders import load_encoder
         from latentloop.errors import UserError
         from latentloop.latents import mean_code, sample_codes
-        from latentloop.pipeline.starts import FolderStart, NetworkStart, SameStart, start_from_file
 
         if self.embedder:
             return NetworkStart(load_encoder(self.embedder, generator))

@@ -36,8 +36,8 @@ class Fetch:
     def run(self) -> int:
         """Get them, and print where they are."""
         from latentloop.cli.console import StageProgress, say
+        from latentloop.features.fetch import fetch_vgg16
         from latentloop.features.vgg import vgg16_path
-        from latentloop.pipeline.fetch import fetch_vgg16
 
         path = vgg16_path()
         if path.is_file() and not self.force:

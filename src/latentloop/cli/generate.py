@@ -45,7 +45,7 @@ class Generate:
         from latentloop.devices import find_device
         from latentloop.errors import UserError
         from latentloop.generators import load_generator
-        from latentloop.pipeline.generate import draw_samples
+        from latentloop.latents.samples import draw_samples
 
         generator = load_generator(self.common.generator, device=find_device(self.common.device))
         if self.label is not None and not 0 <= self.label < generator.c_dim:

@@ -11,7 +11,7 @@ from latentloop.cli.subjects import Drawn, Found
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from latentloop.pipeline.subjects import Subject
+    from latentloop.photo_editing.subjects import Subject
 
 
 @dataclass(frozen=True)
@@ -51,9 +51,9 @@ class Mix:
         """Mix; returns 2 if a picture could not be made."""
         from latentloop.cli.console import say
         from latentloop.editing import mix, parse_layers
-        from latentloop.pipeline.edit import EditFolder, edited
-        from latentloop.pipeline.mixing_table import MixingTable
-        from latentloop.pipeline.subjects import expand, once
+        from latentloop.photo_editing.editor import EditFolder, edited
+        from latentloop.photo_editing.mixing_table import MixingTable
+        from latentloop.photo_editing.subjects import expand, once
 
         arguments, styles = once(expand(self.pictures)), once(expand(self.styles))
         generator = self.found.load_generator()

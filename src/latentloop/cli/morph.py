@@ -62,9 +62,9 @@ class Morph:
         from latentloop.errors import UserError
         from latentloop.files import refuse_overwriting
         from latentloop.generators import load_renderer
-        from latentloop.pipeline.edit import Editor
-        from latentloop.pipeline.frames import check_frames, write_frames
-        from latentloop.pipeline.subjects import expand, is_coded
+        from latentloop.photo_editing.editor import Editor
+        from latentloop.photo_editing.frames import check_frames, write_frames
+        from latentloop.photo_editing.subjects import expand, is_coded
         from latentloop.video.files import pyav
 
         arguments = expand(self.pictures)

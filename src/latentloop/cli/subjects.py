@@ -14,8 +14,8 @@ if TYPE_CHECKING:
 
     from latentloop.generators import Generator
     from latentloop.inversion import LatentIterator
-    from latentloop.pipeline.edit import Editor
-    from latentloop.pipeline.subjects import Subject
+    from latentloop.photo_editing.editor import Editor
+    from latentloop.photo_editing.subjects import Subject
 
 STEPS, LR = 50, 0.04
 ROUGH = 0.6
@@ -138,7 +138,7 @@ class Found:
         """
         from latentloop.cli.console import say
         from latentloop.errors import UserError
-        from latentloop.pipeline.subjects import is_coded, place_of, subjects_of
+        from latentloop.photo_editing.subjects import is_coded, place_of, subjects_of
 
         names = self._embed([argument for argument in arguments if not is_coded(argument)], codes)
         for argument in arguments:
@@ -153,8 +153,8 @@ class Found:
                 yield None
 
     def _of_photo(self, photo: str, names: "Sequence[str]", codes: Path, generator: "Generator") -> "Subject":
-        from latentloop.pipeline.folder import ResultFolder
-        from latentloop.pipeline.subjects import subject_of_photo
+        from latentloop.embedding.result_folder import ResultFolder
+        from latentloop.photo_editing.subjects import subject_of_photo
 
         subject = subject_of_photo(Path(photo), names, ResultFolder(codes), generator, max_pixels=self.max_pixels)
         return replace(subject, origin=None) if self.aligned else subject
@@ -162,7 +162,7 @@ class Found:
     def _embed(self, photos: "Sequence[str]", codes: Path) -> dict[str, list[str]]:
         """Find the codes of photos, as latentloop embed does; the names of each photo's results, by its place."""
         from latentloop.cli.console import say
-        from latentloop.pipeline.subjects import place_of
+        from latentloop.photo_editing.subjects import place_of
 
         if not photos:
             return {}
@@ -207,7 +207,7 @@ class Drawn:
         from latentloop.faces import FaceMask
         from latentloop.faces.pasting import opencv
         from latentloop.generators import load_renderer
-        from latentloop.pipeline.edit import Editor
+        from latentloop.photo_editing.editor import Editor
 
         if self.blend == "poisson":
             opencv()

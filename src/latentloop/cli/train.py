@@ -18,11 +18,11 @@ if TYPE_CHECKING:
 
     from latentloop.encoders import Embedder, EmbedderConfig
     from latentloop.generators import Generator
-    from latentloop.pipeline.train import TrainJob
     from latentloop.training.collaboration import Collaboration
     from latentloop.training.pending import PendingCodes
     from latentloop.training.photos import PhotoSet
     from latentloop.training.processes import Processes
+    from latentloop.training.run import TrainJob
     from latentloop.training.validation import Validation
 
 
@@ -127,8 +127,8 @@ class Train:
     def _job(self) -> "TrainJob":
         from latentloop.devices import find_device, find_precision, repeatable_arithmetic
         from latentloop.generators import load_generator, low_precision
-        from latentloop.pipeline.train import Saving, TrainJob, last_checkpoint
         from latentloop.training.processes import Accelerated, find_processes
+        from latentloop.training.run import Saving, TrainJob, last_checkpoint
         from latentloop.training.trainer import Trainer
 
         repeatable_arithmetic()
@@ -187,7 +187,7 @@ class Train:
     def _photos(self, resolution: int) -> "PhotoSet | None":
         """Photos to learn from; those to measure on are left out."""
         from latentloop.errors import UserError
-        from latentloop.pipeline.photos import find_training_photos
+        from latentloop.photos.find import find_training_photos
         from latentloop.training.photos import PhotoSet
 
         if not self.data:
@@ -202,7 +202,7 @@ class Train:
 
     def _held_out(self, resolution: int) -> "PhotoSet | None":
         """Photos to measure on, evenly chosen; None for images that the generator draws."""
-        from latentloop.pipeline.photos import find_training_photos
+        from latentloop.photos.find import find_training_photos
         from latentloop.training.photos import PhotoSet
 
         if not self.validation:
@@ -298,7 +298,7 @@ class Train:
 
     def _write_settings(self) -> None:
         from latentloop.files import replacing
-        from latentloop.pipeline.train import SETTINGS
+        from latentloop.training.run import SETTINGS
 
         with replacing(self.out / SETTINGS) as part:
             part.write_text(json.dumps(asdict(self._from_anywhere()), indent=2, default=str) + "\n", encoding="utf-8")
@@ -323,7 +323,7 @@ class Train:
 
 def _read_settings(folder: Path) -> Train:
     from latentloop.errors import UserError
-    from latentloop.pipeline.train import SETTINGS
+    from latentloop.training.run import SETTINGS
 
     path = folder / SETTINGS
     try:

@@ -13,7 +13,7 @@ from latentloop.defaults import EXPRESSION_LAYERS
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from latentloop.pipeline.subjects import Subject
+    from latentloop.photo_editing.subjects import Subject
 
 
 @dataclass(frozen=True)
@@ -60,8 +60,8 @@ class Transfer:
 
         from latentloop.editing import parse_layers, transfer
         from latentloop.errors import UserError
-        from latentloop.pipeline.edit import EditFolder, edited, strip
-        from latentloop.pipeline.subjects import expand, once, place_of
+        from latentloop.photo_editing.editor import EditFolder, edited, strip
+        from latentloop.photo_editing.subjects import expand, once, place_of
 
         arguments, pair = once(expand(self.pictures)), [str(self.neutral), str(self.expressive)]
         generator = self.found.load_generator()

@@ -23,7 +23,7 @@ from latentloop.editing.directions import Direction
 from latentloop.editing.fitting import fitted
 from latentloop.errors import UserError
 from latentloop.generators import Generator
-from latentloop.latent_files import read_content, read_entry
+from latentloop.latents.foreign_files import read_content, read_entry
 
 COMPONENTS = {"comp": "std", "components": "std", "lat_comp": "lat_stdev", "act_comp": "act_stdev"}
 """What projects call principal components and their standard deviations; the first that is there counts."""

@@ -11,7 +11,7 @@ from latentloop.errors import NotFiniteError
 from latentloop.generators.protocol import Generator
 from latentloop.inversion.config import IteratorConfig
 from latentloop.losses.image import LossToward
-from latentloop.muon import Muon
+from latentloop.optim.muon import Muon
 
 MUON_MOMENTUM = 0.9
 """Less than for the weights of a network: here no gradient is of a random batch."""

@@ -4,7 +4,7 @@ import math
 from dataclasses import dataclass
 from typing import Literal
 
-from latentloop.optimizers import OptimizerName, check_optimizer
+from latentloop.optim.names import OptimizerName, check_optimizer
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,7 @@
 import math
 from dataclasses import dataclass
 
-from latentloop.optimizers import OptimizerName, check_optimizer
+from latentloop.optim.names import OptimizerName, check_optimizer
 
 
 @dataclass(frozen=True)

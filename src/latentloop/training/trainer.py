@@ -11,7 +11,7 @@ from torch import Tensor
 from latentloop.encoders import Embedder
 from latentloop.errors import NotFiniteError, UserError
 from latentloop.generators import Generator
-from latentloop.muon import Muon
+from latentloop.optim.muon import Muon
 from latentloop.training.collaboration import Batch, Collaboration, Teaching
 from latentloop.training.learner import Learner, adam, randomness_of
 from latentloop.training.pending import PendingCodes

@@ -6,11 +6,11 @@ import torch
 from torch import Tensor
 
 from latentloop.encoders import Embedder
-from latentloop.evaluation.sheet import contact_sheet
 from latentloop.generators import Generator
 from latentloop.images import resample
 from latentloop.latents import sample_codes
 from latentloop.losses.image import pixel_loss
+from latentloop.pictures.sheet import contact_sheet
 from latentloop.training.collaboration import Collaboration
 
 SHOWN = 6

@@ -1,0 +1,1 @@
+"""A benchmark of inversion methods: every method on every image, measured by one protocol."""

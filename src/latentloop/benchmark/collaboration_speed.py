@@ -1,0 +1,119 @@
+"""What a step of the collaboration costs, beside what its iterator cannot do without."""
+
+import operator
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import torch
+from torch.profiler import ProfilerActivity, profile
+
+from latentloop.benchmark.speed import drawing_with_gradient, median_time
+from latentloop.cache import CodeCache, CodeSpace
+from latentloop.encoders import PRESETS, make_embedder
+from latentloop.features.lpips import load_lpips
+from latentloop.generators import Generator, low_precision
+from latentloop.latents import sample_codes
+from latentloop.losses import iterator_loss
+from latentloop.optim.muon import Muon
+from latentloop.training.collaboration import Batch, Collaboration
+from latentloop.training.collaboration_config import CollaborationConfig
+from latentloop.training.learner import Learner
+from latentloop.training.processes import find_processes
+
+HEADER = "| batch | a step, ms | forward and backward of the generator, ms | step / ((iterator's steps + 2) times it) |"
+OPERATIONS = 10
+"""That a profile lists."""
+
+
+@dataclass(frozen=True)
+class CollaborationBench:
+    """Times whole steps on photos alone: proposal, iterator, cache, gradient, Muon."""
+
+    generator: Generator
+    dtype: torch.dtype
+    batches: Sequence[int]
+    runs: int
+    folder: Path
+    """For a cache."""
+    config: CollaborationConfig = CollaborationConfig()
+
+    def table(self) -> Iterator[str]:
+        """Lines of Markdown, as they come: times, then where the time of the last batch goes."""
+        steps, device = self.config.teacher_steps, self.generator.latent_avg.device
+        if device.type == "cuda":
+            torch.cuda.reset_peak_memory_stats(device)
+        yield f"One collaborative step on {self.generator.name}, {steps} steps of the iterator on each photo."
+        yield from ("", HEADER, "|---" * (HEADER.count("|") - 1) + "|")
+        for batch in self.batches:
+            step = self.step(batch)
+            whole = median_time(step, runs=self.runs)
+            drawn = median_time(self._drawing(batch), runs=self.runs)
+            yield f"| {batch} | {1000 * whole:.0f} | {1000 * drawn:.0f} | {whole / ((steps + 2) * drawn):.2f} |"
+        if peak := _peak_memory(device):
+            yield from ("", f"Memory of the process at its peak so far: {peak / 1e9:.1f} GB.")
+        rows = _profile(step, on_accelerator=device.type == "cuda")
+        yield from ("", "| operation | share of the time | calls |", "|---|---|---|", *rows)
+
+    def step(self, batch: int) -> Callable[[], None]:
+        """The work of one step on so many photos, the same each time."""
+        processes = find_processes(self.generator.latent_avg.device, self.dtype)
+        collaboration = replace(self._collaboration(batch), mixed_precision=processes.mixed_precision)
+        learning = {n: p for n, p in collaboration.embedder.named_parameters() if p.requires_grad}
+        learner = Learner([(learning, 1e-4)], steps=1000, warm_up=0, average=0.999, optimizer=Muon, processes=processes)
+        codes = sample_codes(self.generator, batch, randomness=torch.Generator().manual_seed(0))
+        with torch.no_grad():
+            images = self.generator.synthesis(codes, resolution=self._resolution)
+        keys = [number.to_bytes(32, "big") for number in range(batch)]
+        photos = Batch(images, keys, codes[:0], images[:0])
+
+        def step() -> None:
+            terms, _ = collaboration.learn(photos, step=learner.step)
+            learner.learn(torch.stack(list(terms.values())).sum(dim=0).mean())
+
+        return step
+
+    @property
+    def _resolution(self) -> int:
+        return min(PRESETS["small"].resolution, self.generator.resolution)
+
+    def _drawing(self, batch: int) -> Callable[[], None]:
+        drawn = low_precision(self.generator, self.dtype)
+        return drawing_with_gradient(drawn, batch=batch, resolution=self._resolution)
+
+    def _collaboration(self, batch: int) -> Collaboration:
+        generator = self.generator
+        space = CodeSpace(generator.fingerprint, generator.num_ws, generator.w_dim, {})
+        lpips = load_lpips(device=generator.latent_avg.device, dtype=self.dtype)
+        return Collaboration(
+            embedder=make_embedder(replace(PRESETS["small"], resolution=self._resolution), generator, seed=0),
+            generator=low_precision(generator, self.dtype),
+            loss=iterator_loss(lpips=lpips),
+            perceptual=lpips,
+            config=self.config,
+            cache=CodeCache(self.folder / f"{batch}.cache", space),
+        )
+
+
+def _profile(step: Callable[[], None], *, on_accelerator: bool) -> Iterator[str]:
+    activity = ProfilerActivity.CUDA if on_accelerator else ProfilerActivity.CPU
+    with profile(activities=[activity]) as found:
+        step()
+    time = operator.attrgetter("self_device_time_total" if on_accelerator else "self_cpu_time_total")
+    operations = sorted(found.key_averages(), key=time, reverse=True)
+    total = sum(map(time, operations))
+    for operation in operations[:OPERATIONS]:
+        yield f"| {operation.key} | {time(operation) / total:.0%} | {operation.count} |"
+
+
+def _peak_memory(device: torch.device) -> float:
+    """Bytes: of the accelerator, if it is one, else of the process; 0 where nobody counts them."""
+    if device.type == "cuda":
+        return torch.cuda.max_memory_allocated(device)
+    if sys.platform == "win32":
+        return 0
+    import resource
+
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak if sys.platform == "darwin" else 1024 * peak

@@ -1,0 +1,85 @@
+"""The files of a benchmark: tables, pareto.png, grid.png, report.html, and summary.json for the tables of others."""
+
+import base64
+import io
+from collections.abc import Sequence
+from pathlib import Path
+
+import jinja2
+import torch
+from PIL import Image, ImageDraw
+from torch import Tensor
+
+from latentloop.benchmark.by_set import SUMMARY, as_json, by_set_cells, by_set_header, cell_named
+from latentloop.benchmark.comparison import Comparison, MethodLine
+from latentloop.benchmark.pareto import pareto_plot
+from latentloop.benchmark.tables import markdown, rows_as_csv, spreads_as_csv, table_cells, table_header
+from latentloop.files import replacing
+from latentloop.images import read_image, resample, to_uint8
+
+TILE, CAPTION = 192, 18
+"""Pixels of a picture in the grid, and of the words above it."""
+SHOWN = 12
+"""Images in the grid."""
+
+
+def write_comparison(out: Path, comparison: Comparison) -> list[Path]:
+    """Write all files into the folder of a benchmark, whose pictures lie there already; returns their paths.
+
+    Raises:
+        UserError: They cannot be written.
+    """
+    pareto, grid = pareto_plot(comparison), picture_grid(out, comparison.lines)
+    files: dict[str, bytes] = {
+        "results.csv": rows_as_csv(comparison).encode(),
+        "summary.csv": spreads_as_csv(comparison).encode(),
+        SUMMARY: as_json(comparison.means).encode(),
+        "table.md": markdown(comparison).encode(),
+        "pareto.png": pareto,
+        "grid.png": grid,
+        "report.html": _page(comparison, pareto, grid).encode(),
+    }
+    for name, content in files.items():
+        with replacing(out / name) as part:
+            part.write_bytes(content)
+    return [out / name for name in files]
+
+
+def picture_grid(out: Path, lines: Sequence[MethodLine]) -> bytes:
+    """The first images, a row each: the photo and what every method made of it; a PNG."""
+    names = list(dict.fromkeys(result.image for line in lines for result in line.results))[:SHOWN]
+    folders = {"photos": "photo"} | {line.name: line.title for line in lines}
+    canvas = Image.new("RGB", (TILE * len(folders), CAPTION + TILE * len(names)), "white")
+    drawing = ImageDraw.Draw(canvas)
+    for x, (folder, caption) in enumerate(folders.items()):
+        drawing.text((TILE * x + 4, 3), caption, fill="black")
+        for y, name in enumerate(names):
+            path = out / folder / f"{name}.png"
+            if path.is_file():
+                canvas.paste(Image.fromarray(to_uint8(_tile(path)[0])), (TILE * x, CAPTION + TILE * y))
+    buffer = io.BytesIO()
+    canvas.save(buffer, format="png")
+    return buffer.getvalue()
+
+
+def _tile(path: Path) -> Tensor:
+    with torch.inference_mode():
+        return resample(read_image(path), TILE)
+
+
+def _page(comparison: Comparison, pareto: bytes, grid: bytes) -> str:
+    environment = jinja2.Environment(loader=jinja2.PackageLoader("latentloop.benchmark"), autoescape=True)
+    return environment.get_template("benchmark.html.j2").render(
+        comparison=comparison,
+        header=table_header(comparison),
+        rows=table_cells(comparison),
+        by_set_header=by_set_header(comparison),
+        by_set_rows=by_set_cells(comparison),
+        cell_named=cell_named(comparison),
+        pareto=_data_uri(pareto),
+        grid=_data_uri(grid),
+    )
+
+
+def _data_uri(png: bytes) -> str:
+    return f"data:image/png;base64,{base64.b64encode(png).decode()}"

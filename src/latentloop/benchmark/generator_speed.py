@@ -1,0 +1,99 @@
+"""Benchmarks, as tables."""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from time import perf_counter
+from typing import NoReturn
+
+import torch
+
+from latentloop.benchmark.speed import (
+    Speed,
+    count_flop,
+    drawing,
+    drawing_with_gradient,
+    median_time,
+)
+from latentloop.errors import UserError
+from latentloop.evaluation.measure import RESOLUTION
+from latentloop.generators import Generator, compiled
+from latentloop.inversion import IteratorConfig, LatentIterator
+from latentloop.latents import mean_code
+from latentloop.losses import LossToward
+
+HEADER = "| generator | drawn at | batch | how | pass | ms an image | GFLOP/s | of the convolution's rate | times it |"
+
+
+@dataclass(frozen=True)
+class GeneratorBench:
+    """Times generators, forward at full size and with the gradient at the size the iterator draws."""
+
+    generators: Sequence[Generator]
+    reference: Speed
+    """What the machine can do."""
+    batches: Sequence[int]
+    runs: int
+    also_compiled: bool
+    """Also through torch.compile."""
+
+    def table(self) -> Iterator[str]:
+        """Lines of a Markdown table, as they come."""
+        ms, gflops = _ms(self.reference), _gflops(self.reference)
+        yield f"The convolution, 3x3 on 256 channels of 128x128: {ms} ms, {gflops} GFLOP/s."
+        yield ""
+        yield HEADER
+        yield "|---" * (HEADER.count("|") - 1) + "|"
+        for generator in self.generators:
+            for batch in self.batches:
+                yield from self._rows(generator, batch)
+
+    def _rows(self, generator: Generator, batch: int) -> Iterator[str]:
+        size, small = generator.resolution, min(RESOLUTION, generator.resolution)
+        passes: list[tuple[str, int, Callable[..., Callable[[], None]]]] = [
+            ("forward", size, drawing),
+            ("forward and backward", small, drawing_with_gradient),
+        ]
+        for name, resolution, work in passes:
+            eager = work(generator, batch=batch, resolution=resolution)
+            flop = count_flop(eager) / batch
+            hows = {"eager": eager}
+            if self.also_compiled:
+                hows["compiled"] = work(_compiled(generator), batch=batch, resolution=resolution)
+            for how, draw in hows.items():
+                speed = Speed(median_time(draw, runs=self.runs) / batch, flop)
+                share, times = speed.rate / self.reference.rate, speed.seconds / self.reference.seconds
+                yield (
+                    f"| {generator.name} | {resolution} | {batch} | {how} | {name} | {_ms(speed)} | {_gflops(speed)} "
+                    f"| {share:.0%} | {times:.2f} |"
+                )
+
+
+def iterator_times(generator: Generator, loss: LossToward, *, runs: int) -> tuple[float, float]:
+    """Median seconds of a step of the iterator on one image at 256 pixels, and its share outside the generator."""
+    resolution = min(RESOLUTION, generator.resolution)
+    start = mean_code(generator)
+    times: list[float] = []
+    iterator = LatentIterator(generator, loss, IteratorConfig(steps=runs + 1))
+    iterator.refine(start.new_zeros(1, 3, resolution, resolution), start, lambda *_: times.append(perf_counter()))
+    # The report of a step comes before its gradient, so from one report to the next is one whole step.
+    step = sorted(after - before for before, after in pairwise(times[1:]))[runs // 2]
+    drawn = median_time(drawing_with_gradient(generator, batch=1, resolution=resolution), runs=runs)
+    return step, 1 - drawn / step
+
+
+def _compiled(generator: Generator) -> Generator:
+    torch.compiler.reset()  # or it would, after a few shapes, stop compiling anew
+    return compiled(generator, _fail, always=True)
+
+
+def _fail(reason: str) -> NoReturn:
+    raise UserError(f"cannot compile: {reason}")
+
+
+def _ms(speed: Speed) -> str:
+    return f"{1000 * speed.seconds:.0f}"
+
+
+def _gflops(speed: Speed) -> str:
+    return f"{speed.rate / 1e9:.0f}"

@@ -1,0 +1,1 @@
+"""Embedding: from photos to codes, reconstructions and figures in a folder."""

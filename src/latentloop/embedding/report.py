@@ -1,0 +1,138 @@
+"""One self-contained HTML page about a set of reconstructions."""
+
+import base64
+import io
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import jinja2
+import matplotlib as mpl
+import torch
+from matplotlib.figure import Figure
+from PIL import Image
+from torch import Tensor
+
+from latentloop.files import replacing
+from latentloop.images import resample, to_uint8
+
+THUMBNAIL = 320
+"""Pixels of the pictures' sides."""
+DIFFERENCE_RANGE = 0.5
+"""Mean absolute difference, on [-1, 1], that gets the brightest colour."""
+
+
+@dataclass(frozen=True)
+class OnePass:
+    """What the network alone found."""
+
+    image: Tensor
+    """As `Row.photo`."""
+    metrics: Mapping[str, float]
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Row:
+    """One reconstruction."""
+
+    name: str
+    photo: Tensor
+    """Aligned photo, (1, 3, S, S) in [-1, 1]; of `THUMBNAIL` pixels it takes least memory."""
+    reconstruction: Tensor
+    """Likewise."""
+    metrics: Mapping[str, float]
+    seconds: float
+    losses: Sequence[float]
+    """At the start and after each step."""
+    one_pass: OnePass | None = None
+    """If the iterator went on from there."""
+
+
+@dataclass(frozen=True)
+class Page:
+    """What a report says."""
+
+    title: str
+    facts: Mapping[str, str]
+    """Shown at the top, e.g. generator and device."""
+    rows: Sequence[Row]
+    failures: Mapping[str, str]
+    """File -> what was wrong with it."""
+    left_out: int = 0
+    """Reconstructions too many to be shown."""
+
+
+def write_report(path: Path, page: Page) -> None:
+    """Write a page with its pictures inside; the file appears whole.
+
+    Raises:
+        UserError: The file cannot be written.
+    """
+    environment = jinja2.Environment(loader=jinja2.PackageLoader("latentloop.embedding"), autoescape=True)
+    html = environment.get_template("report.html.j2").render(
+        page=page,
+        cards=[_card(row) for row in page.rows],
+        means=_means([row.metrics for row in page.rows]),
+        one_pass=_means([row.one_pass.metrics for row in page.rows if row.one_pass]),
+        labels=LABELS,
+        difference_range=DIFFERENCE_RANGE,
+    )
+    with replacing(path) as part:
+        part.write_text(html, encoding="utf-8")
+
+
+# Metric -> (what it is called, its digits, which direction is better).
+LABELS = {
+    "mse": ("MSE", 4, "lower"),
+    "psnr": ("PSNR, dB", 2, "higher"),
+    "ssim": ("SSIM", 3, "higher"),
+    "lpips_alex": ("LPIPS (alex)", 3, "lower"),
+    "id": ("ID", 3, "higher"),
+}
+
+
+def difference(image: Tensor, target: Tensor) -> Tensor:
+    """Where two images (1, 3, S, S) differ, as a heat map (1, 3, S, S): black is equal."""
+    strength = (image - target).abs().mean(dim=1)[0] / DIFFERENCE_RANGE
+    colours = mpl.colormaps["inferno"](strength.clamp(0, 1).cpu().numpy())[..., :3]
+    return 2 * torch.from_numpy(colours).permute(2, 0, 1)[None].float() - 1
+
+
+def _card(row: Row) -> dict[str, object]:
+    photo, reconstruction = resample(row.photo, THUMBNAIL), resample(row.reconstruction, THUMBNAIL)
+    pictures = {"photo": photo}
+    if row.one_pass:
+        pictures["one pass"] = resample(row.one_pass.image, THUMBNAIL)
+    pictures |= {"reconstruction": reconstruction, "difference": difference(reconstruction, photo)}
+    return {
+        "row": row,
+        "pictures": {caption: _jpeg(image) for caption, image in pictures.items()},
+        "curve": _curve(row.losses) if len(row.losses) > 1 else None,
+    }
+
+
+def _means(metrics: Sequence[Mapping[str, float]]) -> dict[str, float]:
+    return {name: sum(m[name] for m in metrics) / len(metrics) for name in LABELS} if metrics else {}
+
+
+def _jpeg(image: Tensor) -> str:
+    buffer = io.BytesIO()
+    Image.fromarray(to_uint8(image[0])).save(buffer, format="jpeg", quality=90)
+    return _data_uri("image/jpeg", buffer.getvalue())
+
+
+def _curve(losses: Sequence[float]) -> str:
+    figure = Figure(figsize=(3.2, 2.2), layout="constrained")
+    axes = figure.subplots()
+    axes.plot(losses, color="#c2410c", linewidth=1.5)
+    axes.set(xlabel="step", ylabel="loss", ylim=(0, None))
+    axes.grid(visible=True, alpha=0.25)
+    buffer = io.BytesIO()
+    with mpl.rc_context({"svg.fonttype": "none", "svg.hashsalt": "latentloop"}):
+        figure.savefig(buffer, format="svg", transparent=True, metadata={"Date": None})
+    return _data_uri("image/svg+xml", buffer.getvalue())
+
+
+def _data_uri(kind: str, data: bytes) -> str:
+    return f"data:{kind};base64,{base64.b64encode(data).decode()}"

@@ -1,0 +1,5 @@
+"""Codes: drawing random ones, and reading and writing those that were found."""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

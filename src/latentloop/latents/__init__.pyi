@@ -1,0 +1,10 @@
+from .code_file import Code as Code
+from .code_file import is_code_file as is_code_file
+from .code_file import load_code as load_code
+from .code_file import save_code as save_code
+from .code_file import start_from as start_from
+from .foreign_files import read_latents as read_latents
+from .sampling import broadcast as broadcast
+from .sampling import mean_code as mean_code
+from .sampling import sample_codes as sample_codes
+from .sampling import truncate as truncate

@@ -1,0 +1,1 @@
+"""Photo editing: change a face through its code and put it back into its photo or video."""

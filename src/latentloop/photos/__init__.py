@@ -1,0 +1,1 @@
+"""Photos: finding them in folders, globs and tar files, and reading their bytes."""

@@ -1,0 +1,92 @@
+"""Which photos a command means."""
+
+import glob
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from latentloop.errors import UserError
+from latentloop.images import photo_suffixes
+from latentloop.photos.sources import PhotoSource, photos_in_tar
+
+
+def find_photos(arguments: Iterable[str]) -> list[Path]:
+    """Photos that files, folders (what lies right inside them) and globs name, each once, in their order.
+
+    Of folders and globs, reconstructions are left out: images with a code file of their name beside them.
+
+    Raises:
+        UserError: A folder or glob names no photo, or cannot be looked into.
+    """
+    found: list[Path] = []
+    for argument in arguments:
+        try:
+            found += _photos(argument)
+        except OSError as error:
+            raise UserError(f"{argument}: {error.strerror or error}") from error
+    once: dict[Path, Path] = {}
+    for photo in found:
+        once.setdefault(photo.resolve(), photo)
+    return list(once.values())
+
+
+def find_training_photos(arguments: Iterable[str]) -> list[PhotoSource]:
+    """Photos that files, folders, globs and uncompressed tar files name; folders and globs may name tar files, too.
+
+    Raises:
+        UserError: One names nothing, or cannot be looked into.
+    """
+    sources: list[PhotoSource] = []
+    for argument in arguments:
+        tars = [path for path in _tar_files(argument) if path.suffix == ".tar"]
+        sources += [photo for tar in tars for photo in photos_in_tar(tar)]
+        sources += [PhotoSource(photo) for photo in _beside(argument, tars)]
+    return list({source.place: source for source in sources}.values())
+
+
+def _beside(argument: str, tars: Sequence[Path]) -> list[Path]:
+    """Photos that an argument names beside tar files."""
+    if tars == [Path(argument)]:
+        return []
+    try:
+        found = find_photos([argument])
+    except UserError:
+        if tars:
+            return []
+        raise
+    if found == [Path(argument)] and not found[0].exists():
+        raise UserError(f"{argument}: no such file or folder")
+    return [photo for photo in found if photo not in tars]
+
+
+def matches(argument: str) -> list[Path]:
+    """What a glob matches, in order; anything else stands for itself."""
+    if Path(argument).exists() or not glob.has_magic(argument):
+        return [Path(argument)]
+    return sorted(map(Path, glob.glob(argument, recursive=True)))  # noqa: PTH207 - Path.glob takes no absolute pattern
+
+
+def _tar_files(argument: str) -> list[Path]:
+    path = Path(argument)
+    return sorted(path.glob("*.tar")) if path.is_dir() else matches(argument)
+
+
+def _photos(argument: str) -> list[Path]:
+    path = Path(argument)
+    if path.is_dir():
+        known = photo_suffixes()
+        named = [p for p in path.iterdir() if p.suffix.lower() in known and not p.name.startswith(".")]
+        inside = [p for p in named if p.is_file()]
+        photos = sorted(p for p in inside if not _is_reconstruction(p))
+        if not photos:
+            raise UserError(f"{argument}: no photos in this folder; known endings: {' '.join(sorted(known))}")
+        return photos
+    if not path.exists() and glob.has_magic(argument):
+        photos = [p for p in matches(argument) if p.is_file() and not _is_reconstruction(p)]
+        if not photos:
+            raise UserError(f"{argument}: no file matches")
+        return photos
+    return [path]  # a file, or missing: reading it will say so, and the other photos go on
+
+
+def _is_reconstruction(path: Path) -> bool:
+    return path.suffix == ".png" and path.with_suffix(".npz").exists()

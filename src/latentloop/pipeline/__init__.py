@@ -1,1 +1,0 @@
-"""Whole jobs over folders of photos, as the commands run them."""

@@ -1,0 +1,97 @@
+"""Codes between a cache of best codes and code files."""
+
+import hashlib
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from latentloop.cache import CachedCode, CodeCache
+from latentloop.errors import UserError
+from latentloop.faces import whole_square
+from latentloop.generators import Generator
+from latentloop.images import decode_image
+from latentloop.latents.code_file import Code, load_code, save_code
+from latentloop.photos.sources import PhotoSource
+
+
+def export_codes(cache: CodeCache, photos: Iterable[PhotoSource], folder: Path, generator: Generator) -> Iterator[Path]:
+    """Write NAME.npz, a code file, for each photo that the cache knows a code of; yields the files.
+
+    They serve as starts of `latentloop embed --aligned`. A file that is there already for the same photo is left as it
+    is, so that an export that was stopped goes on.
+
+    Args:
+        cache: Where the codes are.
+        photos: Aligned, as the training saw them, each with a name of its own.
+        folder: For the files.
+        generator: Whose codes they are.
+
+    Raises:
+        UserError: The generator is another one; a file of another photo is in the way; a file cannot be written, or a
+            photo not be read.
+    """
+    if cache.space.fingerprint != generator.fingerprint:
+        theirs, ours = cache.space.fingerprint, generator.fingerprint
+        raise UserError(f"{cache.path}: codes of the latent space {theirs}, {generator.name} has {ours}")
+    for photo in photos:
+        content = photo.read()
+        key = hashlib.sha256(content).digest()
+        (found,) = cache.lookup([key])
+        if found is None:
+            continue
+        name = Path(photo.member or photo.file.name)
+        path = folder / f"{name.stem}.npz"
+        if not path.exists():
+            image = decode_image(content, photo.name)
+            save_code(path, _code_of(found, image, name.name, key, cache, generator))
+        elif load_code(path).details.get("photo", {}).get("sha256") != key.hex():
+            raise UserError(f"{path}: in the way, of another photo; choose another folder with --out")
+        yield path
+
+
+def import_codes(cache: CodeCache, paths: Sequence[Path]) -> list[bool]:
+    """Put the codes of code files into a cache; tells which were better than what it knew.
+
+    Raises:
+        UserError: One is no code file, does not tell its photo's checksum, belongs to another latent space, or has
+            a loss that cannot be compared with the cache's. The cache is then as before.
+    """
+    found = [_comparable(cache, path, load_code(path)) for path in paths]
+    return [cache.update([photo], w_plus[None], loss[None], step=0)[0] for photo, w_plus, loss in found]
+
+
+def _comparable(cache: CodeCache, path: Path, code: Code) -> tuple[bytes, Tensor, Tensor]:
+    """Photo, code and loss of a code file."""
+    # The loss must be that of the photo itself, drawn by one generator.
+    of_photo = {"fingerprint": cache.space.fingerprint, "polish": 0, "aligned": True}
+    wanted: Mapping[str, object] = {**cache.space.loss, **of_photo}
+    told = {**code.details.get("settings", {}), "fingerprint": code.fingerprint}
+    for name, value in wanted.items():
+        if told.get(name) != value:
+            raise UserError(f"{path}: its loss is of {name} {told.get(name)}, the cache's of {value}")
+    try:
+        photo, loss = bytes.fromhex(code.details["photo"]["sha256"]), code.losses[code.steps]
+        cache.stored(code.w_plus[None])
+    except (LookupError, TypeError, ValueError) as error:
+        raise UserError(f"{path}: not a code that embed or cache export made: {error}") from error
+    return photo, code.w_plus, loss
+
+
+def _code_of(found: CachedCode, image: Tensor, file: str, key: bytes, cache: CodeCache, generator: Generator) -> Code:
+    return Code(
+        w_plus=found.w_plus,
+        space="w+",
+        generator=generator.name,
+        fingerprint=generator.fingerprint,
+        quad=whole_square(image, image.shape[-1]).quad,
+        original_size=(image.shape[-1], image.shape[-2]),
+        losses=torch.tensor([found.loss]),
+        steps=0,
+        details={
+            "photo": {"file": file, "sha256": key.hex(), "faces": None},
+            "settings": {**cache.space.loss, "polish": 0, "aligned": True},
+            "training_step": found.step,
+        },
+    )

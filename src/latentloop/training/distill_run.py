@@ -1,0 +1,88 @@
+"""Distilling a generator into a folder, from wherever an earlier run stopped."""
+
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch._dynamo.exc import BackendCompilerFailed
+
+from latentloop.errors import NotFiniteError, UserError
+from latentloop.generators.registry import save_generator
+from latentloop.training.checkpoint import load_checkpoint, save_checkpoint
+from latentloop.training.distillation import Distillation
+from latentloop.training.run_log import RunLog
+
+KIND = "distillation"
+
+
+@dataclass(frozen=True)
+class DistillJob:
+    """A run in a folder: log.jsonl (a line a pool), checkpoint.safetensors and the student, rewritten after each pool.
+
+    In this order: wherever a run is killed, the log may know more than the checkpoint, and the student less. Both are
+    brought in line when the run goes on.
+    """
+
+    distillation: Distillation
+    folder: Path
+    settings: Mapping[str, Any]
+    """All that the course of the run depends on."""
+
+    @property
+    def result(self) -> Path:
+        """The student's file."""
+        return self.folder / f"{self.distillation.student.name}.safetensors"
+
+    def resume(self) -> None:
+        """Go on from the folder's checkpoint, if it has one.
+
+        Raises:
+            UserError: The checkpoint is damaged, or of a run with other settings; the folder holds files that are not
+                such a run's, or cannot be written to.
+        """
+        path = self.folder / "checkpoint.safetensors"
+        if path.exists():
+            self.distillation.load_state(load_checkpoint(path, kind=KIND, config=self.settings))
+            save_generator(self.result, self.distillation.result())
+        else:
+            self._log.lines(0)  # of a run that was killed in its first moments; anything else is refused
+            if self.result.exists() and self.result.stat().st_size:
+                raise UserError(f"{self.result}: in the way, and no checkpoint to go on from; choose another folder")
+        # What cannot be written shall show now, not after the first pool.
+        self._log.write(self._log.lines(self.distillation.step))
+
+    def run(self) -> Iterator[dict[str, float]]:
+        """Distil on; yields a line of the log once its pool is safely on disk.
+
+        Raises:
+            UserError: The folder cannot be written to; the loss or the iterator diverged. What was saved before stays.
+        """
+        log, begun = self._log.lines(self.distillation.step), time.perf_counter()
+        for terms in self._terms():
+            seconds = round(time.perf_counter() - begun, 1)
+            log.append({"step": self.distillation.step, **terms, "seconds": seconds})
+            begun = time.perf_counter()
+            self._log.write(log)
+            save_checkpoint(
+                self.folder / "checkpoint.safetensors", kind=KIND, config=self.settings, state=self.distillation.state()
+            )
+            save_generator(self.result, self.distillation.result())
+            yield log[-1]
+
+    def _terms(self) -> Iterator[dict[str, float]]:
+        """What the distillation says of each pool."""
+        try:
+            yield from self.distillation.run()
+        except NotFiniteError as error:
+            raise UserError(f"{error}; run again with a smaller --lr in another folder") from error
+        except BackendCompilerFailed as error:
+            raise UserError(f"cannot compile: {error.inner_exception}; leave --compile out") from error
+        except torch.OutOfMemoryError as error:
+            raise UserError("not enough memory on the device; try a smaller --batch") from error
+
+    @property
+    def _log(self) -> RunLog:
+        return RunLog(self.folder / "log.jsonl")

@@ -1,0 +1,224 @@
+"""Training the embedding network into a folder, from wherever an earlier run stopped."""
+
+import math
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import torch
+
+from latentloop.encoders import save_embedder
+from latentloop.errors import NotFiniteError, UserError
+from latentloop.files import sweep
+from latentloop.images import write_png
+from latentloop.training.checkpoint import load_checkpoint, save_checkpoint
+from latentloop.training.processes import failing_together
+from latentloop.training.run_log import RunLog
+from latentloop.training.tensorboard_log import Board
+from latentloop.training.trainer import Trainer
+from latentloop.training.validation import Validation
+
+KIND = "training"
+CHECKPOINTS, LOG, BEST, LAST = "checkpoints", "log.jsonl", "best.safetensors", "last.safetensors"
+PICTURE, SETTINGS = "validation.png", "config.json"
+Figures = Mapping[str, float]
+
+
+@dataclass(frozen=True)
+class Saving:
+    """How often a run is saved, and what of it is kept."""
+
+    every: int = 100
+    """Steps."""
+    keep: int = 2
+    """Last checkpoints, beside that of the best network."""
+
+
+class Progress(NamedTuple):
+    """A step that was taken."""
+
+    told: Figures
+    """What it says of itself."""
+    line: Figures | None
+    """If the run was saved after it: means over the steps since the last time, and the validation's figures."""
+
+
+@dataclass
+class TrainJob:
+    """A run in a folder.
+
+    `checkpoints/` holds what the run goes on from, `codes.cache` the best codes, `log.jsonl` and `tensorboard/` what it
+    says of itself, `validation.png` a look at it, `last.safetensors` the network, and `best.safetensors` the network
+    with the lowest validation loss so far. Wherever a run is killed, all are brought in line with the last checkpoint
+    when it goes on. Of several processes the first one writes.
+    """
+
+    trainer: Trainer
+    validation: Validation | None
+    """Of the first process; None in the others."""
+    folder: Path
+    settings: Mapping[str, Any]
+    """All that the course of the run depends on."""
+    saving: Saving = Saving()
+    stopping: Callable[[], bool] = lambda: False
+    """Whether to save and stop after this step."""
+    _recent: list[Figures] = field(default_factory=list, init=False)
+    """What the steps since the last line of the log said of themselves."""
+
+    @property
+    def result(self) -> Path:
+        """The best network's file."""
+        return self.folder / BEST
+
+    @property
+    def finished(self) -> bool:
+        """All steps were taken."""
+        return self.trainer.step >= self.trainer.config.steps
+
+    def resume(self) -> None:
+        """Go on from the folder's last checkpoint, if it has one.
+
+        Raises:
+            UserError: The checkpoint is damaged, or of a run with other settings; the folder holds files that are not
+                such a run's, or cannot be written to.
+        """
+        with failing_together(self.trainer.processes, UserError):
+            if checkpoint := last_checkpoint(self.folder):
+                state = load_checkpoint(checkpoint, kind=KIND, config=self.settings)
+                self.trainer.load_state(state)
+                self._recent = state["recent"]
+            if self._first:
+                sweep(self.folder)
+                sweep(self.folder / CHECKPOINTS)
+                lines = self._log.lines(self.trainer.step)
+                self._log.write(lines)  # what cannot be written shall show now, not after the first steps
+                self._publish(lines)
+            elif self.trainer.pending is not None:
+                self.trainer.pending.commit()
+
+    def run(self) -> Iterator[Progress]:
+        """Train on; yields each step, if it is one after which the run is saved then once that is safely on disk.
+
+        Raises:
+            UserError: The folder cannot be written to, or memory is short; the loss or the iterator diverged, then the
+                run is saved as it was before that step.
+        """
+        begun = time.perf_counter()
+        with self._explained(), Board(self._board, self.trainer.step) as board:
+            for told in self.trainer.run():
+                self._recent.append(told)
+                board.scalars(told)
+                stop, line = self._asked_to_stop(), None
+                if self.finished or self.trainer.step % self.saving.every == 0:
+                    means = _means(self._recent) | {"seconds": round(time.perf_counter() - begun, 1)}
+                    self._recent, begun = [], time.perf_counter()
+                    line = self._save(means, board)
+                elif stop:
+                    self._write_checkpoint()
+                yield Progress(told, line)
+                if stop:
+                    return
+
+    @contextmanager
+    def _explained(self) -> Iterator[None]:
+        try:
+            yield
+        except NotFiniteError as error:
+            self._write_checkpoint()
+            last = self.folder / LAST
+            advice = f"begin another run from {last} with --start and" if last.exists() else "begin another run with"
+            raise UserError(f"{error}; step {self.trainer.step} is saved, {advice} a smaller --lr") from error
+        except torch.OutOfMemoryError as error:
+            raise UserError("not enough memory on the device; try a smaller --batch") from error
+
+    def _asked_to_stop(self) -> bool:
+        return any(self.trainer.processes.collected([self.stopping()]))
+
+    def _save(self, means: Figures, board: Board) -> Figures:
+        """Log, then checkpoint, then all that can be made again from these."""
+        line = means
+        with failing_together(self.trainer.processes, UserError):
+            if self.validation:
+                line = {**means, **self._measured(self.validation, board)}
+                lines = [*self._log.lines(self.trainer.step - 1), line]
+                self._log.write(lines)
+                self._write_checkpoint()
+                self._publish(lines)
+            elif self.trainer.pending is not None:
+                self.trainer.pending.commit()
+        return line
+
+    def _measured(self, validation: Validation, board: Board) -> Figures:
+        network = self.trainer.result()
+        figures = validation.measure(network)
+        if not all(map(math.isfinite, figures.values())):
+            raise NotFiniteError(f"what the network draws after step {self.trainer.step} is not finite")
+        picture = validation.picture(network)
+        board.scalars({"step": self.trainer.step, **figures})
+        board.picture(picture, self.trainer.step)
+        write_png(self.folder / PICTURE, picture)
+        return figures
+
+    def _publish(self, lines: Sequence[Figures]) -> None:
+        """Write what the last checkpoint says to where others look for it."""
+        if self.trainer.pending is not None:
+            self.trainer.pending.commit()
+        if not lines:
+            return
+        network = self.trainer.result()
+        save_embedder(self.folder / LAST, network)
+        best = min(lines, key=lambda line: line["val_loss"])["step"]
+        if best == self.trainer.step:
+            save_embedder(self.result, network)
+        kept = {*checkpoints_in(self.folder)[-self.saving.keep :], self._checkpoint_of(best)}
+        for path in set(checkpoints_in(self.folder)) - kept:
+            path.unlink(missing_ok=True)
+
+    def _write_checkpoint(self) -> None:
+        if self._first:
+            path, state = self._checkpoint_of(self.trainer.step), self.trainer.state() | {"recent": self._recent}
+            save_checkpoint(path, kind=KIND, config=self.settings, state=state)
+
+    def _checkpoint_of(self, step: float) -> Path:
+        return self.folder / CHECKPOINTS / f"step-{int(step):08}.safetensors"
+
+    @property
+    def _board(self) -> Path | None:
+        return self.folder / "tensorboard" if self._first else None
+
+    @property
+    def _log(self) -> RunLog:
+        return RunLog(self.folder / LOG)
+
+    @property
+    def _first(self) -> bool:
+        return self.trainer.processes.index == 0
+
+
+def checkpoints_in(folder: Path) -> list[Path]:
+    """Of a run, by step."""
+    return sorted((folder / CHECKPOINTS).glob("step-*.safetensors"))
+
+
+def last_checkpoint(folder: Path) -> Path | None:
+    """What the run in a folder goes on from, if there is one.
+
+    Raises:
+        UserError: There is none, and the folder holds files that such a run would replace.
+    """
+    if checkpoints := checkpoints_in(folder):
+        return checkpoints[-1]
+    RunLog(folder / LOG).lines(0)  # of a run that was killed in its first moments; anything else is refused
+    begun = (folder / LOG).exists()
+    for other in (BEST, LAST) if begun else (BEST, LAST, PICTURE, SETTINGS):
+        if (folder / other).exists():
+            raise UserError(f"{folder / other}: in the way, and no checkpoint to go on from; choose another folder")
+    return None
+
+
+def _means(told: Sequence[Figures]) -> dict[str, float]:
+    """The mean of each figure, and the last step."""
+    return {name: sum(t[name] for t in told) / len(told) for name in told[0]} | {"step": told[-1]["step"]}

@@ -1,0 +1,36 @@
+from pathlib import Path
+
+import pytest
+import torch
+
+from latentloop.benchmark import collaboration_speed
+from latentloop.benchmark.collaboration_speed import CollaborationBench
+from latentloop.generators import MobileStyleGAN
+from latentloop.generators.mobilestylegan import Shape
+from latentloop.training.collaboration_config import CollaborationConfig
+
+
+@pytest.fixture
+def bench(tmp_path: Path) -> CollaborationBench:
+    shape = Shape(w_dim=8, num_ws=10, channels=(16, 16, 16, 8, 8))
+    generator = MobileStyleGAN(shape, name="tiny", fingerprint="tiny").requires_grad_(False)
+    return CollaborationBench(generator, torch.float32, (1, 2), 1, tmp_path, CollaborationConfig(teacher_steps=2))
+
+
+def test_a_step_stands_beside_the_iterators_steps_and_two(
+    bench: CollaborationBench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    times = iter([0.9, 0.2, 2.4, 0.3])
+    monkeypatch.setattr(collaboration_speed, "median_time", lambda *_, **__: next(times))
+    lines = list(bench.table())
+    assert lines[4:6] == ["| 1 | 900 | 200 | 1.12 |", "| 2 | 2400 | 300 | 2.00 |"]
+
+
+def test_the_step_that_is_timed_learns_and_its_profile_is_told(bench: CollaborationBench) -> None:
+    lines = list(bench.table())
+    assert lines[7].startswith("Memory of the process at its peak so far: ")
+    operations = [line.split("|")[1].strip() for line in lines[-collaboration_speed.OPERATIONS :]]
+    assert any("conv" in operation for operation in operations)
+    shares = [int(line.split("|")[2].strip(" %")) for line in lines[-collaboration_speed.OPERATIONS :]]
+    assert shares == sorted(shares, reverse=True)
+    assert 0 < sum(shares) <= 105

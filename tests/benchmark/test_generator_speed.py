@@ -1,0 +1,48 @@
+import itertools
+
+import pytest
+import torch
+
+from latentloop.benchmark import generator_speed
+from latentloop.benchmark.generator_speed import GeneratorBench, iterator_times
+from latentloop.benchmark.speed import Speed
+from latentloop.generators import MobileStyleGAN
+from latentloop.generators.mobilestylegan import Shape
+from latentloop.losses import pixel_loss, toward
+
+
+def tiny() -> MobileStyleGAN:
+    shape = Shape(w_dim=8, num_ws=6, channels=(16, 16, 8))
+    return MobileStyleGAN(shape, name="tiny", fingerprint="").requires_grad_(False)
+
+
+def rows(lines: list[str]) -> list[list[str]]:
+    return [[cell.strip() for cell in line.split("|")[1:-1]] for line in lines[4:]]
+
+
+@pytest.mark.parametrize("also_compiled", [False, True])
+def test_every_generator_batch_and_pass_has_its_row(monkeypatch: pytest.MonkeyPatch, also_compiled: bool) -> None:
+    monkeypatch.setattr(torch, "compile", lambda draw, **_: draw)
+    lines = list(GeneratorBench([tiny()], Speed(1.0, 1e9), (1, 2), runs=1, also_compiled=also_compiled).table())
+    hows = ["eager", "compiled"] if also_compiled else ["eager"]
+    expected = itertools.product(["tiny"], ["32"], ["1", "2"], ["forward", "forward and backward"], hows)
+    found = [[row[0], row[1], row[2], row[4], row[3]] for row in rows(lines)]
+    assert found == [list(row) for row in expected]
+    assert lines[0].endswith("1000 ms, 1 GFLOP/s.")
+
+
+def test_figures_are_an_images_and_stand_beside_the_convolutions(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(generator_speed, "median_time", lambda *_, **__: 0.5)
+    monkeypatch.setattr(generator_speed, "count_flop", lambda _: 4e9)
+    table = GeneratorBench([tiny()], Speed(0.1, 2e9), (2,), runs=1, also_compiled=False).table()
+    # Two images in half a second, 2e9 operations each: 8 of the convolution's 20 GFLOP/s.
+    assert [row[5:] for row in rows(list(table))] == [["250", "8", "40%", "2.50"]] * 2
+
+
+def test_a_step_is_split_in_the_generator_and_the_rest(monkeypatch: pytest.MonkeyPatch) -> None:
+    ticks = iter([0.0, 9.0, 9.5, 10.0, 10.5, 11.0, 11.5])
+    monkeypatch.setattr(generator_speed, "perf_counter", ticks.__next__)
+    monkeypatch.setattr(generator_speed, "median_time", lambda *_, **__: 0.4)
+    step, rest = iterator_times(tiny(), toward(pixel_loss), runs=3)
+    assert step == 0.5
+    assert rest == pytest.approx(0.2)

@@ -1,0 +1,268 @@
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from mmap import mmap
+from pathlib import Path
+
+import pytest
+import torch
+from torch import Tensor
+
+from latentloop.benchmark.comparison import Result
+from latentloop.benchmark.meters import CallCounter, PeakMemory
+from latentloop.benchmark.methods import Contender, Entry
+from latentloop.benchmark.protocols import ProtocolName
+from latentloop.benchmark.result_files import BenchmarkFolder
+from latentloop.benchmark.run import Benchmark, Outcome, Skipped, stopwatch
+from latentloop.benchmark.targets import Aligner
+from latentloop.cli.console import BenchProgress
+from latentloop.errors import NotFiniteError, UserError
+from latentloop.generators import Generator
+from latentloop.images import read_image
+from latentloop.inversion import Inversion
+from latentloop.inversion.iterator import OnStep
+from latentloop.latents import mean_code
+from latentloop.metrics import mse
+
+ToyPhotos = Callable[..., list[Path]]
+CPU = torch.device("cpu")
+
+
+class Mse:
+    """A protocol that is quick."""
+
+    name: ProtocolName = "psp"
+    about = "squares"
+
+    def __init__(self, *columns: str) -> None:
+        self.columns = columns or ("mse", "lpips_alex")
+
+    def measure(self, image: Tensor, target: Tensor) -> list[dict[str, float]]:
+        return [dict.fromkeys(self.columns, value) for value in mse(image, target).tolist()]
+
+
+class Sleeper:
+    """Takes a known time, draws a known number of images, and returns the start."""
+
+    def __init__(self, generator: Generator, steps: int, seconds: float, broken: Sequence[float]) -> None:
+        self.generator, self.steps, self.seconds, self.broken = generator, steps, seconds, broken
+        self.seen: list[int] = []
+
+    def refine(self, target: Tensor, start: Tensor, on_step: OnStep | None = None) -> Inversion:
+        self.seen.append(len(target))
+        if any(abs(value - mean) < 1e-6 for value in target.mean(dim=(1, 2, 3)).tolist() for mean in self.broken):
+            raise NotFiniteError("the loss is not finite")
+        for step in range(self.steps):
+            time.sleep(self.seconds / self.steps)
+            image = self.generator.synthesis(start)
+            if on_step:
+                on_step(step, target.new_zeros(len(target)))
+        losses = target.new_zeros(1, len(target))
+        return Inversion(start, losses[0], losses, losses[0].long(), image)
+
+
+Make = Callable[..., Benchmark]
+
+
+@pytest.fixture
+def make(float_toy: Generator, tmp_path: Path) -> Make:
+    def build(
+        *, seconds: float = 0.0, broken: Sequence[float] = (), batch: int = 1, setting: int = 0, methods: int = 1
+    ) -> Benchmark:
+        counter = CallCounter()
+        generator = counter.counted(float_toy)
+
+        def entry(name: str) -> Entry:
+            refiner = Sleeper(generator, 3, seconds, broken)
+            contender = Contender(lambda target: mean_code(generator, len(target)) + 0.1, refiner)
+            return Entry(name, name, "", True, 3, contender, contender, {"setting": setting})
+
+        entries = [entry(f"sleeper{i or ''}") for i in range(methods)]
+        return Benchmark(BenchmarkFolder(tmp_path / "out"), entries, generator, Mse(), None, counter, batch)
+
+    return build
+
+
+def seen(job: Benchmark) -> list[int]:
+    """How many images the first method was given each time; at first, to warm up."""
+    refiner = job.entries[0].contender.refiner
+    assert isinstance(refiner, Sleeper)
+    return refiner.seen
+
+
+def results(outcomes: Sequence[Outcome]) -> list[Result]:
+    assert not [outcome for outcome in outcomes if isinstance(outcome, Skipped)]
+    return [outcome for outcome in outcomes if isinstance(outcome, Result)]
+
+
+def test_the_clock_measures_what_it_says(make: Make, toy_photos: ToyPhotos) -> None:
+    job = make(seconds=0.5)
+    with BenchProgress(job.entries, 2) as progress:
+        found = results(list(job.run(toy_photos(2), progress.step_of)))
+    for one in found:
+        assert 0.5 <= one.seconds < 0.5 * 1.02
+    with stopwatch(CPU) as watch:
+        time.sleep(0.1)
+    assert 0.1 <= watch.seconds < 0.13
+
+
+def test_what_is_counted(make: Make, toy_photos: ToyPhotos, tmp_path: Path) -> None:
+    job = make()
+    found = results(list(job.run(toy_photos(3))))
+    assert seen(job) == [1, 1, 1, 1]
+    assert [one.image for one in found] == ["photo-0", "photo-1", "photo-2"]
+    assert {one.calls for one in found} == {4}  # of the method and of the result
+    assert all(one.memory is None or one.memory > 1e7 for one in found)
+    for one in found:
+        drawn = tmp_path / "out" / "sleeper" / f"{one.image}.png"
+        assert read_image(drawn).shape == (1, 3, 256, 256)
+        assert (tmp_path / "out" / "photos" / f"{one.image}.png").is_file()
+
+
+def test_every_method_takes_an_image_before_the_next_one_comes(make: Make, toy_photos: ToyPhotos) -> None:
+    found = results(list(make(methods=2).run(toy_photos(2))))
+    assert [(one.image[-1], one.method) for one in found] == [
+        ("0", "sleeper"),
+        ("0", "sleeper1"),
+        ("1", "sleeper"),
+        ("1", "sleeper1"),
+    ]
+
+
+def test_a_batch_shares_its_time(make: Make, toy_photos: ToyPhotos) -> None:
+    found = results(list(make(seconds=0.2, batch=2).run(toy_photos(3))))
+    assert [one.batch for one in found] == [2, 2, 1]
+    assert found[0].seconds == pytest.approx(0.1, abs=0.02)
+    assert found[2].seconds == pytest.approx(0.2, abs=0.02)
+    assert {one.calls for one in found} == {4}
+
+
+def test_a_resumed_run_equals_one_that_was_not_stopped(make: Make, toy_photos: ToyPhotos, tmp_path: Path) -> None:
+    photos, folder = toy_photos(3), tmp_path / "out" / "sleeper"
+    whole = results(list(make().run(photos)))
+    (folder / "photo-2.json").unlink()
+    (folder / "photo-1.json").write_text("{")
+    again = make()
+    resumed = results(list(again.run(photos)))
+    assert seen(again) == [1, 1, 1]  # to warm up, and two images
+    assert resumed[0] == whole[0]
+    assert [(one.image, one.figures) for one in resumed] == [(one.image, one.figures) for one in whole]
+    third = make()
+    assert results(list(third.run(photos))) == resumed
+    assert seen(third) == []
+
+
+def test_what_is_finished_is_not_read_again(
+    make: Make, toy_photos: ToyPhotos, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    photos = toy_photos(3)
+    whole = results(list(make(methods=2, batch=3).run(photos)))
+    read: list[Path] = []
+    face = Aligner.face
+
+    def watched(aligner: Aligner, photo: Path) -> Tensor:
+        read.append(photo)
+        return face(aligner, photo)
+
+    monkeypatch.setattr(Aligner, "face", watched)
+    assert results(list(make(methods=2, batch=3).run(photos))) == whole
+    assert read == []
+    (tmp_path / "out" / "sleeper1" / "photo-1.json").unlink()
+    assert len(results(list(make(methods=2, batch=3).run(photos)))) == 6
+    assert read == [photos[1]]
+
+
+def test_a_picture_that_got_lost_is_made_again(make: Make, toy_photos: ToyPhotos, tmp_path: Path) -> None:
+    photos, picture = toy_photos(1), tmp_path / "out" / "photos" / "photo-0.png"
+    list(make().run(photos))
+    content = picture.read_bytes()
+    picture.unlink()
+    list(make().run(photos))
+    assert picture.read_bytes() == content
+
+
+def test_only_what_is_missing_of_a_batch_is_found(make: Make, toy_photos: ToyPhotos, tmp_path: Path) -> None:
+    photos = toy_photos(3)
+    list(make(batch=3).run(photos))
+    (tmp_path / "out" / "sleeper" / "photo-1.json").unlink()
+    again = make(batch=3)
+    assert len(results(list(again.run(photos)))) == 3
+    assert seen(again) == [3, 1]
+
+
+def test_another_protocol_measures_the_codes_that_were_found(make: Make, toy_photos: ToyPhotos) -> None:
+    photos = toy_photos(2)
+    first = results(list(make().run(photos)))
+    job = replace(make(), protocol=Mse("psnr"))
+    other = results(list(job.run(photos)))
+    assert seen(job) == []
+    for before, after in zip(first, other, strict=True):
+        assert after.figures == {"psnr": pytest.approx(before.figures["mse"], rel=1e-5)}
+        assert after.seconds == before.seconds
+    third = make()
+    assert results(list(third.run(photos))) == first
+    assert seen(third) == []
+
+
+def test_other_settings_or_photos_are_found_anew(make: Make, toy_photos: ToyPhotos, tmp_path: Path) -> None:
+    photos = toy_photos(2)
+    list(make().run(photos))
+    other = make(setting=1)
+    list(other.run(photos))
+    assert seen(other) == [1, 1, 1]
+    photos[0].write_bytes(photos[1].read_bytes())
+    changed = make(setting=1)
+    list(changed.run(photos))
+    assert seen(changed) == [1, 1]
+    shown = [read_image(tmp_path / "out" / "photos" / f"photo-{i}.png") for i in (0, 1)]
+    assert torch.equal(shown[0], shown[1])
+    assert len(results(list(replace(make(setting=1), settings={"precision": "float64"}).run(photos)))) == 2
+
+
+def test_what_fails_is_left_out_and_the_others_go_on(make: Make, toy_photos: ToyPhotos, tmp_path: Path) -> None:
+    photos = toy_photos(2)
+    (tmp_path / "broken.png").write_bytes(b"no image")
+    job = make(batch=3, methods=2)
+    found = list(job.run([photos[0], tmp_path / "broken.png", photos[1]]))
+    assert [type(one) for one in found] == [Skipped, Result, Result, Result, Result]
+    assert isinstance(found[0], Skipped)
+    assert "broken.png: not an image" in found[0].reason
+    again = make(batch=3, methods=2)
+    list(again.run([photos[0], tmp_path / "broken.png", photos[1]]))
+    assert seen(again) == []
+
+
+def test_one_loss_that_is_not_finite_does_not_spoil_the_batch(make: Make, toy_photos: ToyPhotos) -> None:
+    photos = toy_photos(3)
+    mean = read_image(photos[1]).mean().item()
+    found = list(make(batch=3, broken=[mean]).run(photos))
+    assert [type(one) for one in found] == [Result, Skipped, Result]
+    assert isinstance(found[1], Skipped)
+    assert found[1].reason == f"{photos[1]}: sleeper: the loss is not finite"
+
+
+def test_two_images_of_one_name_are_refused(make: Make, toy_photos: ToyPhotos) -> None:
+    with pytest.raises(UserError, match="share a name"):
+        list(make().run([*toy_photos(1), *toy_photos(1, "others")]))
+
+
+def test_a_folder_that_cannot_be_written_ends_the_run(make: Make, toy_photos: ToyPhotos, tmp_path: Path) -> None:
+    (tmp_path / "out").write_text("in the way")
+    with pytest.raises(UserError, match="cannot write here"):
+        list(make().run(toy_photos(2)))
+
+
+@pytest.mark.skipif(PeakMemory(CPU).peak() is None, reason="nobody tells there")
+def test_peak_memory_is_of_what_came_since() -> None:
+    def take(count: int) -> None:
+        with mmap(-1, count) as fresh:  # not what an allocator has kept
+            fresh.write(b"\1" * count)
+
+    take(200_000_000)
+    meter = PeakMemory(CPU)
+    low = meter.peak()
+    take(100_000_000)
+    high = meter.peak()
+    assert low is not None
+    assert high is not None
+    assert 80e6 < high - low < 300e6

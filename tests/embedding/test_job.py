@@ -1,0 +1,350 @@
+import math
+import re
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, cast
+
+import pytest
+import torch
+from torch import Tensor
+
+from latentloop.embedding.job import Embedded, EmbedJob, Failed
+from latentloop.embedding.result_folder import ResultFolder
+from latentloop.embedding.starts import SameStart
+from latentloop.errors import UserError
+from latentloop.evaluation.measure import METRICS, Evaluator
+from latentloop.faces import FaceDetector, Faces
+from latentloop.files import sha256_of
+from latentloop.generators.protocol import Generator
+from latentloop.images import read_image, resample, write_png
+from latentloop.inversion import IteratorChain, IteratorConfig, LatentIterator
+from latentloop.latents import mean_code
+from latentloop.latents.code_file import load_code
+from latentloop.losses import pixel_loss, toward
+
+ToyPhotos = Callable[..., list[Path]]
+MakeJob = Callable[..., EmbedJob]
+
+
+@dataclass
+class Measured:
+    """Stands for the evaluator, which is tested by itself."""
+
+    shapes: list[tuple[int, ...]] = field(default_factory=list)
+
+    def measure(self, image: Tensor, target: Tensor) -> list[dict[str, float]]:
+        self.shapes += [tuple(image.shape), tuple(target.shape)]
+        return [{**dict.fromkeys(METRICS, 0.5), "mse": float(i)} for i in range(len(image))]
+
+
+@dataclass(frozen=True)
+class Seen:
+    """Stands for the face detector: sees as many faces in every photo."""
+
+    count: int
+
+    def detect(self, photo: Tensor) -> Faces:
+        eyes_nose_mouth = torch.tensor([[11.0, 12.0], [21.0, 12.0], [16.0, 17.0], [12.0, 22.0], [20.0, 22.0]])
+        shifts = torch.arange(self.count, dtype=photo.dtype)[:, None, None]
+        return Faces(torch.zeros(self.count, 4), eyes_nose_mouth + shifts, torch.ones(self.count))
+
+
+@pytest.fixture
+def make_job(toy: Generator, tmp_path: Path) -> MakeJob:
+    def make(steps: int = 3, detector: Seen | None = None, **changes: Any) -> EmbedJob:  # noqa: ANN401
+        job = EmbedJob(
+            iterators=IteratorChain([LatentIterator(toy, toward(pixel_loss), IteratorConfig(steps=steps, lr=0.1))]),
+            renderer=toy,
+            evaluator=cast("Evaluator", Measured()),
+            detector=cast("FaceDetector | None", detector),
+            start=SameStart(mean_code(toy)),
+            show_start=False,
+            folder=ResultFolder(tmp_path / "out"),
+            settings={"steps": steps},
+        )
+        return replace(job, **changes)
+
+    return make
+
+
+def never(step: int, _: Tensor) -> None:
+    pytest.fail(f"the iterator was at work, step {step}")
+
+
+def stop_in_photo(number: int, error: BaseException) -> Callable[[int, Tensor], None]:
+    """Called by the iterator, raises in the middle of a photo counted from 1."""
+    begun = [0]
+
+    def on_step(step: int, _: Tensor) -> None:
+        begun[0] += step == 0
+        if begun[0] == number and step == 2:
+            raise error
+
+    return on_step
+
+
+def files(folder: Path) -> list[str]:
+    return sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file())
+
+
+def result_files(*names: str) -> list[str]:
+    return sorted(file for name in names for file in (f"{name}.npz", f"{name}.png", f"aligned/{name}.png"))
+
+
+def redone(outcomes: Iterable[object]) -> list[bool]:
+    return [isinstance(outcome, Embedded) and not outcome.skipped for outcome in outcomes]
+
+
+def test_it_recovers_what_the_generator_drew(make_job: MakeJob, toy_photos: ToyPhotos, toy: Generator) -> None:
+    photos, job = toy_photos(2), make_job(steps=120)
+    outcomes = list(job.run(photos))
+    assert [(o.photo, getattr(o, "name", None)) for o in outcomes] == [(p, p.stem) for p in photos]
+    assert redone(outcomes) == [True, True]
+    assert files(job.folder.path) == result_files("photo-0", "photo-1")
+    for photo in photos:
+        paths, target = job.folder.paths(photo.stem), read_image(photo)
+        torch.testing.assert_close(read_image(paths.reconstruction), target, rtol=0, atol=0.04)
+        assert torch.equal(read_image(paths.aligned), target)
+        drawn = toy.synthesis(load_code(paths.code).w_plus[None].double())
+        torch.testing.assert_close(drawn.float(), read_image(paths.reconstruction), rtol=0, atol=1.1 / 255)
+
+
+def test_the_code_file_says_how_it_came_about(make_job: MakeJob, toy_photos: ToyPhotos) -> None:
+    (photo,), job = toy_photos(1), make_job(steps=4)
+    (outcome,) = job.run([photo])
+    code = load_code(job.folder.paths("photo-0").code)
+    assert (code.space, code.generator, code.fingerprint) == ("w+", "toy-32", "0123456789abcdef")
+    assert code.original_size == (32, 32)
+    assert code.quad.tolist() == [[-0.5, -0.5], [-0.5, 31.5], [31.5, 31.5], [31.5, -0.5]]
+    assert len(code.losses) == 5
+    assert code.losses[code.steps] == code.losses.min()
+    assert isinstance(outcome, Embedded)
+    assert code.details == {
+        "photo": {"file": "photo-0.png", "sha256": sha256_of(photo), "faces": None},
+        "settings": {"steps": 4},
+        "metrics": {**dict.fromkeys(METRICS, 0.5), "mse": 0.0},
+        "seconds": outcome.figures.seconds,
+        "one_pass": None,
+    }
+
+
+def test_reconstructions_are_measured_at_256_pixels_whatever_the_generators_size(
+    make_job: MakeJob, toy_photos: ToyPhotos
+) -> None:
+    evaluator = Measured()
+    list(make_job(evaluator=evaluator, batch=2).run(toy_photos(2)))
+    assert evaluator.shapes == [(2, 3, 256, 256), (2, 3, 32, 32)]
+
+
+def test_a_second_run_leaves_finished_photos_alone(make_job: MakeJob, toy_photos: ToyPhotos) -> None:
+    photos, job = toy_photos(2), make_job()
+    first = list(job.run(photos))
+    written = {path: path.stat().st_mtime_ns for path in job.folder.path.rglob("*")}
+    again = list(make_job().run(photos, never))
+    assert again == [replace(outcome, skipped=True) for outcome in first if isinstance(outcome, Embedded)]
+    assert {path: path.stat().st_mtime_ns for path in job.folder.path.rglob("*")} == written
+
+
+@pytest.mark.parametrize("changes", [{"steps": 4}, {"settings": {"steps": 3, "lr": 0.1}}, {"force": True}])
+def test_changed_settings_or_force_redo_a_photo(
+    make_job: MakeJob, toy_photos: ToyPhotos, changes: dict[str, Any]
+) -> None:
+    photos = toy_photos(1)
+    list(make_job().run(photos))
+    job = make_job(**changes)
+    assert redone(job.run(photos)) == [True]
+    assert load_code(job.folder.paths("photo-0").code).details["settings"] == job.settings
+    assert files(job.folder.path) == result_files("photo-0")
+
+
+@pytest.mark.parametrize("kind", ["code", "reconstruction", "aligned"])
+def test_a_photo_with_a_deleted_result_is_redone_and_no_other(
+    make_job: MakeJob, toy_photos: ToyPhotos, kind: str
+) -> None:
+    photos, job = toy_photos(2), make_job()
+    list(job.run(photos))
+    getattr(job.folder.paths("photo-1"), kind).unlink()
+    assert redone(make_job().run(photos)) == [False, True]
+    assert files(job.folder.path) == result_files("photo-0", "photo-1")
+
+
+def test_a_photo_whose_code_is_damaged_is_redone(make_job: MakeJob, toy_photos: ToyPhotos) -> None:
+    photos, job = toy_photos(2), make_job()
+    list(job.run(photos))
+    job.folder.paths("photo-0").code.write_bytes(b"PK damaged")
+    assert redone(make_job().run(photos)) == [True, False]
+    load_code(job.folder.paths("photo-0").code)
+
+
+def test_a_photo_of_the_same_name_with_other_content_is_another_photo(make_job: MakeJob, toy_photos: ToyPhotos) -> None:
+    photos, job = toy_photos(2), make_job()
+    list(job.run(photos))
+    photos[0].write_bytes(photos[1].read_bytes())
+    assert [o.name for o in make_job().run(photos) if isinstance(o, Embedded)] == ["photo-0-2", "photo-1"]
+
+
+def test_photos_give_the_same_codes_in_batches_as_alone(
+    make_job: MakeJob, toy_photos: ToyPhotos, tmp_path: Path
+) -> None:
+    photos = toy_photos(3)
+    alone = make_job(steps=20, folder=ResultFolder(tmp_path / "alone"))
+    together = make_job(steps=20, folder=ResultFolder(tmp_path / "together"), batch=2)
+    assert redone(alone.run(photos)) == redone(together.run(photos)) == [True] * 3
+    for photo in photos:
+        one, other = (load_code(job.folder.paths(photo.stem).code) for job in (alone, together))
+        torch.testing.assert_close(one.w_plus, other.w_plus, rtol=1e-6, atol=1e-7)
+        torch.testing.assert_close(one.losses, other.losses, rtol=1e-5, atol=0)
+
+
+@pytest.mark.parametrize("batch", [1, 2])
+def test_bad_photos_fail_with_their_name_and_the_others_go_on(
+    make_job: MakeJob, toy_photos: ToyPhotos, picture: Callable[..., Path], tmp_path: Path, batch: int
+) -> None:
+    good, text = toy_photos(2), tmp_path / "text.png"
+    text.write_text("not an image")
+    bad = [tmp_path / "missing.png", text, picture("wide.png"), tmp_path / ("long" * 100)]
+    outcomes = list(make_job(batch=batch).run([bad[0], good[0], bad[1], bad[2], good[1], bad[3]]))
+    failures = [outcome for outcome in outcomes if isinstance(outcome, Failed)]
+    assert [failure.photo for failure in failures] == bad
+    assert all(str(failure.photo) in failure.reason for failure in failures)
+    wanted = ["no such file", "not an image", "--aligned takes square photos, this one is 40 x 30", ""]
+    assert all(part in failure.reason for part, failure in zip(wanted, failures, strict=True))
+    assert [o.photo for o in outcomes if isinstance(o, Embedded)] == good
+
+
+def test_a_photo_that_the_system_does_not_give_fails_and_the_others_go_on(
+    make_job: MakeJob, toy_photos: ToyPhotos, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse_first(path: Path) -> str:
+        if path.stem == "photo-0":
+            raise PermissionError(13, "Permission denied", str(path))
+        return sha256_of(path)
+
+    monkeypatch.setattr("latentloop.embedding.job.sha256_of", refuse_first)
+    first, second = make_job().run(toy_photos(2))
+    assert isinstance(first, Failed)
+    assert "Permission denied" in first.reason
+    assert isinstance(second, Embedded)
+
+
+def test_stopping_keeps_finished_photos_and_leaves_nothing_of_the_next(
+    make_job: MakeJob, toy_photos: ToyPhotos
+) -> None:
+    photos, job = toy_photos(3), make_job()
+    outcomes = job.run(photos, stop_in_photo(2, KeyboardInterrupt()))
+    assert redone([next(outcomes)]) == [True]
+    with pytest.raises(KeyboardInterrupt):
+        next(outcomes)
+    assert files(job.folder.path) == result_files("photo-0")
+    assert redone(make_job().run(photos)) == [False, True, True]
+
+
+def test_an_outcome_is_on_disk_when_it_is_told(make_job: MakeJob, toy_photos: ToyPhotos) -> None:
+    job = make_job()
+    outcomes = job.run(toy_photos(2))
+    next(outcomes)
+    assert files(job.folder.path) == result_files("photo-0")
+    cast("Any", outcomes).close()
+    assert files(job.folder.path) == result_files("photo-0")
+
+
+def test_an_old_code_does_not_vouch_for_new_pictures(
+    make_job: MakeJob, toy_photos: ToyPhotos, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    photos, job = toy_photos(1), make_job()
+    list(job.run(photos))
+
+    def write_first_only(path: Path, image: Tensor) -> None:
+        if path.parent.name != "aligned":
+            raise KeyboardInterrupt
+        write_png(path, image)
+
+    monkeypatch.setattr("latentloop.embedding.job.write_png", write_first_only)
+    with pytest.raises(KeyboardInterrupt):
+        list(make_job(steps=4).run(photos))
+    assert not job.folder.paths("photo-0").code.exists()
+
+
+def test_two_photos_of_one_name_have_results_of_their_own(make_job: MakeJob, toy_photos: ToyPhotos) -> None:
+    photos, job = [*toy_photos(1, "monday"), toy_photos(2, "tuesday")[1]], make_job()
+    photos[1] = photos[1].rename(photos[1].with_name("photo-0.png"))
+    for outcomes in (list(job.run(photos)), list(make_job().run(photos))):
+        assert [o.name for o in outcomes if isinstance(o, Embedded)] == ["photo-0", "photo-0-2"]
+    assert torch.equal(read_image(job.folder.paths("photo-0-2").aligned), read_image(photos[1]))
+
+
+def test_every_face_of_a_photo_has_its_result(make_job: MakeJob, toy_photos: ToyPhotos) -> None:
+    photos, settings = toy_photos(1), {"detector": Seen(3), "face": "all"}
+    job, names = make_job(**settings), [f"photo-0-face{i}" for i in (1, 2, 3)]
+    assert [o.name for o in job.run(photos) if isinstance(o, Embedded)] == names
+    assert files(job.folder.path) == result_files(*names)
+    quads = torch.stack([load_code(job.folder.paths(name).code).quad for name in names])
+    torch.testing.assert_close(quads - quads[0], torch.tensor([0.0, 1.0, 2.0]).double()[:, None, None].expand(3, 4, 2))
+    assert redone(make_job(**settings).run(photos, never)) == [False] * 3
+    job.folder.paths(names[2]).reconstruction.unlink()
+    assert redone(make_job(**settings).run(photos)) == [True] * 3
+
+
+@pytest.mark.parametrize(
+    ("count", "face", "problem"), [(0, "largest", "no face found"), (2, "3", "--face 3: the photo has 2 faces")]
+)
+def test_a_photo_without_the_face_fails(
+    make_job: MakeJob, toy_photos: ToyPhotos, count: int, face: str, problem: str
+) -> None:
+    photos = toy_photos(1)
+    (outcome,) = make_job(detector=Seen(count), face=face).run(photos)
+    assert isinstance(outcome, Failed)
+    assert outcome.reason.startswith(f"{photos[0]}: {problem}")
+
+
+def test_one_face_of_several_is_the_photos_only_result(make_job: MakeJob, toy_photos: ToyPhotos) -> None:
+    job = make_job(detector=Seen(2), face="2")
+    list(job.run(toy_photos(1)))
+    assert files(job.folder.path) == result_files("photo-0")
+
+
+@pytest.mark.parametrize("photos_in", ["out", "out/aligned"])
+def test_a_result_never_overwrites_a_photo(make_job: MakeJob, toy_photos: ToyPhotos, photos_in: str) -> None:
+    photos = toy_photos(2, photos_in)
+    before = [photo.read_bytes() for photo in photos]
+    for outcome in make_job().run(photos):
+        assert isinstance(outcome, Failed)
+        assert re.search(r": its results would overwrite .*photo-\d.png; choose another folder", outcome.reason)
+    assert [photo.read_bytes() for photo in photos] == before
+
+
+def test_a_result_never_overwrites_a_file_that_is_not_a_result(make_job: MakeJob, toy_photos: ToyPhotos) -> None:
+    job, photos = make_job(), toy_photos(1)
+    job.folder.make()
+    mine = job.folder.path / "photo-0.png"
+    mine.write_text("precious")
+    (outcome,) = job.run(photos)
+    assert isinstance(outcome, Failed)
+    assert outcome.reason.endswith(f"its results would overwrite {mine}; choose another folder with --out")
+    assert mine.read_text() == "precious"
+
+
+def test_a_photo_whose_loss_is_not_finite_fails_and_spoils_no_other(make_job: MakeJob, toy_photos: ToyPhotos) -> None:
+    job, photos = make_job(batch=3), toy_photos(3)
+    middle = read_image(photos[1])
+    iterator = job.iterators.iterators[0]
+
+    def spoilt(target: Tensor) -> Callable[[Tensor], Tensor]:
+        is_middle = (target.cpu().float() - resample(middle, target.shape[-1])).abs().amax(dim=(1, 2, 3)) < 1e-6
+        loss = iterator.loss(target)
+        return lambda image: torch.where(is_middle, math.nan, loss(image))
+
+    outcomes = list(replace(job, iterators=IteratorChain([replace(iterator, loss=spoilt)])).run(photos))
+    assert [type(outcome) for outcome in outcomes] == [Embedded, Failed, Embedded]
+    assert isinstance(outcomes[1], Failed)
+    assert outcomes[1].reason.startswith(f"{photos[1]}: the loss after 0 steps is not finite")
+    assert outcomes[1].reason.endswith("try a smaller --lr or another --start")
+
+
+def test_a_folder_that_cannot_be_written_to_is_refused_before_any_work(
+    make_job: MakeJob, toy_photos: ToyPhotos, tmp_path: Path
+) -> None:
+    (tmp_path / "out").touch()
+    with pytest.raises(UserError, match="out: cannot write here"):
+        list(make_job().run(toy_photos(1), never))

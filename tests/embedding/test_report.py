@@ -1,0 +1,157 @@
+import base64
+import io
+from collections.abc import Callable
+from dataclasses import replace
+from html.parser import HTMLParser
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from torch import Tensor
+
+from latentloop.embedding.report import DIFFERENCE_RANGE, LABELS, OnePass, Page, Row, difference, write_report
+from latentloop.errors import UserError
+
+METRICS = {"mse": 0.01234, "psnr": 25.107, "ssim": 0.8766, "lpips_alex": 0.1234, "id": 0.7654}
+PHOTO = torch.linspace(-1, 1, 3 * 16 * 16).reshape(1, 3, 16, 16)
+Show = Callable[..., "Shown"]
+
+
+class Shown(HTMLParser):
+    """What a browser makes of a page."""
+
+    def __init__(self, html: str) -> None:
+        super().__init__()
+        self.tags: list[str] = []
+        self.links: list[str] = []
+        self.text = ""
+        self.feed(html)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append(tag)
+        self.links += [value or "" for name, value in attrs if name in ("src", "href", "srcset", "action", "data")]
+
+    def handle_data(self, data: str) -> None:
+        self.text += data
+
+
+def row(name: str = "anna", reconstruction: Tensor = PHOTO, **figures: float) -> Row:
+    return Row(name, PHOTO, reconstruction, {**METRICS, **figures}, seconds=12.34, losses=[0.5, 0.2, 0.1])
+
+
+@pytest.fixture
+def show(tmp_path: Path) -> Show:
+    def write(*rows: Row, failures: dict[str, str] | None = None, left_out: int = 0) -> Shown:
+        page = Page("A title", {"generator": "toy <32>", "device": "cpu"}, rows, failures or {}, left_out)
+        write_report(tmp_path / "new" / "report.html", page)
+        return Shown((tmp_path / "new" / "report.html").read_text(encoding="utf-8"))
+
+    return write
+
+
+def test_a_report_shows_title_facts_names_and_figures(show: Show) -> None:
+    shown = show(row("anna"), row("zoë"))
+    for text in ("A title", "toy <32>", "cpu", "anna", "zoë", "0.0123", "25.11", "0.877", "0.123", "0.765", "12.3"):
+        assert text in shown.text
+    for label, _, better in LABELS.values():
+        assert f"{label} {'↓' if better == 'lower' else '↑'}" in shown.text
+
+
+def test_a_report_needs_no_other_file_and_no_network(show: Show) -> None:
+    shown = show(row("anna"), row("ben"))
+    assert len(shown.links) == 8  # photo, reconstruction, difference and the curve of each
+    assert all(link.startswith(("data:image/jpeg;base64,", "data:image/svg+xml;base64,")) for link in shown.links)
+    assert not {"script", "link", "iframe", "object"} & set(shown.tags)
+
+
+def test_the_pictures_inside_are_the_ones_given(show: Show) -> None:
+    photo, reconstruction, _, curve = (
+        base64.b64decode(link.split(",")[1]) for link in show(row(reconstruction=-torch.ones(1, 3, 16, 16))).links
+    )
+    shades = (
+        np.asarray(Image.open(io.BytesIO(photo))).mean(axis=(0, 1)),
+        np.asarray(Image.open(io.BytesIO(reconstruction))),
+    )
+    np.testing.assert_allclose(shades[0], (PHOTO.mean(dim=(0, 2, 3)).numpy() + 1) * 127.5, atol=2)
+    assert shades[1].max() <= 2
+    assert b"<svg" in curve
+
+
+def test_what_one_pass_found_stands_beside_what_became_of_it(show: Show) -> None:
+    metrics = {**METRICS, "mse": 0.75}
+    shown = show(replace(row(mse=0.25), one_pass=OnePass(PHOTO, metrics, 0.5)), row(mse=0.5))
+    assert len(shown.links) == 9
+    for text in ("one pass", "0.7500", "0.2500", "0.3750"):
+        assert text in shown.text
+
+
+def test_a_name_is_text_and_never_markup(show: Show) -> None:
+    name = "<script>alert(1)</script>.png"
+    shown = show(row(name), failures={name: f"{name}: no face found"})
+    assert "script" not in shown.tags
+    assert shown.text.count(name) == 2
+
+
+def test_failures_are_listed_with_their_reasons(show: Show) -> None:
+    shown = show(row(), failures={"a.png": "a.png: no face found", "b.png": "b.png: no such file"})
+    for text in ("Left out: 2", "a.png: no face found", "b.png: no such file"):
+        assert text in shown.text
+
+
+def test_a_report_without_photos_still_lists_the_failures(show: Show) -> None:
+    shown = show(failures={"a.png": "a.png: no such file"})
+    assert "a.png: no such file" in shown.text
+    assert "img" not in shown.tags
+    assert "Mean" not in shown.text
+
+
+def test_the_mean_is_shown_for_more_than_one_photo(show: Show) -> None:
+    assert "Mean" not in show(row(mse=1.0)).text
+    text = show(row(mse=1.0), row(mse=2.0)).text
+    assert "Mean of 2" in text
+    assert "1.5000" in text
+
+
+def test_photos_left_out_are_counted(show: Show) -> None:
+    assert "7 more in results.json" in show(row(), left_out=7).text
+    assert "more in results.json" not in show(row()).text
+
+
+@pytest.mark.parametrize("losses", [[], [0.5], [0.0, 0.0], [0.5, 0.0], [1e-12, 1e9]])
+def test_any_course_of_the_loss_is_shown_without_warning(show: Show, losses: list[float]) -> None:
+    shown = show(Row("anna", PHOTO, PHOTO, METRICS, 0.0, losses))
+    assert len(shown.links) == (4 if len(losses) > 1 else 3)
+
+
+def test_a_perfect_reconstruction_is_shown(show: Show) -> None:
+    assert "inf" in show(row(psnr=float("inf")), row()).text
+
+
+def test_the_same_page_is_written_alike(show: Show, tmp_path: Path) -> None:
+    pages = []
+    for _ in range(2):
+        show(row())
+        pages.append((tmp_path / "new" / "report.html").read_bytes())
+    assert pages[0] == pages[1]
+
+
+def test_a_report_that_cannot_be_written_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(UserError, match=r"report\.html: cannot write here"):
+        write_report(tmp_path / "file" / "report.html", Page("A title", {}, [], {}))
+
+
+def test_the_difference_of_equal_images_is_black() -> None:
+    image = difference(PHOTO, PHOTO)
+    assert image.shape == PHOTO.shape
+    assert image.max() < -0.96  # the darkest colour of inferno has a little blue
+
+
+def test_the_difference_grows_brighter_up_to_its_range() -> None:
+    steps = torch.tensor([0.0, 0.25, 0.5, 0.75, 1.0, 2.0]) * DIFFERENCE_RANGE
+    image = PHOTO.new_zeros(1, 3, 1, 6)
+    brightness = difference(image + steps, image).sum(dim=1)[0, 0]
+    assert (brightness.diff()[:4] > 0).all()
+    assert brightness[4] == brightness[5]

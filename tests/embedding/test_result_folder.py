@@ -1,0 +1,157 @@
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from latentloop.embedding.result_folder import PhotoKey, ResultFolder, face_name
+from latentloop.errors import UserError
+from latentloop.latents.code_file import Code, save_code
+
+MakeCode = Callable[..., Code]
+ANNA = PhotoKey("anna.jpg", "ab" * 32)
+OTHER_ANNA = PhotoKey("anna.png", "cd" * 32)
+SETTINGS = {"steps": 2}
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> ResultFolder:
+    return ResultFolder(tmp_path)
+
+
+@pytest.fixture
+def finish(folder: ResultFolder, make_code: MakeCode) -> Callable[..., None]:
+    """Put a result of Anna's into the folder."""
+
+    def write(name: str, key: PhotoKey = ANNA, faces: int | None = None, **details: Any) -> None:  # noqa: ANN401
+        photo = {"file": key.file, "sha256": key.sha256, "faces": faces}
+        code, paths = make_code(), folder.paths(name)
+        paths.aligned.parent.mkdir(exist_ok=True)
+        paths.aligned.touch()
+        paths.reconstruction.touch()
+        save_code(paths.code, replace(code, details={**code.details, "photo": photo, **details}))
+
+    return write
+
+
+def again(folder: ResultFolder) -> ResultFolder:
+    """The folder as a later run sees it."""
+    return ResultFolder(folder.path)
+
+
+def test_a_result_lies_in_three_files_named_alike(folder: ResultFolder) -> None:
+    assert folder.paths("a").relative_to(folder.path, one_pass=False) == {
+        "code": "a.npz",
+        "reconstruction": "a.png",
+        "aligned": "aligned/a.png",
+    }
+
+
+@pytest.mark.parametrize("all_faces", [False, True])
+def test_photos_of_one_name_get_stems_of_their_own(folder: ResultFolder, all_faces: bool) -> None:
+    keys = [ANNA, OTHER_ANNA, PhotoKey("anna.jpg", "ef" * 32), PhotoKey("ben.jpg", "01" * 32)]
+    stems = [folder.stem_for(key, all_faces=all_faces) for key in keys]
+    assert stems == ["anna", "anna-2", "anna-3", "ben"]
+    assert [folder.stem_for(key, all_faces=all_faces) for key in keys] == stems
+
+
+@pytest.mark.parametrize("all_faces", [False, True])
+def test_a_photo_gets_its_stem_again_in_a_later_run(
+    folder: ResultFolder, finish: Callable[..., None], all_faces: bool
+) -> None:
+    for key in (ANNA, OTHER_ANNA):
+        stem = folder.stem_for(key, all_faces=all_faces)
+        finish(face_name(stem, 1) if all_faces else stem, key, 1 if all_faces else None)
+    later = again(folder)
+    stems = [later.stem_for(key, all_faces=all_faces) for key in (OTHER_ANNA, PhotoKey("anna.tif", "ef"), ANNA)]
+    assert stems == ["anna-2", "anna-3", "anna"]
+
+
+def test_the_face_of_one_photo_is_not_taken_for_another_photo(
+    folder: ResultFolder, finish: Callable[..., None]
+) -> None:
+    face_1 = PhotoKey("anna-face1.jpg", "01" * 32)
+    finish("anna")
+    finish("anna-face1", face_1)  # a photo of that name, not a face of Anna's photo
+    assert folder.stem_for(ANNA, all_faces=True) == "anna-2"
+    later = again(folder)
+    assert [later.stem_for(key, all_faces=False) for key in (ANNA, face_1)] == ["anna", "anna-face1"]
+
+
+def test_a_result_is_finished_when_all_of_it_is_there(folder: ResultFolder, finish: Callable[..., None]) -> None:
+    finish("anna")
+    assert list(folder.finished(ANNA, "anna", lambda _: SETTINGS, all_faces=False)) == ["anna"]
+
+
+def test_nothing_is_finished_in_an_empty_or_missing_folder(tmp_path: Path) -> None:
+    for path in (tmp_path, tmp_path / "missing"):
+        for all_faces in (False, True):
+            assert not ResultFolder(path).finished(ANNA, "anna", lambda _: SETTINGS, all_faces=all_faces)
+
+
+@pytest.mark.parametrize("kind", ["code", "reconstruction", "aligned"])
+def test_a_result_with_a_missing_file_is_unfinished(
+    folder: ResultFolder, finish: Callable[..., None], kind: str
+) -> None:
+    finish("anna")
+    getattr(folder.paths("anna"), kind).unlink()
+    assert not folder.finished(ANNA, "anna", lambda _: SETTINGS, all_faces=False)
+
+
+@pytest.mark.parametrize(
+    ("key", "settings"),
+    [
+        (OTHER_ANNA, SETTINGS),
+        (PhotoKey("anna.jpg", "changed"), SETTINGS),
+        (PhotoKey("renamed.jpg", "ab" * 32), SETTINGS),
+        (ANNA, {"steps": 3}),
+        (ANNA, {"steps": 2, "lr": 0.1}),
+        (ANNA, {}),
+    ],
+)
+def test_a_result_of_another_photo_or_other_settings_is_unfinished(
+    folder: ResultFolder, finish: Callable[..., None], key: PhotoKey, settings: dict[str, object]
+) -> None:
+    finish("anna")
+    assert not folder.finished(key, "anna", lambda _: settings, all_faces=False)
+
+
+def test_a_damaged_code_counts_as_unfinished_and_its_stem_is_free(
+    folder: ResultFolder, finish: Callable[..., None]
+) -> None:
+    finish("anna")
+    code = folder.paths("anna").code
+    code.write_bytes(code.read_bytes()[:-100])
+    assert not folder.finished(ANNA, "anna", lambda _: SETTINGS, all_faces=False)
+    assert folder.read("anna") is None
+    assert folder.stem_for(OTHER_ANNA, all_faces=False) == "anna"
+
+
+def test_a_code_that_embed_did_not_make_is_not_read(folder: ResultFolder, make_code: MakeCode) -> None:
+    save_code(folder.paths("mine").code, make_code(details={"note": "drawn at random"}))
+    np.savez(folder.paths("data").code, x=np.zeros(3))
+    assert folder.read("mine") is folder.read("data") is folder.read("missing") is None
+
+
+def test_faces_of_one_photo_are_finished_together(folder: ResultFolder, finish: Callable[..., None]) -> None:
+    for number in (1, 2):
+        assert not folder.finished(ANNA, "anna", lambda _: SETTINGS, all_faces=True)
+        finish(face_name("anna", number), faces=2)
+    assert list(folder.finished(ANNA, "anna", lambda _: SETTINGS, all_faces=True)) == ["anna-face1", "anna-face2"]
+    assert not folder.finished(ANNA, "anna", lambda _: SETTINGS, all_faces=False)
+
+
+def test_a_missing_folder_is_made(tmp_path: Path) -> None:
+    ResultFolder(tmp_path / "deep" / "out").make()
+    ResultFolder(tmp_path / "deep" / "out").make()
+    assert [path.name for path in (tmp_path / "deep" / "out").iterdir()] == ["aligned"]
+
+
+@pytest.mark.parametrize("blocked", ["out", "out/aligned"])
+def test_a_folder_that_cannot_be_made_is_refused(tmp_path: Path, blocked: str) -> None:
+    (tmp_path / blocked).parent.mkdir(exist_ok=True)
+    (tmp_path / blocked).touch()
+    with pytest.raises(UserError, match=r"out: cannot write here: "):
+        ResultFolder(tmp_path / "out").make()

@@ -1,0 +1,113 @@
+import json
+import math
+from collections.abc import Callable
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from latentloop.devices import describe_device
+from latentloop.embedding.job import Embedded, Failed, Outcome
+from latentloop.embedding.result_folder import Figures, ResultFolder
+from latentloop.embedding.results import Run, write_results
+from latentloop.errors import UserError
+from latentloop.images import write_png
+from latentloop.latents.code_file import Code, save_code
+
+METRICS = {"mse": 0.01, "psnr": 26.0, "ssim": 0.9, "lpips_alex": 0.1, "id": 0.8}
+RUN = Run("toy-32", torch.device("cpu"), {"steps": 2, "space": "w+"})
+FAILED = Failed(Path("photos/b.jpg"), "photos/b.jpg: no face found")
+
+
+@pytest.fixture
+def embedded(tmp_path: Path, make_code: Callable[..., Code]) -> Callable[..., Embedded]:
+    """Put a result into the folder, and tell of it."""
+
+    def write(name: str = "a", **metrics: float) -> Embedded:
+        paths = ResultFolder(tmp_path).paths(name)
+        write_png(paths.aligned, torch.zeros(3, 8, 8))
+        write_png(paths.reconstruction, torch.ones(3, 8, 8))
+        save_code(paths.code, make_code())
+        figures = Figures({**METRICS, **metrics}, 1.23456)
+        return Embedded(Path("photos") / f"{name}.jpg", name, figures, None, skipped=False)
+
+    return write
+
+
+def results_of(folder: Path, *outcomes: Outcome) -> dict[str, Any]:
+    """What results.json says, read strictly."""
+
+    def refuse(constant: str) -> None:
+        raise AssertionError(f"{constant} is not JSON")
+
+    assert write_results(ResultFolder(folder), outcomes, RUN) == folder / "report.html"
+    text = (folder / "results.json").read_text(encoding="utf-8")
+    results: dict[str, Any] = json.loads(text, parse_constant=refuse)
+    return results
+
+
+def test_results_say_all_about_a_run(tmp_path: Path, embedded: Callable[..., Embedded]) -> None:
+    assert results_of(tmp_path, embedded(), FAILED) == {
+        "photos": [
+            {
+                "file": str(Path("photos/a.jpg")),
+                "name": "a",
+                "metrics": METRICS,
+                "seconds": 1.235,
+                "code": "a.npz",
+                "reconstruction": "a.png",
+                "aligned": "aligned/a.png",
+            }
+        ],
+        "failed": [{"file": str(Path("photos/b.jpg")), "error": "photos/b.jpg: no face found"}],
+        "generator": "toy-32",
+        "settings": {"steps": 2, "space": "w+"},
+        "device": describe_device(torch.device("cpu")),
+        "versions": {name: version(name) for name in ("latentloop", "torch", "numpy", "pillow")},
+    }
+
+
+def test_the_files_named_are_there(tmp_path: Path, embedded: Callable[..., Embedded]) -> None:
+    (photo,) = results_of(tmp_path, embedded())["photos"]
+    assert all((tmp_path / photo[kind]).is_file() for kind in ("code", "reconstruction", "aligned"))
+
+
+@pytest.mark.parametrize("value", [math.inf, -math.inf, math.nan])
+def test_a_figure_that_json_cannot_say_is_null(tmp_path: Path, embedded: Callable[..., Embedded], value: float) -> None:
+    (photo,) = results_of(tmp_path, embedded(psnr=value))["photos"]
+    assert photo["metrics"] == {**METRICS, "psnr": None}
+
+
+def test_photos_keep_their_order(tmp_path: Path, embedded: Callable[..., Embedded]) -> None:
+    results = results_of(tmp_path, *(embedded(name) for name in ("c", "a", "b")))
+    assert [photo["name"] for photo in results["photos"]] == ["c", "a", "b"]
+
+
+def test_a_run_in_which_all_failed_has_results_and_a_report(tmp_path: Path) -> None:
+    assert results_of(tmp_path, FAILED)["photos"] == []
+    assert "photos/b.jpg: no face found" in (tmp_path / "report.html").read_text(encoding="utf-8")
+
+
+def test_the_report_shows_the_first_photos_and_counts_the_others(
+    tmp_path: Path, embedded: Callable[..., Embedded], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("latentloop.embedding.results.SHOWN", 2)
+    assert len(results_of(tmp_path, *(embedded(name) for name in ("anna", "ben", "cleo")))["photos"]) == 3
+    report = (tmp_path / "report.html").read_text(encoding="utf-8")
+    assert "anna" in report
+    assert "ben" in report
+    assert "cleo" not in report
+    assert "1 more in results.json" in report
+
+
+def test_the_cpu_is_described_with_its_threads() -> None:
+    assert describe_device(torch.device("cpu")).startswith("cpu: ")
+    assert f"{torch.get_num_threads()} threads" in describe_device(torch.device("cpu"))
+
+
+def test_a_folder_that_cannot_be_written_to_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(UserError, match=r"results\.json: cannot write here"):
+        write_results(ResultFolder(tmp_path / "file"), [FAILED], RUN)
