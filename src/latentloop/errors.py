@@ -1,13 +1,29 @@
 """What can go wrong: `UserError` is meant for the person at the keyboard."""
 
+from collections.abc import Sequence
+
 MAX_LENGTH = 300
-"""Characters of a message that are repeated within another one."""
+"""Longest part of a message that another message quotes, in characters."""
 MAX_VALUE = 40
-"""The same, of a value."""
+"""Longest part of a value that a message quotes, in characters."""
 
 
 class UserError(Exception):
-    """Something about a file or an input is wrong; the message says what, and what to do about it."""
+    """Something about a file or an input is wrong; the message says what, and what to do about it.
+
+    Args:
+        message: One line.
+        arguments: Names of the arguments of the job that could help, such as "max_pixels"; the command line names its
+            options for them.
+    """
+
+    def __init__(self, message: str, *, arguments: str | Sequence[str] = ()) -> None:
+        super().__init__(message)
+        self.arguments = (arguments,) if isinstance(arguments, str) else tuple(arguments)
+
+    def within(self, what: object) -> "UserError":
+        """The same error of something larger: `what` comes before the message."""
+        return UserError(f"{what}: {in_one_line(self)}", arguments=self.arguments)
 
 
 class NotFiniteError(ValueError):

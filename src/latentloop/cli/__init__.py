@@ -18,6 +18,7 @@ import tyro
 from latentloop.allocator import keep_freed_memory
 from latentloop.cli.bench import Bench
 from latentloop.cli.cache import Cache
+from latentloop.cli.complaints import with_options
 from latentloop.cli.convert import Convert, Inspect
 from latentloop.cli.directions import Directions
 from latentloop.cli.distill import Distill
@@ -66,7 +67,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         return parse(arguments).run()
     except UserError as error:
-        print(f"latentloop: {error}", file=sys.stderr)  # noqa: T201
+        print(f"latentloop: {with_options(error)}", file=sys.stderr)  # noqa: T201
         return 2
     except KeyboardInterrupt:
         print("latentloop: interrupted; finished files are kept", file=sys.stderr)  # noqa: T201
