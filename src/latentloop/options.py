@@ -34,7 +34,8 @@ def with_changes(options: Options, changes: Mapping[str, Any]) -> Options:
         if name not in known:
             close = difflib.get_close_matches(name, known, n=1)
             raise TypeError(f"no option {name!r}" + (f"; did you mean {close[0]!r}?" if close else ""))
-    return _changed(options, changes)
+    changed: Options = _changed(options, changes)
+    return changed
 
 
 def _changed(options: Any, changes: Mapping[str, Any]) -> Any:  # noqa: ANN401 - any dataclass
