@@ -7,10 +7,14 @@ from . import latents as latents
 from . import losses as losses
 from . import metrics as metrics
 from .allocator import keep_freed_memory as keep_freed_memory
+from .embedding import Embedded as Embedded
+from .embedding import Failed as Failed
 from .encoders import load_embedder as load_embedder
+from .encoders import load_encoder as load_encoder
 from .errors import UserError as UserError
 from .faces import align_faces as align_faces
 from .faces import load_face_detector as load_face_detector
+from .generators import list_generators as list_generators
 from .generators import load_generator as load_generator
 from .images import read_image as read_image
 from .images import resample as resample
@@ -23,3 +27,9 @@ from .latents import mean_code as mean_code
 from .latents import sample_codes as sample_codes
 from .latents import save_code as save_code
 from .losses import iterator_loss as iterator_loss
+from .model import Model as Model
+from .model import load as load
+from .pictures.picture import Picture as Picture
+from .results import EditedPhoto as EditedPhoto
+from .results import InvertedPhoto as InvertedPhoto
+from .training import train as train

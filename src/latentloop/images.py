@@ -92,6 +92,15 @@ def decode_image(
     return from_uint8(pixels)
 
 
+def from_pillow(image: Image.Image, *, background: Sequence[int] = WHITE) -> Tensor:
+    """Bring an image of Pillow to RGB, (1, 3, H, W) in [-1, 1], upright as its EXIF data says.
+
+    Raises:
+        UserError: Its pixels are floating-point numbers, which have no fixed range.
+    """
+    return from_uint8(_rgb("the image", ImageOps.exif_transpose(image), tuple(background)))
+
+
 def colour_profile(path: Path | str) -> bytes | None:
     """What an RGB image that `read_image` reads says of its colours (an ICC profile); None if nothing."""
     with _pillows_pixel_limit(sys.maxsize), Image.open(path, formats=sorted(set(_endings().values()))) as image:

@@ -9,6 +9,7 @@ import pytest
 import torch
 from torch import Tensor
 
+from latentloop.embedding.inverter import Inverter
 from latentloop.embedding.job import Embedded, EmbedJob, Failed
 from latentloop.embedding.result_folder import ResultFolder
 from latentloop.embedding.starts import SameStart
@@ -52,16 +53,19 @@ class Seen:
 
 @pytest.fixture
 def make_job(toy: Generator, tmp_path: Path) -> MakeJob:
-    def make(steps: int = 3, detector: Seen | None = None, **changes: Any) -> EmbedJob:  # noqa: ANN401
+    def make(
+        steps: int = 3,
+        detector: Seen | None = None,
+        evaluator: Measured | None = None,
+        **changes: Any,  # noqa: ANN401
+    ) -> EmbedJob:
+        iterators = IteratorChain([LatentIterator(toy, toward(pixel_loss), IteratorConfig(steps=steps, lr=0.1))])
         job = EmbedJob(
-            iterators=IteratorChain([LatentIterator(toy, toward(pixel_loss), IteratorConfig(steps=steps, lr=0.1))]),
-            renderer=toy,
-            evaluator=cast("Evaluator", Measured()),
+            inverter=Inverter(toy, iterators, toy, cast("Evaluator", evaluator or Measured())),
             detector=cast("FaceDetector | None", detector),
             start=SameStart(mean_code(toy)),
-            show_start=False,
             folder=ResultFolder(tmp_path / "out"),
-            settings={"steps": steps},
+            stamp={"steps": steps},
         )
         return replace(job, **changes)
 
@@ -146,7 +150,7 @@ def test_a_second_run_leaves_finished_photos_alone(make_job: MakeJob, toy_photos
     assert {path: path.stat().st_mtime_ns for path in job.folder.path.rglob("*")} == written
 
 
-@pytest.mark.parametrize("changes", [{"steps": 4}, {"settings": {"steps": 3, "lr": 0.1}}, {"force": True}])
+@pytest.mark.parametrize("changes", [{"steps": 4}, {"stamp": {"steps": 3, "lr": 0.1}}, {"force": True}])
 def test_changed_settings_or_force_redo_a_photo(
     make_job: MakeJob, toy_photos: ToyPhotos, changes: dict[str, Any]
 ) -> None:
@@ -154,7 +158,7 @@ def test_changed_settings_or_force_redo_a_photo(
     list(make_job().run(photos))
     job = make_job(**changes)
     assert redone(job.run(photos)) == [True]
-    assert load_code(job.folder.paths("photo-0").code).details["settings"] == job.settings
+    assert load_code(job.folder.paths("photo-0").code).details["settings"] == job.stamp
     assert files(job.folder.path) == result_files("photo-0")
 
 
@@ -244,9 +248,9 @@ def test_an_outcome_is_on_disk_when_it_is_told(make_job: MakeJob, toy_photos: To
     job = make_job()
     outcomes = job.run(toy_photos(2))
     next(outcomes)
-    assert files(job.folder.path) == result_files("photo-0")
+    assert set(files(job.folder.path)) >= set(result_files("photo-0"))
     cast("Any", outcomes).close()
-    assert files(job.folder.path) == result_files("photo-0")
+    assert not [file for file in files(job.folder.path) if file.endswith(".part")]
 
 
 def test_an_old_code_does_not_vouch_for_new_pictures(
@@ -321,25 +325,30 @@ def test_a_result_never_overwrites_a_file_that_is_not_a_result(make_job: MakeJob
     mine.write_text("precious")
     (outcome,) = job.run(photos)
     assert isinstance(outcome, Failed)
-    assert outcome.reason.endswith(f"its results would overwrite {mine}; choose another folder with --out")
+    assert outcome.reason.endswith(f"its results would overwrite {mine}; choose another folder")
+    assert outcome.arguments == ("out",)
     assert mine.read_text() == "precious"
 
 
 def test_a_photo_whose_loss_is_not_finite_fails_and_spoils_no_other(make_job: MakeJob, toy_photos: ToyPhotos) -> None:
     job, photos = make_job(batch=3), toy_photos(3)
     middle = read_image(photos[1])
-    iterator = job.iterators.iterators[0]
+    inverter = job.inverter
+    assert inverter.iterators
+    iterator = inverter.iterators.iterators[0]
 
     def spoilt(target: Tensor) -> Callable[[Tensor], Tensor]:
         is_middle = (target.cpu().float() - resample(middle, target.shape[-1])).abs().amax(dim=(1, 2, 3)) < 1e-6
         loss = iterator.loss(target)
         return lambda image: torch.where(is_middle, math.nan, loss(image))
 
-    outcomes = list(replace(job, iterators=IteratorChain([replace(iterator, loss=spoilt)])).run(photos))
+    chain = IteratorChain([replace(iterator, loss=spoilt)])
+    outcomes = list(replace(job, inverter=replace(inverter, iterators=chain)).run(photos))
     assert [type(outcome) for outcome in outcomes] == [Embedded, Failed, Embedded]
     assert isinstance(outcomes[1], Failed)
     assert outcomes[1].reason.startswith(f"{photos[1]}: the loss after 0 steps is not finite")
-    assert outcomes[1].reason.endswith("try a smaller --lr or another --start")
+    assert outcomes[1].reason.endswith("try a smaller step size or another start")
+    assert outcomes[1].arguments == ("lr", "start")
 
 
 def test_a_folder_that_cannot_be_written_to_is_refused_before_any_work(

@@ -82,13 +82,13 @@ def test_the_face_of_one_photo_is_not_taken_for_another_photo(
 
 def test_a_result_is_finished_when_all_of_it_is_there(folder: ResultFolder, finish: Callable[..., None]) -> None:
     finish("anna")
-    assert list(folder.finished(ANNA, "anna", lambda _: SETTINGS, all_faces=False)) == ["anna"]
+    assert list(folder.finished(ANNA, "anna", lambda _: SETTINGS, all_faces=False).results) == ["anna"]
 
 
 def test_nothing_is_finished_in_an_empty_or_missing_folder(tmp_path: Path) -> None:
     for path in (tmp_path, tmp_path / "missing"):
         for all_faces in (False, True):
-            assert not ResultFolder(path).finished(ANNA, "anna", lambda _: SETTINGS, all_faces=all_faces)
+            assert not ResultFolder(path).finished(ANNA, "anna", lambda _: SETTINGS, all_faces=all_faces).results
 
 
 @pytest.mark.parametrize("kind", ["code", "reconstruction", "aligned"])
@@ -97,7 +97,7 @@ def test_a_result_with_a_missing_file_is_unfinished(
 ) -> None:
     finish("anna")
     getattr(folder.paths("anna"), kind).unlink()
-    assert not folder.finished(ANNA, "anna", lambda _: SETTINGS, all_faces=False)
+    assert not folder.finished(ANNA, "anna", lambda _: SETTINGS, all_faces=False).results
 
 
 @pytest.mark.parametrize(
@@ -115,7 +115,7 @@ def test_a_result_of_another_photo_or_other_settings_is_unfinished(
     folder: ResultFolder, finish: Callable[..., None], key: PhotoKey, settings: dict[str, object]
 ) -> None:
     finish("anna")
-    assert not folder.finished(key, "anna", lambda _: settings, all_faces=False)
+    assert not folder.finished(key, "anna", lambda _: settings, all_faces=False).results
 
 
 def test_a_damaged_code_counts_as_unfinished_and_its_stem_is_free(
@@ -124,7 +124,7 @@ def test_a_damaged_code_counts_as_unfinished_and_its_stem_is_free(
     finish("anna")
     code = folder.paths("anna").code
     code.write_bytes(code.read_bytes()[:-100])
-    assert not folder.finished(ANNA, "anna", lambda _: SETTINGS, all_faces=False)
+    assert not folder.finished(ANNA, "anna", lambda _: SETTINGS, all_faces=False).results
     assert folder.read("anna") is None
     assert folder.stem_for(OTHER_ANNA, all_faces=False) == "anna"
 
@@ -137,10 +137,13 @@ def test_a_code_that_embed_did_not_make_is_not_read(folder: ResultFolder, make_c
 
 def test_faces_of_one_photo_are_finished_together(folder: ResultFolder, finish: Callable[..., None]) -> None:
     for number in (1, 2):
-        assert not folder.finished(ANNA, "anna", lambda _: SETTINGS, all_faces=True)
+        assert not folder.finished(ANNA, "anna", lambda _: SETTINGS, all_faces=True).results
         finish(face_name("anna", number), faces=2)
-    assert list(folder.finished(ANNA, "anna", lambda _: SETTINGS, all_faces=True)) == ["anna-face1", "anna-face2"]
-    assert not folder.finished(ANNA, "anna", lambda _: SETTINGS, all_faces=False)
+    assert list(folder.finished(ANNA, "anna", lambda _: SETTINGS, all_faces=True).results) == [
+        "anna-face1",
+        "anna-face2",
+    ]
+    assert not folder.finished(ANNA, "anna", lambda _: SETTINGS, all_faces=False).results
 
 
 def test_a_missing_folder_is_made(tmp_path: Path) -> None:

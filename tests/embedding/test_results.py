@@ -9,8 +9,9 @@ import pytest
 import torch
 
 from latentloop.devices import describe_device
+from latentloop.embedding.inverter import Figures
 from latentloop.embedding.job import Embedded, Failed, Outcome
-from latentloop.embedding.result_folder import Figures, ResultFolder
+from latentloop.embedding.result_folder import ResultFolder
 from latentloop.embedding.results import Run, write_results
 from latentloop.errors import UserError
 from latentloop.images import write_png

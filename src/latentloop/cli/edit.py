@@ -3,22 +3,12 @@
 import math
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import tyro
 
-from latentloop.cli.edit_video import ENDINGS, VideoEdits
-from latentloop.cli.subjects import Drawn, Found
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from latentloop.photo_editing.subjects import Subject
-
-
-FAR = 3.0
-"""Strengths up to which faces are still faces, most of them; of the directions that ship."""
-MOST_SMOOTH = 1000
+from latentloop.photo_editing.options import EditOptions, RenderOptions
+from latentloop.photo_editing.subject_options import SubjectOptions
 
 
 @dataclass(frozen=True)
@@ -26,9 +16,10 @@ class Edit:
     """Change what a code is of, and put the face back into its photo.
 
     Takes photos, videos, code files, files with codes of other projects, and seed:7 for a random face; folders and
-    quoted globs of photos and codes. The folder --out gets NAME.png (the photo with the edited face, of its own size),
-    faces/NAME.png (the face alone), NAME.npz (the edited code) and embedded/ (the codes found, which the next edit of
-    the photo takes again); of a video NAME.mp4, with its sound, and NAME.json, which says how much the face flickers.
+    quoted globs of photos and codes. The folder --out gets PHOTO-EDIT.png, such as anna-smile1.5.png (the photo with the
+    edited face, at its own size), faces/PHOTO-EDIT.png (the face alone) and PHOTO-EDIT.npz (the edited code); of a video
+    PHOTO-EDIT.mp4, with its sound, and PHOTO-EDIT.json, which tells how much the face flickers. The code of a photo is
+    found once and kept in the folder --codes, where latentloop embed puts its codes, too.
 
     A smile: latentloop edit photo.jpg --set smile=1.5
 
@@ -49,81 +40,45 @@ class Edit:
     """Photos, code files, folders, quoted globs, seed:NUMBER."""
     set: tuple[str, ...] = ()
     """Directions and strengths, NAME=NUMBER: 1 is a clear change, 0 none, negative ones go the other way."""
-    keep: tuple[str, ...] = ()
-    """Directions whose attributes should not change: what the others have in common with them is taken away."""
-    layers: str | None = None
-    """Layers that change: coarse, middle, fine, all, numbers such as 0-3,7; unset: each direction's own."""
     out: Path = Path("edited")
     """Folder for the results."""
-    strip: bool = False
-    """Write strips/NAME.png, too: the faces at strengths from the opposite of the edit to all of it."""
-    video: bool = False
-    """Write NAME.mp4, too: from nothing to all of the edit and back. Needs PyAV."""
-    smooth: float = 2.0
-    """Of videos: how much the codes are smoothed in time, as the standard deviation of a Gaussian in frames."""
-    found: Found = Found()
-    drawn: Drawn = Drawn()
+    options: EditOptions = EditOptions()
+    subjects: SubjectOptions = SubjectOptions()
+    render: RenderOptions = RenderOptions()
 
     def __post_init__(self) -> None:
         if not self.pictures:
             raise ValueError("name at least one photo or code, before the options")
         if not self.set:
             raise ValueError("say what to change: --set smile=1; latentloop directions list shows what there is")
-        if not 0 <= self.smooth <= MOST_SMOOTH:
-            raise ValueError(f"smooth must be from 0 to {MOST_SMOOTH}, got {self.smooth}")
-        self._strengths()
+        self.strengths  # noqa: B018 - so that what cannot be read is said now
+
+    @property
+    def strengths(self) -> dict[str, float]:
+        """Directions, and how far to go along each."""
+        return strengths_of(self.set)
 
     def run(self) -> int:
         """Edit; returns 2 if a picture could not be."""
-        from latentloop.cli.console import say, track
-        from latentloop.editing import shipped_directions
-        from latentloop.errors import UserError
-        from latentloop.photo_editing.editor import EditFolder, edited, strip
-        from latentloop.photo_editing.edits import find_edits
-        from latentloop.photo_editing.frames import RATE, SWEEP, sweep, write_frames
-        from latentloop.photo_editing.subjects import expand, once
-        from latentloop.video.files import pyav
+        from latentloop.cli.editing import edit_arguments
 
-        if self.video:
-            pyav()
-        named = once(expand(self.pictures))
-        videos = [Path(one) for one in named if Path(one).suffix.lower() in ENDINGS]
-        if videos and (self.strip or self.video):
-            raise UserError("videos take neither --strip nor --video; edit them apart from photos")
-        arguments = [one for one in named if Path(one) not in videos]
-        generator = self.found.load_generator()
-        edits = find_edits(self._strengths(), generator, keep=self.keep, layers=self.layers)
-        editor, folder = self.drawn.editor(generator), EditFolder(self.out, named)
-        ours = shipped_directions(generator)
-        far = [f"{name}={strength:g}" for name, strength in self._strengths() if name in ours and abs(strength) > FAR]
-        if far:
-            say(f"latentloop: {', '.join(far)}: faces fall apart beyond strengths of {FAR:g}", error=True)
-        details = {"set": list(self.set), "keep": list(self.keep), "layers": self.layers}
-
-        def results(subject: "Subject") -> "Iterator[Path]":
-            done = edited(editor, subject, edits.apply(subject.w_plus), generator, details)
-            yield folder.save(subject.name, subject, done)
-            if self.strip:
-                yield folder.save_strip(subject.name, strip(editor, subject, edits.apply, edits.label))
-            if self.video:
-                frames = track(sweep(editor, subject, edits.apply), SWEEP, "frames")
-                yield write_frames(folder.video(subject.name), frames, rate=RATE)
-
-        failed = self.found.each(arguments, self.out, generator, results)
-        video_edits = VideoEdits(self.out, self.found, self.drawn, self.smooth, named)
-        return max(failed, *(video_edits.attempt(path, generator, edits) for path in videos), 0)
-
-    def _strengths(self) -> list[tuple[str, float]]:
-        return [_strength(one) for one in self.set]
+        return edit_arguments(self)
 
 
-def _strength(text: str) -> tuple[str, float]:
-    """A direction and how far to go, of "smile=1.5"."""
-    name, _, number = text.rpartition("=")
-    try:
-        strength = float(number)
-    except ValueError:
-        strength = math.nan
-    if not name or not math.isfinite(strength):
-        raise ValueError(f"set takes NAME=NUMBER, such as smile=1.5, got {text}")
-    return name, strength
+def strengths_of(texts: tuple[str, ...]) -> dict[str, float]:
+    """Read directions and how far to go, such as "smile=1.5"; strengths of one direction add up.
+
+    Raises:
+        ValueError: A text is none of these.
+    """
+    strengths: dict[str, float] = {}
+    for text in texts:
+        name, _, number = text.rpartition("=")
+        try:
+            strength = float(number)
+        except ValueError:
+            strength = math.nan
+        if not name or not math.isfinite(strength):
+            raise ValueError(f"set takes NAME=NUMBER, such as smile=1.5, got {text}")
+        strengths[name] = strengths.get(name, 0.0) + strength
+    return strengths

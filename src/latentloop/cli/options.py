@@ -1,21 +1,3 @@
 """Options that several commands share."""
 
-from dataclasses import dataclass
-
-from latentloop.defaults import GENERATOR
-
-
-@dataclass(frozen=True)
-class Common:
-    """Where to compute, and with what."""
-
-    generator: str = GENERATOR
-    """A generator we ship, or a StyleGAN's file: ours, or .pkl, .pt or .pth as its project wrote it."""
-    device: str = "auto"
-    """auto, cpu, cuda, cuda:1, mps ..."""
-    seed: int = 0
-    """Of everything random."""
-
-    def __post_init__(self) -> None:
-        if not 0 <= self.seed < 2**64:
-            raise ValueError(f"seed must be from 0 to 2**64 - 1, got {self.seed}")
+from latentloop.common import Common as Common

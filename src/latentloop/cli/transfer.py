@@ -1,19 +1,14 @@
 """`latentloop transfer`."""
 
-import math
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import tyro
 
-from latentloop.cli.subjects import Drawn, Found
-from latentloop.defaults import EXPRESSION_LAYERS
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from latentloop.photo_editing.subjects import Subject
+from latentloop.photo_editing.job_options import TransferOptions
+from latentloop.photo_editing.options import RenderOptions
+from latentloop.photo_editing.subject_options import SubjectOptions
 
 
 @dataclass(frozen=True)
@@ -29,59 +24,25 @@ class Transfer:
     """
 
     pictures: Annotated[tuple[str, ...], tyro.conf.Positional, tyro.conf.arg(metavar="PHOTO|CODE...")]
-    """Who gets it: photos, code files, folders, quoted globs, seed:NUMBER for a random face."""
-    neutral: str | None = None
+    """Faces that get the expression: photos, code files, folders, quoted globs, seed:NUMBER for a random face."""
+    neutral: str = ""
     """A picture of the other person without the expression: a photo, or a code."""
-    expressive: str | None = None
-    """One of the same person with it; the more alike the two are otherwise, the better."""
-    strength: float = 1.0
-    """How much of it; more than 1 exaggerates, negative ones give the opposite."""
-    pair_steps: int = 0
-    """Of the iterator on these two, after the network's one pass. What steps add to a code is of that picture alone: it
-    hides what the two have apart."""
-    layers: str = EXPRESSION_LAYERS
-    """Which layers change: coarse, middle, fine, all, numbers such as 0-3,7. By default those that carry expression."""
+    expressive: str = ""
+    """A picture of the same person with it; the more alike the two are otherwise, the better."""
     out: Path = Path("transferred")
     """Folder for the results."""
-    found: Found = Found()
-    drawn: Drawn = Drawn()
+    options: TransferOptions = TransferOptions()
+    subjects: SubjectOptions = SubjectOptions()
+    render: RenderOptions = RenderOptions()
 
     def __post_init__(self) -> None:
         if not self.pictures:
             raise ValueError("name at least one photo or code")
         if not self.neutral or not self.expressive:
             raise ValueError("name two pictures of one person: --neutral and --expressive")
-        if not math.isfinite(self.strength) or self.pair_steps < 0:
-            raise ValueError("strength must be finite, and pair_steps 0 or more")
 
     def run(self) -> int:
         """Transfer; returns 2 if a picture could not be made."""
-        from torch import Tensor
+        from latentloop.cli.editing import transfer_arguments
 
-        from latentloop.editing import parse_layers, transfer
-        from latentloop.errors import UserError
-        from latentloop.photo_editing.editor import EditFolder, edited, strip
-        from latentloop.photo_editing.subjects import expand, once, place_of
-
-        arguments, pair = once(expand(self.pictures)), [str(self.neutral), str(self.expressive)]
-        generator = self.found.load_generator()
-        layers = parse_layers(self.layers, generator.num_ws)
-        if place_of(pair[0]) == place_of(pair[1]):
-            raise UserError("--neutral and --expressive are the same picture")
-        finding = replace(self.found, steps=self.pair_steps, face="largest")
-        faces = [one.w_plus for one in finding.together(pair, self.out / "pair", generator)]
-        if [len(w_plus) for w_plus in faces] != [1, 1]:
-            raise UserError("--neutral and --expressive take a picture of one face each")
-        neutral, expressive = faces
-        editor, folder = self.drawn.editor(generator), EditFolder(self.out, [*arguments, *pair])
-        details = {"transfer": pair, "layers": self.layers, "strength": self.strength}
-
-        def change(w_plus: Tensor, share: float) -> Tensor:
-            return transfer(w_plus, neutral, expressive, layers, strength=share * self.strength)
-
-        def results(subject: "Subject") -> "Iterator[Path]":
-            done = edited(editor, subject, change(subject.w_plus, 1.0), generator, details)
-            yield folder.save(subject.name, subject, done)
-            yield folder.save_strip(subject.name, strip(editor, subject, change, "{:+.2g}".format))
-
-        return self.found.each(arguments, self.out, generator, results)
+        return transfer_arguments(self)

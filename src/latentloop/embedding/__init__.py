@@ -1,1 +1,5 @@
 """Embedding: from photos to codes, reconstructions and figures in a folder."""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -1,16 +1,17 @@
 """The folder that `embed` fills: which result belongs to which photo, and what is finished."""
 
-import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import chain, count
 from pathlib import Path
 from tempfile import TemporaryFile
 from typing import Any
 
+from latentloop.embedding.inverter import Figures
 from latentloop.errors import UserError
 from latentloop.evaluation.measure import METRICS
 from latentloop.latents.code_file import load_code
+from latentloop.stamps import Stamp, differences
 
 
 @dataclass(frozen=True)
@@ -41,19 +42,6 @@ class ResultPaths:
 
 
 @dataclass(frozen=True)
-class Figures:
-    """How good a reconstruction is, and how long it took to find."""
-
-    metrics: Mapping[str, float]
-    seconds: float
-
-    def as_json(self) -> dict[str, Any]:
-        """As results.json has them: what is not finite as null, thousandths of seconds."""
-        metrics = {name: value if math.isfinite(value) else None for name, value in self.metrics.items()}
-        return {"metrics": metrics, "seconds": round(self.seconds, 3)}
-
-
-@dataclass(frozen=True)
 class Result:
     """What a finished result says of itself."""
 
@@ -65,6 +53,16 @@ class Result:
     one_pass: Figures | None
     """Of the network alone, where the iterator went on from there."""
     losses: Sequence[float]
+
+
+@dataclass(frozen=True)
+class Finished:
+    """What a folder has of a photo."""
+
+    results: Mapping[str, Result] = field(default_factory=dict)
+    """Its finished results by name; empty if any is missing or has another stamp."""
+    outdated: str = ""
+    """Which result has another stamp, and in what it differs."""
 
 
 @dataclass(frozen=True)
@@ -113,23 +111,33 @@ class ResultFolder:
         return stem
 
     def finished(
-        self, photo: PhotoKey, stem: str, settings_of: Callable[[str], Mapping[str, Any]], *, all_faces: bool
-    ) -> dict[str, Result]:
-        """The photo's finished results with their settings, by name; empty if any is missing.
+        self,
+        photo: PhotoKey,
+        stem: str,
+        stamp_of: Callable[[str], Stamp],
+        *,
+        all_faces: bool,
+        deciding: Collection[str] | None = None,
+    ) -> "Finished":
+        """Look for the results of a photo.
 
         Args:
-            photo: Whose results.
+            photo: The photo.
             stem: Its stem in this folder.
-            settings_of: What the result of a name must have been made with.
+            stamp_of: Gives the stamp that the result of a name must have.
             all_faces: Look for one result for each face, not for a single one.
+            deciding: Entries of the stamp in which they must agree; None for all.
         """
         names = [stem]
         if all_faces:
             first = self.read(face_name(stem, 1))
             names = [face_name(stem, i + 1) for i in range(first.faces or 0)] if first else []
-        found = {name: self._finished(name, photo, settings_of) for name in names}
-        results = {name: result for name, result in found.items() if result}
-        return results if len(results) == len(names) else {}
+        complete = {name: result for name in names if (result := self._complete(name, photo))}
+        for name, result in complete.items():
+            changed = differences(result.settings, stamp_of(name))
+            if changed := [entry for entry in changed if deciding is None or entry in deciding]:
+                return Finished(outdated=f"{name}: made with other settings before ({', '.join(changed)})")
+        return Finished(complete if len(complete) == len(names) else {})
 
     def read(self, name: str) -> Result | None:
         """A result, if its code is there and is one that `embed` made."""
@@ -158,13 +166,13 @@ class ResultFolder:
             return None
         return next((path for path in (paths.reconstruction, paths.code) if path.exists()), None)
 
-    def _finished(self, name: str, photo: PhotoKey, settings_of: Callable[[str], Mapping[str, Any]]) -> Result | None:
+    def _complete(self, name: str, photo: PhotoKey) -> Result | None:
+        """The result of a name, if it is the photo's and all its files are there."""
         result, paths = self.read(name), self.paths(name)
-        if not (paths.reconstruction.is_file() and paths.aligned.is_file()):
+        if result is None or result.photo != photo:
             return None
-        if result and result.one_pass and not paths.one_pass.is_file():
-            return None
-        return result if result and (result.photo, result.settings) == (photo, settings_of(name)) else None
+        pictures = [paths.reconstruction, paths.aligned, *([paths.one_pass] if result.one_pass else [])]
+        return result if all(picture.is_file() for picture in pictures) else None
 
     def _owner(self, stem: str, *, all_faces: bool) -> PhotoKey | None:
         if stem.casefold() in self._owners:
@@ -173,8 +181,8 @@ class ResultFolder:
         return result.photo if result else None
 
 
-def _figures(told: Mapping[str, Any]) -> Figures:
-    return Figures({name: float(told["metrics"][name]) for name in METRICS}, float(told["seconds"]))
+def _figures(details: Mapping[str, Any]) -> Figures:
+    return Figures({name: float(details["metrics"][name]) for name in METRICS}, float(details["seconds"]))
 
 
 def face_name(stem: str, number: int) -> str:

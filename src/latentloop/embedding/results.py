@@ -10,9 +10,10 @@ from typing import Any
 import torch
 
 from latentloop.devices import describe_device
+from latentloop.embedding.inverter import Figures
 from latentloop.embedding.job import Embedded, Failed, Outcome
 from latentloop.embedding.report import THUMBNAIL, OnePass, Page, Row, write_report
-from latentloop.embedding.result_folder import Figures, ResultFolder
+from latentloop.embedding.result_folder import ResultFolder
 from latentloop.files import replacing
 from latentloop.images import read_image, resample
 

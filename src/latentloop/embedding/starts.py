@@ -1,8 +1,8 @@
-"""Where codes are looked for from: what the iterator starts with, and, without it, the result."""
+"""Starts: the codes that the iterator begins with, or, without steps, the results."""
 
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import ClassVar, Protocol
 
@@ -14,7 +14,7 @@ from latentloop.errors import UserError, in_one_line
 from latentloop.files import sha256_of
 from latentloop.generators import Generator
 from latentloop.images import resample
-from latentloop.latents.code_file import is_code_file, load_code, start_from
+from latentloop.latents.code_file import as_start, is_code_file, parse_code, read_code_file
 from latentloop.latents.foreign_files import read_latents
 
 
@@ -23,32 +23,38 @@ class Wanted:
     """A photo's face that a code is wanted for."""
 
     name: str
-    """Of its result."""
+    """Name of its result."""
     photo: Path
     sha256: str
-    """Of the photo."""
+    """Checksum of the photo's file."""
+
+
+@dataclass(frozen=True)
+class FaceStart:
+    """Where the code of one face is looked for from."""
+
+    w_plus: Tensor | None = None
+    """Code, (1, num_ws, w_dim); None for what an encoder predicts."""
+    stamp: Mapping[str, str] = field(default_factory=dict)
+    """What identifies it, beside what all faces of a run have in common."""
 
 
 class Start(Protocol):
-    """Gives each photo a code to start from."""
+    """Gives each face a code to start from."""
 
-    own: ClassVar[bool]
-    """Whether that is a photo's own code, which large steps would only spoil."""
+    near: ClassVar[bool]
+    """Whether that code is specific to the photo; the iterator then takes smaller steps."""
 
-    def codes(self, target: Tensor, wanted: Sequence[Wanted]) -> Tensor:
-        """Codes (N, num_ws, w_dim) for faces (N, 3, R, R) in [-1, 1].
-
-        Raises:
-            UserError: There is none for one of them.
-        """
-        ...
-
-    def told(self, wanted: Wanted) -> dict[str, str]:
-        """What identifies a face's start, beside what all of a run have in common.
+    def of_face(self, wanted: Wanted) -> FaceStart:
+        """Find the start of a face; files are read here, once.
 
         Raises:
             UserError: There is none for this photo.
         """
+        ...
+
+    def codes(self, target: Tensor, starts: Sequence[FaceStart]) -> Tensor:
+        """Codes (N, num_ws, w_dim) for faces (N, 3, R, R) in [-1, 1] and their starts."""
         ...
 
 
@@ -56,87 +62,96 @@ class Start(Protocol):
 class SameStart:
     """The same code for every photo."""
 
-    own: ClassVar[bool] = False
+    near: ClassVar[bool] = False
     w_plus: Tensor
     """(1, num_ws, w_dim)."""
     sha256: str | None = None
-    """Of the file that it is from."""
+    """Checksum of the file that the code is from."""
 
-    def codes(self, target: Tensor, wanted: Sequence[Wanted]) -> Tensor:  # noqa: ARG002
-        """The code, (N, num_ws, w_dim)."""
-        return self.w_plus.expand(len(wanted), -1, -1)
+    def of_face(self, wanted: Wanted) -> FaceStart:  # noqa: ARG002
+        """Give the code, and the file's checksum."""
+        return FaceStart(self.w_plus, {"start_sha256": self.sha256} if self.sha256 else {})
 
-    def told(self, wanted: Wanted) -> dict[str, str]:  # noqa: ARG002
-        """The file's checksum."""
-        return {"start_sha256": self.sha256} if self.sha256 else {}
+    def codes(self, target: Tensor, starts: Sequence[FaceStart]) -> Tensor:
+        """Repeat the code, (N, num_ws, w_dim)."""
+        return _given(target, starts)
 
 
 @dataclass(frozen=True)
 class NetworkStart:
-    """What an encoder says of each photo."""
+    """What an encoder predicts for each photo."""
 
-    own: ClassVar[bool] = True
+    near: ClassVar[bool] = True
     encoder: Encoder
 
-    @torch.no_grad()
-    def codes(self, target: Tensor, wanted: Sequence[Wanted]) -> Tensor:  # noqa: ARG002
-        """Its codes, (N, num_ws, w_dim)."""
-        return self.encoder(resample(target, self.encoder.resolution))
+    def of_face(self, wanted: Wanted) -> FaceStart:  # noqa: ARG002
+        """Leave the code to the encoder."""
+        return FaceStart()
 
-    def told(self, wanted: Wanted) -> dict[str, str]:  # noqa: ARG002
-        """Nothing of its own."""
-        return {}
+    @torch.no_grad()
+    def codes(self, target: Tensor, starts: Sequence[FaceStart]) -> Tensor:  # noqa: ARG002
+        """Predict the codes, (N, num_ws, w_dim)."""
+        return self.encoder(resample(target, self.encoder.resolution))
 
 
 @dataclass(frozen=True)
 class FolderStart:
     """Code files of a folder, each for the photo of its name."""
 
-    own: ClassVar[bool] = True
+    near: ClassVar[bool] = True
     folder: Path
     generator: Generator
 
-    def codes(self, target: Tensor, wanted: Sequence[Wanted]) -> Tensor:  # noqa: ARG002
-        """The codes in NAME.npz, (N, num_ws, w_dim)."""
-        return torch.cat([start_from(self._file(one), self.generator) for one in wanted])
+    def of_face(self, wanted: Wanted) -> FaceStart:
+        """Read the code in NAME.npz, and take the file's checksum.
 
-    def told(self, wanted: Wanted) -> dict[str, str]:
-        """The file's checksum; reads the code, so that what is wrong with it shows early."""
-        file = self._file(wanted)
-        start_from(file, self.generator)
-        if load_code(file).details.get("photo", {}).get("sha256", wanted.sha256) != wanted.sha256:
+        Raises:
+            UserError: There is no such file, or it is the code of another photo or generator.
+        """
+        file = self.folder / f"{wanted.name}.npz"
+        content = read_code_file(file)
+        code = parse_code(content, file)
+        photo = code.details.get("photo", {})
+        if photo.get("sha256", wanted.sha256) != wanted.sha256:
             raise UserError(f"{file}: the code of another photo of this name")
-        return {"start_sha256": sha256_of(file)}
+        return FaceStart(as_start(code, self.generator, file), {"start_sha256": hashlib.sha256(content).hexdigest()})
 
-    def _file(self, wanted: Wanted) -> Path:
-        return self.folder / f"{wanted.name}.npz"
+    def codes(self, target: Tensor, starts: Sequence[FaceStart]) -> Tensor:
+        """Put the codes together, (N, num_ws, w_dim)."""
+        return _given(target, starts)
 
 
 @dataclass(frozen=True)
 class PhotoStart:
-    """Codes of one file, each for a photo; the photo's faces share it."""
+    """Codes of one file, each for a photo; all faces of a photo share it."""
 
-    own: ClassVar[bool] = True
+    near: ClassVar[bool] = True
     path: Path
     w_plus: Mapping[str, Tensor]
-    """(num_ws, w_dim), by the photos."""
-    photo: Callable[[Path], str]
-    """What a photo is called there."""
+    """Codes (num_ws, w_dim) by the photos' names in the file."""
+    name_of: Callable[[Path], str]
+    """Gives a photo the name that it has in the file."""
 
-    def codes(self, target: Tensor, wanted: Sequence[Wanted]) -> Tensor:
-        """The codes of these photos, (N, num_ws, w_dim)."""
-        return torch.stack([self._code(one) for one in wanted]).to(target)
+    def of_face(self, wanted: Wanted) -> FaceStart:
+        """Find the code of the face's photo, and its checksum.
 
-    def told(self, wanted: Wanted) -> dict[str, str]:
-        """The code's checksum."""
-        return {"code_sha256": hashlib.sha256(self._code(wanted).numpy().tobytes()).hexdigest()}
-
-    def _code(self, wanted: Wanted) -> Tensor:
-        name = self.photo(wanted.photo)
+        Raises:
+            UserError: The file has no code of the photo.
+        """
+        name = self.name_of(wanted.photo)
         if name not in self.w_plus:
             some = ", ".join(list(self.w_plus)[:3]) + (", ..." if len(self.w_plus) > 3 else "")
             raise UserError(in_one_line(UserError(f"{self.path}: has codes of {some}; none of {name}")))
-        return self.w_plus[name]
+        code = self.w_plus[name]
+        return FaceStart(code[None], {"code_sha256": hashlib.sha256(code.numpy().tobytes()).hexdigest()})
+
+    def codes(self, target: Tensor, starts: Sequence[FaceStart]) -> Tensor:
+        """Put the codes together, (N, num_ws, w_dim)."""
+        return _given(target, starts)
+
+
+def _given(target: Tensor, starts: Sequence[FaceStart]) -> Tensor:
+    return torch.cat([start.w_plus for start in starts if start.w_plus is not None]).to(target)
 
 
 def start_from_file(path: Path, generator: Generator, photos: Sequence[Path]) -> Start:
@@ -153,8 +168,9 @@ def start_from_file(path: Path, generator: Generator, photos: Sequence[Path]) ->
     Raises:
         UserError: As those two; or there are neither as many codes as photos nor one.
     """
-    if is_code_file(path):
-        return SameStart(start_from(path, generator), sha256_of(path))
+    if content := _content_if_ours(path):
+        code = as_start(parse_code(content, path), generator, path)
+        return SameStart(code, hashlib.sha256(content).hexdigest())
     latents = read_latents(path, generator)
     if latents.names:
         return PhotoStart(path, dict(zip(latents.names, latents.codes, strict=True)), lambda photo: photo.stem)
@@ -163,3 +179,15 @@ def start_from_file(path: Path, generator: Generator, photos: Sequence[Path]) ->
     if len(latents.codes) == 1:
         return SameStart(latents.codes.to(generator.latent_avg), sha256_of(path))
     raise UserError(f"{path}: has {len(latents.codes)} codes for {len(photos)} photos")
+
+
+def _content_if_ours(path: Path) -> bytes | None:
+    """Read a file that looks like one of our code files; None for any other."""
+    try:
+        with path.open("rb") as file:
+            if not is_code_file(file):
+                return None
+            file.seek(0)
+            return file.read()
+    except OSError:
+        return None  # reading it as another project's file says what is wrong

@@ -14,11 +14,12 @@
 | `details` | text | JSON: the photo's name and checksum, settings, metrics; free to grow |
 """
 
+import io
 import json
 import zlib
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 from zipfile import BadZipFile, ZipFile
 
 import numpy as np
@@ -92,9 +93,35 @@ def load_code(path: Path | str) -> Code:
     Raises:
         UserError: Not a code file, of a later version, damaged, or with a code that is not finite.
     """
+    return parse_code(read_code_file(path), path)
+
+
+def read_code_file(path: Path | str) -> bytes:
+    """Read the content of a code file, for `parse_code`.
+
+    Raises:
+        UserError: There is no such file, or it cannot be read.
+    """
     try:
-        # Opened here: np.load leaves a damaged file open.
-        with Path(path).open("rb") as file, np.load(file, allow_pickle=False) as arrays:
+        return Path(path).read_bytes()
+    except FileNotFoundError as error:
+        raise UserError(f"{path}: no such file") from error
+    except OSError as error:
+        raise UserError(f"{path}: not a code file of latentloop, or damaged ({error})") from error
+
+
+def parse_code(content: bytes, path: Path | str) -> Code:
+    """Read a code from the content of its file. Nothing in it is ever executed.
+
+    Args:
+        content: The file's bytes.
+        path: The file, for messages.
+
+    Raises:
+        UserError: Not a code file, of a later version, damaged, or with a code that is not finite.
+    """
+    try:
+        with np.load(io.BytesIO(content), allow_pickle=False) as arrays:
             version = int(arrays["version"])
             if version != VERSION:
                 raise UserError(f"{path}: code file of version {version}, this latentloop reads version {VERSION}")
@@ -113,8 +140,6 @@ def load_code(path: Path | str) -> Code:
                 steps=int(arrays["steps"]),
                 details=details,
             )
-    except FileNotFoundError as error:
-        raise UserError(f"{path}: no such file") from error
     except DAMAGE as error:
         # NumPy's own words would advise to allow pickle.
         reason = "no arrays that load without pickle" if "pickle" in str(error) else error
@@ -126,10 +151,10 @@ def load_code(path: Path | str) -> Code:
     return code
 
 
-def is_code_file(path: Path) -> bool:
+def is_code_file(file: Path | IO[bytes]) -> bool:
     """Whether a file looks like one of ours, so that it is `load_code` that should tell what is wrong with it."""
     try:
-        with ZipFile(path) as archive:
+        with ZipFile(file) as archive:
             return {"fingerprint.npy", "w_plus.npy"} <= set(archive.namelist())
     except DAMAGE:
         return False
@@ -141,7 +166,20 @@ def start_from(path: Path, generator: Generator) -> Tensor:
     Raises:
         UserError: As `load_code`, or the code belongs to another generator.
     """
-    code = load_code(path)
+    return as_start(load_code(path), generator, path)
+
+
+def as_start(code: Code, generator: Generator, path: Path | str) -> Tensor:
+    """Give a code the shape and the device of a start for a generator, (1, num_ws, w_dim).
+
+    Args:
+        code: The code.
+        generator: The generator that is to draw it.
+        path: The code's file, for messages.
+
+    Raises:
+        UserError: The code belongs to another generator.
+    """
     if code.fingerprint != generator.fingerprint:
         raise UserError(
             f"{path}: made for {code.generator} (latent space {code.fingerprint}), "

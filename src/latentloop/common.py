@@ -1,0 +1,23 @@
+"""Options that most jobs share."""
+
+from dataclasses import dataclass
+
+from latentloop.defaults import GENERATOR
+from latentloop.stamps import neutral, stamped_as
+
+
+@dataclass(frozen=True)
+class Common:
+    """Where to compute, and with what."""
+
+    # Jobs stamp the checksum of the weights, some under other names than others.
+    generator: str = stamped_as(default=GENERATOR)
+    """A bundled generator, or the file of a StyleGAN: ours, or .pkl, .pt or .pth as its project wrote it."""
+    device: str = neutral("auto")
+    """Device: auto, cpu, cuda, cuda:1, mps ..."""
+    seed: int = 0
+    """Random seed."""
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.seed < 2**64:
+            raise ValueError(f"seed must be from 0 to 2**64 - 1, got {self.seed}")

@@ -1,0 +1,119 @@
+"""The networks of a job, each read once."""
+
+from contextlib import nullcontext
+from dataclasses import dataclass, field
+from functools import cached_property
+
+import torch
+
+from latentloop.defaults import Precision
+from latentloop.devices import find_device, find_precision
+from latentloop.encoders.embedder_file import embedder_weights, shipped_embedder
+from latentloop.encoders.pretrained import Encoder, load_encoder
+from latentloop.errors import UserError
+from latentloop.evaluation.measure import Evaluator, load_evaluator
+from latentloop.faces import FaceDetector, load_face_detector
+from latentloop.files import sha256_of
+from latentloop.generators import Generator, load_generator, load_renderer, low_precision
+from latentloop.generators.registry import weights_checksum
+from latentloop.losses import LossToward, iterator_loss
+from latentloop.losses.config import LossConfig
+
+
+@dataclass(frozen=True)
+class Components:
+    """A generator with all that finds, draws and measures its codes; each part is loaded when it is first needed."""
+
+    generator_file: str
+    """Name of a bundled generator, or a file."""
+    device: torch.device
+    """Where codes are found and drawn; faces are detected and metrics computed on the CPU."""
+    precision: torch.dtype
+    """In which the iterator draws."""
+    embedder_file: str | None = None
+    """Embedding network, if it is not the one that is bundled for the generator."""
+    _once: nullcontext[None] = field(default_factory=nullcontext)
+    _renderers: dict[int | None, Generator] = field(default_factory=dict)
+
+    @cached_property
+    def generator(self) -> Generator:
+        """The generator whose codes are found, in float32."""
+        with self._once:
+            return load_generator(self.generator_file, device=self.device)
+
+    @cached_property
+    def drawing(self) -> Generator:
+        """The generator in the precision of the iterator."""
+        return low_precision(self.generator, self.precision)
+
+    def renderer(self, resolution: int | None = None) -> Generator:
+        """The generator that draws the same codes at a resolution; by default at the largest there is."""
+        if resolution not in self._renderers:
+            with self._once:
+                self._renderers[resolution] = load_renderer(self.generator, resolution, device=self.device)
+        return self._renderers[resolution]
+
+    @property
+    def embedder(self) -> str | None:
+        """Name or file of the embedding network; None if there is none for the generator."""
+        return self.embedder_file or shipped_embedder(self.generator)
+
+    @cached_property
+    def encoder(self) -> Encoder:
+        """The embedding network.
+
+        Raises:
+            UserError: There is none for the generator, or it finds codes of another one.
+        """
+        if not self.embedder:
+            raise UserError(
+                f"no network is bundled for {self.generator.name}; make one: latentloop train", arguments="embedder"
+            )
+        with self._once:
+            return load_encoder(self.embedder, self.generator)
+
+    @cached_property
+    def detector(self) -> FaceDetector:
+        """The face detector."""
+        with self._once:
+            return load_face_detector()
+
+    @cached_property
+    def evaluator(self) -> Evaluator:
+        """What measures reconstructions."""
+        with self._once:
+            return load_evaluator()
+
+    def loss(self, config: LossConfig) -> LossToward:
+        """The iterator's loss, on the device."""
+        with self._once:
+            return iterator_loss(config, device=self.device, dtype=self.precision)
+
+    @cached_property
+    def generator_sha256(self) -> str:
+        """Checksum of the generator's weights."""
+        return weights_checksum(self.generator_file)
+
+    def checksum_of(self, renderer: Generator) -> str:
+        """Checksum of the weights of a renderer."""
+        return self.generator_sha256 if renderer is self.generator else weights_checksum(renderer.name)
+
+    @cached_property
+    def embedder_sha256(self) -> str | None:
+        """Checksum of the embedding network's weights; None if there is no network."""
+        if not self.embedder:
+            return None
+        weights = embedder_weights(self.embedder)
+        return weights.sha256 or sha256_of(weights.path)
+
+
+def load_components(
+    generator: str, *, device: str = "auto", precision: Precision = "auto", embedder: str | None = None
+) -> Components:
+    """Choose a device and a precision; networks are loaded as they are needed.
+
+    Raises:
+        UserError: There is no such device.
+    """
+    where = find_device(device)
+    return Components(generator, where, find_precision(precision, where), embedder)

@@ -1,0 +1,119 @@
+"""GAN inversion of aligned faces: a start, steps of the iterator, what comes out and how good it is."""
+
+import math
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from latentloop.errors import NotFiniteError
+from latentloop.evaluation.measure import RESOLUTION, Evaluator
+from latentloop.generators import Generator
+from latentloop.images import resample
+from latentloop.inversion.chain import IteratorChain
+from latentloop.inversion.iterator import OnStep
+
+Starting = Callable[[Tensor], Tensor]
+"""Gives faces (N, 3, R, R) in [-1, 1] the codes to start from, (N, num_ws, w_dim)."""
+
+
+@dataclass(frozen=True)
+class Figures:
+    """How good a reconstruction is, and how long its code took to find."""
+
+    metrics: Mapping[str, float]
+    seconds: float
+
+    def as_json(self) -> dict[str, Any]:
+        """Give the figures as results.json has them: what is not finite as null, thousandths of seconds."""
+        metrics = {name: value if math.isfinite(value) else None for name, value in self.metrics.items()}
+        return {"metrics": metrics, "seconds": round(self.seconds, 3)}
+
+
+@dataclass(frozen=True)
+class Reconstruction:
+    """What a code draws."""
+
+    image: Tensor
+    """The image, (1, 3, R, R), about [-1, 1], on the CPU."""
+    figures: Figures
+
+
+@dataclass(frozen=True)
+class InvertedFace:
+    """The code of one face."""
+
+    w_plus: Tensor
+    """Code, (num_ws, w_dim), on the CPU."""
+    losses: Tensor
+    """Loss at the start and after each step, (steps + 1,); empty without steps."""
+    steps: int
+    """Step after which the code was reached."""
+    reconstruction: Reconstruction
+    one_pass: Reconstruction | None
+    """What the code that the iterator started from draws, if that was asked for."""
+
+
+@dataclass(frozen=True)
+class Inverter:
+    """Finds codes of aligned faces where the generator lies; metrics are computed on the CPU, alike for all devices."""
+
+    generator: Generator
+    """The generator whose codes are found."""
+    iterators: IteratorChain | None
+    """Refine the code; None takes it as it starts."""
+    renderer: Generator
+    """Draws the reconstructions; of the same latent space."""
+    evaluator: Evaluator
+    show_start: bool = False
+    """Whether to draw and measure what the iterator starts from, too."""
+
+    @property
+    def steps(self) -> int:
+        """Steps that are taken for each face."""
+        return self.iterators.steps if self.iterators else 0
+
+    @property
+    def space(self) -> str:
+        """Latent space of the codes: w or w+."""
+        return self.iterators.iterators[0].config.space if self.iterators else "w+"
+
+    def invert(self, faces: Sequence[Tensor], starting: Starting, on_step: OnStep | None = None) -> list[InvertedFace]:
+        """Find the code of each face.
+
+        Args:
+            faces: N aligned faces, (1, 3, S, S) each, in [-1, 1]; S may differ.
+            starting: Where the iterator starts.
+            on_step: As for `LatentIterator.refine`.
+
+        Raises:
+            NotFiniteError: A start or a loss is not finite.
+        """
+        resolution = min(RESOLUTION, self.generator.resolution)
+        target = torch.cat([resample(face, resolution) for face in faces])
+        on_device, begun = target.to(self.generator.latent_avg.device), time.perf_counter()
+        start = starting(on_device)
+        if not start.isfinite().all():
+            raise NotFiniteError("the code to start from is not finite")
+        if not self.iterators:
+            drawn = self._drawn(start, target, begun)
+            return [InvertedFace(w.cpu(), torch.zeros(0), 0, one, None) for w, one in zip(start, drawn, strict=True)]
+        first = self._drawn(start, target, begun) if self.show_start else []
+        begun = time.perf_counter() - sum(one.figures.seconds for one in first)
+        found = self.iterators.refine(on_device, start, on_step)
+        last = self._drawn(found.w_plus, target, begun)
+        return [
+            InvertedFace(w.cpu(), found.losses[:, i].cpu(), int(found.steps[i]), last[i], first[i] if first else None)
+            for i, w in enumerate(found.w_plus)
+        ]
+
+    def _drawn(self, w_plus: Tensor, target: Tensor, begun: float) -> list[Reconstruction]:
+        """Draw codes (N, num_ws, w_dim) that were looked for since `begun`, and measure the images."""
+        with torch.inference_mode():
+            images = [self.renderer.synthesis(one[None]).cpu() for one in w_plus]
+        seconds = (time.perf_counter() - begun) / len(w_plus)
+        metrics = self.evaluator.measure(torch.cat([resample(image, RESOLUTION) for image in images]), target)
+        return [Reconstruction(image, Figures(one, seconds)) for image, one in zip(images, metrics, strict=True)]

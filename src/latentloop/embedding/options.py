@@ -1,0 +1,139 @@
+"""Options of embedding; kept apart so that reading them needs no PyTorch."""
+
+from dataclasses import dataclass, replace
+from typing import Literal
+
+from latentloop.common import Common
+from latentloop.defaults import MAX_PIXELS, Precision
+from latentloop.inversion.config import IteratorConfig, Space
+from latentloop.losses.config import LossConfig
+from latentloop.optim.names import OptimizerName
+from latentloop.stamps import neutral, stamped_as
+
+Method = Literal["auto", "embed", "hybrid", "optimize"]
+NEAR_STEPS, NEAR_LR = 50, 0.04
+"""Steps and step size from a network's or an earlier code: few and small enough to leave codes that edit well."""
+FAR_STEPS, FAR_LR = IteratorConfig.steps, IteratorConfig.lr
+"""Steps and step size from the mean latent."""
+
+
+@dataclass(frozen=True)
+class FaceOptions:
+    """Which face of a photo is taken."""
+
+    face: str = "largest"
+    """Face to take if a photo has several: largest, all, or a number (1 is the largest)."""
+    aligned: bool = False
+    """The photos are square and FFHQ-aligned already: skip face detection."""
+    max_pixels: int = neutral(MAX_PIXELS)
+    """Refuse photos of more pixels."""
+
+    def __post_init__(self) -> None:
+        if self.face not in ("largest", "all") and not (self.face.isdecimal() and int(self.face) > 0):
+            raise ValueError(f"face must be largest, all or a number, got {self.face}")
+        if self.max_pixels < 1:
+            raise ValueError(f"max_pixels must be 1 or more, got {self.max_pixels}")
+
+
+@dataclass(frozen=True)
+class SearchOptions:
+    """How the code of a face is found; the same for every command that finds codes, so that they share them."""
+
+    embedder: str | None = stamped_as(default=None)
+    """Embedding network: a bundled one, a file from latentloop train, or a checkpoint of pSp, e4e or ReStyle for the
+    generator. Default: the one that is bundled for the generator."""
+    steps: int | None = stamped_as("steps", default=None)
+    """Steps of the iterator: more come closer to the photo, but edit less well. 0: the network's one pass alone.
+    Default: 50 from the network's or an earlier code, 100 from the mean latent."""
+    lr: float | None = stamped_as("lr", default=None)
+    """Step size of the iterator, in units of W; from the network's or an earlier code half of it is taken. Default:
+    0.04 from such a code, 0.08 from the mean latent."""
+    precision: Precision = stamped_as("precision", default="auto")
+    """Precision of the generator in the iterator: auto is bfloat16 on a CPU with bfloat16 instructions (a third faster,
+    no measurable loss), else float32."""
+
+    def __post_init__(self) -> None:
+        self.sizes(near=True)
+
+    def sizes(self, *, near: bool) -> IteratorConfig:
+        """Steps and step size of the iterator.
+
+        Args:
+            near: It starts from a code of the photo's own, not from the mean latent.
+        """
+        steps, lr = (NEAR_STEPS, NEAR_LR) if near else (FAR_STEPS, FAR_LR)
+        return IteratorConfig(steps=steps if self.steps is None else self.steps, lr=lr if self.lr is None else self.lr)
+
+
+@dataclass(frozen=True)
+class StepOptions:
+    """How the iterator takes its steps; `IteratorConfig` tells more of each."""
+
+    optimizer: OptimizerName = IteratorConfig.optimizer
+    """Optimizer of the iterator: muon, which needs fewer steps, or adam, as in the papers (lr 0.1 with ramp-down 0.3
+    suits it). In space w it is always adam."""
+    ramp_up: float = IteratorConfig.ramp_up
+    """Share of the steps in which the step size grows from 0."""
+    ramp_down: float = IteratorConfig.ramp_down
+    """Share of the steps, at the end, in which the step size falls to 0 along a cosine."""
+    space: Space = IteratorConfig.space
+    """Latent space. w: one style for all layers, easier to edit; w+: one style per layer, closer to the photo."""
+    patience: int = IteratorConfig.patience
+    """Stop with a photo once this many steps brought no lower loss; 0 never does."""
+
+    def __post_init__(self) -> None:
+        self.applied(IteratorConfig())
+
+    def applied(self, config: IteratorConfig) -> IteratorConfig:
+        """Settings of the iterator with these options, and the steps and the step size of `config`."""
+        return replace(
+            config,
+            optimizer=self.optimizer,
+            ramp_up=self.ramp_up,
+            ramp_down=self.ramp_down,
+            space=self.space,
+            patience=self.patience,
+        )
+
+
+@dataclass(frozen=True)
+class EmbedOptions:
+    """How photos are embedded."""
+
+    common: Common = Common()
+    method: Method = "auto"
+    """embed: one pass of the network, no steps. hybrid: the iterator from the network's code. optimize: the iterator
+    from the start. auto: hybrid, but optimize where there is no network for the generator, or a start or space w is
+    asked for."""
+    search: SearchOptions = SearchOptions()
+    step: StepOptions = StepOptions()
+    loss: LossConfig = LossConfig()
+    polish: int = 0
+    """Further, smaller steps, at the end, on the generator that renders; for when it is not the one of the iterator."""
+    render: Literal["largest"] | int = stamped_as("render", "renderer_sha256", default="largest")
+    """Size of the reconstructions in pixels: a bundled generator of the same latent space draws them."""
+    start: str = stamped_as("start", default="average")
+    """Code to start from: average (the mean latent), sample (random, truncated to 0.7), a code file, a folder of code
+    files with the photos' names, such as an earlier run's, or codes of other projects: NVIDIA's .npz, .npy, e4e's .pt,
+    ReStyle's and rosinality's dicts."""
+    faces: FaceOptions = FaceOptions()
+    compile: Literal["auto", "on", "off"] = neutral("auto")
+    """Draw through torch.compile, which takes half a minute and then saves a tenth: auto does from 3000 steps on, on
+    the CPU. Needs a C++ compiler; without one it goes on as with off."""
+    batch: int = neutral(1)
+    """Photos to optimize together; more is faster on a GPU and takes more memory."""
+
+    def __post_init__(self) -> None:
+        if self.polish < 0:
+            raise ValueError(f"polish must be 0 or more, got {self.polish}")
+        if self.batch < 1:
+            raise ValueError(f"batch must be 1 or more, got {self.batch}")
+        if self.method == "optimize" and self.search.embedder:
+            raise ValueError("method optimize takes no embedder; take embed or hybrid")
+        if self.search.embedder or self.method in ("embed", "hybrid"):
+            if self.start != "average":
+                raise ValueError("embed and hybrid start from the network's code; leave start out")
+            if self.step.space != "w+":
+                raise ValueError("the network's codes are of space w+; for w take method optimize")
+        if self.method == "embed" and self.polish:
+            raise ValueError("method embed takes no steps; with polish take hybrid")

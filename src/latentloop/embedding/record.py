@@ -1,0 +1,46 @@
+"""What a code file tells of an embedded face."""
+
+from dataclasses import asdict
+from typing import Any
+
+from latentloop.embedding.inverter import InvertedFace, Inverter
+from latentloop.faces import AlignedFace
+from latentloop.latents import Code
+from latentloop.stamps import Stamp
+
+
+def record_code(
+    inverter: Inverter,
+    found: InvertedFace,
+    face: AlignedFace,
+    size: tuple[int, int],
+    photo: dict[str, Any] | None,
+    stamp: Stamp,
+) -> Code:
+    """Put together the code file of an inverted face.
+
+    Args:
+        inverter: What found the code.
+        found: The code.
+        face: Where the face lies in the photo.
+        size: Width and height of the photo.
+        photo: Name and checksum of the photo's file and how many of its faces are embedded; None without a file.
+        stamp: What the code is made from.
+    """
+    figures, first = found.reconstruction.figures, found.one_pass
+    return Code(
+        w_plus=found.w_plus,
+        space=inverter.space,
+        generator=inverter.generator.name,
+        fingerprint=inverter.generator.fingerprint,
+        quad=face.quad,
+        original_size=size,
+        losses=found.losses,
+        steps=found.steps,
+        details={
+            **({"photo": photo} if photo else {}),
+            "settings": dict(stamp),
+            **asdict(figures),
+            "one_pass": asdict(first.figures) if first else None,
+        },
+    )

@@ -1,0 +1,92 @@
+"""A run over photos: what `latentloop embed` and `Model.invert_files` do."""
+
+from collections.abc import Callable, Collection, Generator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from latentloop.embedding.components import Components, load_components
+from latentloop.embedding.job import EmbedJob, Outcome
+from latentloop.embedding.options import EmbedOptions
+from latentloop.embedding.results import Run, write_results
+from latentloop.embedding.setup import set_up
+from latentloop.inversion.iterator import OnStep
+from latentloop.photos.find import find_photos
+
+
+@dataclass(frozen=True)
+class EmbedRun:
+    """Photos that are about to be embedded into a folder."""
+
+    photos: Sequence[Path]
+    job: EmbedJob
+    with_report: bool
+
+    @property
+    def steps(self) -> int:
+        """Steps of the iterator on each photo."""
+        return self.job.inverter.steps
+
+    @property
+    def report(self) -> Path:
+        """The report that the run writes at its end."""
+        return self.job.folder.path / "report.html"
+
+    def outcomes(self, on_step: OnStep | None = None) -> Generator[Outcome]:
+        """Embed the photos; yields what becomes of each face, and writes results.json and report.html at the end.
+
+        Args:
+            on_step: As for `LatentIterator.refine`.
+
+        Raises:
+            UserError: The folder cannot be written to.
+        """
+        seen: list[Outcome] = []
+        try:
+            for outcome in self.job.run(self.photos, on_step):
+                seen.append(outcome)
+                yield outcome
+        finally:
+            if seen and self.with_report:
+                inverter = self.job.inverter
+                names = [inverter.generator.name, f"drawn by {inverter.renderer.name}"]
+                shown = ", ".join(names[: 1 + (inverter.renderer.name != inverter.generator.name)])
+                write_results(self.job.folder, seen, Run(shown, inverter.generator.latent_avg.device, self.job.stamp))
+
+
+def components_for(options: EmbedOptions) -> Components:
+    """Choose the networks that options name."""
+    common, search = options.common, options.search
+    return load_components(common.generator, device=common.device, precision=search.precision, embedder=search.embedder)
+
+
+def embed_files(
+    photos: Sequence[str],
+    out: Path,
+    options: EmbedOptions | None = None,
+    *,
+    components: Components | None = None,
+    force: bool = False,
+    deciding: Collection[str] | None = None,
+    with_report: bool = True,
+    warn: Callable[[str], None] = lambda _: None,
+) -> EmbedRun:
+    """Prepare to embed photos into a folder; what is finished there is left alone.
+
+    Args:
+        photos: Files, folders and globs.
+        out: The folder.
+        options: How; its generator, device, precision and embedder count only without `components`.
+        components: Networks that are loaded already.
+        force: Make again what is finished.
+        deciding: Entries of a result's stamp that must agree for it to be finished; None for all.
+        with_report: Write results.json and report.html, too.
+        warn: Is told what does not work as asked, but need not stop the run.
+
+    Raises:
+        UserError: A file cannot be used.
+    """
+    options = options or EmbedOptions()
+    found = find_photos(photos)
+    components = components or components_for(options)
+    setup = set_up(options, components, photos=found, out=out, warn=warn)
+    return EmbedRun(found, setup.job(found, out, force=force, deciding=deciding), with_report)

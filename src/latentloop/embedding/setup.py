@@ -1,0 +1,187 @@
+"""Set-up of embedding: from options to what does the work."""
+
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from latentloop.defaults import SAMPLE_PSI
+from latentloop.embedding.components import Components
+from latentloop.embedding.inverter import Inverter
+from latentloop.embedding.job import EmbedJob
+from latentloop.embedding.options import EmbedOptions, Method
+from latentloop.embedding.result_folder import ResultFolder
+from latentloop.embedding.starts import FolderStart, NetworkStart, SameStart, Start, start_from_file
+from latentloop.errors import UserError
+from latentloop.evaluation.measure import RESOLUTION
+from latentloop.generators import Generator, compiled, low_precision
+from latentloop.inversion import IteratorChain, IteratorConfig, LatentIterator
+from latentloop.latents import mean_code, sample_codes
+from latentloop.stamps import stamp_of
+
+REPAYS = 3000
+"""Steps of the iterator after which compiling has saved the time that it took, measured on two CPU cores."""
+
+
+@dataclass(frozen=True)
+class Setup:
+    """Options of embedding with all networks chosen, ready to run."""
+
+    options: EmbedOptions
+    """With the method resolved."""
+    components: Components
+    start: Start
+    warn: Callable[[str], None]
+    """Is told what does not work as asked, but need not stop the job."""
+
+    @property
+    def config(self) -> IteratorConfig:
+        """Settings of the iterator: smaller steps from a code of the photo's own, none for one pass."""
+        options = self.options
+        if options.method == "embed":
+            return options.step.applied(replace(options.search.sizes(near=False), steps=0))
+        config = options.step.applied(options.search.sizes(near=self.start.near))
+        return config.from_good_start() if self.start.near else config
+
+    @property
+    def renderer(self) -> Generator:
+        """The generator that draws the reconstructions."""
+        render = self.options.render
+        return self.components.renderer(None if render == "largest" else render)
+
+    def inverter(self, photos: int = 1) -> Inverter:
+        """Make what finds the codes of so many photos."""
+        parts = self.components
+        iterators = self._iterators(photos) if self.config.steps or self.options.polish else None
+        show_start = self.options.method == "hybrid"
+        return Inverter(parts.generator, iterators, self.renderer, parts.evaluator, show_start)
+
+    def _iterators(self, photos: int) -> IteratorChain:
+        config, loss = self.config, self.components.loss(self.options.loss)
+        drawing = self._compiled(self.components.drawing, photos * config.steps)
+        iterators = [LatentIterator(drawing, loss, config)]
+        if polish := self.options.polish:
+            own = self.renderer is self.components.generator
+            exact = low_precision(self.renderer, self.components.precision)
+            finest = drawing if own else self._compiled(exact, photos * polish)
+            whole = self.options.step.applied(self.options.search.sizes(near=self.start.near))
+            iterators.append(LatentIterator(finest, loss, whole.polish(polish)))
+        return IteratorChain(iterators)
+
+    def _compiled(self, generator: Generator, steps: int) -> Generator:
+        wanted = self.options.compile
+        long = self.components.device.type == "cpu" and steps >= REPAYS * self.options.batch
+        if wanted == "on" or (wanted == "auto" and long):
+            return compiled(generator, lambda reason: self.warn(f"not compiled: {reason}"))
+        return generator
+
+    def stamp(self) -> dict[str, Any]:
+        """What the results are made from, beside the start of each."""
+        options, parts, renderer = self.options, self.components, self.renderer
+        return stamp_of(
+            options,
+            generator=parts.generator.name,
+            weights_sha256=parts.generator_sha256,
+            render=renderer.resolution,
+            renderer_sha256=parts.checksum_of(renderer),
+            resolution=min(RESOLUTION, parts.generator.resolution),
+            precision=str(parts.precision).removeprefix("torch."),
+            start="network" if isinstance(self.start, NetworkStart) else options.start,
+            embedder_sha256=parts.embedder_sha256 if isinstance(self.start, NetworkStart) else None,
+            seed=options.common.seed if options.start == "sample" else None,
+            **asdict(self.config),
+        )
+
+    def job(
+        self,
+        photos: Sequence[Path],
+        out: Path,
+        *,
+        force: bool = False,
+        deciding: Collection[str] | None = None,
+    ) -> EmbedJob:
+        """Make the job of embedding photos into a folder.
+
+        Args:
+            photos: Image files.
+            out: The folder.
+            force: Make again what is finished.
+            deciding: Entries of the stamp in which finished results must agree; None for all.
+        """
+        faces = self.options.faces
+        return EmbedJob(
+            inverter=self.inverter(len(photos)),
+            detector=None if faces.aligned else self.components.detector,
+            start=self.start,
+            folder=ResultFolder(out),
+            stamp=self.stamp(),
+            deciding=deciding,
+            face=faces.face,
+            batch=self.options.batch,
+            force=force,
+            max_pixels=faces.max_pixels,
+            notice=once(lambda text: self.warn(f"{text}; it is made again, as are all others of this kind")),
+        )
+
+
+def set_up(
+    options: EmbedOptions,
+    components: Components,
+    *,
+    photos: Sequence[Path] = (),
+    out: Path | None = None,
+    warn: Callable[[str], None] = lambda _: None,
+) -> Setup:
+    """Resolve what options leave open, and load the start.
+
+    Args:
+        options: As the user gave them.
+        components: The networks.
+        photos: What is embedded: codes of other projects may serve them in their order.
+        out: Folder of the results, if there is one.
+        warn: Is told what does not work as asked, but need not stop the job.
+
+    Raises:
+        UserError: A file cannot be used, or there is no network for the generator.
+    """
+    method = _method(options, components)
+    options = replace(options, method=method)
+    if method != "optimize":
+        return Setup(options, components, NetworkStart(components.encoder), warn)
+    return Setup(options, components, _start(options, components.generator, photos, out), warn)
+
+
+def once(call: Callable[[str], None]) -> Callable[[str], None]:
+    """Let through the first call alone."""
+    calls: list[str] = []
+
+    def first(text: str) -> None:
+        if not calls:
+            call(text)
+        calls.append(text)
+
+    return first
+
+
+def _method(options: EmbedOptions, components: Components) -> Method:
+    if options.method != "auto":
+        return options.method
+    if not (components.embedder and options.start == "average" and options.step.space == "w+"):
+        return "optimize"
+    return "embed" if options.search.steps == 0 and not options.polish else "hybrid"
+
+
+def _start(options: EmbedOptions, generator: Generator, photos: Sequence[Path], out: Path | None) -> Start:
+    if options.start == "average":
+        return SameStart(mean_code(generator))
+    if options.start == "sample":
+        randomness = torch.Generator().manual_seed(options.common.seed)
+        return SameStart(sample_codes(generator, 1, randomness=randomness, truncation_psi=SAMPLE_PSI))
+    path = Path(options.start)
+    if not path.is_dir():
+        return start_from_file(path, generator, photos)
+    if out and path.resolve() == out.resolve():
+        raise UserError(f"{path}: these codes would be overwritten; choose another folder", arguments=("start", "out"))
+    return FolderStart(path, generator)

@@ -1,0 +1,244 @@
+"""The front door: a generator with everything that inverts and edits photos, in one object."""
+
+import warnings
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from os import PathLike, fspath
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from latentloop.allocator import keep_freed_memory
+from latentloop.defaults import GENERATOR, SAMPLE_PSI, Precision
+from latentloop.embedding import Components, Embedded, Failed, embed_files, load_components, set_up
+from latentloop.embedding.options import EmbedOptions
+from latentloop.embedding.record import record_code
+from latentloop.embedding.starts import Wanted
+from latentloop.faces import AlignedFace, align_faces, already_aligned
+from latentloop.files import sha256_of
+from latentloop.inversion.iterator import OnStep
+from latentloop.latents import sample_codes
+from latentloop.options import with_changes
+from latentloop.photo_editing.applied_directions import resolve_directions
+from latentloop.photo_editing.editor import make_editor
+from latentloop.photo_editing.options import RenderOptions
+from latentloop.photo_editing.rendered_edit import render_edit
+from latentloop.photo_editing.subjects import Subject, is_coded, subject_of_codes, subjects_of
+from latentloop.pictures.inputs import PictureLike, as_image
+from latentloop.pictures.picture import Picture
+from latentloop.results import EditedPhoto, InvertedPhoto
+
+FIXED = ("generator", "device", "precision", "embedder")
+"""What `load` decides."""
+
+
+class Model:
+    """A generator with all that finds, draws and edits its codes; `latentloop.load` makes one.
+
+    Networks are read once, when they are first needed.
+    """
+
+    def __init__(self, components: Components) -> None:
+        self.components = components
+
+    def __repr__(self) -> str:
+        parts = self.components
+        precision = str(parts.precision).removeprefix("torch.")
+        generator = parts.generator
+        return (
+            f"Model({generator.name!r}, resolution={generator.resolution}, embedder={parts.embedder!r}, "
+            f"device={str(parts.device)!r}, precision={precision!r})"
+        )
+
+    def invert(
+        self,
+        photo: PictureLike,
+        *,
+        steps: int | None = None,
+        face: str | int = "largest",
+        aligned: bool = False,
+        on_step: OnStep | None = None,
+        **options: Any,  # noqa: ANN401 - each option has a type of its own
+    ) -> InvertedPhoto:
+        """Find the code of a face in a photo (GAN inversion).
+
+        Args:
+            photo: Path of an image; an image of Pillow; an array (H, W, 3) of uint8; or a tensor (3, H, W) in [-1, 1].
+            steps: Steps of the iterator: more come closer to the photo, but edit less well. 0 is one pass of the
+                embedding network. Default: 50 from the network's code, 100 from the mean latent.
+            face: Face to take if there are several: "largest", or a number (1 is the largest).
+            aligned: The photo is square and FFHQ-aligned already: skip face detection.
+            on_step: Called at the start and after each step with the steps done and the best loss so far, (1,).
+            options: Further options of `EmbedOptions` by name, such as `lr=0.1` or `start="average"`.
+
+        Raises:
+            UserError: The photo cannot be used, has no such face, or a file cannot be read.
+            TypeError: There is no such option.
+            ValueError: An option or the photo has a value that it cannot have.
+        """
+        if str(face) == "all":
+            raise ValueError("face must be largest or a number; for all faces of a photo take invert_files")
+        changed = self._options({"steps": steps, "face": str(face), "aligned": aligned, **options})
+        path = Path(photo) if isinstance(photo, str | PathLike) else None
+        image = as_image(photo, max_pixels=changed.faces.max_pixels)
+        setup = set_up(changed, self.components, photos=[path] if path else [], warn=_warn)
+        inverter, name = setup.inverter(), path.stem if path else "photo"
+        sha256 = sha256_of(path) if path else None
+        start = setup.start.of_face(Wanted(name, path or Path(name), sha256 or ""))
+        aligned_face = self._face(image, changed)
+        (found,) = inverter.invert([aligned_face.image], lambda target: setup.start.codes(target, [start]), on_step)
+        file = {"file": path.name, "sha256": sha256, "faces": None} if path else None
+        size = (image.shape[-1], image.shape[-2])
+        code = record_code(inverter, found, aligned_face, size, file, {**setup.stamp(), **start.stamp})
+        return InvertedPhoto.of(name, found, aligned_face, image, code)
+
+    def invert_files(
+        self,
+        photos: str | PathLike[str] | Sequence[str | PathLike[str]],
+        out: str | PathLike[str] = "embedded",
+        *,
+        force: bool = False,
+        on_step: OnStep | None = None,
+        on_failure: Callable[[Failed], None] | None = None,
+        **options: Any,  # noqa: ANN401 - each option has a type of its own
+    ) -> Iterator[Embedded]:
+        """Find the codes of many photos, as `latentloop embed` does; what is finished in the folder is left alone.
+
+        Args:
+            photos: Image files, folders and globs.
+            out: Folder for the codes, the reconstructions and a report.
+            force: Make again what is finished.
+            on_step: Called after each step of the iterator.
+            on_failure: Called with each photo that cannot be used; by default a warning tells of it.
+            options: Options of `EmbedOptions` by name, such as `steps=100`, `batch=8` or `face="all"`.
+
+        Yields:
+            Each face once its files are on disk.
+
+        Raises:
+            UserError: No photo is named, or the folder cannot be written to.
+            TypeError: There is no such option.
+        """
+        named = [photos] if isinstance(photos, str | PathLike) else photos
+        run = embed_files(
+            [fspath(photo) for photo in named],
+            Path(out),
+            self._options(options),
+            components=self.components,
+            force=force,
+            warn=_warn,
+        )
+        for outcome in run.outcomes(on_step):
+            if isinstance(outcome, Embedded):
+                yield outcome
+            elif on_failure:
+                on_failure(outcome)
+            else:
+                _warn(outcome.reason)
+
+    def edit(
+        self,
+        photo: InvertedPhoto | EditedPhoto | PictureLike,
+        strengths: Mapping[str, float] | None = None,
+        /,
+        *,
+        keep: Sequence[str] = (),
+        layers: str | None = None,
+        render: RenderOptions | None = None,
+        **directions: float,
+    ) -> EditedPhoto:
+        """Change attributes of a face, and put it back into its photo.
+
+        Args:
+            photo: A result of `invert` or `edit`; a photo, which is inverted first; a code file, or "seed:7" for a
+                random face.
+            strengths: Directions by name, or as FILE:NAME, with strengths; beside `directions`.
+            keep: Directions whose attributes should not change.
+            layers: Layers that change: coarse, middle, fine, all, or numbers such as "0-3,7"; by default each
+                direction's own.
+            render: How the face is drawn and pasted.
+            directions: Strengths by the directions' names, such as `smile=1.5`: 1 is a clear change, 0 none, negative
+                ones go the other way. `latentloop.list_directions` has the names.
+
+        Raises:
+            UserError: There is no such direction, or the photo cannot be used.
+        """
+        wanted = [*(strengths or {}).items(), *directions.items()]
+        generator, subject = self.components.generator, self._subject(photo)
+        applied = resolve_directions(wanted, generator, keep=keep, layers=layers)
+        editor = make_editor(render or RenderOptions(), self.components.renderer)
+        details = {"set": [f"{n}={s:g}" for n, s in wanted], "keep": list(keep), "layers": layers}
+        edit = render_edit(editor, subject, applied.apply(subject.w_plus), generator, details)
+        return EditedPhoto.of(subject, edit, dict(wanted))
+
+    def sample(self, seed: int = 0, *, truncation_psi: float = SAMPLE_PSI) -> Picture:
+        """Draw a random face.
+
+        Args:
+            seed: Of the random z; the same on every device.
+            truncation_psi: 1 for all variety of the generator, 0 for the mean face.
+        """
+        randomness = torch.Generator().manual_seed(seed)
+        code = sample_codes(self.components.generator, 1, randomness=randomness, truncation_psi=truncation_psi)
+        return self.draw(code)
+
+    @torch.inference_mode()
+    def draw(self, w_plus: Tensor) -> Picture:
+        """Draw a code, (num_ws, w_dim) or (1, num_ws, w_dim)."""
+        renderer = self.components.renderer()
+        return Picture.of(renderer.synthesis(w_plus.reshape(1, *w_plus.shape[-2:]).to(renderer.latent_avg)))
+
+    def _options(self, changes: Mapping[str, Any]) -> EmbedOptions:
+        if given := sorted(set(FIXED) & changes.keys()):
+            raise TypeError(f"{given[0]} is decided by latentloop.load")
+        options = EmbedOptions(common=replace(EmbedOptions().common, generator=self.components.generator_file))
+        return with_changes(options, changes)
+
+    def _face(self, image: Tensor, options: EmbedOptions) -> AlignedFace:
+        size = self.components.renderer().resolution
+        if options.faces.aligned:
+            return already_aligned(image, size)
+        return align_faces(image, self.components.detector, size, face=options.faces.face)[0]
+
+    def _subject(self, photo: InvertedPhoto | EditedPhoto | PictureLike) -> Subject:
+        generator = self.components.generator
+        if isinstance(photo, str | PathLike) and is_coded(fspath(photo)):
+            return subjects_of(fspath(photo), generator)[0]
+        found = photo if isinstance(photo, InvertedPhoto | EditedPhoto) else self.invert(photo)
+        origin = found.origin.tensor if found.origin else None
+        aligned = [found.aligned.tensor] if isinstance(found, InvertedPhoto) else []
+        return subject_of_codes(found.name, [found.code], generator, photo=origin, aligned=aligned)
+
+
+def load(
+    generator: str | PathLike[str] = GENERATOR,
+    *,
+    embedder: str | PathLike[str] | None = None,
+    device: str = "auto",
+    precision: Precision = "auto",
+) -> Model:
+    """Load a generator with everything that inverts and edits photos: the best for this machine.
+
+    Args:
+        generator: A bundled generator (`latentloop.list_generators` has the names), or the file of a StyleGAN: ours, or
+            .pkl, .pt or .pth as its project wrote it.
+        embedder: Embedding network: a bundled one, a file from `latentloop.train`, or a checkpoint of pSp, e4e or
+            ReStyle. Default: the one that is bundled for the generator, if there is one.
+        device: auto (CUDA, then Apple's MPS, then CPU), cpu, cuda, cuda:1, mps ...
+        precision: Precision of the iterator: auto is bfloat16 on a CPU with bfloat16 instructions, else float32.
+
+    Raises:
+        UserError: There is no such file or device, or a file cannot be used.
+    """
+    keep_freed_memory()
+    components = load_components(
+        fspath(generator), device=device, precision=precision, embedder=fspath(embedder) if embedder else None
+    )
+    _ = components.generator if embedder is None else components.encoder  # what cannot be used is said now
+    return Model(components)
+
+
+def _warn(text: object) -> None:
+    warnings.warn(str(text), stacklevel=3)

@@ -1,0 +1,116 @@
+"""Editing pictures into a folder: what `latentloop edit` does."""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from torch import Tensor
+
+from latentloop.editing import shipped_directions
+from latentloop.errors import UserError
+from latentloop.photo_editing.applied_directions import AppliedDirections, resolve_directions
+from latentloop.photo_editing.edit_folder import EditFolder
+from latentloop.photo_editing.edit_name import edit_suffix
+from latentloop.photo_editing.editor import Editor, strength_strip
+from latentloop.photo_editing.frames import FRAME_COUNT, FRAME_RATE, animate_edit
+from latentloop.photo_editing.options import EditOptions
+from latentloop.photo_editing.rendered_edit import render_edit
+from latentloop.photo_editing.setup import SubjectFinder
+from latentloop.photo_editing.subjects import Subject
+
+FAR = 3.0
+"""Strength of a bundled direction beyond which most faces fall apart."""
+Track = Callable[[Iterable[Tensor], int, str], Iterable[Tensor]]
+"""Passes items on while it shows how many of a total have come, under a description."""
+
+
+@dataclass(frozen=True)
+class EditJob:
+    """One edit of many pictures."""
+
+    strengths: Mapping[str, float]
+    """Directions by name, and how far to go along each."""
+    options: EditOptions
+    finder: SubjectFinder
+    editor: Editor
+    folder: EditFolder
+    track: Track = lambda items, _total, _description: items
+    """Shows how many frames of an animation are drawn."""
+
+    @cached_property
+    def directions(self) -> AppliedDirections:
+        """The directions, found and made orthogonal to those that are kept.
+
+        Raises:
+            UserError: There is none of a name, or nothing of one is left.
+        """
+        options, generator = self.options, self.finder.components.generator
+        strengths = list(self.strengths.items())
+        return resolve_directions(strengths, generator, keep=options.keep, layers=options.layers)
+
+    @property
+    def suffix(self) -> str:
+        """What the edit adds to the names of its results."""
+        options = self.options
+        return edit_suffix(list(self.strengths.items()), keep=options.keep, layers=options.layers)
+
+    @property
+    def details(self) -> dict[str, Any]:
+        """The edit as code files tell it, in plain JSON values."""
+        options = self.options
+        strengths = [f"{name}={strength:g}" for name, strength in self.strengths.items()]
+        return {"set": strengths, "keep": list(options.keep), "layers": options.layers}
+
+    def run(self, arguments: Sequence[str], on_result: Callable[[Path], None]) -> bool:
+        """Edit what arguments name; returns whether all could be edited.
+
+        Args:
+            arguments: Photos, files with codes, and seeds, as `expand_arguments` gives them.
+            on_result: Is told of each file.
+
+        Raises:
+            UserError: A direction cannot be used.
+        """
+        self.warn_if_far()
+        return self.finder.for_each(arguments, self._results, on_result)
+
+    def warn_if_far(self) -> None:
+        """Look the directions up, and tell the listener of strengths beyond which faces fall apart."""
+        generator = self.finder.components.generator
+        self.directions.label(1)
+        bundled = shipped_directions(generator)
+        strengths = self.strengths.items()
+        far = [f"{name}={strength:g}" for name, strength in strengths if name in bundled and abs(strength) > FAR]
+        if far:
+            self.finder.listener.warn(f"{', '.join(far)}: faces fall apart beyond strengths of {FAR:g}")
+
+    def _results(self, subject: Subject) -> Iterator[Path]:
+        change, generator = self.directions.apply, self.finder.components.generator
+        name = f"{subject.name}-{self.suffix}"
+        edit = render_edit(self.editor, subject, change(subject.w_plus), generator, self.details)
+        yield self.folder.save(name, subject, edit)
+        if self.options.strip:
+            image = strength_strip(self.editor, subject, change, self.directions.label)
+            yield self.folder.save_strip(name, image)
+        if self.options.video:
+            frames = self.track(animate_edit(self.editor, subject, change), FRAME_COUNT, "frames")
+            yield self.folder.save_animation(name, frames, rate=FRAME_RATE)
+
+
+def is_video(argument: str) -> bool:
+    """Whether an argument names a video by its ending."""
+    return Path(argument).suffix.lower() in {".mp4", ".mov", ".m4v", ".mkv", ".webm", ".avi"}
+
+
+def check_videos(arguments: Sequence[str], options: EditOptions) -> None:
+    """See that the options suit the videos among the arguments.
+
+    Raises:
+        UserError: Strips and animations are asked for, which videos do not have.
+    """
+    if any(map(is_video, arguments)) and (options.strip or options.video):
+        raise UserError(
+            "videos have neither strips nor animations; edit them apart from photos", arguments=("strip", "video")
+        )

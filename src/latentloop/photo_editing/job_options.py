@@ -1,0 +1,60 @@
+"""Options of style mixing, morphing and expression transfer; kept apart so that reading them needs no PyTorch."""
+
+import math
+from dataclasses import dataclass
+
+from latentloop.defaults import EXPRESSION_LAYERS
+
+
+@dataclass(frozen=True)
+class MixOptions:
+    """How styles are mixed."""
+
+    layers: str = "fine"
+    """Layers that take the other styles: coarse, middle, fine, all, or numbers such as 0-3,7."""
+    strength: float = 1.0
+    """Share of the way to the other styles: 0 changes nothing, 1 takes them."""
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.strength <= 1:
+            raise ValueError(f"strength must be from 0 to 1, got {self.strength}")
+
+
+@dataclass(frozen=True)
+class MorphOptions:
+    """How one face turns into the next."""
+
+    frames: int = 30
+    """Frames between two faces."""
+    rate: int = 20
+    """Frames a second."""
+    layers: str = "all"
+    """Layers that change: coarse, middle, fine, all, or numbers such as 0-3,7; a weight says how far each goes:
+    coarse=1,middle=0.5."""
+    ease: bool = False
+    """Slow down near each face, rather than go on at one speed."""
+    loop: bool = False
+    """Go on from the last face to the first."""
+    size: int = 512
+    """Size of the frames in pixels."""
+
+    def __post_init__(self) -> None:
+        if self.frames < 1 or not 1 <= self.rate <= 100 or not 16 <= self.size <= 4096:
+            raise ValueError("frames must be 1 or more, rate from 1 to 100, size from 16 to 4096")
+
+
+@dataclass(frozen=True)
+class TransferOptions:
+    """How an expression is transferred."""
+
+    strength: float = 1.0
+    """Strength of the expression; more than 1 exaggerates, negative ones give the opposite."""
+    pair_steps: int = 0
+    """Steps of the iterator on the neutral and the expressive picture. What steps add to a code is specific to its
+    picture and would hide the difference between the two."""
+    layers: str = EXPRESSION_LAYERS
+    """Layers that change: coarse, middle, fine, all, or numbers such as 0-3,7. Default: those that carry expression."""
+
+    def __post_init__(self) -> None:
+        if not math.isfinite(self.strength) or self.pair_steps < 0:
+            raise ValueError("strength must be finite, and pair_steps 0 or more")

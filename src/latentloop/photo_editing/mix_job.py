@@ -1,0 +1,55 @@
+"""Style mixing into a folder: what `latentloop mix` does."""
+
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+
+from latentloop.editing import mix, parse_layers
+from latentloop.photo_editing.edit_folder import EditFolder
+from latentloop.photo_editing.editor import Editor
+from latentloop.photo_editing.job_options import MixOptions
+from latentloop.photo_editing.mixing_table import MixingTable
+from latentloop.photo_editing.rendered_edit import render_edit
+from latentloop.photo_editing.setup import SubjectFinder
+from latentloop.photo_editing.subjects import Subject
+
+
+def mix_pictures(
+    arguments: Sequence[str],
+    styles: Sequence[str],
+    options: MixOptions,
+    finder: SubjectFinder,
+    editor: Editor,
+    folder: EditFolder,
+    on_result: Callable[[Path], None],
+) -> bool:
+    """Draw each picture with the styles of each other one, and a table of all; returns whether all could be made.
+
+    Args:
+        arguments: Whose faces are drawn, as `expand_arguments` gives them.
+        styles: Whose styles come in, likewise; of several faces the first.
+        options: How.
+        finder: Finds the faces.
+        editor: Draws them.
+        folder: Where the results go.
+        on_result: Is told of each file.
+
+    Raises:
+        UserError: The layers are none, or a picture of `styles` cannot be used.
+    """
+    generator = finder.components.generator
+    layers = parse_layers(options.layers, generator.num_ws)
+    others = finder.all_subjects(styles)
+    table = MixingTable(editor, others)
+
+    def results(subject: Subject) -> Iterator[Path]:
+        for other in others:
+            w_plus = mix(subject.w_plus, other.w_plus[:1], layers, strength=options.strength)
+            details = {"mix": other.name, "layers": options.layers, "strength": options.strength}
+            mixture = render_edit(editor, subject, w_plus, generator, details)
+            yield folder.save(f"{subject.name}+{other.name}", subject, mixture)
+            table.add(subject, w_plus)
+
+    complete = finder.for_each(arguments, results, on_result)
+    if table.rows:
+        on_result(folder.save_strip("mix", table.image()))
+    return complete

@@ -1,0 +1,57 @@
+"""Morphing: what `latentloop morph` does."""
+
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from latentloop.editing import layer_weights, morph
+from latentloop.errors import UserError
+from latentloop.files import refuse_overwriting
+from latentloop.photo_editing.editor import Editor
+from latentloop.photo_editing.frames import check_frames, write_frames
+from latentloop.photo_editing.job_options import MorphOptions
+from latentloop.photo_editing.setup import SubjectFinder
+from latentloop.photo_editing.subjects import is_coded
+from latentloop.video.files import pyav
+
+Track = Callable[[Iterable[Tensor], int, str], Iterable[Tensor]]
+
+
+def morph_pictures(
+    arguments: Sequence[str],
+    out: Path,
+    options: MorphOptions,
+    finder: SubjectFinder,
+    track: Track = lambda items, _total, _description: items,
+) -> Path:
+    """Turn each face into the next; returns the path of the animation.
+
+    Args:
+        arguments: Two faces or more, as `expand_arguments` gives them.
+        out: A .gif, an .mp4, or else a folder for the frames.
+        options: How.
+        finder: Finds the faces.
+        track: Passes frames on while it shows how many of a total have come, under a description.
+
+    Raises:
+        UserError: There are fewer faces, one cannot be used, or the animation cannot be written.
+    """
+    too_few = UserError("a morph takes two faces or more; name at least two photos or codes")
+    if len(arguments) == 1 and not is_coded(arguments[0]) and finder.options.faces.face != "all":
+        raise too_few
+    generator = finder.components.generator
+    weights = layer_weights(options.layers, generator.num_ws)
+    if out.suffix.lower() == ".mp4":
+        pyav()
+    codes = torch.cat([one.w_plus for one in finder.all_subjects(arguments)])
+    if len(codes) < 2:
+        raise too_few
+    refuse_overwriting(out, map(Path, arguments), ours=True)
+    between = morph(codes, options.frames, weights=weights, ease=options.ease, loop=options.loop)
+    editor = Editor(finder.components.renderer())
+    drawn = (editor.faces(one[None], size=options.size)[0] for one in between)
+    if not out.suffix:
+        check_frames(out, arguments, len(between))
+    return write_frames(out, track(drawn, len(between), "frames"), rate=options.rate)

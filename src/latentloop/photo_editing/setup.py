@@ -1,0 +1,159 @@
+"""Set-up of photo editing: from arguments to subjects."""
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager, closing, nullcontext
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Protocol
+
+from torch import Tensor
+
+from latentloop.embedding import Components, Embedded, EmbedRun, Outcome, components_for, embed_files
+from latentloop.embedding.result_folder import ResultFolder
+from latentloop.errors import UserError
+from latentloop.photo_editing.subject_options import SubjectOptions
+from latentloop.photo_editing.subjects import Subject, canonical, is_coded, subject_of_photo, subjects_of
+
+ROUGH = 0.6
+"""Similarity of identity below which a code is another face than the photo's."""
+
+
+class Watcher(Protocol):
+    """Shows how far a run is; see `latentloop.cli.console.EmbedProgress`."""
+
+    def step(self, done: int, loss: Tensor) -> None:
+        """Show a step of the iterator."""
+        ...
+
+    def done(self, outcome: Outcome, photos_done: int) -> None:
+        """Show what became of a photo."""
+        ...
+
+
+class Silence:
+    """A `Watcher` that shows nothing."""
+
+    def step(self, done: int, loss: Tensor) -> None:
+        """Show nothing."""
+
+    def done(self, outcome: Outcome, photos_done: int) -> None:
+        """Show nothing."""
+
+
+@dataclass(frozen=True)
+class Listener:
+    """Who is told how the work goes; by default nobody."""
+
+    complain: Callable[[UserError], None] = lambda _: None
+    """Is told why a picture cannot be used, while the others go on."""
+    warn: Callable[[str], None] = lambda _: None
+    """Is told what may make a result worse than expected."""
+    watch: Callable[[EmbedRun], AbstractContextManager[Watcher]] = lambda _: nullcontext(Silence())
+    """Shows the progress of finding codes."""
+
+
+@dataclass(frozen=True)
+class SubjectFinder:
+    """Finds the faces that arguments name, with their codes."""
+
+    options: SubjectOptions
+    components: Components
+    listener: Listener = Listener()
+
+    def subjects(self, arguments: Sequence[str]) -> Iterator[Subject | None]:
+        """Yield the subjects of arguments, in order; None for what cannot be used, of which the listener was told.
+
+        Args:
+            arguments: Photos, files with codes, and seeds, as `expand_arguments` gives them.
+        """
+        names = self._embed([argument for argument in arguments if not is_coded(argument)])
+        options, generator = self.options, self.components.generator
+        for argument in arguments:
+            try:
+                if is_coded(argument):
+                    photos, most = options.photos, options.faces.max_pixels
+                    yield from subjects_of(argument, generator, photos=photos, max_pixels=most)
+                else:
+                    results = names.get(canonical(argument))
+                    yield self._of_photo(argument, results) if results else None
+            except UserError as error:
+                self.listener.complain(error)
+                yield None
+
+    def all_subjects(self, arguments: Sequence[str]) -> list[Subject]:
+        """Find all subjects, for what takes them together; no face is pasted back.
+
+        Raises:
+            UserError: One cannot be used.
+        """
+        drawn_alone = replace(self, options=replace(self.options, photos=None))
+        found = list(drawn_alone.subjects(arguments))
+        subjects = [subject for subject in found if subject]
+        if len(subjects) < len(found):
+            raise UserError("nothing made: some of the pictures cannot be used")
+        return subjects
+
+    def for_each(
+        self, arguments: Sequence[str], results: Callable[[Subject], Iterable[Path]], on_result: Callable[[Path], None]
+    ) -> bool:
+        """Make results of each subject; returns whether all could be made.
+
+        Args:
+            arguments: As for `subjects`.
+            results: Makes a subject's results, and yields each file once it is there.
+            on_result: Is told of each file.
+        """
+        complete = True
+        for subject in self.subjects(arguments):
+            try:
+                for path in results(subject) if subject else ():
+                    on_result(path)
+            except UserError as error:
+                self.listener.complain(error)
+                subject = None
+            complete &= subject is not None
+        return complete
+
+    def _of_photo(self, photo: str, names: Sequence[str]) -> Subject:
+        faces = self.options.faces
+        folder = ResultFolder(self.options.folder)
+        subject = subject_of_photo(Path(photo), names, folder, self.components.generator, max_pixels=faces.max_pixels)
+        return replace(subject, origin=None) if faces.aligned else subject
+
+    def _embed(self, photos: Sequence[str]) -> dict[str, list[str]]:
+        """Find the codes of photos where there are none yet; the names of each photo's results, by its place."""
+        names: dict[str, list[str]] = {}
+        if not photos:
+            return names
+        options, seen = self.options, set[Path]()
+        run = embed_files(
+            photos,
+            options.folder,
+            options.embedding(),
+            components=self.components,
+            deciding=options.deciding,
+            with_report=False,
+            warn=self.listener.warn,
+        )
+        with self.listener.watch(run) as watcher, closing(run.outcomes(watcher.step)) as outcomes:
+            for outcome in outcomes:
+                seen.add(outcome.photo)
+                watcher.done(outcome, len(seen))
+                if isinstance(outcome, Embedded):
+                    self._warn_if_rough(outcome)
+                    names.setdefault(canonical(str(outcome.photo)), []).append(outcome.name)
+        return names
+
+    def _warn_if_rough(self, outcome: Embedded) -> None:
+        similarity = outcome.metrics["id"]
+        if similarity < ROUGH and not self.options.faces.aligned:
+            self.listener.warn(f"{outcome.name}: a rough code (ID {similarity:.2f}), of which edits may look wrong")
+
+
+def find_subjects(options: SubjectOptions, listener: Listener | None = None) -> SubjectFinder:
+    """Choose the networks that find and draw the subjects which options tell of.
+
+    Raises:
+        UserError: There is no such device.
+    """
+    return SubjectFinder(options, components_for(options.embedding()), listener or Listener())

@@ -1,0 +1,58 @@
+"""Editing videos into a folder: the part of `latentloop edit` that takes videos."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from latentloop.errors import UserError
+from latentloop.files import sha256_of
+from latentloop.inversion import LatentIterator
+from latentloop.losses.config import LossConfig
+from latentloop.photo_editing.edit_job import EditJob
+from latentloop.photo_editing.video import EditedVideo, Progress, Smoothing, VideoEditor, edit_video
+from latentloop.photo_editing.video_work import VideoWork
+from latentloop.video import read_video
+
+
+@dataclass(frozen=True)
+class VideoJob:
+    """One edit of videos."""
+
+    edit: EditJob
+
+    def run(self, path: Path, progress: Progress) -> EditedVideo:
+        """Edit a video; a stopped run goes on where it was.
+
+        Args:
+            path: The video.
+            progress: Shows how far each stage is.
+
+        Raises:
+            UserError: The video cannot be used, or the options are none of videos.
+        """
+        finder, options = self.edit.finder, self.edit.finder.options
+        video = read_video(path)
+        if options.faces.face != "largest" or options.faces.aligned or options.photos:
+            raise UserError(f"{path}: videos take the largest face alone", arguments=("face", "aligned", "photos"))
+        parts = finder.components
+        stamp = {
+            "sha256": sha256_of(path),
+            "generator": parts.generator_sha256,
+            "network": parts.embedder_sha256,
+            "device": str(parts.device),
+            "precision": options.search.precision,
+        }
+        work = VideoWork(options.codes / path.stem, stamp)
+        name = f"{path.stem}-{self.edit.suffix}"
+        return edit_video(self._editor(), video, self.edit.folder, work, self.edit.directions, progress, name=name)
+
+    def _editor(self) -> VideoEditor:
+        parts = self.edit.finder.components
+        smoothing = Smoothing(codes=self.edit.options.smooth)
+        return VideoEditor(
+            parts.generator, parts.encoder, parts.detector, self.edit.editor, smoothing, self._iterator()
+        )
+
+    def _iterator(self) -> LatentIterator | None:
+        parts = self.edit.finder.components
+        config = self.edit.finder.options.search.sizes(near=True).from_good_start()
+        return LatentIterator(parts.drawing, parts.loss(LossConfig()), config) if config.steps else None

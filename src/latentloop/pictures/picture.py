@@ -1,0 +1,27 @@
+"""Pictures for people: Pillow images that keep the tensor they show."""
+
+from typing import Self
+
+from PIL import Image
+from torch import Tensor
+
+from latentloop.images import to_uint8
+
+
+class Picture(Image.Image):
+    """An 8-bit RGB image of Pillow, with the tensor that it shows beside it.
+
+    It saves, shows and resizes as any image of Pillow; what comes of that is a plain image.
+    """
+
+    tensor: Tensor
+    """The same picture, (1, 3, H, W) in [-1, 1], not rounded to 8 bits; a generator's may exceed the range a little."""
+
+    @classmethod
+    def of(cls, tensor: Tensor) -> Self:
+        """Make a picture of a tensor (1, 3, H, W) or (3, H, W) in [-1, 1]."""
+        tensor = tensor.detach().reshape(1, 3, *tensor.shape[-2:]).cpu()
+        picture = cls()
+        picture.__setstate__(Image.fromarray(to_uint8(tensor[0])).__getstate__())
+        picture.tensor = tensor
+        return picture
