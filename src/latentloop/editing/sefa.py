@@ -57,7 +57,10 @@ def sefa_directions(generator: Generator, w: Tensor, count: int, layers: tuple[i
     """
     weights = affine_weights(generator)
     if weights is None:
-        raise UserError(f"{generator.name}: does not tell the weights that SeFa needs; take --method ganspace")
+        raise UserError(
+            f"{generator.name}: does not give access to the weights that SeFa needs; GANSpace needs none",
+            arguments="method",
+        )
     factors = factorize([weights[layer].detach() for layer in layers], count)
     steps = spread(w, factors.axes)
     return [

@@ -35,9 +35,12 @@ def align_faces(photo: Tensor, detector: FaceDetector, size: int, *, face: str =
     """
     faces = detector.detect(photo)
     if not len(faces):
-        raise UserError("no face found; is it large and upright? If the photo is already aligned, use --aligned")
+        raise UserError(
+            "no face found; is it large and upright? If the photo is already aligned, say so", arguments="aligned"
+        )
     if face.isdecimal() and not 1 <= int(face) <= len(faces):
-        raise UserError(f"--face {face}: the photo has {len(faces)} face{'s' * (len(faces) > 1)}")
+        count = f"{len(faces)} face{'s' * (len(faces) > 1)}"
+        raise UserError(f"no face {face}: the photo has {count}", arguments="face")
     chosen = range(len(faces)) if face == "all" else [0 if face == "largest" else int(face) - 1]
     quads = [ffhq_quad(faces.landmarks[i]) for i in chosen]
     return [AlignedFace(crop_quad(photo, quad, size), quad.cpu()) for quad in quads]
@@ -51,7 +54,7 @@ def whole_square(photo: Tensor, size: int) -> AlignedFace:
     """
     height, width = photo.shape[-2:]
     if height != width:
-        raise UserError(f"--aligned takes square photos, this one is {width} x {height}; leave --aligned out")
+        raise UserError(f"an aligned photo is square, this one is {width} x {height}", arguments="aligned")
     return AlignedFace(resample(photo, min(size, width)), whole_quad(width))
 
 
