@@ -54,7 +54,7 @@ def refuse_overwriting(path: Path, sources: Iterable[Path], *, ours: bool) -> No
         raise UserError(f"the result would overwrite {path}; choose another folder", arguments="out")
 
 
-def sweep(folder: Path) -> None:
+def remove_leftovers(folder: Path) -> None:
     """Delete what a killed process left of files that it was writing there; nobody else may be writing."""
     for part in folder.glob(".latentloop-*.part"):
         part.unlink(missing_ok=True)

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from latentloop.editing.directions import Direction
-from latentloop.editing.found import found, spread
+from latentloop.editing.strength import make_direction, spread
 from latentloop.errors import UserError
 from latentloop.generators import Generator, affine_weights
 
@@ -64,6 +64,8 @@ def sefa_directions(generator: Generator, w: Tensor, count: int, layers: tuple[i
     factors = factorize([weights[layer].detach() for layer in layers], count)
     steps = spread(w, factors.axes)
     return [
-        found(generator, f"sefa{i}", axis, float(step), layers, origin=ORIGIN, measured={"eigenvalue": float(value)})
+        make_direction(
+            generator, f"sefa{i}", axis, float(step), layers, origin=ORIGIN, measured={"eigenvalue": float(value)}
+        )
         for i, (axis, step, value) in enumerate(zip(factors.axes, steps, factors.eigenvalues, strict=True))
     ]

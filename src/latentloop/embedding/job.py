@@ -15,7 +15,7 @@ from latentloop.embedding.result_folder import Figures, PhotoKey, ResultFolder, 
 from latentloop.embedding.starts import Start, Wanted
 from latentloop.errors import NotFiniteError, UserError
 from latentloop.evaluation.measure import RESOLUTION, Evaluator
-from latentloop.faces import AlignedFace, FaceDetector, align_faces, whole_square
+from latentloop.faces import AlignedFace, FaceDetector, align_faces, already_aligned
 from latentloop.files import sha256_of
 from latentloop.generators import Generator
 from latentloop.images import read_image, resample, write_png
@@ -170,7 +170,7 @@ class EmbedJob:
     def _faces(self, image: Tensor) -> list[AlignedFace]:
         size = self.renderer.resolution
         if self.detector is None:
-            return [whole_square(image, size)]
+            return [already_aligned(image, size)]
         return align_faces(image, self.detector, size, face=self.face)
 
     def _embed(self, tasks: Sequence[_Task], on_step: OnStep | None) -> Iterator[Outcome]:

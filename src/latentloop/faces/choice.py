@@ -46,7 +46,7 @@ def align_faces(photo: Tensor, detector: FaceDetector, size: int, *, face: str =
     return [AlignedFace(crop_quad(photo, quad, size), quad.cpu()) for quad in quads]
 
 
-def whole_square(photo: Tensor, size: int) -> AlignedFace:
+def already_aligned(photo: Tensor, size: int) -> AlignedFace:
     """A photo (1, 3, S, S) that is already aligned, as it is; made smaller if it is larger than `size`.
 
     Raises:
@@ -55,10 +55,10 @@ def whole_square(photo: Tensor, size: int) -> AlignedFace:
     height, width = photo.shape[-2:]
     if height != width:
         raise UserError(f"an aligned photo is square, this one is {width} x {height}", arguments="aligned")
-    return AlignedFace(resample(photo, min(size, width)), whole_quad(width))
+    return AlignedFace(resample(photo, min(size, width)), full_image_quad(width))
 
 
-def whole_quad(width: int) -> Tensor:
+def full_image_quad(width: int) -> Tensor:
     """The quad of all of a square photo of this width, (4, 2), float64."""
     low, high = -0.5, width - 0.5
     return torch.tensor([[low, low], [low, high], [high, high], [high, low]], dtype=torch.float64)
