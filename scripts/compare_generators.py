@@ -17,7 +17,7 @@ from rich.console import Console
 from rich.progress import track
 
 from latentloop import keep_freed_memory, load_generator
-from latentloop.evaluation.fidelity import compare, held_out_codes
+from latentloop.evaluation.fidelity import compare_generators, held_out_codes
 from latentloop.evaluation.measure import load_evaluator
 from latentloop.images import resample, to_uint8
 from latentloop.pictures.sheet import contact_sheet
@@ -53,7 +53,7 @@ class Comparison:
         everything: list[dict[str, float]] = []
         for name, w_plus in codes.items():
             figures = [
-                compare(student, teacher, w[None], evaluator)[0]
+                compare_generators(student, teacher, w[None], evaluator)[0]
                 for w in track(list(w_plus), name, console=Console(stderr=True))
             ]
             print(row(name, figures))

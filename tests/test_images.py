@@ -185,7 +185,7 @@ REFUSED = {
         encoded(Image.fromarray(np.zeros((4, 4), np.float32)), "tiff"),
         "its floating-point pixels have no fixed range; save it with 8 or 16 bits",
     ),
-    "bomb": (png_header(60000, 60000), "more than 100,000,000 pixels; raise the limit with --max-pixels"),
+    "bomb": (png_header(60000, 60000), "more than 100,000,000 pixels"),
 }
 
 
@@ -208,8 +208,9 @@ def test_a_folder_is_refused(tmp_path: Path) -> None:
 def test_more_pixels_than_the_limit_are_refused(save: Save) -> None:
     path = save(colours(2, 5))
     assert read_image(path, max_pixels=10).shape == (1, 3, 2, 5)
-    with pytest.raises(UserError, match="more than 9 pixels; raise the limit with --max-pixels"):
+    with pytest.raises(UserError, match="more than 9 pixels") as error:
         read_image(path, max_pixels=9)
+    assert error.value.arguments == ("max_pixels",)
 
 
 @pytest.mark.parametrize("content", [b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n", b"\0\0\1\0\1\0" + bytes(40)])

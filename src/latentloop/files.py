@@ -51,10 +51,10 @@ def refuse_overwriting(path: Path, sources: Iterable[Path], *, ours: bool) -> No
     except (OSError, ValueError) as error:
         raise UserError(f"{path.name!r}: no name for a file") from error
     if taken or path.resolve() in {source.resolve() for source in sources}:
-        raise UserError(f"the result would overwrite {path}; choose another folder with --out")
+        raise UserError(f"the result would overwrite {path}; choose another folder", arguments="out")
 
 
-def sweep(folder: Path) -> None:
+def remove_leftovers(folder: Path) -> None:
     """Delete what a killed process left of files that it was writing there; nobody else may be writing."""
     for part in folder.glob(".latentloop-*.part"):
         part.unlink(missing_ok=True)

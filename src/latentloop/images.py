@@ -84,7 +84,7 @@ def decode_image(
             with Image.open(io.BytesIO(content), formats=sorted(set(_endings().values()))) as image:
                 pixels = _rgb(name, ImageOps.exif_transpose(image), tuple(background))
         except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
-            raise UserError(f"{name}: more than {max_pixels:,} pixels; raise the limit with --max-pixels") from error
+            raise UserError(f"{name}: more than {max_pixels:,} pixels", arguments="max_pixels") from error
         except UnidentifiedImageError as error:
             raise UserError(f"{name}: not an image that this Pillow can read; save it as JPEG or PNG") from error
         except DECODING_ERRORS as error:

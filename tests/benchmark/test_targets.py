@@ -27,7 +27,7 @@ def test_what_cannot_be_used_is_named(tmp_path: Path) -> None:
     text.write_bytes(b"no image")
     with pytest.raises(UserError, match=r"grey\.png: no face found"):
         find_target(grey, Aligner(load_face_detector(), 64, 32)).read()
-    with pytest.raises(UserError, match=r"wide\.png: --aligned takes square photos"):
+    with pytest.raises(UserError, match=r"wide\.png: an aligned photo is square"):
         find_target(wide, Aligner(None, 64, 32)).read()
     with pytest.raises(UserError, match=r"text\.png: not an image"):
         find_target(text, Aligner(None, 64, 32)).read()

@@ -118,7 +118,7 @@ def test_generate_takes_noise_as_it_is_told(run: Run, small: Path, tmp_path: Pat
 @pytest.mark.usefixtures("toy_shipped")
 def test_generate_says_where_there_is_no_noise(run: Run, tmp_path: Path) -> None:
     code, _, errors = run("generate", "--noise", "random", "--out", tmp_path / "out")
-    assert (code, errors) == (2, ["latentloop: --noise random: toy-32 takes no noise; leave it at const"])
+    assert (code, errors) == (2, ["latentloop: noise random: toy-32 takes no noise; leave it at const; see --noise"])
     assert not (tmp_path / "out").exists()
 
 

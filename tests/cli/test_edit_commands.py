@@ -139,7 +139,7 @@ def test_no_strangers_are_overwritten(
         status, _, errors = run(*edit)
         assert (status, errors) == (
             2,
-            [f"latentloop: the result would overwrite {stranger}; choose another folder with --out"],
+            [f"latentloop: the result would overwrite {stranger}; choose another folder; see --out"],
         )
         assert stranger.read_bytes() == b"of somebody else"
         stranger.unlink()

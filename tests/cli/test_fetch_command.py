@@ -19,7 +19,7 @@ from vgg_tensors import expect, save_both
 Run = Callable[..., tuple[int, list[str], list[str]]]
 pytestmark = pytest.mark.usefixtures("process")
 VGG16, LINEAR = "vgg16-397923af.pth", "vgg.pth"
-INSTEAD = "try again, or get it elsewhere and give it with --linear FILE (see latentloop fetch --help)"
+INSTEAD = "try again, or get it elsewhere and name your copy; see --linear"
 
 
 @dataclass

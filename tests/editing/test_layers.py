@@ -1,8 +1,18 @@
+from collections.abc import Sequence
+from itertools import pairwise
+
 import pytest
 import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from latentloop.editing.layers import describe_layers, layer_mask, layer_weights, parse_layers
 from latentloop.errors import UserError
+
+NUM_WS = 18
+quick = settings(max_examples=50, derandomize=True, database=None, deadline=None)
+layer_sets = st.sets(st.integers(0, NUM_WS - 1), min_size=1)
+ranges = st.tuples(st.integers(0, NUM_WS - 1), st.integers(0, NUM_WS - 1)).map(sorted)
 
 
 @pytest.mark.parametrize(
@@ -42,6 +52,36 @@ def test_what_is_described_can_be_read() -> None:
     for layers in [(0,), (0, 1, 2), (0, 2, 3, 7), tuple(range(16))]:
         assert parse_layers(describe_layers(layers), 16) == layers
     assert describe_layers((0, 1, 2, 5)) == "0-2,5"
+
+
+@quick
+@given(layer_sets)
+def test_a_description_names_the_layers_that_it_describes(layers: set[int]) -> None:
+    text = describe_layers(tuple(sorted(layers)))
+    assert parse_layers(text, NUM_WS) == tuple(sorted(layers))
+    # No two ranges that could be one: between their ends at least one layer is missing.
+    ends = [[int(end) for end in part.split("-")] for part in text.split(",")]
+    assert all(after[0] - before[-1] > 1 for before, after in pairwise(ends))
+
+
+@quick
+@given(st.lists(ranges, min_size=1, max_size=4))
+def test_ranges_name_their_union(parts: Sequence[Sequence[int]]) -> None:
+    text = ", ".join(f"{first}-{last}" for first, last in parts)
+    named = [layer for layer in range(NUM_WS) if any(first <= layer <= last for first, last in parts)]
+    assert parse_layers(text, NUM_WS) == tuple(named)
+    assert layer_mask(tuple(named), NUM_WS).equal(layer_weights(text, NUM_WS))
+
+
+@quick
+@given(layer_sets, st.integers(1, NUM_WS))
+def test_layers_that_a_generator_lacks_are_refused(layers: set[int], num_ws: int) -> None:
+    text = ",".join(map(str, layers))
+    if max(layers) < num_ws:
+        assert parse_layers(text, num_ws) == tuple(sorted(layers))
+    else:
+        with pytest.raises(UserError, match=f"the layers 0 to {num_ws - 1}$"):
+            parse_layers(text, num_ws)
 
 
 def test_weights() -> None:

@@ -212,7 +212,7 @@ def test_bad_photos_fail_with_their_name_and_the_others_go_on(
     failures = [outcome for outcome in outcomes if isinstance(outcome, Failed)]
     assert [failure.photo for failure in failures] == bad
     assert all(str(failure.photo) in failure.reason for failure in failures)
-    wanted = ["no such file", "not an image", "--aligned takes square photos, this one is 40 x 30", ""]
+    wanted = ["no such file", "not an image", "an aligned photo is square, this one is 40 x 30", ""]
     assert all(part in failure.reason for part, failure in zip(wanted, failures, strict=True))
     assert [o.photo for o in outcomes if isinstance(o, Embedded)] == good
 
@@ -291,7 +291,7 @@ def test_every_face_of_a_photo_has_its_result(make_job: MakeJob, toy_photos: Toy
 
 
 @pytest.mark.parametrize(
-    ("count", "face", "problem"), [(0, "largest", "no face found"), (2, "3", "--face 3: the photo has 2 faces")]
+    ("count", "face", "problem"), [(0, "largest", "no face found"), (2, "3", "no face 3: the photo has 2 faces")]
 )
 def test_a_photo_without_the_face_fails(
     make_job: MakeJob, toy_photos: ToyPhotos, count: int, face: str, problem: str

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from latentloop.evaluation.fidelity import compare, held_out_codes
+from latentloop.evaluation.fidelity import compare_generators, held_out_codes
 from latentloop.evaluation.measure import Evaluator, load_evaluator
 from latentloop.generators import Generator
 
@@ -23,7 +23,7 @@ def test_codes_are_of_three_kinds_and_follow_from_the_seed(toy: Generator) -> No
 
 def test_a_generator_draws_as_it_does_itself(float_toy: Generator) -> None:
     w_plus = held_out_codes(float_toy, 2, seed=0)["psi 1"].float()
-    for figures in compare(float_toy, float_toy, w_plus, load_evaluator()):
+    for figures in compare_generators(float_toy, float_toy, w_plus, load_evaluator()):
         assert figures["lpips_alex"] == 0
         assert figures["id"] == pytest.approx(1)
 
@@ -40,6 +40,6 @@ def test_the_student_is_held_against_the_teacher(toy: Generator, float_toy: Gene
     w_plus = 3 * held_out_codes(toy, 1, seed=0)["psi 1"].float()
     float_toy.basis.mul_(-2)  # type: ignore[attr-defined]
     teacher = toy.float()  # type: ignore[attr-defined]
-    compare(float_toy, teacher, w_plus, cast("Evaluator", Recording()))
+    compare_generators(float_toy, teacher, w_plus, cast("Evaluator", Recording()))
     assert torch.equal(seen[0][0], float_toy.synthesis(w_plus))
     assert torch.equal(seen[0][1], teacher.synthesis(w_plus).clamp(-1, 1))

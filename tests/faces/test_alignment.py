@@ -6,6 +6,8 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from PIL import Image
 from scipy.ndimage import gaussian_filter
 from torch import Tensor
@@ -199,6 +201,49 @@ def test_a_crop_of_one_colour_has_that_colour_even_where_it_is_padded() -> None:
     photo = torch.tensor([-1.0, 0.3, 1.0]).view(1, 3, 1, 1).expand(1, 3, 40, 30)
     crop = crop_quad(photo, square(25, 10, 30, 20), 32)
     torch.testing.assert_close(crop, photo[:, :, :1, :1].expand(1, 3, 32, 32), rtol=0, atol=1e-5)
+
+
+angles = st.floats(-180, 180)
+middles = st.tuples(st.floats(95, 105), st.floats(95, 105))
+quick = settings(max_examples=25, derandomize=True, database=None, deadline=None)
+
+
+def linear_at(x: Tensor, y: Tensor, slopes: Tensor) -> Tensor:
+    """A picture whose colours are linear in x and y, at points of any shape (...), (1, 3, ...)."""
+    return torch.stack([a * (x - 100) + b * (y - 100) for a, b in slopes])[None].float()
+
+
+SLOPES = torch.tensor([[0.008, 0.0], [0.0, 0.008], [0.004, -0.004]], dtype=torch.float64)
+COLUMNS, ROWS = torch.meshgrid(torch.arange(200.0), torch.arange(200.0), indexing="xy")
+PICTURE = linear_at(COLUMNS, ROWS, SLOPES)
+
+
+@quick
+@given(middles, st.floats(16, 60), angles, st.integers(32, 96))
+def test_a_crop_shows_the_points_of_its_quad(middle: tuple[float, float], half: float, angle: float, size: int) -> None:
+    quad = square(*middle, half, angle)
+    # Pixel i of the crop lies (i + 1/2) / size along the quad's side.
+    share = (torch.arange(size, dtype=torch.float64) + 0.5) / size
+    right, down = quad[3] - quad[0], quad[1] - quad[0]
+    points = quad[0] + share[None, :, None] * right + share[:, None, None] * down
+    expected = linear_at(points[..., 0], points[..., 1], SLOPES)
+    # At the border the filter is cut off and weighs its samples unevenly.
+    inner = slice(2, -2)
+    crop = crop_quad(PICTURE, quad, size)
+    torch.testing.assert_close(crop[..., inner, inner], expected[..., inner, inner], rtol=0, atol=1e-4)
+
+
+@quick
+@given(middles, st.floats(30, 60), angles)
+def test_the_inverse_quad_takes_a_crop_back(middle: tuple[float, float], half: float, angle: float) -> None:
+    quad, size = square(*middle, half, angle), 128
+    crop = crop_quad(PICTURE, quad, size)
+    # The upright square of 32 pixels about the quad's middle, in pixels of the crop.
+    upright, side = square(*middle, 16), 2 * half
+    axes = torch.stack([quad[3] - quad[0], quad[1] - quad[0]]) / side
+    inverse = (upright - quad[0]) @ axes.T * (size / side) - 0.5
+    back = crop_quad(crop, inverse, 32)
+    torch.testing.assert_close(back, crop_quad(PICTURE, upright, 32), rtol=0, atol=1e-3)
 
 
 def test_the_photo_is_not_written_to(portrait: Path) -> None:

@@ -243,7 +243,7 @@ def test_a_file_of_something_else_is_refused(tensors: dict[str, Tensor], said: s
     for load in (load_vgg16, load_lpips_vgg):
         with pytest.raises(UserError) as caught:
             load(path)
-        again = "get them again with: latentloop fetch vgg16 --force"
+        again = "delete it, then get them again with: latentloop fetch vgg16"
         assert str(caught.value) == f"{path}: no VGG16 features ({said}); {again}"
 
 

@@ -9,6 +9,9 @@ from typing import IO, Any
 import numpy as np
 import pytest
 import torch
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as nps
 from torch import Tensor
 
 from latentloop.errors import UserError
@@ -74,6 +77,43 @@ def test_every_field_comes_back_bit_for_bit(make_code: MakeCode, tmp_path: Path,
     code = make_code(**changes)
     save_code(tmp_path / "new" / "code.npz", code)
     assert_same(load_code(tmp_path / "new" / "code.npz"), code)
+
+
+def json_objects(values: st.SearchStrategy[Any]) -> st.SearchStrategy[dict[str, Any]]:
+    return st.dictionaries(st.text(max_size=5), values, max_size=3)
+
+
+finite = {"allow_nan": False, "allow_infinity": False}
+leaves = st.none() | st.booleans() | st.integers(-(2**60), 2**60) | st.floats(allow_nan=False) | st.text(max_size=9)
+json_values = st.recursive(leaves, lambda value: st.lists(value, max_size=3) | json_objects(value), max_leaves=6)
+# NumPy's text arrays end at the last character that is not NUL, and hold no lone surrogates.
+texts = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=20)
+
+
+@settings(
+    max_examples=30,
+    derandomize=True,
+    database=None,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
+@given(
+    code=st.builds(
+        Code,
+        w_plus=nps.arrays(np.float32, nps.array_shapes(min_dims=2, max_dims=2), elements=finite).map(torch.from_numpy),
+        space=st.sampled_from(["w", "w+"]),
+        generator=texts,
+        fingerprint=texts,
+        quad=nps.arrays(np.float64, (4, 2), elements=finite).map(torch.from_numpy),
+        original_size=st.tuples(st.integers(1, 2**31), st.integers(1, 2**31)),
+        losses=nps.arrays(np.float32, st.integers(0, 5)).map(torch.from_numpy),
+        steps=st.integers(0, 2**31),
+        details=json_objects(json_values),
+    )
+)
+def test_any_code_comes_back_bit_for_bit(code: Code, tmp_path: Path) -> None:
+    save_code(tmp_path / "code.npz", code)
+    assert_same(load_code(tmp_path / "code.npz"), code)
 
 
 def test_numpy_alone_reads_a_code_file_without_pickle(saved: Path, make_code: MakeCode) -> None:

@@ -9,7 +9,7 @@ from typing import Self
 from torch import Tensor
 
 from latentloop.errors import UserError
-from latentloop.faces import FaceDetector, align_faces, whole_square
+from latentloop.faces import FaceDetector, align_faces, already_aligned
 from latentloop.files import sha256_of
 from latentloop.images import read_image, resample
 
@@ -33,7 +33,7 @@ class Aligner:
         """
         image, detector = read_image(photo), self.detector
         try:
-            found = align_faces(image, detector, self.size)[0] if detector else whole_square(image, self.size)
+            found = align_faces(image, detector, self.size)[0] if detector else already_aligned(image, self.size)
         except UserError as error:
             raise UserError(f"{photo}: {error}") from error
         return found.image

@@ -82,7 +82,7 @@ def reading(path: Path) -> Iterator[None]:
     except RefusedError as error:
         raise UserError(f"{path}: refused, it asks for {in_one_line(error)}; a checkpoint needs only data") from error
     except UserError as error:
-        raise UserError(f"{path}: {in_one_line(error)}") from error
+        raise error.within(path) from error
     except DAMAGE as error:
         raise UserError(f"{path}: damaged, truncated or no checkpoint ({in_one_line(error)})") from error
 
@@ -115,7 +115,7 @@ def find_generator(content: object, which: Which, *, size: int) -> Network:
 def _only_one(which: Which) -> None:
     """Of a file that has one generator: see that no other one is asked for."""
     if which != "g_ema":
-        raise UserError(f"has one generator alone; leave out --which {which}")
+        raise UserError(f"has only one generator, so {which} cannot be chosen", arguments="which")
 
 
 def _of_triple(content: tuple[Any, ...], which: Which, size: int) -> Network:

@@ -86,7 +86,7 @@ def directions_in(path: Path, generator: Generator) -> dict[str, Direction]:
     try:
         return {direction.name: fitted(direction, generator) for direction in found}
     except UserError as error:
-        raise UserError(f"{path}: {error}") from error
+        raise error.within(path) from error
 
 
 def find_direction(name_or_path: str | Path, generator: Generator) -> Direction:

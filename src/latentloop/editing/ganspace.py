@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from latentloop.editing.directions import Direction
-from latentloop.editing.found import found
+from latentloop.editing.strength import make_direction
 from latentloop.extras import load_extra
 from latentloop.generators import Generator
 
@@ -58,5 +58,7 @@ def ganspace_directions(generator: Generator, w: Tensor, count: int, layers: tup
     parts, directions = principal_components(w, count), []
     for i, (axis, deviation) in enumerate(zip(parts.axes, parts.deviations.tolist(), strict=True)):
         measured = {"share of variance": float(parts.shares[i]), "samples": len(w)}
-        directions.append(found(generator, f"pc{i}", axis, deviation, layers, origin=ORIGIN, measured=measured))
+        directions.append(
+            make_direction(generator, f"pc{i}", axis, deviation, layers, origin=ORIGIN, measured=measured)
+        )
     return directions

@@ -11,8 +11,8 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from latentloop.editing.directions import Direction
-from latentloop.editing.found import found, spread
 from latentloop.editing.sampling import sample_w
+from latentloop.editing.strength import make_direction, spread
 from latentloop.errors import UserError
 from latentloop.extras import load_extra
 from latentloop.generators import Generator
@@ -82,7 +82,7 @@ def boundary_direction(plane: Boundary, generator: Generator, name: str, layers:
         layers: Which the direction changes; see `parse_layers`.
     """
     measured = {"held-out accuracy": plane.accuracy, "trained": plane.trained, "held out": plane.held_out}
-    return found(generator, name, plane.normal, plane.deviation, layers, origin=ORIGIN, measured=measured)
+    return make_direction(generator, name, plane.normal, plane.deviation, layers, origin=ORIGIN, measured=measured)
 
 
 @torch.inference_mode()

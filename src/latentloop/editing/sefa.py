@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from latentloop.editing.directions import Direction
-from latentloop.editing.found import found, spread
+from latentloop.editing.strength import make_direction, spread
 from latentloop.errors import UserError
 from latentloop.generators import Generator, affine_weights
 
@@ -57,10 +57,15 @@ def sefa_directions(generator: Generator, w: Tensor, count: int, layers: tuple[i
     """
     weights = affine_weights(generator)
     if weights is None:
-        raise UserError(f"{generator.name}: does not tell the weights that SeFa needs; take --method ganspace")
+        raise UserError(
+            f"{generator.name}: does not give access to the weights that SeFa needs; GANSpace needs none",
+            arguments="method",
+        )
     factors = factorize([weights[layer].detach() for layer in layers], count)
     steps = spread(w, factors.axes)
     return [
-        found(generator, f"sefa{i}", axis, float(step), layers, origin=ORIGIN, measured={"eigenvalue": float(value)})
+        make_direction(
+            generator, f"sefa{i}", axis, float(step), layers, origin=ORIGIN, measured={"eigenvalue": float(value)}
+        )
         for i, (axis, step, value) in enumerate(zip(factors.axes, steps, factors.eigenvalues, strict=True))
     ]

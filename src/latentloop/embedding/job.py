@@ -14,7 +14,7 @@ from latentloop.embedding.record import record_code
 from latentloop.embedding.result_folder import PhotoKey, ResultFolder, face_name
 from latentloop.embedding.starts import FaceStart, Start, Wanted
 from latentloop.errors import NotFiniteError, UserError
-from latentloop.faces import AlignedFace, FaceDetector, align_faces, whole_square
+from latentloop.faces import AlignedFace, FaceDetector, align_faces, already_aligned
 from latentloop.files import sha256_of
 from latentloop.images import read_image, write_png
 from latentloop.inversion.iterator import OnStep
@@ -185,7 +185,7 @@ class EmbedJob:
     def _faces(self, image: Tensor) -> list[AlignedFace]:
         size = self.inverter.renderer.resolution
         if self.detector is None:
-            return [whole_square(image, size)]
+            return [already_aligned(image, size)]
         return align_faces(image, self.detector, size, face=self.face)
 
     def _embed(

@@ -24,7 +24,9 @@ def held_out_codes(generator: Generator, count: int, *, seed: int) -> dict[str, 
 
 
 @torch.inference_mode()
-def compare(student: Generator, teacher: Generator, w_plus: Tensor, evaluator: Evaluator) -> list[dict[str, float]]:
+def compare_generators(
+    student: Generator, teacher: Generator, w_plus: Tensor, evaluator: Evaluator
+) -> list[dict[str, float]]:
     """Figures of the student's image of each code (N, num_ws, w_dim) against the teacher's, at 256 pixels."""
     figures = []
     for code in w_plus.split(1):

@@ -3,8 +3,8 @@ from .alignment import ffhq_quad as ffhq_quad
 from .change import changed as changed
 from .choice import AlignedFace as AlignedFace
 from .choice import align_faces as align_faces
-from .choice import whole_quad as whole_quad
-from .choice import whole_square as whole_square
+from .choice import already_aligned as already_aligned
+from .choice import full_image_quad as full_image_quad
 from .detection import FaceDetector as FaceDetector
 from .detection import Faces as Faces
 from .detection import load_face_detector as load_face_detector

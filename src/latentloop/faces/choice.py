@@ -35,15 +35,18 @@ def align_faces(photo: Tensor, detector: FaceDetector, size: int, *, face: str =
     """
     faces = detector.detect(photo)
     if not len(faces):
-        raise UserError("no face found; is it large and upright? If the photo is already aligned, use --aligned")
+        raise UserError(
+            "no face found; is it large and upright? If the photo is already aligned, say so", arguments="aligned"
+        )
     if face.isdecimal() and not 1 <= int(face) <= len(faces):
-        raise UserError(f"--face {face}: the photo has {len(faces)} face{'s' * (len(faces) > 1)}")
+        count = f"{len(faces)} face{'s' * (len(faces) > 1)}"
+        raise UserError(f"no face {face}: the photo has {count}", arguments="face")
     chosen = range(len(faces)) if face == "all" else [0 if face == "largest" else int(face) - 1]
     quads = [ffhq_quad(faces.landmarks[i]) for i in chosen]
     return [AlignedFace(crop_quad(photo, quad, size), quad.cpu()) for quad in quads]
 
 
-def whole_square(photo: Tensor, size: int) -> AlignedFace:
+def already_aligned(photo: Tensor, size: int) -> AlignedFace:
     """A photo (1, 3, S, S) that is already aligned, as it is; made smaller if it is larger than `size`.
 
     Raises:
@@ -51,11 +54,11 @@ def whole_square(photo: Tensor, size: int) -> AlignedFace:
     """
     height, width = photo.shape[-2:]
     if height != width:
-        raise UserError(f"--aligned takes square photos, this one is {width} x {height}; leave --aligned out")
-    return AlignedFace(resample(photo, min(size, width)), whole_quad(width))
+        raise UserError(f"an aligned photo is square, this one is {width} x {height}", arguments="aligned")
+    return AlignedFace(resample(photo, min(size, width)), full_image_quad(width))
 
 
-def whole_quad(width: int) -> Tensor:
+def full_image_quad(width: int) -> Tensor:
     """The quad of all of a square photo of this width, (4, 2), float64."""
     low, high = -0.5, width - 0.5
     return torch.tensor([[low, low], [low, high], [high, high], [high, low]], dtype=torch.float64)

@@ -35,7 +35,8 @@ class Source:
 
     url: str
     size: int  # bytes
-    option: str  # of `latentloop fetch`, which names a copy of it
+    argument: str
+    """Argument of `fetch_vgg16` that takes a copy of the file instead."""
 
     @property
     def name(self) -> str:
@@ -43,11 +44,11 @@ class Source:
         return self.url.rpartition("/")[2]
 
 
-VGG16 = Source("https://download.pytorch.org/models/vgg16-397923af.pth", 553_433_881, "--vgg16")
+VGG16 = Source("https://download.pytorch.org/models/vgg16-397923af.pth", 553_433_881, "vgg16")
 LINEAR = Source(
     "https://raw.githubusercontent.com/richzhang/PerceptualSimilarity/master/lpips/weights/v0.1/vgg.pth",
     7_289,
-    "--linear",
+    "linear",
 )
 
 
@@ -112,8 +113,8 @@ def _chunks(source: Source) -> Generator[bytes, None, None]:
 
 
 def _failure(source: Source, reason: str) -> UserError:
-    instead = f"try again, or get it elsewhere and give it with {source.option} FILE (see latentloop fetch --help)"
-    return UserError(f"{source.url}: not downloaded, {reason}; {instead}")
+    message = f"{source.url}: not downloaded, {reason}; try again, or get it elsewhere and name your copy"
+    return UserError(message, arguments=source.argument)
 
 
 @contextmanager

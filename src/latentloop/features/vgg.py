@@ -178,7 +178,7 @@ def _read_ours(path: Path | None) -> dict[str, Tensor]:
     try:
         return {name: _fitting(tensors, name, shape) for name, shape in SHAPES.items()}
     except (LookupError, ValueError) as error:
-        again = "get them again with: latentloop fetch vgg16 --force"
+        again = "delete it, then get them again with: latentloop fetch vgg16"
         raise UserError(f"{path}: no VGG16 features ({in_one_line(error)}); {again}") from error
 
 

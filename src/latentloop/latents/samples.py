@@ -70,5 +70,5 @@ def _draw(generator: Generator, noise: NoiseMode, randomness: torch.Generator) -
         return generator.synthesis
     synthesis = noisy_synthesis(generator)
     if synthesis is None:
-        raise UserError(f"--noise {noise}: {generator.name} takes no noise; leave it at const")
+        raise UserError(f"noise {noise}: {generator.name} takes no noise; leave it at const", arguments="noise")
     return partial(synthesis, noise=noise, randomness=randomness)

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from latentloop.errors import UserError
-from latentloop.faces import Blend, FaceMask, changed, paste_back, whole_quad
+from latentloop.faces import Blend, FaceMask, changed, full_image_quad, paste_back
 from latentloop.files import refuse_overwriting
 from latentloop.generators import Generator
 from latentloop.images import colour_profile, read_image, resample, write_png
@@ -186,7 +186,7 @@ class Edited:
             space="w+",
             generator=self.generator.name,
             fingerprint=self.generator.fingerprint,
-            quad=whole_quad(size),
+            quad=full_image_quad(size),
             original_size=(size, size),
             losses=torch.zeros(0),
             steps=0,

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from latentloop.cache import CachedCode, CodeCache
 from latentloop.errors import UserError
-from latentloop.faces import whole_square
+from latentloop.faces import already_aligned
 from latentloop.generators import Generator
 from latentloop.images import decode_image
 from latentloop.latents.code_file import Code, load_code, save_code
@@ -85,7 +85,7 @@ def _code_of(found: CachedCode, image: Tensor, file: str, key: bytes, cache: Cod
         space="w+",
         generator=generator.name,
         fingerprint=generator.fingerprint,
-        quad=whole_square(image, image.shape[-1]).quad,
+        quad=already_aligned(image, image.shape[-1]).quad,
         original_size=(image.shape[-1], image.shape[-2]),
         losses=torch.tensor([found.loss]),
         steps=0,

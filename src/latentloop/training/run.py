@@ -12,7 +12,7 @@ import torch
 
 from latentloop.encoders import save_embedder
 from latentloop.errors import NotFiniteError, UserError
-from latentloop.files import sweep
+from latentloop.files import remove_leftovers
 from latentloop.images import write_png
 from latentloop.training.checkpoint import load_checkpoint, save_checkpoint
 from latentloop.training.processes import failing_together
@@ -91,8 +91,8 @@ class TrainJob:
                 self.trainer.load_state(state)
                 self._recent = state["recent"]
             if self._first:
-                sweep(self.folder)
-                sweep(self.folder / CHECKPOINTS)
+                remove_leftovers(self.folder)
+                remove_leftovers(self.folder / CHECKPOINTS)
                 lines = self._log.lines(self.trainer.step)
                 self._log.write(lines)  # what cannot be written shall show now, not after the first steps
                 self._publish(lines)

@@ -16,7 +16,7 @@ def spread(w: Tensor, axes: Tensor) -> Tensor:
     return (w.to(axes) @ axes.T).std(dim=0)
 
 
-def found(
+def make_direction(
     generator: Generator,
     name: str,
     axis: Tensor,
