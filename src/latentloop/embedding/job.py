@@ -194,7 +194,8 @@ class EmbedJob:
         passed = self._drawn(start, target, begun) if self.show_start else None
         begun = time.perf_counter() - (passed[0].figures.seconds * len(tasks) if passed else 0.0)
         inversion = self.iterators.refine(on_device, start, on_step)
-        found = self._drawn(inversion.w_plus, target, begun)
+        same = passed if not self.iterators.steps and torch.equal(inversion.w_plus, start) else None
+        found = same or self._drawn(inversion.w_plus, target, begun)
         for i, task in enumerate(tasks):
             self._save(task, inversion, i, found[i], passed[i] if passed else None)
             first = passed[i].figures if passed else None
