@@ -58,7 +58,7 @@ class Sleeper:
             if on_step:
                 on_step(step, target.new_zeros(len(target)))
         losses = target.new_zeros(1, len(target))
-        return Inversion(start, losses[0], losses, losses[0].long(), image)
+        return Inversion(start, losses[0], losses, losses[0].long(), lambda: image)
 
 
 Make = Callable[..., Benchmark]

@@ -39,12 +39,11 @@ def test_one_pass_gives_the_networks_code_and_what_is_drawn_of_it(
     code, lines, errors = run(*command, "--out", out, *QUICK)
     assert (code, errors, len(lines)) == (0, [], 4)
     for photo in photos:
-        target = read_image(photo)
-        w_plus = load_embedder(network, float_toy)(target)
+        w_plus = load_embedder(network, float_toy)(read_image(photo))
         found = load_code(out / f"{photo.stem}.npz")
         torch.testing.assert_close(found.w_plus, w_plus[0], rtol=0, atol=1e-5)
         image = float_toy.synthesis(w_plus)
-        torch.testing.assert_close(found.losses, pixel_loss(image, target), rtol=1e-4, atol=0)
+        assert len(found.losses) == 0
         torch.testing.assert_close(read_image(out / f"{photo.stem}.png"), image, rtol=0, atol=0.01)
 
 
@@ -160,7 +159,7 @@ def test_where_a_network_ships_it_is_used_unless_options_say_otherwise(
     settings = load_code(out / "photo-0.npz").details["settings"]
     assert settings["method"] == method
     assert ("embedder_sha256" in settings) is (method != "optimize")
-    assert len(load_code(out / "photo-0.npz").losses) == (1 if method == "embed" else 2)
+    assert len(load_code(out / "photo-0.npz").losses) == (0 if method == "embed" else 2)
 
 
 @pytest.mark.parametrize(

@@ -114,6 +114,24 @@ def test_it_recovers_what_the_generator_drew(make_job: MakeJob, toy_photos: ToyP
         torch.testing.assert_close(drawn.float(), read_image(paths.reconstruction), rtol=0, atol=1.1 / 255)
 
 
+@pytest.mark.parametrize("show_start", [False, True])
+def test_one_pass_draws_once(
+    make_job: MakeJob, toy_photos: ToyPhotos, toy: Generator, show_start: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    codes, synthesis = [], toy.synthesis
+
+    def draw(w_plus: Tensor, *, resolution: int | None = None) -> Tensor:
+        codes.append(w_plus)
+        return synthesis(w_plus, resolution=resolution)
+
+    photos = toy_photos(1)
+    monkeypatch.setattr(toy, "synthesis", draw)
+    (outcome,) = make_job(steps=0, show_start=show_start).run(photos)
+    assert isinstance(outcome, Embedded)
+    assert (outcome.one_pass is not None) is show_start
+    assert len(codes) == 1
+
+
 def test_the_code_file_says_how_it_came_about(make_job: MakeJob, toy_photos: ToyPhotos) -> None:
     (photo,), job = toy_photos(1), make_job(steps=4)
     (outcome,) = job.run([photo])

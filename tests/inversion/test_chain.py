@@ -1,5 +1,6 @@
 from dataclasses import replace
 
+import pytest
 import torch
 from torch import Tensor
 
@@ -36,6 +37,24 @@ def test_steps_are_counted_on(toy: Generator) -> None:
     seen: list[int] = []
     chain(toy, 2, 3).refine(drawn(toy), mean_code(toy, 2), lambda step, _: seen.append(step))
     assert seen == [0, 1, 2, 3, 4, 5]
+
+
+@pytest.mark.parametrize(("first", "second"), [(0, 4), (4, 0)])
+def test_iterators_without_steps_are_passed_over(toy: Generator, first: int, second: int) -> None:
+    target, both = drawn(toy), chain(toy, first, second)
+    seen: list[int] = []
+    found = both.refine(target, mean_code(toy, 2), lambda step, _: seen.append(step))
+    alone = both.iterators[0 if first else 1].refine(target, mean_code(toy, 2))
+    for field in ("w_plus", "loss", "losses", "steps", "image"):
+        assert torch.equal(getattr(found, field), getattr(alone, field))
+    assert seen == [0, 1, 2, 3, 4]
+
+
+def test_without_any_steps_the_start_comes_back(toy: Generator) -> None:
+    target, start = drawn(toy), mean_code(toy, 2)
+    found = chain(toy, 0, 0).refine(target, start)
+    assert torch.equal(found.w_plus, start)
+    assert found.losses.shape == (0, 2)
 
 
 def test_a_later_iterator_that_finds_nothing_better_keeps_the_code(toy: Generator) -> None:

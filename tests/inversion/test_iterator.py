@@ -1,11 +1,12 @@
 import math
+from typing import NoReturn
 
 import numpy as np
 import pytest
 import torch
 from torch import Tensor
 
-from latentloop.generators.protocol import Generator
+from latentloop.generators import DrawnBy, Generator
 from latentloop.inversion import Inversion, IteratorConfig, LatentIterator
 from latentloop.latents import mean_code
 from latentloop.losses import pixel_loss, toward, weighted_sum
@@ -104,11 +105,49 @@ def test_the_code_after_the_last_step_counts(toy: Generator) -> None:
     assert found.losses[1] < found.losses[0]
 
 
-def test_no_steps_return_the_start_with_its_loss(toy: Generator) -> None:
+def test_no_steps_return_the_start_unmeasured(toy: Generator) -> None:
     w_plus, target = drawn(toy, 2)
-    found = LatentIterator(toy, PIXELS, IteratorConfig(steps=0)).refine(target, w_plus)
+    seen: list[int] = []
+    iterator = LatentIterator(toy, PIXELS, IteratorConfig(steps=0))
+    found = iterator.refine(target, w_plus, lambda step, _: seen.append(step))
     assert torch.equal(found.w_plus, w_plus)
-    torch.testing.assert_close(found.losses, torch.zeros(1, 2, dtype=torch.float64), rtol=0, atol=1e-15)
+    assert found.losses.shape == (0, 2)
+    assert found.loss.isnan().all()
+    assert found.steps.tolist() == [0, 0]
+    assert seen == []
+    assert torch.equal(found.image, toy.synthesis(w_plus))
+
+
+def test_no_steps_make_no_state_and_no_loss(toy: Generator, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refused(*_: object) -> NoReturn:
+        raise AssertionError
+
+    w_plus, target = drawn(toy, 1)
+    monkeypatch.setattr("latentloop.inversion.iterator.State", refused)
+    LatentIterator(toy, refused, IteratorConfig(steps=0)).refine(target, w_plus)
+    with pytest.raises(AssertionError):
+        LatentIterator(toy, PIXELS, IteratorConfig(steps=1)).refine(target, w_plus)
+
+
+def test_no_steps_in_space_w_return_the_first_style(toy: Generator) -> None:
+    w_plus, target = drawn(toy, 2)
+    found = LatentIterator(toy, PIXELS, IteratorConfig(steps=0, space="w")).refine(target, w_plus)
+    assert torch.equal(found.w_plus, w_plus[:, :1].expand_as(w_plus))
+
+
+@pytest.mark.parametrize(("steps", "draws"), [(0, 0), (1, 2), (5, 6)])
+def test_each_code_is_drawn_once_and_none_without_need(toy: Generator, steps: int, draws: int) -> None:
+    _, target = drawn(toy, 2)
+    calls: list[Tensor] = []
+
+    def draw(w_plus: Tensor, *, resolution: int | None = None) -> Tensor:
+        calls.append(w_plus)
+        return toy.synthesis(w_plus, resolution=resolution)
+
+    found = refine(DrawnBy(toy, draw), target, steps=steps)
+    assert len(calls) == draws
+    assert torch.equal(found.image, found.image)  # drawn now at the latest, and kept
+    assert len(calls) == max(draws, 1)
 
 
 def test_in_space_w_all_layers_share_a_style(toy: Generator) -> None:

@@ -82,7 +82,7 @@ class Image2StyleGANPlusPlus:
         with torch.no_grad():
             image = synthesis(found.w_plus, resolution=size, noise=noise)
         all_losses = torch.stack([*found.losses, *losses])
-        return replace(found, loss=error(image), losses=all_losses, image=image, noise=noise)
+        return replace(found, loss=error(image), losses=all_losses, draw=lambda: image, noise=noise)
 
 
 def noisy(generator: Generator) -> stylegan1.Synthesis | stylegan2.Synthesis:

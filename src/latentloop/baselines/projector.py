@@ -71,7 +71,7 @@ class Projector:
         if on_step:
             on_step(self.steps, losses[-1])
         at = torch.full((len(target),), self.steps, device=target.device)
-        return Inversion(w_plus, losses[-1], torch.stack(losses), at, image)
+        return Inversion(w_plus, losses[-1], torch.stack(losses), at, lambda: image)
 
     def lr_at(self, step: int) -> float:
         """Size of a step, counted from 0."""

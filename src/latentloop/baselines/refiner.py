@@ -8,6 +8,7 @@ from torch import Tensor
 
 from latentloop.errors import NotFiniteError
 from latentloop.inversion.iterator import Inversion, OnStep
+from latentloop.optim.adam import State, adam_step
 
 
 class Refiner(Protocol):
@@ -58,15 +59,13 @@ def descend(
     Raises:
         NotFiniteError: A loss is NaN or infinite.
     """
-    optimizer = torch.optim.Adam(list(variables))
+    states = [State() for _ in variables]
     for step in range(steps):
         loss = loss_at(step)
         if not loss.isfinite().all():
             raise NotFiniteError(f"the loss after {step} steps is not finite: NaN or infinity")
         # Summed, not averaged: an image's path must not depend on the rest of its batch.
         gradients = torch.autograd.grad(loss.sum(), list(variables))
-        for variable, gradient in zip(variables, gradients, strict=True):
-            variable.grad = gradient
-        optimizer.param_groups[0]["lr"] = lr_at(step)
-        optimizer.step()
+        for variable, gradient, state in zip(variables, gradients, states, strict=True):
+            adam_step(variable, gradient, state, lr=lr_at(step))
         after(step, loss.detach())

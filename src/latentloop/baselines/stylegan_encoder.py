@@ -69,7 +69,7 @@ class StyleGANEncoder:
         with torch.no_grad():
             last, image = objective(best.code), self._drawn(best.code, target)
         losses = torch.stack([*best.losses, last])
-        return Inversion(w_plus=best.code, loss=last, losses=losses, steps=best.step, image=image)
+        return Inversion(w_plus=best.code, loss=last, losses=losses, steps=best.step, draw=lambda: image)
 
     def lr_at(self, step: int) -> float:
         """Size of a step, counted from 0."""

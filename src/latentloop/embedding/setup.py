@@ -54,7 +54,8 @@ class Setup:
     def inverter(self, photos: int = 1) -> Inverter:
         """Make what finds the codes of so many photos."""
         parts = self.components
-        iterators = self._iterators(photos) if self.config.steps or self.options.polish else None
+        needed = self.config.steps or self.options.polish or self.config.space == "w"
+        iterators = self._iterators(photos) if needed else None
         show_start = self.options.method == "hybrid"
         return Inverter(parts.generator, iterators, self.renderer, parts.evaluator, show_start)
 

@@ -1,7 +1,7 @@
 """Iterators one after another."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -25,23 +25,22 @@ class IteratorChain:
         return sum(iterator.config.steps for iterator in self.iterators)
 
     def refine(self, target: Tensor, start: Tensor, on_step: OnStep | None = None) -> Inversion:
-        """As `LatentIterator.refine`, with the steps of all counted on and their losses in a row.
+        """Refine codes as `LatentIterator.refine` does; steps are counted on and losses stand in one row.
 
-        Losses of different generators are not compared: of each iterator after the first the best code is taken, which
-        may be the one that it started from.
+        Iterators with 0 steps are passed over. Losses of different generators are not compared: of each iterator after
+        the first the best code is taken, which may be the one that it started from.
         """
-        found = self.iterators[0].refine(target, start, on_step)
-        for iterator in self.iterators[1:]:
-            done = len(found.losses) - 1
-            later = iterator.refine(target, found.w_plus, _counting_from(done, on_step))
-            found = Inversion(
-                w_plus=later.w_plus,
-                loss=later.loss,
-                losses=torch.cat([found.losses, later.losses[1:]]),
-                steps=torch.where(later.steps > 0, done + later.steps, found.steps),
-                image=later.image,
+        first, *rest = [one for one in self.iterators if one.config.steps] or self.iterators[-1:]
+        result, done = first.refine(target, start, on_step), first.config.steps
+        for iterator in rest:
+            later = iterator.refine(target, result.w_plus, _counting_from(done, on_step))
+            result = replace(
+                later,
+                losses=torch.cat([result.losses, later.losses[1:]]),
+                steps=torch.where(later.steps > 0, done + later.steps, result.steps),
             )
-        return found
+            done += iterator.config.steps
+        return result
 
 
 def _counting_from(done: int, on_step: OnStep | None) -> OnStep | None:

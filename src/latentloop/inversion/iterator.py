@@ -2,7 +2,8 @@
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import cached_property
 
 import torch
 from torch import Tensor
@@ -11,7 +12,8 @@ from latentloop.errors import NotFiniteError
 from latentloop.generators.protocol import Generator
 from latentloop.inversion.config import IteratorConfig
 from latentloop.losses.image import LossToward
-from latentloop.optim.muon import Muon
+from latentloop.optim.adam import State, adam_step
+from latentloop.optim.muon import muon_step
 
 MUON_MOMENTUM = 0.9
 """Less than for the weights of a network: here no gradient is of a random batch."""
@@ -20,20 +22,26 @@ OnStep = Callable[[int, Tensor], None]  # (steps done, best loss so far of each 
 
 @dataclass(frozen=True)
 class Inversion:
-    """What an inverter found for N targets."""
+    """The codes found for N targets, and how they were found."""
 
     w_plus: Tensor
     """The best code seen of each target, (N, num_ws, w_dim)."""
     loss: Tensor
-    """Its loss, (N,)."""
+    """Loss of `w_plus`, (N,); NaN if no step was taken, since then none is measured."""
     losses: Tensor
-    """Loss at the start and after each step, (steps + 1, N); constant once an image was left alone."""
+    """Loss at the start and after each step, (steps + 1, N), constant once an image was left alone; (0, N) if no step
+    was taken."""
     steps: Tensor
     """Step after which the best code was seen, (N,); 0 for the start."""
-    image: Tensor
-    """What the iterator's generator drew of it, (N, 3, R, R)."""
+    draw: Callable[[], Tensor] = field(repr=False)
+    """Gives `image`; called when that is first looked at, so that a draw which nobody needs costs nothing."""
     noise: tuple[Tensor, ...] | None = None
     """Each layer's noise map, (N, 1, H, W), where a method finds those, too."""
+
+    @cached_property
+    def image(self) -> Tensor:
+        """The image that the iterator's generator draws of `w_plus`, (N, 3, R, R)."""
+        return self.draw()
 
 
 @dataclass(frozen=True)
@@ -44,31 +52,38 @@ class LatentIterator:
     """
 
     generator: Generator
+    """Draws the codes; its weights stay as they are."""
     loss: LossToward
+    """The loss to descend, of images against a target."""
     config: IteratorConfig = IteratorConfig()
+    """How many steps to take, and how large."""
 
     def refine(self, target: Tensor, start: Tensor, on_step: OnStep | None = None) -> Inversion:
         """Refine a code for each target; an image's path does not depend on the rest of its batch.
 
+        With 0 steps the start comes back, and nothing is drawn or measured.
+
         Args:
             target: Images (N, 3, R, R) in [-1, 1]; the generator draws at R.
             start: Codes to start from, (N, num_ws, w_dim); in space "w" only their first style is used.
-            on_step: Called at the start and after each step.
+            on_step: Called at the start and after each step; not at all with 0 steps.
 
         Raises:
             ValueError: The shapes do not fit.
             NotFiniteError: Target, start or loss are not finite.
         """
         self._check(target, start)
-        code = (start[:, :1] if self.config.space == "w" else start).detach().clone().requires_grad_()
-        loss_of = self.loss(target)
-        optimizer = self._optimizer(code)
+        code = (start[:, :1] if self.config.space == "w" else start).detach().clone()
+        if not self.config.steps:
+            return self._unrefined(code, target)
+        loss_of, state = self.loss(target), State()
         losses = target.new_zeros(self.config.steps + 1, len(target))
         never = target.new_full((len(target),), math.inf)
-        best = _Best(code.detach().clone(), never, code.new_zeros(len(code)).long(), torch.zeros_like(target))
+        best = _Best(code, never, code.new_zeros(len(code)).long(), torch.zeros_like(target))
         for step in range(self.config.steps + 1):
-            with torch.set_grad_enabled(step < self.config.steps):
-                image = self._draw(code, target.shape[-1])
+            variable = code.detach().requires_grad_(step < self.config.steps)
+            with torch.set_grad_enabled(variable.requires_grad):
+                image = self._draw(variable, target.shape[-1])
                 loss = loss_of(image)
             _check_finite(loss, f"the loss after {step} steps")
             best.update(code, loss, step, image)
@@ -80,19 +95,31 @@ class LatentIterator:
                 losses[step + 1 :] = losses[step]
                 break
             # Summed, not averaged: an image's path must not depend on the rest of its batch.
-            (code.grad,) = torch.autograd.grad(loss.sum(), code)
-            before = code.detach().clone()
-            optimizer.param_groups[0]["lr"] = self.config.largest_step * self.ramp(step + 1)
-            optimizer.step()
-            with torch.no_grad():
-                code.copy_(torch.where(active[:, None, None], code, before))
+            (gradient,) = torch.autograd.grad(loss.sum(), variable)
+            stepped = self._stepped(code, gradient, state, lr=self.config.largest_step * self.ramp(step + 1))
+            code = torch.where(active[:, None, None], stepped, code)
         w_plus = best.code.expand(-1, self.generator.num_ws, -1).clone()
-        return Inversion(w_plus, best.loss, losses, best.step, best.image)
+        return Inversion(w_plus, best.loss, losses, best.step, lambda: best.image)
 
-    def _optimizer(self, code: Tensor) -> torch.optim.Optimizer:
+    def _unrefined(self, code: Tensor, target: Tensor) -> Inversion:
+        unmeasured = target.new_full((len(target),), math.nan)
+
+        @torch.no_grad()
+        def draw() -> Tensor:
+            return self._draw(code, target.shape[-1])
+
+        w_plus = code.expand(-1, self.generator.num_ws, -1).clone()
+        steps = torch.zeros_like(unmeasured, dtype=torch.long)
+        return Inversion(w_plus, unmeasured, target.new_empty(0, len(target)), steps, draw)
+
+    def _stepped(self, code: Tensor, gradient: Tensor, state: State, *, lr: float) -> Tensor:
+        """The codes (N, num_ws or 1, w_dim) after a step of size `lr`."""
+        stepped = code.clone()
         if self.config.takes_matrices:
-            return Muon([code], rms=1.0, momentum=MUON_MOMENTUM)
-        return torch.optim.Adam([code])
+            muon_step(stepped, gradient, state, lr=lr, rms=1.0, momentum=MUON_MOMENTUM)
+        else:
+            adam_step(stepped, gradient, state, lr=lr)
+        return stepped
 
     def _draw(self, code: Tensor, resolution: int) -> Tensor:
         return self.generator.synthesis(code.expand(-1, self.generator.num_ws, -1), resolution=resolution)
@@ -131,7 +158,7 @@ class _Best:
 
     def update(self, code: Tensor, loss: Tensor, step: int, image: Tensor) -> None:
         better = loss.detach() < self.loss
-        self.code = torch.where(better[:, None, None], code.detach(), self.code)
+        self.code = torch.where(better[:, None, None], code, self.code)
         self.loss = torch.where(better, loss.detach(), self.loss)
         self.step = torch.where(better, step, self.step)
         self.image = torch.where(better[:, None, None, None], image.detach(), self.image)

@@ -9,7 +9,7 @@
 | `fingerprint` | text | of its latent space; generators that share it draw this code alike |
 | `quad` | float64 (4, 2) | the aligned square in the photo, (x, y) in pixels: top left, bottom left, bottom right ... |
 | `original_size` | int64 (2,) | width and height of the upright photo |
-| `losses` | float32 (steps + 1,) | loss at the start and after each step |
+| `losses` | float32 (steps + 1,) | loss at the start and after each step; empty if no step was taken |
 | `steps` | int | step after which this code was reached |
 | `details` | text | JSON: the photo's name and checksum, settings, metrics; free to grow |
 """
@@ -60,7 +60,7 @@ class Code:
     original_size: tuple[int, int]
     """Width and height of the upright photo."""
     losses: Tensor
-    """Loss at the start and after each step, (steps + 1,)."""
+    """Loss at the start and after each step, (steps + 1,); empty if no step was taken."""
     steps: int
     details: dict[str, Any] = field(default_factory=dict)
 

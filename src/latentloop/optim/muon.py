@@ -7,6 +7,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from latentloop.optim.adam import State, adam_step
+
 NEWTON_SCHULZ = (3.4445, -4.7750, 2.0315)
 """Coefficients of an odd polynomial that draws singular values between 0 and 1 to about 1, fast rather than exactly."""
 LIKE_ADAM = 0.2
@@ -47,12 +49,39 @@ class Muon(torch.optim.Optimizer):
 
     @torch.no_grad()
     def step(self) -> None:  # type: ignore[override]
-        """Take a step along the gradients that there are; it calls no closure."""
+        """Take one step along each parameter's gradient; parameters without one stay. Takes no closure."""
         for group in self.param_groups:
             for parameter in group["params"]:
-                if parameter.grad is not None:
-                    change = _matrix_change if _is_matrix(parameter) else _adam_change
-                    parameter.add_(change(parameter.grad, self.state[parameter], group), alpha=-group["lr"])
+                if parameter.grad is None:
+                    continue
+                state, lr = self.state[parameter], group["lr"]
+                if _is_matrix(parameter):
+                    options = {"rms": group["rms"], "momentum": group["momentum"]}
+                    muon_step(parameter, parameter.grad, state, lr=lr, **options)
+                else:
+                    adam_step(parameter, parameter.grad, state, lr=lr, betas=group["betas"], eps=group["eps"])
+
+
+@torch.no_grad()
+def muon_step(
+    tensor: Tensor, gradient: Tensor, state: State, *, lr: float, rms: float = LIKE_ADAM, momentum: float = 0.95
+) -> None:
+    """Take one step of Muon in place, with Nesterov's momentum.
+
+    Args:
+        tensor: A matrix, a batch of matrices (G, M, N) or a kernel (O, I, K, K), which is the matrix (O, I K K).
+        gradient: The gradient of the loss at `tensor`, of the same shape.
+        state: The running mean of the gradient; changed in place.
+        lr: Step size.
+        rms: About the root mean square of the change of an entry, divided by the step size.
+        momentum: Decay rate of the running mean of the gradient.
+    """
+    if not state:
+        state["mean"] = torch.zeros_like(gradient)
+    state["mean"].lerp_(gradient, 1 - momentum)
+    ahead = _as_matrices(gradient.lerp(state["mean"], momentum))
+    size = rms * math.sqrt(max(ahead.shape[-2:]))
+    tensor.add_(size * orthogonalised(ahead).to(gradient.dtype).view_as(gradient), alpha=-lr)
 
 
 def orthogonalised(matrices: Tensor, *, iterations: int = 5) -> Tensor:
@@ -81,25 +110,3 @@ def _is_matrix(parameter: Tensor) -> bool:
 
 def _as_matrices(tensor: Tensor) -> Tensor:
     return tensor.flatten(1) if tensor.ndim > 3 else tensor
-
-
-def _matrix_change(gradient: Tensor, state: dict[str, Any], group: dict[str, Any]) -> Tensor:
-    if not state:
-        state["mean"] = torch.zeros_like(gradient)
-    state["mean"].lerp_(gradient, 1 - group["momentum"])
-    ahead = _as_matrices(gradient.lerp(state["mean"], group["momentum"]))
-    size = group["rms"] * math.sqrt(max(ahead.shape[-2:]))
-    change: Tensor = size * orthogonalised(ahead).to(gradient.dtype).view_as(gradient)
-    return change
-
-
-def _adam_change(gradient: Tensor, state: dict[str, Any], group: dict[str, Any]) -> Tensor:
-    if not state:
-        state |= {"mean": torch.zeros_like(gradient), "square": torch.zeros_like(gradient), "step": torch.zeros(())}
-    first, second = group["betas"]
-    state["step"] += 1
-    state["mean"].lerp_(gradient, 1 - first)
-    state["square"].lerp_(gradient.square(), 1 - second)
-    mean, square = state["mean"] / (1 - first ** state["step"]), state["square"] / (1 - second ** state["step"])
-    change: Tensor = mean / (square.sqrt() + group["eps"])
-    return change

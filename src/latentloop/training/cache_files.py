@@ -71,6 +71,8 @@ def _comparable(cache: CodeCache, path: Path, code: Code) -> tuple[bytes, Tensor
     for name, value in wanted.items():
         if told.get(name) != value:
             raise UserError(f"{path}: its loss is of {name} {told.get(name)}, the cache's of {value}")
+    if not len(code.losses):
+        raise UserError(f"{path}: its loss is unknown, since no step was taken; embed the photo with 1 step or more")
     try:
         photo, loss = bytes.fromhex(code.details["photo"]["sha256"]), code.losses[code.steps]
         cache.stored(code.w_plus[None])

@@ -176,8 +176,9 @@ class Collaboration:
                 continue
             with torch.enable_grad():
                 found = self.iterator(steps).refine(target[chosen], start[chosen])
-            w_plus[chosen], image[chosen], loss[chosen] = found.w_plus, found.image, found.loss
-            before[chosen] = found.losses[0]
+            w_plus[chosen], image[chosen] = found.w_plus, found.image
+            loss[chosen] = found.loss if steps else self.loss(target[chosen])(found.image)
+            before[chosen] = found.losses[0] if steps else loss[chosen]
         return Teaching(w_plus, image, loss, before - loss, torch.zeros_like(good))
 
     def _better(self, found: Teaching, best: Tensor, best_loss: Tensor) -> Teaching:

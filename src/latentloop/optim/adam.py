@@ -1,0 +1,40 @@
+"""Adam's step as a function (Kingma & Ba, arXiv:1412.6980)."""
+
+import torch
+from torch import Tensor
+
+State = dict[str, Tensor]
+"""What an optimizer remembers of one tensor between its steps; empty before the first."""
+
+
+@torch.no_grad()
+def adam_step(
+    tensor: Tensor,
+    gradient: Tensor,
+    state: State,
+    *,
+    lr: float,
+    betas: tuple[float, float] = (0.9, 0.999),
+    eps: float = 1e-8,
+) -> None:
+    """Take one step of Adam in place, on a CPU equal to `torch.optim.Adam` bit for bit.
+
+    Creating an optimizer of PyTorch imports its compiler, which takes seconds; a function does not.
+
+    Args:
+        tensor: What to change, of any shape.
+        gradient: The gradient of the loss at `tensor`, of the same shape.
+        state: Running means of the gradient and of its square, and the number of steps; changed in place.
+        lr: Step size.
+        betas: Decay rates of the running means of the gradient and of its square.
+        eps: Added to the denominator.
+    """
+    if not state:
+        state |= {"mean": torch.zeros_like(tensor), "square": torch.zeros_like(tensor), "step": torch.zeros(())}
+    first, second = betas
+    state["step"] += 1
+    step = state["step"].item()
+    state["mean"].lerp_(gradient, 1 - first)
+    state["square"].mul_(second).addcmul_(gradient, gradient, value=1 - second)
+    denominator = (state["square"].sqrt() / (1 - second**step) ** 0.5).add_(eps)
+    tensor.addcdiv_(state["mean"], denominator, value=-lr / (1 - first**step))
