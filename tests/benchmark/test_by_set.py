@@ -75,16 +75,17 @@ def test_what_does_not_compare_is_refused_in_one_line(tmp_path: Path) -> None:
         with pytest.raises(UserError) as caught:
             read_beside(folders, name, conditions)
         assert "\n" not in str(caught.value)
+        assert caught.value.arguments == ("beside",)
         return str(caught.value).replace(str(tmp_path), "X")
 
     psp, other = CONDITIONS | {"protocol": "psp"}, CONDITIONS | {"generator": "toy-2"}
-    assert message(good, conditions=psp) == "--beside X/good: made with another protocol, strict; here it is psp"
-    assert message(good, conditions=other) == "--beside X/good: made with another generator, toy; here it is toy-2"
-    assert message(good, name="cacd").startswith("--beside X/good: cacd has its column already")
-    assert message(good, again).startswith("--beside X/again: cacd has its column already")
+    assert message(good, conditions=psp) == "X/good: made with another protocol, strict; here it is psp"
+    assert message(good, conditions=other) == "X/good: made with another generator, toy; here it is toy-2"
+    assert message(good, name="cacd").startswith("X/good: cacd has its column already")
+    assert message(good, again).startswith("X/again: cacd has its column already")
     assert message(tmp_path / "none") == (
-        "--beside X/none: cannot read summary.json: No such file or directory; "
-        "write it with latentloop bench --out X/none"
+        "X/none: cannot read summary.json: No such file or directory; "
+        "run the benchmark in that folder first"
     )
 
 
@@ -92,5 +93,5 @@ def test_what_does_not_compare_is_refused_in_one_line(tmp_path: Path) -> None:
     "content", ["{", "[]", "{}", json.dumps({"methods": {"a": {"title": "A", "means": {"mse": "?"}}}})]
 )
 def test_a_damaged_summary_is_told(tmp_path: Path, content: str) -> None:
-    with pytest.raises(UserError, match=r"summary\.json is damaged; write it with latentloop bench --out"):
+    with pytest.raises(UserError, match=r"summary\.json is damaged; run the benchmark in that folder first"):
         read_beside([left(tmp_path / "bad", content)], "ffhq", CONDITIONS)

@@ -8,12 +8,13 @@ import pytest
 import torch
 from torch import Tensor
 
-from latentloop.benchmark.comparison import Result
-from latentloop.benchmark.meters import CallCounter, PeakMemory
-from latentloop.benchmark.methods import Contender, Entry
-from latentloop.benchmark.protocols import ProtocolName
+from latentloop.benchmark.comparison import Outcome, Result, Skipped
+from latentloop.benchmark.meters import CallCounter, PeakMemory, stopwatch
+from latentloop.benchmark.methods import CodeFinder, PreparedMethod
+from latentloop.benchmark.observer import Silent
+from latentloop.benchmark.options import ProtocolName
 from latentloop.benchmark.result_files import BenchmarkFolder
-from latentloop.benchmark.run import Benchmark, Outcome, Skipped, stopwatch
+from latentloop.benchmark.run import Benchmark
 from latentloop.benchmark.targets import Aligner
 from latentloop.cli.console import BenchProgress
 from latentloop.errors import NotFiniteError, UserError
@@ -72,20 +73,20 @@ def make(float_toy: Generator, tmp_path: Path) -> Make:
         counter = CallCounter()
         generator = counter.counted(float_toy)
 
-        def entry(name: str) -> Entry:
+        def prepared(name: str) -> PreparedMethod:
             refiner = Sleeper(generator, 3, seconds, broken)
-            contender = Contender(lambda target: mean_code(generator, len(target)) + 0.1, refiner)
-            return Entry(name, name, "", True, 3, contender, contender, {"setting": setting})
+            finder = CodeFinder(lambda target: mean_code(generator, len(target)) + 0.1, refiner)
+            return PreparedMethod(name, name, "", True, 3, finder, finder, {"setting": setting})
 
-        entries = [entry(f"sleeper{i or ''}") for i in range(methods)]
-        return Benchmark(BenchmarkFolder(tmp_path / "out"), entries, generator, Mse(), None, counter, batch)
+        sleepers = [prepared(f"sleeper{i or ''}") for i in range(methods)]
+        return Benchmark(BenchmarkFolder(tmp_path / "out"), sleepers, generator, Mse(), None, counter, batch)
 
     return build
 
 
 def seen(job: Benchmark) -> list[int]:
     """How many images the first method was given each time; at first, to warm up."""
-    refiner = job.entries[0].contender.refiner
+    refiner = job.methods[0].finder.refiner
     assert isinstance(refiner, Sleeper)
     return refiner.seen
 
@@ -97,8 +98,9 @@ def results(outcomes: Sequence[Outcome]) -> list[Result]:
 
 def test_the_clock_measures_what_it_says(make: Make, toy_photos: ToyPhotos) -> None:
     job = make(seconds=0.5)
-    with BenchProgress(job.entries, 2) as progress:
-        found = results(list(job.run(toy_photos(2), progress.step_of)))
+    with BenchProgress() as progress:
+        progress.begin(job.methods, 2)
+        found = results(list(replace(job, observer=progress).run(toy_photos(2))))
     for one in found:
         assert 0.5 <= one.seconds < 0.5 * 1.02
     with stopwatch(CPU) as watch:
@@ -216,7 +218,28 @@ def test_other_settings_or_photos_are_found_anew(make: Make, toy_photos: ToyPhot
     assert seen(changed) == [1, 1]
     shown = [read_image(tmp_path / "out" / "photos" / f"photo-{i}.png") for i in (0, 1)]
     assert torch.equal(shown[0], shown[1])
-    assert len(results(list(replace(make(setting=1), settings={"precision": "float64"}).run(photos)))) == 2
+
+
+class Notes(Silent):
+    """Collects what a user is told."""
+
+    def __init__(self) -> None:
+        self.lines: list[str] = []
+
+    def note(self, line: str) -> None:
+        self.lines.append(line)
+
+
+def test_that_results_are_made_again_is_said_once(make: Make, toy_photos: ToyPhotos, tmp_path: Path) -> None:
+    photos, notes = toy_photos(2), Notes()
+    list(replace(make(methods=2), observer=notes).run(photos))
+    list(replace(make(methods=2), observer=notes).run(photos))
+    assert notes.lines == []
+    list(replace(make(methods=2, setting=1), observer=notes).run(photos))
+    assert notes.lines == [
+        f"results in {tmp_path / 'out'} were made of other photos, with other settings or by another version; "
+        "they are made again"
+    ]
 
 
 def test_what_fails_is_left_out_and_the_others_go_on(make: Make, toy_photos: ToyPhotos, tmp_path: Path) -> None:

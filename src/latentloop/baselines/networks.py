@@ -1,50 +1,49 @@
-"""The classifiers whose features the earlier methods compare: VGG16, or AlexNet in its stead."""
+"""The classifiers whose features the earlier methods compare: VGG16, or AlexNet instead of it."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Literal
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from latentloop.baselines.names import FeatureNet
 from latentloop.features.lpips import Lpips, load_lpips
 from latentloop.features.vgg import load_lpips_vgg, load_vgg16
 from latentloop.losses.image import LossToward
 
-FeatureNet = Literal["vgg16", "alexnet"]
 FeaturesOf = Callable[[Tensor], Sequence[Tensor]]
 """Images (N, 3, H, W) in [-1, 1] to feature maps, each (N, C, h, w)."""
 
 VGG_LAYERS = ("conv1_1", "conv1_2", "conv3_2", "conv4_2")
-"""Of Image2StyleGAN."""
+"""VGG16 layers that Image2StyleGAN compares."""
 VGG_LAYER = ("conv3_3",)
-"""Of StyleGAN-Encoder."""
+"""VGG16 layer that StyleGAN-Encoder compares."""
 ALEX_STAGES, ALEX_STAGE = (0, 1, 2, 3), (2,)
-"""What stands for these in AlexNet: its first four convolutions, and its third."""
+"""AlexNet's stages in their place: its first four convolutions, and its third."""
 
 
 @dataclass(frozen=True)
 class Networks:
-    """What the methods see with."""
+    """The networks that the earlier methods compare images with."""
 
     name: FeatureNet
     layers: FeaturesOf
-    """Those of Image2StyleGAN."""
+    """Features that Image2StyleGAN compares."""
     layer: FeaturesOf
-    """That of StyleGAN-Encoder."""
+    """Features that StyleGAN-Encoder compares."""
     lpips: Lpips
 
 
 def load_networks(
     name: FeatureNet, *, device: torch.device | str = "cpu", dtype: torch.dtype = torch.float32
 ) -> Networks:
-    """Load them, frozen.
+    """Load the networks that the earlier methods compare images with, frozen.
 
     Args:
-        name: VGG16 is what the papers took; it has to be fetched first. AlexNet ships with the package.
-        device: Where they go.
-        dtype: Of their arithmetic.
+        name: VGG16, as published, which has to be fetched first; or AlexNet, which is bundled.
+        device: Device of the networks.
+        dtype: Precision of the networks.
 
     Raises:
         UserError: The weights are missing or damaged.

@@ -9,44 +9,46 @@ from latentloop.benchmark.comparison import DIGITS, LABELS, Comparison, MethodMe
 from latentloop.errors import UserError
 
 SUMMARY = "summary.json"
-"""What a run leaves in its folder for the tables of others."""
+"""File with a run's means, for the tables of other runs."""
 FIGURES = ("psnr", "ssim", "lpips_alex")
-"""In a cell, where the protocol has them."""
-FEW = ("mse", "lpips_alex")
-"""Where it has not."""
+"""Metrics of a table cell."""
+FEWER_FIGURES = ("mse", "lpips_alex")
+"""Metrics of a table cell if the protocol lacks PSNR and SSIM."""
 
 
 def as_json(means: SetMeans) -> str:
-    """The content of summary.json."""
+    """Write means as the content of summary.json."""
     return json.dumps(asdict(means), indent=1) + "\n"
 
 
 def read_beside(folders: Sequence[Path], name: str, conditions: Mapping[str, str]) -> list[SetMeans]:
-    """What other runs left in their folders, to stand beside a run on the set `name`.
+    """Read the means of other runs from their folders, to be shown beside a run on the set `name`.
 
     Raises:
-        UserError: There is nothing, or it is damaged; it was made under other conditions; two are of one set.
+        UserError: They are missing or damaged, were measured under other conditions, or two are of one set.
     """
-    found: list[SetMeans] = []
+    others: list[SetMeans] = []
     for folder in folders:
         other = _read(folder)
         for condition, wanted in conditions.items():
             theirs = other.conditions.get(condition, "unknown")
             if theirs != wanted:
-                raise UserError(f"--beside {folder}: made with another {condition}, {theirs}; here it is {wanted}")
-        if other.name in (name, *(one.name for one in found)):
-            raise UserError(f"--beside {folder}: {other.name} has its column already; name a folder of another set")
-        found.append(other)
-    return found
+                message = f"{folder}: made with another {condition}, {theirs}; here it is {wanted}"
+                raise UserError(message, arguments="beside")
+        if other.name in (name, *(one.name for one in others)):
+            message = f"{folder}: {other.name} has its column already; name a folder of another set"
+            raise UserError(message, arguments="beside")
+        others.append(other)
+    return others
 
 
 def by_set_header(comparison: Comparison) -> list[str]:
-    """What the columns are called: this run's set, then the others."""
+    """Headings of the columns: this run's image set, then those of the others."""
     return ["method", *(f"{s.name}, {s.images} image{'s' * (s.images > 1)}" for s in _sets(comparison))]
 
 
 def by_set_cells(comparison: Comparison) -> list[list[str]]:
-    """A row for each method that one of the runs has: PSNR / SSIM / LPIPS on each set, "-" where it has none."""
+    """Make a row for each method of any run: PSNR / SSIM / LPIPS on each set, "-" where it was not run."""
     sets, figures = _sets(comparison), _figures(comparison)
     titles: dict[str, str] = {}
     for one in sets:
@@ -55,12 +57,12 @@ def by_set_cells(comparison: Comparison) -> list[list[str]]:
 
 
 def cell_named(comparison: Comparison) -> str:
-    """What a cell holds, such as "PSNR / SSIM / LPIPS (alex)"."""
+    """Name the metrics of a cell, such as "PSNR / SSIM / LPIPS (alex)"."""
     return " / ".join(LABELS[figure] for figure in _figures(comparison))
 
 
 def _figures(comparison: Comparison) -> tuple[str, ...]:
-    return FIGURES if set(FIGURES) <= set(comparison.columns) else FEW
+    return FIGURES if set(FIGURES) <= set(comparison.columns) else FEWER_FIGURES
 
 
 def _sets(comparison: Comparison) -> list[SetMeans]:
@@ -83,7 +85,7 @@ def _read(folder: Path) -> SetMeans:
         reason = f"cannot read {SUMMARY}: {error.strerror or error}"
     except (ValueError, LookupError, TypeError, AttributeError):
         reason = f"{SUMMARY} is damaged"
-    raise UserError(f"--beside {folder}: {reason}; write it with latentloop bench --out {folder}")
+    raise UserError(f"{folder}: {reason}; run the benchmark in that folder first", arguments="beside")
 
 
 def _floats(means: Mapping[str, float]) -> dict[str, float]:

@@ -1,19 +1,22 @@
-"""What a step of the collaboration costs, beside what its iterator cannot do without."""
+"""Speed of a training step of the collaboration, beside the generator passes that its iterator needs."""
 
 import operator
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import torch
 from torch.profiler import ProfilerActivity, profile
 
-from latentloop.benchmark.speed import drawing_with_gradient, median_time
+from latentloop.benchmark.options import MachineOptions, SpeedOptions
+from latentloop.benchmark.speed import describe_machine, drawing_with_gradient, median_time
 from latentloop.cache import CodeCache, CodeSpace
+from latentloop.devices import find_device, find_precision
 from latentloop.encoders import PRESETS, make_embedder
 from latentloop.features.lpips import load_lpips
-from latentloop.generators import Generator, low_precision
+from latentloop.generators import Generator, load_generator, low_precision
 from latentloop.latents import sample_codes
 from latentloop.losses import iterator_loss
 from latentloop.optim.muon import Muon
@@ -24,23 +27,41 @@ from latentloop.training.processes import find_processes
 
 HEADER = "| batch | a step, ms | forward and backward of the generator, ms | step / ((iterator's steps + 2) times it) |"
 OPERATIONS = 10
-"""That a profile lists."""
+"""Operations that a profile lists."""
+
+
+def time_collaboration(options: SpeedOptions | None = None, machine: MachineOptions | None = None) -> Iterator[str]:
+    """Time a training step of the collaboration; yields lines of Markdown, each once it is measured.
+
+    Raises:
+        UserError: A generator or the device is missing.
+    """
+    options, machine = options or SpeedOptions(), machine or MachineOptions()
+    device = find_device(machine.device)
+    dtype = find_precision(machine.precision, device)
+    generators = [load_generator(name, device=device) for name in options.generators]
+    yield describe_machine(device, dtype)
+    for generator in generators:
+        with TemporaryDirectory(ignore_cleanup_errors=True) as folder:
+            yield from CollaborationBench(generator, dtype, options.batches, options.runs, Path(folder)).table()
 
 
 @dataclass(frozen=True)
 class CollaborationBench:
-    """Times whole steps on photos alone: proposal, iterator, cache, gradient, Muon."""
+    """Times whole training steps on photos: proposal, iterator, cache, gradient, Muon."""
 
     generator: Generator
     dtype: torch.dtype
     batches: Sequence[int]
+    """Photos in a step."""
     runs: int
+    """Runs of each measurement, of which the median counts."""
     folder: Path
-    """For a cache."""
+    """Empty folder for caches of codes."""
     config: CollaborationConfig = CollaborationConfig()
 
     def table(self) -> Iterator[str]:
-        """Lines of Markdown, as they come: times, then where the time of the last batch goes."""
+        """Yield lines of Markdown, each once it is measured: times, then a profile of the last batch size."""
         steps, device = self.config.teacher_steps, self.generator.latent_avg.device
         if device.type == "cuda":
             torch.cuda.reset_peak_memory_stats(device)
@@ -57,7 +78,7 @@ class CollaborationBench:
         yield from ("", "| operation | share of the time | calls |", "|---|---|---|", *rows)
 
     def step(self, batch: int) -> Callable[[], None]:
-        """The work of one step on so many photos, the same each time."""
+        """Make a function that takes one training step on `batch` photos, always the same ones."""
         processes = find_processes(self.generator.latent_avg.device, self.dtype)
         collaboration = replace(self._collaboration(batch), mixed_precision=processes.mixed_precision)
         learning = {n: p for n, p in collaboration.embedder.named_parameters() if p.requires_grad}
@@ -98,17 +119,17 @@ class CollaborationBench:
 
 def _profile(step: Callable[[], None], *, on_accelerator: bool) -> Iterator[str]:
     activity = ProfilerActivity.CUDA if on_accelerator else ProfilerActivity.CPU
-    with profile(activities=[activity]) as found:
+    with profile(activities=[activity]) as profiled:
         step()
     time = operator.attrgetter("self_device_time_total" if on_accelerator else "self_cpu_time_total")
-    operations = sorted(found.key_averages(), key=time, reverse=True)
+    operations = sorted(profiled.key_averages(), key=time, reverse=True)
     total = sum(map(time, operations))
     for operation in operations[:OPERATIONS]:
         yield f"| {operation.key} | {time(operation) / total:.0%} | {operation.count} |"
 
 
 def _peak_memory(device: torch.device) -> float:
-    """Bytes: of the accelerator, if it is one, else of the process; 0 where nobody counts them."""
+    """Peak memory in bytes: of the accelerator, if there is one, else of the process; 0 where it is not known."""
     if device.type == "cuda":
         return torch.cuda.max_memory_allocated(device)
     if sys.platform == "win32":

@@ -1,12 +1,13 @@
-"""What a benchmark shows: methods, their results on images, and their means beside those of other image sets."""
+"""A benchmark's results: methods, their metrics on each image, and means beside those of other image sets."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from statistics import fmean, median
 
 from latentloop.benchmark.summary import Spread, summarize
+from latentloop.errors import UserError
 
-LABELS = {
+LABELS: Mapping[str, str] = {
     "mse": "MSE",
     "psnr": "PSNR",
     "ssim": "SSIM",
@@ -16,50 +17,74 @@ LABELS = {
     "lpips_vgg": "LPIPS (vgg)",
     "id": "ID",
 }
+"""Headings of metrics in tables and plots."""
 DIGITS = {"mse": 4, "psnr": 2}
+"""Decimals of metrics in tables; 3 for all others."""
 
 
 @dataclass(frozen=True)
 class Result:
-    """A method on an image, as a row of results.csv."""
+    """What a method achieved on an image, and at what cost; a row of results.csv."""
 
     method: str
+    """Name of the method, such as "hybrid-50"."""
     image: str
+    """Name of the image, without its ending."""
     figures: Mapping[str, float]
+    """Metrics by name."""
     seconds: float
+    """Seconds for the code and for its image at full size."""
     memory: int | None
+    """Peak memory in bytes; None where it is not known."""
     calls: int
+    """Images that the generator synthesized."""
     batch: int
+    """Images that were inverted together; seconds and calls are those of one."""
+
+
+@dataclass(frozen=True)
+class Skipped:
+    """An image that cannot be used, or a method that fails on it."""
+
+    error: UserError
+
+    @property
+    def reason(self) -> str:
+        """Message that says what is wrong, beginning with the image's path."""
+        return str(self.error)
+
+
+Outcome = Result | Skipped
 
 
 @dataclass(frozen=True)
 class MethodLine:
-    """A method in the tables."""
+    """A method with its results, as a line of the tables."""
 
     name: str
     title: str
     note: str
-    """Its source, and what differs from it."""
+    """Source, loss, and differences from what was published."""
     ours: bool
     results: Sequence[Result]
 
     @property
     def seconds(self) -> float:
-        """Median of an image."""
+        """Median seconds of an image."""
         return median(result.seconds for result in self.results)
 
     def spread(self, figure: str) -> Spread:
-        """Of the images."""
+        """Mean, deviation and confidence interval of a metric over the images."""
         return summarize([result.figures[figure] for result in self.results])
 
     def means(self, figures: Sequence[str]) -> dict[str, float]:
-        """Of the images."""
+        """Mean of each of these metrics over the images."""
         return {figure: fmean(result.figures[figure] for result in self.results) for figure in figures}
 
 
 @dataclass(frozen=True)
 class MethodMeans:
-    """A method's means over a set of images."""
+    """A method's mean metrics over a set of images."""
 
     title: str
     means: Mapping[str, float]
@@ -67,50 +92,51 @@ class MethodMeans:
 
 @dataclass(frozen=True)
 class SetMeans:
-    """What a run leaves for the tables of others."""
+    """A run's mean metrics on its image set, as summary.json holds them for the tables of other runs."""
 
     name: str
-    """The set's."""
+    """Name of the image set."""
     images: int
     conditions: Mapping[str, str]
-    """What runs must share for their figures to compare: protocol, generator ..."""
+    """What runs must have in common to be compared: protocol, generator ..."""
     methods: Mapping[str, MethodMeans]
-    """By name."""
+    """Means by method."""
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """All that is shown."""
+    """Everything that the tables, plots and pages of a benchmark show."""
 
     name: str
-    """The image set's."""
+    """Name of the image set."""
     facts: Mapping[str, str]
-    """How it was measured: data, protocol, generator, device ..."""
+    """How the metrics were measured: data, protocol, generator, device ..."""
     conditions: Mapping[str, str]
-    """As in `SetMeans`."""
+    """What other runs must have in common with this one to be shown beside it."""
     columns: Sequence[str]
+    """Names of the metrics."""
     lines: Sequence[MethodLine]
     """The methods that have results, all on the same images."""
     left_out: Sequence[str] = ()
-    """What was wrong with images and methods, a line each."""
+    """Images and methods that were left out, with the reason, a line each."""
     beside: Sequence[SetMeans] = ()
-    """Runs on other sets."""
+    """Mean metrics of runs on other image sets."""
 
     @property
     def title(self) -> str:
-        """Of the report."""
+        """Heading of the report."""
         return f"StyleGAN inversion: {self.name}"
 
     @property
     def means(self) -> SetMeans:
-        """Of this run."""
+        """Mean metrics of this run."""
         images = {result.image for line in self.lines for result in line.results}
         methods = {line.name: MethodMeans(line.title, line.means(self.columns)) for line in self.lines}
         return SetMeans(self.name, len(images), self.conditions, methods)
 
 
 def on_the_same_images(results: Sequence[Result]) -> list[Result]:
-    """Those of the images that every method has, or all if there is no such image: means must be of the same ones."""
+    """Keep the results on images that every method has, so that means compare; all if there is no such image."""
     images: dict[str, set[str]] = {}
     for result in results:
         images.setdefault(result.method, set()).add(result.image)

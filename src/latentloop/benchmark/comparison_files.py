@@ -1,4 +1,4 @@
-"""The files of a benchmark: tables, pareto.png, grid.png, report.html, and summary.json for the tables of others."""
+"""The files of a benchmark: tables, pareto.png, grid.png, report.html, and summary.json for other runs."""
 
 import base64
 import io
@@ -18,13 +18,13 @@ from latentloop.files import replacing
 from latentloop.images import read_image, resample, to_uint8
 
 TILE, CAPTION = 192, 18
-"""Pixels of a picture in the grid, and of the words above it."""
+"""Side of an image in the grid, and height of the captions, in pixels."""
 SHOWN = 12
-"""Images in the grid."""
+"""Largest number of photos in the grid."""
 
 
 def write_comparison(out: Path, comparison: Comparison) -> list[Path]:
-    """Write all files into the folder of a benchmark, whose pictures lie there already; returns their paths.
+    """Write all files into the folder of a benchmark, which has the reconstructions already; returns their paths.
 
     Raises:
         UserError: They cannot be written.
@@ -46,7 +46,7 @@ def write_comparison(out: Path, comparison: Comparison) -> list[Path]:
 
 
 def picture_grid(out: Path, lines: Sequence[MethodLine]) -> bytes:
-    """The first images, a row each: the photo and what every method made of it; a PNG."""
+    """Show the first images, a row each: the photo and every method's reconstruction; returns a PNG."""
     names = list(dict.fromkeys(result.image for line in lines for result in line.results))[:SHOWN]
     folders = {"photos": "photo"} | {line.name: line.title for line in lines}
     canvas = Image.new("RGB", (TILE * len(folders), CAPTION + TILE * len(names)), "white")

@@ -1,4 +1,4 @@
-"""The images that a benchmark of StyleGAN inversion means, found in a folder that the user brings.
+"""The image sets on which StyleGAN inversion is measured, found in a folder that the user brings.
 
 Files are found by their names. Whether they are images shows when they are read.
 """
@@ -9,16 +9,15 @@ import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
+from latentloop.benchmark.options import DataName
 from latentloop.errors import UserError, shown
 from latentloop.photos.find import find_photos
 
-DataName = Literal["folder", "celeba-hq", "cacd", "ffhq"]
 Places = dict[str, Path | None]  # an image's name in its set -> its file, None if the folder lacks it
 
 NAMED = 5
-"""Missing images that a summary names."""
+"""Number of missing images that a summary names."""
 
 
 @dataclass(frozen=True)
@@ -29,8 +28,13 @@ class ImageSet:
     photos: tuple[Path, ...]
     missing: tuple[str, ...]
 
+    @property
+    def title(self) -> str:
+        """Name in tables: the set's, or the folder's if the images are those of any folder."""
+        return self.photos[0].resolve().parent.name if self.name == "folder" else self.name
+
     def summary(self) -> str:
-        """In one line, e.g. "ffhq: 9,999 of 10,000 images found; missing 1: 60012.png"."""
+        """Describe the images in one line, e.g. "ffhq: 9,999 of 10,000 images found; missing 1: 60012.png"."""
         if not self.missing:
             return f"{self.name}: {len(self.photos):,} image{'s' if len(self.photos) > 1 else ''} found"
         found = f"{len(self.photos):,} of {len(self.photos) + len(self.missing):,} images found"
@@ -141,7 +145,7 @@ def _cacd(root: Path) -> Places:
 
 
 def _csv_names(file: Path) -> Iterator[tuple[int, str]]:
-    """Number and cell of the column `name` of a CSV file's rows."""
+    """Yield the line number and the cell in column `name` of each row of a CSV file."""
     rows = csv.DictReader(_text(file).splitlines())
     try:
         if "name" not in (rows.fieldnames or ()):
@@ -177,7 +181,7 @@ def _images(folders: Iterable[Path], pattern: str) -> list[Path]:
 
 @dataclass(frozen=True)
 class _Line:
-    """How a line of a text file looks."""
+    """Format of a text file's lines."""
 
     pattern: str
     example: str
@@ -201,7 +205,7 @@ def _required(root: Path, name: str, source: str) -> Path:
 
 
 def _lines(file: Path) -> Iterator[tuple[int, str]]:
-    """Number and content of a text file's lines, without the empty ones."""
+    """Yield the number and content of a text file's lines that are not empty."""
     stripped = (line.strip() for line in _text(file).splitlines())
     return ((number, line) for number, line in enumerate(stripped, start=1) if line)
 

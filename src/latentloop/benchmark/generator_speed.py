@@ -1,4 +1,4 @@
-"""Benchmarks, as tables."""
+"""Speed of generators, and of a step of the iterator."""
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -8,37 +8,63 @@ from typing import NoReturn
 
 import torch
 
+from latentloop.benchmark.options import MachineOptions, SpeedOptions
 from latentloop.benchmark.speed import (
     Speed,
     count_flop,
+    describe_machine,
     drawing,
     drawing_with_gradient,
     median_time,
+    reference_speed,
 )
+from latentloop.devices import find_device, find_precision
 from latentloop.errors import UserError
 from latentloop.evaluation.measure import RESOLUTION
-from latentloop.generators import Generator, compiled
+from latentloop.generators import Generator, compiled, load_generator, low_precision
 from latentloop.inversion import IteratorConfig, LatentIterator
 from latentloop.latents import mean_code
-from latentloop.losses import LossToward
+from latentloop.losses import LossToward, iterator_loss
 
 HEADER = "| generator | drawn at | batch | how | pass | ms an image | GFLOP/s | of the convolution's rate | times it |"
 
 
+def time_generators(options: SpeedOptions | None = None, machine: MachineOptions | None = None) -> Iterator[str]:
+    """Time generators and a step of the iterator on each; yields lines of Markdown, each once it is measured.
+
+    Raises:
+        UserError: A generator or the device is missing, or torch.compile does not work here.
+    """
+    options, machine = options or SpeedOptions(), machine or MachineOptions()
+    device = find_device(machine.device)
+    dtype = find_precision(machine.precision, device)
+    generators = [low_precision(load_generator(name, device=device), dtype) for name in options.generators]
+    yield describe_machine(device, dtype)
+    reference = reference_speed(device, dtype, runs=options.runs)
+    yield from GeneratorBench(generators, reference, options.batches, options.runs, options.compile).table()
+    loss = iterator_loss(device=device, dtype=dtype)
+    for generator in generators:
+        step, rest = iterator_times(generator, loss, runs=options.runs)
+        step_ms = f"{1000 * step:.0f} ms"
+        yield f"\nA step of the iterator on {generator.name}: {step_ms}, {rest:.0%} outside the generator"
+
+
 @dataclass(frozen=True)
 class GeneratorBench:
-    """Times generators, forward at full size and with the gradient at the size the iterator draws."""
+    """Times generators, forward at full size and with the codes' gradient at the iterator's size."""
 
     generators: Sequence[Generator]
     reference: Speed
-    """What the machine can do."""
+    """Speed of the convolution to compare with."""
     batches: Sequence[int]
+    """Batch sizes."""
     runs: int
+    """Runs of each measurement, of which the median counts."""
     also_compiled: bool
-    """Also through torch.compile."""
+    """Time them through torch.compile, too."""
 
     def table(self) -> Iterator[str]:
-        """Lines of a Markdown table, as they come."""
+        """Yield the lines of a Markdown table, each once it is measured."""
         ms, gflops = _ms(self.reference), _gflops(self.reference)
         yield f"The convolution, 3x3 on 256 channels of 128x128: {ms} ms, {gflops} GFLOP/s."
         yield ""
@@ -70,7 +96,7 @@ class GeneratorBench:
 
 
 def iterator_times(generator: Generator, loss: LossToward, *, runs: int) -> tuple[float, float]:
-    """Median seconds of a step of the iterator on one image at 256 pixels, and its share outside the generator."""
+    """Time a step of the iterator on one image at 256 pixels: median seconds, and the share outside the generator."""
     resolution = min(RESOLUTION, generator.resolution)
     start = mean_code(generator)
     times: list[float] = []

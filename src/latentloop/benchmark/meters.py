@@ -1,8 +1,10 @@
-"""What a benchmark counts besides seconds: memory, and how often a generator draws."""
+"""What a benchmark measures of a method's cost: seconds, memory, and how many images the generator synthesizes."""
 
 import re
 import sys
-from contextlib import suppress
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,8 +16,26 @@ from latentloop.generators import DrawnBy, Generator
 STATUS, CLEAR = Path("/proc/self/status"), Path("/proc/self/clear_refs")
 
 
+@dataclass
+class Watch:
+    """Seconds that a block took; 0 until it has ended."""
+
+    seconds: float = 0.0
+
+
+@contextmanager
+def stopwatch(device: torch.device) -> Iterator[Watch]:
+    """Time a block, including the work that it leaves to the device."""
+    watch = Watch()
+    _wait(device)
+    begun = time.perf_counter()
+    yield watch
+    _wait(device)
+    watch.seconds = time.perf_counter() - begun
+
+
 class PeakMemory:
-    """The most memory in use since it was made: of the process on a CPU, where Linux tells; of tensors on CUDA."""
+    """Peak memory use since it was made: of the process on a CPU (Linux only), of tensors on CUDA."""
 
     def __init__(self, device: torch.device) -> None:
         self.device, self.known = device, device.type == "cuda"
@@ -23,27 +43,27 @@ class PeakMemory:
             torch.cuda.reset_peak_memory_stats(device)
         elif device.type == "cpu" and sys.platform == "linux":
             with suppress(OSError):  # where a sandbox forbids it
-                CLEAR.write_text("5")  # of the process's own peak
+                CLEAR.write_text("5")  # resets the process's own peak
                 self.known = True
 
     def peak(self) -> int | None:
-        """Bytes; None where nobody tells."""
+        """Peak in bytes; None where it is not known."""
         if not self.known:
             return None
         if self.device.type == "cuda":
             return torch.cuda.max_memory_allocated(self.device)
-        found = re.search(r"VmHWM:\s+(\d+) kB", STATUS.read_text())
-        return 1024 * int(found[1]) if found else None
+        match = re.search(r"VmHWM:\s+(\d+) kB", STATUS.read_text())
+        return 1024 * int(match[1]) if match else None
 
 
 @dataclass
 class CallCounter:
-    """Counts the images that generators draw."""
+    """Counts the images that generators synthesize."""
 
     calls: int = 0
 
     def counted(self, generator: Generator) -> Generator:
-        """The generator, whose images (N, 3, R, R) are counted from now on."""
+        """Return the generator with its images counted from now on."""
         if isinstance(generator.synthesis, nn.Module):
             generator.synthesis.register_forward_hook(self._after)
             return generator
@@ -56,3 +76,10 @@ class CallCounter:
 
     def _after(self, _: nn.Module, inputs: tuple[Tensor, ...], __: Tensor) -> None:
         self.calls += len(inputs[0])
+
+
+def _wait(device: torch.device) -> None:
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
+    elif device.type == "mps":
+        torch.mps.synchronize()

@@ -1,14 +1,15 @@
-"""How reconstructions are measured: protocols by name, whose figures must not be mixed."""
+"""Evaluation protocols: named ways to measure reconstructions, whose metrics do not compare with each other's."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal, Protocol
+from typing import Protocol
 
 import numpy as np
 import torch
 from PIL import Image
 from torch import Tensor
 
+from latentloop.benchmark.options import ProtocolName
 from latentloop.evaluation.measure import RESOLUTION, rows_of
 from latentloop.features.lpips import Lpips, load_lpips
 from latentloop.features.mobilefacenet import MobileFaceNet, load_mobilefacenet
@@ -16,39 +17,36 @@ from latentloop.features.vgg import load_lpips_vgg, vgg16_path
 from latentloop.images import from_uint8, resample
 from latentloop.metrics import identity_similarity, ms_ssim, mse, psnr, ssim
 
-ProtocolName = Literal["psp", "strict"]
-Figures = dict[str, float]
-
 
 class EvaluationProtocol(Protocol):
-    """Measures reconstructions."""
+    """A way to measure reconstructions."""
 
     @property
     def name(self) -> ProtocolName:
-        """By which users know it."""
+        """Name by which users choose it."""
         ...
 
     @property
     def about(self) -> str:
-        """What it does, in a sentence."""
+        """Description for tables, in a line."""
         ...
 
     @property
     def columns(self) -> tuple[str, ...]:
-        """Its figures' names."""
+        """Names of its metrics."""
         ...
 
-    def measure(self, image: Tensor, target: Tensor) -> list[Figures]:
-        """Figures of each reconstruction (N, 3, S, S) of a target (N, 3, T, T), both in [-1, 1] and of full size."""
+    def measure(self, image: Tensor, target: Tensor) -> list[dict[str, float]]:
+        """Measure reconstructions (N, 3, S, S) of targets (N, 3, T, T), both in [-1, 1] and of full size."""
         ...
 
 
 @dataclass(frozen=True)
 class PspProtocol:
-    """As pSp, e4e, ReStyle and HyperStyle measure: images as 8-bit pictures, brought to 256 pixels by Pillow.
+    """The protocol of pSp, e4e, ReStyle and HyperStyle: 8-bit images, resized to 256 pixels by Pillow.
 
-    Reconstructions lose what lies between two grey levels (they are cut off, not rounded), as in the projects' scripts.
-    Their ID is by CurricularFace, this one by MobileFaceNet: it does not compare with theirs.
+    Reconstructions are truncated to 8 bits, not rounded, as in the projects' scripts. Their ID is measured with
+    CurricularFace, this one with MobileFaceNet; the two do not compare.
     """
 
     lpips: Lpips
@@ -58,8 +56,8 @@ class PspProtocol:
     about: str = "8-bit pictures at 256 pixels by Pillow's bilinear filter, MSE on [-1, 1], LPIPS-alex 0.1"
 
     @torch.inference_mode()
-    def measure(self, image: Tensor, target: Tensor) -> list[Figures]:
-        """As `EvaluationProtocol.measure`."""
+    def measure(self, image: Tensor, target: Tensor) -> list[dict[str, float]]:
+        """Measure reconstructions (N, 3, S, S) of targets (N, 3, T, T), both in [-1, 1]; metrics of each image."""
         image, target = as_picture(image, cut=True), as_picture(target, cut=False)
         return rows_of(
             {
@@ -72,22 +70,22 @@ class PspProtocol:
 
 @dataclass(frozen=True)
 class StrictProtocol:
-    """Nothing is rounded: floats at 256 pixels by area averages, PSNR of the peak to peak that images have."""
+    """A protocol without rounding: floats at 256 pixels by area averages; PSNR is 10 log10(4 / MSE)."""
 
     lpips: Mapping[str, Lpips]
-    """By the classifier's name."""
+    """LPIPS by the classifier's name."""
     face_embedder: MobileFaceNet
     name: ProtocolName = "strict"
     about: str = "floats at 256 pixels by area averages, PSNR by 4/MSE, LPIPS 0.1, ID by MobileFaceNet on pSp's crop"
 
     @property
     def columns(self) -> tuple[str, ...]:
-        """Its figures' names."""
+        """Names of its metrics; LPIPS-vgg is among them if VGG16 was fetched."""
         return ("mse", "psnr", "ssim", "ms_ssim", *(f"lpips_{net}" for net in self.lpips), "id")
 
     @torch.inference_mode()
-    def measure(self, image: Tensor, target: Tensor) -> list[Figures]:
-        """As `EvaluationProtocol.measure`."""
+    def measure(self, image: Tensor, target: Tensor) -> list[dict[str, float]]:
+        """Measure reconstructions (N, 3, S, S) of targets (N, 3, T, T), both in [-1, 1]; metrics of each image."""
         image, target = resample(image, RESOLUTION).clamp(-1, 1), resample(target, RESOLUTION)
         figures = {
             "mse": mse(image, target),
@@ -100,10 +98,10 @@ class StrictProtocol:
 
 
 def load_protocol(name: ProtocolName) -> EvaluationProtocol:
-    """A protocol with its networks, on the CPU: figures are alike for all devices.
+    """Load a protocol with its networks, on the CPU, so that metrics do not depend on the device.
 
-    LPIPS-vgg is among those of "strict" once `latentloop fetch vgg16` has been run. FID is in none: the libraries that
-    compute it need torchvision.
+    LPIPS-vgg is among the metrics of "strict" once `latentloop fetch vgg16` has been run. There is no FID:
+    the libraries that compute it need torchvision.
     """
     alex, faces = load_lpips("alex"), load_mobilefacenet()
     if name == "psp":
@@ -113,11 +111,11 @@ def load_protocol(name: ProtocolName) -> EvaluationProtocol:
 
 
 def as_picture(image: Tensor, *, cut: bool) -> Tensor:
-    """Images (N, 3, S, S) in [-1, 1] as they are once saved in 8 bits and resized by Pillow, (N, 3, 256, 256).
+    """Save images (N, 3, S, S) in [-1, 1] in 8 bits and resize them by Pillow, (N, 3, 256, 256) in [-1, 1].
 
     Args:
-        image: What is saved.
-        cut: Cut off what lies between two grey levels, as the projects' scripts do with what they draw; else round.
+        image: Images to save.
+        cut: Truncate to 8 bits, as the projects' scripts do with reconstructions; otherwise round.
     """
     levels = (image.clamp(-1, 1) + 1) * 127.5
     pixels = (levels if cut else levels.round()).to(torch.uint8).permute(0, 2, 3, 1).cpu().numpy()

@@ -1,70 +1,58 @@
-"""A benchmark of methods: every method on every image, each result on disk once it is there."""
+"""The running of a benchmark: every method on every image, each result on disk as soon as it is there."""
 
-import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from importlib.metadata import version
+from functools import partial
 from pathlib import Path
-from typing import Any
 
 import torch
 from torch import Tensor
 
-from latentloop.benchmark.comparison import Result
-from latentloop.benchmark.meters import CallCounter, PeakMemory
-from latentloop.benchmark.methods import Contender, Entry, Found
+from latentloop.benchmark.comparison import Outcome, Result, Skipped
+from latentloop.benchmark.meters import CallCounter, PeakMemory, stopwatch
+from latentloop.benchmark.methods import CodeFinder, Codes, PreparedMethod
+from latentloop.benchmark.observer import Observer, Silent
 from latentloop.benchmark.protocols import EvaluationProtocol
-from latentloop.benchmark.result_files import PHOTOS, BenchmarkFolder, Cost, Stored, key_of
+from latentloop.benchmark.result_files import PHOTOS, BenchmarkFolder, Cost, Stored
 from latentloop.benchmark.targets import Aligner, Target, check_names, find_target
-from latentloop.devices import describe_device
 from latentloop.errors import NotFiniteError, UserError
 from latentloop.evaluation.measure import RESOLUTION
 from latentloop.faces import FaceDetector
 from latentloop.generators import Generator, noisy_synthesis
 from latentloop.images import resample, write_png
 from latentloop.inversion.iterator import OnStep
+from latentloop.stamps import key_of
 
-PICTURE = 256
-"""Pixels of the reconstructions that are kept."""
-
-
-@dataclass(frozen=True)
-class Skipped:
-    """An image that cannot be used, or a method that fails on it."""
-
-    reason: str
-
-
-Outcome = Result | Skipped
+PREVIEW_SIZE = 256
+"""Side of the reconstructions that are saved, in pixels."""
 
 
 @dataclass(frozen=True)
 class Benchmark:
-    """Runs methods over images into a folder, and leaves alone what it finds finished there.
+    """Runs methods over images into a folder; results that are finished there are kept.
 
     Every method takes an image before the next image comes, so that a machine that slows down slows all of them.
     """
 
     folder: BenchmarkFolder
-    entries: Sequence[Entry]
+    methods: Sequence[PreparedMethod]
     generator: Generator
-    """Draws the results."""
+    """Synthesizes the results; its images are counted by `counter`."""
     protocol: EvaluationProtocol
     detector: FaceDetector | None
-    """None takes the images as aligned."""
+    """Finds the faces; None if the images are aligned already."""
     counter: CallCounter
     batch: int = 1
-    settings: Mapping[str, Any] = field(default_factory=dict)
-    """What all codes depend on, beside the method's own settings and the image."""
+    """Images to invert together."""
+    observer: Observer = field(default_factory=Silent)
+    """Follows the steps of the methods."""
     _warm: set[str] = field(default_factory=set)
+    _noted: set[str] = field(default_factory=set)
 
-    def run(self, photos: Sequence[Path], on_step: Callable[[Entry], OnStep] | None = None) -> Iterator[Outcome]:
-        """Measure, and yield each result once it is on disk; those finished before, too.
+    def run(self, photos: Sequence[Path]) -> Iterator[Outcome]:
+        """Measure all methods on image files of distinct names; yield each result once it is on disk.
 
-        Args:
-            photos: Image files, each of a name of its own.
-            on_step: Makes what is called after each step of a method.
+        Results that were finished before are yielded, too.
 
         Raises:
             UserError: The folder cannot be written to; two images share a name.
@@ -76,141 +64,130 @@ class Benchmark:
                 try:
                     targets.append(self._target(photo))
                 except UserError as error:
-                    yield Skipped(str(error))
+                    yield Skipped(error)
             for target in targets:
                 if not self.folder.picture(PHOTOS, target.name).is_file():
                     write_png(self.folder.picture(PHOTOS, target.name), target.small)
-            for entry in self.entries:
-                yield from self._results(entry, targets, on_step(entry) if on_step else None)
+            for method in self.methods:
+                yield from self._results(method, targets)
 
     @property
     def device(self) -> torch.device:
-        """Where codes are looked for."""
+        """Device on which codes are found."""
         return self.generator.latent_avg.device
 
     @property
     def size(self) -> int:
-        """Pixels at which methods compare images."""
+        """Side of the images that methods compare, in pixels."""
         return min(RESOLUTION, self.generator.resolution)
 
     def _target(self, photo: Path) -> Target:
-        """An image; read, so that it is known to be one, unless all its results are there."""
+        """Find an image; unless all its results are there, read it, so that it is known to be one."""
         target = find_target(photo, Aligner(self.detector, self.generator.resolution, self.size))
-        return target if all(self._is_measured(entry, target) for entry in self.entries) else target.read()
+        return target if all(self._is_measured(method, target) for method in self.methods) else target.read()
 
-    def _is_measured(self, entry: Entry, target: Target) -> bool:
-        stored = self.folder.read(entry.name, target.name, self._key(entry, target))
-        return stored is not None and self._measure in stored.figures
+    def _is_measured(self, method: PreparedMethod, target: Target) -> bool:
+        stored = self._stored(method, target)
+        return stored is not None and self._metrics in stored.figures
 
-    def _results(self, entry: Entry, targets: Sequence[Target], on_step: OnStep | None) -> Iterator[Outcome]:
-        """One method on the images of a batch: measured before, found before, or found now."""
+    def _stored(self, method: PreparedMethod, target: Target) -> Stored | None:
+        """Read a result if it is there and still counts."""
+        stored = self.folder.read(method.name, target.name)
+        if stored is None or stored.key == self._key(method, target):
+            return stored
+        note = (
+            f"results in {self.folder.path} were made of other photos, with other settings or by another version; "
+            "they are made again"
+        )
+        if note not in self._noted:
+            self._noted.add(note)
+            self.observer.note(note)
+        return None
+
+    def _results(self, method: PreparedMethod, targets: Sequence[Target]) -> Iterator[Outcome]:
+        """Yield one method's results on a batch: measured before, found before and measured now, or found now."""
         missing = []
         for target in targets:
-            stored = self.folder.read(entry.name, target.name, self._key(entry, target))
-            figures = stored and (stored.figures.get(self._measure) or self._measured_now(entry, target))
+            stored = self._stored(method, target)
+            figures = stored and (stored.figures.get(self._metrics) or self._measured_now(method, target))
             if stored and figures:
-                if self._measure not in stored.figures:
-                    stored = replace(stored, figures=stored.figures | {self._measure: figures})
-                    self.folder.write(entry.name, target.name, stored)
-                yield _result(entry, target, figures, stored.cost)
+                if self._metrics not in stored.figures:
+                    stored = replace(stored, figures=stored.figures | {self._metrics: figures})
+                    self.folder.write(method.name, target.name, stored)
+                yield _result(method, target, figures, stored.cost)
             else:
                 missing.append(target)
         if missing:
-            self._warm_up(entry)
-            yield from self._find(entry, missing, on_step)
+            self._warm_up(method)
+            yield from self._find(method, missing)
 
-    def _find(self, entry: Entry, targets: Sequence[Target], on_step: OnStep | None) -> Iterator[Outcome]:
+    def _find(self, method: PreparedMethod, targets: Sequence[Target]) -> Iterator[Outcome]:
+        small = torch.cat([target.small for target in targets])
         try:
-            found, images, cost = self._timed(entry.contender, torch.cat([target.small for target in targets]), on_step)
+            codes, images, cost = self._timed(method.finder, small, partial(self.observer.step, method))
         except NotFiniteError as error:
             if len(targets) == 1:
-                yield Skipped(f"{targets[0].photo}: {entry.name}: {error}")
+                yield Skipped(UserError(f"{targets[0].photo}: {method.name}: {error}"))
                 return
-            for target in targets:  # so that one does not spoil the others
-                yield from self._find(entry, [target], on_step)
+            for target in targets:  # one image must not take the others of its batch with it
+                yield from self._find(method, [target])
             return
         figures = self.protocol.measure(images, torch.cat([target.face for target in targets]))
         for i, target in enumerate(targets):
-            noise = [one[i] for one in found.noise or ()]
-            self.folder.write_code(entry.name, target.name, found.w_plus[i], noise)
+            noise = [layer[i] for layer in codes.noise or ()]
+            self.folder.write_code(method.name, target.name, codes.w_plus[i], noise)
             write_png(self.folder.picture(PHOTOS, target.name), target.small)
-            write_png(self.folder.picture(entry.name, target.name), resample(images[i : i + 1], PICTURE))
-            stored = Stored(self._key(entry, target), cost, {self._measure: figures[i]})
-            self.folder.write(entry.name, target.name, stored)
-            yield _result(entry, target, figures[i], cost)
+            write_png(self.folder.picture(method.name, target.name), resample(images[i : i + 1], PREVIEW_SIZE))
+            stored = Stored(self._key(method, target), cost, {self._metrics: figures[i]})
+            self.folder.write(method.name, target.name, stored)
+            yield _result(method, target, figures[i], cost)
 
-    def _measured_now(self, entry: Entry, target: Target) -> dict[str, float] | None:
-        """By this protocol, what was found for another one."""
-        found = self.folder.read_code(entry.name, target.name)
-        if found is None:
+    def _measured_now(self, method: PreparedMethod, target: Target) -> dict[str, float] | None:
+        """Measure by this protocol the code that was found under another one."""
+        codes = self.folder.read_code(method.name, target.name)
+        if codes is None:
             return None
-        maps = None if found.noise is None else tuple(one.to(self.device) for one in found.noise)
+        noise = None if codes.noise is None else tuple(layer.to(self.device) for layer in codes.noise)
         with torch.inference_mode():
-            image = self.draw(Found(found.w_plus.to(self.device), maps), 0).cpu()
+            image = self._synthesized(Codes(codes.w_plus.to(self.device), noise), 0).cpu()
         return self.protocol.measure(image, target.face)[0]
 
-    def _timed(self, contender: Contender, small: Tensor, on_step: OnStep | None) -> tuple[Found, Tensor, Cost]:
-        """What was found, drawn on the CPU, and what it took."""
+    def _timed(self, finder: CodeFinder, small: Tensor, on_step: OnStep | None) -> tuple[Codes, Tensor, Cost]:
+        """Find codes; returns them, their images on the CPU, and the cost of both."""
         target, memory = small.to(self.device), PeakMemory(self.device)
         before, count = self.counter.calls, len(small)
         with stopwatch(self.device) as watch:
-            found = contender.find(target, on_step)
+            codes = finder.find(target, on_step)
             with torch.inference_mode():
-                images = torch.cat([self.draw(found, i) for i in range(count)])
+                images = torch.cat([self._synthesized(codes, i) for i in range(count)])
         calls = (self.counter.calls - before) // count
-        return found, images.cpu(), Cost(watch.seconds / count, memory.peak(), calls, count)
+        return codes, images.cpu(), Cost(watch.seconds / count, memory.peak(), calls, count)
 
-    def draw(self, found: Found, i: int) -> Tensor:
-        """The image of one code, (1, 3, R, R), with its noise maps if it has any."""
-        w_plus, synthesis = found.w_plus[i : i + 1], noisy_synthesis(self.generator)
-        if found.noise is None or synthesis is None:
+    def _synthesized(self, codes: Codes, i: int) -> Tensor:
+        """Synthesize the image of code i, (1, 3, R, R), with its noise maps if it has any."""
+        w_plus, synthesis = codes.w_plus[i : i + 1], noisy_synthesis(self.generator)
+        if codes.noise is None or synthesis is None:
             return self.generator.synthesis(w_plus)
-        image: Tensor = synthesis(w_plus, noise=[one[i : i + 1] for one in found.noise])
+        image: Tensor = synthesis(w_plus, noise=[layer[i : i + 1] for layer in codes.noise])
         return image
 
-    def _warm_up(self, entry: Entry) -> None:
+    def _warm_up(self, method: PreparedMethod) -> None:
         """Let everything be allocated and tuned that is so only once."""
-        if entry.name not in self._warm:
-            self._timed(entry.warm_up, torch.zeros(self.batch, 3, self.size, self.size), None)
-            self._warm.add(entry.name)
+        if method.name not in self._warm:
+            self._timed(method.warm_up, torch.zeros(self.batch, 3, self.size, self.size), None)
+            self._warm.add(method.name)
 
     @property
-    def _measure(self) -> str:
+    def _metrics(self) -> str:
         return f"{self.protocol.name}: {', '.join(self.protocol.columns)}"
 
-    def _key(self, entry: Entry, target: Target) -> str:
-        return key_of({"photo_sha256": target.sha256, **self.settings, **entry.settings})
+    def _key(self, method: PreparedMethod, target: Target) -> str:
+        return key_of({**method.stamp, "photo_sha256": target.sha256})
 
 
-@dataclass
-class Watch:
-    """How long something took."""
-
-    seconds: float = 0.0
-
-
-@contextmanager
-def stopwatch(device: torch.device) -> Iterator[Watch]:
-    """Measure a block's seconds, with all that it left a device to do."""
-    watch = Watch()
-    _wait(device)
-    begun = time.perf_counter()
-    yield watch
-    _wait(device)
-    watch.seconds = time.perf_counter() - begun
-
-
-def describe_run(job: Benchmark, dtype: torch.dtype) -> dict[str, str]:
-    """Where and how a benchmark ran."""
-    return {
-        "device": f"{describe_device(job.device)}, {str(dtype).removeprefix('torch.')}, batch {job.batch}",
-        "versions": ", ".join(f"{name} {version(name)}" for name in ("latentloop", "torch")),
-    }
-
-
-def _result(entry: Entry, target: Target, figures: Mapping[str, float], cost: Cost) -> Result:
+def _result(method: PreparedMethod, target: Target, figures: Mapping[str, float], cost: Cost) -> Result:
     return Result(
-        method=entry.name,
+        method=method.name,
         image=target.name,
         figures=figures,
         seconds=cost.seconds,
@@ -218,10 +195,3 @@ def _result(entry: Entry, target: Target, figures: Mapping[str, float], cost: Co
         calls=cost.calls,
         batch=cost.batch,
     )
-
-
-def _wait(device: torch.device) -> None:
-    if device.type == "cuda":
-        torch.cuda.synchronize(device)
-    elif device.type == "mps":
-        torch.mps.synchronize()

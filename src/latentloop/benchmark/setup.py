@@ -1,23 +1,21 @@
-"""From what a user asks for to a benchmark, and from its outcomes to what is shown."""
+"""From options to a benchmark that is ready to run: what is loaded, and what its results are made from."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
+from functools import partial
+from importlib.metadata import version
 
 import torch
 
 from latentloop.baselines import load_networks
-from latentloop.baselines.networks import FeatureNet
-from latentloop.benchmark.by_set import read_beside
-from latentloop.benchmark.comparison import Comparison, MethodLine, Result, SetMeans, on_the_same_images
-from latentloop.benchmark.datasets import ImageSet
 from latentloop.benchmark.meters import CallCounter
-from latentloop.benchmark.methods import Tools, make_entries, needs_noise
-from latentloop.benchmark.protocols import ProtocolName, load_protocol
+from latentloop.benchmark.methods import Tools, prepare_method
+from latentloop.benchmark.observer import Observer
+from latentloop.benchmark.options import ComparisonOptions
+from latentloop.benchmark.protocols import load_protocol
 from latentloop.benchmark.result_files import BenchmarkFolder
-from latentloop.benchmark.run import Benchmark, Outcome, Skipped, describe_run
-from latentloop.defaults import Precision
-from latentloop.devices import describe_device, find_precision
+from latentloop.benchmark.run import Benchmark
+from latentloop.devices import describe_device, find_device, find_precision
 from latentloop.encoders import load_encoder
 from latentloop.encoders.embedder_file import embedder_weights, shipped_embedder
 from latentloop.errors import UserError
@@ -26,125 +24,107 @@ from latentloop.files import sha256_of
 from latentloop.generators import Generator, load_generator, low_precision, noisy_synthesis
 from latentloop.generators.registry import weights_checksum
 from latentloop.losses import iterator_loss
+from latentloop.stamps import Stamp, stamp_of
 
-SHORT = 12
-"""Digits of a checksum that tell weights apart."""
-
-
-@dataclass(frozen=True)
-class Request:
-    """What a user asks for."""
-
-    out: Path
-    generator: str
-    methods: Sequence[str]
-    steps: int | None
-    """Of the methods that are not ours; None for those that were published."""
-    protocol: ProtocolName
-    features: FeatureNet
-    embedder: str | None
-    aligned: bool
-    """Images are taken as they are."""
-    batch: int
-    device: torch.device
-    precision: Precision
+DIGITS_SHOWN = 12
+"""Digits of a checksum that are enough to tell weights apart."""
 
 
 @dataclass(frozen=True)
-class Run:
-    """A benchmark, and how it draws."""
+class Setup:
+    """A benchmark that is ready to run, with what its tables say of it."""
 
-    job: Benchmark
-    dtype: torch.dtype
+    benchmark: Benchmark
     conditions: Mapping[str, str]
-    """What other runs must share to stand beside this one."""
+    """What other runs must have in common with this one to be shown beside it."""
+    facts: Mapping[str, str]
+    """How the metrics are measured: generator, protocol, device ..."""
 
 
-def make_run(request: Request) -> Run:
-    """Load all that a benchmark needs.
+def set_up(options: ComparisonOptions, observer: Observer) -> Setup:
+    """Load everything that a benchmark needs.
 
     Raises:
-        UserError: Something of it is missing, or does not go together.
+        UserError: A file is missing or damaged, or the options do not fit the generator.
     """
-    loaded = load_generator(request.generator, device=request.device)
-    dtype, counter = _dtype(request, loaded), CallCounter()
-    network = request.embedder or shipped_embedder(loaded)
+    device = find_device(options.machine.device)
+    loaded = load_generator(options.generator, device=device)
+    dtype, counter = _precision(options, loaded, device), CallCounter()
+    network = options.embedder or shipped_embedder(loaded)
+    generator, protocol = counter.counted(low_precision(loaded, dtype)), load_protocol(options.protocol)
     tools = Tools(
-        generator=counter.counted(low_precision(loaded, dtype)),
-        loss=iterator_loss(device=request.device, dtype=dtype),
-        networks=load_networks(request.features, device=request.device, dtype=dtype),
+        generator=generator,
+        loss=iterator_loss(device=device, dtype=dtype),
+        networks=load_networks(options.features, device=device, dtype=dtype),
         encoder=load_encoder(network, loaded) if network else None,
     )
-    weights, embedder = weights_checksum(request.generator), _checksum(network) if network else None
-    job = Benchmark(
-        folder=BenchmarkFolder(request.out),
-        entries=make_entries(request.methods, tools, steps=request.steps),
-        generator=tools.generator,
-        protocol=load_protocol(request.protocol),
-        detector=None if request.aligned else load_face_detector(),
+    weights, embedder = weights_checksum(options.generator), _checksum(network) if network else None
+    stamp = partial(comparison_stamp, options, weights, embedder, device, dtype)
+    benchmark = Benchmark(
+        folder=BenchmarkFolder(options.out),
+        methods=[prepare_method(choice, tools, stamp) for choice in options.chosen_methods],
+        generator=generator,
+        protocol=protocol,
+        detector=None if options.takes_aligned else load_face_detector(),
         counter=counter,
-        batch=request.batch,
-        settings={
-            "weights_sha256": weights,
-            "embedder_sha256": embedder,
-            "device": describe_device(request.device),
-            "precision": str(dtype),
-            "batch": request.batch,
-            "aligned": request.aligned,
-        },
+        batch=options.batch,
+        observer=observer,
     )
     conditions = {
-        "protocol": request.protocol,
-        "generator": f"{loaded.name} {weights[:SHORT]}",
-        "network": embedder[:SHORT] if embedder else "none",
-        "choice of features": request.features,
+        "protocol": options.protocol,
+        "generator": f"{loaded.name} {weights[:DIGITS_SHOWN]}",
+        "network": embedder[:DIGITS_SHOWN] if embedder else "none",
+        "choice of features": options.features,
     }
-    return Run(job, dtype, conditions)
-
-
-def find_beside(folders: Sequence[Path], run: Run, images: ImageSet) -> list[SetMeans]:
-    """What runs in other folders, on other sets, made; raises as `read_beside`."""
-    return read_beside(folders, set_name(images), run.conditions)
-
-
-def set_name(images: ImageSet) -> str:
-    """Of a set; of a folder of any images, the folder's."""
-    return images.photos[0].resolve().parent.name if images.name == "folder" else images.name
-
-
-def compare(run: Run, images: ImageSet, outcomes: Sequence[Outcome], beside: Sequence[SetMeans] = ()) -> Comparison:
-    """What is shown of a benchmark's outcomes so far, beside runs on other sets."""
-    job = run.job
-    results = [outcome for outcome in outcomes if isinstance(outcome, Result)]
-    shown = on_the_same_images(results)
-    lines = [
-        MethodLine(entry.name, entry.title, entry.note, entry.ours, of_entry)
-        for entry in job.entries
-        if (of_entry := [result for result in shown if result.method == entry.name])
-    ]
     facts = {
-        "data": images.summary(),
-        "generator": job.generator.name,
-        "protocol": f"{job.protocol.name}: {job.protocol.about}",
-        "seconds": "of an image: its code, and drawing that at full size",
-        **describe_run(job, run.dtype),
+        "generator": loaded.name,
+        "protocol": f"{protocol.name}: {protocol.about}",
+        "seconds": "per image, for its code and for its image at full size",
+        "device": f"{describe_device(device)}, {str(dtype).removeprefix('torch.')}, batch {options.batch}",
+        "versions": ", ".join(f"{name} {version(name)}" for name in ("latentloop", "torch")),
     }
-    if len(shown) < len(results):
-        facts["images"] = "those that all methods have"
-    left_out = list(dict.fromkeys(outcome.reason for outcome in outcomes if isinstance(outcome, Skipped)))
-    columns = job.protocol.columns
-    return Comparison(set_name(images), facts, run.conditions, columns, lines, left_out, beside)
+    return Setup(benchmark, conditions, facts)
 
 
-def _dtype(request: Request, loaded: Generator) -> torch.dtype:
-    """Of drawing; noise maps are drawn with in float32 only."""
-    dtype = find_precision(request.precision, request.device)
-    maps = noisy_synthesis(loaded) and needs_noise(request.methods)
-    if not maps or dtype == torch.float32:
+def comparison_stamp(
+    options: ComparisonOptions,
+    weights: str,
+    embedder: str | None,
+    device: torch.device,
+    dtype: torch.dtype,
+    **method: object,
+) -> Stamp:
+    """Derive the stamp of a method's codes, in which only the image is missing.
+
+    Args:
+        options: What a user asks for.
+        weights: SHA-256 of the generator's file.
+        embedder: SHA-256 of the embedding network's file; None without one.
+        device: Device on which codes are found.
+        dtype: Precision of the generator.
+        method: Name of the method, its features, and the settings of its refiner.
+    """
+    return stamp_of(
+        options,
+        weights_sha256=weights,
+        embedder_sha256=embedder,
+        device=describe_device(device),
+        precision=str(dtype),
+        aligned=options.takes_aligned,
+        latentloop=version("latentloop"),
+        **method,
+    )
+
+
+def _precision(options: ComparisonOptions, generator: Generator, device: torch.device) -> torch.dtype:
+    """Precision of the generator; float32 where noise maps are optimized, for which there is no other."""
+    dtype = find_precision(options.machine.precision, device)
+    with_noise = noisy_synthesis(generator) and any(choice.method.uses_noise for choice in options.chosen_methods)
+    if not with_noise or dtype == torch.float32:
         return dtype
-    if request.precision == "auto":
+    if options.machine.precision == "auto":
         return torch.float32
-    raise UserError(f"--precision {request.precision}: methods that look for noise maps draw in float32")
+    raise UserError("methods that optimize noise maps need float32", arguments="precision")
 
 
 def _checksum(network: str) -> str:

@@ -1,4 +1,4 @@
-"""How fast a generator draws, beside what the machine can do."""
+"""Speed of a generator, beside the speed that the machine reaches at its best."""
 
 import statistics
 import time
@@ -9,27 +9,33 @@ import torch
 import torch.nn.functional as F
 from torch.utils.flop_counter import FlopCounterMode
 
+from latentloop.devices import describe_device
 from latentloop.generators.protocol import Generator
 from latentloop.latents import mean_code
 
 
 @dataclass(frozen=True)
 class Speed:
-    """Of some work on one image."""
+    """Time and operations of some work on one image."""
 
     seconds: float
-    """Median."""
+    """Median seconds."""
     flop: float
-    """Floating-point operations of its convolutions and matrix products."""
+    """Floating-point operations in convolutions and matrix products."""
 
     @property
     def rate(self) -> float:
-        """Operations a second."""
+        """Floating-point operations per second."""
         return self.flop / self.seconds
 
 
+def describe_machine(device: torch.device, dtype: torch.dtype) -> str:
+    """Name PyTorch's version, the device and the precision, in a line."""
+    return f"torch {torch.__version__}, {describe_device(device)}, {str(dtype).removeprefix('torch.')}"
+
+
 def reference_speed(device: torch.device, dtype: torch.dtype = torch.float32, *, runs: int) -> Speed:
-    """Of a large convolution, 3x3 on 256 channels of 128x128: what the machine reaches at its best."""
+    """Time a large convolution, 3x3 on 256 channels of 128x128, as the best that the machine reaches."""
     x = torch.zeros(1, 256, 128, 128, device=device, dtype=dtype)
     weight = torch.zeros(256, 256, 3, 3, device=device, dtype=dtype)
 
@@ -41,7 +47,7 @@ def reference_speed(device: torch.device, dtype: torch.dtype = torch.float32, *,
 
 
 def drawing(generator: Generator, *, batch: int, resolution: int) -> Callable[[], None]:
-    """The work of drawing mean codes at a resolution, without gradients."""
+    """Make a function that synthesizes images of the mean latent at a resolution, without gradients."""
     w_plus = mean_code(generator, batch)
 
     @torch.inference_mode()
@@ -52,7 +58,7 @@ def drawing(generator: Generator, *, batch: int, resolution: int) -> Callable[[]
 
 
 def drawing_with_gradient(generator: Generator, *, batch: int, resolution: int) -> Callable[[], None]:
-    """The work of drawing mean codes at a resolution, and of the gradient of the codes."""
+    """Make a function that synthesizes images of the mean latent, and computes the codes' gradient."""
     codes = mean_code(generator, batch).clone().requires_grad_()
 
     def draw() -> None:
@@ -63,7 +69,7 @@ def drawing_with_gradient(generator: Generator, *, batch: int, resolution: int) 
 
 
 def median_time(work: Callable[[], None], *, runs: int) -> float:
-    """Median seconds of some work, after one run that does not count; waits for the accelerator, if there is one."""
+    """Time some work: median seconds, after a run that does not count; waits for the accelerator, if any."""
     times = []
     for _ in range(runs + 1):
         begun = time.perf_counter()
@@ -75,7 +81,7 @@ def median_time(work: Callable[[], None], *, runs: int) -> float:
 
 
 def count_flop(work: Callable[[], None]) -> float:
-    """Floating-point operations of the convolutions and matrix products of some work that is not compiled."""
+    """Count the floating-point operations in convolutions and matrix products of work that is not compiled."""
     with FlopCounterMode(display=False) as counter:
         work()
     return float(counter.get_total_flops())

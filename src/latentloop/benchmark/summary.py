@@ -1,4 +1,4 @@
-"""Figures of many images as means, with how sure they are."""
+"""Means of metrics over images, with bootstrap confidence intervals."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -6,25 +6,27 @@ from dataclasses import dataclass
 import numpy as np
 
 DRAWS, SEED = 2000, 0
-"""Of the bootstrap."""
+"""Bootstrap samples, and the seed that draws them."""
 COVERED = 0.95
+"""Confidence level of the interval."""
 
 
 @dataclass(frozen=True)
 class Spread:
-    """Of one figure over a set of images."""
+    """Mean and spread of a metric over a set of images."""
 
     count: int
     mean: float
     deviation: float
-    """Standard deviation of the images' figures, divided by n - 1; 0 of one image."""
+    """Standard deviation over the images, with n - 1 in the divisor; 0 for one image."""
     low: float
+    """Lower end of the mean's 95 % bootstrap interval."""
     high: float
-    """Where 95 % of the means lie of as many images drawn from these with replacement."""
+    """Upper end of that interval."""
 
 
 def summarize(values: Sequence[float]) -> Spread:
-    """Mean, deviation and bootstrap interval of a figure (Efron 1979); the same ones each time.
+    """Compute mean, deviation and percentile bootstrap interval (Efron 1979) of a metric; always the same ones.
 
     Raises:
         ValueError: There are no values.

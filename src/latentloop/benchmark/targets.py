@@ -1,4 +1,4 @@
-"""The images of a benchmark, which are read and aligned only where something has to be found or measured."""
+"""The images of a benchmark, read and aligned only where a code has to be found or measured."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -16,17 +16,17 @@ from latentloop.images import read_image, resample
 
 @dataclass(frozen=True)
 class Aligner:
-    """How images become targets."""
+    """Turns image files into targets."""
 
     detector: FaceDetector | None
-    """None takes the images as aligned."""
+    """Finds the faces; None if the images are aligned already."""
     size: int
-    """Pixels of the aligned face."""
+    """Side of the aligned face, in pixels."""
     small: int
-    """Pixels of what methods see."""
+    """Side of the images that methods compare, in pixels."""
 
     def face(self, photo: Path) -> Tensor:
-        """The largest face, aligned, (1, 3, S, S) in [-1, 1].
+        """Read an image and align its largest face, (1, 3, S, S) in [-1, 1].
 
         Raises:
             UserError: It is not an image, has no face, or is not square where it is taken as aligned.
@@ -35,41 +35,42 @@ class Aligner:
         try:
             found = align_faces(image, detector, self.size)[0] if detector else already_aligned(image, self.size)
         except UserError as error:
-            raise UserError(f"{photo}: {error}") from error
+            raise error.within(photo) from error
         return found.image
 
 
 @dataclass(frozen=True)
 class Target:
-    """An image to find the code of; it is read once somebody looks at it."""
+    """An image whose code is to be found; its file is read on first use."""
 
     photo: Path
     sha256: str
+    """SHA-256 of the file."""
     aligner: Aligner
 
     @property
     def name(self) -> str:
-        """Without folders and ending."""
+        """Name of the file, without folders and ending."""
         return self.photo.stem
 
     @cached_property
     def face(self) -> Tensor:
-        """Aligned, of the generator's size, (1, 3, S, S) in [-1, 1]; raises as `Aligner.face`."""
+        """Aligned face of the generator's size, (1, 3, S, S) in [-1, 1]; raises as `Aligner.face`."""
         return self.aligner.face(self.photo)
 
     @cached_property
     def small(self) -> Tensor:
-        """What methods see, (1, 3, R, R); raises as `Aligner.face`."""
+        """Aligned face of the size that methods compare, (1, 3, R, R); raises as `Aligner.face`."""
         return resample(self.face, self.aligner.small)
 
     def read(self) -> Self:
-        """Read it now; raises as `Aligner.face`."""
+        """Read the file now; raises as `Aligner.face`."""
         _ = self.small
         return self
 
 
 def find_target(photo: Path, aligner: Aligner) -> Target:
-    """A target that is not read yet.
+    """Make a target of an image file, of which only the checksum is computed yet.
 
     Raises:
         UserError: The file cannot be opened.
@@ -81,7 +82,7 @@ def find_target(photo: Path, aligner: Aligner) -> Target:
 
 
 def check_names(photos: Sequence[Path]) -> None:
-    """See that each image has a name of its own.
+    """Check that no two images share a name, since their results would.
 
     Raises:
         UserError: Two share one, endings aside.

@@ -2,7 +2,8 @@
 
 import sys
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
 from types import TracebackType
 from typing import Self, TypeVar
 
@@ -21,9 +22,9 @@ from rich.progress import (
 )
 from torch import Tensor
 
-from latentloop.benchmark.comparison import Result
-from latentloop.benchmark.methods import Entry
-from latentloop.benchmark.run import Skipped
+from latentloop.benchmark.comparison import Result, Skipped
+from latentloop.benchmark.methods import PreparedMethod
+from latentloop.cli.complaints import with_options
 from latentloop.embedding.job import Embedded, Outcome
 
 T = TypeVar("T")
@@ -74,12 +75,12 @@ class EmbedProgress:
 
 
 class BenchProgress:
-    """A bar while comparing methods: of all steps that all methods take on all images, with the current one's loss."""
+    """One bar while comparing methods: the steps of all methods on all images, with the current one's loss."""
 
-    def __init__(self, entries: Sequence[Entry], images: int) -> None:
-        self._work = {entry.name: entry.steps + 1 for entry in entries}
+    def __init__(self) -> None:
+        self._work: dict[str, int] = {}
         self._progress, self._done = _progress(), 0
-        self._task = self._progress.add_task("steps", total=images * sum(self._work.values()))
+        self._task = self._progress.add_task("steps", total=None)
 
     def __enter__(self) -> Self:
         self._progress.start()
@@ -88,24 +89,33 @@ class BenchProgress:
     def __exit__(self, *_: type[BaseException] | BaseException | TracebackType | None) -> None:
         self._progress.stop()
 
-    def step_of(self, entry: Entry) -> Callable[[int, Tensor], None]:
-        """What shows a step of a method, and the loss of each image, (N,)."""
+    def begin(self, methods: Sequence[PreparedMethod], images: int) -> None:
+        """Learn how many steps there are in all."""
+        self._work = {method.name: method.steps + 1 for method in methods}
+        self._progress.update(self._task, total=images * sum(self._work.values()))
 
-        def step(done: int, loss: Tensor) -> None:
-            said = f"{entry.name}, loss {loss.mean().item():.4f}"
-            self._progress.update(self._task, completed=self._done + done, description=said)
+    def step(self, method: PreparedMethod, done: int, loss: Tensor) -> None:
+        """Show a step of a method, and the mean of the images' losses, (N,)."""
+        description = f"{method.name}, loss {loss.mean().item():.4f}"
+        self._progress.update(self._task, completed=self._done + done, description=description)
 
-        return step
-
-    def done(self, outcome: Result | Skipped) -> None:
-        """Say what a method made of an image, on stdout, or on stderr if nothing."""
+    def finish(self, outcome: Result | Skipped) -> None:
+        """Print a method's metrics of an image on stdout, or on stderr why there are none."""
         if isinstance(outcome, Skipped):
-            say(f"latentloop: {outcome.reason}", error=True)
+            self.note(with_options(outcome.error))
             return
         self._done += self._work[outcome.method]
         self._progress.update(self._task, completed=self._done)
         figures = "  ".join(f"{name} {value:.4g}" for name, value in outcome.figures.items())
         say(f"{outcome.method}: {outcome.image}: {figures}  {outcome.seconds:.3g} s")
+
+    def note(self, line: str) -> None:
+        """Print a line on stderr."""
+        say(f"latentloop: {line}", error=True)
+
+    def written(self, file: Path) -> None:
+        """Print the path of a file of the comparison."""
+        say(file)
 
 
 class TrainProgress:

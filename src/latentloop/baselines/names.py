@@ -1,0 +1,5 @@
+"""Names of the classifiers that the earlier methods use; kept apart so that reading them needs no PyTorch."""
+
+from typing import Literal
+
+FeatureNet = Literal["alexnet", "vgg16"]

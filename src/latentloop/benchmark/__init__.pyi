@@ -1,0 +1,10 @@
+from .collaboration_speed import time_collaboration as time_collaboration
+from .comparison import Comparison as Comparison
+from .comparison import Result as Result
+from .comparison import Skipped as Skipped
+from .generator_speed import time_generators as time_generators
+from .job import run_benchmark as run_benchmark
+from .observer import Observer as Observer
+from .options import ComparisonOptions as ComparisonOptions
+from .options import MachineOptions as MachineOptions
+from .options import SpeedOptions as SpeedOptions

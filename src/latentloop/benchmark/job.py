@@ -1,0 +1,95 @@
+"""The door to the benchmark of methods: from images and options to tables, plots and a report."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from latentloop.benchmark.by_set import read_beside
+from latentloop.benchmark.comparison import (
+    Comparison,
+    MethodLine,
+    Outcome,
+    Result,
+    SetMeans,
+    Skipped,
+    on_the_same_images,
+)
+from latentloop.benchmark.comparison_files import write_comparison
+from latentloop.benchmark.datasets import ImageSet, find_images
+from latentloop.benchmark.observer import Observer, Silent
+from latentloop.benchmark.options import ComparisonOptions
+from latentloop.benchmark.setup import Setup, set_up
+from latentloop.errors import UserError
+from latentloop.options import with_changes
+
+
+def run_benchmark(
+    photos: str | Path | Sequence[str | Path] | None = None,
+    *,
+    options: ComparisonOptions | None = None,
+    observer: Observer | None = None,
+    **changes: Any,  # noqa: ANN401 - each of its option's type
+) -> Comparison:
+    """Compare methods of inversion on a set of images, as `latentloop bench` does.
+
+    Results, tables, plots and a report are written into the folder `out`, even if the run is interrupted; a run that
+    is started again continues where it stopped.
+
+    Args:
+        photos: Folder with the images, or image files. None for the folder `root` of the options.
+        options: What is compared, on what, and how.
+        observer: Follows the run.
+        changes: Single options by name, such as `methods=("one-pass", "hybrid:100"), out="benchmark"`.
+
+    Raises:
+        UserError: Something is missing or damaged, or the options do not go together.
+        ValueError: An option has a value that it does not take.
+        TypeError: There is no option of that name.
+    """
+    options, observer = with_changes(options or ComparisonOptions(), changes), observer or Silent()
+    options = replace(options, out=Path(options.out))
+    images = _images(photos, options)
+    if images.missing:
+        observer.note(images.summary())
+    setup = set_up(options, observer)
+    beside = read_beside([Path(folder) for folder in options.beside], images.title, setup.conditions)
+    observer.begin(setup.benchmark.methods, len(images.photos))
+    outcomes: list[Outcome] = []
+    try:
+        for outcome in setup.benchmark.run(images.photos):
+            outcomes.append(outcome)
+            observer.finish(outcome)
+    finally:
+        comparison = _comparison(setup, images, outcomes, beside)
+        for file in write_comparison(options.out, comparison) if comparison.lines else ():
+            observer.written(file)
+    return comparison
+
+
+def _images(photos: str | Path | Sequence[str | Path] | None, options: ComparisonOptions) -> ImageSet:
+    root = options.root if photos is None else photos
+    if root is None:
+        raise UserError("name the folder with the images, such as examples/photos", arguments="root")
+    if isinstance(root, str | Path):
+        return find_images(options.data, Path(root), limit=options.limit)
+    if not root:
+        raise UserError("name at least one image", arguments="root")
+    return ImageSet("folder", tuple(Path(photo) for photo in root)[: options.limit], ())
+
+
+def _comparison(setup: Setup, images: ImageSet, outcomes: Sequence[Outcome], beside: Sequence[SetMeans]) -> Comparison:
+    """Sum up the outcomes so far, beside runs on other sets."""
+    results = [outcome for outcome in outcomes if isinstance(outcome, Result)]
+    shown = on_the_same_images(results)
+    lines = [
+        MethodLine(method.name, method.title, method.note, method.ours, of_method)
+        for method in setup.benchmark.methods
+        if (of_method := [result for result in shown if result.method == method.name])
+    ]
+    facts = {"data": images.summary(), **setup.facts}
+    if len(shown) < len(results):
+        facts["images"] = "those that all methods have"
+    left_out = list(dict.fromkeys(outcome.reason for outcome in outcomes if isinstance(outcome, Skipped)))
+    columns = setup.benchmark.protocol.columns
+    return Comparison(images.title, facts, setup.conditions, columns, lines, left_out, beside)

@@ -1,0 +1,145 @@
+"""The methods that a benchmark can compare, by name, with what was published of each; needs no PyTorch."""
+
+import difflib
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+OURS = "arXiv:2007.01758"
+AT_256 = "images at 256 pixels"
+
+
+@dataclass(frozen=True)
+class Method:
+    """An inversion method: where it is from, its published number of steps, and what our version changes."""
+
+    title: str
+    source: str
+    """Paper or project that describes it."""
+    steps: int
+    """Steps as published; 0 for a method that takes none."""
+    minimizes: str
+    """The quantities that it minimizes: metrics close to them flatter it."""
+    changes: Sequence[str] = ()
+    """Differences from what was published."""
+    uses_noise: bool = False
+    """True if it optimizes noise maps on generators that take them."""
+
+    @property
+    def ours(self) -> bool:
+        """True for the collaboration's own methods, False for earlier ones."""
+        return self.source == OURS
+
+
+METHODS: dict[str, Method] = {
+    "one-pass": Method("Ours, one pass", OURS, 0, "nothing"),
+    "hybrid": Method("Ours, hybrid", OURS, 50, "MSE and LPIPS (alex)"),
+    "optimize": Method("Ours, iterator alone", OURS, 100, "MSE and LPIPS (alex)"),
+    "image2stylegan": Method(
+        "Image2StyleGAN",
+        "arXiv:1904.03189",
+        5000,
+        "MSE and squared differences of features",
+        (AT_256, "the best code kept"),
+    ),
+    "image2stylegan++": Method(
+        "Image2StyleGAN++",
+        "arXiv:1911.11544",
+        8000,
+        "MSE and squared differences of features, then MSE by noise maps",
+        (AT_256, "the best code kept"),
+        uses_noise=True,
+    ),
+    "stylegan-encoder": Method(
+        "StyleGAN-Encoder",
+        "github.com/pbaylies/stylegan-encoder",
+        100,
+        "features, pixels, MS-SSIM, LPIPS, distance from the mean",
+        (
+            "starts from our network, if there is one, not from its own",
+            "Adam with its presets for Adam instead of GGT",
+            "no masks, sharpening, early stop or discriminator",
+        ),
+    ),
+    "projector": Method("Projector, W", "arXiv:1912.04958", 1000, "LPIPS by the features", (AT_256,), uses_noise=True),
+    "projector-w+": Method(
+        "Projector, W+",
+        "arXiv:1912.04958",
+        1000,
+        "LPIPS by the features",
+        (AT_256, "into W+, which NVIDIA's does not do"),
+        uses_noise=True,
+    ),
+}
+"""All methods, ours first."""
+
+
+@dataclass(frozen=True)
+class ChosenMethod:
+    """A method of `METHODS` with the number of steps that it is to take."""
+
+    key: str
+    steps: int
+
+    @property
+    def method(self) -> Method:
+        """The method's entry in `METHODS`."""
+        return METHODS[self.key]
+
+    @property
+    def name(self) -> str:
+        """Name of its folder and in results.csv, such as "hybrid-50"."""
+        return f"{self.key}-{self.steps}" if self.method.steps else self.key
+
+    @property
+    def title(self) -> str:
+        """Name in tables, such as "Ours, hybrid, 50 steps"."""
+        return f"{self.method.title}, {self.steps:,} steps" if self.method.steps else self.method.title
+
+    def note(self, features: str) -> str:
+        """Source, loss, and differences from what was published, for the line below a table.
+
+        Args:
+            features: Classifier that earlier methods compare images with.
+        """
+        method = self.method
+        parts = [method.source, f"minimizes {method.minimizes}", *method.changes]
+        if not method.ours and self.steps != method.steps:
+            parts.append(f"published with {method.steps:,} steps, here {self.steps:,}")
+        if not method.ours and features == "alexnet":
+            parts.append("AlexNet's features instead of VGG16's")
+        return "; ".join(parts)
+
+
+def choose_methods(texts: Sequence[str], *, steps: int | None = None) -> tuple[ChosenMethod, ...]:
+    """Read methods as users write them, such as "projector" and "hybrid:100".
+
+    Args:
+        texts: Names of `METHODS`, each with steps of its own where wanted.
+        steps: Steps of the earlier methods that are named without; None for as many as published.
+
+    Raises:
+        ValueError: A method is unknown, takes no steps, or is named twice; or none is named.
+    """
+    chosen = tuple(_choose(text, steps) for text in texts)
+    if not chosen:
+        raise ValueError("name at least one method")
+    names = [one.name for one in chosen]
+    if twice := next((name for name in names if names.count(name) > 1), None):
+        raise ValueError(f"{twice} is named twice")
+    return chosen
+
+
+def _choose(text: str, others: int | None) -> ChosenMethod:
+    key, colon, given = text.partition(":")
+    if key not in METHODS:
+        close = difflib.get_close_matches(key, METHODS, n=1)
+        hint = f"did you mean {close[0]}? " if close else ""
+        raise ValueError(f"unknown method {text!r}; {hint}choose from {', '.join(METHODS)}")
+    method = METHODS[key]
+    if colon and not method.steps:
+        raise ValueError(f"{text}: {key} takes no steps")
+    if colon and not (given.isdecimal() and int(given) > 0):
+        raise ValueError(f"{text}: steps must be 1 or more, as in {key}:100")
+    if colon:
+        return ChosenMethod(key, int(given))
+    return ChosenMethod(key, others if others and not method.ours else method.steps)

@@ -1,0 +1,104 @@
+"""Options of the benchmarks; kept apart so that reading them needs no PyTorch."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from latentloop.baselines.names import FeatureNet
+from latentloop.benchmark.method_table import ChosenMethod, choose_methods
+from latentloop.defaults import GENERATOR, QUICK_GENERATOR, Precision
+from latentloop.stamps import neutral, stamped_as
+
+DataName = Literal["folder", "celeba-hq", "cacd", "ffhq"]
+ProtocolName = Literal["strict", "psp"]
+ALIGNED_SETS: tuple[DataName, ...] = ("celeba-hq", "ffhq")
+"""Image sets that consist of aligned faces."""
+
+
+@dataclass(frozen=True)
+class MachineOptions:
+    """Where a benchmark computes, and how exactly."""
+
+    device: str = "auto"
+    """Device to compute on: auto, cpu, cuda, cuda:1, mps ..."""
+    precision: Precision = "auto"
+    """Precision of the generator and of the iterator's loss: auto is bfloat16 on a CPU with bfloat16 instructions, else
+    float32, as in latentloop embed."""
+
+
+@dataclass(frozen=True)
+class ComparisonOptions:
+    """Which methods are compared, and on which images."""
+
+    root: Path | None = neutral(None)
+    """Folder with the images."""
+    data: DataName = neutral("folder")
+    """Image set in the folder. folder: all images in it. celeba-hq: the 2,824 of the test split, found through CelebA's
+    lists, which must lie in the folder, too. cacd: the Cross-Age Celebrity Dataset. ffhq: the last 10,000."""
+    limit: int | None = neutral(None)
+    """Take only the first so many images of the set."""
+    aligned: bool = False
+    """The images are square and FFHQ-aligned already: skip face detection. celeba-hq and ffhq always are."""
+    methods: tuple[str, ...] = stamped_as(
+        "method", default=("one-pass", "hybrid", "optimize", "image2stylegan", "stylegan-encoder", "projector")
+    )
+    """Methods to compare: one-pass, hybrid, optimize, image2stylegan, image2stylegan++, stylegan-encoder, projector,
+    projector-w+. A number of steps may follow: hybrid:100."""
+    steps: int | None = stamped_as("method", default=None)  # each method's stamp has its own
+    """Steps of all methods that are not ours. Default: as published, 100 to 8,000."""
+    protocol: ProtocolName = neutral("strict")  # codes stay as they are, and are measured by each protocol
+    """Evaluation protocol. strict: floats, PSNR, SSIM, MS-SSIM and all LPIPS. psp: 8-bit images, as in the tables of
+    pSp and e4e."""
+    features: FeatureNet = "alexnet"
+    """Classifier that the earlier methods compare images with: vgg16, as published, after latentloop fetch vgg16; or
+    alexnet instead."""
+    generator: str = stamped_as("weights_sha256", default=GENERATOR)
+    """Generator of all methods: a bundled one, or a StyleGAN's file."""
+    embedder: str | None = stamped_as("embedder_sha256", default=None)
+    """Embedding network of one-pass and hybrid: a bundled one, a file from latentloop train, or a checkpoint of pSp,
+    e4e or ReStyle for the generator. Default: the one that is bundled for the generator."""
+    batch: int = 1
+    """Images to invert together."""
+    out: Path = neutral(Path("benchmark"))
+    """Folder for the results; run it again and it continues where it stopped."""
+    beside: tuple[Path, ...] = neutral(())
+    """Result folders of runs on other image sets, to show in one table with this one, a column for each set. They must
+    share protocol, generator, network and features."""
+    machine: MachineOptions = MachineOptions()
+
+    def __post_init__(self) -> None:
+        if self.batch < 1:
+            raise ValueError(f"batch must be 1 or more, got {self.batch}")
+        if (self.limit is not None and self.limit < 1) or (self.steps is not None and self.steps < 1):
+            raise ValueError("limit and steps must be 1 or more")
+        _ = self.chosen_methods
+
+    @property
+    def chosen_methods(self) -> tuple[ChosenMethod, ...]:
+        """The methods to compare, with the steps of each."""
+        return choose_methods(self.methods, steps=self.steps)
+
+    @property
+    def takes_aligned(self) -> bool:
+        """True if the images are aligned already, because the caller says so or the set is known to be."""
+        return self.aligned or self.data in ALIGNED_SETS
+
+
+@dataclass(frozen=True)
+class SpeedOptions:
+    """What is timed, and how often."""
+
+    generators: tuple[str, ...] = (QUICK_GENERATOR, GENERATOR)
+    """Generators to time: bundled ones, or files of StyleGANs."""
+    batches: tuple[int, ...] = (1, 8)
+    """Batch sizes to time."""
+    compile: bool = False
+    """Time the generator through torch.compile, too, which takes a minute for each row."""
+    runs: int = 10
+    """Runs of each measurement, of which the median counts."""
+
+    def __post_init__(self) -> None:
+        if not self.generators:
+            raise ValueError("name at least one generator")
+        if self.runs < 1 or not self.batches or min(self.batches) < 1:
+            raise ValueError("runs and batches must be 1 or more")
