@@ -4,34 +4,34 @@ import sys
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from types import TracebackType
-from typing import Self, TypeVar
+from typing import TYPE_CHECKING, Protocol, Self, TypeVar, runtime_checkable
 
-import rich.progress
-from rich.console import Console
-from rich.progress import (
-    BarColumn,
-    DownloadColumn,
-    MofNCompleteColumn,
-    Progress,
-    ProgressColumn,
-    TaskID,
-    TextColumn,
-    TimeElapsedColumn,
-    TimeRemainingColumn,
-)
-from torch import Tensor
+from latentloop.cli.complaints import complain
 
-from latentloop.benchmark.comparison import Result
-from latentloop.benchmark.methods import Entry
-from latentloop.benchmark.run import Skipped
-from latentloop.embedding.job import Embedded, Outcome
+if TYPE_CHECKING:
+    from rich.progress import Progress, TaskID
+    from torch import Tensor
+
+    from latentloop.benchmark.comparison import Result
+    from latentloop.benchmark.methods import Entry
+    from latentloop.benchmark.run import Skipped
+    from latentloop.embedding.job import Outcome
 
 T = TypeVar("T")
 
 
+@runtime_checkable
+class Failure(Protocol):
+    """What became of an image that could not be used."""
+
+    @property
+    def reason(self) -> str:
+        """One line that begins with the image's file."""
+        ...
+
+
 def track(items: Iterable[T], total: int, description: str, *, completed: int = 0) -> Iterable[T]:
-    """Show how many of the items have come, beside those completed before."""
-    # Lines printed meanwhile go above the bar, unless stdout is a pipe: then they must go there.
+    """Yield the items, and show how many have come, beside those completed before."""
     with _progress() as progress:
         yield from progress.track(items, total=total, description=description, completed=completed)
 
@@ -51,17 +51,17 @@ class EmbedProgress:
     def __exit__(self, *_: type[BaseException] | BaseException | TracebackType | None) -> None:
         self._progress.stop()
 
-    def step(self, done: int, loss: Tensor) -> None:
+    def step(self, done: int, loss: "Tensor") -> None:
         """Show a step of the iterator and the best loss of each image, (N,)."""
         if done == 0:
             self._progress.reset(self._steps)
         self._progress.update(self._steps, completed=done, description=f"steps, loss {loss.mean().item():.4f}")
 
-    def done(self, outcome: Outcome, photos_done: int) -> None:
+    def done(self, outcome: "Outcome", photos_done: int) -> None:
         """Say what became of a photo, on stdout, or on stderr if it failed."""
         self._progress.update(self._photos, completed=photos_done)
-        if not isinstance(outcome, Embedded):
-            say(f"latentloop: {outcome.reason}", error=True)
+        if isinstance(outcome, Failure):
+            complain(outcome.reason)
             return
         figures, name = outcome.figures.metrics, outcome.name
         if first := outcome.one_pass:
@@ -76,7 +76,7 @@ class EmbedProgress:
 class BenchProgress:
     """A bar while comparing methods: of all steps that all methods take on all images, with the current one's loss."""
 
-    def __init__(self, entries: Sequence[Entry], images: int) -> None:
+    def __init__(self, entries: "Sequence[Entry]", images: int) -> None:
         self._work = {entry.name: entry.steps + 1 for entry in entries}
         self._progress, self._done = _progress(), 0
         self._task = self._progress.add_task("steps", total=images * sum(self._work.values()))
@@ -88,19 +88,19 @@ class BenchProgress:
     def __exit__(self, *_: type[BaseException] | BaseException | TracebackType | None) -> None:
         self._progress.stop()
 
-    def step_of(self, entry: Entry) -> Callable[[int, Tensor], None]:
-        """What shows a step of a method, and the loss of each image, (N,)."""
+    def step_of(self, entry: "Entry") -> "Callable[[int, Tensor], None]":
+        """Make what shows a step of a method, and the loss of each image, (N,)."""
 
-        def step(done: int, loss: Tensor) -> None:
-            said = f"{entry.name}, loss {loss.mean().item():.4f}"
-            self._progress.update(self._task, completed=self._done + done, description=said)
+        def step(done: int, loss: "Tensor") -> None:
+            description = f"{entry.name}, loss {loss.mean().item():.4f}"
+            self._progress.update(self._task, completed=self._done + done, description=description)
 
         return step
 
-    def done(self, outcome: Result | Skipped) -> None:
+    def done(self, outcome: "Result | Skipped") -> None:
         """Say what a method made of an image, on stdout, or on stderr if nothing."""
-        if isinstance(outcome, Skipped):
-            say(f"latentloop: {outcome.reason}", error=True)
+        if isinstance(outcome, Failure):
+            complain(outcome.reason)
             return
         self._done += self._work[outcome.method]
         self._progress.update(self._task, completed=self._done)
@@ -122,21 +122,21 @@ class TrainProgress:
     def __exit__(self, *_: type[BaseException] | BaseException | TracebackType | None) -> None:
         self._progress.stop()
 
-    def step(self, told: Mapping[str, float]) -> None:
-        """Show what a step said of itself."""
+    def step(self, metrics: Mapping[str, float]) -> None:
+        """Show the metrics of a step: its number and its loss, and of a collaboration what the iterator gained."""
         seconds, self._begun = time.perf_counter() - self._begun, time.perf_counter()
-        said = [f"loss {told['loss']:.4f}"]
-        if "gain" in told:
-            said += [f"iterator gains {told['gain']:.4f}", f"codes known {told['known']:.0%}"]
-        said += [f"{self._batch / seconds:.2f} images/s"]
-        self._progress.update(self._task, completed=int(told["step"]), description=", ".join(said))
+        parts = [f"loss {metrics['loss']:.4f}"]
+        if "gain" in metrics:
+            parts += [f"iterator gains {metrics['gain']:.4f}", f"codes known {metrics['known']:.0%}"]
+        parts += [f"{self._batch / seconds:.2f} images/s"]
+        self._progress.update(self._task, completed=int(metrics["step"]), description=", ".join(parts))
 
 
 class StageProgress:
     """A bar for each stage of some work, or for each file of a download: in frames, bytes or what it counts."""
 
     def __init__(self, *, in_bytes: bool = False) -> None:
-        self._progress = _progress(DownloadColumn(binary_units=True) if in_bytes else None)
+        self._progress = _progress(in_bytes=in_bytes)
         self._tasks: dict[str, TaskID] = {}
 
     def __enter__(self) -> Self:
@@ -154,21 +154,24 @@ class StageProgress:
 
 
 def say(line: object, *, error: bool = False) -> None:
-    """Print a line at once."""
+    """Print a line, on stdout unless it tells of an error, and do not wait for more to print."""
     print(line, file=sys.stderr if error else sys.stdout, flush=True)
 
 
-def _progress(count: ProgressColumn | None = None) -> rich.progress.Progress:
-    console = Console(stderr=True)
-    console.quiet = not console.is_interactive  # else it ends with an empty line where nobody sees bars
-    return Progress(
-        TextColumn("{task.description}"),
-        BarColumn(),
-        count or MofNCompleteColumn(),
-        TimeElapsedColumn(),
-        TextColumn("left"),
-        TimeRemainingColumn(),
-        console=console,
+def _progress(*, in_bytes: bool = False) -> "Progress":
+    """A bar with a count, on stderr, that vanishes when the work is done."""
+    from rich import console, progress  # a tenth of a second that what fails at once need not take
+
+    terminal = console.Console(stderr=True)
+    terminal.quiet = not terminal.is_interactive  # else it ends with an empty line where nobody sees bars
+    return progress.Progress(
+        progress.TextColumn("{task.description}"),
+        progress.BarColumn(),
+        progress.DownloadColumn(binary_units=True) if in_bytes else progress.MofNCompleteColumn(),
+        progress.TimeElapsedColumn(),
+        progress.TextColumn("left"),
+        progress.TimeRemainingColumn(),
+        console=terminal,
         transient=True,
-        redirect_stdout=sys.stdout.isatty(),
+        redirect_stdout=sys.stdout.isatty(),  # lines go above the bar, but into a pipe where stdout is one
     )
