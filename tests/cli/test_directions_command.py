@@ -86,7 +86,7 @@ def test_a_generator_without_directions_says_how_to_find_some(run: Run) -> None:
         ),
         (["samples", "--count", 0], "count must be 1 or more, got 0"),
         (["list", "{here}/none.npy"], "{here}/none.npy: no such file"),
-        ([], "Expected one of"),
+        ([], "name one of list, find, samples; see latentloop directions --help"),
     ],
 )
 def test_bad_input_is_told_in_one_line(run: Run, tmp_path: Path, arguments: list[object], problem: str) -> None:

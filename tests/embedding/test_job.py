@@ -344,7 +344,7 @@ def test_a_result_never_overwrites_a_file_that_is_not_a_result(make_job: MakeJob
     (outcome,) = job.run(photos)
     assert isinstance(outcome, Failed)
     assert outcome.reason.endswith(f"its results would overwrite {mine}; choose another folder")
-    assert outcome.arguments == ("out",)
+    assert outcome.error.arguments == ("out",)
     assert mine.read_text() == "precious"
 
 
@@ -366,7 +366,7 @@ def test_a_photo_whose_loss_is_not_finite_fails_and_spoils_no_other(make_job: Ma
     assert isinstance(outcomes[1], Failed)
     assert outcomes[1].reason.startswith(f"{photos[1]}: the loss after 0 steps is not finite")
     assert outcomes[1].reason.endswith("try a smaller step size or another start")
-    assert outcomes[1].arguments == ("lr", "start")
+    assert outcomes[1].error.arguments == ("lr", "start")
 
 
 def test_a_folder_that_cannot_be_written_to_is_refused_before_any_work(

@@ -19,7 +19,7 @@ from latentloop.latents.code_file import Code, save_code
 
 METRICS = {"mse": 0.01, "psnr": 26.0, "ssim": 0.9, "lpips_alex": 0.1, "id": 0.8}
 RUN = Run("toy-32", torch.device("cpu"), {"steps": 2, "space": "w+"})
-FAILED = Failed(Path("photos/b.jpg"), "photos/b.jpg: no face found")
+FAILED = Failed(Path("photos/b.jpg"), UserError("photos/b.jpg: no face found"))
 
 
 @pytest.fixture

@@ -149,7 +149,7 @@ class Find:
 
 @dataclass(frozen=True)
 class Directions:
-    """Directions of a latent space: list those that there are, or find new ones."""
+    """List the directions that photos can be edited in, or find more of them."""
 
     do: (
         Annotated[List, tyro.conf.subcommand("list")]

@@ -52,7 +52,8 @@ class Embed:
     def run(self) -> int:
         """Embed the photos; returns 2 if any could not be."""
         from latentloop.cli.complaints import complain
-        from latentloop.cli.console import EmbedProgress, say
+        from latentloop.cli.console import say
+        from latentloop.cli.progress import EmbedProgress
         from latentloop.devices import repeatable_arithmetic
         from latentloop.embedding import Failed, embed_files
 

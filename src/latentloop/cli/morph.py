@@ -14,7 +14,9 @@ ANIMATIONS = (".gif", ".mp4")
 
 @dataclass(frozen=True)
 class Morph:
-    """Turn one face into the next: interpolation between two or more codes, as a GIF, an MP4 or a folder of frames.
+    """Turn one face into the next: a GIF, an MP4 or a folder of frames.
+
+    The frames between two faces are drawn from codes on the way from the one's to the other's.
 
     Two photos: latentloop morph anna.jpg bob.jpg
 

@@ -97,7 +97,8 @@ class Train:
 
     def run(self) -> int:
         """Train, with a line on stdout each time the run is saved; returns 130 if it was stopped."""
-        from latentloop.cli.console import TrainProgress, say
+        from latentloop.cli.console import say
+        from latentloop.cli.progress import TrainProgress
         from latentloop.cli.stopping import stop_signals
 
         if self.resume is not None:

@@ -50,9 +50,13 @@ class Failed:
     """A photo that could not be embedded."""
 
     photo: Path
-    reason: str
-    arguments: tuple[str, ...] = ()
-    """Arguments of the job that could help."""
+    error: UserError
+    """What is wrong with it; the message begins with the photo's path."""
+
+    @property
+    def reason(self) -> str:
+        """What is wrong with it, in one line."""
+        return str(self.error)
 
 
 Outcome = Embedded | Failed
@@ -225,5 +229,5 @@ class EmbedJob:
 
 
 def _failed(photo: Path, error: UserError | OSError) -> Failed:
-    reason = str(error) if str(photo) in str(error) else f"{photo}: {error}"
-    return Failed(photo, reason, error.arguments if isinstance(error, UserError) else ())
+    problem = error if isinstance(error, UserError) else UserError(str(error))
+    return Failed(photo, problem if str(photo) in str(error) else problem.within(photo))

@@ -19,7 +19,7 @@ ROUGH = 0.6
 
 
 class Watcher(Protocol):
-    """Shows how far a run is; see `latentloop.cli.console.EmbedProgress`."""
+    """Shows how far a run is; see `latentloop.cli.progress.EmbedProgress`."""
 
     def step(self, done: int, loss: Tensor) -> None:
         """Show a step of the iterator."""

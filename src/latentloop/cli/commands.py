@@ -1,0 +1,65 @@
+"""The commands by name, and the screen that lists them. Nothing is imported before a command is asked for."""
+
+import importlib
+from dataclasses import dataclass
+from typing import Protocol, cast
+
+
+class Command(Protocol):
+    """A command with its options, as `latentloop COMMAND` runs it."""
+
+    def run(self) -> int:
+        """Do the work; returns the exit code."""
+        ...
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A line of the list of commands."""
+
+    place: str
+    """Module of this package, and class: "embed:Embed"."""
+    line: str
+    """What the command does: the docstring of its class begins with it."""
+
+
+GROUPS = {
+    "Photos": {
+        "embed": Entry("embed:Embed", "Find the code of each photo, and save it with the image it draws"),
+        "edit": Entry("edit:Edit", "Change what a code is of, and put the face back into its photo"),
+        "morph": Entry("morph:Morph", "Turn one face into the next: a GIF, an MP4 or a folder of frames"),
+        "mix": Entry("mix:Mix", "Draw faces with some styles of other faces: style mixing"),
+        "transfer": Entry("transfer:Transfer", "Give a face the expression of another person"),
+        "generate": Entry("generate:Generate", "Draw random images: the smallest proof that a generator works"),
+    },
+    "Generators": {
+        "directions": Entry("directions:Directions", "List the directions that photos can be edited in, or find more"),
+        "inspect": Entry("convert:Inspect", "Say what generator a file holds"),
+        "convert": Entry("convert:Convert", "Turn a StyleGAN's file into ours: safetensors"),
+    },
+    "Networks": {
+        "train": Entry("train:Train", "Train an embedding network, which finds a photo's code in one pass"),
+        "distill": Entry("distill:Distill", "Teach a smaller, quicker generator to draw what --generator draws"),
+        "cache": Entry("cache:Cache", "Look into a cache of best codes, which latentloop train makes"),
+        "bench": Entry("bench:Bench", "Compare methods of inversion, or measure speed on this machine"),
+        "fetch": Entry("fetch:Fetch", "Get weights that are too large to ship"),
+    },
+}
+COMMANDS = {name: entry for group in GROUPS.values() for name, entry in group.items()}
+
+
+def load_command(name: str) -> type[Command]:
+    """Import the class of a command of `COMMANDS`."""
+    module, _, place = COMMANDS[name].place.partition(":")
+    return cast("type[Command]", getattr(importlib.import_module(f"{__package__}.{module}"), place))
+
+
+def overview() -> str:
+    """The screen of `latentloop --help`: first steps, and a line for each command."""
+    lines = [
+        "latentloop finds the StyleGAN code of a photo, and edits the photo through it.",
+        "First steps: latentloop embed photo.jpg; latentloop edit photo.jpg --set smile=1",
+    ]
+    for heading, group in GROUPS.items():
+        lines += ["", heading, *(f"  {name:<12}{entry.line}" for name, entry in group.items())]
+    return "\n".join([*lines, "", "Options and examples: latentloop COMMAND --help. Version: latentloop --version"])

@@ -1,0 +1,79 @@
+"""From arguments to a command; and in one line, what is wrong with arguments that mean none."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import is_dataclass
+from functools import partial
+from typing import Any, get_args, get_type_hints
+
+import tyro
+from tyro import _errors as refusals  # private: pyproject.toml holds tyro to a release that has it
+
+from latentloop.cli.commands import Command, load_command
+from latentloop.cli.complaints import did_you_mean, option_name
+from latentloop.errors import UserError, in_one_line
+
+CONFIG = (tyro.conf.OmitArgPrefixes, tyro.conf.FlagCreatePairsOff, tyro.conf.OmitSubcommandPrefixes)
+
+
+def parse_command(name: str, arguments: Sequence[str]) -> Command:
+    """A command with the options that the arguments after its name give; exits with 0 after --help.
+
+    Raises:
+        UserError: It takes no such arguments, or they contradict each other.
+    """
+    command = load_command(name)
+    with refusals.on_parse_error(partial(_refuse, command)):
+        return tyro.cli(command, prog=f"latentloop {name}", args=arguments, config=CONFIG)
+
+
+def _refuse(command: type[Command], event: refusals.ParseErrorEvent) -> None:
+    """Say what tyro is about to say, in one line; of what later releases may refuse, tyro says it."""
+    problem = _problem(command, event)
+    if problem is not None:
+        help_ = f"see {event.prog} --help"
+        raise UserError(f"{problem} {help_}" if problem.endswith("?") else f"{problem.rstrip('.')}; {help_}")
+
+
+def _problem(command: type[Command], event: refusals.ParseErrorEvent) -> str | None:
+    match event:
+        case refusals.UnrecognizedArgs(tokens=[str(token), *_]):
+            return _unknown(command, token)
+        case refusals.InvalidChoice(argument=argument, value=value, choices=choices):
+            shown = value if argument.is_positional() else f"{argument.display_name()} {value}"
+            return f"{shown}: no such choice" + (did_you_mean(value, choices) or f"; there are {', '.join(choices)}")
+        case refusals.BadValue(argument=argument):
+            return f"{argument.display_name()} needs a value"
+        case refusals.MissingArgs(missing_arguments=missing):
+            return f"missing: {', '.join(one.arg.display_name() for one in missing)}"
+        case refusals.MissingSubcommand(subcommand_spec=spec):
+            return f"name one of {', '.join(spec.parser_from_name)}"
+        case refusals.InstantiationFailure(message=message, argument=argument):
+            text = in_one_line(Exception(message.splitlines()[0]))
+            return f"{argument.display_name()}: {text}" if argument else text
+    return None
+
+
+def _unknown(command: type[Command], token: str) -> str:
+    if not token.startswith("-"):
+        return f"unexpected argument {token}{did_you_mean(token, _subcommands(command))}"
+    option = token.partition("=")[0]
+    return f"no option {option}{did_you_mean(option.replace('_', '-'), _options(command))}"
+
+
+def _options(part: Any) -> Iterator[str]:  # noqa: ANN401 - any type
+    """The options of a command's class, and of the classes of its fields."""
+    if not (isinstance(part, type) and is_dataclass(part)):
+        for inner in get_args(part):
+            yield from _options(inner)
+        return
+    for name, hint in get_type_hints(part, include_extras=True).items():
+        inner_options = list(_options(hint))
+        if inner_options or tyro.conf.Positional in get_args(hint):
+            yield from inner_options
+        else:
+            yield option_name(name)
+
+
+def _subcommands(command: type[Command]) -> list[str]:
+    parts = [part for hint in get_type_hints(command).values() for part in get_args(hint)]
+    return [part.__name__.lower() for part in parts if is_dataclass(part) and isinstance(part, type)]

@@ -1,0 +1,86 @@
+import importlib
+import subprocess
+import sys
+from collections.abc import Callable
+
+import pytest
+
+from latentloop.cli.commands import COMMANDS, load_command
+
+Run = Callable[..., tuple[int, list[str], list[str]]]
+
+
+def modules_after(*arguments: str) -> set[str]:
+    """What a program has imported that runs a command and fails or not."""
+    script = f"import sys; from latentloop.cli import main; main({list(arguments)}); print(*sys.modules)"
+    result = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    return set(result.stdout.splitlines()[-1].split())
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_a_commands_line_is_how_its_docstring_begins(name: str) -> None:
+    command = load_command(name)
+    assert (command.__doc__ or "").startswith(COMMANDS[name].line)
+    assert command.__name__.lower() == name
+    assert callable(command.run)
+
+
+@pytest.mark.parametrize("option", ["--help", "-h"])
+def test_help_lists_the_commands_on_one_screen(run: Run, option: str) -> None:
+    code, lines, errors = run(option)
+    assert (code, errors) == (0, [])
+    assert len(lines) <= 24
+    assert max(map(len, lines)) <= 80
+    assert [line.split()[0] for line in lines if line.startswith("  ")] == list(COMMANDS)
+    assert "latentloop edit photo.jpg --set smile=1" in lines[1]
+
+
+def test_no_command_shows_the_same_screen_and_fails(run: Run) -> None:
+    assert run() == (2, [], run("--help")[1])
+
+
+def test_the_list_of_commands_needs_no_package_and_no_command() -> None:
+    imported = modules_after("--help")
+    assert not imported & {"torch", "numpy", "tyro", "rich", "PIL"}
+    assert not imported & {f"latentloop.cli.{entry.place.partition(':')[0]}" for entry in COMMANDS.values()}
+
+
+def test_a_command_imports_no_other_one() -> None:
+    imported = modules_after("fetch", "vgg17")
+    assert "latentloop.cli.fetch" in imported
+    assert not imported & {"torch", "numpy", "latentloop.cli.embed", "latentloop.cli.train"}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (["embd", "x.jpg"], "no command embd; did you mean embed? see latentloop --help"),
+        (["--versoin"], "no option --versoin; did you mean --version? see latentloop --help"),
+        (["photo.jpg"], "no command photo.jpg; see latentloop --help"),
+        (["embed", "x", "--stepps", "3"], "no option --stepps; did you mean --steps? see latentloop embed --help"),
+        (["embed", "x", "--stepps=3"], "no option --stepps; did you mean --steps? see latentloop embed --help"),
+        (["embed", "x", "--lambda_mes", "3"], "no option --lambda_mes; did you mean --lambda-mse? see latentloop "),
+        (["embed", "x", "--zzz"], "no option --zzz; see latentloop embed --help"),
+        (["embed", "x", "--method", "hybird"], "--method hybird: no such choice; did you mean hybrid? see latentloop "),
+        (["embed", "x", "--space", "z"], "--space z: no such choice; there are w, w+; see latentloop embed --help"),
+        (["embed", "x", "--start"], "--start needs a value; see latentloop embed --help"),
+        (["cache", "shwo", "x"], "shwo: no such choice; did you mean show? see latentloop cache --help"),
+        (["inspect"], "missing: generator; see latentloop inspect --help"),
+        (["directions"], "name one of list, find, samples; see latentloop directions --help"),
+        (["directions", "fnd"], "unexpected argument fnd; did you mean find? see latentloop directions --help"),
+        (["directions", "find", "--methd", "x"], "no option --methd; did you mean --method? see latentloop directions"),
+        (["generate", "x"], "unexpected argument x; see latentloop generate --help"),
+        (["generate", "--count", "x"], "--count: invalid literal for int() with base 10: 'x'; see latentloop generate"),
+    ],
+)
+def test_what_is_mistyped_is_told_with_what_was_meant(run: Run, arguments: list[str], told: str) -> None:
+    code, lines, (error,) = run(*arguments)
+    assert (code, lines) == (2, [])
+    assert error.startswith(f"latentloop: {told}")
+
+
+def test_what_a_later_tyro_refuses_is_told_by_tyro(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(importlib.import_module("latentloop.cli.parsing"), "_problem", lambda *_: None)
+    code, lines, errors = run("generate", "--count", "x")
+    assert (code, lines) == (2, [])
+    assert "invalid literal for int()" in "\n".join(errors)
