@@ -14,10 +14,9 @@ import torch
 from PIL import Image
 from torch import Tensor, nn
 
-import latentloop.generators
 from latentloop.cli import main
 from latentloop.defaults import GENERATOR, QUICK_GENERATOR
-from latentloop.generators import Generator
+from latentloop.generators import Generator, GeneratorFile, registry
 from latentloop.images import write_png
 from latentloop.latents.code_file import Code
 
@@ -25,6 +24,7 @@ pytest_plugins = ["foreign_files", "comparisons"]
 
 # Small tensors gain nothing from threads, which wait long for each other where the cores are busy.
 torch.set_num_threads(1)
+TOY = GeneratorFile("toy", {})
 PHOTOS = Path(__file__).parents[1] / "examples" / "photos"
 
 
@@ -90,13 +90,17 @@ def float_toy() -> ToyGenerator:
 
 @pytest.fixture
 def toy_shipped(float_toy: Generator, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The toy generator in the place of the default one."""
-    real = latentloop.generators.load_generator
+    """The toy generator in the place of the bundled ones, wherever they are loaded."""
+    find, build = registry.find_generator_file, registry.build_generator
 
-    def load(name: str, *, device: torch.device | str = "cpu") -> Generator:
-        return float_toy if name in (GENERATOR, QUICK_GENERATOR) else real(name, device=device)
+    def find_toy(name_or_path: str | Path, **options: Any) -> GeneratorFile:  # noqa: ANN401
+        return TOY if name_or_path in (GENERATOR, QUICK_GENERATOR) else find(name_or_path, **options)
 
-    monkeypatch.setattr(latentloop.generators, "load_generator", load)
+    def build_toy(file: GeneratorFile, *, name: str) -> Generator:
+        return float_toy if file is TOY else build(file, name=name)
+
+    monkeypatch.setattr(registry, "find_generator_file", find_toy)
+    monkeypatch.setattr(registry, "build_generator", build_toy)
 
 
 @pytest.fixture

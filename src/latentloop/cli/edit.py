@@ -16,10 +16,10 @@ class Edit:
     """Change what a code is of, and put the face back into its photo.
 
     Takes photos, videos, code files, files with codes of other projects, and seed:7 for a random face; folders and
-    quoted globs of photos and codes. The folder --out gets PHOTO-EDIT.png, such as anna-smile1.5.png (the photo with the
-    edited face, at its own size), faces/PHOTO-EDIT.png (the face alone) and PHOTO-EDIT.npz (the edited code); of a video
-    PHOTO-EDIT.mp4, with its sound, and PHOTO-EDIT.json, which tells how much the face flickers. The code of a photo is
-    found once and kept in the folder --codes, where latentloop embed puts its codes, too.
+    quoted globs of photos and codes. The folder --out gets PHOTO-EDIT.png, such as anna-smile1.5.png (the photo with
+    the edited face, at its own size), faces/PHOTO-EDIT.png (the face alone) and PHOTO-EDIT.npz (the edited code); of a
+    video PHOTO-EDIT.mp4, with its sound, and PHOTO-EDIT.json, which tells how much the face flickers. The code of a
+    photo is found once and kept in the folder --codes, where latentloop embed puts its codes, too.
 
     A smile: latentloop edit photo.jpg --set smile=1.5
 

@@ -45,4 +45,4 @@ class Transfer:
         """Transfer; returns 2 if a picture could not be made."""
         from latentloop.cli.editing import transfer_arguments
 
-        return transfer_arguments(self)
+        return transfer_arguments(self, (self.neutral, self.expressive))

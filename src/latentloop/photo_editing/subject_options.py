@@ -19,8 +19,8 @@ class SubjectOptions:
     search: SearchOptions = SearchOptions()
     faces: FaceOptions = FaceOptions()
     codes: Path = Path("embedded")
-    """Folder of the photos' codes. A code that is there, such as one from latentloop embed, is used; one that is found is
-    kept there. Codes with steps, lr or embedder of their own get a folder within it."""
+    """Folder of the photos' codes: those that are there, such as ones from latentloop embed, are used, and new ones are
+    kept there. Codes with a number of steps, step size or embedder of their own get a folder within it."""
     photos: Path | None = None
     """For code files: the photo, or the folder with the photos, to paste the faces back into. Default: draw the faces
     alone."""
