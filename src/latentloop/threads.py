@@ -56,8 +56,14 @@ class WriteBehind(Generic[Result]):
         """Call a function soon."""
         self._waiting.append(self._thread.submit(function, *args, **kwargs))
 
+    def put(self, result: Result) -> None:
+        """Take a place in the order for a result that needs no call."""
+        ready: Future[Result] = Future()
+        ready.set_result(result)
+        self._waiting.append(ready)
+
     def done(self, *, all_of_them: bool = False) -> Iterator[Result]:
-        """Yield what the calls that have ended returned, in order; an error of one is raised here.
+        """Yield the results of calls that have ended, in order; an error of one is raised here.
 
         Args:
             all_of_them: Wait for all calls.

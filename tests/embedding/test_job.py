@@ -126,7 +126,9 @@ def test_one_pass_draws_once(
 
     photos = toy_photos(1)
     monkeypatch.setattr(toy, "synthesis", draw)
-    (outcome,) = make_job(steps=0, show_start=show_start).run(photos)
+    job = make_job(steps=0)
+    one_pass = replace(job, inverter=replace(job.inverter, iterators=None, show_start=show_start))
+    (outcome,) = one_pass.run(photos)
     assert isinstance(outcome, Embedded)
     assert (outcome.one_pass is not None) is show_start
     assert len(codes) == 1

@@ -92,6 +92,8 @@ class Inverter:
         Raises:
             NotFiniteError: A start or a loss is not finite.
         """
+        if not faces:
+            return []
         resolution = min(RESOLUTION, self.generator.resolution)
         target = torch.cat([resample(face, resolution) for face in faces])
         on_device, begun = target.to(self.generator.latent_avg.device), time.perf_counter()
@@ -100,7 +102,10 @@ class Inverter:
             raise NotFiniteError("the code to start from is not finite")
         if not self.iterators:
             drawn = self._drawn(start, target, begun)
-            return [InvertedFace(w.cpu(), torch.zeros(0), 0, one, None) for w, one in zip(start, drawn, strict=True)]
+            return [
+                InvertedFace(w.cpu(), torch.zeros(0), 0, one, one if self.show_start else None)
+                for w, one in zip(start, drawn, strict=True)
+            ]
         first = self._drawn(start, target, begun) if self.show_start else []
         begun = time.perf_counter() - sum(one.figures.seconds for one in first)
         found = self.iterators.refine(on_device, start, on_step)

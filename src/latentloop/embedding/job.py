@@ -114,35 +114,29 @@ class EmbedJob:
         sources = {photo.resolve() for photo in photos}
         with WriteBehind[Outcome](BEHIND * self.batch) as written:
             try:
-                for tasks in self._batches(photos, sources):
-                    if isinstance(tasks, Embedded | Failed):
-                        yield tasks
-                    else:
-                        yield from self._embed(tasks, written, on_step)
+                for items in self._batches(photos, sources):
+                    self._embed(items, written, on_step)
+                    yield from written.done()
             except (KeyboardInterrupt, UserError):
                 yield from written.done(all_of_them=True)  # what was finished is told before all ends
                 raise
             yield from written.done(all_of_them=True)
 
-    def _batches(self, photos: Sequence[Path], sources: Set[Path]) -> Iterator[Outcome | list[_Task]]:
-        """Faces to embed together, and the outcomes of photos that are finished or cannot be used."""
-        tasks: list[_Task] = []
+    def _batches(self, photos: Sequence[Path], sources: Set[Path]) -> Iterator[list[Outcome | _Task]]:
+        """Faces to embed together, in order with the outcomes of photos that are finished or cannot be used."""
+        items: list[Outcome | _Task] = []
         for photo, prepared in read_ahead(partial(self._prepare, sources=sources), photos, ahead=self.batch):
             try:
-                items = prepared.result()
+                news: Sequence[Outcome | _Task] = prepared.result()
             except (UserError, OSError) as error:
-                yield _failed(photo, error)
-                continue
-            for item in items:
-                if isinstance(item, Embedded):
-                    yield item
-                    continue
-                tasks.append(item)
-                if len(tasks) == self.batch:
-                    yield tasks
-                    tasks = []
-        if tasks:
-            yield tasks
+                news = [_failed(photo, error)]
+            for item in news:
+                items.append(item)
+                if sum(isinstance(one, _Task) for one in items) in (0, self.batch):
+                    yield items
+                    items = []
+        if items:
+            yield items
 
     def _prepare(self, photo: Path, sources: Set[Path]) -> Sequence[Embedded | _Task]:
         """The photo's results if they are finished, else its faces to embed; none may overwrite a source."""
@@ -192,27 +186,32 @@ class EmbedJob:
             return [already_aligned(image, size)]
         return align_faces(image, self.detector, size, face=self.face)
 
-    def _embed(
-        self, tasks: Sequence[_Task], written: WriteBehind[Outcome], on_step: OnStep | None
-    ) -> Iterator[Outcome]:
+    def _embed(self, items: Sequence[Outcome | _Task], written: WriteBehind[Outcome], on_step: OnStep | None) -> None:
+        """Embed the faces among the items together, and take up all outcomes in order."""
+        tasks = [item for item in items if isinstance(item, _Task)]
+        starts = [task.start for task in tasks]
         try:
             faces = [task.face.image for task in tasks]
-            starts = [task.start for task in tasks]
-            inverted = self.inverter.invert(faces, lambda target: self.start.codes(target, starts), on_step)
+            found = (
+                self.inverter.invert(faces, lambda target: self.start.codes(target, starts), on_step) if tasks else []
+            )
         except NotFiniteError as error:
-            if len(tasks) == 1:
-                reason = UserError(f"{error}; try a smaller step size or another start", arguments=("lr", "start"))
-                yield _failed(tasks[0].photo, reason)
+            if len(items) > 1:
+                for item in items:  # so that one does not fail the others
+                    self._embed([item], written, on_step)
                 return
-            for task in tasks:  # so that one does not fail the others
-                yield from self._embed([task], written, on_step)
+            reason = UserError(f"{error}; try a smaller step size or another start", arguments=("lr", "start"))
+            written.put(_failed(tasks[0].photo, reason))
+            return
         except torch.OutOfMemoryError as error:
             where = self.inverter.generator.latent_avg.device
             raise UserError(f"not enough memory on {where}; try a smaller batch", arguments="batch") from error
-        else:
-            for task, one in zip(tasks, inverted, strict=True):
-                written.submit(self._save, task, one)
-        yield from written.done()
+        inverted = iter(found)
+        for item in items:
+            if isinstance(item, _Task):
+                written.submit(self._save, item, next(inverted))
+            else:
+                written.put(item)
 
     def _save(self, task: _Task, inverted: InvertedFace) -> Outcome:
         paths, first = self.folder.paths(task.name), inverted.one_pass

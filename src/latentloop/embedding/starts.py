@@ -151,7 +151,7 @@ class PhotoStart:
 
 
 def _given(target: Tensor, starts: Sequence[FaceStart]) -> Tensor:
-    return torch.cat([start.w_plus for start in starts if start.w_plus is not None]).to(target)
+    return torch.cat([start.w_plus for start in starts if start.w_plus is not None]).to(target.device)
 
 
 def start_from_file(path: Path, generator: Generator, photos: Sequence[Path]) -> Start:
