@@ -50,7 +50,7 @@ def open_media(path: Path) -> "InputContainer":
 
 
 @contextmanager
-def damage_told(path: Path) -> Iterator[None]:
+def reporting_damage(path: Path) -> Iterator[None]:
     """Make what FFmpeg finds wrong with an open file a `UserError`."""
     try:
         yield

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from latentloop.errors import UserError
 from latentloop.images import from_uint8
-from latentloop.video.files import damage_told, open_media
+from latentloop.video.files import open_media, reporting_damage
 
 if TYPE_CHECKING:
     from av.container import InputContainer
@@ -53,7 +53,7 @@ class Video:
         Raises:
             UserError: The file is damaged.
         """
-        with open_media(self.path) as container, damage_told(self.path):
+        with open_media(self.path) as container, reporting_damage(self.path):
             stream = _picture_stream(container, self.path)
             for frame in _converted(stream, container.decode(stream)):
                 yield from_uint8(frame.to_ndarray().astype("uint8", copy=False))
@@ -66,7 +66,7 @@ def read_video(path: Path | str) -> Video:
         UserError: PyAV or the file is missing, it is not a video, has no picture in it, or is damaged.
     """
     path = Path(path)
-    with open_media(path) as container, damage_told(path):
+    with open_media(path) as container, reporting_damage(path):
         stream = _picture_stream(container, path)
         first = next(container.decode(stream), None)
         if first is None:

@@ -6,7 +6,7 @@ from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from latentloop.video.files import damage_told, open_media, pyav
+from latentloop.video.files import open_media, pyav, reporting_damage
 
 if TYPE_CHECKING:
     from av.audio.stream import AudioStream
@@ -48,11 +48,11 @@ def _packets(
         rate = stream.rate if stream.rate in rates else SAMPLE_RATE
         layout = "mono" if stream.channels == 1 else "stereo"
         packets = _encoded(container, stream, target.add_stream("aac", rate=rate, layout=layout), start)
-    return _damage_told(packets, source)
+    return _reporting_damage(packets, source)
 
 
-def _damage_told(packets: Iterator["Packet[AudioStream]"], source: Path) -> Iterator["Packet[AudioStream]"]:
-    with damage_told(source):
+def _reporting_damage(packets: Iterator["Packet[AudioStream]"], source: Path) -> Iterator["Packet[AudioStream]"]:
+    with reporting_damage(source):
         yield from packets
 
 
