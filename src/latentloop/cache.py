@@ -22,19 +22,19 @@ from torch import Tensor
 from latentloop.errors import NotFiniteError, UserError
 
 FORMAT = 1
-"""Version of the file format."""
+"""Version of the cache file's format."""
 BUSY_SECONDS = 60
-"""How long a process waits for others to finish writing, in seconds."""
+"""Longest time that a process waits for others to finish writing, in seconds."""
 SCHEMA = """
 CREATE TABLE about (name TEXT PRIMARY KEY, value TEXT NOT NULL);
 CREATE TABLE best (photo BLOB PRIMARY KEY, loss REAL NOT NULL, step INTEGER NOT NULL, code BLOB NOT NULL);
 """
-"""Tables of a new cache."""
+"""SQL that creates the tables of a new cache."""
 UPDATE = """
 INSERT INTO best (photo, loss, step, code) VALUES (?, ?, ?, ?) ON CONFLICT (photo) DO UPDATE
 SET loss = excluded.loss, step = excluded.step, code = excluded.code WHERE excluded.loss < best.loss
 """
-"""Upsert that keeps the code of the lower loss."""
+"""SQL that stores a code unless the cache has one of lower or equal loss."""
 
 
 @dataclass(frozen=True)
@@ -51,14 +51,14 @@ class CachedCode:
 
 @dataclass(frozen=True)
 class CodeSpace:
-    """What the codes and losses of a cache must have in common to be comparable."""
+    """Properties that the codes and losses of a cache must share to be comparable."""
 
     fingerprint: str
     """Fingerprint of the generator's latent space."""
     num_ws: int
-    """Styles of a code."""
+    """Number of styles of a code."""
     w_dim: int
-    """Numbers of a style."""
+    """Dimension of a style."""
     loss: Mapping[str, Any]
     """Everything that a loss depends on: its weights and network, the checksum of the generator that draws, and the
     resolution. Losses that differ in any of it cannot be compared."""

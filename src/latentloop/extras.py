@@ -7,7 +7,7 @@ from latentloop.errors import UserError
 
 
 def load_extra(module: str, need: str, package: str) -> ModuleType:
-    """Import an optional package.
+    """Import an optional package, or say how to install it.
 
     Args:
         module: Name of the module, such as "av".
@@ -15,7 +15,7 @@ def load_extra(module: str, need: str, package: str) -> ModuleType:
         package: Name for pip.
 
     Raises:
-        UserError: The package is not installed; the message says how to install it.
+        UserError: The package is not installed.
     """
     try:
         return importlib.import_module(module)

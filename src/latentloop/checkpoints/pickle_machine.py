@@ -36,7 +36,7 @@ class Global:
     name: str
     """Module and name, such as "collections.OrderedDict"."""
     make: Maker
-    """What is called in its place."""
+    """Stand-in that is called instead."""
 
 
 @dataclass
@@ -69,7 +69,7 @@ class BoundedFile:
         return self._end - self._file.tell()
 
     def read(self, count: int) -> bytes:
-        """Read exactly `count` bytes.
+        """Read exactly `count` bytes from the position on.
 
         Raises:
             ValueError: Fewer bytes are left.
@@ -207,7 +207,9 @@ def _make_dict(machine: _Machine) -> None:
 
 
 SIMPLE = (str, bytes, int, float, type(None))
+"""Types that dict keys and set items may have."""
 SIZED = (str, bytes, bytearray, list, tuple, dict, set, frozenset)
+"""Types whose length counts against `SPENDING`."""
 _LITERALS = """
     INT BININT BININT1 BININT2 LONG LONG1 LONG4 FLOAT BINFLOAT STRING BINSTRING SHORT_BINSTRING
     BINBYTES SHORT_BINBYTES BINBYTES8 BYTEARRAY8 UNICODE SHORT_BINUNICODE BINUNICODE BINUNICODE8

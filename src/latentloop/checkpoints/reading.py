@@ -24,7 +24,7 @@ from latentloop.checkpoints.torch_files import is_torch_file, read_torch_file
 from latentloop.errors import UserError, in_one_line
 
 Which = Literal["g_ema", "g"]
-"""Which generator of a training run: g_ema, the running mean of the weights, which draws best, or g, the raw one."""
+"""A generator of a training run: g_ema, the running mean of the weights, which draws best, or g, the raw one."""
 
 AVERAGE = "latent_avg"
 """Key of the mean latent in checkpoints of pSp, ReStyle and rosinality's projects."""

@@ -46,7 +46,7 @@ class Storage:
     """A flat array of numbers that tensors are views of."""
 
     flat: Tensor
-    """The numbers, (count,)."""
+    """Numbers of the storage, (count,)."""
 
 
 @dataclass(frozen=True)
@@ -56,9 +56,9 @@ class Claim:
     key: str
     """Name of the storage in the file."""
     dtype: torch.dtype
-    """Element type."""
+    """Element type of the storage."""
     count: int
-    """Number of elements."""
+    """Number of elements of the storage."""
 
     @property
     def size(self) -> int:
