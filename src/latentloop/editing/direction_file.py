@@ -43,7 +43,7 @@ def save_directions(path: Path, directions: Sequence[Direction]) -> None:
             raise UserError(
                 f"{path}: {name!r} cannot name a direction: it is of another one, empty or has odd characters"
             )
-    about = {direction.name: _told(direction) for direction in directions}
+    about = {direction.name: _metadata(direction) for direction in directions}
     tensors = {direction.name: _stored(direction.vector) for direction in directions}
     with replacing(path) as part:
         part.write_bytes(save(tensors, {KIND: f"{NAME} {json.dumps(about)}"}))
@@ -64,7 +64,7 @@ def read_directions(path: Path | WeightsFile) -> dict[str, Direction]:
     try:
         about = json.loads(text)
         if not isinstance(about, dict) or about.keys() != weights.tensors.keys() or not about:
-            raise ValueError("it tells of other directions than it has")
+            raise ValueError("its metadata names other directions than its tensors")
         return {name: _direction(name, weights.tensors[name], about[name]) for name in about}
     except (LookupError, TypeError, ValueError, RecursionError, UserError) as error:
         raise UserError(f"{file.path}: damaged, or of another latentloop: {in_one_line(error)}") from error
@@ -143,7 +143,7 @@ def _nearest(name: str, names: Mapping[str, Direction]) -> str:
     return f", did you mean {near[0]}?" if near else ""
 
 
-def _told(direction: Direction) -> dict[str, Any]:
+def _metadata(direction: Direction) -> dict[str, Any]:
     texts = {text: getattr(direction, text) for text in TEXTS}
     layers = describe_layers(direction.layers)
     return {**texts, "layers": layers, "num_ws": direction.num_ws, "about": direction.about}
@@ -154,16 +154,16 @@ def _stored(vector: Tensor) -> Tensor:
     return vector.detach().to("cpu", dtype, copy=True).contiguous()  # two that share memory cannot be saved
 
 
-def _direction(name: str, vector: Tensor, told: Mapping[str, Any]) -> Direction:
-    """A direction from what a file tells of it."""
-    num_ws, about = told["num_ws"], told["about"]
+def _direction(name: str, vector: Tensor, entry: Mapping[str, Any]) -> Direction:
+    """The direction of a tensor and its metadata."""
+    num_ws, about = entry["num_ws"], entry["about"]
     if not name.isprintable() or len(name) > MAX_NAME:
         raise ValueError("a name with odd characters, or none that ends")
     if type(num_ws) is not int or not 0 < num_ws <= MAX_WS:
         raise ValueError(f"{name} has {shown(num_ws)} layers")
     if vector.ndim < 1 or vector.shape[:-1] not in ((), (num_ws,)) or not vector.numel() or not vector.isfinite().all():
         raise ValueError(f"{name} is {tuple(vector.shape)} with {num_ws} layers, or has numbers that are not finite")
-    if not isinstance(about, dict) or not all(isinstance(told[text], str) for text in (*TEXTS, "layers")):
-        raise TypeError(f"{name} is told of in other types")
-    texts = {text: told[text] for text in TEXTS}
-    return Direction(name, vector, parse_layers(told["layers"], num_ws), num_ws, about=about, **texts)
+    if not isinstance(about, dict) or not all(isinstance(entry[text], str) for text in (*TEXTS, "layers")):
+        raise TypeError(f"{name} has metadata of other types")
+    texts = {text: entry[text] for text in TEXTS}
+    return Direction(name, vector, parse_layers(entry["layers"], num_ws), num_ws, about=about, **texts)
