@@ -1,11 +1,12 @@
 import hashlib
+import re
 import stat
 from pathlib import Path
 
 import pytest
 
 from latentloop.errors import UserError
-from latentloop.files import replacing, sha256_of
+from latentloop.files import refuse_overwriting, remove_leftovers, replacing, sha256_of
 
 
 @pytest.fixture
@@ -98,3 +99,27 @@ def test_the_checksum_of_abc_is_that_of_the_standard(tmp_path: Path) -> None:
     path = tmp_path / "abc"
     path.write_bytes(b"abc")
     assert sha256_of(path) == "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"  # FIPS 180-2, B.1
+
+
+def test_leftovers_of_killed_processes_are_removed_and_nothing_else(tmp_path: Path) -> None:
+    with replacing(tmp_path / "report.txt") as part:
+        part.write_text("new")
+        leftover = part.with_name(part.name.replace("-", "-0"))  # as another process would name its own
+    leftover.write_text("half of")
+    (tmp_path / "mine.part").write_text("precious")
+    remove_leftovers(tmp_path)
+    assert {path.name for path in tmp_path.iterdir()} == {"report.txt", "mine.part"}
+
+
+def test_a_result_replaces_an_earlier_one_alone(old: Path) -> None:
+    refuse_overwriting(old, [old.with_name("photo.jpg")], ours=True)
+    refuse_overwriting(old.with_name("new.txt"), [old], ours=False)
+    with pytest.raises(UserError, match=rf"^the result would overwrite {re.escape(str(old))}; choose another") as error:
+        refuse_overwriting(old, [], ours=False)
+    assert error.value.arguments == ("out",)
+
+
+def test_a_result_never_replaces_what_it_is_made_of(old: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(old.parent)
+    with pytest.raises(UserError, match="would overwrite"):
+        refuse_overwriting(old, [Path("report.txt")], ours=True)

@@ -1,6 +1,6 @@
-"""The best code known of each photo, in a file that many processes share (Guan et al., arXiv:2007.01758).
+"""A cache of the best known code of each photo, in a file that many processes share (Guan et al., arXiv:2007.01758).
 
-An SQLite database: it stays whole whenever a process is killed, and memory does not grow with it.
+It is an SQLite database: it stays intact whenever a process is killed, and memory does not grow with its size.
 """
 
 import json
@@ -22,59 +22,66 @@ from torch import Tensor
 from latentloop.errors import NotFiniteError, UserError
 
 FORMAT = 1
+"""Version of the cache file's format."""
 BUSY_SECONDS = 60
-"""How long a process waits for others to finish writing."""
+"""Longest time that a process waits for others to finish writing, in seconds."""
 SCHEMA = """
 CREATE TABLE about (name TEXT PRIMARY KEY, value TEXT NOT NULL);
 CREATE TABLE best (photo BLOB PRIMARY KEY, loss REAL NOT NULL, step INTEGER NOT NULL, code BLOB NOT NULL);
 """
+"""SQL that creates the tables of a new cache."""
 UPDATE = """
 INSERT INTO best (photo, loss, step, code) VALUES (?, ?, ?, ?) ON CONFLICT (photo) DO UPDATE
 SET loss = excluded.loss, step = excluded.step, code = excluded.code WHERE excluded.loss < best.loss
 """
+"""SQL that stores a code unless the cache has one of lower or equal loss."""
 
 
 @dataclass(frozen=True)
 class CachedCode:
-    """The best code known of a photo."""
+    """The best known code of a photo, its loss, and the training step that found it."""
 
     w_plus: Tensor
-    """(num_ws, w_dim), float32, as exact as the cache stores it."""
+    """Code, (num_ws, w_dim), float32, as exact as the cache stores it."""
     loss: float
+    """Loss of the code; codes of one cache are compared by it."""
     step: int
-    """Of the training that found it."""
+    """Training step that found the code."""
 
 
 @dataclass(frozen=True)
 class CodeSpace:
-    """What codes and losses have to have in common to lie in one cache."""
+    """Properties that the codes and losses of a cache must share to be comparable."""
 
     fingerprint: str
-    """Of the generator's latent space."""
+    """Fingerprint of the generator's latent space."""
     num_ws: int
+    """Number of styles of a code."""
     w_dim: int
+    """Dimension of a style."""
     loss: Mapping[str, Any]
-    """All that a loss depends on, so that only such are compared as can be: its weights and network, the checksum of
-    the generator that draws, and the resolution."""
+    """Everything that a loss depends on: its weights and network, the checksum of the generator that draws, and the
+    resolution. Losses that differ in any of it cannot be compared."""
 
 
 class CodeCache:
-    """Best codes by photo, keyed by a hash of its content.
+    """Best known codes by photo, keyed by a hash of its content.
 
     Every update is one transaction that keeps the lower loss, so no process ever loses a better code to another. A
     crash of the machine may cost the last few updates, never the file.
     """
 
     def __init__(self, path: Path, space: CodeSpace, *, dtype: Literal["float16", "float32"] = "float16") -> None:
-        """Open a cache, or make an empty one.
+        """Open a cache, or create an empty one.
 
         Args:
             path: The file; beside it lie PATH-wal and PATH-shm while it is open.
             space: What its codes have in common.
-            dtype: Of the codes in a new file; float16 is exact to a few 1e-4 of W's units. An old file keeps its own.
+            dtype: Type of the codes in a new file; float16 is exact to a few 1e-4 of W's units. An old file keeps its
+                own.
 
         Raises:
-            UserError: It cannot be written, is something else, or holds codes of another space.
+            UserError: The file cannot be written, is something else, or holds codes of another space.
         """
         self.path, self.space = path, space
         self._connections: dict[tuple[int, int], sqlite3.Connection] = {}
@@ -93,24 +100,27 @@ class CodeCache:
         self.dtype = np.dtype(found["dtype"])
 
     def lookup(self, photos: Sequence[bytes]) -> list[CachedCode | None]:
-        """The best code known of each photo, None where there is none."""
+        """Look up the best known code of each photo by its hash; None where there is none."""
         select = "SELECT code, loss, step FROM best WHERE photo = ?"
         with _explained(self.path):
             rows = [self._connect().execute(select, (photo,)).fetchone() for photo in photos]
         return [row and CachedCode(self.decoded(np.frombuffer(row[0], self.dtype)), row[1], row[2]) for row in rows]
 
     def update(self, photos: Sequence[bytes], w_plus: Tensor, loss: Tensor, *, step: int) -> list[bool]:
-        """Keep each code whose loss is lower than that of the photo's code in the cache; tells which were kept.
+        """Store each code whose loss is lower than that of the photo's code in the cache.
 
         Args:
-            photos: Hashes of their content.
+            photos: Hashes of the photos' content.
             w_plus: Codes, (N, num_ws, w_dim).
-            loss: Of each, (N,).
-            step: Of the training that found them.
+            loss: Loss of each code, (N,).
+            step: Training step that found them.
+
+        Returns:
+            Whether each code was stored.
 
         Raises:
             ValueError: The shapes do not fit.
-            NotFiniteError: A loss or code is not finite, the code in the file's type.
+            NotFiniteError: A loss is not finite, or a code is not in the file's type.
             UserError: The file cannot be written; it is then as before.
         """
         if not len(photos) == len(w_plus) == len(loss):
@@ -126,21 +136,22 @@ class CodeCache:
             ]
 
     def __len__(self) -> int:
+        """Count the photos that have a code."""
         with _explained(self.path):
             return int(self._connect().execute("SELECT count(*) FROM best").fetchone()[0])
 
     def photos(self) -> Iterator[bytes]:
-        """The photos that have a code, in the order of their hashes."""
+        """Iterate over the hashes of the photos that have a code, in order."""
         with _explained(self.path):
             yield from (row[0] for row in self._connect().execute("SELECT photo FROM best ORDER BY photo"))
 
     def losses(self) -> Iterator[float]:
-        """The loss of every code, in no order."""
+        """Iterate over the losses of all codes, in no order."""
         with _explained(self.path):
             yield from (row[0] for row in self._connect().execute("SELECT loss FROM best"))
 
     def stored(self, w_plus: Tensor) -> npt.NDArray[np.floating[Any]]:
-        """Codes (N, num_ws, w_dim) as the file has them.
+        """Convert codes (N, num_ws, w_dim) to the type that the file stores.
 
         Raises:
             ValueError: The shape does not fit.
@@ -156,7 +167,7 @@ class CodeCache:
         return codes
 
     def close(self) -> None:
-        """Close the file in this thread; it opens again when it is used."""
+        """Close the file in this thread; it opens again at the next use."""
         if connection := self._connections.pop(_here(), None):
             connection.close()
 
@@ -183,7 +194,11 @@ class CodeCache:
         connection.execute("COMMIT")
 
     def decoded(self, code: npt.NDArray[np.floating[Any]]) -> Tensor:
-        """A code of the file, of any shape, as (num_ws, w_dim) in float32."""
+        """Convert a code of the file, of any shape, to (num_ws, w_dim) in float32.
+
+        Raises:
+            UserError: It has another number of elements.
+        """
         if code.size != self.space.num_ws * self.space.w_dim:
             raise UserError(f"{self.path}: not a cache of codes, or damaged: a code of {code.size} numbers")
         return torch.from_numpy(code.astype(np.float32)).view(self.space.num_ws, self.space.w_dim)
@@ -196,10 +211,10 @@ class CodeCache:
 
 
 def space_of(path: Path) -> CodeSpace:
-    """What the codes in a cache have in common.
+    """Read what the codes in a cache file have in common.
 
     Raises:
-        UserError: It is missing, or something else.
+        UserError: The file is missing, or no cache.
     """
     if not path.is_file():
         raise UserError(f"{path}: no such cache of codes")

@@ -1,4 +1,4 @@
-"""What can go wrong: `UserError` is meant for the person at the keyboard."""
+"""Errors of the package; a `UserError` is meant for the person at the keyboard."""
 
 from collections.abc import Sequence
 
@@ -9,12 +9,12 @@ MAX_VALUE = 40
 
 
 class UserError(Exception):
-    """Something about a file or an input is wrong; the message says what, and what to do about it.
+    """Something is wrong with a file or an input; the message says what, and what to do about it.
 
     Args:
         message: One line.
-        arguments: Names of the arguments of the job that could help, such as "max_pixels"; the command line names its
-            options for them.
+        arguments: Names of the job's arguments that could help, such as "max_pixels"; the command line appends its
+            options of these names.
     """
 
     def __init__(self, message: str, *, arguments: str | Sequence[str] = ()) -> None:
@@ -22,7 +22,7 @@ class UserError(Exception):
         self.arguments = (arguments,) if isinstance(arguments, str) else tuple(arguments)
 
     def within(self, what: object) -> "UserError":
-        """The same error of something larger: `what` comes before the message."""
+        """Prefix the message with what the error is about, such as a file's path; `arguments` are kept."""
         return UserError(f"{what}: {in_one_line(self)}", arguments=self.arguments)
 
 
@@ -31,17 +31,17 @@ class NotFiniteError(ValueError):
 
 
 def in_one_line(error: BaseException) -> str:
-    """What an error says, in one line that can be printed, even if it repeats what a strange file says."""
+    """Format an error's message as one short printable line, even if it quotes a strange file."""
     if isinstance(error, KeyError) and error.args:
         return f"{in_one_line(Exception(error.args[0]))} is missing"
-    said = " ".join(str(error).split())[:MAX_LENGTH] or type(error).__name__
-    return "".join(character if character.isprintable() else "?" for character in said)
+    message = " ".join(str(error).split())[:MAX_LENGTH] or type(error).__name__
+    return "".join(character if character.isprintable() else "?" for character in message)
 
 
 def shown(value: object) -> str:
-    """A value from a file, for a message: short text and numbers as they are, of most else the type.
+    """Format a value from a file for a message: short text and numbers as they are, most else by its type.
 
-    A list that contains another one twice, that one another twice, and so on, would take forever to write out.
+    A list that contains another one twice, that one a third twice, and so on, would take forever to write out.
     """
     if isinstance(value, str | bytes):
         return repr(value[:MAX_VALUE])

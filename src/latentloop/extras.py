@@ -1,4 +1,4 @@
-"""Packages that need not be there: those of the extra "edit"."""
+"""Optional packages, those of the extra "edit"."""
 
 import importlib
 from types import ModuleType
@@ -7,15 +7,15 @@ from latentloop.errors import UserError
 
 
 def load_extra(module: str, need: str, package: str) -> ModuleType:
-    """Import a module that may be missing.
+    """Import an optional package, or say how to install it.
 
     Args:
-        module: Its name.
-        need: What needs which project, such as "videos need PyAV".
-        package: What pip calls it.
+        module: Name of the module, such as "av".
+        need: What needs which project, such as "videos need PyAV"; the error message begins with it.
+        package: Name for pip.
 
     Raises:
-        UserError: It is not installed; says how to get it.
+        UserError: The package is not installed.
     """
     try:
         return importlib.import_module(module)

@@ -1,4 +1,4 @@
-"""Files that appear whole or not at all."""
+"""Files that appear whole or not at all, that replace nothing foreign, and their checksums."""
 
 import hashlib
 import os
@@ -12,12 +12,12 @@ from latentloop.errors import UserError
 
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
-    """Yield a temporary path that becomes `path` once the block has ended well.
+    """Yield a temporary path in the same folder that replaces `path` once the block has ended without an error.
 
-    The folder is made if it is missing. An error, a kill or a power cut leaves what stood at `path` untouched.
+    A missing folder is created. After an error, a kill or a power cut the old file at `path` is untouched.
 
     Raises:
-        UserError: The folder cannot be made or written to.
+        UserError: The folder cannot be created, or the file cannot be written.
     """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -36,15 +36,15 @@ def replacing(path: Path) -> Iterator[Path]:
 
 
 def refuse_overwriting(path: Path, sources: Iterable[Path], *, ours: bool) -> None:
-    """See that a result does not take the place of a file that it is made of, or of a stranger.
+    """Check that writing a result replaces neither one of its sources nor a file that is not an earlier result.
 
     Args:
-        path: Of the result.
-        sources: What it is made of.
-        ours: What is there already is an earlier result, and may go.
+        path: Where the result goes.
+        sources: The files that it is made from.
+        ours: Whether a file at `path` is an earlier result of the same kind, which may be replaced.
 
     Raises:
-        UserError: It would, or no file can have that name.
+        UserError: The result would replace such a file, or `path` cannot be a file's name.
     """
     try:
         taken = path.exists() and not ours
@@ -55,7 +55,7 @@ def refuse_overwriting(path: Path, sources: Iterable[Path], *, ours: bool) -> No
 
 
 def remove_leftovers(folder: Path) -> None:
-    """Delete what a killed process left of files that it was writing there; nobody else may be writing."""
+    """Delete the temporary files that killed processes left in a folder; no other process may be writing there."""
     for part in folder.glob(".latentloop-*.part"):
         part.unlink(missing_ok=True)
 
@@ -67,6 +67,6 @@ def _flush(path: Path) -> None:
 
 
 def sha256_of(path: Path) -> str:
-    """SHA-256 of a file's bytes, in hexadecimal."""
+    """Compute the SHA-256 of a file's content, in hexadecimal."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()

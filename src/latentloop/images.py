@@ -1,4 +1,4 @@
-"""Image files in and out. Inside the package an image is float RGB, (N, 3, H, W) in [-1, 1]."""
+"""Image files in and out. Inside the package images are float RGB, (N, 3, H, W) in [-1, 1]."""
 
 import io
 import struct
@@ -25,7 +25,7 @@ Pixels = npt.NDArray[np.uint8]  # (H, W, 3), RGB in 0..255
 FORMATS = ("AVIF", "BMP", "GIF", "HEIF", "JPEG", "JPEG2000", "PNG", "PPM", "TIFF", "WEBP")
 WHITE = (255, 255, 255)
 COMPRESSION = 2
-"""Of PNGs, 1 to 9. Photos get a tenth smaller with 6, and take four times as long."""
+"""Compression level of PNGs, 1 to 9. With 6 photos get a tenth smaller, and take four times as long."""
 # What Pillow's decoders are known to raise on damaged files.
 DECODING_ERRORS = (
     OSError,
@@ -41,7 +41,7 @@ DECODING_ERRORS = (
 
 
 def photo_suffixes() -> frozenset[str]:
-    """Endings of the files that `read_image` knows, such as ".jpg", as far as this Pillow has their decoders."""
+    """Endings of the files that `read_image` can read with this Pillow, lower-case, such as ".jpg"."""
     return frozenset(_endings())
 
 
@@ -51,17 +51,17 @@ def _endings() -> dict[str, str]:
 
 
 def read_image(path: Path | str, *, max_pixels: int = MAX_PIXELS, background: Sequence[int] = WHITE) -> Tensor:
-    """Read an image of one of `FORMATS` as RGB, (1, 3, H, W) in [-1, 1], upright.
+    """Read an image file of one of `FORMATS` as RGB, (1, 3, H, W) in [-1, 1], upright.
 
-    Of an animation it is the first frame. 16-bit grey is scaled to the range, not cut off.
+    Animations give their first frame. 16-bit grey is scaled to the range, not cut off.
 
     Args:
         path: The file.
-        max_pixels: Refuse images of more; a small file can claim a huge image.
+        max_pixels: Images of more pixels are refused; a small file can claim a huge image.
         background: RGB in 0..255 under transparent pixels.
 
     Raises:
-        UserError: Missing, empty, not an image, truncated, or larger than `max_pixels`.
+        UserError: The file is missing, empty, not an image, truncated, or larger than `max_pixels`.
     """
     path = Path(path)
     if not path.is_file():
@@ -76,7 +76,17 @@ def read_image(path: Path | str, *, max_pixels: int = MAX_PIXELS, background: Se
 def decode_image(
     content: bytes, name: str, *, max_pixels: int = MAX_PIXELS, background: Sequence[int] = WHITE
 ) -> Tensor:
-    """As `read_image`, from the content of a file of some name, which errors begin with."""
+    """Decode the content of an image file to RGB, (1, 3, H, W) in [-1, 1], upright.
+
+    Args:
+        content: The file's bytes, in one of `FORMATS`.
+        name: Name of the image, with which error messages begin.
+        max_pixels: Images of more pixels are refused.
+        background: RGB in 0..255 under transparent pixels.
+
+    Raises:
+        UserError: The content is empty, not an image, truncated, or larger than `max_pixels`.
+    """
     if not content:
         raise UserError(f"{name}: the file is empty")
     with _pillows_pixel_limit(max_pixels):
@@ -102,23 +112,23 @@ def from_pillow(image: Image.Image, *, background: Sequence[int] = WHITE) -> Ten
 
 
 def colour_profile(path: Path | str) -> bytes | None:
-    """What an RGB image that `read_image` reads says of its colours (an ICC profile); None if nothing."""
+    """Read the ICC colour profile of an image that `read_image` can read; None if it has none for RGB."""
     with _pillows_pixel_limit(sys.maxsize), Image.open(path, formats=sorted(set(_endings().values()))) as image:
         profile = image.info.get("icc_profile") if image.mode in ("RGB", "RGBA") else None
     return profile if isinstance(profile, bytes) else None
 
 
 def write_png(path: Path | str, image: Tensor, *, profile: bytes | None = None) -> None:
-    """Write one image (3, H, W) or (1, 3, H, W) in [-1, 1], clamped, as 8-bit PNG; the file appears whole.
+    """Write an image (3, H, W) or (1, 3, H, W) in [-1, 1] as 8-bit PNG; the file appears whole.
 
     Args:
         path: The file.
-        image: The image.
-        profile: What its numbers mean, an ICC profile; None for sRGB.
+        image: The image; values outside the range are clamped.
+        profile: ICC profile that says what its numbers mean; None for sRGB.
 
     Raises:
         UserError: The file cannot be written.
-        ValueError: It is not one image.
+        ValueError: `image` is not one image.
     """
     if image.shape[:-2] not in ((3,), (1, 3)):
         raise ValueError(f"image must be (3, H, W) or (1, 3, H, W), got {tuple(image.shape)}; write them one by one")
@@ -128,7 +138,7 @@ def write_png(path: Path | str, image: Tensor, *, profile: bytes | None = None) 
 
 
 def as_jpeg(image: Tensor, *, quality: int) -> Tensor:
-    """What JPEG makes of an image (1, 3, H, W) in [-1, 1]; quality from 1 to 95."""
+    """Compress an image (1, 3, H, W) in [-1, 1] as JPEG and decode it again; `quality` is 1 to 95."""
     file = io.BytesIO()
     Image.fromarray(to_uint8(image[0])).save(file, format="jpeg", quality=quality)
     with Image.open(file) as compressed:
@@ -136,25 +146,25 @@ def as_jpeg(image: Tensor, *, quality: int) -> Tensor:
 
 
 def from_uint8(pixels: Pixels) -> Tensor:
-    """Pixels (H, W, 3) in 0..255 as (1, 3, H, W) in [-1, 1]."""
+    """Convert pixels (H, W, 3) in 0..255 to an image (1, 3, H, W) in [-1, 1]."""
     return torch.from_numpy(pixels).permute(2, 0, 1)[None].float().div_(127.5).sub_(1)
 
 
 def to_uint8(image: Tensor) -> Pixels:
-    """An image (3, H, W) in [-1, 1], clamped and rounded, as (H, W, 3) in 0..255."""
+    """Convert an image (3, H, W) in [-1, 1] to pixels (H, W, 3) in 0..255, clamped and rounded."""
     pixels = (image.detach().clamp(-1, 1) + 1) * 127.5
     return pixels.round().to(torch.uint8).permute(1, 2, 0).cpu().numpy()
 
 
 def resize(image: Tensor, height: int, width: int) -> Tensor:
-    """Resize (N, 3, H, W) with Pillow's antialiased bilinear filter, (N, 3, height, width)."""
+    """Resize images (N, 3, H, W) with Pillow's antialiased bilinear filter, to (N, 3, height, width)."""
     return F.interpolate(image, (height, width), mode="bilinear", antialias=True, align_corners=False)
 
 
 def resample(image: Tensor, resolution: int) -> Tensor:
-    """Bring square images (N, 3, S, S) to (N, 3, resolution, resolution).
+    """Resize square images (N, 3, S, S) to (N, 3, resolution, resolution).
 
-    The area average where the resolution divides S, as generators draw coarser images; else `resize`.
+    Where the resolution divides S, it takes area averages, as generators draw coarser images; else see `resize`.
     """
     factor, remainder = divmod(image.shape[-1], resolution)
     if factor and not remainder:

@@ -1,6 +1,6 @@
-"""Pickles of whole networks, by the PyTorch and TensorFlow projects of NVIDIA, as data.
+"""Networks in the pickles of NVIDIA's PyTorch and TensorFlow projects, read as data.
 
-Such files carry the source text of their classes, which their own readers execute. Here it stays text.
+Such files carry the source code of their classes, which NVIDIA's own readers execute. Here it stays text.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -15,73 +15,77 @@ from latentloop.checkpoints.pickle_machine import Maker, Record, unpickle
 from latentloop.checkpoints.torch_files import ordered_dict, read_storage, view
 
 MODULE = "torch_utils.persistence._reconstruct_persistent_obj"
+"""Name under which NVIDIA's PyTorch pickles hold each module, with its source code."""
 NETWORK = "dnnlib.tflib.network.Network"
+"""Class under which NVIDIA's TensorFlow pickles hold each network."""
 MAX_MODULES = 10_000
-"""In a network; a file could have a module contain another twice, that one twice another, and so on."""
+"""Most modules of a network. A file could have a module contain another twice, that one a third twice, and so on."""
 MAX_NAME = 1000
-"""Characters; a file could have a module contain itself."""
+"""Longest prefix of a tensor's name, in characters. A file could have a module contain itself."""
 REPEATED = 1 << 20
-"""Numbers and characters that a network may have beyond the bytes of its file, by repeating some."""
-TOLD_BY_LAYERS = ("conv_clamp", "activation")
-"""Settings that layers which convolve keep, whatever their network was built with."""
+"""Numbers and characters that a network may have beyond the bytes of its file, because it repeats some of them."""
+LAYER_SETTINGS = ("conv_clamp", "activation")
+"""Settings that convolution layers store themselves, whatever their network was built with."""
 
 
 @dataclass(frozen=True)
 class Network:
-    """A network as a file has it."""
+    """The tensors and settings of a network, as its file stores them."""
 
     tensors: dict[str, Tensor]
-    """By their names there: "a.b.c" in PyTorch, "a/b/c" in TensorFlow."""
+    """Tensors by the names that they have in the file: "a.b.c" in PyTorch, "a/b/c" in TensorFlow."""
     settings: dict[str, Any]
-    """The keywords that it was built with, as far as they are known."""
+    """Keyword arguments that the network was built with, as far as the file has them."""
 
 
 def read_pickle(file: BinaryIO) -> Any:  # noqa: ANN401
-    """What a pickle holds, its networks as records.
+    """Read a pickle as data, with its networks as `Record`s.
 
     Raises:
-        RefusedError: It asks for more than data.
+        RefusedError: The pickle asks for more than data.
         ValueError or LookupError: It is damaged.
     """
     return unpickle(file, MAKERS)
 
 
 def module_network(module: Record, *, size: int) -> Network:
-    """The network of a PyTorch module of the kind that carries its source.
+    """Extract the tensors and settings of a PyTorch module from a pickle that carries its source code.
 
     Args:
-        module: As a file has it.
-        size: Of the file, in bytes.
+        module: The module, as `read_pickle` returns it.
+        size: Size of the file, in bytes.
 
     Raises:
-        ValueError or LookupError: The record does not look like one.
+        ValueError or LookupError: The record is not such a module, or damaged.
     """
     states = dict(_states(module))
     settings = dict(_dict(states[""].get("_init_kwargs") or {}))
     convolving = [state for state in states.values() if "conv_clamp" in state]
-    told = {name: state[name] for state in convolving for name in TOLD_BY_LAYERS if name in state}
-    return Network(gathered(_parameters(states), size=size), settings | told)
+    by_layers = {name: state[name] for state in convolving for name in LAYER_SETTINGS if name in state}
+    return Network(gathered(_parameters(states), size=size), settings | by_layers)
 
 
 def tensorflow_network(network: Record, *, size: int) -> Network:
-    """The variables of a TensorFlow network and, with "mapping/" or "synthesis/" before them, of its components.
+    """Extract the variables and settings of a TensorFlow network and of its components.
+
+    The names of a component's variables begin with the component's: "mapping/" or "synthesis/".
 
     Args:
-        network: As a file has it.
-        size: Of the file, in bytes.
+        network: The network, as `read_pickle` returns it.
+        size: Size of the file, in bytes.
 
     Raises:
-        ValueError or LookupError: The record does not look like one.
+        ValueError or LookupError: The record is not such a network, or damaged.
     """
     state = _dict(network.state)
     return Network(gathered(_all_variables(state), size=size), dict(_dict(state["static_kwargs"])))
 
 
 def gathered(tensors: Iterable[tuple[str, Tensor]], *, size: int) -> dict[str, Tensor]:
-    """Tensors by name, of any shape, as long as they have no more numbers than a file of so many bytes can hold.
+    """Collect tensors of any shape by name, as long as a file of `size` bytes can hold so many numbers.
 
     Raises:
-        ValueError: They have more, because some are the same many times.
+        ValueError: There are more numbers, because the file repeats some of them.
     """
     found, total = {}, 0
     for name, tensor in tensors:
@@ -133,7 +137,11 @@ def _variables(state: Mapping[str, Any]) -> Iterator[tuple[str, Tensor]]:
 
 
 def plain_tensor(value: object) -> Tensor:
-    """A tensor, from whatever a file has for it."""
+    """Convert a value of a pickle (a tensor, a NumPy array's record or a number) to a tensor.
+
+    Raises:
+        ValueError: The value is something else.
+    """
     if isinstance(value, Record):
         array = numpy_records.array_of(value)
         return torch.from_numpy(array.astype(array.dtype.newbyteorder("=")))
@@ -173,4 +181,4 @@ MAKERS: dict[str, Maker] = {
     "dnnlib.util.EasyDict": ordered_dict,
     NETWORK: lambda *args: Record(NETWORK, args),
 }
-"""What stands for the globals of such files; all others are refused."""
+"""Harmless stand-ins for the globals that these pickles may name; all others are refused."""

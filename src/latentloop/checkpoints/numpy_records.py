@@ -1,4 +1,4 @@
-"""NumPy's arrays and scalars in pickles, made from their bytes without NumPy's own unpickling."""
+"""NumPy arrays and scalars in pickles, built from their bytes without NumPy's own unpickling."""
 
 import re
 from collections.abc import Sequence
@@ -14,10 +14,10 @@ _DTYPE = re.compile(r"[<>|=]?([fiub][1248])")
 
 
 def array_of(record: Record) -> npt.NDArray[np.generic]:
-    """The array that a record stands for.
+    """Build the array that a record of a pickle stands for.
 
     Raises:
-        ValueError: It stands for none, or for one of objects, or its bytes do not fill its shape.
+        ValueError: The record is no array, holds Python objects, or its bytes do not fill its shape.
     """
     if record.name == "_frombuffer":
         raw, dtype, shape, order = record.args
@@ -91,4 +91,4 @@ MAKERS: dict[str, Maker] = {
     **_in_every("multiarray", "scalar", _scalar),
     **_in_every("numeric", "_frombuffer", _record("_frombuffer")),
 }
-"""What stands for the globals of pickles that hold arrays."""
+"""Harmless stand-ins for the globals that pickles of arrays may name."""

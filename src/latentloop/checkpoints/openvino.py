@@ -1,4 +1,4 @@
-"""Constants of an OpenVINO IR model (version 10), read with the standard library and NumPy."""
+"""Weights of an OpenVINO IR model (version 10), read with the standard library and NumPy."""
 
 import xml.etree.ElementTree as ET
 from collections.abc import Iterator
@@ -11,21 +11,27 @@ import numpy.typing as npt
 from latentloop.errors import UserError
 
 DTYPES = {"f32": "<f4", "f16": "<f2", "i64": "<i8", "i32": "<i4"}
+"""NumPy's names, little-endian, for OpenVINO's element types."""
 
 
 @dataclass(frozen=True)
 class Constant:
-    """A constant of the graph."""
+    """A named array of an OpenVINO graph, such as the weights of a layer."""
 
     name: str
+    """Name of the constant in the graph."""
     value: npt.NDArray[np.generic]
+    """The array, in the model's element type and shape."""
 
 
 def read_constants(xml: Path) -> list[Constant]:
-    """Constants of the model `xml`, in the order of its graph; their bytes come from the `.bin` beside it.
+    """Read the constants of an OpenVINO model, in the order of its graph.
+
+    Args:
+        xml: The graph; the constants' bytes are in the `.bin` file of the same name beside it.
 
     Raises:
-        UserError: The pair is missing, is not an IR model, or the `.bin` is shorter than the model says.
+        UserError: A file of the pair is missing, is not an IR model, or the `.bin` is shorter than the graph says.
     """
     try:
         layers = ET.parse(xml).getroot().find("layers")  # noqa: S314 - expat refuses entity bombs since 2.4.1

@@ -1,7 +1,7 @@
-"""A pickle machine that only makes data: it imports nothing, calls nothing that a file names, and knows its limits.
+"""A pickle machine that only builds data: it imports nothing, calls nothing that a file names, and limits its memory.
 
 Python's own unpickler imports what a file names, and calls it. This one follows the same instructions, parsed by the
-standard library's `pickletools`, but looks a name up in a table of harmless makers; any other name ends the reading.
+standard library's `pickletools`, but looks each name up in a table of harmless makers; any other name is refused.
 """
 
 import pickletools
@@ -13,41 +13,46 @@ from typing import Any, BinaryIO
 from latentloop.errors import UserError
 
 MAX_INSTRUCTIONS = 5_000_000
-"""Generators of 1024 pixels take some ten thousand."""
+"""Most instructions of a pickle; those of 1024-pixel generators have some ten thousand."""
 SPENDING = 2
-"""How many times its size a file may hand to the makers, if it names the same thing again and again."""
+"""Data that the makers may be handed in total, as a multiple of the file's size: a file may repeat itself."""
 SMALL_CHANGE = 1 << 20
-"""The same of a small file, in bytes and items."""
+"""Data that the makers may be handed beyond that, in bytes and items, so that small files may repeat more."""
 MAX_KEY = 1 << 60
-"""Larger numbers could be chosen to collide in a dict."""
+"""Bound of integer dict keys; larger ones could be chosen to collide in a dict."""
 
 Maker = Callable[..., Any]
-"""What stands for a global: called with the arguments that the file has for it."""
+"""A stand-in for a global: called with the arguments that the file has for it."""
 
 
 class RefusedError(UserError):
-    """A file that asks for more than data."""
+    """A file asks for more than data, such as calling a function."""
 
 
 @dataclass(frozen=True)
 class Global:
-    """A name that the file refers to, and what we make of it."""
+    """A global that a file names, and its harmless stand-in."""
 
     name: str
+    """Module and name, such as "collections.OrderedDict"."""
     make: Maker
+    """Stand-in that is called instead."""
 
 
 @dataclass
 class Record:
-    """An object of a class that we know the name of, and no more: what it was made from, and its state."""
+    """An object of a class known by name only: the arguments of its constructor and its state, as data."""
 
     name: str
+    """Name of the class or function that the file asks for."""
     args: tuple[Any, ...] = ()
+    """Arguments that the file has for it."""
     state: Any = None
+    """State that the file sets after construction; None if it sets none."""
 
 
 class BoundedFile:
-    """A file that refuses to read more than there is, before memory is set aside for it."""
+    """A file that refuses to read past its end before memory is allocated for it."""
 
     def __init__(self, file: BinaryIO) -> None:
         self._file = file
@@ -56,37 +61,41 @@ class BoundedFile:
         file.seek(start)
 
     def tell(self) -> int:
-        """Bytes before the next one."""
+        """Position in the file, in bytes."""
         return self._file.tell()
 
     def left(self) -> int:
-        """Bytes from the next one on."""
+        """Count the bytes from the position to the end."""
         return self._end - self._file.tell()
 
     def read(self, count: int) -> bytes:
-        """The next bytes, (count,); fewer are an error."""
+        """Read exactly `count` bytes from the position on.
+
+        Raises:
+            ValueError: Fewer bytes are left.
+        """
         if not 0 <= count <= self.left():
             raise ValueError("truncated")
         return self._file.read(count)
 
     def readline(self) -> bytes:
-        """Up to the next end of line."""
+        """Read up to and including the next end of line."""
         return self._file.readline()
 
 
 def unpickle(file: BinaryIO, makers: Mapping[str, Maker], *, persistent: Maker | None = None) -> Any:  # noqa: ANN401
-    """Follow one pickle's instructions, from where the file stands.
+    """Read one pickle, from the file's position on, without importing or calling what it names.
 
     Args:
         file: Seekable.
-        makers: For each global that a file may name, "module.name", what to call in its place.
-        persistent: What to call for a persistent id; None refuses them.
+        makers: Stand-ins for the globals that a file may name, by "module.name".
+        persistent: Stand-in for the lookup of persistent ids; None refuses them.
 
     Returns:
-        None, numbers, text, bytes, and lists, tuples, sets and dicts of them; whatever the makers made.
+        None, numbers, text, bytes, and lists, tuples, sets and dicts of them; and what the makers return.
 
     Raises:
-        RefusedError: The file names another global, or wants one to be called that cannot be.
+        RefusedError: The file names another global, or asks for a call of something that is no global.
         ValueError or LookupError: It is no pickle, or truncated, or damaged.
     """
     with warnings.catch_warnings():
@@ -178,10 +187,12 @@ class _Machine:
 
 
 def simple(items: list[Any]) -> list[Any]:
-    """Keys, if they are text or numbers: to hash tuples nested a million deep would end the process.
+    """Check that dict keys or set items are quick to hash (text, bytes, numbers or None), and return them.
+
+    Hashing tuples nested a million deep would crash the process.
 
     Raises:
-        ValueError: They are not, or are larger than any number of a file's things.
+        ValueError: One is of another type, or an integer of `MAX_KEY` or more.
     """
     for item in items:
         if not isinstance(item, SIMPLE) or (isinstance(item, int) and abs(item) >= MAX_KEY):
@@ -196,13 +207,15 @@ def _make_dict(machine: _Machine) -> None:
 
 
 SIMPLE = (str, bytes, int, float, type(None))
+"""Types that dict keys and set items may have."""
 SIZED = (str, bytes, bytearray, list, tuple, dict, set, frozenset)
+"""Types whose length counts against `SPENDING`."""
 _LITERALS = """
     INT BININT BININT1 BININT2 LONG LONG1 LONG4 FLOAT BINFLOAT STRING BINSTRING SHORT_BINSTRING
     BINBYTES SHORT_BINBYTES BINBYTES8 BYTEARRAY8 UNICODE SHORT_BINUNICODE BINUNICODE BINUNICODE8
 """
 VALUES: dict[str, Any] = {"NONE": None, "NEWTRUE": True, "NEWFALSE": False} | dict.fromkeys(_LITERALS.split())
-"""Instructions that push their argument, or, if they have none, this."""
+"""Instructions that push their argument or, if they have none, the value here."""
 
 STEPS: dict[str, Callable[[_Machine, Any], object]] = {
     "PROTO": lambda _, __: None,
@@ -242,4 +255,4 @@ STEPS: dict[str, Callable[[_Machine, Any], object]] = {
     "BINPERSID": lambda m, _: m.persist(m.stack.pop()),
     "PERSID": lambda m, identity: m.persist(identity),
 }
-"""All other instructions that we follow; what is neither here nor in `VALUES` is refused."""
+"""All other instructions that the machine follows; those neither here nor in `VALUES` are refused."""

@@ -1,4 +1,4 @@
-"""Checkpoints of other projects: which file it is, told from its content, and the generator in it."""
+"""Checkpoints of other projects: the format is detected from the content, and the generator is extracted."""
 
 import struct
 import zlib
@@ -24,9 +24,10 @@ from latentloop.checkpoints.torch_files import is_torch_file, read_torch_file
 from latentloop.errors import UserError, in_one_line
 
 Which = Literal["g_ema", "g"]
-"""The running mean of a generator's weights, which draws best, or the generator as it was trained."""
+"""A generator of a training run: g_ema, the running mean of the weights, which draws best, or g, the raw one."""
 
 AVERAGE = "latent_avg"
+"""Key of the mean latent in checkpoints of pSp, ReStyle and rosinality's projects."""
 
 DAMAGE = (
     ValueError,
@@ -43,27 +44,27 @@ DAMAGE = (
     zlib.error,
     BadZipFile,
 )
-"""What reading a damaged file is known to raise."""
+"""Errors that reading a damaged file is known to raise."""
 
 NAMES: dict[Which, tuple[str, ...]] = {
     "g_ema": ("G_ema", "g_ema", "generator_smooth"),
     "g": ("G", "g", "generator"),
 }
-"""What projects call the two."""
+"""Keys under which projects store the two generators."""
 
 POSITIONS: dict[Which, int] = {"g_ema": 2, "g": 0}
-"""In TensorFlow's triples of generator, discriminator and mean generator."""
+"""Positions of the two in NVIDIA's TensorFlow triples of generator, discriminator and mean generator."""
 
 
 def read_checkpoint(path: Path, *, which: Which = "g_ema") -> Network:
-    """The generator in a file of another project; nothing in the file is executed.
+    """Read the generator of another project's file; nothing in the file is executed.
 
     Args:
         path: A pickle by NVIDIA's projects, or a file of `torch.save`.
-        which: Of the generators in it.
+        which: Which of the generators in it.
 
     Raises:
-        UserError: It is neither; damaged; has no generator; or asks for more than data.
+        UserError: The file is neither; damaged; has no such generator; or asks for more than data.
     """
     with reading(path):
         content = read_torch_file(path) if is_torch_file(path) else _read_pickle(path)
@@ -72,10 +73,10 @@ def read_checkpoint(path: Path, *, which: Which = "g_ema") -> Network:
 
 @contextmanager
 def reading(path: Path) -> Iterator[None]:
-    """Tell what goes wrong with a file of another project in one line that names it.
+    """Turn errors of reading another project's file into one-line `UserError`s that begin with its path.
 
     Raises:
-        UserError: The file asks for more than data, is damaged, or not what it should be.
+        UserError: The file asks for more than data, is damaged, or is not what it should be.
     """
     try:
         yield
@@ -88,11 +89,16 @@ def reading(path: Path) -> Iterator[None]:
 
 
 def find_generator(content: object, which: Which, *, size: int) -> Network:
-    """The generator in what a checkpoint of so many bytes holds.
+    """Extract the generator from the content of a checkpoint.
+
+    Args:
+        content: What the file holds, as `read_torch_file` or `read_pickle` returns it.
+        which: Which of the generators in it.
+        size: Size of the file, in bytes.
 
     Raises:
-        UserError: There is none.
-        ValueError or LookupError: It is damaged.
+        UserError: There is no such generator.
+        ValueError or LookupError: The checkpoint is damaged.
     """
     if isinstance(content, tuple):
         return _of_triple(content, which, size)

@@ -1,7 +1,7 @@
-"""Files and storages of `torch.save`, read as data: nothing that they name is imported or called.
+"""Files and storages written by `torch.save`, read as data: nothing that they name is imported or called.
 
 `torch.load` is not used: it reads a file's pickle by rules of its own, so that a check before it would look at one file
-and it would read another. Here a tensor is made from a storage's bytes, once they are seen to be there.
+and it would read another. Here a tensor is built from a storage's bytes, once they are seen to be there.
 """
 
 import zipfile
@@ -18,12 +18,13 @@ from latentloop.checkpoints import numpy_records
 from latentloop.checkpoints.pickle_machine import BoundedFile, Global, Maker, Record, simple, unpickle
 
 ZIPPED = b"PK\x03\x04"
-"""What files of today begin with."""
+"""First bytes of the current format of `torch.save`, a zip archive."""
 MAGIC = b"\x80\x02\x8a\x0al\xfc\x9cF\xf9 j\xa8P\x19."
-"""What they began with before they were zip archives."""
+"""First bytes of the format before PyTorch 1.6, which is no zip archive."""
 REPEATED = 1 << 20
-"""Numbers that a tensor may have beyond those of its storage, by repeating them."""
+"""Numbers that a tensor may have beyond those of its storage, by repeating them with a stride of 0."""
 NAMESPACE = "argparse.Namespace"
+"""Class of the options that projects store beside their weights."""
 
 DTYPES = {
     "torch.DoubleStorage": torch.float64,
@@ -37,41 +38,46 @@ DTYPES = {
     "torch.ByteStorage": torch.uint8,
     "torch.BoolStorage": torch.bool,
 }
+"""Element types by the names of the storage classes."""
 
 
 @dataclass(frozen=True)
 class Storage:
-    """The numbers that tensors are views of, (count,)."""
+    """A flat array of numbers that tensors are views of."""
 
     flat: Tensor
+    """Numbers of the storage, (count,)."""
 
 
 @dataclass(frozen=True)
 class Claim:
-    """What a pickle says of a storage."""
+    """Size and type of a storage, as the pickle claims them before its bytes are read."""
 
     key: str
+    """Name of the storage in the file."""
     dtype: torch.dtype
+    """Element type of the storage."""
     count: int
+    """Number of elements of the storage."""
 
     @property
     def size(self) -> int:
-        """Bytes."""
+        """Size of the storage, in bytes."""
         return self.count * self.dtype.itemsize
 
 
 def is_torch_file(path: Path) -> bool:
-    """Whether a file looks as if `torch.save` had written it."""
+    """Whether a file begins like one that `torch.save` wrote."""
     with path.open("rb") as file:
         beginning = file.read(len(MAGIC))
     return beginning == MAGIC or beginning.startswith(ZIPPED)
 
 
 def read_torch_file(path: Path) -> Any:  # noqa: ANN401
-    """What a file of `torch.save` holds: tensors, on the CPU, numbers, text, lists, dicts, and records of the rest.
+    """Read a file of `torch.save`: tensors on the CPU, numbers, text, lists, dicts, and a `Record` for anything else.
 
     Raises:
-        RefusedError: It asks for more than data.
+        RefusedError: The file asks for more than data.
         ValueError, LookupError, OSError or RuntimeError: It is damaged.
     """
     with path.open("rb") as file:
@@ -82,10 +88,10 @@ def read_torch_file(path: Path) -> Any:  # noqa: ANN401
 
 
 def read_storage(blob: bytes) -> Tensor:
-    """The numbers of a storage that was pickled into another file, (count,).
+    """Read the numbers, (count,), of a storage that was pickled into another file.
 
     Raises:
-        RefusedError: It asks for more than data.
+        RefusedError: The pickle asks for more than data.
         ValueError or LookupError: It is damaged.
     """
     storage = _read_old(BytesIO(blob), len(blob))
@@ -95,10 +101,16 @@ def read_storage(blob: bytes) -> Tensor:
 
 
 def view(flat: Tensor, offset: object, size: object, stride: object) -> Tensor:
-    """A tensor within a storage (count,).
+    """View part of a storage (count,) as a tensor.
+
+    Args:
+        flat: The storage.
+        offset: Index of the tensor's first element in the storage.
+        size: Shape of the tensor, a tuple of integers.
+        stride: Elements between neighbours along each axis, a tuple of integers.
 
     Raises:
-        ValueError: It would reach beyond the storage's end, or repeat it many times.
+        ValueError: The tensor would reach beyond the storage's end, or repeat it many times.
     """
     if not isinstance(size, tuple) or not isinstance(stride, tuple) or len(size) != len(stride):
         raise ValueError("a tensor without a shape")
@@ -211,10 +223,10 @@ def _tensor(storage: object, offset: object, size: object, stride: object, *_: o
 
 
 def ordered_dict(items: Any = ()) -> dict[Any, Any]:  # noqa: ANN401
-    """An ordered dict as files have it, from pairs.
+    """Build a dict from the key-value pairs that a file stores for an `OrderedDict`.
 
     Raises:
-        ValueError: They are none, or their keys are not simple.
+        ValueError: They are no pairs, or their keys are not simple.
     """
     pairs = [tuple(pair) for pair in items]
     simple([pair[0] for pair in pairs])
@@ -231,7 +243,7 @@ SETTINGS = (
     *(f"pathlib.{kind}Path" for kind in ("Posix", "Windows", "PurePosix", "PureWindows", "")),
     *(f"torch.float{bits}" for bits in (16, 32, 64)),
 )
-"""Globals that settings name, and that become a record each."""
+"""Globals that stored options name; each becomes a `Record`."""
 
 MAKERS: dict[str, Maker] = {
     **numpy_records.MAKERS,
@@ -242,4 +254,4 @@ MAKERS: dict[str, Maker] = {
     "torch._utils._rebuild_parameter": lambda data, *_: data,
     "torch.Size": lambda size=(): tuple(size),
 }
-"""What stands for the globals of a file; all others are refused."""
+"""Harmless stand-ins for the globals that these files may name; all others are refused."""

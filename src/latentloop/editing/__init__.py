@@ -1,4 +1,4 @@
-"""What codes are for: interpolation, style mixing, expression transfer and attribute editing."""
+"""Edits of codes: interpolation, style mixing, expression transfer, and directions of attributes."""
 
 import lazy_loader
 

@@ -1,4 +1,4 @@
-"""Directions as a file: safetensors, a tensor each, and one metadata entry with all that tensors do not tell."""
+"""Directions as a file: safetensors, one tensor for each, and one metadata entry with everything else."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -20,18 +20,22 @@ from latentloop.generators import Generator
 from latentloop.weights import WeightsFile, is_safetensors, read_weights, shipped
 
 SHIPPED = (shipped("directions-ffhq.safetensors", "d47d6c03831acc73bd3e083692b4a24d324176765c731f4370431788acb135d2"),)
+"""Bundled files of directions."""
 KIND = "latentloop"
-"""The one metadata entry of our files. Here it is "directions" and, as JSON, what the tensors do not tell."""
+"""Key of the one metadata entry of our files; in files of directions its value is "directions" and JSON."""
 NAME = "directions"
+"""Kind of these files, with which the metadata entry begins."""
 MAX_NAME = 100
+"""Longest name of a direction, in characters."""
 TEXTS = ("fingerprint", "generator", "licence", "origin")
+"""Fields of a direction that the metadata stores as text."""
 
 
 def save_directions(path: Path, directions: Sequence[Direction]) -> None:
-    """Write directions that `read_directions` reads, in float16 or float32 as they are; the file appears whole.
+    """Write directions, in float16 or float32 as they are, for `read_directions` to read; the file appears whole.
 
     Raises:
-        UserError: Two have one name, or one has a name that no command can name, or the file cannot be written.
+        UserError: Two have one name, a name is empty or has odd characters, or the file cannot be written.
     """
     names = [direction.name for direction in directions]
     for name in names:
@@ -39,17 +43,17 @@ def save_directions(path: Path, directions: Sequence[Direction]) -> None:
             raise UserError(
                 f"{path}: {name!r} cannot name a direction: it is of another one, empty or has odd characters"
             )
-    about = {direction.name: _told(direction) for direction in directions}
+    about = {direction.name: _metadata(direction) for direction in directions}
     tensors = {direction.name: _stored(direction.vector) for direction in directions}
     with replacing(path) as part:
         part.write_bytes(save(tensors, {KIND: f"{NAME} {json.dumps(about)}"}))
 
 
 def read_directions(path: Path | WeightsFile) -> dict[str, Direction]:
-    """Read directions by their names, in the order in which they were saved.
+    """Read the directions of one of our files by their names, in the order in which they were saved.
 
     Raises:
-        UserError: No such file; not one of directions; damaged; or with numbers that are not finite.
+        UserError: The file is missing, of another kind, damaged, or has numbers that are not finite.
     """
     file = path if isinstance(path, WeightsFile) else WeightsFile(path)
     weights = read_weights(file)
@@ -60,23 +64,23 @@ def read_directions(path: Path | WeightsFile) -> dict[str, Direction]:
     try:
         about = json.loads(text)
         if not isinstance(about, dict) or about.keys() != weights.tensors.keys() or not about:
-            raise ValueError("it tells of other directions than it has")
+            raise ValueError("its metadata names other directions than its tensors")
         return {name: _direction(name, weights.tensors[name], about[name]) for name in about}
     except (LookupError, TypeError, ValueError, RecursionError, UserError) as error:
         raise UserError(f"{file.path}: damaged, or of another latentloop: {in_one_line(error)}") from error
 
 
 def shipped_directions(generator: Generator) -> dict[str, Direction]:
-    """The directions that we ship for a generator's codes, by name; none for most generators."""
+    """Load the bundled directions that fit a generator's latent space, by name; most generators have none."""
     ours = [direction for file in SHIPPED for direction in read_directions(file).values()]
     return {one.name: fitted(one, generator) for one in ours if one.fingerprint == generator.fingerprint}
 
 
 def directions_in(path: Path, generator: Generator) -> dict[str, Direction]:
-    """The directions in a file, ours or another project's, for a generator.
+    """Read the directions of a file, ours or another project's, for a generator.
 
     Raises:
-        UserError: No such file; not one of directions; damaged; or of another generator.
+        UserError: The file is missing, has no directions, is damaged, or belongs to another generator.
     """
     if not path.is_file():
         raise UserError(f"{path}: no such file")
@@ -90,14 +94,14 @@ def directions_in(path: Path, generator: Generator) -> dict[str, Direction]:
 
 
 def find_direction(name_or_path: str | Path, generator: Generator) -> Direction:
-    """A direction by its name.
+    """Load one direction for a generator.
 
     Args:
-        name_or_path: One that we ship; a file that has one; or FILE:NAME where it has several.
-        generator: Whose codes it is to change.
+        name_or_path: Name of a bundled direction; a file that has one direction; or FILE:NAME where it has several.
+        generator: Generator whose codes it is to change.
 
     Raises:
-        UserError: There is none, or it is another generator's.
+        UserError: There is no such direction, or it belongs to another generator.
     """
     text = str(name_or_path)
     if direction := shipped_directions(generator).get(text):
@@ -139,7 +143,7 @@ def _nearest(name: str, names: Mapping[str, Direction]) -> str:
     return f", did you mean {near[0]}?" if near else ""
 
 
-def _told(direction: Direction) -> dict[str, Any]:
+def _metadata(direction: Direction) -> dict[str, Any]:
     texts = {text: getattr(direction, text) for text in TEXTS}
     layers = describe_layers(direction.layers)
     return {**texts, "layers": layers, "num_ws": direction.num_ws, "about": direction.about}
@@ -150,16 +154,16 @@ def _stored(vector: Tensor) -> Tensor:
     return vector.detach().to("cpu", dtype, copy=True).contiguous()  # two that share memory cannot be saved
 
 
-def _direction(name: str, vector: Tensor, told: Mapping[str, Any]) -> Direction:
-    """A direction from what a file tells of it."""
-    num_ws, about = told["num_ws"], told["about"]
+def _direction(name: str, vector: Tensor, entry: Mapping[str, Any]) -> Direction:
+    """The direction of a tensor and its metadata."""
+    num_ws, about = entry["num_ws"], entry["about"]
     if not name.isprintable() or len(name) > MAX_NAME:
         raise ValueError("a name with odd characters, or none that ends")
     if type(num_ws) is not int or not 0 < num_ws <= MAX_WS:
         raise ValueError(f"{name} has {shown(num_ws)} layers")
     if vector.ndim < 1 or vector.shape[:-1] not in ((), (num_ws,)) or not vector.numel() or not vector.isfinite().all():
         raise ValueError(f"{name} is {tuple(vector.shape)} with {num_ws} layers, or has numbers that are not finite")
-    if not isinstance(about, dict) or not all(isinstance(told[text], str) for text in (*TEXTS, "layers")):
-        raise TypeError(f"{name} is told of in other types")
-    texts = {text: told[text] for text in TEXTS}
-    return Direction(name, vector, parse_layers(told["layers"], num_ws), num_ws, about=about, **texts)
+    if not isinstance(about, dict) or not all(isinstance(entry[text], str) for text in (*TEXTS, "layers")):
+        raise TypeError(f"{name} has metadata of other types")
+    texts = {text: entry[text] for text in TEXTS}
+    return Direction(name, vector, parse_layers(entry["layers"], num_ws), num_ws, about=about, **texts)

@@ -1,4 +1,4 @@
-"""Directions: changes of a code that change one attribute of what it draws."""
+"""Directions: changes of a code that change one attribute of its image."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
@@ -12,26 +12,29 @@ from latentloop.editing.layers import layer_mask
 
 @dataclass(frozen=True)
 class Direction:
-    """A direction of a latent space. Tensors are on the CPU."""
+    """A direction of a latent space, with where it comes from. Tensors are on the CPU."""
 
     name: str
+    """Name of the direction, such as "smile"."""
     vector: Tensor
-    """What strength 1 adds to each style, (w_dim,), or to the style of each layer, (num_ws, w_dim)."""
+    """Change that strength 1 adds to each style, (w_dim,), or to the style of each layer, (num_ws, w_dim)."""
     layers: tuple[int, ...]
-    """The layers that it changes."""
+    """Layers that the direction changes, in ascending order."""
     num_ws: int
+    """Styles of the codes that the direction is for."""
     fingerprint: str
-    """Of the latent space."""
+    """Fingerprint of the latent space."""
     generator: str
-    """Name of the generator that it was found with."""
+    """Name of the generator that the direction was found with."""
     licence: str = "unknown"
+    """Licence under which the direction may be used."""
     origin: str = ""
-    """Who found it, and how."""
+    """Who found the direction, and how."""
     about: dict[str, Any] = field(default_factory=dict)
-    """What was measured of it; JSON."""
+    """Measurements of the direction, as JSON values."""
 
     def change(self) -> Tensor:
-        """What strength 1 adds to a code, (num_ws, w_dim)."""
+        """Compute the change that strength 1 adds to a code, (num_ws, w_dim)."""
         return self.vector.expand(self.num_ws, -1) * layer_mask(self.layers, self.num_ws)
 
 
@@ -40,7 +43,7 @@ def edit(w_plus: Tensor, edits: Iterable[tuple[Direction, float]]) -> Tensor:
 
     Args:
         w_plus: Styles, (N, num_ws, w_dim).
-        edits: Directions, and how far; 0 changes nothing at all.
+        edits: Directions with their strengths; strength 0 leaves the codes unchanged to the last bit.
     """
     for direction, strength in edits:
         if strength:
@@ -49,14 +52,14 @@ def edit(w_plus: Tensor, edits: Iterable[tuple[Direction, float]]) -> Tensor:
 
 
 def conditional(direction: Direction, kept: Sequence[Direction]) -> Direction:
-    """The part of a direction that is orthogonal to others, so that their attributes change less.
+    """Project a direction onto the complement of others, so that their attributes change less.
 
-    The conditional manipulation of InterFaceGAN (Shen et al., arXiv:1907.10786, section 2.2): what the direction has
-    in common with the span of the others is taken away, here in W+ on the layers that it changes.
+    This is the conditional manipulation of InterFaceGAN (Shen et al., arXiv:1907.10786, section 2.2): the part in the
+    span of the other directions is removed, here in W+ on the layers that the direction changes.
 
     Args:
-        direction: What is to change.
-        kept: What is not to.
+        direction: Direction of the attribute to change.
+        kept: Directions of the attributes to keep.
     """
     if not kept:
         return direction

@@ -1,4 +1,4 @@
-"""Directions for a generator that has more or fewer layers than the one they were found with."""
+"""Adapting directions to generators with more or fewer layers than the one they were found with."""
 
 from dataclasses import replace
 
@@ -10,13 +10,13 @@ from latentloop.generators import Generator
 
 
 def fitted(direction: Direction, generator: Generator) -> Direction:
-    """A direction for a generator's codes.
+    """Adapt a direction to a generator of the same latent space, whatever its number of layers.
 
-    Of other layers than the generator's, what is alike for all of them fits any number; what changes some of them fits
-    where those exist.
+    A direction that is the same for all layers fits any number of them; one that changes some layers fits where those
+    exist.
 
     Raises:
-        UserError: It is of another latent space, or changes layers that the generator lacks.
+        UserError: The direction belongs to another latent space, or changes layers that the generator lacks.
     """
     if (direction.fingerprint, direction.vector.shape[-1]) != (generator.fingerprint, generator.w_dim):
         raise UserError(

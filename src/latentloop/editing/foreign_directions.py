@@ -7,7 +7,8 @@
 | `.npz` of GANSpace | `lat_comp` and `lat_stdev`, or `act_comp` and `act_stdev`, of the same shapes | pc0, pc1 ... |
 | `.pt` of SeFa | `eigvec`, (w_dim, K), a direction a column | sefa0, sefa1 ... |
 
-Which it is, the content tells. Whose they are, it does not: they are taken for the generator's in use.
+The format is detected from the content. The files do not say which generator they belong to: the directions are taken
+for those of the generator in use.
 """
 
 import zipfile
@@ -26,17 +27,18 @@ from latentloop.generators import Generator
 from latentloop.latents.foreign_files import read_content, read_entry
 
 COMPONENTS = {"comp": "std", "components": "std", "lat_comp": "lat_stdev", "act_comp": "act_stdev"}
-"""What projects call principal components and their standard deviations; the first that is there counts."""
+"""Keys of principal components, each with the key of their standard deviations; the first one present counts."""
 EIGENVECTORS = "eigvec"
+"""Key under which SeFa's files hold their directions."""
 MAX_WS, MAX_COMPONENTS = 256, 4096
-"""Several times those of any generator. A file of a few bytes may claim any."""
+"""Most layers and most directions of a file, several times those of any generator. A small file may claim any."""
 
 
 def read_foreign_directions(path: Path, generator: Generator) -> dict[str, Direction]:
     """Read another project's directions for a generator, by name. Nothing in the file is executed.
 
     Raises:
-        UserError: Damaged; asks for more than data; no directions, or ones that do not fit the generator.
+        UserError: The file is damaged, asks for more than data, or has no directions that fit the generator.
     """
     with reading(path):
         content = read_content(path, _of_archive, kind="direction")

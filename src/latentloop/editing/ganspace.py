@@ -1,4 +1,4 @@
-"""GANSpace: directions in which W varies most (Härkönen et al., arXiv:2004.02546)."""
+"""GANSpace: directions along which W varies most (Härkönen et al., arXiv:2004.02546)."""
 
 from dataclasses import dataclass
 
@@ -11,26 +11,27 @@ from latentloop.extras import load_extra
 from latentloop.generators import Generator
 
 ORIGIN = "GANSpace (Härkönen et al., arXiv:2004.02546)"
+"""Origin that these directions are saved with."""
 
 
 @dataclass(frozen=True)
 class Components:
-    """Principal components."""
+    """Principal components of styles, those of the largest variance first."""
 
     axes: Tensor
-    """Orthonormal, those of the largest variance first, (K, w_dim)."""
+    """Orthonormal axes, (K, w_dim)."""
     deviations: Tensor
-    """Standard deviations along them, (K,)."""
+    """Standard deviations of the styles along them, (K,)."""
     shares: Tensor
-    """Of all variance, (K,)."""
+    """Share of the total variance along each, (K,)."""
 
 
 def principal_components(w: Tensor, count: int) -> Components:
-    """The principal components of styles (N, w_dim), by scikit-learn.
+    """Compute the principal components of styles (N, w_dim) with scikit-learn.
 
     Args:
         w: Samples of W.
-        count: How many; less than N, and w_dim at most.
+        count: Number of components; less than N, and at most w_dim.
 
     Raises:
         UserError: scikit-learn is not installed.
@@ -44,13 +45,13 @@ def principal_components(w: Tensor, count: int) -> Components:
 
 
 def ganspace_directions(generator: Generator, w: Tensor, count: int, layers: tuple[int, ...]) -> list[Direction]:
-    """Directions pc0, pc1 ..., those of the largest variance first; strength 1 is one standard deviation.
+    """Find directions pc0, pc1 ..., those of the largest variance first; strength 1 is one standard deviation.
 
     Args:
-        generator: Whose W it is.
-        w: Samples, (N, w_dim).
-        count: How many.
-        layers: Which the directions change; see `parse_layers`. They are found of W, so from no layers in particular.
+        generator: Generator of the samples.
+        w: Samples of its W, (N, w_dim).
+        count: Number of directions.
+        layers: Layers that the directions change, see `parse_layers`; they do not matter for the search itself.
 
     Raises:
         UserError: scikit-learn is not installed.

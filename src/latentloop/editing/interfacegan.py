@@ -1,6 +1,6 @@
-"""InterFaceGAN: directions across a boundary between high and low scores (Shen et al., arXiv:1907.10786).
+"""InterFaceGAN: directions across the boundary between high and low scores (Shen et al., arXiv:1907.10786).
 
-A score is any number of a picture that grows with an attribute: a classifier's, a measurement, or a person's yes or no.
+A score is any number that grows with an attribute of an image: a classifier's, a measurement, or a person's yes or no.
 """
 
 from collections.abc import Callable
@@ -19,41 +19,45 @@ from latentloop.generators import Generator
 from latentloop.latents import broadcast
 
 ORIGIN = "InterFaceGAN (Shen et al., arXiv:1907.10786)"
+"""Origin that these directions are saved with."""
 SHARE, TRAINING = 0.2, 0.7
+"""Default shares: of all scores, those used at either end; of these, those trained with."""
 MIN_EACH = 10
-"""Pictures at either end: fewer tell nothing of a held-out accuracy."""
+"""Least number of scores at either end; with fewer a held-out accuracy means nothing."""
 
 
 @dataclass(frozen=True)
 class Boundary:
-    """A plane between two kinds of styles."""
+    """A separating plane between the styles of high and of low scores."""
 
     normal: Tensor
-    """Of unit length, towards high scores, (w_dim,), float64."""
+    """Unit normal, towards high scores, (w_dim,), float64."""
     deviation: float
-    """Of all styles along it."""
+    """Standard deviation of all styles along the normal."""
     accuracy: float
-    """Share of the held-out styles that lie on their side of the plane."""
+    """Share of the held-out styles that lie on their side of the plane, 0 to 1."""
     trained: int
+    """Number of styles that the plane was fitted to."""
     held_out: int
-    """Styles that the plane was found from, and that its accuracy is of."""
+    """Number of styles that the accuracy was measured on."""
 
 
 def boundary(
     w: Tensor, scores: Tensor, *, randomness: torch.Generator, share: float = SHARE, training: float = TRAINING
 ) -> Boundary:
-    """A linear support vector machine between the styles of the highest and of the lowest scores, by scikit-learn.
+    """Fit a linear support vector machine between the styles of the highest and the lowest scores, with scikit-learn.
 
     Args:
         w: Styles, (N, w_dim).
-        scores: Of what each draws, (N,); those that are not finite do not count.
-        randomness: What is held out.
-        share: Of the scores at either end that are used. The rest are unsure; the paper takes 10,000 of 500,000.
-        training: Of these, how many are trained with; the others are held out.
+        scores: Score of each style's image, (N,); styles with a score that is not finite are left out.
+        randomness: Source of the random split into training and held-out styles.
+        share: Share of all scores used at either end, above 0 up to 0.5; those between are ambiguous. The paper takes
+            10,000 of 500,000.
+        training: Share of these that is trained with, between 0 and 1; the rest is held out.
 
     Raises:
         UserError: Too few scores differ, or scikit-learn is not installed.
-        ValueError: A share is none.
+        ValueError: A share is out of range.
     """
     if not 0 < share <= 0.5 or not 0 < training < 1:
         raise ValueError(f"share must be above 0 up to 0.5, training between 0 and 1, got {share} and {training}")
@@ -73,13 +77,13 @@ def boundary(
 
 
 def boundary_direction(plane: Boundary, generator: Generator, name: str, layers: tuple[int, ...]) -> Direction:
-    """The direction across a boundary; strength 1 is one standard deviation of the styles.
+    """Build the direction across a boundary; strength 1 is one standard deviation of the styles.
 
     Args:
-        plane: In the generator's W.
-        generator: Whose.
-        name: Of the attribute that the scores grow with.
-        layers: Which the direction changes; see `parse_layers`.
+        plane: Boundary in the generator's W.
+        generator: Generator of the styles.
+        name: Name of the attribute that the scores grow with.
+        layers: Layers that the direction changes, see `parse_layers`.
     """
     measured = {"held-out accuracy": plane.accuracy, "trained": plane.trained, "held out": plane.held_out}
     return make_direction(generator, name, plane.normal, plane.deviation, layers, origin=ORIGIN, measured=measured)
@@ -98,21 +102,21 @@ def find_by_scoring(
     batch: int = 8,
     done: Callable[[int], None] = lambda _: None,
 ) -> Direction:
-    """Draw random styles, score the images, and find the direction of the attribute.
+    """Find the direction of an attribute: draw random styles, score their images, and fit a boundary.
 
     Args:
-        generator: Draws.
-        score: Of images (N, 3, R, R) in [-1, 1], (N,); NaN of those that cannot be scored.
-        name: Of the attribute.
-        layers: Which the direction changes.
-        count: How many images.
-        randomness: Of the styles and of what is held out; on the CPU.
-        resolution: R; None for the generator's own.
+        generator: Generator that draws the images.
+        score: Function from images (N, 3, R, R) in [-1, 1] to scores (N,); NaN for images that cannot be scored.
+        name: Name of the attribute.
+        layers: Layers that the direction changes, see `parse_layers`.
+        count: Number of images.
+        randomness: Source of the styles and of the held-out split; on the CPU.
+        resolution: R, in pixels; None for the generator's own.
         batch: Images drawn at once.
-        done: Is told after each batch how many images are scored.
+        done: Called after each batch with the number of images scored so far.
 
     Raises:
-        UserError: As `boundary`, or as `sample_w`.
+        UserError: As for `boundary` and `sample_w`.
     """
     w = sample_w(generator, count, randomness)
     scores: list[Tensor] = []

@@ -1,4 +1,4 @@
-"""Layers of a code by name and by number: which of its styles an edit changes."""
+"""Layers of a code by name and number: which of its styles an edit changes."""
 
 import math
 import re
@@ -10,17 +10,18 @@ from torch import Tensor
 from latentloop.errors import UserError
 
 NAMES: Mapping[str, tuple[int, int | None]] = {"all": (0, None), "coarse": (0, 4), "middle": (4, 8), "fine": (8, None)}
-"""From and before which style. Coarse ones draw at 4 to 8 pixels, middle ones at 16 to 32, fine ones at more: the
-ranges of style mixing in StyleGAN (Karras et al., arXiv:1812.04948, section 3.1)."""
+"""First style and end of each named range. Coarse styles act at 4 to 8 pixels, middle ones at 16 to 32, fine ones
+above: the ranges of style mixing in StyleGAN (Karras et al., arXiv:1812.04948, section 3.1)."""
 RANGE = re.compile(r"(\d+)(?:-(\d+))?")
+"""A layer such as "3", or a range such as "0-7"."""
 
 
 def parse_layers(text: str, num_ws: int) -> tuple[int, ...]:
-    """Layers that a text names, in order, each once.
+    """Parse a description of layers, in ascending order without repetition.
 
     Args:
         text: Names, numbers and ranges with both ends, separated by commas: "coarse", "0-3", "middle,12".
-        num_ws: Styles of the generator; they count from 0.
+        num_ws: Styles of the generator; layers count from 0.
 
     Raises:
         UserError: There is no such name or layer.
@@ -32,17 +33,18 @@ def parse_layers(text: str, num_ws: int) -> tuple[int, ...]:
 
 
 def layer_mask(layers: tuple[int, ...], num_ws: int) -> Tensor:
-    """1 for the layers named, 0 for the others, (num_ws, 1)."""
+    """Build a mask, (num_ws, 1), that is 1 for the given layers and 0 for the others."""
     mask = torch.zeros(num_ws, 1)
     mask[list(layers)] = 1
     return mask
 
 
 def layer_weights(text: str, num_ws: int) -> Tensor:
-    """Weights of layers as a text names them, (num_ws, 1); 0 for those it does not name.
+    """Parse weights of layers, (num_ws, 1); layers that are not named get 0.
 
     Args:
-        text: As for `parse_layers`, each with a weight or with 1: "coarse,middle=0.5,12=0.2". Later ones win.
+        text: Layers as for `parse_layers`, each with a weight or else with 1: "coarse,middle=0.5,12=0.2". Later ones
+            win.
         num_ws: Styles of the generator.
 
     Raises:
@@ -62,7 +64,7 @@ def layer_weights(text: str, num_ws: int) -> Tensor:
 
 
 def describe_layers(layers: tuple[int, ...]) -> str:
-    """Layers as `parse_layers` reads them, in as few ranges as there are."""
+    """Format layers, in ascending order, in as few ranges as possible, as `parse_layers` reads them."""
     ranges: list[list[int]] = []
     for layer in layers:
         if ranges and ranges[-1][1] == layer - 1:

@@ -7,16 +7,16 @@ from torch import Tensor
 def morph(
     codes: Tensor, frames: int, *, weights: Tensor | None = None, ease: bool = False, loop: bool = False
 ) -> Tensor:
-    """Codes on straight lines in W+ from each code to the next, (F, num_ws, w_dim).
+    """Interpolate linearly in W+ from each code to the next, (F, num_ws, w_dim).
 
     Args:
-        codes: What to pass, in this order, (K, num_ws, w_dim); each is met exactly, but for weights.
-        frames: Codes from each to the next, the first counted and the last not: F is frames * (K - 1) + 1, or
-            frames * K with `loop`.
-        weights: How much of the way to other codes each layer goes from the first one, (num_ws, 1); see
-            `layer_weights`. None for all of it.
-        ease: Slow down near each code, rather than go on at one speed.
-        loop: Go on from the last to the first, and end a step before it.
+        codes: Key codes, in this order, (K, num_ws, w_dim); without `weights` each is met exactly.
+        frames: Codes per interval, its first key counted and its last not: F is frames * (K - 1) + 1, or frames * K
+            with `loop`.
+        weights: Share of the way from the first code to the others that each layer goes, (num_ws, 1), see
+            `layer_weights`; None for 1 everywhere.
+        ease: Slow down near each key code instead of moving at constant speed.
+        loop: Return from the last code to the first, ending one step before it.
 
     Raises:
         ValueError: There are fewer than two codes, or less than one frame.

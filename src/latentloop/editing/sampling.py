@@ -1,4 +1,4 @@
-"""Samples of W, which directions are found from."""
+"""Samples of W, from which directions are found."""
 
 import torch
 from torch import Tensor
@@ -7,19 +7,20 @@ from latentloop.errors import UserError
 from latentloop.generators import Generator, random_inputs
 
 BATCH = 1000
+"""Number of styles that are mapped at once."""
 
 
 @torch.inference_mode()
 def sample_w(generator: Generator, count: int, randomness: torch.Generator) -> Tensor:
-    """Styles of random z, (count, w_dim), not truncated, on the CPU.
+    """Draw styles of random z, (count, w_dim), not truncated, on the CPU.
 
     Args:
-        generator: Whose W.
-        count: How many.
-        randomness: On the CPU, so that a seed means the same styles on every device.
+        generator: Generator whose mapping network is used.
+        count: Number of styles.
+        randomness: Source of z; on the CPU, so that a seed means the same styles on every device.
 
     Raises:
-        UserError: The generator has no W: its mapping network makes another style for each layer.
+        UserError: The generator has no W: its mapping network gives each layer a style of its own.
     """
     styles = []
     for first in range(0, count, BATCH):

@@ -12,27 +12,28 @@ from latentloop.errors import UserError
 from latentloop.generators import Generator, affine_weights
 
 ORIGIN = "SeFa (Shen & Zhou, arXiv:2007.06600)"
+"""Origin that these directions are saved with."""
 
 
 @dataclass(frozen=True)
 class Factors:
-    """What changes a generator's scales most."""
+    """Directions of W that change a generator's style scales most."""
 
     axes: Tensor
-    """Orthonormal, those that change the most first, (K, w_dim), float64; the largest number of each is positive."""
+    """Orthonormal axes, (K, w_dim), float64; the entry of largest magnitude of each is positive."""
     eigenvalues: Tensor
-    """(K,): the sum of squares that one step changes of all scales, each of a map of unit length."""
+    """Eigenvalues, descending, (K,): sums of squares by which a step of length 1 changes the normalised scales."""
 
 
 def factorize(weights: Sequence[Tensor], count: int) -> Factors:
-    """Eigenvectors of A^T A, where A has all rows of the maps from a style, each brought to unit length.
+    """Compute the leading eigenvectors of A^T A; A stacks the rows of the style affines, each scaled to unit length.
 
-    The paper's closed form (section 2.2) with the unit length of its released code, so that a layer whose weights are
-    large counts no more than another.
+    This is the paper's closed form (section 2.2) with the unit length of its released code, so that layers with large
+    weights do not count for more.
 
     Args:
-        weights: Of the maps, each (C, w_dim).
-        count: How many; of w_dim at most.
+        weights: Weights of the affine maps from a style, each (C, w_dim).
+        count: Number of eigenvectors; at most w_dim.
     """
     rows = torch.cat(list(weights)).double().cpu()
     rows = rows / rows.norm(dim=1, keepdim=True).clamp_min(torch.finfo(rows.dtype).tiny)
@@ -43,17 +44,17 @@ def factorize(weights: Sequence[Tensor], count: int) -> Factors:
 
 
 def sefa_directions(generator: Generator, w: Tensor, count: int, layers: tuple[int, ...]) -> list[Direction]:
-    """Directions sefa0, sefa1 ..., those that change the most first.
+    """Find SeFa's directions sefa0, sefa1 ..., those that change the image's style scales most first.
 
     Args:
-        generator: Whose weights.
-        w: Samples of its W, (N, w_dim), which alone decide how far strength 1 goes: their standard deviation along
-            each direction. The paper's step is of length 1.
-        count: How many.
-        layers: Whose weights, and which the directions change; see `parse_layers`.
+        generator: Generator whose weights are factorized.
+        w: Samples of its W, (N, w_dim). They only set the unit: strength 1 is their standard deviation along each
+            direction, where the paper's step has length 1.
+        count: Number of directions.
+        layers: Layers whose weights are used, and which the directions change, see `parse_layers`.
 
     Raises:
-        UserError: The generator does not tell its weights.
+        UserError: The generator does not give access to its weights.
     """
     weights = affine_weights(generator)
     if weights is None:

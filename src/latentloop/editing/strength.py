@@ -1,4 +1,4 @@
-"""What the ways to find directions have in common: the unit of strength."""
+"""The unit of strength that all methods of finding directions share: a standard deviation of W."""
 
 import torch
 from torch import Tensor
@@ -7,12 +7,13 @@ from latentloop.editing.directions import Direction
 from latentloop.generators import Generator
 
 UNIT = "a standard deviation of W"
-"""What strength 1 is in every direction found here, so that one strength means much the same in all."""
+"""Unit of the strength of every direction found here, so that one strength means much the same in all."""
 LICENCE = "as the generator's"
+"""Licence of directions found here."""
 
 
 def spread(w: Tensor, axes: Tensor) -> Tensor:
-    """Standard deviations of styles (N, w_dim) along unit axes (K, w_dim), (K,)."""
+    """Compute the standard deviations, (K,), of styles (N, w_dim) along unit axes (K, w_dim)."""
     return (w.to(axes) @ axes.T).std(dim=0)
 
 
@@ -26,16 +27,16 @@ def make_direction(
     origin: str,
     measured: dict[str, float],
 ) -> Direction:
-    """A direction that was found with a generator.
+    """Build a direction from a unit axis of W; strength 1 is one standard deviation along it.
 
     Args:
-        generator: Whose.
-        name: Of it.
-        axis: Of unit length, (w_dim,).
-        deviation: Of W along it: what strength 1 goes.
-        layers: Which it changes.
-        origin: How it was found.
-        measured: More to tell.
+        generator: Generator that it was found with.
+        name: Name of the direction.
+        axis: Unit vector, (w_dim,).
+        deviation: Standard deviation of W along the axis.
+        layers: Layers that the direction changes.
+        origin: Method that found it.
+        measured: Further measurements, saved with the direction.
     """
     return Direction(
         name,

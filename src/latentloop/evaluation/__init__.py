@@ -1,1 +1,1 @@
-"""Measuring reconstructions, and showing what was measured."""
+"""Metrics of reconstructions, and the fidelity of one generator to another."""

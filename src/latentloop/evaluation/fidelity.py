@@ -1,4 +1,4 @@
-"""How faithfully one generator draws what another does."""
+"""How faithfully a generator, such as a distilled one, reproduces the images of another."""
 
 import torch
 from torch import Tensor
@@ -9,9 +9,17 @@ from latentloop.latents import sample_codes, truncate
 
 
 def held_out_codes(generator: Generator, count: int, *, seed: int) -> dict[str, Tensor]:
-    """Codes to compare on, each (count, num_ws, w_dim): of psi 0.7, of psi 1, and W+ mixtures.
+    """Sample codes to compare generators on: truncated (psi 0.7), untruncated (psi 1), and W+ mixtures.
 
-    A mixture takes every style from a code of its own, psi 1: the hardest that W+ has.
+    A mixture takes each layer's style from a code of its own, at psi 1: the hardest codes of W+.
+
+    Args:
+        generator: Generator whose latent space is sampled.
+        count: Number of codes of each kind.
+        seed: Random seed of z, the same on every device.
+
+    Returns:
+        Codes of each kind by its name, (count, num_ws, w_dim).
     """
     randomness = torch.Generator().manual_seed(seed)
     styles = sample_codes(generator, count * generator.num_ws, randomness=randomness)[:, 0]
@@ -27,7 +35,17 @@ def held_out_codes(generator: Generator, count: int, *, seed: int) -> dict[str, 
 def compare_generators(
     student: Generator, teacher: Generator, w_plus: Tensor, evaluator: Evaluator
 ) -> list[dict[str, float]]:
-    """Figures of the student's image of each code (N, num_ws, w_dim) against the teacher's, at 256 pixels."""
+    """Measure a student's images against its teacher's, for each code.
+
+    Args:
+        student: Generator to measure.
+        teacher: Generator with the same latent space, whose images are the targets.
+        w_plus: Codes, (N, num_ws, w_dim).
+        evaluator: Metrics to compute.
+
+    Returns:
+        The metrics of each code, by name.
+    """
     figures = []
     for code in w_plus.split(1):
         drawn, wanted = (g.synthesis(code, resolution=min(RESOLUTION, g.resolution)).cpu() for g in (student, teacher))

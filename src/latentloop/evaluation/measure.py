@@ -1,4 +1,4 @@
-"""The figures of a reconstruction."""
+"""Metrics of a reconstruction."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -13,21 +13,31 @@ from latentloop.metrics import identity_similarity, mse, psnr, ssim
 
 RESOLUTION = 256
 METRICS = ("mse", "psnr", "ssim", "lpips_alex", "id")
+"""Names of the metrics, in the order of tables."""
 
 
 @dataclass(frozen=True)
 class Evaluator:
-    """Measures reconstructions of FFHQ-aligned photos at 256 pixels, clamped to [-1, 1]."""
+    """Metrics of reconstructions of FFHQ-aligned photos, at 256 pixels and clamped to [-1, 1]."""
 
     lpips: Lpips
+    """LPIPS network on AlexNet."""
     face_embedder: MobileFaceNet
+    """Face-recognition network for the identity similarity."""
 
     @torch.inference_mode()
     def measure(self, image: Tensor, target: Tensor) -> list[dict[str, float]]:
-        """Figures of each reconstruction; both (N, 3, S, S) in [-1, 1], of any size S.
+        """Compute the metrics of each reconstruction.
 
-        `mse` on [-1, 1], `psnr` in dB, `ssim`, `lpips_alex`, and `id`: the cosine similarity of MobileFaceNet
+        They are `mse` on [-1, 1], `psnr` in dB, `ssim`, `lpips_alex`, and `id`: the cosine similarity of MobileFaceNet
         embeddings of pSp's fixed crop.
+
+        Args:
+            image: Reconstructions, (N, 3, S, S) in [-1, 1], of any size S.
+            target: Photos, of the same shape and range.
+
+        Returns:
+            The metrics of each image, by name.
         """
         image, target = resample(image, RESOLUTION).clamp(-1, 1), resample(target, RESOLUTION)
         figures = {
@@ -41,11 +51,15 @@ class Evaluator:
 
 
 def rows_of(figures: Mapping[str, Tensor]) -> list[dict[str, float]]:
-    """Values (N,) by name as a row for each of N images."""
+    """Convert columns of values, (N,) by name, to a row of named values for each of N images."""
     columns = (values.tolist() for values in figures.values())
     return [dict(zip(figures, row, strict=True)) for row in zip(*columns, strict=True)]
 
 
 def load_evaluator(*, device: torch.device | str = "cpu") -> Evaluator:
-    """Load the evaluator with the shipped networks."""
+    """Load the evaluator with the bundled networks.
+
+    Raises:
+        UserError: A weights file of the package is missing or damaged.
+    """
     return Evaluator(load_lpips("alex", device=device), load_mobilefacenet(device=device))

@@ -1,4 +1,4 @@
-"""From a photo to FFHQ-aligned faces."""
+"""Faces in photos: detection, FFHQ alignment, and pasting an aligned face back into its photo."""
 
 import lazy_loader
 

@@ -1,7 +1,7 @@
-"""The alignment of FFHQ (Karras et al., arXiv:1812.04948, appendix A; after arXiv:1710.10196, appendix C).
+"""FFHQ's face alignment (Karras et al., arXiv:1812.04948, appendix A; after arXiv:1710.10196, appendix C).
 
-A quad is the square that becomes the aligned image: its corners top left, bottom left, bottom right and top right
-in the photo's pixels, (x, y), the centre of the first pixel at (0, 0).
+A quad is the square of a photo that becomes the aligned image: its corners top left, bottom left, bottom right and top
+right in the photo's pixels, (x, y), with the centre of the first pixel at (0, 0).
 """
 
 import math
@@ -14,16 +14,21 @@ from latentloop.faces.similarity import sample_at
 from latentloop.images import resize
 
 SUPERSAMPLING = 4
-"""Samples for each pixel of the aligned image along a side, as FFHQ takes them."""
+"""Samples per pixel of the aligned image along a side, as in FFHQ."""
 DENSE = 2.5
-"""Samples for each of the photo's pixels after which more of them show nothing new: on average they change the image by
-a twentieth of one of 255 levels."""
+"""Samples per pixel of the photo along a side beyond which more show nothing new: on average they change the image by a
+twentieth of one of 255 levels."""
 
 
 def ffhq_quad(landmarks: Tensor) -> Tensor:
-    """Quad (4, 2) of a face with landmarks (5, 2): left and right eye, nose, left and right mouth corner.
+    """Compute FFHQ's quad, (4, 2), of a face.
 
-    Left is the picture's left.
+    Args:
+        landmarks: Left and right eye, nose, left and right mouth corner, (x, y) in pixels, (5, 2). Left is the
+            picture's left.
+
+    Returns:
+        Corners top left, bottom left, bottom right and top right, float64.
     """
     left_eye, right_eye, _, left_mouth, right_mouth = landmarks.double()
     eyes, mouth = (left_eye + right_eye) / 2, (left_mouth + right_mouth) / 2
@@ -36,10 +41,15 @@ def ffhq_quad(landmarks: Tensor) -> Tensor:
 
 
 def crop_quad(photo: Tensor, quad: Tensor, size: int) -> Tensor:
-    """Cut a quad (4, 2) out of a photo (1, 3, H, W) as FFHQ does; (1, 3, size, size).
+    """Crop a quad out of a photo as FFHQ does, to (1, 3, size, size).
 
-    What lies outside the photo is its mirror image, blurred and faded to its median colour with the distance.
+    Outside the photo the crop shows the photo's mirror image, blurred and faded to its median colour with the distance.
     Where FFHQ shrinks with Lanczos filters, this does with PyTorch's antialiased ones.
+
+    Args:
+        photo: (1, 3, H, W) in [-1, 1].
+        quad: Corners top left, bottom left, bottom right and top right, (4, 2); they may lie outside the photo.
+        size: Pixels of the crop's side.
     """
     quad = quad.to(photo.device, torch.float64)
     shrink = int(_side(quad) / size / 2)

@@ -1,4 +1,4 @@
-"""From a photo to the aligned images of the faces one wants."""
+"""Aligned images of the chosen faces of a photo."""
 
 from dataclasses import dataclass
 
@@ -13,25 +13,25 @@ from latentloop.images import resample
 
 @dataclass(frozen=True)
 class AlignedFace:
-    """One face of a photo."""
+    """An aligned face and the square of the photo that it shows."""
 
     image: Tensor
-    """(1, 3, S, S) in [-1, 1]."""
+    """Aligned image, (1, 3, S, S) in [-1, 1]."""
     quad: Tensor
-    """The square of the photo it shows: top left, bottom left, bottom right, top right, (4, 2)."""
+    """Corners of the square in the photo: top left, bottom left, bottom right, top right, (4, 2)."""
 
 
 def align_faces(photo: Tensor, detector: FaceDetector, size: int, *, face: str = "largest") -> list[AlignedFace]:
-    """Find faces in a photo and align them as FFHQ is.
+    """Find faces in a photo and align them as FFHQ does, the largest first.
 
     Args:
         photo: (1, 3, H, W) in [-1, 1].
-        detector: Finds them.
+        detector: Face detector, see `load_face_detector`.
         size: Pixels of the aligned images' sides.
-        face: largest, all, or a number: 1 is the largest.
+        face: "largest", "all", or a number such as "2": 1 is the largest.
 
     Raises:
-        UserError: No face, or fewer than the number asked for.
+        UserError: There is no face, or fewer than the number asked for.
     """
     faces = detector.detect(photo)
     if not len(faces):
@@ -47,10 +47,14 @@ def align_faces(photo: Tensor, detector: FaceDetector, size: int, *, face: str =
 
 
 def already_aligned(photo: Tensor, size: int) -> AlignedFace:
-    """A photo (1, 3, S, S) that is already aligned, as it is; made smaller if it is larger than `size`.
+    """Wrap a photo that is already aligned, shrunk to (1, 3, size, size) if it is larger.
+
+    Args:
+        photo: (1, 3, S, S) in [-1, 1].
+        size: Most pixels of the aligned image's side.
 
     Raises:
-        UserError: It is not square.
+        UserError: The photo is not square.
     """
     height, width = photo.shape[-2:]
     if height != width:
@@ -59,6 +63,6 @@ def already_aligned(photo: Tensor, size: int) -> AlignedFace:
 
 
 def full_image_quad(width: int) -> Tensor:
-    """The quad of all of a square photo of this width, (4, 2), float64."""
+    """Build the quad, (4, 2) in float64, that covers a whole square image of this width."""
     low, high = -0.5, width - 0.5
     return torch.tensor([[low, low], [low, high], [high, high], [high, low]], dtype=torch.float64)

@@ -1,4 +1,4 @@
-"""Face detection: MTCNN's cascade over an image pyramid (Zhang et al., arXiv:1604.02878)."""
+"""Face detection by MTCNN's cascade over an image pyramid (Zhang et al., arXiv:1604.02878)."""
 
 from dataclasses import dataclass
 
@@ -9,39 +9,43 @@ from torch import Tensor
 from latentloop.faces.mtcnn import Mtcnn, load_mtcnn
 
 WINDOW, STRIDE = 12, 2
-"""What the proposal network sees at once, and how far apart, in pixels."""
+"""Side and spacing of the windows that the proposal network judges, in pixels."""
 PYRAMID_STEP = 0.709
+"""Scale of each level of the image pyramid relative to the one before."""
 THRESHOLDS = (0.6, 0.7, 0.7)
+"""Least face probability that passes the proposal, refinement and output networks."""
 SMALLEST_FACE, SMALLEST_FACE_FRACTION = 20.0, 0.03
-"""In pixels, and of the photo's shorter side."""
+"""Smallest face to look for, in pixels and as a share of the photo's shorter side; the larger counts."""
 INPUT_SCALE = 127.5 / 128
-"""From [-1, 1] to what the networks were trained on."""
+"""Factor from [-1, 1] to the range that the networks were trained on."""
 
 
 @dataclass(frozen=True)
 class Faces:
-    """The faces found in one image, the largest first; (x, y) in pixels."""
+    """Faces found in an image, the largest first; coordinates are (x, y) in pixels."""
 
     boxes: Tensor
-    """Left, top, right, bottom, (F, 4)."""
+    """Bounding boxes, (F, 4): left, top, right, bottom."""
     landmarks: Tensor
-    """Left and right eye, nose, left and right mouth corner, as seen, (F, 5, 2)."""
+    """Left and right eye, nose, left and right mouth corner, as seen in the image, (F, 5, 2)."""
     scores: Tensor
-    """Probability of a face, (F,)."""
+    """Face probabilities, (F,)."""
 
     def __len__(self) -> int:
+        """Count the faces."""
         return len(self.scores)
 
 
 @dataclass(frozen=True)
 class FaceDetector:
-    """Finds faces and their five landmarks."""
+    """A detector of faces and their five landmarks."""
 
     networks: Mtcnn
+    """The three networks of MTCNN's cascade."""
 
     @torch.inference_mode()
     def detect(self, image: Tensor) -> Faces:
-        """Find the faces of one image (1, 3, H, W) in [-1, 1]."""
+        """Find the faces of an image (1, 3, H, W) in [-1, 1]."""
         image = image * INPUT_SCALE
         boxes = self._propose(image)
         boxes = self._refine(image, boxes)
@@ -84,7 +88,7 @@ class FaceDetector:
 
 
 def load_face_detector(*, device: torch.device | str = "cpu") -> FaceDetector:
-    """Load the detector with the shipped weights.
+    """Load the face detector with the bundled weights.
 
     Raises:
         UserError: The weights file of the package is missing or damaged.
@@ -93,13 +97,13 @@ def load_face_detector(*, device: torch.device | str = "cpu") -> FaceDetector:
 
 
 def non_maximum_suppression(boxes: Tensor, scores: Tensor, overlap: float, *, of_smaller: bool = False) -> Tensor:
-    """Indices (K,) of the boxes (B, 4) that no better box covers by more than `overlap`, best first.
+    """Select the boxes that no better box overlaps too much, best first, as indices (K,).
 
     Args:
-        boxes: Left, top, right, bottom.
-        scores: Higher is better, (B,).
-        overlap: Share of the union of two boxes above which the worse one is dropped.
-        of_smaller: Take the share of the smaller box's area instead.
+        boxes: Left, top, right, bottom, (B, 4).
+        scores: Scores, (B,); higher is better.
+        overlap: Intersection over union above which the worse of two boxes is dropped.
+        of_smaller: Divide the intersection by the smaller box's area, not by the union.
     """
     order = scores.argsort(descending=True, stable=True)
     kept = []

@@ -1,4 +1,4 @@
-"""The three networks of MTCNN (Zhang et al., arXiv:1604.02878)."""
+"""The three convolutional networks of MTCNN (Zhang et al., arXiv:1604.02878)."""
 
 from dataclasses import dataclass
 
@@ -9,10 +9,11 @@ from torch import Tensor, nn
 from latentloop.weights import read_weights, shipped, with_weights
 
 FILE = shipped("mtcnn.safetensors", "a1cd769b50fdeb0acfc5b615e93156c0fbf712ba8a029b7eced7d98e81d21c10")
+"""Bundled weights of the three networks."""
 
 
 class ProposalNet(nn.Module):
-    """Looks at every window of 12 pixels of an image, two pixels apart."""
+    """P-Net: scores every 12-pixel window of an image, two pixels apart."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -29,7 +30,7 @@ class ProposalNet(nn.Module):
 
 
 class RefineNet(nn.Module):
-    """Judges and corrects windows, seen at 24 pixels."""
+    """R-Net: scores proposed windows at 24 pixels and corrects their boxes."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -49,7 +50,7 @@ class RefineNet(nn.Module):
 
 
 class OutputNet(nn.Module):
-    """Judges and corrects windows and finds the landmarks in them, seen at 48 pixels."""
+    """O-Net: scores windows at 48 pixels, corrects their boxes and locates five landmarks in them."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -81,15 +82,18 @@ def _column_major(x: Tensor) -> Tensor:
 
 @dataclass(frozen=True)
 class Mtcnn:
-    """The cascade's networks, frozen."""
+    """The three networks of MTCNN's cascade, frozen."""
 
     propose: ProposalNet
+    """P-Net, which scores every window of the image."""
     refine: RefineNet
+    """R-Net, which scores and corrects the proposed windows."""
     output: OutputNet
+    """O-Net, which also locates the landmarks."""
 
 
 def load_mtcnn(*, device: torch.device | str = "cpu") -> Mtcnn:
-    """Load MTCNN with the shipped weights, frozen.
+    """Load MTCNN with the bundled weights, frozen.
 
     Raises:
         UserError: The weights file of the package is missing or damaged.

@@ -1,4 +1,4 @@
-"""Put an aligned face back into the photo it was cut out of: `crop_quad` the other way round."""
+"""Pasting an aligned face back into the photo that it was cropped from, the inverse of `crop_quad`."""
 
 from dataclasses import dataclass
 from types import ModuleType
@@ -13,34 +13,41 @@ from latentloop.extras import load_extra
 from latentloop.images import from_uint8, to_uint8
 
 Blend = Literal["feather", "poisson"]
+"""Method of blending a face into a photo: feather fades it in along a mask, poisson is Poisson image editing."""
 DENSITY = 1.5
-"""Most pixels of the face for one of the photo, along a side. With fewer, a crop that comes back unchanged is softer
+"""Most pixels of the face per pixel of the photo, along a side. With fewer, a crop that comes back unchanged is softer
 than the photo was; with more, hair and skin are drawn with jagged edges, which shimmer in a video."""
 FACE_WIDTH = 0.88
-"""Of the ellipse about a face, as a share of the quad's side, which is its height. A narrower one cuts through hair, a
-wider one brings in background, which generators draw in other colours."""
+"""Width of the ellipse around a face as a share of the quad's side, which is its height. A narrower one cuts through
+hair, a wider one brings in background, which generators draw in other colours."""
 ALIKE, NEIGHBOURS = 0.1, 9
-"""How far colours may be apart, on average of so many pixels along a side, for a face to keep most of the photo's
-finer detail: more, and the edges of what was changed show through; less, and a face is smoother than its photo."""
+"""Colour difference, averaged over a square of `NEIGHBOURS` pixels, below which a face keeps most of the photo's finer
+detail. With a larger one the edges of what was changed show through, with a smaller one a face is smoother than its
+photo."""
 SMALLEST_CLONE = 16
-"""Pixels of a side below which OpenCV has nothing to solve for: it shrinks the region by three on each side."""
+"""Side in pixels below which OpenCV's Poisson editing has nothing to solve for: it shrinks the region by three on each
+side."""
 
 
 @dataclass(frozen=True)
 class FaceMask:
-    """How much of a face comes into the photo at each point of the quad: 1 in the middle, 0 at the quad's border."""
+    """Blending weights of a face within its quad: 1 in the middle, 0 at the quad's border."""
 
     shape: Literal["face", "square"] = "face"
-    """face: an ellipse about the face, hair and chin of an aligned face; square: all that the quad shows."""
+    """face: an ellipse around face, hair and chin of an aligned face; square: all that the quad shows."""
     feather: float = 0.15
-    """Over what share of the quad's side it grows from 0 to 1; 0 is a hard edge."""
+    """Width of the transition from 0 to 1, as a share of the quad's side, 0 to 0.5; 0 is a hard edge."""
 
     def __post_init__(self) -> None:
         if not 0 <= self.feather <= 0.5:
             raise ValueError(f"feather must be from 0 to 0.5, got {self.feather}")
 
     def at(self, fractions: Tensor) -> Tensor:
-        """Weights from 0 to 1, (R, C), at points (R, C, 2): (x, y) as fractions of the quad's sides."""
+        """Evaluate the weights, (R, C) from 0 to 1, at points of the quad.
+
+        Args:
+            fractions: (x, y) as fractions of the quad's sides, (R, C, 2).
+        """
         offset = (fractions - 0.5).abs()
         if self.shape == "face":
             distance: Tensor = (offset / offset.new_tensor([FACE_WIDTH, 1])).norm(dim=-1)
@@ -71,20 +78,20 @@ def paste_back(
     mask: FaceMask = FaceMask(),
     blend: Blend = "feather",
 ) -> Tensor:
-    """Put a face into a photo, (1, 3, H, W); what lies outside the quad stays as it is to the last bit.
+    """Paste an aligned face into a photo, (1, 3, H, W); outside the quad the photo stays unchanged to the last bit.
 
     Args:
         photo: (1, 3, H, W) in [-1, 1].
-        face: Aligned, of any size, (1, 3, S, S); clamped to [-1, 1].
+        face: Aligned image of any size, (1, 3, S, S); clamped to [-1, 1].
         quad: Where it belongs, (4, 2), see `latentloop.faces.alignment`; it may reach outside the photo.
-        cut_out: What `crop_quad` cut out there, (1, 3, S, S). Where the face is still like it, the photo keeps the
-            finer detail that it lacks, such as grain; unchanged, it gives the photo back. None keeps none.
-        where: Weights from 0 to 1 in the face's own frame, (1, 1, M, M), such as `changed` gives: how much of it to
-            take, beside what the mask says. None takes it all.
-        mask: How much of it comes in where.
-        blend: feather: fade into the photo along the mask. poisson: do so after the colours have been shifted to the
-            photo's along the edge of the mask, the differences between neighbouring pixels kept (Perez et al.,
-            "Poisson image editing", SIGGRAPH 2003); in 8 bits a colour.
+        cut_out: What `crop_quad` cropped there, (1, 3, S, S). Where the face still resembles it, the photo's finer
+            detail, such as grain, is kept; an unchanged face gives the photo back. None keeps no detail.
+        where: Further weights from 0 to 1 in the aligned frame, (1, 1, M, M), such as `changed` gives; they multiply
+            the mask's. None for 1 everywhere.
+        mask: Blending weights within the quad.
+        blend: feather: fade into the photo along the mask. poisson: first shift the colours to the photo's along the
+            edge of the mask, keeping the differences between neighbouring pixels (Perez et al., "Poisson image
+            editing", SIGGRAPH 2003); in 8 bits per channel.
 
     Raises:
         UserError: OpenCV, which blend poisson needs, is not installed.
@@ -108,10 +115,10 @@ def paste_back(
 
 
 def opencv() -> ModuleType:
-    """OpenCV, which is installed with the extra "edit".
+    """Import OpenCV, which is installed with the extra "edit".
 
     Raises:
-        UserError: It is not installed.
+        UserError: OpenCV is not installed.
     """
     return load_extra("cv2", "blend poisson needs OpenCV", "opencv-python-headless")
 

@@ -1,4 +1,4 @@
-"""Crops for face-recognition networks of the ArcFace family."""
+"""Face crops for recognition networks of the ArcFace family."""
 
 import torch
 import torch.nn.functional as F
@@ -8,6 +8,7 @@ from latentloop.faces.similarity import sample_similarity
 from latentloop.images import resample
 
 INPUT_SIZE = 112
+"""Side of the networks' input, in pixels."""
 # Where ArcFace training puts the landmarks in its 112-pixel crop: eyes, nose, mouth corners (arXiv:1801.07698).
 TEMPLATE = ((38.2946, 51.6963), (73.5318, 51.5014), (56.0252, 71.7366), (41.5493, 92.3655), (70.7299, 92.2041))
 # The crop that pSp (arXiv:2008.00951) takes from an FFHQ-aligned image of 256 pixels: rows and columns.
@@ -15,13 +16,21 @@ ROWS, COLUMNS = slice(35, 223), slice(32, 220)
 
 
 def fixed_crop(image: Tensor) -> Tensor:
-    """The face of FFHQ-aligned images (N, 3, S, S) by a fixed crop, (N, 3, 112, 112)."""
+    """Crop FFHQ-aligned images (N, 3, S, S) as pSp does (arXiv:2008.00951), to (N, 3, 112, 112)."""
     face = resample(image, 256)[:, :, ROWS, COLUMNS]
     return F.adaptive_avg_pool2d(face, INPUT_SIZE)
 
 
 def landmark_crop(image: Tensor, landmarks: Tensor) -> Tensor:
-    """The face of images (N, 3, S, S) moved so that its landmarks (N, 5, 2) meet ArcFace's, (N, 3, 112, 112)."""
+    """Crop images (N, 3, S, S) so that their landmarks lie where ArcFace's training has them (arXiv:1801.07698).
+
+    Args:
+        image: Images, (N, 3, S, S).
+        landmarks: Left and right eye, nose, left and right mouth corner, (x, y) in pixels, (N, 5, 2).
+
+    Returns:
+        Crops, (N, 3, 112, 112).
+    """
     # Sampled from 256 pixels, close to the crop's own scale: from more, single pixels would stand for many.
     landmarks = (landmarks + 0.5) * (256 / image.shape[-1]) - 0.5
     template, pairs = landmarks.new_tensor(TEMPLATE), zip(resample(image, 256), landmarks, strict=True)

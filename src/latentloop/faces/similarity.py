@@ -1,4 +1,4 @@
-"""Similarity transforms: rotation, one scale and translation."""
+"""Similarity transforms of images: a rotation, one scale and a translation."""
 
 import torch
 import torch.nn.functional as F
@@ -6,9 +6,13 @@ from torch import Tensor
 
 
 def fit_similarity(source: Tensor, target: Tensor) -> Tensor:
-    """Least-squares similarity from points (P, 2) to points (P, 2): a (2, 3) matrix (Umeyama 1991).
+    """Fit the least-squares similarity transform from points to points (Umeyama 1991), a (2, 3) matrix.
 
-    Reflections are not considered. Points are (x, y).
+    Reflections are not considered.
+
+    Args:
+        source: Points (x, y), (P, 2).
+        target: Where they should go, (P, 2).
     """
     mean_s, mean_t = source.mean(dim=0), target.mean(dim=0)
     s, t = source - mean_s, target - mean_t
@@ -20,9 +24,13 @@ def fit_similarity(source: Tensor, target: Tensor) -> Tensor:
 
 
 def sample_similarity(image: Tensor, template: Tensor, points: Tensor, size: int) -> Tensor:
-    """Crop (1, 3, H, W) so that `points` (P, 2) come to lie on `template` (P, 2); (1, 3, size, size).
+    """Crop an image (1, 3, H, W) so that points of it lie on a template, to (1, 3, size, size).
 
-    Points are (x, y) in pixels, the centre of the first pixel at (0, 0).
+    Args:
+        image: The image.
+        template: Where the points lie in the crop, (x, y) in pixels, (P, 2); the centre of the first pixel is (0, 0).
+        points: Points of the image, alike.
+        size: Pixels of the crop's side.
     """
     to_image = fit_similarity(template, points).to(image)
     axis = torch.arange(size, dtype=image.dtype, device=image.device)
@@ -32,7 +40,12 @@ def sample_similarity(image: Tensor, template: Tensor, points: Tensor, size: int
 
 
 def sample_at(image: Tensor, positions: Tensor) -> Tensor:
-    """Bilinear samples of (1, 3, H, W) at positions (R, C, 2), (x, y) in pixels as above; (1, 3, R, C)."""
+    """Sample an image (1, 3, H, W) bilinearly at positions, to (1, 3, R, C).
+
+    Args:
+        image: The image; beyond its border it is continued by its outermost pixels.
+        positions: (x, y) in pixels, (R, C, 2); the centre of the first pixel is (0, 0).
+    """
     height, width = image.shape[-2:]
     extent = image.new_tensor([width, height])
     return F.grid_sample(image, ((2 * positions + 1) / extent - 1)[None], padding_mode="border", align_corners=False)

@@ -1,4 +1,4 @@
-"""Weights that are too large to ship, downloaded because somebody asked for them."""
+"""Downloads of weights that are too large to ship, on request only."""
 
 from collections.abc import Callable, Generator, Iterator
 from contextlib import closing, contextmanager
@@ -21,44 +21,48 @@ from latentloop.errors import UserError, in_one_line
 from latentloop.features.vgg import make_vgg16_file, vgg16_path
 
 OnChunk = Callable[[str, int, int], None]
-"""Called as a file comes: with its name, the bytes that came so far, and the bytes that it has."""
+"""Progress callback of a download: called with the file's name, the bytes received so far, and its size in bytes."""
 
 CHUNK = 1 << 18
 """Bytes between two calls of `OnChunk`."""
 TIMEOUT = 30.0
-"""Seconds without a byte after which a server is given up."""
+"""Seconds without a byte after which a download fails."""
 
 
 @dataclass(frozen=True)
 class Source:
-    """A file on the web."""
+    """A file on the web, of a known size."""
 
     url: str
+    """Address of the file, with https."""
     size: int  # bytes
+    """Size of the file, in bytes."""
     argument: str
-    """Argument of `fetch_vgg16` that takes a copy of the file instead."""
+    """Argument of `fetch_vgg16` that takes a copy of the file in place of a download."""
 
     @property
     def name(self) -> str:
-        """Of the file."""
+        """Name of the file, without the address."""
         return self.url.rpartition("/")[2]
 
 
 VGG16 = Source("https://download.pytorch.org/models/vgg16-397923af.pth", 553_433_881, "vgg16")
+"""VGG16's weights, trained on ImageNet by torchvision."""
 LINEAR = Source(
     "https://raw.githubusercontent.com/richzhang/PerceptualSimilarity/master/lpips/weights/v0.1/vgg.pth",
     7_289,
     "linear",
 )
+"""Linear layers of LPIPS 0.1 on VGG16."""
 
 
 def fetch_vgg16(vgg16: Path | None, linear: Path | None, *, on_chunk: OnChunk) -> Path:
-    """Make the file that `load_vgg16` reads, and tell where it is; what was downloaded for it vanishes.
+    """Download and convert the weights that `load_vgg16` reads, and return their file; the downloads are deleted.
 
     Args:
         vgg16: torchvision's vgg16-397923af.pth; None to download it.
         linear: The linear layers of LPIPS 0.1, vgg.pth; None to download them.
-        on_chunk: Told of the downloads.
+        on_chunk: Called as the downloads proceed.
 
     Raises:
         UserError: A download fails; a file is missing or another one; the folder cannot be written to.
@@ -73,7 +77,7 @@ def fetch_vgg16(vgg16: Path | None, linear: Path | None, *, on_chunk: OnChunk) -
 
 
 def download(source: Source, folder: Path, on_chunk: OnChunk) -> Path:
-    """Write what a source has into a folder, under its own name; returns the file.
+    """Download a file into a folder, under its own name, and return its path.
 
     Raises:
         UserError: The server cannot be reached, or sends something else.
@@ -88,7 +92,7 @@ def download(source: Source, folder: Path, on_chunk: OnChunk) -> Path:
 
 
 def https_only() -> OpenerDirector:
-    """Opens addresses of https and of nothing else, wherever a server may redirect to."""
+    """Build a URL opener that follows https addresses only, wherever a server may redirect to."""
     opener = OpenerDirector()
     redirects = (HTTPRedirectHandler, HTTPErrorProcessor, HTTPDefaultErrorHandler)
     for handler in (ProxyHandler, HTTPSHandler, UnknownHandler, *redirects):

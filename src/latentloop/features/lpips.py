@@ -1,4 +1,4 @@
-"""LPIPS, version 0.1: the perceptual distance of Zhang et al., arXiv:1801.03924."""
+"""LPIPS, version 0.1: a perceptual distance of images (Zhang et al., arXiv:1801.03924)."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Literal
@@ -9,21 +9,22 @@ from torch import Tensor, nn
 from latentloop.weights import read_weights, shipped, with_weights
 
 LpipsNet = Literal["alex", "squeeze"]
-"""The classifiers that ship with the package; `latentloop.features.vgg` has LPIPS on VGG16."""
+"""Backbones of LPIPS that ship with the package; `latentloop.features.vgg` has LPIPS on VGG16."""
 FILES = {
     "alex": shipped("lpips-alex.safetensors", "a53cbca74822aa9028d3afadb506366edf5f1d5806262a77ff1a524ae4640078"),
     "squeeze": shipped("lpips-squeeze.safetensors", "601d261c3a92c904644d684d9f228b993d4243bcd024fdbb5bb5cf42fa549744"),
 }
+"""Bundled weights of each backbone with its linear layers."""
 SMALLEST = 32
-"""Pixels of an image of which the networks still see something in all layers."""
+"""Side in pixels of the smallest image for which every layer of the backbones has an output."""
 # ImageNet's statistics for images in [-1, 1].
 MEAN, STD = (-0.030, -0.088, -0.188), (0.458, 0.448, 0.450)
 VGG_BLOCKS = ((64, 2), (128, 2), (256, 3), (512, 3), (512, 3))
-"""Channels and convolutions of VGG16's blocks."""
+"""Channels and number of convolutions of each block of VGG16."""
 
 
 class Fire(nn.Module):
-    """SqueezeNet's building block: squeeze to few channels, expand by 1x1 and 3x3 kernels (arXiv:1602.07360)."""
+    """SqueezeNet's fire module: squeeze to few channels, then expand by 1x1 and 3x3 kernels (arXiv:1602.07360)."""
 
     def __init__(self, in_channels: int, squeezed: int, expanded: int) -> None:
         super().__init__()
@@ -38,7 +39,7 @@ class Fire(nn.Module):
 
 
 def alex_stages() -> list[nn.Module]:
-    """AlexNet's convolutions, one stage for each."""
+    """Build AlexNet's convolutions, a stage for each layer that LPIPS reads."""
     return [
         nn.Sequential(nn.Conv2d(3, 64, 11, stride=4, padding=2), nn.ReLU()),
         nn.Sequential(nn.MaxPool2d(3, 2), nn.Conv2d(64, 192, 5, padding=2), nn.ReLU()),
@@ -49,7 +50,7 @@ def alex_stages() -> list[nn.Module]:
 
 
 def squeeze_stages() -> list[nn.Module]:
-    """SqueezeNet 1.1, cut where LPIPS reads it."""
+    """Build SqueezeNet 1.1 (arXiv:1602.07360), a stage for each layer that LPIPS reads."""
     pool = nn.MaxPool2d(3, 2, ceil_mode=True)
     return [
         nn.Sequential(nn.Conv2d(3, 64, 3, stride=2), nn.ReLU()),
@@ -63,7 +64,7 @@ def squeeze_stages() -> list[nn.Module]:
 
 
 def vgg_stages() -> list[nn.Module]:
-    """VGG16's blocks (arXiv:1409.1556), each with the pooling before it."""
+    """Build VGG16's convolutions (arXiv:1409.1556), a stage for each block, with the pooling before it."""
     stages: list[nn.Module] = []
     in_channels = 3
     for channels, convs in VGG_BLOCKS:
@@ -80,10 +81,11 @@ STAGES: dict[str, tuple[Callable[[], list[nn.Module]], Sequence[int]]] = {
     "squeeze": (squeeze_stages, (64, 128, 256, 384, 384, 512, 512)),
     "vgg": (vgg_stages, tuple(channels for channels, _ in VGG_BLOCKS)),
 }
+"""Builder of each backbone's stages, and the channels of their outputs."""
 
 
 class Lpips(nn.Module):
-    """Distance of two images in the features of a classifier; lower is more alike."""
+    """Perceptual distance of two images in the features of a classifier; lower is more alike."""
 
     mean: Tensor
     std: Tensor
@@ -97,7 +99,7 @@ class Lpips(nn.Module):
         self.register_buffer("std", torch.ones(3, 1, 1))
 
     def features(self, image: Tensor) -> Iterator[Tensor]:
-        """Feature maps of an image (N, 3, H, W) in [-1, 1], each pixel's channels scaled to unit length."""
+        """Yield the feature maps of images (N, 3, H, W) in [-1, 1], channels scaled to unit length at each pixel."""
         x = ((image - self.mean) / self.std).to(next(self.stages.parameters()).dtype)
         for stage in self.stages:
             x = stage(x)
@@ -106,11 +108,11 @@ class Lpips(nn.Module):
             yield seen * (seen.square().sum(dim=1, keepdim=True) + 1e-20).rsqrt()
 
     def forward(self, image: Tensor, target: Tensor) -> Tensor:
-        """Distance of each image to its target, both (N, 3, H, W) in [-1, 1]; (N,)."""
+        """Compute the distance of each image to its target, both (N, 3, H, W) in [-1, 1]; (N,)."""
         return self._distance(self.features(image), self.features(target))
 
     def toward(self, target: Tensor) -> Callable[[Tensor], Tensor]:
-        """The distance to targets (N, 3, H, W) as a function of the images; looks at the targets only once."""
+        """Return a function that computes the distance of images to fixed targets, both (N, 3, H, W) in [-1, 1]."""
         with torch.no_grad():
             seen = list(self.features(target))
         return lambda image: self._distance(self.features(image), seen)
@@ -124,12 +126,12 @@ class Lpips(nn.Module):
 def load_lpips(
     net: LpipsNet = "alex", *, device: torch.device | str = "cpu", dtype: torch.dtype = torch.float32
 ) -> Lpips:
-    """LPIPS with the official weights, frozen.
+    """Load LPIPS with the official weights, frozen.
 
     Args:
-        net: The classifier.
+        net: Backbone.
         device: Where its weights go.
-        dtype: Of the classifier's arithmetic. Distances of its features are taken in the images' type.
+        dtype: Type of the backbone's arithmetic; distances are computed in the images' type.
 
     Raises:
         UserError: The weights file of the package is missing or damaged.

@@ -1,4 +1,4 @@
-"""MobileFaceNet, a small face-recognition network (Chen et al., arXiv:1804.07573), batch norm folded in."""
+"""MobileFaceNet, a small face-recognition network (Chen et al., arXiv:1804.07573), with batch norm folded in."""
 
 import torch
 import torch.nn.functional as F
@@ -7,6 +7,7 @@ from torch import Tensor, nn
 from latentloop.weights import read_weights, shipped, with_weights
 
 FILE = shipped("mobilefacenet.safetensors", "28afe94a451812325c581cde6734329ffd2d5f9c455df27efa9a9c0960339620")
+"""Bundled weights of the network."""
 # (expansion, channels, blocks, stride of the first block)
 STAGES = ((2, 64, 5, 2), (4, 128, 1, 2), (2, 128, 6, 1), (4, 128, 1, 2), (2, 128, 2, 1))
 # ImageNet's statistics for images in [0, 1].
@@ -14,7 +15,7 @@ MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 
 
 class Bottleneck(nn.Module):
-    """Widen, filter each channel, narrow; the input is added where the shapes agree (arXiv:1801.04381)."""
+    """MobileNetV2's inverted residual: widen, filter each channel, narrow (arXiv:1801.04381)."""
 
     def __init__(self, in_channels: int, out_channels: int, expansion: int, stride: int) -> None:
         super().__init__()
@@ -31,7 +32,7 @@ class Bottleneck(nn.Module):
 
 
 class MobileFaceNet(nn.Module):
-    """Embeds an aligned face; embeddings of one person point the same way."""
+    """Face-recognition network: the embeddings of one person's aligned faces point the same way."""
 
     mean: Tensor
     std: Tensor
@@ -54,7 +55,11 @@ class MobileFaceNet(nn.Module):
         self.register_buffer("std", torch.ones(3, 1, 1))
 
     def forward(self, face: Tensor) -> Tensor:
-        """Embed faces (N, 3, 112, 112) in [-1, 1], placed as ArcFace places them; (N, 128), not normalised."""
+        """Embed faces, to (N, 128), not normalised.
+
+        Args:
+            face: Crops (N, 3, 112, 112) in [-1, 1], placed as ArcFace places them; see `latentloop.faces.recognition`.
+        """
         x = (0.5 * (face + 1) - self.mean) / self.std
         x = self.pointwise(self.depthwise(F.relu6(self.stem(x))).relu()).relu()
         x = F.relu6(self.widen(self.blocks(x)))
@@ -63,7 +68,7 @@ class MobileFaceNet(nn.Module):
 
 
 def load_mobilefacenet(*, device: torch.device | str = "cpu") -> MobileFaceNet:
-    """MobileFaceNet with the shipped weights, frozen.
+    """Load MobileFaceNet with the bundled weights, frozen.
 
     Raises:
         UserError: The weights file of the package is missing or damaged.

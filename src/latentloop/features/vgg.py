@@ -1,4 +1,4 @@
-"""VGG16 (Simonyan and Zisserman, arXiv:1409.1556): its features, and LPIPS on them.
+"""VGG16 features (Simonyan and Zisserman, arXiv:1409.1556), and LPIPS on them.
 
 The weights are too large to ship; `latentloop fetch vgg16` makes a file of them from torchvision's and LPIPS's.
 """
@@ -22,16 +22,16 @@ from latentloop.weights import WeightsFile, read_weights, with_weights
 Shape = tuple[int, ...]
 
 VGG16_SHA256 = "397923af8e79cdbb6a7127f12361acd7a2f83e06b05044ddf496e83de57a5bf0"
-"""Of torchvision's vgg16-397923af.pth."""
+"""SHA-256 of torchvision's vgg16-397923af.pth."""
 LINEAR_SHA256 = "a78928a0af1e5f0fcb1f3b9e8f8c3a2a5a3de244d830ad5c1feddc79b8432868"
-"""Of lpips/weights/v0.1/vgg.pth of richzhang/PerceptualSimilarity."""
+"""SHA-256 of lpips/weights/v0.1/vgg.pth of richzhang/PerceptualSimilarity."""
 
 LAYERS = tuple(f"conv{block}_{i}" for block, (_, convs) in enumerate(VGG_BLOCKS, 1) for i in range(1, convs + 1))
-"""conv1_1 to conv5_3."""
+"""Names of the convolutions, conv1_1 to conv5_3."""
 CONVS = list(pairwise((3, *(channels for channels, convs in VGG_BLOCKS for _ in range(convs)))))
-"""Channels that each takes and makes."""
+"""Input and output channels of each convolution."""
 PLACES = (0, 2, 5, 7, 10, 12, 14, 17, 19, 21, 24, 26, 28)
-"""Of each in torchvision's `features`."""
+"""Index of each convolution in torchvision's `features`."""
 
 # Their name -> our name and their shape.
 VGG16_TENSORS: dict[str, tuple[str, Shape]] = {
@@ -47,7 +47,7 @@ SHAPES = dict(VGG16_TENSORS.values()) | {f"linear.{i}": (channels,) for i, (chan
 
 
 class VGG16(nn.Module):
-    """The convolutions of VGG16."""
+    """The convolutional part of VGG16."""
 
     mean: Tensor
     std: Tensor
@@ -59,17 +59,17 @@ class VGG16(nn.Module):
         self.register_buffer("std", torch.ones(3, 1, 1))
 
     def features(self, image: Tensor, layers: Sequence[str]) -> list[Tensor]:
-        """What some layers make of images, after their ReLU; later layers than these are not computed.
+        """Compute the outputs of some layers after their ReLU; layers deeper than these are not run.
 
         Args:
-            image: (N, 3, H, W) in [-1, 1], of at least 16 x 16 pixels for the fifth block.
-            layers: Of `LAYERS`, such as "conv1_1" and "conv4_2".
+            image: (N, 3, H, W) in [-1, 1], at least 16 x 16 pixels for the fifth block.
+            layers: Names from `LAYERS`, such as "conv1_1" and "conv4_2".
 
         Returns:
-            In the order of `layers`, (N, C, h, w) of the image's type. A block has half the pixels of the one before.
+            Features in the order of `layers`, (N, C, h, w), of the image's type. Each block halves the resolution.
 
         Raises:
-            ValueError: There is no such layer; the image has another shape.
+            ValueError: There is no such layer, or the image has another shape.
         """
         if unknown := sorted(set(layers) - set(LAYERS)):
             raise ValueError(f"layers must be of {LAYERS[0]} to {LAYERS[-1]}, got {', '.join(unknown)}")
@@ -90,9 +90,9 @@ class VGG16(nn.Module):
 
 
 def vgg16_path() -> Path:
-    """Where `latentloop fetch vgg16` puts its file.
+    """Path of the file that `latentloop fetch vgg16` writes.
 
-    The folder is the environment's LATENTLOOP_CACHE, or else latentloop in XDG_CACHE_HOME, or else in ~/.cache.
+    Its folder is the environment variable LATENTLOOP_CACHE, or else latentloop in XDG_CACHE_HOME, or else in ~/.cache.
     """
     if folder := os.environ.get("LATENTLOOP_CACHE"):
         return Path(folder) / "vgg16.safetensors"
@@ -100,7 +100,7 @@ def vgg16_path() -> Path:
 
 
 def make_vgg16_file(vgg16: Path, linear: Path, target: Path) -> None:
-    """Write the file that `load_vgg16` and `load_lpips_vgg` read: float32, whole or not at all.
+    """Write the file that `load_vgg16` and `load_lpips_vgg` read, in float32; the file appears whole.
 
     Args:
         vgg16: torchvision's vgg16-397923af.pth.
@@ -108,7 +108,7 @@ def make_vgg16_file(vgg16: Path, linear: Path, target: Path) -> None:
         target: The safetensors file: conv.0.weight to conv.12.bias, linear.0 to linear.4.
 
     Raises:
-        UserError: One of the two is missing or another file; the target cannot be written.
+        UserError: One of the two is missing or another file, or the target cannot be written.
     """
     convs = _read_theirs(vgg16, VGG16_SHA256, VGG16_TENSORS)
     weights = _read_theirs(linear, LINEAR_SHA256, LINEAR_TENSORS)
@@ -120,12 +120,12 @@ def make_vgg16_file(vgg16: Path, linear: Path, target: Path) -> None:
 def load_vgg16(
     path: Path | None = None, *, device: torch.device | str = "cpu", dtype: torch.dtype = torch.float32
 ) -> VGG16:
-    """VGG16, trained on ImageNet by torchvision, frozen.
+    """Load VGG16, trained on ImageNet by torchvision, frozen.
 
     Args:
         path: What `make_vgg16_file` wrote; None for `vgg16_path()`.
         device: Where its weights go.
-        dtype: Of its arithmetic. Features come in the images' type.
+        dtype: Type of its arithmetic; features are returned in the images' type.
 
     Raises:
         UserError: The file is missing or damaged.
@@ -140,12 +140,12 @@ def load_vgg16(
 def load_lpips_vgg(
     path: Path | None = None, *, device: torch.device | str = "cpu", dtype: torch.dtype = torch.float32
 ) -> Lpips:
-    """LPIPS 0.1 on VGG16, relu1_2 to relu5_3, with the official weights, frozen (arXiv:1801.03924).
+    """Load LPIPS 0.1 on VGG16, relu1_2 to relu5_3, with the official weights, frozen (arXiv:1801.03924).
 
     Args:
         path: What `make_vgg16_file` wrote; None for `vgg16_path()`.
         device: Where its weights go.
-        dtype: Of the classifier's arithmetic. Distances of its features are taken in the images' type.
+        dtype: Type of the backbone's arithmetic; distances are computed in the images' type.
 
     Raises:
         UserError: The file is missing or damaged.

@@ -1,4 +1,4 @@
-"""Codes: drawing random ones, and reading and writing those that were found."""
+"""Codes: sampling random ones, and reading and writing those of photos."""
 
 import lazy_loader
 

@@ -1,4 +1,4 @@
-"""The code file: one photo's code and how it came about, in a `.npz` that loads without pickle.
+"""The code file: a photo's code and how it was found, in a `.npz` that loads without pickle.
 
 | array | type | meaning |
 |---|---|---|
@@ -31,6 +31,7 @@ from latentloop.files import replacing
 from latentloop.generators.protocol import Generator
 
 VERSION = 1
+"""Version of the code file's format."""
 # What NumPy, zipfile and the conversions below are known to raise on damaged files.
 DAMAGE = (
     OSError,
@@ -48,21 +49,26 @@ DAMAGE = (
 
 @dataclass(frozen=True)
 class Code:
-    """A photo's code. Tensors are on the CPU."""
+    """A photo's code and how it was found. Tensors are on the CPU."""
 
     w_plus: Tensor
-    """Styles, (num_ws, w_dim)."""
+    """The code in W+: styles, (num_ws, w_dim)."""
     space: str
+    """"w" if all styles are alike, else "w+"."""
     generator: str
+    """Name of the generator that it was found with."""
     fingerprint: str
+    """Fingerprint of the latent space; generators that share it draw the same face from the code."""
     quad: Tensor
-    """Where the aligned square lies in the photo, (4, 2), float64."""
+    """Corners of the aligned square in the photo, (4, 2), float64: top left, bottom left, bottom right, top right."""
     original_size: tuple[int, int]
-    """Width and height of the upright photo."""
+    """Width and height of the upright photo, in pixels."""
     losses: Tensor
     """Loss at the start and after each step, (steps + 1,); empty if no step was taken."""
     steps: int
+    """Step after which this code was reached."""
     details: dict[str, Any] = field(default_factory=dict)
+    """Name and checksum of the photo, settings and metrics, as JSON values."""
 
 
 def save_code(path: Path | str, code: Code) -> None:
@@ -91,7 +97,7 @@ def load_code(path: Path | str) -> Code:
     """Read a code file. Nothing in it is ever executed.
 
     Raises:
-        UserError: Not a code file, of a later version, damaged, or with a code that is not finite.
+        UserError: The file is missing, no code file, of a later version, or damaged, or its code is not finite.
     """
     return parse_code(read_code_file(path), path)
 
@@ -152,7 +158,7 @@ def parse_code(content: bytes, path: Path | str) -> Code:
 
 
 def is_code_file(file: Path | IO[bytes]) -> bool:
-    """Whether a file looks like one of ours, so that it is `load_code` that should tell what is wrong with it."""
+    """Whether a file looks like one of our code files, whole or damaged, rather than another project's."""
     try:
         with ZipFile(file) as archive:
             return {"fingerprint.npy", "w_plus.npy"} <= set(archive.namelist())
@@ -161,10 +167,10 @@ def is_code_file(file: Path | IO[bytes]) -> bool:
 
 
 def start_from(path: Path, generator: Generator) -> Tensor:
-    """The code in a file as a start for this generator, (1, num_ws, w_dim).
+    """Read the code in a file as a starting point for a generator, (1, num_ws, w_dim).
 
     Raises:
-        UserError: As `load_code`, or the code belongs to another generator.
+        UserError: As for `load_code`, or the code belongs to another generator.
     """
     return as_start(load_code(path), generator, path)
 

@@ -7,7 +7,7 @@
 | `.npz` | one of the former as `w`, as NVIDIA's projectors write it |
 | `.pt` | one tensor, as e4e's `latents.pt`; a dict of image names and tensors, or the dict of rosinality's projector |
 
-Which it is, the content tells. As many styles as the generator has layers are taken as one code.
+The format is detected from the content. As many styles as the generator has layers are taken as one code.
 """
 
 import math
@@ -29,29 +29,35 @@ from latentloop.errors import UserError
 from latentloop.generators.protocol import Generator
 
 Archived = Callable[[IO[bytes], Mapping[str, zipfile.ZipInfo]], Any]
+"""Reader of a NumPy archive with several arrays: called with the open file and its entries by name."""
 ARRAY = b"\x93NUMPY"
+"""First bytes of a `.npy` file."""
 MAX_NAME = 100
-"""Characters of an image's name."""
+"""Longest name of an image, in characters."""
 MAX_BYTES = 1 << 34
-"""Of an array: the codes of half a million images."""
+"""Largest array, in bytes: the codes of half a million images."""
 HEADERS = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
+"""Readers of the header of each version of the `.npy` format."""
 
 
 @dataclass(frozen=True)
 class Latents:
-    """The codes of a file."""
+    """Codes of a file and, where it has them, the names of their images."""
 
     codes: Tensor
-    """(N, num_ws, w_dim), float32, on the CPU."""
+    """Codes, (N, num_ws, w_dim), float32, on the CPU."""
     names: tuple[str, ...] | None
-    """Of the N images, where the file has them: without folders and endings."""
+    """Names of the N images, without folders and endings; None if the file has none."""
 
 
 def read_latents(path: Path, generator: Generator) -> Latents:
-    """Read codes for a generator. Nothing in the file is executed; whose codes they are, it does not say.
+    """Read the codes in another project's file for a generator. Nothing in the file is executed.
+
+    The file does not say which generator its codes belong to; only their shape is checked.
 
     Raises:
-        UserError: No such file; damaged; asks for more than data; no codes; codes of another shape, or not finite.
+        UserError: The file is missing, damaged, asks for more than data, or has no codes of the generator's shape, or
+            some that are not finite.
     """
     if not path.is_file():
         raise UserError(f"{path}: no such file")
@@ -84,15 +90,18 @@ def _named(content: Mapping[Any, Any], generator: Generator) -> Latents:
 
 
 def read_content(path: Path, of_archive: Archived, *, kind: str = "code") -> Any:  # noqa: ANN401
-    """An array or a tensor, or such by names, to be called within `reading`.
+    """Read an array or a tensor, or a dict of such, from a file of NumPy or of `torch.save`.
+
+    Errors do not name the file; call it within `latentloop.checkpoints.reading.reading`.
 
     Args:
-        path: A file of NumPy or of torch.save.
-        of_archive: What to take of several arrays in one file, given that and their entries; see `read_entry`.
-        kind: Of the file that is wanted.
+        path: The file.
+        of_archive: Selects from a NumPy archive of several arrays, given the open file and its entries by name; see
+            `read_entry`.
+        kind: What the file should contain, for error messages.
 
     Raises:
-        UserError: It is neither.
+        UserError: The file is neither.
     """
     with path.open("rb") as file:
         if file.read(len(ARRAY)) == ARRAY:
@@ -106,7 +115,11 @@ def read_content(path: Path, of_archive: Archived, *, kind: str = "code") -> Any
 
 
 def read_entry(file: IO[bytes], entry: zipfile.ZipInfo) -> Any:  # noqa: ANN401
-    """An array of a NumPy archive."""
+    """Read one array of an open NumPy archive.
+
+    Raises:
+        ValueError: It is compressed in another way than NumPy's, or damaged.
+    """
     # NumPy's own compression; it makes a thousandth of zeros, not less.
     if entry.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
         raise ValueError("compressed as NumPy does not")

@@ -1,4 +1,4 @@
-"""Drawing random images into a folder."""
+"""Writing images of random codes to a folder."""
 
 from collections.abc import Callable, Iterator
 from functools import partial
@@ -15,6 +15,7 @@ from latentloop.latents import sample_codes
 from latentloop.pictures.sheet import contact_sheet
 
 TILE, COLUMNS = 256, 4
+"""Side of an image on the contact sheet, in pixels, and the sheet's columns."""
 
 
 @torch.inference_mode()
@@ -29,20 +30,20 @@ def draw_samples(
     label: int | None = None,
     noise: NoiseMode = "const",
 ) -> Iterator[Path]:
-    """Draw `count` images of random codes, and yield each file once it is written; sheet.png comes last.
+    """Draw images of random codes, and yield the path of each file once it is written; sheet.png comes last.
 
     Args:
-        generator: Draws them.
-        out: Folder for image-0000.png, image-0001.png ... and sheet.png.
-        count: How many.
+        generator: Generator that draws them.
+        out: Folder for image-0000.png, image-0001.png ... and the contact sheet sheet.png.
+        count: Number of images.
         psi: Truncation, see `latentloop.latents.truncate`.
-        seed: Of the random z; the same on every device.
-        cutoff: How many layers are truncated; None for all.
-        label: Class of all images; None for random ones.
-        noise: What else the features get; random maps are of the seed, too.
+        seed: Random seed of z, the same on every device.
+        cutoff: Number of layers to truncate, coarsest first; None for all.
+        label: Class of all images, for a generator with classes; None for random ones.
+        noise: Noise of the feature maps; random noise depends on the seed, too.
 
     Raises:
-        UserError: The generator has no noise, and another mode than its own is wanted.
+        UserError: The generator has no noise, and a mode other than const is asked for.
     """
     draw = _draw(generator, noise, torch.Generator().manual_seed(seed))
     codes = sample_codes(

@@ -1,4 +1,4 @@
-"""Codes: drawing, truncating and broadcasting them."""
+"""Random codes, the mean code, truncation, and broadcasting W to W+."""
 
 import torch
 from torch import Tensor
@@ -8,7 +8,7 @@ from latentloop.generators.sampling import random_inputs
 
 
 def broadcast(w: Tensor, num_ws: int) -> Tensor:
-    """The same style for every layer: (N, w_dim) in W to (N, num_ws, w_dim) in W+, where it is not there already."""
+    """Repeat a style for every layer: (N, w_dim) in W to (N, num_ws, w_dim) in W+; codes in W+ stay as they are."""
     return w if w.ndim == 3 else w[:, None].expand(-1, num_ws, -1)
 
 
@@ -19,7 +19,7 @@ def truncate(w_plus: Tensor, latent_avg: Tensor, *, psi: float, cutoff: int | No
         w_plus: Styles, (N, num_ws, w_dim).
         latent_avg: Mean of W, (w_dim,), or of each layer's styles, (num_ws, w_dim).
         psi: 1 keeps `w_plus`; 0 gives `latent_avg` everywhere.
-        cutoff: How many layers to truncate, coarsest first; None for all.
+        cutoff: Number of layers to truncate, coarsest first; None for all.
     """
     cutoff = w_plus.shape[1] if cutoff is None else cutoff
     centre = latent_avg[:cutoff] if latent_avg.ndim == 2 else latent_avg
@@ -27,7 +27,7 @@ def truncate(w_plus: Tensor, latent_avg: Tensor, *, psi: float, cutoff: int | No
 
 
 def mean_code(generator: Generator, count: int = 1) -> Tensor:
-    """`latent_avg` for every layer, (count, num_ws, w_dim)."""
+    """Build codes that are the mean latent in every layer, (count, num_ws, w_dim)."""
     average = generator.latent_avg
     return broadcast(average.expand(count, *average.shape), generator.num_ws)
 
@@ -41,15 +41,15 @@ def sample_codes(
     truncation_cutoff: int | None = None,
     label: int | None = None,
 ) -> Tensor:
-    """Codes of random z, truncated, (count, num_ws, w_dim).
+    """Sample codes of random z, truncated, (count, num_ws, w_dim).
 
     Args:
-        generator: Whose codes.
-        count: How many.
-        randomness: On the CPU, so that a seed means the same codes on every device.
-        truncation_psi: As `psi` of `truncate`.
-        truncation_cutoff: As its `cutoff`.
-        label: Class of all of them, if the generator has classes; None for random ones.
+        generator: Generator whose mapping network is used.
+        count: Number of codes.
+        randomness: Source of z; on the CPU, so that a seed means the same codes on every device.
+        truncation_psi: Truncation, from 1 (none) to 0 (the mean latent), see `truncate`.
+        truncation_cutoff: Number of layers to truncate, coarsest first; None for all.
+        label: Class of all codes, for a generator with classes; None for random ones.
 
     Raises:
         ValueError: There is no such class.

@@ -1,4 +1,4 @@
-"""Which photos a command means."""
+"""Finding the photos that arguments name: files, folders, globs and tar files."""
 
 import glob
 from collections.abc import Iterable, Sequence
@@ -10,12 +10,12 @@ from latentloop.photos.sources import PhotoSource, photos_in_tar
 
 
 def find_photos(arguments: Iterable[str]) -> list[Path]:
-    """Photos that files, folders (what lies right inside them) and globs name, each once, in their order.
+    """List the photos that files, folders (without subfolders) and globs name, in order, each once.
 
-    Of folders and globs, reconstructions are left out: images with a code file of their name beside them.
+    Folders and globs leave out reconstructions: PNG files with a code file of the same name beside them.
 
     Raises:
-        UserError: A folder or glob names no photo, or cannot be looked into.
+        UserError: A folder or glob has no photo, or cannot be read.
     """
     found: list[Path] = []
     for argument in arguments:
@@ -30,10 +30,12 @@ def find_photos(arguments: Iterable[str]) -> list[Path]:
 
 
 def find_training_photos(arguments: Iterable[str]) -> list[PhotoSource]:
-    """Photos that files, folders, globs and uncompressed tar files name; folders and globs may name tar files, too.
+    """List the photos that files, folders, globs and uncompressed tar files name, each once.
+
+    Tar files may also lie in folders and match globs.
 
     Raises:
-        UserError: One names nothing, or cannot be looked into.
+        UserError: An argument names no photo, or cannot be read.
     """
     sources: list[PhotoSource] = []
     for argument in arguments:
@@ -59,7 +61,7 @@ def _beside(argument: str, tars: Sequence[Path]) -> list[Path]:
 
 
 def matches(argument: str) -> list[Path]:
-    """What a glob matches, in order; anything else stands for itself."""
+    """List the paths that a glob matches, sorted; any other argument stands for itself."""
     if Path(argument).exists() or not glob.has_magic(argument):
         return [Path(argument)]
     return sorted(map(Path, glob.glob(argument, recursive=True)))  # noqa: PTH207 - Path.glob takes no absolute pattern

@@ -1,4 +1,4 @@
-"""Where photos lie: files, and members of tar files."""
+"""Where photos are stored: in files, and in members of tar files."""
 
 import tarfile
 from dataclasses import dataclass
@@ -10,35 +10,38 @@ from latentloop.images import photo_suffixes
 
 @dataclass(frozen=True)
 class PhotoSource:
-    """Where a photo's bytes lie."""
+    """A photo in a file of its own or in a tar file, not read yet."""
 
     file: Path
+    """File of the photo, or the tar file that contains it."""
     member: str | None = None
-    """Its name in a tar file."""
+    """Name within the tar file; None for a file of its own."""
     offset: int = 0
+    """First byte of the photo in the file."""
     size: int | None = None
+    """Size of the photo in bytes; None for the whole file."""
 
     @property
     def name(self) -> str:
-        """For messages."""
+        """Name for messages: the path, or "TAR:MEMBER"."""
         return f"{self.file}:{self.member}" if self.member else str(self.file)
 
     @property
     def place(self) -> tuple[Path, str | None]:
-        """The same for the same photo, however it was named."""
+        """Key of the photo, the same however its path was written."""
         return self.file.resolve(), self.member
 
     def length(self) -> int:
-        """Of the photo, in bytes; 0 if it is missing."""
+        """Size of the photo in bytes; 0 if its file is missing."""
         if self.size is not None:
             return self.size
         return self.file.stat().st_size if self.file.is_file() else 0
 
     def read(self) -> bytes:
-        """The photo's content.
+        """Read the photo's bytes from its file.
 
         Raises:
-            UserError: It cannot be read.
+            UserError: The file cannot be read.
         """
         try:
             with self.file.open("rb") as file:
@@ -49,10 +52,10 @@ class PhotoSource:
 
 
 def photos_in_tar(path: Path) -> list[PhotoSource]:
-    """The photos in an uncompressed tar file, such as a shard of WebDataset; found by their headers alone.
+    """List the photos in an uncompressed tar file, such as a shard of WebDataset; only its headers are read.
 
     Raises:
-        UserError: It is no such file, or holds none.
+        UserError: It is no such file, or contains no photo.
     """
     known = photo_suffixes()
     try:

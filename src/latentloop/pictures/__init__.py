@@ -1,1 +1,1 @@
-"""Many images as one picture."""
+"""Many images as one: contact sheets and labelled grids."""

@@ -1,4 +1,4 @@
-"""Images in rows and columns that say what they are."""
+"""Grids of images with labelled rows and columns."""
 
 from collections.abc import Sequence
 
@@ -10,24 +10,21 @@ from torch import Tensor
 from latentloop.images import from_uint8, resample, to_uint8
 
 TILE, CAPTION = 192, 22
-"""Pixels of an image's side, and of the words above it."""
+"""Default side of an image, and height of the line of column labels, in pixels."""
 LETTER = 13
-"""Pixels of a letter's height."""
+"""Font size of the labels, in pixels."""
 
 
 def labelled_grid(
     rows: Sequence[Sequence[Tensor]], columns: Sequence[str], names: Sequence[str] = (), *, tile: int = TILE
 ) -> Tensor:
-    """Lay images out under the names of their columns, and beside those of their rows.
+    """Lay out images in a grid with column labels above and row labels at the left, as one image (1, 3, H, W).
 
     Args:
         rows: Images (1, 3, S, S) in [-1, 1]; a row may be shorter than `columns`.
-        columns: What each column is.
-        names: What each row is; empty for no names.
-        tile: Pixels of an image's side.
-
-    Returns:
-        One image, (1, 3, H, W).
+        columns: Label of each column.
+        names: Label of each row; empty for no labels.
+        tile: Pixels of an image's side in the grid.
     """
     font = ImageFont.load_default(LETTER)
     left = max((int(font.getlength(name)) + 12 for name in names), default=0)

@@ -1,4 +1,4 @@
-"""Videos and animations in and out."""
+"""Reading and writing videos and animations."""
 
 import lazy_loader
 

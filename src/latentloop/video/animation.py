@@ -12,21 +12,21 @@ from latentloop.files import replacing
 from latentloop.images import to_uint8
 
 PALETTE_FRAMES, PALETTE_SIDE = 16, 128
-"""How many frames the colours are chosen from, and at which size, in pixels."""
+"""Frames that the palette is computed from, and their size for it, in pixels."""
 CENTISECONDS = 100
-"""A GIF's unit of time: so many a second."""
+"""Units of a GIF's time in a second."""
 
 
 def write_gif(path: Path | str, images: Iterable[Tensor], fps: float) -> None:
-    """Write an animated GIF that starts again at its end; it appears whole.
+    """Write an animated GIF that loops forever; the file appears whole.
 
     All frames share 256 colours, so that none changes its tint from one to the next; between them they are dithered.
 
     Args:
         path: The file.
-        images: Each (1, 3, H, W) in [-1, 1], clamped, all of one size.
-        fps: Frames a second. A GIF counts hundredths of a second, so that frames last a little longer and shorter in
-            turn; browsers slow down what is faster than 50.
+        images: Frames (1, 3, H, W) in [-1, 1], clamped, all of one size.
+        fps: Frames a second, above 0 up to 100. GIF times are hundredths of a second, so that frames last a little
+            longer and shorter in turn; browsers slow down what is faster than 50.
 
     Raises:
         UserError: The file cannot be written.

@@ -1,4 +1,4 @@
-"""Media files through PyAV, and what it has to say about them in words for a person."""
+"""Media files opened with PyAV, with its errors in words for a person."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,10 +14,10 @@ if TYPE_CHECKING:
 
 
 def pyav() -> ModuleType:
-    """PyAV, which comes with the extra "edit".
+    """Import PyAV, which is installed with the extra "edit".
 
     Raises:
-        UserError: It is not installed.
+        UserError: PyAV is not installed.
     """
     return load_extra("av", "videos need PyAV", "av")
 
@@ -26,7 +26,7 @@ FORMATS = (
     "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,mpegts,mpeg,flv,asf,ogg,gif,apng,image2,png_pipe,jpeg_pipe,webp_pipe,"
     "bmp_pipe,tiff_pipe,mp3,wav,aac,flac"
 )
-"""What is read; no playlists, which name other files."""
+"""FFmpeg's names of the formats that are read; no playlists, which name other files."""
 
 
 def open_media(path: Path) -> "InputContainer":
@@ -50,8 +50,12 @@ def open_media(path: Path) -> "InputContainer":
 
 
 @contextmanager
-def damage_told(path: Path) -> Iterator[None]:
-    """Make what FFmpeg finds wrong with an open file a `UserError`."""
+def reporting_damage(path: Path) -> Iterator[None]:
+    """Turn errors of FFmpeg while it reads an open file into a `UserError` that names the file.
+
+    Raises:
+        UserError: The file is damaged or truncated.
+    """
     try:
         yield
     except pyav().FFmpegError as error:

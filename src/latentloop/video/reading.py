@@ -1,4 +1,4 @@
-"""Video files in: their frames, upright, at a constant rate."""
+"""Video files in: upright frames at a constant rate."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from torch import Tensor
 
 from latentloop.errors import UserError
 from latentloop.images import from_uint8
-from latentloop.video.files import damage_told, open_media
+from latentloop.video.files import open_media, reporting_damage
 
 if TYPE_CHECKING:
     from av.container import InputContainer
@@ -20,53 +20,56 @@ if TYPE_CHECKING:
     from av.video.stream import VideoStream
 
 STILL_RATE = Fraction(25)
-"""Frames a second where a file does not say."""
+"""Frames a second of files that do not say, such as pictures."""
 UNNAMED, HD_HEIGHT = 2, 720
-"""FFmpeg's number for colours of no named standard; from this height on players take them for BT.709."""
+"""FFmpeg's number for an unspecified colour standard; players take it for BT.709 from this frame height on."""
 ACCURATE = "bicubic+accurate_rnd+full_chroma_int"
-"""How FFmpeg computes colours; in its default way they come out more than a level too dark."""
+"""FFmpeg's options for colour conversion; by default colours come out more than a level too dark."""
 TURNS = {90: (("transpose", "cclock"),), 180: (("hflip", ""), ("vflip", "")), 270: (("transpose", "clock"),)}
-"""FFmpeg's filters that turn a frame so far counterclockwise."""
+"""FFmpeg's filters that rotate a frame counterclockwise, by degrees."""
 
 
 @dataclass(frozen=True)
 class Video:
-    """A video file."""
+    """A video file and its properties; the frames are decoded on demand."""
 
     path: Path
+    """Path of the video file."""
     width: int
+    """Width of the upright frames, in square pixels."""
     height: int
-    """Of the upright frames, in square pixels."""
+    """Height of the upright frames, in square pixels."""
     rate: Fraction
-    """Frames a second."""
+    """Constant rate of the frames, a second."""
     frame_count: int
-    """As the file says, or as follows from its duration; it may be a few off."""
+    """Number of frames as the file says, or as its duration implies; it may be a few off."""
     rotation: int
-    """By how many degrees its frames are turned counterclockwise to stand upright: 0, 90, 180 or 270."""
+    """Degrees by which the stored frames are rotated counterclockwise to stand upright: 0, 90, 180 or 270."""
     has_audio: bool
+    """True if the file has a sound track."""
 
     def frames(self) -> Iterator[Tensor]:
-        """Its frames, upright, each (1, 3, H, W) in [-1, 1]; every call starts again at the first.
+        """Decode the frames, upright, each (1, 3, H, W) in [-1, 1]; every call starts again at the first.
 
         They come at the constant `rate`: where the file's are unevenly spaced, some are repeated or left out.
 
         Raises:
             UserError: The file is damaged.
         """
-        with open_media(self.path) as container, damage_told(self.path):
+        with open_media(self.path) as container, reporting_damage(self.path):
             stream = _picture_stream(container, self.path)
             for frame in _converted(stream, container.decode(stream)):
                 yield from_uint8(frame.to_ndarray().astype("uint8", copy=False))
 
 
 def read_video(path: Path | str) -> Video:
-    """Open a video file and read its first frame. A picture is a video of one frame.
+    """Open a video file and read its properties; a picture is a video of one frame.
 
     Raises:
-        UserError: PyAV or the file is missing, it is not a video, has no picture in it, or is damaged.
+        UserError: PyAV or the file is missing, or the file is no video, has only sound, or is damaged.
     """
     path = Path(path)
-    with open_media(path) as container, damage_told(path):
+    with open_media(path) as container, reporting_damage(path):
         stream = _picture_stream(container, path)
         first = next(container.decode(stream), None)
         if first is None:

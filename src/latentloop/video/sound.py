@@ -1,4 +1,4 @@
-"""A video's sound, for another one with the same timing."""
+"""Copying the sound of a video to another one with the same timing."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -6,7 +6,7 @@ from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from latentloop.video.files import damage_told, open_media, pyav
+from latentloop.video.files import open_media, pyav, reporting_damage
 
 if TYPE_CHECKING:
     from av.audio.stream import AudioStream
@@ -16,15 +16,19 @@ if TYPE_CHECKING:
 KEPT = frozenset({"aac", "ac3", "alac", "eac3", "mp3", "opus"})
 """Codecs that players expect in an MP4 file; sound in others is encoded as AAC."""
 SAMPLE_RATE = 48000
-"""In Hz, where AAC does not know the source's."""
+"""Sampling rate in Hz where AAC does not support the source's."""
 
 
 @contextmanager
 def sound_of(source: Path | None, target: "OutputContainer") -> Iterator[Iterator["Packet[AudioStream]"]]:
-    """Add a file's sound to an MP4 file that is being written; gives its packets in order, none if there is no sound.
+    """Add the sound of a file to an MP4 file that is being written, and yield its packets in order.
 
-    Time 0 is the source's first picture. The packets are copied as they are if the codec is one of `KEPT`;
-    else they become AAC, mono or stereo.
+    Time 0 is the source's first picture. Packets of the codecs in `KEPT` are copied; other sound is encoded as AAC,
+    mono or stereo. A source without sound yields no packets.
+
+    Args:
+        source: Video whose sound is added; None for no sound.
+        target: The open MP4 file.
 
     Raises:
         UserError: The source is missing or damaged.
@@ -48,11 +52,11 @@ def _packets(
         rate = stream.rate if stream.rate in rates else SAMPLE_RATE
         layout = "mono" if stream.channels == 1 else "stereo"
         packets = _encoded(container, stream, target.add_stream("aac", rate=rate, layout=layout), start)
-    return _damage_told(packets, source)
+    return _reporting_damage(packets, source)
 
 
-def _damage_told(packets: Iterator["Packet[AudioStream]"], source: Path) -> Iterator["Packet[AudioStream]"]:
-    with damage_told(source):
+def _reporting_damage(packets: Iterator["Packet[AudioStream]"], source: Path) -> Iterator["Packet[AudioStream]"]:
+    with reporting_damage(source):
         yield from packets
 
 

@@ -1,4 +1,4 @@
-"""Video files out."""
+"""Video files out: H.264 in MP4."""
 
 from collections.abc import Iterable, Iterator
 from fractions import Fraction
@@ -22,21 +22,21 @@ if TYPE_CHECKING:
     from av.video.stream import VideoStream
 
 BT709, LIMITED_RANGE = 1, 1
-"""FFmpeg's numbers for the colours that players expect."""
+"""FFmpeg's numbers for the colour standard and the value range that players expect."""
 
 
 def write_video(
     path: Path | str, frames: Iterable[Tensor], rate: Fraction, *, audio_from: Path | None = None, crf: int = 18
 ) -> None:
-    """Write an MP4 file of H.264, 4:2:0, that any player plays; it appears whole.
+    """Write an MP4 file of H.264, 4:2:0, that any player plays; the file appears whole.
 
     Args:
         path: The file.
-        frames: Each (1, 3, H, W) in [-1, 1], clamped, all of one size; taken one by one. An odd width or height gets
-            its last column or row twice, for the colours have half the size.
+        frames: Frames (1, 3, H, W) in [-1, 1], clamped, all of one size; consumed one by one. An odd width or height
+            gets its last column or row twice, since colours have half the resolution.
         rate: Frames a second.
-        audio_from: A video whose sound goes with these frames, from its first picture on and no longer than they
-            last; it may have none.
+        audio_from: Video whose sound accompanies the frames, from its first picture on and no longer than they last;
+            it may have none.
         crf: Quality, x264's constant rate factor: 0 is the best, 51 the worst; 18 looks like the frames.
 
     Raises:
