@@ -5,6 +5,11 @@ from typing import Literal
 Precision = Literal["auto", "float32", "bfloat16"]
 """Of drawing."""
 
+Which = Literal["g_ema", "g"]
+"""The running mean of a generator's weights, which draws best, or the generator as it was trained."""
+NoiseMode = Literal["const", "random", "none"]
+"""Noise maps of StyleGAN 1 and 2: those in the generator's file, new ones, or none."""
+
 GENERATOR = "mobile-ffhq-1024"
 QUICK_GENERATOR = "mobile-ffhq-256"
 """Of the same codes."""

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from tokenize import TokenError
-from typing import Any, Literal
+from typing import Any
 from zipfile import BadZipFile
 
 from torch import Tensor
@@ -21,10 +21,8 @@ from latentloop.checkpoints.network_pickles import (
 )
 from latentloop.checkpoints.pickle_machine import Record, RefusedError
 from latentloop.checkpoints.torch_files import is_torch_file, read_torch_file
+from latentloop.defaults import Which
 from latentloop.errors import UserError, in_one_line
-
-Which = Literal["g_ema", "g"]
-"""The running mean of a generator's weights, which draws best, or the generator as it was trained."""
 
 AVERAGE = "latent_avg"
 
