@@ -64,7 +64,7 @@ def test_sefa_finds_directions_of_a_shipped_generator(
 def test_a_generator_without_directions_says_how_to_find_some(run: Run) -> None:
     code, lines, errors = run("directions", "list")
     assert (code, lines) == (0, [])
-    assert errors == ["no directions come with toy-32; find some: latentloop directions find --help"]
+    assert errors == ["latentloop: no directions come with toy-32; find some: latentloop directions find --help"]
 
 
 @pytest.mark.parametrize(
@@ -75,15 +75,19 @@ def test_a_generator_without_directions_says_how_to_find_some(run: Run) -> None:
             "toy-32: does not give access to the weights that SeFa needs; GANSpace needs none; see --method",
         ),
         (["find", "--method", "ganspace", "--count", 9], "--count 9: 10000 samples of toy-32 have 1 to 8 directions"),
-        (["find", "--method", "ganspace", "--count", 0], "count and faces must be 1 or more, samples 2 or more"),
-        (["find", "--method", "ganspace", "--samples", 1], "count and faces must be 1 or more, samples 2 or more"),
-        (["find", "--samples", "{here}"], "interfacegan takes --samples FOLDER and --attribute, the others a number"),
-        (["find", "--method", "interfacegan"], "interfacegan takes --samples FOLDER and --attribute"),
+        (["find", "--method", "ganspace", "--count", 0], "count must be 1 or more, samples 2 or more"),
+        (["find", "--method", "ganspace", "--samples", 1], "count must be 1 or more, samples 2 or more"),
+        (
+            ["find", "--samples", "{here}"],
+            "interfacegan takes a folder of samples and an attribute, the others a number",
+        ),
+        (["find", "--method", "interfacegan"], "interfacegan takes a folder of samples and an attribute"),
         (["find", "--method", "ganspace", "--layers", "9"], "layers '9': this generator has the layers 0 to 3"),
         (
             ["find", "--method", "interfacegan", "--samples", "{here}", "--attribute", "smile"],
             "{here}/codes.safetensors: no such file",
         ),
+        (["find", "--faces", 0], "faces must be 1 or more, got 0"),
         (["samples", "--count", 0], "count must be 1 or more, got 0"),
         (["list", "{here}/none.npy"], "{here}/none.npy: no such file"),
         ([], "name one of list, find, samples; see latentloop directions --help"),

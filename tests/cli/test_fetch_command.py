@@ -163,7 +163,7 @@ def test_a_given_file_that_is_missing_or_another_one_is_told(
     run: Run, sources: tuple[Path, Path], cache: Path, tmp_path: Path
 ) -> None:
     missing = tmp_path / "missing.pth"
-    assert failure(run, cache, "--vgg16", missing, "--linear", sources[1]) == f"{missing}: no such file"
+    assert failure(run, cache, "--vgg16", missing, "--linear", sources[1]) == f"{missing}: no such file or folder"
     swapped = failure(run, cache, "--vgg16", sources[1], "--linear", sources[0])
     assert swapped.startswith(f"{sources[1]}: another file or damaged: its sha256 is ")
 

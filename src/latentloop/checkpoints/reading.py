@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from tokenize import TokenError
-from typing import Any, Literal
+from typing import Any
 from zipfile import BadZipFile
 
 from torch import Tensor
@@ -21,10 +21,8 @@ from latentloop.checkpoints.network_pickles import (
 )
 from latentloop.checkpoints.pickle_machine import Record, RefusedError
 from latentloop.checkpoints.torch_files import is_torch_file, read_torch_file
+from latentloop.defaults import Which
 from latentloop.errors import UserError, in_one_line
-
-Which = Literal["g_ema", "g"]
-"""A generator of a training run: g_ema, the running mean of the weights, which draws best, or g, the raw one."""
 
 AVERAGE = "latent_avg"
 """Key of the mean latent in checkpoints of pSp, ReStyle and rosinality's projects."""

@@ -2,19 +2,22 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated
 
 import tyro
 
-Which = Literal["g_ema", "g"]
+from latentloop import generators
+from latentloop.cli.console import say
+from latentloop.cli.inputs import refuse_missing
+from latentloop.defaults import Which
 
 
 @dataclass(frozen=True)
 class Convert:
     """Turn a StyleGAN's file into ours: safetensors, which hold nothing but numbers.
 
-    Read are pickles of StyleGAN 1, 2 and 3 by NVIDIA (PyTorch and TensorFlow), and files of rosinality, genforce,
-    InterFaceGAN, IDInvert, pSp, e4e, ReStyle and HyperStyle. Which it is, the content tells. Nothing in it is executed.
+    Takes pickles of StyleGAN 1, 2 and 3 by NVIDIA (PyTorch and TensorFlow), and files of rosinality, genforce,
+    InterFaceGAN, IDInvert, pSp, e4e, ReStyle and HyperStyle. The content tells which it is; nothing in it is executed.
     Every --generator takes such files, too; a converted one loads sooner.
 
     Try: latentloop convert ffhq.pkl ffhq.safetensors
@@ -25,19 +28,14 @@ class Convert:
     target: Annotated[Path, tyro.conf.Positional]
     """The .safetensors file to write; one that is there is replaced."""
     which: Which = "g_ema"
-    """The running mean of the generator's weights, which draws best, or the generator itself."""
+    """Which generator of the file: the running mean of the weights, which draws best, or the weights as trained."""
     half: bool = False
     """Write float16: half the size, and images that differ by about a thousandth."""
 
     def run(self) -> int:
-        """Read the one and write the other."""
-        from latentloop.cli.console import say
-        from latentloop.errors import UserError
-        from latentloop.generators.convert import convert_generator
-
-        if self.target.suffix != ".safetensors":
-            raise UserError(f"{self.target}: the file to write must end in .safetensors")
-        for line in convert_generator(self.source, self.target, which=self.which, half=self.half):
+        """Convert the file, and print what it holds."""
+        refuse_missing(generators=[str(self.source)])
+        for line in generators.convert_generator(self.source, self.target, which=self.which, half=self.half):
             say(line)
         return 0
 
@@ -52,13 +50,11 @@ class Inspect:
     generator: Annotated[str, tyro.conf.Positional]
     """A generator's file of any kind that convert reads, or the name of one that we ship."""
     which: Which = "g_ema"
-    """Of the generators in it."""
+    """Which generator of the file: the running mean of the weights, or the weights as trained."""
 
     def run(self) -> int:
-        """Print it, a line each."""
-        from latentloop.cli.console import say
-        from latentloop.generators.convert import describe_generator
-
-        for line in describe_generator(self.generator, which=self.which):
+        """Print a line for each property of the generator."""
+        refuse_missing(generators=[self.generator])
+        for line in generators.describe_generator(self.generator, which=self.which):
             say(line)
         return 0

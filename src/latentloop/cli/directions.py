@@ -2,40 +2,31 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import Annotated
 
 import tyro
 
-from latentloop.cli.options import Common
+from latentloop.cli.inputs import refuse_missing
+from latentloop.common import Common
 from latentloop.defaults import GENERATOR
-
-if TYPE_CHECKING:
-    from latentloop.editing import Direction
-    from latentloop.generators import Generator
+from latentloop.photo_editing.direction_options import DirectionOptions
 
 
 @dataclass(frozen=True)
 class List:
-    """The directions that we ship for a generator, or those in a file: ours, or another project's."""
+    """List the directions that we ship for a generator, or those in a file: ours, or another project's."""
 
     file: Annotated[Path | None, tyro.conf.Positional] = None
     """InterFaceGAN's .npy, e4e's and rosinality's .pt, GANSpace's .npz, or a file of latentloop directions find."""
     generator: str = GENERATOR
-    """Whose directions; one we ship, or a StyleGAN's file."""
+    """Generator that the directions are for: one we ship, or a StyleGAN's file."""
 
     def run(self) -> int:
         """Print a table."""
-        from latentloop.cli.console import say
-        from latentloop.generators import load_generator
-        from latentloop.photo_editing.direction_search import known_directions, table
+        refuse_missing(each=[self.file], generators=[self.generator])
+        from latentloop.cli.direction_jobs import list_known
 
-        generator = load_generator(self.generator)
-        found = known_directions(self.file, generator)
-        if not found:
-            say(f"no directions come with {generator.name}; find some: latentloop directions find --help", error=True)
-        for line in table(found) if found else []:
-            say(line)
-        return 0
+        return list_known(self.file, self.generator)
 
 
 @dataclass(frozen=True)
@@ -47,28 +38,21 @@ class Samples:
     """
 
     out: Path = Path("samples")
-    """Folder for them."""
+    """Folder for the pictures, their codes and the table."""
     common: Common = Common()
     count: int = 2000
-    """How many pictures."""
+    """Number of pictures."""
 
     def __post_init__(self) -> None:
         if self.count < 1:
             raise ValueError(f"count must be 1 or more, got {self.count}")
 
     def run(self) -> int:
-        """Draw and save them."""
-        from latentloop.cli.console import say, track
-        from latentloop.devices import find_device
-        from latentloop.generators import load_generator
-        from latentloop.photo_editing.direction_samples import SCORES, draw_scorable
+        """Draw and save the pictures."""
+        refuse_missing(generators=[self.common.generator])
+        from latentloop.cli.direction_jobs import draw_samples
 
-        generator = load_generator(self.common.generator, device=find_device(self.common.device))
-        written = draw_scorable(generator, self.out, self.count, seed=self.common.seed)
-        for _ in track(written, self.count + 2, "pictures"):
-            pass
-        say(f"{self.count} pictures in {self.out}; add scores to {self.out / SCORES}")
-        return 0
+        return draw_samples(self)
 
 
 @dataclass(frozen=True)
@@ -82,69 +66,24 @@ class Find:
     """
 
     out: Path = Path("directions.safetensors")
-    """File for the directions; the sheet gets its name with .png."""
+    """File for the directions; the sheet gets the same name with .png."""
     common: Common = Common()
-    method: Literal["sefa", "ganspace", "interfacegan"] = "sefa"
-    """sefa: from the weights, at once. ganspace: from random codes. interfacegan: from pictures and scores."""
-    count: int = 10
-    """How many directions; interfacegan finds one."""
-    layers: str = "all"
-    """Which layers they change: all, coarse, middle, fine, or numbers such as 0-3,7."""
-    samples: int | Path = 10000
-    """How many random codes are looked at; for interfacegan the folder that latentloop directions samples wrote."""
-    scores: Path | None = None
-    """Table with the pictures' scores; unset: scores.csv in the folder of samples."""
-    attribute: str | None = None
-    """Its column; what the direction is called."""
+    options: DirectionOptions = DirectionOptions()
     sheet: bool = False
     """Also draw what the directions do, from strength -3 to 3 on --faces random faces."""
     faces: int = 2
-    """Faces on the sheet."""
+    """Number of faces on the sheet."""
 
     def __post_init__(self) -> None:
-        scored = self.method == "interfacegan"
-        if scored != isinstance(self.samples, Path) or scored != (self.attribute is not None):
-            raise ValueError("interfacegan takes --samples FOLDER and --attribute, the others a number of samples")
-        if min(self.count, self.faces, 2 if isinstance(self.samples, Path) else self.samples - 1) < 1:
-            raise ValueError("count and faces must be 1 or more, samples 2 or more")
+        if self.faces < 1:
+            raise ValueError(f"faces must be 1 or more, got {self.faces}")
 
     def run(self) -> int:
-        """Find and save them."""
-        from latentloop.cli.console import say
-        from latentloop.devices import find_device
-        from latentloop.editing import save_directions
-        from latentloop.generators import load_generator
-        from latentloop.photo_editing.direction_search import table
+        """Find and save the directions."""
+        refuse_missing(each=[self.options.scores], generators=[self.common.generator])
+        from latentloop.cli.direction_jobs import find_and_draw
 
-        generator = load_generator(self.common.generator, device=find_device(self.common.device))
-        found = self._found(generator)
-        save_directions(self.out, found)
-        for line in table(found):
-            say(line)
-        say(self.out)
-        if self.sheet:
-            say(self._drawn(generator, found))
-        return 0
-
-    def _found(self, generator: "Generator") -> "list[Direction]":
-        from latentloop.photo_editing.direction_search import Scored, find_scored, find_unsupervised
-
-        seed, layers = self.common.seed, self.layers
-        if isinstance(self.samples, Path) or self.method == "interfacegan":
-            scored = Scored(Path(str(self.samples)), str(self.attribute), self.scores)
-            return find_scored(generator, scored, layers=layers, seed=seed)
-        settings = {"count": self.count, "samples": self.samples}
-        return find_unsupervised(generator, self.method, layers=layers, seed=seed, **settings)
-
-    def _drawn(self, generator: "Generator", found: "list[Direction]") -> Path:
-        from latentloop.cli.console import track
-        from latentloop.images import write_png
-        from latentloop.photo_editing.direction_search import draw_rows, sheet
-
-        rows = draw_rows(generator, found, faces=self.faces, seed=self.common.seed)
-        drawn = list(track(rows, len(found) * self.faces, "rows"))
-        write_png(self.out.with_suffix(".png"), sheet(drawn, found))
-        return self.out.with_suffix(".png")
+        return find_and_draw(self)
 
 
 @dataclass(frozen=True)
@@ -158,5 +97,5 @@ class Directions:
     )
 
     def run(self) -> int:
-        """Do it."""
+        """Run what comes after `directions`."""
         return self.do.run()

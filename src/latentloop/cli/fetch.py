@@ -6,6 +6,9 @@ from typing import Annotated, Literal
 
 import tyro
 
+from latentloop.cli.console import StageProgress, say
+from latentloop.cli.inputs import refuse_missing
+
 
 @dataclass(frozen=True)
 class Fetch:
@@ -25,25 +28,25 @@ class Fetch:
     """
 
     what: Annotated[Literal["vgg16"], tyro.conf.Positional]
-    """Which weights."""
+    """The weights to get."""
     vgg16: Path | None = None
     """Your copy of https://download.pytorch.org/models/vgg16-397923af.pth, in place of a download."""
     linear: Path | None = None
-    """Your copy of lpips/weights/v0.1/vgg.pth of https://github.com/richzhang/PerceptualSimilarity."""
+    """Your copy of lpips/weights/v0.1/vgg.pth of https://github.com/richzhang/PerceptualSimilarity, in place of a
+    download."""
     force: bool = False
-    """Get them again if they are here already."""
+    """Get the weights again if they are here already."""
 
     def run(self) -> int:
-        """Get them, and print where they are."""
-        from latentloop.cli.console import StageProgress, say
-        from latentloop.features.fetch import fetch_vgg16
-        from latentloop.features.vgg import vgg16_path
+        """Get the weights, and print where they are."""
+        refuse_missing(each=[self.vgg16, self.linear])
+        from latentloop.features import fetch, vgg
 
-        path = vgg16_path()
+        path = vgg.vgg16_path()
         if path.is_file() and not self.force:
             say(f"{path}: here already; --force gets it again")
             return 0
         with StageProgress(in_bytes=True) as progress:
-            fetch_vgg16(self.vgg16, self.linear, on_chunk=progress.show)
+            fetch.fetch_vgg16(self.vgg16, self.linear, on_chunk=progress.show)
         say(f"{path}: {path.stat().st_size / 2**20:.1f} MiB")
         return 0

@@ -1,5 +1,7 @@
 from .affine import affine_weights as affine_weights
 from .compiled import compiled as compiled
+from .convert import convert_generator as convert_generator
+from .convert import describe_generator as describe_generator
 from .drawn_by import Draw as Draw
 from .drawn_by import DrawnBy as DrawnBy
 from .generator_file import GeneratorFile as GeneratorFile

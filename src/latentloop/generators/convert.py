@@ -5,47 +5,50 @@ from pathlib import Path
 
 from torch import nn
 
-from latentloop.checkpoints.reading import Which
-from latentloop.generators import (
-    GeneratorFile,
-    build_generator,
-    find_generator_file,
-    write_generator_file,
-)
+from latentloop.defaults import Which
+from latentloop.errors import UserError
+from latentloop.generators.generator_file import GeneratorFile, build_generator, write_generator_file
+from latentloop.generators.registry import find_generator_file
 
 
 def convert_generator(source: Path, target: Path, *, which: Which = "g_ema", half: bool = False) -> Iterator[str]:
-    """Write a generator's file as one of ours, and tell what it was, a line each.
+    """Write the generator of any file that can be read as a file of our own, and yield a line about each property.
 
     Args:
-        source: A file of any layout that we read.
-        target: Where ours goes.
-        which: Of the generators in it.
-        half: In float16.
+        source: The file to read.
+        target: The file to write; its name ends in .safetensors.
+        which: Which of the generators in the file.
+        half: Write float16 instead of float32.
 
     Raises:
-        UserError: It cannot be read as a generator, or the target not written.
+        UserError: The source cannot be read as a generator, or the target not written.
     """
+    if target.suffix != ".safetensors":
+        raise UserError(f"{target}: the file to write must end in .safetensors")
     file = find_generator_file(source, which=which)
-    told = list(_told(file, source.stem))  # builds it: a file that does not fit is not written
+    lines = list(_properties(file, source.stem))  # builds it: a file that does not fit is not written
     write_generator_file(target, file, half=half)
-    yield from told
+    yield from lines
     yield f"{target}: {target.stat().st_size / 2**20:.1f} MiB"
 
 
 def describe_generator(name_or_path: str | Path, *, which: Which = "g_ema") -> Iterator[str]:
-    """What is in a generator's file, a line each.
+    """Describe the generator in a file, a property a line: its layout, resolution, sizes of the codes, parameters.
+
+    Args:
+        name_or_path: A shipped generator, or a file of any layout that can be read.
+        which: Which of the generators in the file.
 
     Raises:
         UserError: It cannot be read as a generator.
     """
-    return _told(find_generator_file(name_or_path, which=which), Path(name_or_path).stem)
+    return _properties(find_generator_file(name_or_path, which=which), Path(name_or_path).stem)
 
 
-def _told(file: GeneratorFile, name: str) -> Iterator[str]:
+def _properties(file: GeneratorFile, name: str) -> Iterator[str]:
     generator = build_generator(file, name=name)
     parameters = sum(p.numel() for p in generator.parameters()) if isinstance(generator, nn.Module) else 0
-    facts = {
+    properties = {
         "layout": file.layout,
         "kind": file.kind,
         "resolution": generator.resolution,
@@ -57,5 +60,5 @@ def _told(file: GeneratorFile, name: str) -> Iterator[str]:
         "latent_avg": "estimated from samples, the file lacks it" if file.latent_avg_estimated else "in the file",
         "fingerprint": generator.fingerprint,
     }
-    for fact, value in facts.items():
-        yield f"{fact:<12}{value}"
+    for name_of_property, value in properties.items():
+        yield f"{name_of_property:<12}{value}"

@@ -12,7 +12,8 @@ import torch
 from safetensors.torch import save
 from torch import Tensor
 
-from latentloop.checkpoints.reading import DAMAGE, Which, read_checkpoint
+from latentloop.checkpoints.reading import DAMAGE, read_checkpoint
+from latentloop.defaults import Which
 from latentloop.errors import UserError, in_one_line, shown
 from latentloop.files import replacing
 from latentloop.generators import mobilestylegan_file, stylegan1_file, stylegan2_file, stylegan3_file

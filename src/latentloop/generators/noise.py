@@ -1,12 +1,13 @@
 """Noise maps: what a generator adds to its features besides what the code says."""
 
 from collections.abc import Sequence
-from typing import Any, Literal
+from typing import Any
 
 import torch
 from torch import Tensor
 
-NoiseMode = Literal["const", "random", "none"]
+from latentloop.defaults import NoiseMode
+
 Noise = NoiseMode | Sequence[Tensor]
 """The maps that a network stores, new ones, none; or these, (N or 1, 1, H, W), one for each layer."""
 

@@ -7,8 +7,7 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from latentloop.checkpoints.reading import Which
-from latentloop.defaults import GENERATOR
+from latentloop.defaults import GENERATOR, Which
 from latentloop.errors import UserError
 from latentloop.files import sha256_of
 from latentloop.generators.generator_file import (

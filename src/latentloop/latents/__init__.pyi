@@ -4,6 +4,8 @@ from .code_file import load_code as load_code
 from .code_file import save_code as save_code
 from .code_file import start_from as start_from
 from .foreign_files import read_latents as read_latents
+from .options import SampleOptions as SampleOptions
+from .samples import generate_images as generate_images
 from .sampling import broadcast as broadcast
 from .sampling import mean_code as mean_code
 from .sampling import sample_codes as sample_codes

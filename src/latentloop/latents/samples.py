@@ -7,52 +7,59 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from latentloop import generators
+from latentloop.defaults import NoiseMode
+from latentloop.devices import find_device
 from latentloop.errors import UserError
 from latentloop.generators import Generator, noisy_synthesis
-from latentloop.generators.noise import NoiseMode
 from latentloop.images import resample, write_png
-from latentloop.latents import sample_codes
+from latentloop.latents.options import SampleOptions
+from latentloop.latents.sampling import sample_codes
 from latentloop.pictures.sheet import contact_sheet
 
 TILE, COLUMNS = 256, 4
-"""Side of an image on the contact sheet, in pixels, and the sheet's columns."""
+"""Size of an image on the sheet in pixels, and images in a row."""
+
+
+def generate_images(out: Path, options: SampleOptions) -> Iterator[Path]:
+    """Draw images of random codes with the generator that the options name, and yield each file once it is written.
+
+    Args:
+        out: Folder for image-0000.png, image-0001.png ... and, last, sheet.png with all of them.
+        options: Which images; a seed gives the same codes on every device.
+
+    Raises:
+        UserError: The generator cannot be loaded, or has no such class or no noise; the folder cannot be written to.
+    """
+    common = options.common
+    generator = generators.load_generator(common.generator, device=find_device(common.device))
+    yield from draw_samples(generator, out, options)
 
 
 @torch.inference_mode()
-def draw_samples(
-    generator: Generator,
-    out: Path,
-    count: int,
-    *,
-    psi: float,
-    seed: int,
-    cutoff: int | None = None,
-    label: int | None = None,
-    noise: NoiseMode = "const",
-) -> Iterator[Path]:
-    """Draw images of random codes, and yield the path of each file once it is written; sheet.png comes last.
+def draw_samples(generator: Generator, out: Path, options: SampleOptions) -> Iterator[Path]:
+    """Draw images of random codes with a generator, whatever the options name; see `generate_images`.
 
     Args:
-        generator: Generator that draws them.
-        out: Folder for image-0000.png, image-0001.png ... and the contact sheet sheet.png.
-        count: Number of images.
-        psi: Truncation, see `latentloop.latents.truncate`.
-        seed: Random seed of z, the same on every device.
-        cutoff: Number of layers to truncate, coarsest first; None for all.
-        label: Class of all images, for a generator with classes; None for random ones.
-        noise: Noise of the feature maps; random noise depends on the seed, too.
+        generator: Draws the images.
+        out: Folder for the images.
+        options: Which images.
 
     Raises:
-        UserError: The generator has no noise, and a mode other than const is asked for.
+        UserError: The generator has no such class or no noise; the folder cannot be written to.
     """
-    draw = _draw(generator, noise, torch.Generator().manual_seed(seed))
+    if options.label is not None and not 0 <= options.label < generator.c_dim:
+        has = f"the classes 0 to {generator.c_dim - 1}" if generator.c_dim else "no classes"
+        raise UserError(f"label {options.label}: {generator.name} has {has}", arguments="label")
+    randomness = torch.Generator().manual_seed(options.common.seed)
+    draw = _draw(generator, options.noise, torch.Generator().manual_seed(options.common.seed))
     codes = sample_codes(
         generator,
-        count,
-        randomness=torch.Generator().manual_seed(seed),
-        truncation_psi=psi,
-        truncation_cutoff=cutoff,
-        label=label,
+        options.count,
+        randomness=randomness,
+        truncation_psi=options.truncation_psi,
+        truncation_cutoff=options.truncation_cutoff,
+        label=options.label,
     )
     tiles = []
     for i, w_plus in enumerate(codes):
@@ -62,7 +69,7 @@ def draw_samples(
         tiles.append(resample(image, min(TILE, generator.resolution)).clamp(-1, 1).cpu())
         yield path
     sheet = out / "sheet.png"
-    write_png(sheet, contact_sheet(torch.cat(tiles), min(COLUMNS, count)))
+    write_png(sheet, contact_sheet(torch.cat(tiles), min(COLUMNS, options.count)))
     yield sheet
 
 

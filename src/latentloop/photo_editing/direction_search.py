@@ -26,11 +26,11 @@ from latentloop.editing.layers import describe_layers
 from latentloop.errors import UserError, in_one_line
 from latentloop.generators import Generator
 from latentloop.latents import sample_codes
+from latentloop.photo_editing.direction_options import DirectionOptions
 from latentloop.photo_editing.direction_samples import SCORES, read_samples, read_scores
 from latentloop.pictures.labelled import labelled_grid
 from latentloop.weights import is_safetensors
 
-Method = Literal["sefa", "ganspace", "interfacegan"]
 STRENGTHS = (-3, -2, -1, 0, 1, 2, 3)
 TILE = 128
 """Pixels of an image on the sheet."""
@@ -87,6 +87,26 @@ def find_scored(generator: Generator, scored: Scored, *, layers: str, seed: int)
     scores = read_scores(scored.scores or scored.folder / SCORES, scored.attribute, samples.names)
     found = boundary(samples.w, scores, randomness=torch.Generator().manual_seed(seed))
     return [boundary_direction(found, generator, scored.attribute, parse_layers(layers, generator.num_ws))]
+
+
+def find_directions(generator: Generator, options: DirectionOptions, *, seed: int) -> list[Direction]:
+    """Find directions of a generator's latent space; those of the most change come first.
+
+    Args:
+        generator: Its weights, its codes or the pictures that it drew are looked at.
+        options: The method, and what it takes.
+        seed: Random seed.
+
+    Raises:
+        UserError: There are not so many; or the generator, the samples or the scores lack what the method needs.
+    """
+    if isinstance(options.samples, Path):
+        scored = Scored(options.samples, str(options.attribute), options.scores)
+        return find_scored(generator, scored, layers=options.layers, seed=seed)
+    method: Literal["sefa", "ganspace"] = "sefa" if options.method == "sefa" else "ganspace"
+    return find_unsupervised(
+        generator, method, count=options.count, layers=options.layers, samples=options.samples, seed=seed
+    )
 
 
 @torch.inference_mode()

@@ -1,0 +1,59 @@
+"""Running the commands on directions; imported when one of them runs, since it imports PyTorch."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from latentloop import generators
+from latentloop.cli.complaints import complain
+from latentloop.cli.console import say, track
+from latentloop.common import Common
+from latentloop.devices import find_device
+from latentloop.editing import save_directions
+from latentloop.generators import Generator
+from latentloop.images import write_png
+from latentloop.photo_editing.direction_samples import SCORES, draw_scorable
+from latentloop.photo_editing.direction_search import draw_rows, find_directions, known_directions, sheet, table
+
+if TYPE_CHECKING:
+    from latentloop.cli.directions import Find, Samples
+
+
+def list_known(file: Path | None, generator_name: str) -> int:
+    """Print a table of the directions in a file, or of those that ship for a generator."""
+    generator = generators.load_generator(generator_name)
+    directions = known_directions(file, generator)
+    if not directions:
+        complain(f"no directions come with {generator.name}; find some: latentloop directions find --help")
+        return 0
+    for line in table(directions):
+        say(line)
+    return 0
+
+
+def draw_samples(command: "Samples") -> int:
+    """Draw the pictures to score that a command asks for."""
+    written = draw_scorable(_load(command.common), command.out, command.count, seed=command.common.seed)
+    for _ in track(written, command.count + 2, "pictures"):
+        pass
+    say(f"{command.count} pictures in {command.out}; add scores to {command.out / SCORES}")
+    return 0
+
+
+def find_and_draw(command: "Find") -> int:
+    """Find and save the directions that a command asks for, and draw their sheet if it asks for that, too."""
+    generator, seed = _load(command.common), command.common.seed
+    directions = find_directions(generator, command.options, seed=seed)
+    save_directions(command.out, directions)
+    for line in [*table(directions), command.out]:
+        say(line)
+    if command.sheet:
+        rows = draw_rows(generator, directions, faces=command.faces, seed=seed)
+        drawn = list(track(rows, len(directions) * command.faces, "rows"))
+        path = command.out.with_suffix(".png")
+        write_png(path, sheet(drawn, directions))
+        say(path)
+    return 0
+
+
+def _load(common: Common) -> Generator:
+    return generators.load_generator(common.generator, device=find_device(common.device))

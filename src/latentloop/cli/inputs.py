@@ -1,0 +1,63 @@
+"""What a command is to read: looked for before anything is imported that takes seconds."""
+
+import glob
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from latentloop.defaults import SHIPPED_EMBEDDERS, SHIPPED_GENERATORS
+from latentloop.errors import UserError
+
+SAMPLE = "seed:"
+"""What the name of a random face begins with, such as seed:7."""
+
+
+def refuse_missing(
+    any_of: Sequence[str] = (),
+    *,
+    each: Iterable[Path | str | None] = (),
+    generators: Iterable[str] = (),
+    embedders: Iterable[str | None] = (),
+) -> None:
+    """Stop a command that could do nothing; what is wrong with what is there, reading it will say.
+
+    Args:
+        any_of: Files, folders, quoted globs and samples such as "seed:7", of which one is enough: a command goes on
+            without the others, and names them.
+        each: The same, of which none may be missing; None for an option that is not given.
+        generators: Names of shipped generators, or files.
+        embedders: Names of shipped embedding networks, or files; None for an option that is not given.
+
+    Raises:
+        UserError: Something is not there.
+    """
+    absent = [argument for argument in any_of if not _is_there(argument)]
+    if absent and len(absent) == len(any_of):
+        others = f" and {len(absent) - 1} more" if len(absent) > 1 else ""
+        raise _missing(absent[0], others)
+    for argument in each:
+        if argument is not None and not _is_there(str(argument)):
+            raise _missing(str(argument))
+    for what, shipped, names in (
+        ("generators", SHIPPED_GENERATORS, generators),
+        ("networks", SHIPPED_EMBEDDERS, embedders),
+    ):
+        for name in names:
+            if name is not None and name not in shipped and not _is_there(name):
+                raise UserError(f"{name}: neither a file nor one of the {what} we ship: {', '.join(shipped)}")
+
+
+def _is_there(argument: str) -> bool:
+    if argument.startswith(SAMPLE):
+        return True
+    try:
+        found = Path(argument).exists()
+    except OSError:  # such as a folder that may not be entered: reading it says so
+        return True
+    if not found and glob.has_magic(argument):
+        return next(glob.iglob(argument, recursive=True), None) is not None  # noqa: PTH207 - as photos.find does
+    return found
+
+
+def _missing(argument: str, others: str = "") -> UserError:
+    reason = "no file matches" if glob.has_magic(argument) else "no such file or folder"
+    return UserError(f"{argument}{others}: {reason}")

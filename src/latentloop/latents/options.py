@@ -1,0 +1,33 @@
+"""Options of drawing random images; kept apart so that reading them needs no PyTorch."""
+
+import math
+from dataclasses import dataclass
+
+from latentloop.common import Common
+from latentloop.defaults import NoiseMode
+
+
+@dataclass(frozen=True)
+class SampleOptions:
+    """Which random images are drawn."""
+
+    common: Common = Common()
+    count: int = 8
+    """Number of images."""
+    truncation_psi: float = 0.7
+    """Truncation: 1 draws from all of W, 0 the mean image; in between less variety, and fewer artefacts."""
+    truncation_cutoff: int | None = None
+    """Number of layers that are truncated, coarsest first. Default: all."""
+    label: int | None = None
+    """Class of all images, for a generator with classes. Default: a random one for each."""
+    noise: NoiseMode = "const"
+    """Noise maps of StyleGAN 1 and 2, which hairs and pores are drawn from: const takes those in the generator's file,
+    random new ones, none no noise."""
+
+    def __post_init__(self) -> None:
+        if self.count < 1:
+            raise ValueError(f"count must be 1 or more, got {self.count}")
+        if not math.isfinite(self.truncation_psi):
+            raise ValueError(f"truncation_psi must be finite, got {self.truncation_psi}")
+        if self.truncation_cutoff is not None and self.truncation_cutoff < 0:
+            raise ValueError(f"truncation_cutoff must be 0 or more, got {self.truncation_cutoff}")

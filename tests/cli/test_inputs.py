@@ -1,0 +1,56 @@
+from pathlib import Path
+
+import pytest
+
+from latentloop.cli.inputs import refuse_missing
+from latentloop.defaults import SHIPPED_EMBEDDERS, SHIPPED_GENERATORS
+from latentloop.encoders import embedder_file
+from latentloop.errors import UserError
+from latentloop.generators import registry
+
+
+@pytest.fixture
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A folder with a file here.png."""
+    (tmp_path / "here.png").touch()
+    monkeypatch.chdir(tmp_path)
+
+
+def message(**named: object) -> str:
+    with pytest.raises(UserError) as raised:
+        refuse_missing(**named)  # type: ignore[arg-type]
+    return str(raised.value)
+
+
+def test_the_names_of_what_ships_are_those_of_the_tables() -> None:
+    assert list(SHIPPED_GENERATORS) == list(registry.SHIPPED)
+    assert list(SHIPPED_EMBEDDERS) == list(embedder_file.SHIPPED)
+
+
+@pytest.mark.usefixtures("here")
+@pytest.mark.parametrize("argument", ["here.png", "*.png", ".", "seed:7", "here.png/", "none.png", "*.jpg", "", "x\0"])
+def test_a_picture_may_be_a_file_a_folder_a_glob_or_a_sample(argument: str) -> None:
+    missing = {"none.png": "no such file or folder", "*.jpg": "no file matches", "x\0": "no such file or folder"}
+    if reason := missing.get(argument):
+        assert message(any_of=[argument]) == message(each=[argument]) == f"{argument}: {reason}"
+    else:
+        refuse_missing([argument], each=[argument])
+
+
+@pytest.mark.usefixtures("here")
+def test_of_several_pictures_one_is_enough_where_the_others_may_be_left_out() -> None:
+    refuse_missing(["none.png", "here.png"])
+    assert message(each=["here.png", None, "none.png"]) == "none.png: no such file or folder"
+    assert message(any_of=["none.png", "*.gif", "more.png"]) == "none.png and 2 more: no such file or folder"
+
+
+@pytest.mark.usefixtures("here")
+def test_networks_are_names_or_files() -> None:
+    refuse_missing(generators=[*SHIPPED_GENERATORS, "here.png"], embedders=[*SHIPPED_EMBEDDERS, None, "here.png"])
+    assert message(generators=["cats"]).startswith("cats: neither a file nor one of the generators we ship: mobile-")
+    assert message(embedders=["cats"]) == "cats: neither a file nor one of the networks we ship: small-ffhq"
+
+
+@pytest.mark.usefixtures("here")
+def test_what_cannot_be_looked_at_is_left_to_who_reads_it(tmp_path: Path) -> None:
+    refuse_missing(each=[tmp_path / ("long" * 100)])
