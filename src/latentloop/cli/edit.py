@@ -26,9 +26,10 @@ class Edit:
     """Change what a code is of, and put the face back into its photo.
 
     Takes photos, videos, code files, files with codes of other projects, and seed:7 for a random face; folders and
-    quoted globs of photos and codes. The folder --out gets NAME.png (the photo with the edited face, of its own size),
-    faces/NAME.png (the face alone), NAME.npz (the edited code) and embedded/ (the codes found, which the next edit of
-    the photo takes again); of a video NAME.mp4, with its sound, and NAME.json, which says how much the face flickers.
+    quoted globs of photos and codes. The folder --out gets NAME-EDIT.png (the photo with the edited face, of its own
+    size; EDIT says what was changed: photo-smile1.5.png), faces/NAME-EDIT.png (the face alone), NAME-EDIT.npz (the
+    edited code) and embedded/ (the codes found, which the next edit of the photo takes again); of a video
+    NAME-EDIT.mp4, with its sound, and NAME-EDIT.json, which says how much the face flickers.
 
     A smile: latentloop edit photo.jpg --set smile=1.5
 
@@ -56,9 +57,9 @@ class Edit:
     out: Path = Path("edited")
     """Folder for the results."""
     strip: bool = False
-    """Write strips/NAME.png, too: the faces at strengths from the opposite of the edit to all of it."""
+    """Write strips/NAME-EDIT.png, too: the faces at strengths from the opposite of the edit to all of it."""
     video: bool = False
-    """Write NAME.mp4, too: from nothing to all of the edit and back. Needs PyAV."""
+    """Write NAME-EDIT.mp4, too: from nothing to all of the edit and back. Needs PyAV."""
     smooth: float = 2.0
     """Of videos: how much the codes are smoothed in time, as the standard deviation of a Gaussian in frames."""
     found: Found = Found()
@@ -78,39 +79,44 @@ class Edit:
         from latentloop.cli.console import say, track
         from latentloop.editing import shipped_directions
         from latentloop.errors import UserError
-        from latentloop.photo_editing.editor import EditFolder, edited, strip
-        from latentloop.photo_editing.edits import find_edits
-        from latentloop.photo_editing.frames import RATE, SWEEP, sweep, write_frames
-        from latentloop.photo_editing.subjects import expand, once
+        from latentloop.photo_editing.applied_directions import resolve_directions
+        from latentloop.photo_editing.edit_folder import EditFolder
+        from latentloop.photo_editing.edit_name import edit_suffix
+        from latentloop.photo_editing.editor import strength_strip
+        from latentloop.photo_editing.frames import FRAME_COUNT, FRAME_RATE, animate_edit
+        from latentloop.photo_editing.rendered_edit import render_edit
+        from latentloop.photo_editing.subjects import expand_arguments, unique_paths
         from latentloop.video.files import pyav
 
         if self.video:
             pyav()
-        named = once(expand(self.pictures))
+        named = unique_paths(expand_arguments(self.pictures))
         videos = [Path(one) for one in named if Path(one).suffix.lower() in ENDINGS]
         if videos and (self.strip or self.video):
             raise UserError("videos take neither --strip nor --video; edit them apart from photos")
         arguments = [one for one in named if Path(one) not in videos]
         generator = self.found.load_generator()
-        edits = find_edits(self._strengths(), generator, keep=self.keep, layers=self.layers)
+        edits = resolve_directions(self._strengths(), generator, keep=self.keep, layers=self.layers)
         editor, folder = self.drawn.editor(generator), EditFolder(self.out, named)
         ours = shipped_directions(generator)
         far = [f"{name}={strength:g}" for name, strength in self._strengths() if name in ours and abs(strength) > FAR]
         if far:
             say(f"latentloop: {', '.join(far)}: faces fall apart beyond strengths of {FAR:g}", error=True)
+        suffix = edit_suffix(self._strengths(), keep=self.keep, layers=self.layers)
         details = {"set": list(self.set), "keep": list(self.keep), "layers": self.layers}
 
         def results(subject: "Subject") -> "Iterator[Path]":
-            done = edited(editor, subject, edits.apply(subject.w_plus), generator, details)
-            yield folder.save(subject.name, subject, done)
+            done = render_edit(editor, subject, edits.apply(subject.w_plus), generator, details)
+            name = f"{subject.name}-{suffix}"
+            yield folder.save(name, subject, done)
             if self.strip:
-                yield folder.save_strip(subject.name, strip(editor, subject, edits.apply, edits.label))
+                yield folder.save_strip(name, strength_strip(editor, subject, edits.apply, edits.label))
             if self.video:
-                frames = track(sweep(editor, subject, edits.apply), SWEEP, "frames")
-                yield write_frames(folder.video(subject.name), frames, rate=RATE)
+                frames = track(animate_edit(editor, subject, edits.apply), FRAME_COUNT, "frames")
+                yield folder.save_animation(name, frames, rate=FRAME_RATE)
 
         failed = self.found.each(arguments, self.out, generator, results)
-        video_edits = VideoEdits(self.out, self.found, self.drawn, self.smooth, named)
+        video_edits = VideoEdits(folder, self.found, self.drawn, self.smooth, suffix)
         return max(failed, *(video_edits.attempt(path, generator, edits) for path in videos), 0)
 
     def _strengths(self) -> list[tuple[str, float]]:

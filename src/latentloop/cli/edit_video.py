@@ -1,7 +1,6 @@
 """The part of `latentloop edit` that edits videos."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -9,7 +8,8 @@ from latentloop.cli.subjects import EMBEDDED, Drawn, Found
 
 if TYPE_CHECKING:
     from latentloop.generators import Generator
-    from latentloop.photo_editing.edits import Edits
+    from latentloop.photo_editing.applied_directions import AppliedDirections
+    from latentloop.photo_editing.edit_folder import EditFolder
     from latentloop.photo_editing.video import VideoEditor
 
 ENDINGS = frozenset({".mp4", ".mov", ".m4v", ".mkv", ".webm", ".avi"})
@@ -19,28 +19,28 @@ ENDINGS = frozenset({".mp4", ".mov", ".m4v", ".mkv", ".webm", ".avi"})
 class VideoEdits:
     """Edits videos into a folder."""
 
-    out: Path
+    folder: "EditFolder"
     found: Found
     drawn: Drawn
     smooth: float
     """How much codes are smoothed in time, in frames."""
-    sources: Sequence[str]
-    """Files that no result may take the place of."""
-    _taken: set[str] = field(default_factory=set)  # names of this run's results
+    suffix: str
+    """Name of the edit."""
 
-    def attempt(self, path: Path, generator: "Generator", edits: "Edits") -> int:
+    def attempt(self, path: Path, generator: "Generator", edits: "AppliedDirections") -> int:
         """Edit a video, and say how it went; returns 2 if it cannot be."""
+        from latentloop.cli.complaints import with_options
         from latentloop.cli.console import say
         from latentloop.errors import UserError
 
         try:
             self._edit(path, generator, edits)
         except UserError as error:
-            say(f"latentloop: {error}", error=True)
+            say(f"latentloop: {with_options(error)}", error=True)
             return 2
         return 0
 
-    def _edit(self, path: Path, generator: "Generator", edits: "Edits") -> None:
+    def _edit(self, path: Path, generator: "Generator", edits: "AppliedDirections") -> None:
         from latentloop.cli.console import StageProgress, say
         from latentloop.files import sha256_of
         from latentloop.generators.registry import weights_checksum
@@ -58,9 +58,11 @@ class VideoEdits:
             "device": str(generator.latent_avg.device),
             "precision": self.found.precision,
         }
-        work = VideoWork(self.out / EMBEDDED / path.stem, told)
+        work = VideoWork(self.folder.path / EMBEDDED / path.stem, told)
         with StageProgress() as progress:
-            edited = edit_video(editor, video, self.out, work, edits, progress.show)
+            edited = edit_video(
+                editor, video, self.folder, work, edits, progress.show, name=f"{path.stem}-{self.suffix}"
+            )
         flicker = ", ".join(
             f"{name} {one.jitter:.2f} (code jitter) {one.lpips:.4f} (LPIPS from frame to frame)"
             for name, one in edited.flicker.items()
@@ -68,19 +70,11 @@ class VideoEdits:
         say(f"{edited.path}: faces of {edited.size} pixels; {edited.missing} frames without one; flicker: {flicker}")
 
     def _check(self, path: Path) -> None:
-        """See that the options are ones of videos, and that the result takes no other file's place."""
+        """See that the options are ones of videos."""
         from latentloop.errors import UserError
-        from latentloop.files import refuse_overwriting
-        from latentloop.photo_editing.video import is_edited_video
 
         if self.found.face != "largest" or self.found.aligned or self.found.photos:
             raise UserError(f"{path}: videos take none of --face, --aligned and --photos")
-        if path.stem.casefold() in self._taken:
-            raise UserError(f"two results would be called {path.stem}; choose another --out for one of them")
-        self._taken.add(path.stem.casefold())
-        ours = is_edited_video(self.out, path.stem)
-        for ending in (".mp4", ".json"):
-            refuse_overwriting(self.out / f"{path.stem}{ending}", map(Path, self.sources), ours=ours)
 
     def _editor(self, generator: "Generator") -> "tuple[VideoEditor, str]":
         """What edits, and the checksum of its network."""

@@ -51,11 +51,12 @@ class Mix:
         """Mix; returns 2 if a picture could not be made."""
         from latentloop.cli.console import say
         from latentloop.editing import mix, parse_layers
-        from latentloop.photo_editing.editor import EditFolder, edited
+        from latentloop.photo_editing.edit_folder import EditFolder
         from latentloop.photo_editing.mixing_table import MixingTable
-        from latentloop.photo_editing.subjects import expand, once
+        from latentloop.photo_editing.rendered_edit import render_edit
+        from latentloop.photo_editing.subjects import expand_arguments, unique_paths
 
-        arguments, styles = once(expand(self.pictures)), once(expand(self.styles))
+        arguments, styles = unique_paths(expand_arguments(self.pictures)), unique_paths(expand_arguments(self.styles))
         generator = self.found.load_generator()
         layers = parse_layers(self.layers, generator.num_ws)
         others = self.found.together(styles, self.out, generator)
@@ -66,7 +67,7 @@ class Mix:
             for other in others:
                 w_plus = mix(subject.w_plus, other.w_plus[:1], layers, strength=self.strength)
                 details = {"mix": other.name, "layers": self.layers, "strength": self.strength}
-                done = edited(editor, subject, w_plus, generator, details)
+                done = render_edit(editor, subject, w_plus, generator, details)
                 yield folder.save(f"{subject.name}+{other.name}", subject, done)
                 table.add(subject, w_plus)
 

@@ -64,10 +64,10 @@ class Morph:
         from latentloop.generators import load_renderer
         from latentloop.photo_editing.editor import Editor
         from latentloop.photo_editing.frames import check_frames, write_frames
-        from latentloop.photo_editing.subjects import expand, is_coded
+        from latentloop.photo_editing.subjects import expand_arguments, is_coded
         from latentloop.video.files import pyav
 
-        arguments = expand(self.pictures)
+        arguments = expand_arguments(self.pictures)
         if len(arguments) == 1 and not is_coded(arguments[0]) and self.found.face != "all":
             raise UserError("a morph takes two faces or more; name at least two photos or codes")
         generator = self.found.load_generator()

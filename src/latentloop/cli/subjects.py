@@ -94,11 +94,12 @@ class Found:
         """Make results of each subject, and say where they are; returns 2 if some could not be made.
 
         Args:
-            arguments: As `expand` gives them.
+            arguments: As `expand_arguments` gives them.
             out: Folder of the results; the codes that are found go into embedded/ in it.
             generator: Whose codes they are.
             results: Makes them, and yields each file once it is there.
         """
+        from latentloop.cli.complaints import with_options
         from latentloop.cli.console import say
         from latentloop.errors import UserError
 
@@ -108,7 +109,7 @@ class Found:
                 for path in results(subject) if subject else ():
                     say(path)
             except UserError as error:
-                say(f"latentloop: {error}", error=True)
+                say(f"latentloop: {with_options(error)}", error=True)
                 subject = None
             failed |= subject is None
         return 2 if failed else 0
@@ -132,24 +133,25 @@ class Found:
         """The subjects that arguments name, in their order; None for what cannot be used, as has been said then.
 
         Args:
-            arguments: As `expand` gives them.
+            arguments: As `expand_arguments` gives them.
             codes: Folder for the codes of photos.
             generator: Whose codes they are.
         """
+        from latentloop.cli.complaints import with_options
         from latentloop.cli.console import say
         from latentloop.errors import UserError
-        from latentloop.photo_editing.subjects import is_coded, place_of, subjects_of
+        from latentloop.photo_editing.subjects import canonical, is_coded, subjects_of
 
         names = self._embed([argument for argument in arguments if not is_coded(argument)], codes)
         for argument in arguments:
-            found = names.get(place_of(argument))
+            found = names.get(canonical(argument))
             try:
                 if is_coded(argument):
                     yield from subjects_of(argument, generator, photos=self.photos, max_pixels=self.max_pixels)
                 else:
                     yield self._of_photo(argument, found, codes, generator) if found else None
             except UserError as error:
-                say(f"latentloop: {error}", error=True)
+                say(f"latentloop: {with_options(error)}", error=True)
                 yield None
 
     def _of_photo(self, photo: str, names: "Sequence[str]", codes: Path, generator: "Generator") -> "Subject":
@@ -162,7 +164,7 @@ class Found:
     def _embed(self, photos: "Sequence[str]", codes: Path) -> dict[str, list[str]]:
         """Find the codes of photos, as latentloop embed does; the names of each photo's results, by its place."""
         from latentloop.cli.console import say
-        from latentloop.photo_editing.subjects import place_of
+        from latentloop.photo_editing.subjects import canonical
 
         if not photos:
             return {}
@@ -186,7 +188,7 @@ class Found:
                     f"latentloop: {outcome.name}: a rough code (ID {similarity:.2f}), of which edits may look wrong",
                     error=True,
                 )
-            names.setdefault(place_of(str(outcome.photo)), []).append(outcome.name)
+            names.setdefault(canonical(str(outcome.photo)), []).append(outcome.name)
         return names
 
 

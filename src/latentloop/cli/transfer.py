@@ -60,13 +60,15 @@ class Transfer:
 
         from latentloop.editing import parse_layers, transfer
         from latentloop.errors import UserError
-        from latentloop.photo_editing.editor import EditFolder, edited, strip
-        from latentloop.photo_editing.subjects import expand, once, place_of
+        from latentloop.photo_editing.edit_folder import EditFolder
+        from latentloop.photo_editing.editor import strength_strip
+        from latentloop.photo_editing.rendered_edit import render_edit
+        from latentloop.photo_editing.subjects import canonical, expand_arguments, unique_paths
 
-        arguments, pair = once(expand(self.pictures)), [str(self.neutral), str(self.expressive)]
+        arguments, pair = unique_paths(expand_arguments(self.pictures)), [str(self.neutral), str(self.expressive)]
         generator = self.found.load_generator()
         layers = parse_layers(self.layers, generator.num_ws)
-        if place_of(pair[0]) == place_of(pair[1]):
+        if canonical(pair[0]) == canonical(pair[1]):
             raise UserError("--neutral and --expressive are the same picture")
         finding = replace(self.found, steps=self.pair_steps, face="largest")
         faces = [one.w_plus for one in finding.together(pair, self.out / "pair", generator)]
@@ -80,8 +82,8 @@ class Transfer:
             return transfer(w_plus, neutral, expressive, layers, strength=share * self.strength)
 
         def results(subject: "Subject") -> "Iterator[Path]":
-            done = edited(editor, subject, change(subject.w_plus, 1.0), generator, details)
+            done = render_edit(editor, subject, change(subject.w_plus, 1.0), generator, details)
             yield folder.save(subject.name, subject, done)
-            yield folder.save_strip(subject.name, strip(editor, subject, change, "{:+.2g}".format))
+            yield folder.save_strip(subject.name, strength_strip(editor, subject, change, "{:+.2g}".format))
 
         return self.found.each(arguments, self.out, generator, results)

@@ -141,7 +141,20 @@ def start_from(path: Path, generator: Generator) -> Tensor:
     Raises:
         UserError: As `load_code`, or the code belongs to another generator.
     """
-    code = load_code(path)
+    return as_start(load_code(path), generator, path)
+
+
+def as_start(code: Code, generator: Generator, path: Path | str) -> Tensor:
+    """Give a code the shape and the device of a start for a generator, (1, num_ws, w_dim).
+
+    Args:
+        code: The code.
+        generator: The generator that is to draw it.
+        path: The code's file, for messages.
+
+    Raises:
+        UserError: The code belongs to another generator.
+    """
     if code.fingerprint != generator.fingerprint:
         raise UserError(
             f"{path}: made for {code.generator} (latent space {code.fingerprint}), "

@@ -49,6 +49,15 @@ def open_media(path: Path) -> "InputContainer":
     return container
 
 
+def media_comment(path: Path) -> str | None:
+    """Read the comment in a media file; None if there is none, or PyAV is missing or cannot read the file."""
+    try:
+        with open_media(path) as container:
+            return container.metadata.get("comment")
+    except UserError:
+        return None
+
+
 @contextmanager
 def damage_told(path: Path) -> Iterator[None]:
     """Make what FFmpeg finds wrong with an open file a `UserError`."""
