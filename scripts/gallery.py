@@ -23,8 +23,8 @@ from latentloop.editing.direction_file import shipped_directions
 from latentloop.faces import crop_quad
 from latentloop.generators import Generator
 from latentloop.images import read_image, resample, resize, to_uint8
+from latentloop.photo_editing.applied_directions import AppliedDirections
 from latentloop.photo_editing.editor import Editor
-from latentloop.photo_editing.edits import Edits
 from latentloop.photo_editing.subjects import subjects_of
 from latentloop.pictures.labelled import labelled_grid
 from latentloop.video import read_video, write_video
@@ -75,7 +75,7 @@ class Gallery:
         self.command("edit", *codes, "--photos", self.photos, "--set", "smile=1.5", "age=1.5", "--out", folder)
         rows = [
             [resample(read_image(self.photos / f"{name}.jpg"), TILE) for name in PHOTOS],
-            [resample(read_image(folder / f"{name}.png"), TILE) for name in PHOTOS],
+            [resample(read_image(folder / f"{name}-smile1.5-age1.5.png"), TILE) for name in PHOTOS],
         ]
         return labelled_grid(rows, [""] * len(PHOTOS), ["photo", "smile 1.5, age 1.5"], tile=TILE)
 
@@ -84,7 +84,7 @@ class Gallery:
         w_plus = self.w_plus("female-76")
         rows, names = [], []
         for name, direction in shipped_directions(self.generator).items():
-            edits = Edits([(direction, 1.0)])
+            edits = AppliedDirections([(direction, 1.0)])
             rows.append([self.face(edits.apply(w_plus, strength)) for strength in STRENGTHS])
             names.append(name)
         return labelled_grid(rows, [f"{strength:+g}" for strength in STRENGTHS], names, tile=88)
@@ -113,7 +113,9 @@ class Gallery:
             self.command(
                 "edit", self.code("female-76"), "--photos", self.photos, "--set", edit, "--out", self.work / name
             )
-        neutral, expressive = (self.work / name / "female-76.png" for name in pair)
+        neutral, expressive = (
+            self.work / name / f"female-76-{edit.replace('=', '')}.png" for name, edit in pair.items()
+        )
         folder, names = self.work / "transfer", ("female-1", "female-79", "male-81")
         codes = [self.code(name) for name in names]
         self.command("transfer", *codes, "--neutral", neutral, "--expressive", expressive, "--out", folder)
@@ -137,7 +139,7 @@ class Gallery:
         frames = (pan(photo, i / count) for i in range(count))
         write_video(clip, frames, Fraction(25))
         self.command("edit", clip, "--set", "smile=1.5", "--steps", 50, "--out", self.work / "video")
-        clips = [list(read_video(path).frames()) for path in (clip, self.work / "video" / "clip.mp4")]
+        clips = [list(read_video(path).frames()) for path in (clip, self.work / "video" / "clip-smile1.5.mp4")]
         rows = [[square(frames[i]) for i in (0, 15, 30, 45, 59)] for frames in clips]
         return labelled_grid(rows, [f"frame {i}" for i in (0, 15, 30, 45, 59)], ["clip", "edited"], tile=TILE)
 

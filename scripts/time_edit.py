@@ -22,8 +22,9 @@ from latentloop.encoders import load_encoder
 from latentloop.faces import align_faces, crop_quad
 from latentloop.generators import load_renderer
 from latentloop.images import read_image, resample, write_png
+from latentloop.photo_editing.applied_directions import AppliedDirections
+from latentloop.photo_editing.edit_folder import EditFolder
 from latentloop.photo_editing.editor import Editor
-from latentloop.photo_editing.edits import Edits
 from latentloop.photo_editing.subjects import Origin, Subject
 from latentloop.photo_editing.video import VideoEditor, edit_video
 from latentloop.photo_editing.video_work import VideoWork
@@ -49,7 +50,7 @@ class Time:
         """Seconds of each photo."""
         generator, detector = load_generator(GENERATOR), load_face_detector()
         encoder, editor = load_encoder("small-ffhq", generator), Editor(generator)
-        edits = Edits([(find_direction("smile", generator), 1.0)])
+        edits = AppliedDirections([(find_direction("smile", generator), 1.0)])
 
         @torch.inference_mode()
         def edit(photo: Path) -> None:
@@ -77,9 +78,9 @@ class Time:
         clip = folder / "clip.mp4"
         frames = [crop_quad(photo, square(200 - i, 30, 640), 480) for i in range(self.frames)]
         write_video(clip, frames, Fraction(25))
-        video, edits = read_video(clip), Edits([(find_direction("smile", generator), 1.0)])
+        video, edits = read_video(clip), AppliedDirections([(find_direction("smile", generator), 1.0)])
         work = VideoWork(folder / "work", {})
-        seconds = clock(lambda: edit_video(editor, video, folder / "out", work, edits, lambda *_: None))
+        seconds = clock(lambda: edit_video(editor, video, EditFolder(folder / "out"), work, edits, lambda *_: None))
         print(f"a video of {self.frames} frames: {self.frames / seconds:.2f} frames/s")
 
 

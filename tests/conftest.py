@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from latentloop.cli import main
 from latentloop.defaults import GENERATOR, QUICK_GENERATOR
-from latentloop.generators import Generator, GeneratorFile, registry
+from latentloop.generators import Generator, GeneratorFile, build_generator, registry
 from latentloop.images import write_png
 from latentloop.latents.code_file import Code
 
@@ -91,16 +91,16 @@ def float_toy() -> ToyGenerator:
 @pytest.fixture
 def toy_shipped(float_toy: Generator, monkeypatch: pytest.MonkeyPatch) -> None:
     """The toy generator in the place of the bundled ones, wherever they are loaded."""
-    find, build = registry.find_generator_file, registry.build_generator
+    find = registry.find_generator_file
 
     def find_toy(name_or_path: str | Path, **options: Any) -> GeneratorFile:  # noqa: ANN401
         return TOY if name_or_path in (GENERATOR, QUICK_GENERATOR) else find(name_or_path, **options)
 
     def build_toy(file: GeneratorFile, *, name: str) -> Generator:
-        return float_toy if file is TOY else build(file, name=name)
+        return float_toy if file is TOY else build_generator(file, name=name)
 
-    monkeypatch.setattr(registry, "find_generator_file", find_toy)
-    monkeypatch.setattr(registry, "build_generator", build_toy)
+    monkeypatch.setattr("latentloop.generators.registry.find_generator_file", find_toy)
+    monkeypatch.setattr("latentloop.generators.registry.build_generator", build_toy)
 
 
 @pytest.fixture

@@ -14,6 +14,7 @@ import numpy.typing as npt
 import torch
 import torch.nn.functional as F
 from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL.PngImagePlugin import PngInfo
 from torch import Tensor
 
 from latentloop.defaults import MAX_PIXELS
@@ -26,6 +27,8 @@ FORMATS = ("AVIF", "BMP", "GIF", "HEIF", "JPEG", "JPEG2000", "PNG", "PPM", "TIFF
 WHITE = (255, 255, 255)
 COMPRESSION = 2
 """Compression level of PNGs, 1 to 9. With 6 photos get a tenth smaller, and take four times as long."""
+COMMENT = "Comment"
+"""Keyword of a comment in a PNG, one of those that its specification names."""
 # What Pillow's decoders are known to raise on damaged files.
 DECODING_ERRORS = (
     OSError,
@@ -118,13 +121,14 @@ def colour_profile(path: Path | str) -> bytes | None:
     return profile if isinstance(profile, bytes) else None
 
 
-def write_png(path: Path | str, image: Tensor, *, profile: bytes | None = None) -> None:
+def write_png(path: Path | str, image: Tensor, *, profile: bytes | None = None, comment: str | None = None) -> None:
     """Write an image (3, H, W) or (1, 3, H, W) in [-1, 1] as 8-bit PNG; the file appears whole.
 
     Args:
         path: The file.
         image: The image; values outside the range are clamped.
         profile: ICC profile that says what its numbers mean; None for sRGB.
+        comment: Text to keep in the file beside the image.
 
     Raises:
         UserError: The file cannot be written.
@@ -134,7 +138,20 @@ def write_png(path: Path | str, image: Tensor, *, profile: bytes | None = None) 
         raise ValueError(f"image must be (3, H, W) or (1, 3, H, W), got {tuple(image.shape)}; write them one by one")
     with replacing(Path(path)) as part:
         pixels = Image.fromarray(to_uint8(image.reshape(3, *image.shape[-2:])))
-        pixels.save(part, format="png", compress_level=COMPRESSION, icc_profile=profile)
+        texts = PngInfo()
+        if comment is not None:
+            texts.add_text(COMMENT, comment)
+        pixels.save(part, format="png", compress_level=COMPRESSION, icc_profile=profile, pnginfo=texts)
+
+
+def png_comment(path: Path) -> str | None:
+    """Read the comment that `write_png` left in a file; None if there is none, or the file is no PNG."""
+    try:
+        with _pillows_pixel_limit(sys.maxsize), Image.open(path, formats=["PNG"]) as image:
+            comment = image.info.get(COMMENT)
+    except DECODING_ERRORS:
+        return None
+    return comment if isinstance(comment, str) else None
 
 
 def as_jpeg(image: Tensor, *, quality: int) -> Tensor:

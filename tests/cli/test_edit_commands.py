@@ -1,4 +1,4 @@
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,6 +14,7 @@ from latentloop.generators import Generator
 from latentloop.images import read_image, to_uint8, write_png
 from latentloop.latents import sample_codes
 from latentloop.latents.code_file import Code, load_code, save_code
+from latentloop.photo_editing.edit_name import edit_suffix
 from latentloop.weights import WeightsFile
 
 ToyPhotos = Callable[..., list[Path]]
@@ -46,6 +47,12 @@ def photo_with_code(tmp_path: Path, make_code: MakeCode) -> tuple[Path, Path]:
     return photo, code
 
 
+def named(name: str, directions: Path, *, keep: Sequence[str] = (), layers: str | None = None, **edits: float) -> str:
+    """Name of the result of an edit along directions of a file."""
+    strengths = [(f"{directions}:{direction}", strength) for direction, strength in edits.items()]
+    return f"{name}-{edit_suffix(strengths, keep=keep, layers=layers)}"
+
+
 def pixels(path: Path) -> np.ndarray:
     return np.asarray(Image.open(path).convert("RGB"), dtype=np.int16)
 
@@ -60,13 +67,14 @@ def test_an_edit_moves_the_code_and_draws_it(
     code, out = make_code(), tmp_path / "out"
     save_code(tmp_path / "anna.npz", code)
     edit = ["edit", tmp_path / "anna.npz", "--set", f"{directions}:smile=1.5", f"{directions}:age=-1"]
-    assert run(*edit, "--out", out, *QUICK) == (0, [str(out / "anna.png")], [])
+    name = named("anna", directions, smile=1.5, age=-1)
+    assert run(*edit, "--out", out, *QUICK) == (0, [str(out / f"{name}.png")], [])
     smile, age = (read_directions(directions)[name].vector for name in ("smile", "age"))
     expected = code.w_plus - age
     expected[1:3] += 1.5 * smile
-    found = load_code(out / "anna.npz")
+    found = load_code(out / f"{name}.npz")
     torch.testing.assert_close(found.w_plus, expected, atol=1e-5, rtol=0)
-    assert np.abs(pixels(out / "anna.png") - drawn(float_toy, expected[None])).max() <= 1
+    assert np.abs(pixels(out / f"{name}.png") - drawn(float_toy, expected[None])).max() <= 1
     assert found.details["edit"]["set"] == edit[3:]
     assert not (out / "faces").exists()
 
@@ -77,7 +85,8 @@ def test_what_is_kept_is_taken_out_of_the_edit(run: Run, make_code: MakeCode, di
     assert run("edit", tmp_path / "anna.npz", *options, "--out", tmp_path / "out", *QUICK)[0] == 0
     smile, age = (read_directions(directions)[name].vector for name in ("smile", "age"))
     rest = smile - (smile @ age) / (age @ age) * age
-    change = load_code(tmp_path / "out" / "anna.npz").w_plus - make_code().w_plus
+    name = named("anna", directions, smile=1, keep=[f"{directions}:age"], layers="0,3")
+    change = load_code(tmp_path / "out" / f"{name}.npz").w_plus - make_code().w_plus
     torch.testing.assert_close(change[[0, 3]], rest.expand(2, -1), atol=1e-5, rtol=0)
     assert not change[[1, 2]].any()
 
@@ -88,8 +97,9 @@ def test_strength_0_is_the_reconstruction_to_the_bit(
     code = make_code()
     save_code(tmp_path / "anna.npz", code)
     run("edit", tmp_path / "anna.npz", "--set", f"{directions}:smile=0", "--out", tmp_path / "out", *QUICK)
-    assert torch.equal(load_code(tmp_path / "out" / "anna.npz").w_plus, code.w_plus)
-    assert np.array_equal(pixels(tmp_path / "out" / "anna.png"), drawn(float_toy, code.w_plus[None]))
+    name = named("anna", directions, smile=0)
+    assert torch.equal(load_code(tmp_path / "out" / f"{name}.npz").w_plus, code.w_plus)
+    assert np.array_equal(pixels(tmp_path / "out" / f"{name}.png"), drawn(float_toy, code.w_plus[None]))
 
 
 def test_the_face_goes_back_into_its_photo(
@@ -98,15 +108,17 @@ def test_the_face_goes_back_into_its_photo(
     (photo, code), out = photo_with_code, tmp_path / "out"
     edit = ["edit", code, "--set", f"{directions}:smile=1", "--out", out, "--mask", "square", *QUICK]
     assert run(*edit, "--photos", photo.parent)[0] == 0
-    before, after = pixels(photo), pixels(out / "anna.png")
+    name = named("anna", directions, smile=1)
+    before, after = pixels(photo), pixels(out / f"{name}.png")
     outside = np.ones((60, 80), dtype=bool)
     outside[10:42, 20:52] = False
     assert np.array_equal(before[outside], after[outside])
-    face = read_image(out / "faces" / "anna.png")
-    torch.testing.assert_close(face, float_toy.synthesis(load_code(out / "anna.npz").w_plus[None]), atol=0.01, rtol=0)
+    face = read_image(out / "faces" / f"{name}.png")
+    edited = load_code(out / f"{name}.npz")
+    torch.testing.assert_close(face, float_toy.synthesis(edited.w_plus[None]), atol=0.01, rtol=0)
     # The quad has a pixel for each of the face; its middle has no photo in it.
     assert np.abs(after[22:30, 32:40] - to_uint8(face[0])[12:20, 12:20].astype(np.int16)).max() <= 1
-    assert torch.equal(load_code(out / "anna.npz").quad, load_code(code).quad)
+    assert torch.equal(edited.quad, load_code(code).quad)
 
 
 def test_an_edited_code_is_one_to_go_on_from(
@@ -114,16 +126,22 @@ def test_an_edited_code_is_one_to_go_on_from(
 ) -> None:
     (photo, code), first, second = photo_with_code, tmp_path / "first", tmp_path / "second"
     assert run("edit", code, "--set", f"{directions}:smile=1", "--out", first, *QUICK)[0] == 0
-    again = ["edit", first / "anna.npz", "--set", f"{directions}:smile=-1", "--out", second, *QUICK]
+    name = named("anna", directions, smile=1)
+    again = ["edit", first / f"{name}.npz", "--set", f"{directions}:smile=-1", "--out", second, *QUICK]
     assert run(*again, "--photos", photo)[0] == 0
-    before, after = load_code(code), load_code(second / "anna.npz")
+    before, after = load_code(code), load_code(second / f"{named(name, directions, smile=-1)}.npz")
     torch.testing.assert_close(before.w_plus, after.w_plus, atol=1e-6, rtol=0)
     assert torch.equal(before.quad, after.quad)
     assert (after.original_size, after.details["photo"]) == (before.original_size, before.details["photo"])
     # The face is not what the photo shows, even where the second edit changes nothing.
-    edit = ["edit", first / "anna.npz", "--set", f"{directions}:smile=0", "--out", tmp_path / "third", *QUICK]
+    edit = ["edit", first / f"{name}.npz", "--set", f"{directions}:smile=0", "--out", tmp_path / "third", *QUICK]
     run(*edit, "--photos", photo)
-    assert np.abs(pixels(tmp_path / "third" / "anna.png") - pixels(photo))[20:30, 30:40].mean() > 5
+    assert (
+        np.abs(pixels(tmp_path / "third" / f"{named(name, directions, smile=0)}.png") - pixels(photo))[
+            20:30, 30:40
+        ].mean()
+        > 5
+    )
 
 
 def test_no_strangers_are_overwritten(
@@ -132,7 +150,8 @@ def test_no_strangers_are_overwritten(
     save_code(tmp_path / "anna.npz", make_code())
     out = tmp_path / "out"
     edit = ["edit", tmp_path / "anna.npz", "--set", f"{directions}:smile=1", "--out", out, *QUICK]
-    for name in ("anna.png", "faces/anna.png", "strips/anna.png", "anna.mp4", "anna.npz"):
+    anna = named("anna", directions, smile=1)
+    for name in (f"{anna}.png", f"faces/{anna}.png", f"strips/{anna}.png", f"{anna}.mp4", f"{anna}.npz"):
         stranger = out / name
         stranger.parent.mkdir(parents=True, exist_ok=True)
         stranger.write_bytes(b"of somebody else")
@@ -157,7 +176,8 @@ def test_results_of_one_name(run: Run, make_code: MakeCode, directions: Path, tm
     pair = [tmp_path / "x" / "anna.npz", tmp_path / "y" / "anna.npz"]
     status, lines, errors = run("edit", *pair, "--set", f"{directions}:smile=1", "--out", tmp_path / "out", *QUICK)
     assert (status, len(lines)) == (2, 1)
-    assert errors == ["latentloop: two results would be called anna; choose another --out for one of them"]
+    name = named("anna", directions, smile=1)
+    assert errors == [f"latentloop: two results would be called {name}; put one of them into another folder; see --out"]
     twice = [pair[0], tmp_path / "x" / ".." / "x" / "anna.npz"]
     assert run("edit", *twice, "--set", f"{directions}:smile=1", "--out", tmp_path / "o2", *QUICK)[0] == 0
 
@@ -172,7 +192,7 @@ def test_the_pictures_colour_profile_is_kept(
     save_code(code, replace(found, details={"photo": {**found.details["photo"], "sha256": sha256_of(photo)}}))
     edit = ["edit", code, "--photos", photo, "--set", f"{directions}:smile=1", "--out", tmp_path / "out", *QUICK]
     assert run(*edit)[0] == 0
-    with Image.open(tmp_path / "out" / "anna.png") as image:
+    with Image.open(tmp_path / "out" / f"{named('anna', directions, smile=1)}.png") as image:
         assert image.info["icc_profile"] == b"colours of a phone"
 
 
@@ -200,11 +220,12 @@ def test_photos_are_embedded_once(run: Run, toy_photos: ToyPhotos, directions: P
     edit = ["edit", *photos, "--aligned", "--set", f"{directions}:smile=1", "--strip", "--out", out, *QUICK]
     status, lines, errors = run(*edit)
     assert (status, errors) == (0, [])
+    one, two = (named(name, directions, smile=1) for name in ("photo-0", "photo-1"))
     assert [line for line in lines if line.endswith(".png")] == [
-        str(out / name) for name in ("photo-0.png", "strips/photo-0.png", "photo-1.png", "strips/photo-1.png")
+        str(out / name) for name in (f"{one}.png", f"strips/{one}.png", f"{two}.png", f"strips/{two}.png")
     ]
-    assert pixels(out / "strips" / "photo-0.png").shape == (256 + 22, 6 * 256, 3)
-    assert pixels(out / "photo-0.png").shape == (32, 32, 3)
+    assert pixels(out / "strips" / f"{one}.png").shape == (256 + 22, 6 * 256, 3)
+    assert pixels(out / f"{one}.png").shape == (32, 32, 3)
     assert sum("finished before" in line for line in run(*edit)[1]) == 2
 
 
@@ -217,17 +238,35 @@ def test_a_bad_picture_does_not_stop_the_others(
     status, _, errors = run(*edit, *QUICK)
     assert status == 2
     assert len(errors) == 2
-    assert (out / "photo-0.png").is_file()
+    assert (out / f"{named('photo-0', directions, smile=1)}.png").is_file()
 
 
 def test_sources_are_not_overwritten(run: Run, toy_photos: ToyPhotos, directions: Path) -> None:
-    (photo,) = toy_photos(1)
-    before = photo.read_bytes()
+    photo = toy_photos(1)[0]
+    result = photo.with_name(f"{named(photo.stem, directions, smile=1)}.png")
     edit = ["edit", photo, "--aligned", "--set", f"{directions}:smile=1", "--out", photo.parent]
-    status, _, errors = run(*edit, *QUICK)
-    assert (status, len(errors)) == (2, 1)
+    assert run(*edit, *QUICK)[0] == 0
+    before = result.read_bytes()
+    status, _, errors = run("edit", result, *edit[1:], *QUICK)  # it is a source now, too
+    assert status == 2
     assert "would overwrite" in errors[0]
-    assert photo.read_bytes() == before
+    assert result.read_bytes() == before
+
+
+def test_a_second_edit_has_a_name_of_its_own(
+    run: Run, make_code: MakeCode, directions: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(direction_file, "SHIPPED", (WeightsFile(directions),))
+    save_code(tmp_path / "anna.npz", make_code())
+    out = tmp_path / "out"
+    for options in (["smile=1.5", "age=-1"], ["smile=1"], ["smile=1", "--keep", "age"], ["smile=1", "--layers", "0-1"]):
+        assert run("edit", tmp_path / "anna.npz", "--out", out, *QUICK, "--set", *options)[0] == 0
+    assert {path.name for path in out.glob("*.png")} == {
+        "anna-smile1.5-age-1.png",
+        "anna-smile1.png",
+        "anna-smile1-keep-age.png",
+        "anna-smile1-layers0-1.png",
+    }
 
 
 @pytest.mark.parametrize(

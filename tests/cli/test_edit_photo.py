@@ -31,15 +31,15 @@ def pixels(path: Path) -> np.ndarray:
 def test_a_smile_comes_into_the_photo_and_leaves_the_rest(
     run: Run, portrait: Path, tmp_path: Path, generator: Generator
 ) -> None:
-    out, codes = tmp_path / "out", tmp_path / "out" / "embedded"
+    out, codes, name = tmp_path / "out", tmp_path / "out" / "embedded", "female-1-smile1.5"
     quick = ["--generator", generator.name, "--render", 256, "--steps", 0, "--device", "cpu"]
     status, lines, errors = run("edit", portrait, "--set", "smile=1.5", "--out", out, *quick, "--strip")
-    assert (status, errors, lines[-2:]) == (0, [], [str(out / "female-1.png"), str(out / "strips" / "female-1.png")])
-    found, edited = load_code(codes / "female-1.npz"), load_code(out / "female-1.npz")
+    assert (status, errors, lines[-2:]) == (0, [], [str(out / f"{name}.png"), str(out / "strips" / f"{name}.png")])
+    found, edited = load_code(codes / "female-1.npz"), load_code(out / f"{name}.npz")
     expected = 1.5 * find_direction("smile", generator).change()
     torch.testing.assert_close(edited.w_plus - found.w_plus, expected, atol=1e-5, rtol=0)
 
-    change = np.abs(pixels(out / "female-1.png") - pixels(portrait)).max(axis=2)
+    change = np.abs(pixels(out / f"{name}.png") - pixels(portrait)).max(axis=2)
     left, top = found.quad.amin(dim=0).floor().int().tolist()
     right, bottom = found.quad.amax(dim=0).ceil().int().tolist()
     outside = np.ones_like(change, dtype=bool)
@@ -51,7 +51,7 @@ def test_a_smile_comes_into_the_photo_and_leaves_the_rest(
     assert mouth.mean() > 10
     assert corner.mean() < 1
 
-    faces = [read_image(path) for path in (codes / "female-1.png", out / "faces" / "female-1.png")]
+    faces = [read_image(path) for path in (codes / "female-1.png", out / "faces" / f"{name}.png")]
     assert load_evaluator().measure(*faces)[0]["id"] > 0.6
 
 
@@ -65,10 +65,10 @@ def test_all_faces_and_the_whole_head(run: Run, portrait: Path, tmp_path: Path, 
     quick = ["--generator", generator.name, "--render", 256, "--steps", 0, "--device", "cpu", "--face", "all"]
     edit = ["edit", pair, "--set", "age=1", "--mask", "face", "--out", tmp_path / "out", *quick]
     status, lines, errors = run(*edit)
-    assert (status, errors, lines[-1]) == (0, [], str(tmp_path / "out" / "pair.png"))
+    assert (status, errors, lines[-1]) == (0, [], str(tmp_path / "out" / "pair-age1.png"))
     names = {path.name for path in (tmp_path / "out").iterdir() if path.is_file()}
-    assert names == {"pair.png", "pair-face1.npz", "pair-face2.npz"}
-    change = np.abs(pixels(tmp_path / "out" / "pair.png") - pixels(pair)).mean(axis=(0, 2))
+    assert names == {"pair-age1.png", "pair-age1-face1.npz", "pair-age1-face2.npz"}
+    change = np.abs(pixels(tmp_path / "out" / "pair-age1.png") - pixels(pair)).mean(axis=(0, 2))
     assert change[:512].mean() == pytest.approx(change[512:].mean(), rel=0.1)
     assert change.mean() > 0.3
 

@@ -11,8 +11,8 @@ from scipy.ndimage import gaussian_filter
 from torch import Tensor
 
 from latentloop.errors import UserError
-from latentloop.faces import align_faces, crop_quad, load_face_detector
-from latentloop.faces.pasting import Blend, FaceMask, paste_back
+from latentloop.faces import Blend, align_faces, crop_quad, load_face_detector
+from latentloop.faces.pasting import FaceMask, paste_back
 from latentloop.images import read_image, to_uint8
 
 Array = npt.NDArray[Any]

@@ -18,8 +18,9 @@ from latentloop.images import resample
 from latentloop.inversion import IteratorConfig, LatentIterator
 from latentloop.losses import pixel_loss
 from latentloop.losses.image import toward
+from latentloop.photo_editing.applied_directions import AppliedDirections
+from latentloop.photo_editing.edit_folder import EditFolder
 from latentloop.photo_editing.editor import Editor
-from latentloop.photo_editing.edits import Edits
 from latentloop.photo_editing.video import Smoothing, VideoEditor, edit_video, find_quad, size_for
 from latentloop.photo_editing.video_work import VideoWork
 from latentloop.video import Video, read_video
@@ -66,9 +67,9 @@ def clip(tmp_path: Path) -> Video:
 
 
 @pytest.fixture
-def edits() -> Edits:
+def edits() -> AppliedDirections:
     vector = randn(8, seed=1).float()
-    return Edits([(Direction("smile", vector, (1, 2), 4, "0123456789abcdef", "toy-32"), 0.5)])
+    return AppliedDirections([(Direction("smile", vector, (1, 2), 4, "0123456789abcdef", "toy-32"), 0.5)])
 
 
 def make_editor(generator: ToyGenerator, **changes: object) -> VideoEditor:
@@ -90,12 +91,10 @@ def frames_of(path: Path) -> Tensor:
 
 
 def test_all_frames_come_with_their_sound_and_another_face(
-    float_toy: ToyGenerator, clip: Video, edits: Edits, tmp_path: Path
+    float_toy: ToyGenerator, clip: Video, edits: AppliedDirections, tmp_path: Path
 ) -> None:
     editor, work = make_editor(float_toy), VideoWork(tmp_path / "work", {"video": 1})
-    stranger = tmp_path / "work" / "faces-of-another-edit"
-    stranger.mkdir(parents=True)
-    done = edit_video(editor, clip, tmp_path / "out", work, edits, ignore)
+    done = edit_video(editor, clip, EditFolder(tmp_path / "out"), work, edits, ignore)
     before, after = frames_of(clip.path), frames_of(done.path)
     assert before.shape == after.shape == (FRAMES, 3, 48, 64)
     assert read_video(done.path).has_audio
@@ -113,6 +112,42 @@ def test_all_frames_come_with_their_sound_and_another_face(
     assert not list((tmp_path / "work").glob("faces-*"))
 
 
+def test_faces_of_other_edits_go_and_folders_of_others_stay(tmp_path: Path) -> None:
+    work = VideoWork(tmp_path, {"video": 1})
+    stranger = tmp_path / "faces-of-my-family" / "anna.png"
+    stranger.parent.mkdir()
+    stranger.touch()
+    first, second = (work.faces_of(codes, {"size": 256}) for codes in (torch.zeros(1, 4, 8), torch.ones(1, 4, 8)))
+    assert not first.exists()
+    assert second.is_dir()
+    assert stranger.is_file()
+    assert work.faces_of(torch.ones(1, 4, 8), {"size": 256}) == second
+    assert work.faces_of(torch.ones(1, 4, 8), {"size": 512}) != second
+
+
+def test_an_edited_video_replaces_only_itself(
+    float_toy: ToyGenerator, clip: Video, edits: AppliedDirections, tmp_path: Path
+) -> None:
+    out, work = tmp_path / "out", VideoWork(tmp_path / "work", {})
+
+    def attempt() -> None:
+        edit_video(make_editor(float_toy), clip, EditFolder(out), work, edits, ignore, name="clip-smile1")
+
+    attempt()
+    attempt()
+    for name in ("clip-smile1.mp4", "clip-smile1.json"):
+        ours = (out / name).read_bytes()
+        (out / name).write_bytes(clip.path.read_bytes())
+        with pytest.raises(UserError, match=f"would overwrite .*{name}"):
+            attempt()
+        assert (out / name).read_bytes() == clip.path.read_bytes()
+        (out / name).write_bytes(ours)
+    write_clip(tmp_path / "other.mp4", pictures(FRAMES - 1))
+    other = read_video(tmp_path / "other.mp4")
+    with pytest.raises(UserError, match="would overwrite"):
+        edit_video(make_editor(float_toy), other, EditFolder(out), work, edits, ignore, name="clip-smile1")
+
+
 def test_the_codes_are_those_of_the_network_on_each_aligned_face(
     float_toy: ToyGenerator, clip: Video, tmp_path: Path
 ) -> None:
@@ -126,16 +161,18 @@ def test_the_codes_are_those_of_the_network_on_each_aligned_face(
 
 
 def test_a_stopped_run_goes_on_where_it_was(
-    float_toy: ToyGenerator, clip: Video, edits: Edits, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    float_toy: ToyGenerator, clip: Video, edits: AppliedDirections, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def write(path: Path, frames: Iterable[Tensor], _rate: object, *, audio_from: Path) -> None:
+    def write(path: Path, frames: Iterable[Tensor], _rate: object, *, audio_from: Path, comment: str) -> None:
         whole = torch.cat(list(frames)).numpy()  # what a video would be made of: encoders are not always alike
         assert audio_from == clip.path
+        assert comment.startswith("latentloop edit ")
         with path.open("wb") as file:
             np.save(file, whole)
 
     monkeypatch.setattr("latentloop.photo_editing.video.write_video", write)
-    whole = edit_video(make_editor(float_toy), clip, tmp_path / "whole", VideoWork(tmp_path / "a", {}), edits, ignore)
+    folder, work = EditFolder(tmp_path / "whole"), VideoWork(tmp_path / "a", {})
+    whole = edit_video(make_editor(float_toy), clip, folder, work, edits, ignore)
     work, editor = VideoWork(tmp_path / "b", {}), make_editor(float_toy)
 
     def stop_at(stage: str, frame: int) -> None:
@@ -144,7 +181,7 @@ def test_a_stopped_run_goes_on_where_it_was(
                 raise KeyboardInterrupt
 
         with pytest.raises(KeyboardInterrupt):
-            edit_video(editor, clip, tmp_path / "out", work, edits, progress)
+            edit_video(editor, clip, EditFolder(tmp_path / "out"), work, edits, progress)
         assert not (tmp_path / "out" / "clip.mp4").exists()
 
     stop_at("faces found", 3)
@@ -155,7 +192,7 @@ def test_a_stopped_run_goes_on_where_it_was(
     assert detector.calls <= FRAMES + 1
     assert encoder.seen == FRAMES
     stop_at("frames written", 5)
-    done = edit_video(editor, clip, tmp_path / "out", work, edits, ignore)
+    done = edit_video(editor, clip, EditFolder(tmp_path / "out"), work, edits, ignore)
     assert encoder.seen == FRAMES
     np.testing.assert_array_equal(np.load(done.path), np.load(whole.path))
 
@@ -265,14 +302,15 @@ def test_faces_are_drawn_as_large_as_they_are_needed(side: float, largest: int, 
     assert size_for(quad[None], largest) == size
 
 
-def test_a_video_of_one_frame(float_toy: ToyGenerator, edits: Edits, tmp_path: Path) -> None:
+def test_a_video_of_one_frame(float_toy: ToyGenerator, edits: AppliedDirections, tmp_path: Path) -> None:
     write_clip(tmp_path / "one.mp4", pictures(1))
     video = read_video(tmp_path / "one.mp4")
-    done = edit_video(make_editor(float_toy), video, tmp_path / "out", VideoWork(tmp_path / "w", {}), edits, ignore)
+    folder, work = EditFolder(tmp_path / "out"), VideoWork(tmp_path / "w", {})
+    done = edit_video(make_editor(float_toy), video, folder, work, edits, ignore)
     assert len(frames_of(done.path)) == 1
     assert done.flicker["smoothed"].jitter == 0
 
 
-def test_shares_of_an_edit_say_what_they_are(edits: Edits) -> None:
+def test_shares_of_an_edit_say_what_they_are(edits: AppliedDirections) -> None:
     assert [edits.label(share) for share in (-1.0, 0.0, 0.5)] == ["smile -0.5", "unedited", "smile +0.25"]
     assert torch.equal(edits.apply(torch.ones(1, 4, 8), 0.0), torch.ones(1, 4, 8))

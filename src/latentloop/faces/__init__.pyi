@@ -5,10 +5,10 @@ from .choice import AlignedFace as AlignedFace
 from .choice import align_faces as align_faces
 from .choice import already_aligned as already_aligned
 from .choice import full_image_quad as full_image_quad
+from .config import Blend as Blend
 from .detection import FaceDetector as FaceDetector
 from .detection import Faces as Faces
 from .detection import load_face_detector as load_face_detector
-from .pasting import Blend as Blend
 from .pasting import FaceMask as FaceMask
 from .pasting import paste_back as paste_back
 from .recognition import fixed_crop as fixed_crop

@@ -10,10 +10,9 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from latentloop.extras import load_extra
+from latentloop.faces.config import Blend
 from latentloop.images import from_uint8, to_uint8
 
-Blend = Literal["feather", "poisson"]
-"""Method of blending a face into a photo: feather fades it in along a mask, poisson is Poisson image editing."""
 DENSITY = 1.5
 """Most pixels of the face per pixel of the photo, along a side. With fewer, a crop that comes back unchanged is softer
 than the photo was; with more, hair and skin are drawn with jagged edges, which shimmer in a video."""

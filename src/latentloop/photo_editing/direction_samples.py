@@ -28,7 +28,7 @@ from latentloop.weights import WeightsFile, read_weights
 
 CODES, SCORES, IMAGE = "codes.safetensors", "scores.csv", "image"
 KIND, NAME = "latentloop", "samples"
-PIXELS = 256
+PICTURE_SIZE = 256
 
 
 @dataclass(frozen=True)
@@ -57,7 +57,7 @@ def draw_scorable(generator: Generator, out: Path, count: int, *, seed: int) -> 
     if (out / CODES).exists() or (out / SCORES).exists():
         raise UserError(f"{out}: has samples already; name another folder with --out")
     w = sample_w(generator, count, torch.Generator().manual_seed(seed))
-    size, coarse = min(PIXELS, generator.resolution), generator.resolution % PIXELS == 0
+    size, coarse = min(PICTURE_SIZE, generator.resolution), generator.resolution % PICTURE_SIZE == 0
     names = [f"image-{i:05d}.png" for i in range(count)]
     for name, style in zip(names, w, strict=True):
         w_plus = broadcast(style[None], generator.num_ws).to(generator.latent_avg)

@@ -32,7 +32,7 @@ from latentloop.pictures.labelled import labelled_grid
 from latentloop.weights import is_safetensors
 
 STRENGTHS = (-3, -2, -1, 0, 1, 2, 3)
-TILE = 128
+SHEET_TILE = 128
 """Pixels of an image on the sheet."""
 SHEET_PSI = 0.7
 
@@ -123,7 +123,7 @@ def draw_rows(
     """
     randomness = torch.Generator().manual_seed(seed)
     codes = sample_codes(generator, faces, randomness=randomness, truncation_psi=SHEET_PSI)
-    coarse = TILE if generator.resolution % TILE == 0 else None
+    coarse = SHEET_TILE if generator.resolution % SHEET_TILE == 0 else None
     for direction in directions:
         for w_plus in codes:
             moved = [edit(w_plus[None], [(direction, strength)]) for strength in STRENGTHS]
@@ -134,7 +134,9 @@ def sheet(rows: Sequence[Sequence[Tensor]], directions: Sequence[Direction]) -> 
     """What `draw_rows` drew, under strengths and beside names, (1, 3, H, W)."""
     each = len(rows) // len(directions)
     names = [direction.name if i == 0 else "" for direction in directions for i in range(each)]
-    return labelled_grid(rows, [f"{strength:+d}" if strength else "0" for strength in STRENGTHS], names, tile=TILE)
+    return labelled_grid(
+        rows, [f"{strength:+d}" if strength else "0" for strength in STRENGTHS], names, tile=SHEET_TILE
+    )
 
 
 def known_directions(path: Path | None, generator: Generator) -> list[Direction]:

@@ -1,4 +1,4 @@
-"""How much the face in an edited video flickers."""
+"""Flicker: how much the face in an edited video changes from frame to frame."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -10,26 +10,26 @@ from latentloop.features.lpips import Lpips
 from latentloop.photo_editing.smoothing import jitter
 
 PAIRS = 20
-"""Most pairs of neighbouring frames that are looked at."""
+"""Largest number of pairs of neighbouring frames that are compared."""
 
 
 @dataclass(frozen=True)
 class Flicker:
-    """Lower is steadier."""
+    """How much a video's face flickers; lower is steadier."""
 
     jitter: float
     """Mean norm of the codes' second differences, in units of W."""
     lpips: float
-    """Mean LPIPS (alex) of a frame's face and the next one's; of a face that moves, motion is in it."""
+    """Mean LPIPS (alex) between the faces of neighbouring frames; motion of the face is part of it."""
 
 
 @torch.inference_mode()
 def measure_flicker(codes: Tensor, draw: Callable[[Tensor], Tensor], lpips: Lpips) -> Flicker:
-    """Measure the codes of a video's frames.
+    """Measure the flicker of a video's codes, on at most `PAIRS` pairs of neighbouring frames.
 
     Args:
-        codes: (F, num_ws, w_dim).
-        draw: Draws codes as images (N, 3, S, S).
+        codes: Codes of all frames, (F, num_ws, w_dim).
+        draw: Draws codes (N, num_ws, w_dim) as images (N, 3, S, S).
         lpips: Compares images.
     """
     neighbours = len(codes) - 1

@@ -1,4 +1,4 @@
-"""Many images as an animation: a GIF, an MP4 or a folder of PNGs."""
+"""Animations: many images as a GIF, an MP4 or a folder of PNGs, and the animation of an edit."""
 
 import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -14,10 +14,10 @@ from latentloop.photo_editing.editor import Editor
 from latentloop.photo_editing.subjects import Origin, Subject
 from latentloop.video import write_gif, write_video
 
-SWEEP, RATE = 60, 30
-"""Frames of a sweep, and how many a second."""
-LARGEST = 1280
-"""Pixels of the longer side of a sweep's frames."""
+FRAME_COUNT, FRAME_RATE = 60, 30
+"""Frames of the animation of an edit, and frames a second."""
+LONGEST_SIDE = 1280
+"""Largest width or height of its frames, in pixels."""
 
 
 def write_frames(path: Path, images: Iterable[Tensor], *, rate: int) -> Path:
@@ -25,8 +25,8 @@ def write_frames(path: Path, images: Iterable[Tensor], *, rate: int) -> Path:
 
     Args:
         path: A .gif or an .mp4, which appears whole, or else a folder for frame-0000.png ...
-        images: All of one size.
-        rate: How many a second.
+        images: Images of one size.
+        rate: Frames a second.
 
     Raises:
         UserError: It cannot be written, or PyAV, which .mp4 needs, is not installed.
@@ -57,24 +57,26 @@ def _frame(folder: Path, i: int) -> Path:
     return folder / f"frame-{i:04d}.png"
 
 
-def sweep(editor: Editor, subject: Subject, change: Callable[[Tensor, float], Tensor]) -> Iterator[Tensor]:
-    """A subject's picture from nothing to all of an edit and back, `SWEEP` images (1, 3, H, W) of at most `LARGEST`.
+def animate_edit(editor: Editor, subject: Subject, change: Callable[[Tensor, float], Tensor]) -> Iterator[Tensor]:
+    """Yield a subject's picture from unedited to edited and back: `FRAME_COUNT` images, (1, 3, H, W) in [-1, 1].
+
+    They are made smaller where a side is longer than `LONGEST_SIDE`.
 
     Args:
-        editor: Draws them.
-        subject: Whose.
-        change: The edit of codes (F, num_ws, w_dim), and the share of it.
+        editor: Draws the faces, and pastes them into the photo.
+        subject: The faces.
+        change: Edits codes (F, num_ws, w_dim) by a share of the whole edit.
     """
     subject = replace(subject, origin=_within(subject.origin)) if subject.origin else subject
-    for i in range(SWEEP):
-        share = 0.5 - 0.5 * math.cos(2 * math.pi * i / SWEEP)
+    for i in range(FRAME_COUNT):
+        share = 0.5 - 0.5 * math.cos(2 * math.pi * i / FRAME_COUNT)
         yield editor.into_photo(subject, editor.faces(change(subject.w_plus, share)))
 
 
 def _within(origin: Origin) -> Origin:
     """The photo made small enough for a video."""
     height, width = origin.image.shape[-2:]
-    scale = min(1.0, LARGEST / max(height, width))
+    scale = min(1.0, LONGEST_SIDE / max(height, width))
     if scale == 1:
         return origin
     image = resize(origin.image, round(scale * height), round(scale * width))

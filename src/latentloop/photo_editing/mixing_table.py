@@ -1,4 +1,4 @@
-"""All mixtures of a style mixing in one table."""
+"""A table of style mixing: faces down the left, styles along the top, their mixtures in between."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -6,30 +6,31 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
-from latentloop.photo_editing.editor import TILE, Editor
+from latentloop.photo_editing.editor import STRIP_TILE, Editor
 from latentloop.photo_editing.subjects import Subject
 from latentloop.pictures.labelled import labelled_grid
 
 
 @dataclass(frozen=True)
 class MixingTable:
-    """Faces down the left, styles along the top, mixtures in between, as in StyleGAN's paper (arXiv:1812.04948)."""
+    """All mixtures of some faces with some styles, laid out as in the StyleGAN paper (arXiv:1812.04948)."""
 
     editor: Editor
     styles: Sequence[Subject]
+    """Faces whose styles are mixed in, a column each."""
     rows: dict[str, list[Tensor]] = field(default_factory=dict)
-    """The face of each name, and its mixtures so far, (1, 3, S, S)."""
+    """By the subjects' names, the face and its mixtures so far, (1, 3, S, S)."""
 
     def add(self, subject: Subject, w_plus: Tensor) -> None:
-        """Add a subject's next mixture, of codes (F, num_ws, w_dim)."""
+        """Add a subject's mixture with the next style, of codes (F, num_ws, w_dim)."""
         row = self.rows.setdefault(subject.name, [self._face(subject.w_plus)])
         row.append(self._face(w_plus))
 
     def image(self) -> Tensor:
-        """The table, (1, 3, H, W)."""
-        top = [torch.ones(1, 3, TILE, TILE), *(self._face(style.w_plus) for style in self.styles)]
+        """Draw the table with names, (1, 3, H, W)."""
+        top = [torch.ones(1, 3, STRIP_TILE, STRIP_TILE), *(self._face(style.w_plus) for style in self.styles)]
         columns = ["", *(style.name for style in self.styles)]
-        return labelled_grid([top, *self.rows.values()], columns, ["", *self.rows], tile=TILE)
+        return labelled_grid([top, *self.rows.values()], columns, ["", *self.rows], tile=STRIP_TILE)
 
     def _face(self, w_plus: Tensor) -> Tensor:
-        return self.editor.faces(w_plus[:1], size=TILE)[0]
+        return self.editor.faces(w_plus[:1], size=STRIP_TILE)[0]

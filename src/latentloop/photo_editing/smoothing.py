@@ -1,4 +1,8 @@
-"""Smoothing over the frames of a video, so that a face does not tremble when it is cut out, edited and put back."""
+"""Smoothing of codes and quads over the frames of a video, so that a face does not tremble when it is edited.
+
+A quad is the square in which the face is cut out of a frame, (4, 2); a code is what a generator draws it from,
+(num_ws, w_dim).
+"""
 
 import math
 from collections.abc import Sequence
@@ -10,15 +14,16 @@ from latentloop.errors import UserError
 
 
 def smooth_quads(quads: Sequence[Tensor | None], sigma: float, *, axis_sigma: float | None = None) -> Tensor:
-    """Smooth where a face is in each frame, (F, 4, 2) float64: its middle and its axis, so that squares stay squares.
+    """Smooth the quads of a video's frames, (F, 4, 2) float64; squares stay squares.
 
-    After STIT (Tzaban et al., arXiv:2201.08361), whose code smooths the middle less than the axis: 1 frame and 3.
+    The middle is smoothed apart from the axis, which holds size and angle, as in STIT (Tzaban et al.,
+    arXiv:2201.08361), whose code takes 1 frame for the middle and 3 for the axis.
 
     Args:
-        quads: One frame's each, (4, 2); None or NaN where no face was found, which is filled in from the nearest
-            frames on both sides, or on the only side there is.
-        sigma: Of the middle's Gaussian, in frames; 0 leaves it as it is.
-        axis_sigma: Of the size's and the angle's; None for the same.
+        quads: The quad of each frame, (4, 2); None or NaN where no face was found. Such a frame is interpolated from
+            the nearest frames on both sides, or takes the quad of the only side there is.
+        sigma: Standard deviation of the middle's Gaussian, in frames; 0 does not smooth.
+        axis_sigma: Standard deviation of the axis's Gaussian, in frames; None for `sigma`.
 
     Raises:
         UserError: No frame has a face.
@@ -32,17 +37,17 @@ def smooth_quads(quads: Sequence[Tensor | None], sigma: float, *, axis_sigma: fl
 
 
 def smooth_codes(codes: Tensor, sigma: float) -> Tensor:
-    """Smooth the codes of a video's frames, (F, num_ws, w_dim), by a Gaussian of `sigma` frames; 0 changes nothing."""
+    """Smooth the codes of a video's frames, (F, num_ws, w_dim), by a Gaussian of `sigma` frames; 0 does not smooth."""
     return _smoothed(codes, sigma)
 
 
 def interpolate_frames(values: Tensor, at: Tensor, count: int) -> Tensor:
-    """Values of all frames, (count, ...), from those of some: linear between two, constant before and after them.
+    """Interpolate from some frames to all, (count, ...): linear between two of them, constant outside.
 
     Args:
-        values: (K, ...), one at least.
-        at: Their frames, (K,) integers, ascending.
-        count: How many frames there are.
+        values: Values of K frames, (K, ...); K is 1 or more.
+        at: Numbers of these frames, (K,) integers, ascending.
+        count: Number of all frames.
     """
     frames = torch.arange(count)
     after = torch.searchsorted(at, frames).clamp_max(len(at) - 1)
@@ -52,9 +57,9 @@ def interpolate_frames(values: Tensor, at: Tensor, count: int) -> Tensor:
 
 
 def jitter(codes: Tensor) -> float:
-    """How much codes (F, num_ws, w_dim) tremble: the mean norm of their second differences, in units of W.
+    """Measure how much codes (F, num_ws, w_dim) tremble: the mean norm of their second differences, in units of W.
 
-    0 for a steady change and for fewer than three frames. Second differences, since a head that turns is no flicker.
+    It is 0 for a steady change, such as of a head that turns, and for fewer than three frames.
     """
     change = codes.detach().double().diff(dim=0).diff(dim=0)
     return float(change.flatten(1).norm(dim=1).mean()) if len(change) else 0.0

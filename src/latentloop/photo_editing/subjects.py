@@ -1,8 +1,11 @@
-"""Whose codes are edited: faces of photos, code files, random samples."""
+"""Subjects of an edit: the faces of a photo, of a code file or of a random sample, with their codes."""
 
+import hashlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -10,17 +13,16 @@ from torch import Tensor
 from latentloop.defaults import MAX_PIXELS, SAMPLE_PSI
 from latentloop.embedding.result_folder import ResultFolder
 from latentloop.errors import UserError
-from latentloop.files import sha256_of
 from latentloop.generators import Generator
-from latentloop.images import read_image
+from latentloop.images import decode_image, read_image
 from latentloop.latents import sample_codes
-from latentloop.latents.code_file import Code, is_code_file, load_code, start_from
+from latentloop.latents.code_file import Code, as_start, is_code_file, load_code
 from latentloop.latents.foreign_files import read_latents
 from latentloop.photos.find import find_photos, matches
 
 SEED = "seed:"
 EDIT = "edit"
-"""What a code file's details say of how it was edited."""
+"""Entry of a code file's details that tells how the code was edited."""
 LATENTS = frozenset({".npz", ".npy", ".pt"})
 """Endings of files with codes."""
 
@@ -29,35 +31,51 @@ LATENTS = frozenset({".npz", ".npy", ".pt"})
 class Origin:
     """The photo that faces are from, and go back into."""
 
-    path: Path
+    path: Path | None
+    """The photo's file; None for a photo from memory."""
     image: Tensor
-    """(1, 3, H, W) in [-1, 1]."""
+    """The whole photo, (1, 3, H, W) in [-1, 1]."""
     quads: Tensor
-    """Where each face lies in it, (F, 4, 2)."""
+    """The aligned square of each face in the photo, (F, 4, 2)."""
 
 
 @dataclass(frozen=True)
 class Subject:
-    """The faces of one picture."""
+    """The faces of one picture, with their codes."""
 
     name: str
     w_plus: Tensor
-    """Their codes, (F, num_ws, w_dim), on the generator's device."""
+    """Codes of the faces, (F, num_ws, w_dim), on the generator's device."""
     origin: Origin | None = None
-    """None for those of no photo."""
-    aligned: tuple[Path, ...] = ()
-    """Images of what each code was found for, as far as they are there."""
+    """The photo; None for faces without one."""
+    aligned: tuple[Path | Tensor, ...] = ()
+    """Aligned images that the codes were found for, (1, 3, S, S) in [-1, 1] or files; empty if they are not known."""
     codes: tuple[Code, ...] = ()
-    """What the codes' files say, as far as they are ours."""
+    """Contents of the code files; empty for codes without one of ours."""
+    seed: str | None = None
+    """Of a random sample, the argument that names it, such as "seed:7"."""
 
     @property
-    def edited(self) -> bool:
+    def already_edited(self) -> bool:
         """Whether the codes are no longer those of the photo as it is."""
         return any(EDIT in code.details for code in self.codes)
 
+    @cached_property
+    def aligned_images(self) -> tuple[Tensor, ...]:
+        """Aligned images that the codes were found for, (1, 3, S, S) in [-1, 1]; files are read once."""
+        return tuple(read_image(one) if isinstance(one, Path) else one for one in self.aligned)
 
-def expand(arguments: Iterable[str]) -> list[str]:
-    """What folders and globs among the arguments name, in order: of a folder the code files, if any, else the photos.
+    @property
+    def source(self) -> str:
+        """Tell the subject from others of its name: the checksum of its photo or of its codes, or its seed."""
+        photo = _photo_of(self.codes[0]) if self.codes else None
+        if photo:
+            return str(photo["sha256"])
+        return self.seed or hashlib.sha256(self.w_plus.cpu().numpy().tobytes()).hexdigest()
+
+
+def expand_arguments(arguments: Iterable[str]) -> list[str]:
+    """List what folders and globs among arguments name, in order; of a folder the code files, if any, else the photos.
 
     Raises:
         UserError: One names nothing.
@@ -70,16 +88,16 @@ def expand(arguments: Iterable[str]) -> list[str]:
     return found
 
 
-def once(arguments: Iterable[str]) -> list[str]:
-    """Arguments of `expand` in their order, each file once, however it is written."""
+def unique_paths(arguments: Iterable[str]) -> list[str]:
+    """Drop arguments that name a file again, however it is written; the order stays."""
     found: dict[str, str] = {}
     for argument in arguments:
-        found.setdefault(place_of(argument), argument)
+        found.setdefault(canonical(argument), argument)
     return list(found.values())
 
 
-def place_of(argument: str) -> str:
-    """What tells an argument's file from another, however it is written."""
+def canonical(argument: str) -> str:
+    """Write an argument in the one way that all spellings of its file have in common."""
     return argument if argument.startswith(SEED) else str(Path(argument).resolve())
 
 
@@ -93,20 +111,20 @@ def _named_by(argument: str) -> list[Path]:
 
 
 def is_coded(argument: str) -> bool:
-    """Whether one of `expand`'s arguments is a code, or a file with some, rather than a photo."""
+    """Whether an argument names codes, in a file or by a seed, rather than a photo."""
     return argument.startswith(SEED) or Path(argument).suffix.lower() in LATENTS
 
 
 def subjects_of(
     argument: str, generator: Generator, *, photos: Path | None = None, max_pixels: int = MAX_PIXELS
 ) -> list[Subject]:
-    """The subjects of a code file, a file with codes of another project, or of "seed:" and a number.
+    """Read the subjects of a code file or of another project's codes, or draw the sample of "seed:" and a number.
 
     Args:
-        argument: One of `expand`'s that `is_coded`.
-        generator: Whose codes they are.
-        photos: Of the code files, to put faces back into: a photo, or the folder with those that the files name.
-        max_pixels: As for `read_image`.
+        argument: One for which `is_coded` holds.
+        generator: The generator whose codes they are.
+        photos: The photo to put the face of a code file back into, or the folder with the photos that code files name.
+        max_pixels: Largest number of pixels of a photo.
 
     Raises:
         UserError: It cannot be used, or the photo is not there, or another one.
@@ -115,9 +133,12 @@ def subjects_of(
         return [_sample(argument, generator)]
     path = Path(argument)
     if path.is_file() and is_code_file(path):
-        w_plus, code = start_from(path, generator), load_code(path)
+        code = load_code(path)
+        w_plus, origin = as_start(code, generator, path), None
+        if photos:
+            photo, image = _read_photo_of(code, path, photos, max_pixels)
+            origin = Origin(photo, image, code.quad[None])
         aligned = ResultFolder(path.parent).paths(path.stem).aligned
-        origin = _origin_of(path, code, photos, max_pixels) if photos else None
         return [Subject(path.stem, w_plus, origin, (aligned,) if aligned.is_file() else (), (code,))]
     latents = read_latents(path, generator)
     codes = latents.codes.to(generator.latent_avg)
@@ -128,26 +149,59 @@ def subjects_of(
 def subject_of_photo(
     photo: Path, names: Sequence[str], folder: ResultFolder, generator: Generator, *, max_pixels: int = MAX_PIXELS
 ) -> Subject:
-    """The faces of a photo that `embed` found the codes of.
+    """Read the faces of a photo whose codes lie in a result folder; each file is read once.
 
     Args:
-        photo: The file.
-        names: Of its results, a name for each face.
-        folder: Where they lie.
-        generator: Whose codes they are.
-        max_pixels: As for `read_image`.
+        photo: The photo's file.
+        names: Names of its results, one for each face.
+        folder: The results.
+        generator: The generator whose codes they are.
+        max_pixels: Largest number of pixels of the photo.
+
+    Raises:
+        UserError: A file is missing or damaged, or a code is another generator's.
     """
     paths = [folder.paths(name) for name in names]
-    codes = tuple(load_code(one.code) for one in paths)
-    w_plus = torch.cat([start_from(one.code, generator) for one in paths])
-    quads = torch.stack([code.quad for code in codes])
-    origin = Origin(photo, read_image(photo, max_pixels=max_pixels), quads)
-    return Subject(_stem(codes, names), w_plus, origin, tuple(one.aligned for one in paths), codes)
+    codes = [load_code(one.code) for one in paths]
+    # The names of a photo's results without the number of the face, where all faces were asked for.
+    name = names[0].rpartition("-face")[0] if codes[0].details["photo"]["faces"] else names[0]
+    image, aligned = read_image(photo, max_pixels=max_pixels), [one.aligned for one in paths]
+    return subject_of_codes(name, codes, generator, photo=image, path=photo, aligned=aligned)
 
 
-def _stem(codes: Sequence[Code], names: Sequence[str]) -> str:
-    """The names of a photo's results without the number of the face, where all faces were asked for."""
-    return names[0].rpartition("-face")[0] if codes[0].details["photo"]["faces"] else names[0]
+def subject_of_codes(
+    name: str,
+    codes: Sequence[Code],
+    generator: Generator,
+    *,
+    photo: Tensor | None = None,
+    path: Path | None = None,
+    aligned: Sequence[Tensor | Path] = (),
+) -> Subject:
+    """Make a subject of codes in memory.
+
+    Args:
+        name: What its results are called.
+        codes: The code of each face, with its quad and the photo's size.
+        generator: The generator whose codes they are.
+        photo: The photo that the faces are from and go back into, (1, 3, H, W) in [-1, 1]; None draws the faces alone.
+        path: The photo's file, if it is from one; results take its colour profile, and never its place.
+        aligned: The aligned image of each face, (1, 3, S, S) in [-1, 1] or a file, if they are known.
+
+    Raises:
+        UserError: A code is another generator's.
+        ValueError: The photo is not of the size that the codes tell.
+    """
+    w_plus = torch.cat([as_start(code, generator, name) for code in codes])
+    if photo is None:
+        return Subject(name, w_plus, None, tuple(aligned), tuple(codes))
+    for code in codes:
+        if (photo.shape[-1], photo.shape[-2]) != code.original_size:
+            raise ValueError(
+                f"photo must be of {code.original_size} pixels as the codes tell, got {tuple(photo.shape)}"
+            )
+    origin = Origin(path, photo, torch.stack([code.quad for code in codes]))
+    return Subject(name, w_plus, origin, tuple(aligned), tuple(codes))
 
 
 def _sample(argument: str, generator: Generator) -> Subject:
@@ -157,18 +211,29 @@ def _sample(argument: str, generator: Generator) -> Subject:
     randomness = torch.Generator().manual_seed(int(number))
     with torch.no_grad():
         w_plus = sample_codes(generator, 1, randomness=randomness, truncation_psi=SAMPLE_PSI)
-    return Subject(f"seed-{number}", w_plus)
+    return Subject(f"seed-{number}", w_plus, seed=argument)
 
 
-def _origin_of(path: Path, code: Code, photos: Path, max_pixels: int) -> Origin:
-    """The photo that a code is of."""
-    told = code.details.get("photo")
-    if not isinstance(told, dict) or not {"file", "sha256"} <= told.keys():
-        raise UserError(f"{path}: does not say which photo it is of; leave --photos out")
-    photo = photos / Path(str(told["file"])).name if photos.is_dir() else photos
+def _photo_of(code: Code) -> dict[str, Any] | None:
+    """What a code file tells of its photo, with the entries file and sha256; None if it does not."""
+    photo = code.details.get("photo")
+    return photo if isinstance(photo, dict) and {"file", "sha256"} <= photo.keys() else None
+
+
+def _read_photo_of(code: Code, path: Path, photos: Path, max_pixels: int) -> tuple[Path, Tensor]:
+    """Find and read the photo of the code in a file."""
+    known = _photo_of(code)
+    if known is None:
+        raise UserError(f"{path}: does not say which photo it is of; it can be edited without", arguments="photos")
+    photo = photos / Path(str(known["file"])).name if photos.is_dir() else photos
     if not photo.is_file():
-        raise UserError(f"{path}: its photo, {photo}, is not there; see --photos")
-    image = read_image(photo, max_pixels=max_pixels)
-    if (image.shape[-1], image.shape[-2]) != code.original_size or told["sha256"] != sha256_of(photo):
+        raise UserError(f"{path}: its photo, {photo}, is not there", arguments="photos")
+    try:
+        content = photo.read_bytes()
+    except OSError as error:
+        raise UserError(f"{photo}: cannot read it: {error.strerror or error}") from error
+    image = decode_image(content, str(photo), max_pixels=max_pixels)
+    same = known["sha256"] == hashlib.sha256(content).hexdigest()
+    if not same or (image.shape[-1], image.shape[-2]) != code.original_size:
         raise UserError(f"{photo}: not the photo that {path} is the code of")
-    return Origin(photo, image, code.quad[None])
+    return photo, image

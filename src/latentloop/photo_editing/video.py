@@ -1,8 +1,7 @@
-"""Editing the face in a video, frame by frame, with what is found of each frame smoothed in time."""
+"""Video editing: the face is found, edited and pasted back frame by frame, its place and codes smoothed in time."""
 
 import json
 import math
-import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from itertools import islice
@@ -16,68 +15,72 @@ from latentloop.errors import UserError
 from latentloop.evaluation.measure import RESOLUTION
 from latentloop.faces import FaceDetector, changed, crop_quad, ffhq_quad, paste_back
 from latentloop.features.lpips import Lpips, load_lpips
-from latentloop.files import replacing
+from latentloop.files import replacing, sha256_of
 from latentloop.generators import Generator
 from latentloop.images import read_image, resample, resize, write_png
 from latentloop.inversion import LatentIterator
+from latentloop.photo_editing.applied_directions import AppliedDirections
+from latentloop.photo_editing.edit_folder import EditFolder
 from latentloop.photo_editing.editor import Editor
-from latentloop.photo_editing.edits import Edits
 from latentloop.photo_editing.flicker import Flicker, measure_flicker
+from latentloop.photo_editing.signatures import SIGNATURE
 from latentloop.photo_editing.smoothing import interpolate_frames, smooth_codes, smooth_quads
-from latentloop.photo_editing.video_work import VideoWork
+from latentloop.photo_editing.video_work import VideoWork, remove_faces
 from latentloop.video import Video, write_video
 
 DETECTED_AT = 640
-"""Pixels of the longer side of what the face is looked for in."""
+"""Longer side of the frames that the face detector looks at, in pixels."""
 BATCH = 8
-"""Frames for the network at a time."""
+"""Frames that the encoder takes at a time."""
 KEY = 50
-"""Frames from one key frame to the next, at most."""
-FLICKER = "flicker"
-"""What the file beside an edited video tells."""
+"""Largest number of frames from one key frame to the next."""
 Progress = Callable[[str, int, int], None]  # what is done, frames done, of how many
 
 
 @dataclass(frozen=True)
 class Smoothing:
-    """How much is smoothed in time: standard deviations of Gaussians, in frames; 0 for not at all."""
+    """Smoothing in time: standard deviations of Gaussians, in frames; 0 does not smooth."""
 
     middle: float = 1.0
-    """Where the face is."""
+    """Smoothing of the face's place."""
     axis: float = 3.0
-    """Its size and angle: as in STIT (Tzaban et al., arXiv:2201.08361), more than its place."""
+    """Smoothing of the face's size and angle: more than of its place, as in STIT (Tzaban et al., arXiv:2201.08361)."""
     codes: float = 2.0
-    """What the network says of it."""
+    """Smoothing of the codes that the encoder predicts."""
 
 
 @dataclass(frozen=True)
 class Track:
-    """The face of a video, one of each frame."""
+    """The face of a video with its place and code in each frame."""
 
     quads: Tensor
-    """Where it is, (F, 4, 2), smoothed."""
+    """Smoothed quads, (F, 4, 2)."""
     raw: Tensor
-    """Its codes, of each frame alone, (F, num_ws, w_dim)."""
+    """Codes that are not smoothed in time, (F, num_ws, w_dim)."""
     codes: Tensor
-    """The same, smoothed."""
+    """Smoothed codes, (F, num_ws, w_dim)."""
     missing: int
-    """Frames in which no face was found."""
+    """Number of frames in which no face was found."""
 
 
 @dataclass(frozen=True)
 class VideoEditor:
-    """Finds the codes of a video's face, and draws it anew."""
+    """Finds the codes of a video's face, and draws the edited face into its frames."""
 
     generator: Generator
+    """The generator whose codes are found."""
     encoder: Encoder
+    """Predicts the code of each frame's face."""
     detector: FaceDetector
+    """Finds the face in each frame."""
     editor: Editor
+    """Draws the edited faces."""
     smoothing: Smoothing = Smoothing()
     iterator: LatentIterator | None = None
-    """Comes closer to the face in one of `KEY` frames, and all frames get the difference; None leaves that out."""
+    """Refines the codes of key frames; the frames between get what that changes, interpolated. None leaves it out."""
 
     def track(self, video: Video, work: VideoWork, progress: Progress) -> Track:
-        """Find the face's place and code in each frame.
+        """Find the face's quad and code in each frame.
 
         Raises:
             UserError: No frame has a face, or the video is damaged.
@@ -93,7 +96,7 @@ class VideoEditor:
         return Track(smooth, raw + corrections, codes + corrections, missing)
 
     def _quads(self, video: Video, work: VideoWork, progress: Progress) -> Tensor:
-        """Where the face is in each frame, as found, (F, 4, 2); NaN where it is not."""
+        """Detected quads, (F, 4, 2); NaN in frames without a face."""
 
         def missing(found: Sequence[Tensor]) -> Iterator[Tensor]:
             last = next((quad for quad in reversed(found) if quad.isfinite().all()), None)
@@ -105,7 +108,7 @@ class VideoEditor:
         return torch.stack(work.collect("quads", {}, missing, lambda n: progress("faces found", n, video.frame_count)))
 
     def _codes(self, video: Video, work: VideoWork, quads: Tensor, progress: Progress) -> Tensor:
-        """What the network says of each frame, (F, num_ws, w_dim)."""
+        """Codes that the encoder predicts, (F, num_ws, w_dim)."""
 
         def missing(found: Sequence[Tensor]) -> Iterator[Tensor]:
             frames = islice(zip(video.frames(), quads, strict=False), len(found), None)
@@ -117,9 +120,9 @@ class VideoEditor:
         return torch.stack(found)
 
     def _corrections(self, video: Video, work: VideoWork, quads: Tensor, codes: Tensor, progress: Progress) -> Tensor:
-        """What leads from each frame's code to one that is closer to the face, (F, num_ws, w_dim).
+        """Differences from predicted to refined codes, (F, num_ws, w_dim).
 
-        It is found for key frames and interpolated: what the network misses of a face, it misses in all frames.
+        They are found in key frames and interpolated: what the encoder misses of a face, it misses in all frames.
         """
         iterator = self.iterator
         if iterator is None:
@@ -144,10 +147,15 @@ class VideoEditor:
         faces = faces.to(self.generator.latent_avg)
         return self.encoder(resample(faces, self.encoder.resolution)).cpu()
 
-    def draw(self, track: Track, edits: Edits, folder: Path, size: int, progress: Progress) -> None:
-        """Draw the edited faces of all frames into a folder, and where they changed if only that is pasted.
+    def draw(self, track: Track, edits: AppliedDirections, folder: Path, size: int, progress: Progress) -> None:
+        """Draw the edited faces of all frames that a folder does not have yet.
 
-        Those that are there stay.
+        Args:
+            track: The face.
+            edits: How its codes are changed.
+            folder: Gets a PNG of each frame's face, and one that shows where it changed, if only that is pasted.
+            size: Size of the faces in pixels.
+            progress: Is called with what is done, the frames that are done and all frames.
         """
         before, after = (codes.to(self.generator.latent_avg) for codes in (track.codes, edits.apply(track.codes)))
         for i in range(len(before)):
@@ -161,7 +169,7 @@ class VideoEditor:
             progress("faces drawn", i + 1, len(before))
 
     def frames(self, video: Video, track: Track, folder: Path, progress: Progress) -> Iterator[Tensor]:
-        """The video's frames (1, 3, H, W) with the faces of a folder in them."""
+        """Yield the video's frames, (1, 3, H, W) in [-1, 1], with the faces that `draw` left in a folder pasted in."""
         editor = self.editor
         for i, (frame, quad) in enumerate(zip(video.frames(), track.quads, strict=False)):
             where = (read_image(_where(folder, i))[:, :1] + 1) / 2 if editor.only_changed else None
@@ -170,7 +178,7 @@ class VideoEditor:
             progress("frames written", i + 1, len(track.quads))
 
     def flicker(self, track: Track, change: Callable[[Tensor], Tensor], lpips: Lpips) -> dict[str, Flicker]:
-        """How much the edited face flickers, with its codes as found and smoothed."""
+        """Measure the flicker of the edited face with "unsmoothed" and with "smoothed" codes."""
         codes = {"unsmoothed": track.raw, "smoothed": track.codes}
         return {name: measure_flicker(change(found), self._small, lpips) for name, found in codes.items()}
 
@@ -180,61 +188,69 @@ class VideoEditor:
 
 @dataclass(frozen=True)
 class EditedVideo:
-    """What became of a video."""
+    """An edited video on the disk."""
 
     path: Path
+    """The file."""
     flicker: Mapping[str, Flicker]
-    """With the codes as found, and smoothed."""
+    """Flicker of the face with "unsmoothed" and with "smoothed" codes."""
     missing: int
-    """Frames in which no face was found; where it is there, is taken from the frames around them."""
+    """Number of frames in which no face was found; its place there is interpolated."""
     size: int
-    """Pixels that the faces were drawn with."""
+    """Size of the drawn faces in pixels."""
 
 
 def edit_video(
-    video_editor: VideoEditor, video: Video, out: Path, work: VideoWork, edits: Edits, progress: Progress
+    video_editor: VideoEditor,
+    video: Video,
+    folder: EditFolder,
+    work: VideoWork,
+    edits: AppliedDirections,
+    progress: Progress,
+    *,
+    name: str | None = None,
 ) -> EditedVideo:
-    """Edit the face in a video into a file NAME.mp4 with its sound, and NAME.json beside it.
+    """Edit the face in a video into a file NAME.mp4 with its sound, and NAME.json, which tells how much it flickers.
 
-    A stopped run goes on where it was, but for the last part, which writes the file.
+    A stopped run goes on where it was, but for the last part, which writes the video.
 
     Args:
-        video_editor: Finds codes and draws.
-        video: What is edited.
-        out: The folder.
-        work: What is kept of the video.
-        edits: What changes.
-        progress: Is told what is done.
+        video_editor: Finds the face's codes, and draws it.
+        video: The video.
+        folder: Folder of the results.
+        work: What earlier runs found in the video.
+        edits: How its codes are changed.
+        progress: Is called with what is done, and with the frames that are done and all frames.
+        name: Name of the result; None for the video's.
 
     Raises:
-        UserError: No face, a damaged video, or the file cannot be written.
+        UserError: There is no face, the video is damaged, or a file cannot be written or would replace another one.
     """
+    editor, name = video_editor.editor, name or video.path.stem
+    signature = folder.claim_video(name, video.path, sha256_of(video.path))
     track = video_editor.track(video, work, progress)
-    size = size_for(track.quads, video_editor.editor.renderer.resolution)
-    editor = video_editor.editor
+    size = size_for(track.quads, editor.renderer.resolution)
     settings = {"size": size, "renderer": editor.renderer.name, "only_changed": editor.only_changed}
     faces = work.faces_of(edits.apply(track.codes), settings)
     video_editor.draw(track, edits, faces, size, progress)
-    path = out / f"{video.path.stem}.mp4"
+    path = folder.video(name)
     flicker = video_editor.flicker(track, edits.apply, load_lpips("alex"))
-    told = {FLICKER: {name: asdict(one) for name, one in flicker.items()}}
-    with replacing(path.with_suffix(".json")) as part:  # first: it says that the video is ours
-        part.write_text(json.dumps({**told, "frames_without_a_face": track.missing, "size": size}, indent=2))
-    write_video(path, video_editor.frames(video, track, faces, progress), video.rate, audio_from=video.path)
-    shutil.rmtree(faces)
+    report = {
+        "flicker": {codes: asdict(one) for codes, one in flicker.items()},
+        "frames_without_a_face": track.missing,
+        "size": size,
+        SIGNATURE: signature,
+    }
+    with replacing(path.with_suffix(".json")) as part:
+        part.write_text(json.dumps(report, indent=2), encoding="utf-8")
+    frames = video_editor.frames(video, track, faces, progress)
+    write_video(path, frames, video.rate, audio_from=video.path, comment=signature)
+    remove_faces(faces)
     return EditedVideo(path, flicker, track.missing, size)
 
 
-def is_edited_video(out: Path, name: str) -> bool:
-    """Whether a video NAME.mp4 in a folder is one that `edit_video` wrote, or was about to."""
-    try:
-        return FLICKER in json.loads((out / f"{name}.json").read_text(encoding="utf-8"))
-    except (OSError, ValueError, TypeError):
-        return False
-
-
 def size_for(quads: Tensor, largest: int) -> int:
-    """Pixels to draw the faces of quads (F, 4, 2) with: enough for them, from 256 to `largest`, doubled at a time."""
+    """Choose the size at which the faces of quads (F, 4, 2) are drawn: 256 pixels, doubled until it suffices."""
     side = float((quads[:, 3] - quads[:, 0]).norm(dim=1).median())
     size = min(RESOLUTION, largest)
     while size < side and size * 2 <= largest:
@@ -243,12 +259,12 @@ def size_for(quads: Tensor, largest: int) -> int:
 
 
 def find_quad(frame: Tensor, detector: FaceDetector, *, near: Tensor | None) -> Tensor | None:
-    """Where the face is in a frame (1, 3, H, W): (4, 2), or None if there is none.
+    """Find the quad of the face in a frame, (4, 2) float64; None if there is no face.
 
     Args:
-        frame: The whole frame.
-        detector: Looks at it made smaller.
-        near: Where it was before, (4, 2): of several faces, the nearest. None takes the largest.
+        frame: The whole frame, (1, 3, H, W) in [-1, 1].
+        detector: Finds the face, in the frame made smaller.
+        near: The quad in the frame before, (4, 2): of several faces the nearest to it is taken; None takes the largest.
     """
     height, width = frame.shape[-2:]
     scale = min(1.0, DETECTED_AT / max(height, width))
@@ -268,5 +284,4 @@ def _face(folder: Path, i: int) -> Path:
 
 
 def _where(folder: Path, i: int) -> Path:
-    """Where a face changed."""
     return folder / f"{i:06d}-where.png"

@@ -1,12 +1,10 @@
-"""What is kept of a video while its faces are edited: where the face is in each frame, its codes, the drawn faces."""
+"""Work on a video that a later run need not repeat: where the face is in each frame, its codes, the drawn faces."""
 
 import hashlib
-import json
 import shutil
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -14,29 +12,34 @@ from torch import Tensor
 
 from latentloop.files import replacing
 from latentloop.latents.code_file import DAMAGE
+from latentloop.stamps import Stamp, key_of
 
 EVERY = 100
-"""Frames after which what was found is written down."""
+"""Number of new tensors after which they are written down."""
+FACES, MARKER = "faces-", ".latentloop-faces"
+"""Beginning of the names of folders with drawn faces, and the file in them that says that they are ours."""
 
 Missing = Callable[[Sequence[Tensor]], Iterable[Tensor]]
 
 
 @dataclass(frozen=True)
 class VideoWork:
-    """A folder for one video, with all that a stopped run need not do again.
+    """A folder with what is found in one video; a stopped run goes on from there.
 
     | file | what |
     |---|---|
-    | `quads.npz` | the quads found so far, (n, 4, 2), NaN where there is no face |
-    | `codes.npz` | the codes that the network found so far, (n, num_ws, w_dim) |
-    | `corrections.npz` | what the iterator added to those of key frames, (n, num_ws, w_dim) |
+    | `quads.npz` | quads of the first n frames, (n, 4, 2), NaN where there is no face |
+    | `codes.npz` | codes of the first n frames, as the encoder predicts them, (n, num_ws, w_dim) |
+    | `corrections.npz` | what the iterator adds to the codes of the first n key frames, (n, num_ws, w_dim) |
+    | `faces-KEY/` | the drawn faces of an edit, until its video is written |
 
-    Each file says what it was made with, and is made anew where that is another.
+    Each file has the key of the stamp that it was made with, and is made again where that is another.
     """
 
     folder: Path
-    told: Mapping[str, Any]
-    """What all depends on: the video's checksum, the generator's ... ; JSON."""
+    """Where the files are."""
+    stamp: Stamp
+    """What everything depends on: checksums of the video and of the networks ..."""
 
     def collect(
         self,
@@ -47,14 +50,14 @@ class VideoWork:
         *,
         every: int = EVERY,
     ) -> list[Tensor]:
-        """All tensors of a name: those found before and those still missing, which are written down as they come.
+        """Complete the tensors of a file: read those of an earlier run, make the others, and write them on the way.
 
         Args:
-            name: Of the file.
-            settings: Of their own; JSON.
-            missing: Given those found before, makes the rest.
-            on_each: Is told how many there are.
-            every: After how many to write, at least; it is done at the end, too, and where the work is stopped.
+            name: Name of the file, without its ending.
+            settings: What these tensors depend on beside `stamp`.
+            missing: Given the tensors of the earlier run, makes the others.
+            on_each: Is called with the number of tensors whenever one is made.
+            every: Number of new tensors after which all are written; they are at the end, too, and on an interruption.
         """
         found = self._found(name, settings)
         written = len(found)
@@ -70,7 +73,6 @@ class VideoWork:
         return found
 
     def _found(self, name: str, settings: Mapping[str, object]) -> list[Tensor]:
-        """What an earlier run wrote under a name, with the same settings."""
         path = self.folder / f"{name}.npz"
         if not path.is_file():
             return []
@@ -82,19 +84,31 @@ class VideoWork:
             return []  # it is made again
 
     def _write(self, name: str, found: Sequence[Tensor], settings: Mapping[str, object]) -> int:
-        """Write down what was found; returns how many those are."""
         with replacing(self.folder / f"{name}.npz") as part, part.open("wb") as file:
             np.savez(file, w=torch.stack(list(found)).numpy(), told=np.str_(self._key(settings)))
         return len(found)
 
     def _key(self, settings: Mapping[str, object]) -> str:
-        return json.dumps({**self.told, **settings}, sort_keys=True)
+        return key_of({**self.stamp, **settings})
 
     def faces_of(self, codes: Tensor, settings: Mapping[str, object]) -> Path:
-        """Folder for the faces of codes (F, num_ws, w_dim), drawn as settings say; those of other edits are deleted."""
-        key = codes.numpy().tobytes() + self._key(settings).encode()
-        name = f"faces-{hashlib.sha256(key).hexdigest()[:12]}"
-        for other in self.folder.glob("faces-*"):
-            if other.name != name:
-                shutil.rmtree(other)
-        return self.folder / name
+        """Make the folder for the drawn faces of codes; those that other edits left are deleted.
+
+        Args:
+            codes: Edited codes of all frames, (F, num_ws, w_dim).
+            settings: How they are drawn.
+        """
+        sha256 = hashlib.sha256(codes.numpy().tobytes()).hexdigest()
+        folder = self.folder / f"{FACES}{self._key({**settings, 'codes': sha256})[:12]}"
+        for other in self.folder.glob(f"{FACES}*"):
+            if other != folder:
+                remove_faces(other)
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / MARKER).touch()
+        return folder
+
+
+def remove_faces(folder: Path) -> None:
+    """Delete a folder that `VideoWork.faces_of` made; any other folder stays."""
+    if (folder / MARKER).is_file() and not folder.is_symlink():
+        shutil.rmtree(folder)

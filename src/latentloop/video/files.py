@@ -49,6 +49,15 @@ def open_media(path: Path) -> "InputContainer":
     return container
 
 
+def media_comment(path: Path) -> str | None:
+    """Read the comment in a media file; None if there is none, or PyAV is missing or cannot read the file."""
+    try:
+        with open_media(path) as container:
+            return container.metadata.get("comment")
+    except UserError:
+        return None
+
+
 @contextmanager
 def reporting_damage(path: Path) -> Iterator[None]:
     """Turn errors of FFmpeg while it reads an open file into a `UserError` that names the file.

@@ -26,7 +26,13 @@ BT709, LIMITED_RANGE = 1, 1
 
 
 def write_video(
-    path: Path | str, frames: Iterable[Tensor], rate: Fraction, *, audio_from: Path | None = None, crf: int = 18
+    path: Path | str,
+    frames: Iterable[Tensor],
+    rate: Fraction,
+    *,
+    audio_from: Path | None = None,
+    crf: int = 18,
+    comment: str | None = None,
 ) -> None:
     """Write an MP4 file of H.264, 4:2:0, that any player plays; the file appears whole.
 
@@ -38,6 +44,7 @@ def write_video(
         audio_from: Video whose sound accompanies the frames, from its first picture on and no longer than they last;
             it may have none.
         crf: Quality, x264's constant rate factor: 0 is the best, 51 the worst; 18 looks like the frames.
+        comment: Text to keep in the file beside the frames; `media_comment` reads it.
 
     Raises:
         UserError: PyAV is missing, the file cannot be written, or `audio_from` cannot be read.
@@ -53,6 +60,8 @@ def write_video(
         replacing(Path(path)) as part,
         av.open(str(part), "w", format="mp4", options={"movflags": "+faststart"}) as target,
     ):
+        if comment is not None:
+            target.metadata["comment"] = comment
         stream = _picture_stream(target, first, rate, crf)
         with sound_of(audio_from, target) as sounds:
             for packet in _interleaved(_picture_packets(stream, chain([first], frames)), sounds, rate):

@@ -1,4 +1,4 @@
-"""An edit as a user writes it: directions and strengths."""
+"""Directions with strengths: an edit as a user writes it, ready to change codes."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -11,39 +11,40 @@ from latentloop.errors import UserError
 from latentloop.generators import Generator
 
 NOTHING = 1e-3
-"""Share of a direction's length that is what remains of rounding."""
+"""Share of a direction's length below which what `keep` and `layers` leave of it is rounding error."""
 
 
 @dataclass(frozen=True)
-class Edits:
-    """Directions, each with how far to go."""
+class AppliedDirections:
+    """Directions and how far codes move along each of them."""
 
     edits: Sequence[tuple[Direction, float]]
+    """Each direction with its strength; 1 is a clear change, negative ones go the other way."""
 
     def apply(self, w_plus: Tensor, share: float = 1.0) -> Tensor:
-        """Edit codes (N, num_ws, w_dim) by a share of it all; 0 changes nothing."""
+        """Move codes (N, num_ws, w_dim) a share of the way; 0 changes nothing, -1 goes the opposite way."""
         return edit(w_plus, [(direction, share * strength) for direction, strength in self.edits])
 
     def label(self, share: float) -> str:
-        """What a share of it is."""
+        """Name the strengths at a share of the way, such as "smile +0.5"."""
         if not share:
             return "unedited"
         return ", ".join(f"{direction.name} {share * strength:+.3g}" for direction, strength in self.edits)
 
 
-def find_edits(
+def resolve_directions(
     strengths: Sequence[tuple[str, float]], generator: Generator, *, keep: Sequence[str] = (), layers: str | None = None
-) -> Edits:
-    """Find the directions of an edit.
+) -> AppliedDirections:
+    """Look up the directions of an edit, and restrict them to what may change.
 
     Args:
-        strengths: What `find_direction` finds, and how far.
-        generator: Whose codes are edited.
+        strengths: Names, as `find_direction` takes them, and strengths.
+        generator: The generator whose codes are edited.
         keep: Directions that the others are made orthogonal to; see `conditional`.
-        layers: As `parse_layers` reads them; None for each direction's own.
+        layers: Layers that change, as `parse_layers` reads them; None for each direction's own.
 
     Raises:
-        UserError: There is no such direction or layer, a direction is another generator's, or nothing of it is left.
+        UserError: There is no such direction or layer, a direction is another generator's, or nothing is left of one.
     """
     kept = [find_direction(name, generator) for name in keep]
     edits = []
@@ -53,6 +54,7 @@ def find_edits(
             direction = replace(direction, layers=parse_layers(layers, generator.num_ws))
         rest = conditional(direction, kept)
         if rest.change().norm() <= NOTHING * direction.vector.norm():
-            raise UserError(f"{name}: nothing is left to change, with --keep and --layers as they are")
+            message = f"{name}: nothing is left to change, with what is kept and the layers as they are"
+            raise UserError(message, arguments=("keep", "layers"))
         edits.append((rest, strength))
-    return Edits(edits)
+    return AppliedDirections(edits)

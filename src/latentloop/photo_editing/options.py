@@ -1,0 +1,49 @@
+"""Options of photo editing; kept apart so that reading them needs no PyTorch."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from latentloop.faces.config import Blend
+from latentloop.stamps import neutral
+
+MAX_SMOOTH = 1000
+"""Largest standard deviation of the smoothing in time, in frames."""
+Method = Literal["sefa", "ganspace", "interfacegan"]
+
+
+@dataclass(frozen=True)
+class RenderOptions:
+    """How edited faces are drawn and put back into their photos."""
+
+    render: Literal["largest"] | int = "largest"
+    """Size of the faces in pixels: a bundled generator of the same latent space draws them."""
+    mask: Literal["change", "face", "square"] = "change"
+    """Part of the aligned square that is pasted into the photo, with soft edges. change: what the edit changed of the
+    head; face: all of the head; square: all of the square."""
+    blend: Blend = "feather"
+    """feather: fade into the photo. poisson: fit the colours at the edges to the photo's, too; needs OpenCV."""
+
+    @property
+    def resolution(self) -> int | None:
+        """Size of the faces in pixels; None for the largest there is."""
+        return None if self.render == "largest" else self.render
+
+
+@dataclass(frozen=True)
+class EditOptions:
+    """What an edit changes, and what is written of it."""
+
+    keep: tuple[str, ...] = ()
+    """Directions whose attributes should not change: the others are made orthogonal to them."""
+    layers: str | None = None
+    """Layers that change: coarse, middle, fine, all, or numbers such as 0-3,7. Default: each direction's own."""
+    strip: bool = neutral(default=False)
+    """Write strips/NAME.png, too: the faces at strengths from the opposite of the edit to all of it."""
+    video: bool = neutral(default=False)
+    """Write NAME.mp4, too: an animation from unedited to edited and back. Needs PyAV."""
+    smooth: float = 2.0
+    """Smoothing of a video's codes in time: standard deviation of the Gaussian, in frames."""
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.smooth <= MAX_SMOOTH:
+            raise ValueError(f"smooth must be from 0 to {MAX_SMOOTH}, got {self.smooth}")
