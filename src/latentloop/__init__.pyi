@@ -14,7 +14,6 @@ from .encoders import load_encoder as load_encoder
 from .errors import UserError as UserError
 from .faces import align_faces as align_faces
 from .faces import load_face_detector as load_face_detector
-from .generators import list_generators as list_generators
 from .generators import load_generator as load_generator
 from .images import read_image as read_image
 from .images import resample as resample
@@ -32,4 +31,3 @@ from .model import load as load
 from .pictures.picture import Picture as Picture
 from .results import EditedPhoto as EditedPhoto
 from .results import InvertedPhoto as InvertedPhoto
-from .training import train as train
