@@ -86,7 +86,7 @@ class Benchmark:
     @property
     def device(self) -> torch.device:
         """Where codes are looked for."""
-        return self.generator.latent_avg.device
+        return self.generator.device
 
     @property
     def size(self) -> int:

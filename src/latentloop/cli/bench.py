@@ -87,7 +87,7 @@ class Bench:
         from latentloop.generators import low_precision
         from latentloop.losses import iterator_loss
 
-        device = loaded[0].latent_avg.device
+        device = loaded[0].device
         generators = [low_precision(generator, dtype) for generator in loaded]
         reference = reference_speed(device, dtype, runs=self.runs)
         yield from GeneratorBench(generators, reference, self.batches, self.runs, self.compile).table()

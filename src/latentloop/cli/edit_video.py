@@ -55,7 +55,7 @@ class VideoEdits:
             "sha256": sha256_of(path),
             "generator": weights_checksum(self.found.generator),
             "network": network,
-            "device": str(generator.latent_avg.device),
+            "device": str(generator.device),
             "precision": self.found.precision,
         }
         work = VideoWork(self.out / EMBEDDED / path.stem, told)

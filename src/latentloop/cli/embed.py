@@ -183,7 +183,7 @@ class Embed:
         from latentloop.faces import load_face_detector
         from latentloop.generators import load_renderer
 
-        device = generator.latent_avg.device
+        device = generator.device
         renderer = load_renderer(generator, None if self.render == "largest" else self.render, device=device)
         dtype = find_precision(self.precision, device)
         start = self._start(generator, photos)
@@ -214,7 +214,7 @@ class Embed:
         from latentloop.inversion import IteratorChain, LatentIterator
         from latentloop.losses import iterator_loss
 
-        loss = iterator_loss(self.loss, device=generator.latent_avg.device, dtype=dtype)
+        loss = iterator_loss(self.loss, device=generator.device, dtype=dtype)
         drawn = self._drawn(generator, dtype, photos, config.steps)
         iterators = [LatentIterator(drawn, loss, config)]
         if self.polish:
@@ -234,7 +234,7 @@ class Embed:
         from latentloop.generators import compiled, low_precision
 
         drawn = low_precision(generator, dtype)
-        long = generator.latent_avg.device.type == "cpu" and photos * steps >= REPAYS * self.batch
+        long = generator.device.type == "cpu" and photos * steps >= REPAYS * self.batch
         if self.compile == "on" or (self.compile == "auto" and long):
             return compiled(drawn, lambda reason: say(f"latentloop: not compiled: {reason}", error=True))
         return drawn

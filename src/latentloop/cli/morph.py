@@ -80,7 +80,7 @@ class Morph:
             raise UserError("a morph takes two faces or more; name at least two photos or codes")
         refuse_overwriting(self.out, map(Path, arguments), ours=True)
         between = morph(codes, self.frames, weights=weights, ease=self.ease, loop=self.loop)
-        editor = Editor(load_renderer(generator, device=generator.latent_avg.device))
+        editor = Editor(load_renderer(generator))
         drawn = (editor.faces(one[None], size=self.size)[0] for one in between)
         if not self.out.suffix:
             check_frames(self.out, arguments, len(between))

@@ -79,7 +79,7 @@ class Found:
 
         if not self.steps:
             return None
-        device = generator.latent_avg.device
+        device = generator.device
         dtype = find_precision(self.precision, device)
         config = IteratorConfig(steps=self.steps, lr=self.lr).from_good_start()
         return LatentIterator(low_precision(generator, dtype), iterator_loss(device=device, dtype=dtype), config)
@@ -211,7 +211,7 @@ class Drawn:
 
         if self.blend == "poisson":
             opencv()
-        size, device = None if self.render == "largest" else self.render, generator.latent_avg.device
+        size, device = None if self.render == "largest" else self.render, generator.device
         renderer = load_renderer(generator, size, device=device)
         only_changed, mask = self.mask == "change", FaceMask("square" if self.mask == "square" else "face")
         return Editor(renderer, mask, only_changed, self.blend)

@@ -103,7 +103,7 @@ class EmbedJob:
     @property
     def device(self) -> torch.device:
         """Where codes are optimized."""
-        return self.generator.latent_avg.device
+        return self.generator.device
 
     def run(self, photos: Sequence[Path], on_step: OnStep | None = None) -> Iterator[Outcome]:
         """Embed photos, and yield each outcome once it is safely on disk.

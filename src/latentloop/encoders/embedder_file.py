@@ -88,7 +88,7 @@ def load_embedder(
             f"{name_or_path}: finds codes of the latent space {found[0]} with {found[1]} styles, "
             f"{generator.name} has {wanted[0]} with {wanted[1]}"
         )
-    return embedder.to(generator.latent_avg.device)
+    return embedder.to(generator.device)
 
 
 def own_tensors(embedder: Embedder) -> dict[str, Tensor]:

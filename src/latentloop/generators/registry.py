@@ -143,7 +143,7 @@ def load_renderer(
         )
     if wanted == generator.resolution:
         return generator
-    return load_generator(family[wanted], device=generator.latent_avg.device if device is None else device)
+    return load_generator(family[wanted], device=generator.device if device is None else device)
 
 
 def save_generator(path: Path, generator: MobileStyleGAN) -> None:
