@@ -14,10 +14,9 @@ from safetensors.torch import save_file
 
 from latentloop.defaults import GENERATOR
 from latentloop.files import sha256_of
-from latentloop.generators.generator_file import KIND
 from latentloop.generators.mobilestylegan_file import on_trunk
 from latentloop.generators.registry import SHIPPED
-from latentloop.weights import WeightsFile, read_weights
+from latentloop.weights import KIND, WeightsFile, read_weights
 
 
 @dataclass(frozen=True)

@@ -43,6 +43,10 @@ class ToyGenerator(nn.Module):
         self.register_buffer("latent_avg", torch.randn(8, generator=randomness) * 0.1)
         self.register_buffer("basis", torch.randn(32, 3 * 8 * 8, generator=randomness) / 4)
 
+    @property
+    def device(self) -> torch.device:
+        return self.latent_avg.device
+
     def mapping(self, z: Tensor, _: Tensor | None = None) -> Tensor:
         return self.latent_avg + z.tanh()
 

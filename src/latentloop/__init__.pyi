@@ -14,6 +14,8 @@ from .encoders import load_encoder as load_encoder
 from .errors import UserError as UserError
 from .faces import align_faces as align_faces
 from .faces import load_face_detector as load_face_detector
+from .generators import GeneratorInfo as GeneratorInfo
+from .generators import list_generators as list_generators
 from .generators import load_generator as load_generator
 from .images import read_image as read_image
 from .images import resample as resample

@@ -1,33 +1,109 @@
-"""Reading weights: safetensors files, checked before they are believed."""
+"""Weights files: safetensors, checked before they are believed, read once a job, with our settings in the header."""
 
+import hashlib
+import json
+from collections.abc import Callable, Hashable, Mapping
+from contextvars import ContextVar
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
+from types import TracebackType
+from typing import Any, Self, TypeVar
 
-from safetensors import SafetensorError, safe_open
+from safetensors import SafetensorError
+from safetensors.torch import load, save
 from torch import Tensor, nn
 
-from latentloop.errors import UserError
-from latentloop.files import sha256_of
+from latentloop.errors import UserError, in_one_line, shown
+from latentloop.files import replacing, sha256_of
 
 ASSETS = Path(__file__).parent / "assets"
+KIND = "latentloop"
+"""The one metadata entry of our files: the kind of content and, as JSON, what the tensors do not tell. (Of several
+entries safetensors shuffles the order.)"""
 Module = TypeVar("Module", bound=nn.Module)
+Content = TypeVar("Content")
 
 
 @dataclass(frozen=True)
 class WeightsFile:
-    """A safetensors file and, where we know it, the checksum it must have."""
+    """A safetensors file and, where it is known, the checksum that it must have."""
 
     path: Path
+    """Where the file lies."""
     sha256: str | None = None
+    """Expected SHA-256 in hexadecimal; None accepts any content."""
 
 
 @dataclass(frozen=True)
 class Weights:
-    """What a weights file holds."""
+    """The content of a weights file. It may be shared within `ReadOnce`: never change a tensor in place."""
 
-    tensors: dict[str, Tensor]  # float32, whatever the file stores
-    metadata: dict[str, str]
+    tensors: Mapping[str, Tensor]
+    """Tensors by name, in float32 whatever type the file stores."""
+    metadata: Mapping[str, str]
+    """Text entries of the file's header."""
+    sha256: str
+    """SHA-256 of the file, in hexadecimal."""
+
+
+@dataclass(frozen=True)
+class OurWeights:
+    """The content of a weights file that this package wrote."""
+
+    kind: str
+    """What the file holds, such as "embedder"."""
+    tensors: Mapping[str, Tensor]
+    """Tensors by name, in float32."""
+    settings: dict[str, Any]
+    """What the tensors do not tell."""
+    sha256: str
+    """SHA-256 of the file, in hexadecimal."""
+
+
+_Files = dict[Hashable, Any]
+_active: ContextVar[tuple[_Files, ...]] = ContextVar("files kept by each `ReadOnce` that is entered", default=())
+
+
+class ReadOnce:
+    """A context in which each weights file is read and checked once, however many parts ask for it.
+
+    It can be entered again, so that parts which a job loads later share what the first ones read, and nested: inner and
+    outer contexts share what is read in both. What was read is kept as long as the object. Another thread has contexts
+    of its own.
+    """
+
+    def __init__(self) -> None:
+        self._files: _Files = {}
+
+    def __enter__(self) -> Self:
+        _active.set((*_active.get(), self._files))
+        return self
+
+    def __exit__(self, *_: type[BaseException] | BaseException | TracebackType | None) -> None:
+        _active.set(_active.get()[:-1])
+
+
+def read_once(path: Path, purpose: Hashable, read: Callable[[], Content]) -> Content:
+    """Call `read`, or give what it returned for this file and purpose before, if that was within a common `ReadOnce`.
+
+    Args:
+        path: The file; one that has changed in size or time of change is read again.
+        purpose: Tells apart what is made of one file, such as a checksum and tensors.
+        read: Reads the file.
+
+    Raises:
+        OSError: There is no such file.
+    """
+    contexts = _active.get()
+    if not contexts:
+        return read()
+    state = path.stat()
+    key = (purpose, path.resolve(), state.st_size, state.st_mtime_ns)
+    kept = next((files[key] for files in contexts if key in files), None)
+    content: Content = read() if kept is None else kept
+    for files in contexts:
+        files[key] = content
+    return content
 
 
 def shipped(name: str, sha256: str) -> WeightsFile:
@@ -42,6 +118,15 @@ def is_safetensors(path: Path) -> bool:
     return beginning[8:] == b"{" and int.from_bytes(beginning[:8], "little") < path.stat().st_size
 
 
+def checksum(file: WeightsFile) -> str:
+    """SHA-256 of a weights file in hexadecimal: the one that it must have, or else that of its bytes.
+
+    Raises:
+        OSError: There is no such file.
+    """
+    return file.sha256 or read_once(file.path, "sha256", lambda: sha256_of(file.path))
+
+
 def read_weights(file: WeightsFile) -> Weights:
     """Read all tensors of a file as float32.
 
@@ -50,19 +135,76 @@ def read_weights(file: WeightsFile) -> Weights:
     """
     if not file.path.is_file():
         raise UserError(f"{file.path}: no such weights file")
-    found = sha256_of(file.path)
-    if file.sha256 not in (None, found):
-        raise UserError(f"{file.path}: wrong or damaged, its sha256 is {found}, not {file.sha256}; install it again")
+    weights = read_once(file.path, "weights", lambda: _read(file))
+    _check(file, weights.sha256)
+    read_once(file.path, "sha256", lambda: weights.sha256)
+    return weights
+
+
+def read_ours(file: WeightsFile, *kinds: str, what: str, advice: str) -> OurWeights:
+    """Read a weights file that this package wrote.
+
+    Args:
+        file: Where it lies.
+        kinds: The kinds of content that will do.
+        what: The wanted content, for messages: "an embedding network".
+        advice: What to do about a file of another kind, for messages.
+
+    Raises:
+        UserError: As `read_weights`; or the file is of another kind, or its settings are damaged.
+    """
+    weights = read_weights(file)
+    kind, _, text = weights.metadata.get(KIND, "none").partition(" ")
+    if kind not in kinds:
+        known = kind if kind.isalpha() else "unknown"
+        raise UserError(f"{file.path}: not {what} (kind: {known}); {advice}")
     try:
-        with safe_open(file.path, framework="pt") as reader:
-            metadata = reader.metadata() or {}
-            tensors = {name: reader.get_tensor(name).float() for name in reader.keys()}  # noqa: SIM118 - not a dict
-    except SafetensorError as error:
-        raise UserError(f"{file.path}: not a readable safetensors file (sha256 {found}): {error}") from error
-    return Weights(tensors, metadata)
+        settings = json.loads(text or "{}")
+    except (ValueError, RecursionError) as error:
+        raise UserError(f"{file.path}: its settings are damaged: {in_one_line(error)}") from error
+    if not isinstance(settings, dict):
+        raise UserError(f"{file.path}: its settings are damaged: {shown(settings)}")
+    return OurWeights(kind, weights.tensors, settings, weights.sha256)
 
 
-def with_weights(module: Module, tensors: dict[str, Tensor]) -> Module:
-    """Give a module built on the meta device its tensors, frozen and in evaluation mode."""
-    module.load_state_dict(tensors, assign=True)
+def write_ours(path: Path, kind: str, tensors: Mapping[str, Tensor], settings: Mapping[str, Any]) -> None:
+    """Write a weights file that `read_ours` reads; the file appears whole.
+
+    Args:
+        path: Where to.
+        kind: What the file holds, a word.
+        tensors: Tensors on the CPU, contiguous, in the type to store.
+        settings: What the tensors do not tell, as JSON has it.
+
+    Raises:
+        UserError: The file cannot be written.
+    """
+    about = f"{kind} {json.dumps(settings)}" if settings else kind
+    with replacing(path) as part:
+        part.write_bytes(save(dict(tensors), {KIND: about}))
+
+
+def with_weights(module: Module, tensors: Mapping[str, Tensor]) -> Module:
+    """Give a module built on the meta device its tensors, frozen and in evaluation mode.
+
+    The module shares memory with the tensors: copy it before it learns.
+    """
+    module.load_state_dict(dict(tensors), assign=True)
     return module.requires_grad_(False).eval()
+
+
+def _read(file: WeightsFile) -> Weights:
+    content = file.path.read_bytes()
+    sha256 = hashlib.sha256(content).hexdigest()
+    _check(file, sha256)
+    try:
+        tensors = {name: tensor.float() for name, tensor in sorted(load(content).items())}
+    except SafetensorError as error:
+        raise UserError(f"{file.path}: not a readable safetensors file (sha256 {sha256}): {error}") from error
+    header = json.loads(content[8 : 8 + int.from_bytes(content[:8], "little")])
+    return Weights(tensors, header.get("__metadata__") or {}, sha256)
+
+
+def _check(file: WeightsFile, sha256: str) -> None:
+    if file.sha256 not in (None, sha256):
+        raise UserError(f"{file.path}: wrong or damaged, its sha256 is {sha256}, not {file.sha256}; install it again")

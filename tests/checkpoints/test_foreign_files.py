@@ -132,7 +132,7 @@ def test_our_own_file_has_one_generator(
     save_file(dict(tiny.state_dict()), path, {"latentloop": "stylegan2"})
     assert run("inspect", path)[0] == 0
     assert run("inspect", path, "--which", "g")[2] == [
-        f"latentloop: {path}: has one generator alone; leave out --which g"
+        f"latentloop: {path}: has one generator alone, no g; see --which"
     ]
 
 

@@ -4,6 +4,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
 
@@ -19,7 +20,6 @@ from latentloop.defaults import GENERATOR, QUICK_GENERATOR
 from latentloop.faces import load_face_detector
 from latentloop.generators import DrawnBy, registry
 from latentloop.generators.protocol import Generator
-from latentloop.generators.registry import ShippedGenerator
 from latentloop.images import read_image
 from latentloop.latents.code_file import Code, load_code, save_code
 from latentloop.weights import WeightsFile
@@ -240,7 +240,8 @@ def test_a_damaged_weights_file_is_told_with_both_checksums(
     shipped, damaged = registry.SHIPPED[GENERATOR].file, tmp_path / "damaged.safetensors"
     with shipped.path.open("rb") as file:
         damaged.write_bytes(file.read(100_000))
-    monkeypatch.setitem(registry.SHIPPED, GENERATOR, ShippedGenerator(WeightsFile(damaged, shipped.sha256)))
+    other = replace(registry.SHIPPED[GENERATOR], file=WeightsFile(damaged, shipped.sha256))
+    monkeypatch.setitem(registry.SHIPPED, GENERATOR, other)
     line = error_of(run, command, *([picture()] if command == "embed" else []), "--out", tmp_path / "out")
     assert line.startswith(f"{damaged}: wrong or damaged, its sha256 is ")
     assert str(shipped.sha256) in line

@@ -82,11 +82,11 @@ def told(**changes: object) -> dict[str, Any]:
 @pytest.mark.parametrize(
     ("metadata", "vector", "message"),
     [
-        (None, torch.ones(8), r"no file of directions \(kind: none\)"),
-        ("embedder {}", torch.ones(8), r"no file of directions \(kind: embedder\)"),
+        (None, torch.ones(8), r"not a file of directions \(kind: none\)"),
+        ("embedder {}", torch.ones(8), r"not a file of directions \(kind: embedder\)"),
         ("directions", torch.ones(8), "damaged"),
         ("directions " + "[" * 100_000, torch.ones(8), "damaged"),
-        ("directions []", torch.ones(8), "tells of other directions than it has"),
+        ("directions []", torch.ones(8), "its settings are damaged"),
         ({"smile": told()}, torch.ones(8), "tells of other directions than it has"),
         ({"a": []}, torch.ones(8), "damaged"),
         ({"a": told(layers=...)}, torch.ones(8), "layers is missing"),

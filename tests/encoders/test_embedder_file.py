@@ -6,10 +6,10 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from latentloop.encoders import Embedder, EmbedderConfig, make_embedder
-from latentloop.encoders.embedder_file import KIND, load_embedder, save_embedder
+from latentloop.encoders.embedder_file import load_embedder, save_embedder
 from latentloop.errors import UserError
 from latentloop.generators import Generator
-from latentloop.weights import ASSETS, WeightsFile, read_weights
+from latentloop.weights import ASSETS, KIND, WeightsFile, read_weights
 
 TINY = EmbedderConfig(
     resolution=64, channels=(8, 16, 16), depths=(1, 2, 1), fusion_blocks=1, identity="none", head_channels=4
@@ -66,7 +66,7 @@ def test_every_missing_tensor_is_told(tmp_path: Path, float_toy: Generator) -> N
     file, _ = saved(tmp_path, float_toy)
     whole = read_weights(WeightsFile(file))
     for missing in whole.tensors:
-        save_file({n: t for n, t in whole.tensors.items() if n != missing}, file, whole.metadata)
+        save_file({n: t for n, t in whole.tensors.items() if n != missing}, file, dict(whole.metadata))
         with pytest.raises(UserError, match=rf"embedder\.safetensors: damaged, .*{missing}"):
             load_embedder(file, float_toy)
 
@@ -84,13 +84,13 @@ DAMAGED = [
 def test_a_damaged_configuration_is_refused(tmp_path: Path, float_toy: Generator, about: str) -> None:
     file, _ = saved(tmp_path, float_toy)
     save_file(load_file(file), file, {KIND: f"embedder {about}"})
-    with pytest.raises(UserError, match="damaged, or of another latentloop"):
+    with pytest.raises(UserError, match="damaged"):
         load_embedder(file, float_toy)
 
 
 def test_a_tensor_of_another_shape_is_refused(tmp_path: Path, float_toy: Generator) -> None:
     file, _ = saved(tmp_path, float_toy)
     whole = read_weights(WeightsFile(file))
-    save_file(whole.tensors | {"narrow.bias": torch.zeros(5)}, file, whole.metadata)
+    save_file({**whole.tensors, "narrow.bias": torch.zeros(5)}, file, dict(whole.metadata))
     with pytest.raises(UserError, match=r"narrow\.bias"):
         load_embedder(file, float_toy)

@@ -46,8 +46,8 @@ def test_scores_are_never_overwritten(float_toy: Generator, tmp_path: Path) -> N
 @pytest.mark.parametrize(
     ("metadata", "w", "message"),
     [
-        (None, torch.ones(3, 8), "no samples of latentloop, or damaged"),
-        ("samples [", torch.ones(3, 8), "no samples of latentloop, or damaged"),
+        (None, torch.ones(3, 8), r"not a file of samples \(kind: none\)"),
+        ("samples [", torch.ones(3, 8), "its settings are damaged"),
         ({}, torch.ones(3, 8), "images is missing"),
         ({"images": NAMES}, torch.ones(3, 8), "fingerprint is missing"),
         ({"images": NAMES, "fingerprint": "0123456789abcdef"}, torch.ones(2, 8), r"3 pictures and styles \(2, 8\)"),

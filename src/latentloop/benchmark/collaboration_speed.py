@@ -62,7 +62,7 @@ class CollaborationBench:
 
     def table(self) -> Iterator[str]:
         """Yield lines of Markdown, each once it is measured: times, then a profile of the last batch size."""
-        steps, device = self.config.teacher_steps, self.generator.latent_avg.device
+        steps, device = self.config.teacher_steps, self.generator.device
         if device.type == "cuda":
             torch.cuda.reset_peak_memory_stats(device)
         yield f"One collaborative step on {self.generator.name}, {steps} steps of the iterator on each photo."
@@ -79,7 +79,7 @@ class CollaborationBench:
 
     def step(self, batch: int) -> Callable[[], None]:
         """Make a function that takes one training step on `batch` photos, always the same ones."""
-        processes = find_processes(self.generator.latent_avg.device, self.dtype)
+        processes = find_processes(self.generator.device, self.dtype)
         collaboration = replace(self._collaboration(batch), mixed_precision=processes.mixed_precision)
         learning = {n: p for n, p in collaboration.embedder.named_parameters() if p.requires_grad}
         learner = Learner([(learning, 1e-4)], steps=1000, warm_up=0, average=0.999, optimizer=Muon, processes=processes)
@@ -106,7 +106,7 @@ class CollaborationBench:
     def _collaboration(self, batch: int) -> Collaboration:
         generator = self.generator
         space = CodeSpace(generator.fingerprint, generator.num_ws, generator.w_dim, {})
-        lpips = load_lpips(device=generator.latent_avg.device, dtype=self.dtype)
+        lpips = load_lpips(device=generator.device, dtype=self.dtype)
         return Collaboration(
             embedder=make_embedder(replace(PRESETS["small"], resolution=self._resolution), generator, seed=0),
             generator=low_precision(generator, self.dtype),

@@ -74,7 +74,7 @@ class Benchmark:
     @property
     def device(self) -> torch.device:
         """Device on which codes are found."""
-        return self.generator.latent_avg.device
+        return self.generator.device
 
     @property
     def size(self) -> int:

@@ -159,7 +159,7 @@ class Train:
         from latentloop.errors import UserError
         from latentloop.generators import load_generator
 
-        quick = load_generator(str(self.quick), device=generator.latent_avg.device)
+        quick = load_generator(str(self.quick), device=generator.device)
         if (quick.fingerprint, quick.num_ws) != (generator.fingerprint, generator.num_ws):
             raise UserError(f"{self.quick}: draws other codes than {generator.name}")
         return quick
@@ -230,7 +230,7 @@ class Train:
             raise UserError(f"resolution must divide the generator's {generator.resolution} {finest}, got {size}")
         if size < SMALLEST and (self.loss.lambda_lpips or self.collaboration.lambda_per):
             raise UserError(f"LPIPS takes images of {SMALLEST} pixels or more, not {size}; see --resolution")
-        device = generator.latent_avg.device
+        device = generator.device
         lpips = load_lpips(self.loss.lpips_net, device=device, dtype=dtype)
         weighs_faces = self.collaboration.lambda_id > 0
         return Collaboration(
@@ -273,7 +273,7 @@ class Train:
         else:
             images = unseen_images(drawing, self.validation_images, resolution)
         full = replace(collaboration, generator=drawing, config=replace(self.collaboration, resolution=resolution))
-        return Validation(images.to(drawing.latent_avg.device), full, batch=self.config.batch)
+        return Validation(images.to(drawing.device), full, batch=self.config.batch)
 
     def _settings(
         self, photos: "PhotoSet | None", held_out: "PhotoSet | None", dtype: "torch.dtype", device: "torch.device"

@@ -1,13 +1,11 @@
 """Directions as a file: safetensors, one tensor for each, and one metadata entry with everything else."""
 
-import json
 from collections.abc import Mapping, Sequence
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors.torch import save
 from torch import Tensor
 
 from latentloop.editing.directions import Direction
@@ -15,14 +13,11 @@ from latentloop.editing.fitting import fitted
 from latentloop.editing.foreign_directions import MAX_WS, read_foreign_directions
 from latentloop.editing.layers import describe_layers, parse_layers
 from latentloop.errors import UserError, in_one_line, shown
-from latentloop.files import replacing
 from latentloop.generators import Generator
-from latentloop.weights import WeightsFile, is_safetensors, read_weights, shipped
+from latentloop.weights import WeightsFile, is_safetensors, read_ours, shipped, write_ours
 
 SHIPPED = (shipped("directions-ffhq.safetensors", "d47d6c03831acc73bd3e083692b4a24d324176765c731f4370431788acb135d2"),)
 """Bundled files of directions."""
-KIND = "latentloop"
-"""Key of the one metadata entry of our files; in files of directions its value is "directions" and JSON."""
 NAME = "directions"
 """Kind of these files, with which the metadata entry begins."""
 MAX_NAME = 100
@@ -45,8 +40,7 @@ def save_directions(path: Path, directions: Sequence[Direction]) -> None:
             )
     about = {direction.name: _metadata(direction) for direction in directions}
     tensors = {direction.name: _stored(direction.vector) for direction in directions}
-    with replacing(path) as part:
-        part.write_bytes(save(tensors, {KIND: f"{NAME} {json.dumps(about)}"}))
+    write_ours(path, NAME, tensors, about)
 
 
 def read_directions(path: Path | WeightsFile) -> dict[str, Direction]:
@@ -56,17 +50,13 @@ def read_directions(path: Path | WeightsFile) -> dict[str, Direction]:
         UserError: The file is missing, of another kind, damaged, or has numbers that are not finite.
     """
     file = path if isinstance(path, WeightsFile) else WeightsFile(path)
-    weights = read_weights(file)
-    kind, _, text = weights.metadata.get(KIND, "none").partition(" ")
-    if kind != NAME:
-        known = kind if kind.isalpha() else "unknown"
-        raise UserError(f"{file.path}: no file of directions (kind: {known}); latentloop directions find makes one")
+    ours = read_ours(file, NAME, what="a file of directions", advice="latentloop directions find makes one")
     try:
-        about = json.loads(text)
-        if not isinstance(about, dict) or about.keys() != weights.tensors.keys() or not about:
+        about = ours.settings
+        if about.keys() != ours.tensors.keys() or not about:
             raise ValueError("its metadata names other directions than its tensors")
-        return {name: _direction(name, weights.tensors[name], about[name]) for name in about}
-    except (LookupError, TypeError, ValueError, RecursionError, UserError) as error:
+        return {name: _direction(name, ours.tensors[name], about[name]) for name in about}
+    except (LookupError, TypeError, ValueError, UserError) as error:
         raise UserError(f"{file.path}: damaged, or of another latentloop: {in_one_line(error)}") from error
 
 

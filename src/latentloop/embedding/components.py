@@ -1,6 +1,5 @@
 """The networks of a job, each read once."""
 
-from contextlib import nullcontext
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -13,11 +12,11 @@ from latentloop.encoders.pretrained import Encoder, load_encoder
 from latentloop.errors import UserError
 from latentloop.evaluation.measure import Evaluator, load_evaluator
 from latentloop.faces import FaceDetector, load_face_detector
-from latentloop.files import sha256_of
 from latentloop.generators import Generator, load_generator, load_renderer, low_precision
 from latentloop.generators.registry import weights_checksum
 from latentloop.losses import LossToward, iterator_loss
 from latentloop.losses.config import LossConfig
+from latentloop.weights import ReadOnce, checksum
 
 
 @dataclass(frozen=True)
@@ -32,7 +31,7 @@ class Components:
     """In which the iterator draws."""
     embedder_file: str | None = None
     """Embedding network, if it is not the one that is bundled for the generator."""
-    _once: nullcontext[None] = field(default_factory=nullcontext)
+    _once: ReadOnce = field(default_factory=ReadOnce)
     _renderers: dict[int | None, Generator] = field(default_factory=dict)
 
     @cached_property
@@ -92,7 +91,8 @@ class Components:
     @cached_property
     def generator_sha256(self) -> str:
         """Checksum of the generator's weights."""
-        return weights_checksum(self.generator_file)
+        with self._once:
+            return weights_checksum(self.generator_file)
 
     def checksum_of(self, renderer: Generator) -> str:
         """Checksum of the weights of a renderer."""
@@ -103,8 +103,8 @@ class Components:
         """Checksum of the embedding network's weights; None if there is no network."""
         if not self.embedder:
             return None
-        weights = embedder_weights(self.embedder)
-        return weights.sha256 or sha256_of(weights.path)
+        with self._once:
+            return checksum(embedder_weights(self.embedder))
 
 
 def load_components(

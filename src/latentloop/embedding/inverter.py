@@ -96,7 +96,7 @@ class Inverter:
             return []
         resolution = min(RESOLUTION, self.generator.resolution)
         target = torch.cat([resample(face, resolution) for face in faces])
-        on_device, begun = target.to(self.generator.latent_avg.device), time.perf_counter()
+        on_device, begun = target.to(self.generator.device), time.perf_counter()
         start = starting(on_device)
         if not start.isfinite().all():
             raise NotFiniteError("the code to start from is not finite")

@@ -204,7 +204,7 @@ class EmbedJob:
             written.put(_failed(tasks[0].photo, reason))
             return
         except torch.OutOfMemoryError as error:
-            where = self.inverter.generator.latent_avg.device
+            where = self.inverter.generator.device
             raise UserError(f"not enough memory on {where}; try a smaller batch", arguments="batch") from error
         inverted = iter(found)
         for item in items:

@@ -50,7 +50,7 @@ class EmbedRun:
                 inverter = self.job.inverter
                 names = [inverter.generator.name, f"drawn by {inverter.renderer.name}"]
                 shown = ", ".join(names[: 1 + (inverter.renderer.name != inverter.generator.name)])
-                write_results(self.job.folder, seen, Run(shown, inverter.generator.latent_avg.device, self.job.stamp))
+                write_results(self.job.folder, seen, Run(shown, inverter.generator.device, self.job.stamp))
 
 
 def components_for(options: EmbedOptions) -> Components:

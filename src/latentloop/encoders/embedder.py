@@ -115,7 +115,7 @@ def make_embedder(config: EmbedderConfig, generator: Generator, *, seed: int) ->
             fingerprint=generator.fingerprint,
             identity=find_identity_encoder(config),
         )
-    return embedder.to(generator.latent_avg.device)
+    return embedder.to(generator.device)
 
 
 def find_identity_encoder(config: EmbedderConfig) -> IdentityEncoder | None:

@@ -1,21 +1,19 @@
 """The embedding network as a file: float16 safetensors, with its configuration, and without what never changes."""
 
-import json
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors.torch import save
 from torch import Tensor
 
 from latentloop.encoders.config import EmbedderConfig
 from latentloop.encoders.embedder import Embedder, find_identity_encoder
 from latentloop.encoders.identity import IdentityEncoder
 from latentloop.errors import UserError
-from latentloop.files import replacing
 from latentloop.generators import Generator
-from latentloop.weights import WeightsFile, read_weights, shipped
+from latentloop.weights import WeightsFile, read_ours, shipped, write_ours
 
 
 @dataclass(frozen=True)
@@ -33,8 +31,6 @@ SHIPPED = {
         fingerprint="cac4c956bbb78d3d",
     ),
 }
-KIND = "latentloop"
-"""The one metadata entry of our files. Here it is "embedder" and, as JSON, what the tensors do not tell."""
 NAME = "embedder"
 FROZEN = "identity.network."
 
@@ -52,8 +48,7 @@ def save_embedder(path: Path, embedder: Embedder) -> None:
     }
     tensors = {name: tensor.half().cpu().contiguous() for name, tensor in own_tensors(embedder).items()}
     tensors["latent_avg"] = embedder.latent_avg.float().cpu()
-    with replacing(path) as part:
-        part.write_bytes(save(tensors, {KIND: f"{NAME} {json.dumps(about, sort_keys=True)}"}))
+    write_ours(path, NAME, tensors, about)
 
 
 def shipped_embedder(generator: Generator) -> str | None:
@@ -80,23 +75,20 @@ def load_embedder(
     Raises:
         UserError: Not such a file, damaged, or its codes are another generator's.
     """
-    weights = read_weights(embedder_weights(name_or_path))
-    kind, _, about = weights.metadata.get(KIND, "none").partition(" ")
-    if kind != NAME:
-        known = kind if kind.isalpha() else "unknown"
-        raise UserError(f"{name_or_path}: not an embedding network (kind: {known}); latentloop train makes one")
+    file = embedder_weights(name_or_path)
+    ours = read_ours(file, NAME, what="an embedding network", advice="latentloop train makes one")
     try:
-        embedder = _build(json.loads(about), weights.tensors, identity)
+        embedder = _build(ours.settings, ours.tensors, identity)
     except (AttributeError, LookupError, TypeError, ValueError, RuntimeError) as error:
         reason = str(error).splitlines()[-1].strip() if str(error) else type(error).__name__
         raise UserError(f"{name_or_path}: damaged, or of another latentloop: {reason}") from error
-    ours, theirs = (generator.fingerprint, generator.num_ws), (embedder.fingerprint, embedder.num_ws)
-    if ours != theirs:
+    wanted, found = (generator.fingerprint, generator.num_ws), (embedder.fingerprint, embedder.num_ws)
+    if wanted != found:
         raise UserError(
-            f"{name_or_path}: finds codes of the latent space {theirs[0]} with {theirs[1]} styles, "
-            f"{generator.name} has {ours[0]} with {ours[1]}"
+            f"{name_or_path}: finds codes of the latent space {found[0]} with {found[1]} styles, "
+            f"{generator.name} has {wanted[0]} with {wanted[1]}"
         )
-    return embedder.to(generator.latent_avg.device)
+    return embedder.to(generator.device)
 
 
 def own_tensors(embedder: Embedder) -> dict[str, Tensor]:
@@ -105,7 +97,7 @@ def own_tensors(embedder: Embedder) -> dict[str, Tensor]:
     return {n: t for n, t in embedder.state_dict().items() if not (frozen and n.startswith(FROZEN))}
 
 
-def _build(about: dict[str, Any], tensors: dict[str, Tensor], identity: IdentityEncoder | None) -> Embedder:
+def _build(about: dict[str, Any], tensors: Mapping[str, Tensor], identity: IdentityEncoder | None) -> Embedder:
     settings: dict[str, Any] = {n: tuple(v) if isinstance(v, list) else v for n, v in about["config"].items()}
     config = EmbedderConfig(**settings)
     embedder = Embedder(
@@ -115,7 +107,7 @@ def _build(about: dict[str, Any], tensors: dict[str, Tensor], identity: Identity
         fingerprint=about["fingerprint"],
         identity=identity or find_identity_encoder(config),
     )
-    left = embedder.state_dict() | tensors
+    left = {**embedder.state_dict(), **tensors}
     if missing := own_tensors(embedder).keys() - tensors.keys():
         raise LookupError(f"it lacks {min(missing)}")
     embedder.load_state_dict(left)

@@ -1,5 +1,6 @@
 """The identity encoder: who is in the picture, by a network that was trained to tell people apart."""
 
+import copy
 import math
 from collections.abc import Callable
 
@@ -49,4 +50,6 @@ def load_identity_encoder(*, frozen: bool = True, device: torch.device | str = "
     Raises:
         UserError: The weights file of the package is missing or damaged.
     """
-    return IdentityEncoder(load_mobilefacenet(device=device), fixed_crop, features=128, frozen=frozen)
+    network = load_mobilefacenet(device=device)
+    # What learns must not share its weights with what measures it.
+    return IdentityEncoder(network if frozen else copy.deepcopy(network), fixed_crop, features=128, frozen=frozen)

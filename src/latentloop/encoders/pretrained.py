@@ -75,7 +75,7 @@ def load_encoder(name_or_path: str | Path, generator: Generator) -> Encoder:
         raise UserError(f"{path}: neither a network of latentloop train nor a checkpoint of pSp, e4e or ReStyle")
     with reading(path):
         encoder = _of_checkpoint(read_torch_file(path), generator)
-    encoder.to(generator.latent_avg.device)
+    encoder.to(generator.device)
     return ReStyle(encoder, generator) if encoder.iterative else encoder
 
 

@@ -1,5 +1,6 @@
 """The three convolutional networks of MTCNN (Zhang et al., arXiv:1604.02878)."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import torch
@@ -108,5 +109,5 @@ def load_mtcnn(*, device: torch.device | str = "cpu") -> Mtcnn:
     )
 
 
-def _of(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
+def _of(tensors: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
     return {name.removeprefix(prefix): tensor for name, tensor in tensors.items() if name.startswith(prefix)}

@@ -138,8 +138,8 @@ def load_lpips(
     """
     with torch.device("meta"):
         module = Lpips(net)
-    tensors = read_weights(FILES[net]).tensors
-    tensors |= {"mean": torch.tensor(MEAN).view(3, 1, 1), "std": torch.tensor(STD).view(3, 1, 1)}
+    statistics = {"mean": torch.tensor(MEAN).view(3, 1, 1), "std": torch.tensor(STD).view(3, 1, 1)}
+    tensors = {**read_weights(FILES[net]).tensors, **statistics}
     module = with_weights(module, tensors).to(device)
     module.stages.to(dtype)
     return module

@@ -75,6 +75,6 @@ def load_mobilefacenet(*, device: torch.device | str = "cpu") -> MobileFaceNet:
     """
     with torch.device("meta"):
         module = MobileFaceNet()
-    tensors = read_weights(FILE).tensors
-    tensors |= {"mean": torch.tensor(MEAN).view(3, 1, 1), "std": torch.tensor(STD).view(3, 1, 1)}
+    statistics = {"mean": torch.tensor(MEAN).view(3, 1, 1), "std": torch.tensor(STD).view(3, 1, 1)}
+    tensors = {**read_weights(FILE).tensors, **statistics}
     return with_weights(module, tensors).to(device)

@@ -12,7 +12,9 @@ from .low_precision import low_precision as low_precision
 from .mobilestylegan import MobileStyleGAN as MobileStyleGAN
 from .noisy import noisy_synthesis as noisy_synthesis
 from .protocol import Generator as Generator
+from .registry import GeneratorInfo as GeneratorInfo
 from .registry import find_generator_file as find_generator_file
+from .registry import list_generators as list_generators
 from .registry import load_generator as load_generator
 from .registry import load_renderer as load_renderer
 from .sampling import random_inputs as random_inputs

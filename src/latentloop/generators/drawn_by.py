@@ -1,35 +1,48 @@
 """Another way to draw with the same generator."""
 
-from typing import Protocol
+from typing import Any, Protocol
 
+import torch
 from torch import Tensor
 
 from latentloop.generators.protocol import Generator
 
 
 class Draw(Protocol):
-    """What `Generator.synthesis` does."""
+    """A function that draws codes, as `Generator.synthesis` does."""
 
     def __call__(self, w_plus: Tensor, /, *, resolution: int | None = None) -> Tensor:
-        """Draw styles (N, num_ws, w_dim) as RGB (N, 3, R, R)."""
+        """Draw styles (N, num_ws, w_dim) as RGB (N, 3, R, R), about [-1, 1]."""
         ...
 
 
 class DrawnBy:
-    """A generator that is another one in all but that `draw` draws for it."""
+    """A generator that delegates to another one, with `synthesis` replaced by a function."""
+
+    name: str
+    fingerprint: str
+    resolution: int
+    num_ws: int
+    z_dim: int
+    c_dim: int
+    w_dim: int
+    latent_avg: Tensor
+    device: torch.device
 
     def __init__(self, generator: Generator, draw: Draw) -> None:
         self.generator = generator
-        self.name, self.fingerprint = generator.name, generator.fingerprint
-        self.resolution, self.num_ws = generator.resolution, generator.num_ws
-        self.z_dim, self.c_dim, self.w_dim = generator.z_dim, generator.c_dim, generator.w_dim
-        self.latent_avg = generator.latent_avg
         self._draw = draw
 
+    def __getattr__(self, name: str) -> Any:  # noqa: ANN401 - the types are declared above
+        # Only what is declared: whatever else a generator can do may depend on how it draws.
+        if name in DrawnBy.__annotations__:
+            return getattr(self.generator, name)
+        raise AttributeError(name)
+
     def mapping(self, z: Tensor, labels: Tensor | None = None) -> Tensor:
-        """Map (N, z_dim) in Z to W; see `Generator.mapping`."""
+        """Map (N, z_dim) in Z to W with the other generator's network."""
         return self.generator.mapping(z, labels)
 
     def synthesis(self, w_plus: Tensor, *, resolution: int | None = None) -> Tensor:
-        """Draw styles (N, num_ws, w_dim) as RGB (N, 3, R, R); see `Generator.synthesis`."""
+        """Draw styles (N, num_ws, w_dim) as RGB (N, 3, R, R) with the function."""
         return self._draw(w_plus, resolution=resolution)

@@ -1,7 +1,6 @@
 """Generators in files: ours, and those of other projects."""
 
 import hashlib
-import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -9,18 +8,16 @@ from pathlib import Path
 from typing import Any, Protocol
 
 import torch
-from safetensors.torch import save
 from torch import Tensor
 
 from latentloop.checkpoints.reading import DAMAGE, read_checkpoint
 from latentloop.defaults import Which
-from latentloop.errors import UserError, in_one_line, shown
-from latentloop.files import replacing
+from latentloop.errors import UserError, in_one_line
 from latentloop.generators import mobilestylegan_file, stylegan1_file, stylegan2_file, stylegan3_file
 from latentloop.generators.layouts import find_layout
 from latentloop.generators.protocol import Generator
 from latentloop.generators.sampling import random_inputs
-from latentloop.weights import WeightsFile, is_safetensors, read_weights
+from latentloop.weights import WeightsFile, is_safetensors, read_once, read_ours, write_ours
 
 Tensors = Mapping[str, Tensor]
 Settings = Mapping[str, Any]
@@ -34,10 +31,6 @@ class Builder(Protocol):
         ...
 
 
-KIND = "latentloop"
-"""The one metadata entry of our files: the kind and, as JSON, what the tensors do not tell. (Of several, safetensors
-shuffles the order.)"""
-
 AVERAGED = 1 << 15
 """Samples of z whose mean w is the mean latent of a network that comes without."""
 BATCH = 4096
@@ -49,7 +42,7 @@ class GeneratorFile:
     """A generator as it lies in a file."""
 
     kind: str
-    tensors: dict[str, Tensor]
+    tensors: Tensors
     """Under our names, float32."""
     settings: dict[str, Any] = field(default_factory=dict)
     """What the tensors do not tell."""
@@ -59,6 +52,8 @@ class GeneratorFile:
     """Whether the file lacked the mean latent."""
     origin: str = "tensors"
     """Path of the file, for messages."""
+    sha256: str | None = None
+    """Checksum of a file of ours."""
 
 
 def read_generator_file(file: WeightsFile, *, which: Which = "g_ema") -> GeneratorFile:
@@ -74,14 +69,7 @@ def read_generator_file(file: WeightsFile, *, which: Which = "g_ema") -> Generat
     """
     if not file.path.is_file():
         raise UserError(f"{file.path}: no such file")
-    ours = is_safetensors(file.path)
-    if ours and which != "g_ema":
-        raise UserError(f"{file.path}: has one generator alone; leave out --which {which}")
-    found = _read_ours(file) if ours else _read_theirs(file.path, which)
-    for name, tensor in found.tensors.items():
-        if not tensor.isfinite().all():
-            raise UserError(f"{file.path}: {name} has numbers that are not finite")
-    return found
+    return read_once(file.path, ("generator", which, file.sha256), lambda: _read(file, which))
 
 
 def write_generator_file(path: Path, file: GeneratorFile, *, half: bool = False) -> None:
@@ -96,9 +84,7 @@ def write_generator_file(path: Path, file: GeneratorFile, *, half: bool = False)
         UserError: The file cannot be written.
     """
     tensors = {n: (_compact(n, t) if half else t).cpu().contiguous() for n, t in file.tensors.items()}
-    about = f"{file.kind} {json.dumps(file.settings, sort_keys=True)}" if file.settings else file.kind
-    with replacing(path) as part:
-        part.write_bytes(save(tensors, {KIND: about}))
+    write_ours(path, file.kind, tensors, dict(sorted(file.settings.items())))
 
 
 def build_generator(file: GeneratorFile, *, name: str) -> Generator:
@@ -124,19 +110,20 @@ def latent_fingerprint(tensors: Mapping[str, Tensor]) -> str:
     return digest.hexdigest()[:16]
 
 
+def _read(file: WeightsFile, which: Which) -> GeneratorFile:
+    ours = file.sha256 is not None or is_safetensors(file.path)
+    if ours and which != "g_ema":
+        raise UserError(f"{file.path}: has one generator alone, no {which}", arguments="which")
+    content = _read_ours(file) if ours else _read_theirs(file.path, which)
+    for name, tensor in content.tensors.items():
+        if not tensor.isfinite().all():
+            raise UserError(f"{file.path}: {name} has numbers that are not finite")
+    return content
+
+
 def _read_ours(file: WeightsFile) -> GeneratorFile:
-    weights = read_weights(file)
-    kind, _, about = weights.metadata.get(KIND, "none").partition(" ")
-    if kind not in BUILDERS:
-        known = kind if kind.isalpha() else "unknown"
-        raise UserError(f"{file.path}: not a generator (kind: {known}); known kinds: {', '.join(BUILDERS)}")
-    try:
-        settings = json.loads(about or "{}")
-    except (ValueError, RecursionError) as error:
-        raise UserError(f"{file.path}: its settings are damaged: {in_one_line(error)}") from error
-    if not isinstance(settings, dict):
-        raise UserError(f"{file.path}: its settings are damaged: {shown(settings)}")
-    return GeneratorFile(kind, weights.tensors, settings, origin=str(file.path))
+    ours = read_ours(file, *BUILDERS, what="a generator", advice=f"known kinds: {', '.join(BUILDERS)}")
+    return GeneratorFile(ours.kind, ours.tensors, ours.settings, origin=str(file.path), sha256=ours.sha256)
 
 
 def _read_theirs(path: Path, which: Which) -> GeneratorFile:
@@ -160,13 +147,13 @@ def _with_mean(file: GeneratorFile) -> GeneratorFile:
     if not biases:
         raise ValueError("the mean latent of its layers is missing")
     total = torch.zeros_like(file.tensors[max(biases, key=lambda name: (len(name), name))]).double()
-    unfinished = replace(file, tensors=file.tensors | {"latent_avg": total.float()})
+    unfinished = replace(file, tensors={**file.tensors, "latent_avg": total.float()})
     generator = build_generator(unfinished, name="without a mean latent")
     randomness = torch.Generator().manual_seed(0)
     for _ in range(AVERAGED // BATCH):
         total += generator.mapping(*random_inputs(generator, BATCH, randomness)).double().sum(dim=0)
     average = (total / AVERAGED).float()
-    return replace(file, tensors=file.tensors | {"latent_avg": average}, latent_avg_estimated=True)
+    return replace(file, tensors={**file.tensors, "latent_avg": average}, latent_avg_estimated=True)
 
 
 def _compact(name: str, tensor: Tensor) -> Tensor:

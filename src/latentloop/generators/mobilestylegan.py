@@ -164,6 +164,11 @@ class MobileStyleGAN(nn.Module):
         self.num_ws = shape.num_ws
         self.register_buffer("latent_avg", torch.zeros(shape.w_dim))
 
+    @property
+    def device(self) -> torch.device:
+        """Device of the weights."""
+        return self.latent_avg.device
+
     def affine_weights(self) -> list[Tensor]:
         """The weights of the maps from each style; see `HasAffines`."""
         synthesis, weights = self.synthesis, [self.synthesis.conv1.affine.weight]

@@ -2,6 +2,7 @@
 
 from typing import Protocol
 
+import torch
 from torch import Tensor
 
 
@@ -9,23 +10,32 @@ class Generator(Protocol):
     """A frozen StyleGAN, as the rest of the package sees it."""
 
     name: str
+    """Short name, for messages and files: that of a shipped generator, or of the file without its ending."""
     fingerprint: str
-    """Of the latent space: generators that share it draw the same subject from the same code."""
+    """Fingerprint of the latent space: generators that share it draw the same subject from the same code."""
     resolution: int
+    """Pixels of a side of the image."""
     num_ws: int
     """Style inputs: 2 * log2(resolution) - 2 in StyleGAN1 and 2, 16 in StyleGAN3 and MobileStyleGAN at 1024."""
     z_dim: int
+    """Length of z, the mapping network's random input."""
     c_dim: int
-    """Classes; 0 for a generator without."""
+    """Number of classes; 0 for a generator without."""
     w_dim: int
+    """Length of a style."""
     latent_avg: Tensor
     """Mean of w over z ~ N(0, I), (w_dim,); (num_ws, w_dim) where `mapping` gives a style for each layer."""
+
+    @property
+    def device(self) -> torch.device:
+        """Device of the weights: where codes have to lie and images appear."""
+        ...
 
     def mapping(self, z: Tensor, labels: Tensor | None = None, /) -> Tensor:
         """Map (N, z_dim) in Z to (N, w_dim) in W, or to a style for each layer, (N, num_ws, w_dim), where it has those.
 
         Args:
-            z: Standard normal.
+            z: Standard normal numbers.
             labels: Classes, one-hot, (N, c_dim); wanted if there are any.
         """
         ...

@@ -9,7 +9,6 @@ from torch import nn
 
 from latentloop.defaults import GENERATOR, Which
 from latentloop.errors import UserError
-from latentloop.files import sha256_of
 from latentloop.generators.generator_file import (
     GeneratorFile,
     build_generator,
@@ -19,27 +18,56 @@ from latentloop.generators.generator_file import (
 from latentloop.generators.mobilestylegan import MobileStyleGAN
 from latentloop.generators.mobilestylegan_file import on_trunk, to_tensors
 from latentloop.generators.protocol import Generator
-from latentloop.weights import WeightsFile, shipped
+from latentloop.weights import WeightsFile, checksum, shipped
+
+
+@dataclass(frozen=True)
+class GeneratorInfo:
+    """A generator that ships with the package, as `list_generators` shows it."""
+
+    name: str
+    """What `load_generator` takes."""
+    resolution: int
+    """Pixels of a side of its images."""
+    latent_space: str
+    """Fingerprint of its latent space: generators that share it draw the same subject from the same code."""
+    about: str
+    """What it draws, and with which architecture."""
+    licence: str
+    """Terms of its weights, which are not those of the code."""
 
 
 @dataclass(frozen=True)
 class ShippedGenerator:
-    """Where a generator of ours lies."""
+    """A shipped generator and where its weights lie."""
 
+    info: GeneratorInfo
+    """What is known of it without loading it."""
     file: WeightsFile
+    """Its own weights."""
     trunk: str | None = None
-    """The generator that it shares all tensors with that its own file lacks."""
+    """Name of the generator that it shares all tensors with that its own file lacks."""
 
+
+_FFHQ, _TERMS = "cac4c956bbb78d3d", "Apache-2.0 as published, for non-commercial research: distilled from NVIDIA's FFHQ"
 
 SHIPPED = {
     "mobile-ffhq-256": ShippedGenerator(
+        GeneratorInfo("mobile-ffhq-256", 256, _FFHQ, "faces (FFHQ), MobileStyleGAN; quick", _TERMS),
         shipped("mobile-ffhq-256.safetensors", "ac5957b524177f000b6a1525962b11e742081b1196477e2d0f23f0f68e552065"),
         trunk="mobile-ffhq-1024",
     ),
     "mobile-ffhq-1024": ShippedGenerator(
+        GeneratorInfo("mobile-ffhq-1024", 1024, _FFHQ, "faces (FFHQ), MobileStyleGAN", _TERMS),
         shipped("mobile-ffhq-1024.safetensors", "8a58a23a66507b79d598f6c1692cf7bf82b2fe822a775f3ad2ba99960ac7a496"),
     ),
 }
+"""All generators that ship, by name. `tests/generators/test_registry.py` holds the facts against the files."""
+
+
+def list_generators() -> list[GeneratorInfo]:
+    """The generators that ship with the package, without loading any."""
+    return [one.info for one in SHIPPED.values()]
 
 
 def load_generator(
@@ -55,57 +83,66 @@ def load_generator(
     Raises:
         UserError: No such name or file; a wrong or damaged file; one that has no generator of a kind that we know.
     """
-    generator = build_generator(
-        find_generator_file(name_or_path, which=which), name=_file_of(str(name_or_path)).path.stem
-    )
+    file = find_generator_file(name_or_path, which=which)
+    generator = build_generator(file, name=_file_of(str(name_or_path)).path.stem)
     if isinstance(generator, nn.Module):
         generator.to(device)
     return generator
 
 
 def find_generator_file(name_or_path: str | Path, *, which: Which = "g_ema") -> GeneratorFile:
-    """What the file of a generator holds; see `load_generator`."""
+    """Read what the file of a generator holds, completed by the trunk that it shares with another one.
+
+    Args:
+        name_or_path: As of `load_generator`.
+        which: Of the generators in another project's file.
+
+    Raises:
+        UserError: As `load_generator`.
+    """
     name = str(name_or_path)
     weights = _file_of(name)
     if name not in SHIPPED and not weights.path.exists():
         raise UserError(f"{name}: neither a file nor one of the generators we ship: {', '.join(SHIPPED)}")
     file = read_generator_file(weights, which=which)
-    trunk = SHIPPED[name].trunk if name in SHIPPED else None
+    trunk = _trunk_of(file.sha256)
     return replace(file, tensors=on_trunk(file.tensors, find_generator_file(trunk).tensors)) if trunk else file
 
 
 def weights_checksum(name_or_path: str | Path) -> str:
     """SHA-256 of a generator's weights file; of both files' checksums if it shares the rest of another one's."""
-    name = str(name_or_path)
-    file, trunk = _file_of(name), SHIPPED[name].trunk if name in SHIPPED else None
-    own = file.sha256 or sha256_of(file.path)
-    return hashlib.sha256(f"{own} {weights_checksum(trunk)}".encode()).hexdigest() if trunk else own
+    sha256 = checksum(_file_of(str(name_or_path)))
+    trunk = _trunk_of(sha256)
+    return hashlib.sha256(f"{sha256} {weights_checksum(trunk)}".encode()).hexdigest() if trunk else sha256
 
 
 def load_renderer(
-    generator: Generator, resolution: int | None = None, *, device: torch.device | str = "cpu"
+    generator: Generator, resolution: int | None = None, *, device: torch.device | str | None = None
 ) -> Generator:
     """Find a generator that draws the codes of another: itself, or one that we ship of the same latent space.
 
+    No other weights are loaded than those of the result.
+
     Args:
-        generator: Whose codes.
-        resolution: Pixels that it shall draw; None for as many as there are.
-        device: Where its weights go.
+        generator: The generator of the codes.
+        resolution: Pixels of a side of the image; None for the largest available.
+        device: Where the weights go; None for the device of `generator`.
 
     Raises:
-        UserError: There is none of that resolution.
+        UserError: No generator of that resolution shares the latent space.
     """
-    family = {generator.resolution: generator}
-    for name in SHIPPED:
-        if name != generator.name:
-            sibling = load_generator(name, device=device)
-            if sibling.fingerprint == generator.fingerprint:
-                family.setdefault(sibling.resolution, sibling)
+    shared = [info for info in list_generators() if info.latent_space == generator.fingerprint]
+    family = {info.resolution: info.name for info in shared} | {generator.resolution: generator.name}
     wanted = max(family) if resolution is None else resolution
     if wanted not in family:
         sizes = ", ".join(map(str, sorted(family)))
-        raise UserError(f"--render {wanted}: no generator draws the codes of {generator.name} so; there are: {sizes}")
-    return family[wanted]
+        raise UserError(
+            f"no generator of {wanted} pixels shares the latent space of {generator.name}; available: {sizes}",
+            arguments="render",
+        )
+    if wanted == generator.resolution:
+        return generator
+    return load_generator(family[wanted], device=generator.device if device is None else device)
 
 
 def save_generator(path: Path, generator: MobileStyleGAN) -> None:
@@ -119,3 +156,8 @@ def save_generator(path: Path, generator: MobileStyleGAN) -> None:
 
 def _file_of(name: str) -> WeightsFile:
     return SHIPPED[name].file if name in SHIPPED else WeightsFile(Path(name))
+
+
+def _trunk_of(sha256: str | None) -> str | None:
+    """Name of the generator that completes a file; a copy of ours is known by its checksum, wherever it lies."""
+    return next((one.trunk for one in SHIPPED.values() if one.file.sha256 == sha256), None)

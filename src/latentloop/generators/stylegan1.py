@@ -248,6 +248,11 @@ class StyleGAN1(nn.Module):
         self.synthesis = Synthesis(shape)
         self.register_buffer("latent_avg", torch.zeros((self.num_ws, self.w_dim) if layerwise else self.w_dim))
 
+    @property
+    def device(self) -> torch.device:
+        """Device of the weights."""
+        return self.latent_avg.device
+
     def affine_weights(self) -> list[Tensor]:
         """The weights of the maps from each style; see `HasAffines`."""
         layers = (self.synthesis.const, *self.synthesis.convs)

@@ -266,6 +266,11 @@ class StyleGAN2(nn.Module):
         self.resolution, self.num_ws = shape.resolution, shape.num_ws
         self.register_buffer("latent_avg", torch.zeros(self.w_dim))
 
+    @property
+    def device(self) -> torch.device:
+        """Device of the weights."""
+        return self.latent_avg.device
+
     def affine_weights(self) -> list[Tensor]:
         """The weights of the maps from each style; see `HasAffines`."""
         synthesis, num_ws = self.synthesis, self.num_ws

@@ -8,14 +8,12 @@
 """
 
 import csv
-import json
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePath
 
 import torch
-from safetensors.torch import save
 from torch import Tensor
 
 from latentloop.editing import sample_w
@@ -24,10 +22,10 @@ from latentloop.files import replacing
 from latentloop.generators import Generator
 from latentloop.images import resample, write_png
 from latentloop.latents import broadcast
-from latentloop.weights import WeightsFile, read_weights
+from latentloop.weights import WeightsFile, read_ours, write_ours
 
 CODES, SCORES, IMAGE = "codes.safetensors", "scores.csv", "image"
-KIND, NAME = "latentloop", "samples"
+NAME = "samples"
 PICTURE_SIZE = 256
 
 
@@ -77,17 +75,19 @@ def read_samples(folder: Path, generator: Generator) -> Samples:
     path = folder / CODES
     if not path.is_file():
         raise UserError(f"{path}: no such file; latentloop directions samples --out {folder} makes one")
-    weights = read_weights(WeightsFile(path))
-    kind, _, text = weights.metadata.get(KIND, "none").partition(" ")
+    ours = read_ours(
+        WeightsFile(path), NAME, what="a file of samples", advice="latentloop directions samples makes one"
+    )
     try:
-        told = json.loads(text) if kind == NAME else {}
-        w, names, whose = weights.tensors["w"], tuple(told["images"]), told["fingerprint"]
+        w, names, whose = ours.tensors["w"], tuple(ours.settings["images"]), ours.settings["fingerprint"]
         if w.ndim != 2 or len(w) != len(names) or not w.isfinite().all():
             raise ValueError(f"{len(names)} pictures and styles {tuple(w.shape)}, or numbers that are not finite")
-    except (LookupError, TypeError, ValueError, RecursionError) as error:
-        raise UserError(f"{path}: no samples of latentloop, or damaged: {in_one_line(error)}") from error
+    except (LookupError, TypeError, ValueError) as error:
+        raise UserError(f"{path}: damaged, or of another latentloop: {in_one_line(error)}") from error
     if (whose, w.shape[1]) != (generator.fingerprint, generator.w_dim):
-        raise UserError(f"{path}: of {shown(told.get('generator'))}, whose codes are not those of {generator.name}")
+        raise UserError(
+            f"{path}: of {shown(ours.settings.get('generator'))}, whose codes are not those of {generator.name}"
+        )
     return Samples(w, names)
 
 
@@ -136,9 +136,8 @@ def _number(text: str | None, where: str) -> float:
 
 
 def _save_codes(path: Path, w: Tensor, names: Sequence[str], generator: Generator) -> Path:
-    told = {"fingerprint": generator.fingerprint, "generator": generator.name, "images": list(names)}
-    with replacing(path) as part:
-        part.write_bytes(save({"w": w.float().contiguous()}, {KIND: f"{NAME} {json.dumps(told)}"}))
+    settings = {"fingerprint": generator.fingerprint, "generator": generator.name, "images": list(names)}
+    write_ours(path, NAME, {"w": w.float().contiguous()}, settings)
     return path
 
 

@@ -30,7 +30,7 @@ def sample_training_codes(generator: Generator, count: int, *, randomness: torch
         count: How many.
         randomness: On the CPU, so that a seed means the same codes on every device.
     """
-    num_ws, device = generator.num_ws, generator.latent_avg.device
+    num_ws, device = generator.num_ws, generator.device
     z, labels = random_inputs(generator, count * num_ws, randomness)
     psi = torch.empty(count, 1, 1).uniform_(*PSI, generator=randomness)
     kind = torch.rand(count, 1, generator=randomness)

@@ -66,7 +66,7 @@ class Distillation:
     def result(self) -> MobileStyleGAN:
         """The student with the running mean of its weights."""
         shape, name, fingerprint = self.student.shape, self.student.name, self.student.fingerprint
-        result = MobileStyleGAN(shape, name=name, fingerprint=fingerprint).to(self.student.latent_avg.device)
+        result = MobileStyleGAN(shape, name=name, fingerprint=fingerprint).to(self.student.device)
         result.load_state_dict(self.student.state_dict() | self._learner.average)
         return result.requires_grad_(False).eval()
 
