@@ -16,7 +16,7 @@ from latentloop.benchmark.options import ProtocolName
 from latentloop.benchmark.result_files import BenchmarkFolder
 from latentloop.benchmark.run import Benchmark
 from latentloop.benchmark.targets import Aligner
-from latentloop.cli.progress import BenchProgress
+from latentloop.cli.bench_progress import BenchProgress
 from latentloop.errors import NotFiniteError, UserError
 from latentloop.generators import Generator
 from latentloop.images import read_image

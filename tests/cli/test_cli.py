@@ -332,7 +332,7 @@ def test_an_interrupted_embed_reports_what_is_finished(
         if (begun[0], done) == (2, 1):
             raise KeyboardInterrupt
 
-    monkeypatch.setattr("latentloop.cli.progress.EmbedProgress.step", interrupt_second)
+    monkeypatch.setattr("latentloop.cli.embed_progress.EmbedProgress.step", interrupt_second)
     code, lines, errors = run("embed", *toy_photos(3), "--out", out, *QUICK)
     assert code == 130
     assert lines[1:] == [str(out / "report.html")]

@@ -38,8 +38,8 @@ class Bench:
     def run(self) -> int:
         """Compare the methods, or print tables; returns 2 if an image or a method had to be left out."""
         from latentloop.benchmark import run_benchmark, time_collaboration, time_generators
+        from latentloop.cli.bench_progress import BenchProgress
         from latentloop.cli.console import say
-        from latentloop.cli.progress import BenchProgress
         from latentloop.devices import repeatable_arithmetic
 
         repeatable_arithmetic()

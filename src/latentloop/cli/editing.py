@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 from latentloop.cli.complaints import complain
 from latentloop.cli.console import StageProgress, say, track
-from latentloop.cli.progress import EmbedProgress
+from latentloop.cli.embed_progress import EmbedProgress
 from latentloop.devices import repeatable_arithmetic
 from latentloop.embedding import EmbedRun
 from latentloop.errors import UserError

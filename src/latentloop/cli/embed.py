@@ -53,7 +53,7 @@ class Embed:
         """Embed the photos; returns 2 if any could not be."""
         from latentloop.cli.complaints import complain
         from latentloop.cli.console import say
-        from latentloop.cli.progress import EmbedProgress
+        from latentloop.cli.embed_progress import EmbedProgress
         from latentloop.devices import repeatable_arithmetic
         from latentloop.embedding import Failed, embed_files
 

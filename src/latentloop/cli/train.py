@@ -98,8 +98,8 @@ class Train:
     def run(self) -> int:
         """Train, with a line on stdout each time the run is saved; returns 130 if it was stopped."""
         from latentloop.cli.console import say
-        from latentloop.cli.progress import TrainProgress
         from latentloop.cli.stopping import stop_signals
+        from latentloop.cli.train_progress import TrainProgress
 
         if self.resume is not None:
             return _read_settings(Path(self.resume)).run()

@@ -7,7 +7,6 @@ from pathlib import Path
 from latentloop.embedding.components import Components, load_components
 from latentloop.embedding.job import EmbedJob, Outcome
 from latentloop.embedding.options import EmbedOptions
-from latentloop.embedding.results import Run, write_results
 from latentloop.embedding.setup import set_up
 from latentloop.inversion.iterator import OnStep
 from latentloop.photos.find import find_photos
@@ -47,10 +46,15 @@ class EmbedRun:
                 yield outcome
         finally:
             if seen and self.with_report:
-                inverter = self.job.inverter
-                names = [inverter.generator.name, f"drawn by {inverter.renderer.name}"]
-                shown = ", ".join(names[: 1 + (inverter.renderer.name != inverter.generator.name)])
-                write_results(self.job.folder, seen, Run(shown, inverter.generator.device, self.job.stamp))
+                self._report(seen)
+
+    def _report(self, outcomes: Sequence[Outcome]) -> None:
+        from latentloop.embedding.results import Run, write_results  # with matplotlib, which not every run needs
+
+        inverter = self.job.inverter
+        names = [inverter.generator.name, f"drawn by {inverter.renderer.name}"]
+        shown = ", ".join(names if inverter.renderer.name != inverter.generator.name else names[:1])
+        write_results(self.job.folder, outcomes, Run(shown, inverter.generator.device, self.job.stamp))
 
 
 def components_for(options: EmbedOptions) -> Components:

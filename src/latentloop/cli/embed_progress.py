@@ -1,0 +1,47 @@
+"""Progress of embedding: bars on stderr, and a line on stdout for each photo."""
+
+from types import TracebackType
+from typing import Self
+
+from torch import Tensor
+
+from latentloop.cli.complaints import complain
+from latentloop.cli.console import progress_bars, say
+from latentloop.embedding.job import Failed, Outcome
+
+
+class EmbedProgress:
+    """Two bars while embedding: photos done, and the steps of the current ones with their loss."""
+
+    def __init__(self, photos: int, steps: int) -> None:
+        self._progress = progress_bars()
+        self._photos = self._progress.add_task("photos", total=photos)
+        self._steps = self._progress.add_task("steps", total=steps, visible=steps > 0)
+
+    def __enter__(self) -> Self:
+        self._progress.start()
+        return self
+
+    def __exit__(self, *_: type[BaseException] | BaseException | TracebackType | None) -> None:
+        self._progress.stop()
+
+    def step(self, done: int, loss: Tensor) -> None:
+        """Show a step of the iterator and the best loss of each image, (N,)."""
+        if done == 0:
+            self._progress.reset(self._steps)
+        self._progress.update(self._steps, completed=done, description=f"steps, loss {loss.mean().item():.4f}")
+
+    def done(self, outcome: Outcome, photos_done: int) -> None:
+        """Say what became of a photo, on stdout, or on stderr if it failed."""
+        self._progress.update(self._photos, completed=photos_done)
+        if isinstance(outcome, Failed):
+            complain(outcome.error)
+            return
+        figures, name = outcome.figures.metrics, outcome.name
+        if first := outcome.one_pass:
+            name += f": LPIPS {first.metrics['lpips_alex']:.3f} in one pass, {first.seconds:.1f} s; then"
+        say(
+            f"{name}: MSE {figures['mse']:.4f}  PSNR {figures['psnr']:.2f}  SSIM {figures['ssim']:.3f}  "
+            f"LPIPS {figures['lpips_alex']:.3f}  ID {figures['id']:.3f}  "
+            + ("finished before" if outcome.skipped else f"{outcome.figures.seconds:.1f} s")
+        )
