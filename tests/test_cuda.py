@@ -1,8 +1,8 @@
 """CUDA against the CPU: `pytest -m cuda` where there is a GPU; skipped elsewhere.
 
 In float64 both round so little (1e-16 of a number, over some thousand additions) that 1e-9 tells an error from
-rounding. In float32 a layer adds up to 5,000 products, so a feature is off by about 1e-6 of its size, and after twenty layers by
-1e-5 to 1e-4: images are held to 0.002, a quarter of a grey level.
+rounding. In float32 a layer adds up to 5,000 products, so a feature is off by about 1e-6 of its size, and after twenty
+layers by 1e-5 to 1e-4: images are held to 0.002, a quarter of a grey level.
 """
 
 import copy
