@@ -57,6 +57,12 @@ class ToyGenerator(nn.Module):
         return nn.functional.avg_pool2d(image, self.resolution // size)
 
 
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Skip what needs a GPU where there is none."""
+    if item.get_closest_marker("cuda") and not torch.cuda.is_available():
+        pytest.skip("no CUDA here")
+
+
 @pytest.fixture
 def toy() -> ToyGenerator:
     return ToyGenerator().double().requires_grad_(False)

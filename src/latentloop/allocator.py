@@ -1,4 +1,4 @@
-"""Keep freed memory in the process."""
+"""Keeping freed memory in the process, for CPU speed."""
 
 import ctypes
 import platform
@@ -6,10 +6,11 @@ import platform
 # glibc's names for its knobs (malloc.h).
 M_TRIM_THRESHOLD, M_TOP_PAD, M_MMAP_MAX = -1, -2, -4
 GROWTH = 256 << 20
+"""Bytes by which the process grows at a time."""
 
 
 def keep_freed_memory() -> bool:
-    """Tell glibc to reuse large blocks instead of giving them back to the system; returns whether it was told.
+    """Make glibc reuse large blocks instead of returning them to the system; returns whether it is in effect.
 
     PyTorch's CPU allocator asks for every large tensor anew. By default glibc maps and unmaps each, and touching the
     fresh pages costs more than the arithmetic: a step of the iterator at 1024 takes twice as long. It is a setting of

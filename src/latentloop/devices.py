@@ -1,4 +1,4 @@
-"""Which device to compute on."""
+"""Devices to compute on, and the precision to compute in."""
 
 import platform
 from collections.abc import Mapping
@@ -10,13 +10,19 @@ from latentloop.errors import UserError
 
 
 def repeatable_arithmetic() -> None:
-    """Make CUDA convolve in float32, not in TF32, and alike each time. A setting of the process: for programs."""
+    """Make CUDA convolve in full float32 instead of TF32, and alike each time.
+
+    The setting is one of the whole process, so programs call this, the library itself does not.
+    """
     torch.backends.cudnn.allow_tf32 = False
     torch.backends.cudnn.deterministic = True
 
 
 def find_device(name: str) -> torch.device:
-    """The device of a name: auto (CUDA, then Apple's MPS, then CPU), or what PyTorch calls it, such as cuda:1.
+    """Find a device by its name.
+
+    Args:
+        name: auto, for CUDA if there is any, then Apple's MPS, then the CPU; or what PyTorch calls it, such as cuda:1.
 
     Raises:
         UserError: No such device, or this PyTorch or machine lacks it.
@@ -28,14 +34,16 @@ def find_device(name: str) -> torch.device:
         torch.zeros(1, device=torch.device(name)).item()  # which "meta" cannot give
     except (RuntimeError, AssertionError, ImportError) as error:
         reason = str(error).splitlines()[0].split(". ")[0].split(", ")[0][:120]
-        raise UserError(f"--device {name}: not available with this PyTorch ({reason}); try --device auto") from error
+        message = f"device {name} is not available with this PyTorch ({reason}); auto finds one that is"
+        raise UserError(message, arguments="device") from error
     return torch.device(name)
 
 
 def find_precision(name: Precision, device: torch.device) -> torch.dtype:
-    """The type to draw in: auto is bfloat16 on a CPU that multiplies it by itself, else float32.
+    """Find the type to draw in: auto is bfloat16 on a CPU with instructions for it, else float32.
 
-    Elsewhere a CPU is slower in bfloat16 than in float32; on accelerators the gain is not measured yet.
+    Without such instructions a CPU is slower in bfloat16 than in float32. On CUDA auto stays with float32, and
+    `repeatable_arithmetic` with full precision in place of TF32, until the gain of less has been measured there.
     """
     if name != "auto":
         return torch.float32 if name == "float32" else torch.bfloat16
@@ -44,13 +52,13 @@ def find_precision(name: Precision, device: torch.device) -> torch.dtype:
 
 
 def describe_device(device: torch.device) -> str:
-    """A device in words, with the threads used if it is the CPU."""
+    """Describe a device in words: the name of a GPU, or the architecture of a CPU and the number of threads used."""
     if device.type == "cuda":
         return f"{device}: {torch.cuda.get_device_name(device)}"
     return f"{device}: {platform.machine()}, {torch.get_num_threads()} threads" if device.type == "cpu" else str(device)
 
 
 def _cpu_capabilities() -> Mapping[str, object]:
-    """What PyTorch knows of the processor; older ones tell nothing."""
+    """The instructions that PyTorch finds the processor to have; none in old releases."""
     capabilities: Mapping[str, object] = getattr(torch.cpu, "get_capabilities", dict)()
     return capabilities
