@@ -3,23 +3,26 @@
 from typing import Literal
 
 Precision = Literal["auto", "float32", "bfloat16"]
-"""Of drawing."""
+"""Precision of image synthesis; auto is bfloat16 where the device computes it natively, else float32."""
 
 Which = Literal["g_ema", "g"]
-"""The running mean of a generator's weights, which draws best, or the generator as it was trained."""
+"""A generator of a training run: g_ema, the running mean of the weights, which draws best, or g, the raw one."""
 NoiseMode = Literal["const", "random", "none"]
-"""Noise maps of StyleGAN 1 and 2: those in the generator's file, new ones, or none."""
+"""Noise maps of StyleGAN 1 and 2: const, those in the generator's file; random, new ones; or none."""
 
 GENERATOR = "mobile-ffhq-1024"
+"""The default generator."""
 QUICK_GENERATOR = "mobile-ffhq-256"
-"""Of the same codes."""
+"""A faster generator with the same latent space, of 256 pixels."""
 SHIPPED_GENERATORS = (QUICK_GENERATOR, GENERATOR)
 """Names of the generators in the package: the keys of `generators.registry.SHIPPED`."""
 SHIPPED_EMBEDDERS = ("small-ffhq",)
 """Names of the embedding networks in the package: the keys of `encoders.embedder_file.SHIPPED`."""
+WORKING_SIZE = 256
+"""Side of the faces that codes are optimized for, in pixels; generators of fewer pixels use their own resolution."""
 MAX_PIXELS = 100_000_000
-"""Larger photos are refused unless the caller says otherwise."""
+"""Most pixels of a photo; larger ones are refused unless the caller sets another limit."""
 SAMPLE_PSI = 0.7
-"""Truncation of a random start."""
+"""Truncation psi of a random starting code."""
 EXPRESSION_LAYERS = "2-5"
-"""Of a code, that carry expression: of the ranges tried they move most of it for the identity that is lost."""
+"""Layers of a code that carry the expression: of the ranges tried, they move most of it for the identity lost."""

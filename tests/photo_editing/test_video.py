@@ -213,7 +213,7 @@ def test_other_settings_begin_anew(float_toy: ToyGenerator, clip: Video, tmp_pat
 def test_other_steps_of_the_iterator_begin_anew(
     float_toy: ToyGenerator, clip: Video, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("latentloop.photo_editing.video.RESOLUTION", 32)
+    monkeypatch.setattr("latentloop.photo_editing.video.WORKING_SIZE", 32)
     work, codes = VideoWork(tmp_path / "work", {}), []
     for steps in (1, 5, 1):
         iterator = LatentIterator(float_toy, toward(pixel_loss), IteratorConfig(steps=steps))
@@ -248,7 +248,7 @@ def test_key_frames_bring_all_frames_closer(
     float_toy: ToyGenerator, clip: Video, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("latentloop.photo_editing.video.KEY", 3)
-    monkeypatch.setattr("latentloop.photo_editing.video.RESOLUTION", 32)
+    monkeypatch.setattr("latentloop.photo_editing.video.WORKING_SIZE", 32)
     iterator = LatentIterator(float_toy, toward(pixel_loss), IteratorConfig(steps=30))
     alone = make_editor(float_toy).track(clip, VideoWork(tmp_path / "a", {}), ignore)
     closer = make_editor(float_toy, iterator=iterator).track(clip, VideoWork(tmp_path / "b", {}), ignore)

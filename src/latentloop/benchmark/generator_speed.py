@@ -18,9 +18,9 @@ from latentloop.benchmark.speed import (
     median_time,
     reference_speed,
 )
+from latentloop.defaults import WORKING_SIZE
 from latentloop.devices import find_device, find_precision
 from latentloop.errors import UserError
-from latentloop.evaluation.measure import RESOLUTION
 from latentloop.generators import Generator, compiled, load_generator, low_precision
 from latentloop.inversion import IteratorConfig, LatentIterator
 from latentloop.latents import mean_code
@@ -75,7 +75,7 @@ class GeneratorBench:
                 yield from self._rows(generator, batch)
 
     def _rows(self, generator: Generator, batch: int) -> Iterator[str]:
-        size, small = generator.resolution, min(RESOLUTION, generator.resolution)
+        size, small = generator.resolution, min(WORKING_SIZE, generator.resolution)
         passes: list[tuple[str, int, Callable[..., Callable[[], None]]]] = [
             ("forward", size, drawing),
             ("forward and backward", small, drawing_with_gradient),
@@ -97,7 +97,7 @@ class GeneratorBench:
 
 def iterator_times(generator: Generator, loss: LossToward, *, runs: int) -> tuple[float, float]:
     """Time a step of the iterator on one image at 256 pixels: median seconds, and the share outside the generator."""
-    resolution = min(RESOLUTION, generator.resolution)
+    resolution = min(WORKING_SIZE, generator.resolution)
     start = mean_code(generator)
     times: list[float] = []
     iterator = LatentIterator(generator, loss, IteratorConfig(steps=runs + 1))

@@ -10,7 +10,7 @@ from PIL import Image
 from torch import Tensor
 
 from latentloop.benchmark.options import ProtocolName
-from latentloop.evaluation.measure import RESOLUTION, rows_of
+from latentloop.evaluation.measure import EVALUATION_SIZE, rows_of
 from latentloop.features.lpips import Lpips, load_lpips
 from latentloop.features.mobilefacenet import MobileFaceNet, load_mobilefacenet
 from latentloop.features.vgg import load_lpips_vgg, vgg16_path
@@ -86,7 +86,7 @@ class StrictProtocol:
     @torch.inference_mode()
     def measure(self, image: Tensor, target: Tensor) -> list[dict[str, float]]:
         """Measure reconstructions (N, 3, S, S) of targets (N, 3, T, T), both in [-1, 1]; metrics of each image."""
-        image, target = resample(image, RESOLUTION).clamp(-1, 1), resample(target, RESOLUTION)
+        image, target = resample(image, EVALUATION_SIZE).clamp(-1, 1), resample(target, EVALUATION_SIZE)
         figures = {
             "mse": mse(image, target),
             "psnr": psnr(image, target),
@@ -119,6 +119,6 @@ def as_picture(image: Tensor, *, cut: bool) -> Tensor:
     """
     levels = (image.clamp(-1, 1) + 1) * 127.5
     pixels = (levels if cut else levels.round()).to(torch.uint8).permute(0, 2, 3, 1).cpu().numpy()
-    size = (RESOLUTION, RESOLUTION)
+    size = (EVALUATION_SIZE, EVALUATION_SIZE)
     pictures = [Image.fromarray(one).resize(size, Image.Resampling.BILINEAR) for one in pixels]
     return torch.cat([from_uint8(np.array(picture)) for picture in pictures])

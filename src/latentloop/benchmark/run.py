@@ -15,8 +15,8 @@ from latentloop.benchmark.observer import Observer, Silent
 from latentloop.benchmark.protocols import EvaluationProtocol
 from latentloop.benchmark.result_files import PHOTOS, BenchmarkFolder, Cost, Stored
 from latentloop.benchmark.targets import Aligner, Target, check_names, find_target
+from latentloop.defaults import WORKING_SIZE
 from latentloop.errors import NotFiniteError, UserError
-from latentloop.evaluation.measure import RESOLUTION
 from latentloop.faces import FaceDetector
 from latentloop.generators import Generator, noisy_synthesis
 from latentloop.images import resample, write_png
@@ -79,7 +79,7 @@ class Benchmark:
     @property
     def size(self) -> int:
         """Side of the images that methods compare, in pixels."""
-        return min(RESOLUTION, self.generator.resolution)
+        return min(WORKING_SIZE, self.generator.resolution)
 
     def _target(self, photo: Path) -> Target:
         """Find an image; unless all its results are there, read it, so that it is known to be one."""

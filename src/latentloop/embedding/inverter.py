@@ -9,8 +9,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from latentloop.defaults import WORKING_SIZE
 from latentloop.errors import NotFiniteError
-from latentloop.evaluation.measure import RESOLUTION, Evaluator
+from latentloop.evaluation.measure import EVALUATION_SIZE, Evaluator
 from latentloop.generators import Generator
 from latentloop.images import resample
 from latentloop.inversion.chain import IteratorChain
@@ -94,7 +95,7 @@ class Inverter:
         """
         if not faces:
             return []
-        resolution = min(RESOLUTION, self.generator.resolution)
+        resolution = min(WORKING_SIZE, self.generator.resolution)
         target = torch.cat([resample(face, resolution) for face in faces])
         on_device, begun = target.to(self.generator.device), time.perf_counter()
         start = starting(on_device)
@@ -120,5 +121,5 @@ class Inverter:
         with torch.inference_mode():
             images = [self.renderer.synthesis(one[None]).cpu() for one in w_plus]
         seconds = (time.perf_counter() - begun) / len(w_plus)
-        metrics = self.evaluator.measure(torch.cat([resample(image, RESOLUTION) for image in images]), target)
+        metrics = self.evaluator.measure(torch.cat([resample(image, EVALUATION_SIZE) for image in images]), target)
         return [Reconstruction(image, Figures(one, seconds)) for image, one in zip(images, metrics, strict=True)]

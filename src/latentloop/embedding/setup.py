@@ -7,7 +7,7 @@ from typing import Any
 
 import torch
 
-from latentloop.defaults import SAMPLE_PSI
+from latentloop.defaults import SAMPLE_PSI, WORKING_SIZE
 from latentloop.embedding.components import Components
 from latentloop.embedding.inverter import Inverter
 from latentloop.embedding.job import EmbedJob
@@ -15,7 +15,6 @@ from latentloop.embedding.options import EmbedOptions, Method
 from latentloop.embedding.result_folder import ResultFolder
 from latentloop.embedding.starts import FolderStart, NetworkStart, SameStart, Start, start_from_file
 from latentloop.errors import UserError
-from latentloop.evaluation.measure import RESOLUTION
 from latentloop.generators import Generator, compiled, low_precision
 from latentloop.inversion import IteratorChain, IteratorConfig, LatentIterator
 from latentloop.latents import mean_code, sample_codes
@@ -87,7 +86,7 @@ class Setup:
             weights_sha256=parts.generator_sha256,
             render=renderer.resolution,
             renderer_sha256=parts.checksum_of(renderer),
-            resolution=min(RESOLUTION, parts.generator.resolution),
+            resolution=min(WORKING_SIZE, parts.generator.resolution),
             precision=str(parts.precision).removeprefix("torch."),
             start="network" if isinstance(self.start, NetworkStart) else options.start,
             embedder_sha256=parts.embedder_sha256 if isinstance(self.start, NetworkStart) else None,

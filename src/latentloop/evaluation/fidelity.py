@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-from latentloop.evaluation.measure import RESOLUTION, Evaluator
+from latentloop.evaluation.measure import EVALUATION_SIZE, Evaluator
 from latentloop.generators.protocol import Generator
 from latentloop.latents import sample_codes, truncate
 
@@ -48,6 +48,8 @@ def compare_generators(
     """
     figures = []
     for code in w_plus.split(1):
-        drawn, wanted = (g.synthesis(code, resolution=min(RESOLUTION, g.resolution)).cpu() for g in (student, teacher))
+        drawn, wanted = (
+            g.synthesis(code, resolution=min(EVALUATION_SIZE, g.resolution)).cpu() for g in (student, teacher)
+        )
         figures += evaluator.measure(drawn, wanted.clamp(-1, 1))
     return figures

@@ -11,7 +11,8 @@ from latentloop.features.mobilefacenet import MobileFaceNet, load_mobilefacenet
 from latentloop.images import resample
 from latentloop.metrics import identity_similarity, mse, psnr, ssim
 
-RESOLUTION = 256
+EVALUATION_SIZE = 256
+"""Side at which reconstructions are measured, in pixels."""
 METRICS = ("mse", "psnr", "ssim", "lpips_alex", "id")
 """Names of the metrics, in the order of tables."""
 
@@ -39,7 +40,7 @@ class Evaluator:
         Returns:
             The metrics of each image, by name.
         """
-        image, target = resample(image, RESOLUTION).clamp(-1, 1), resample(target, RESOLUTION)
+        image, target = resample(image, EVALUATION_SIZE).clamp(-1, 1), resample(target, EVALUATION_SIZE)
         figures = {
             "mse": mse(image, target),
             "psnr": psnr(image, target),

@@ -54,7 +54,7 @@ class Code:
     w_plus: Tensor
     """The code in W+: styles, (num_ws, w_dim)."""
     space: str
-    """"w" if all styles are alike, else "w+"."""
+    """Space of the code: "w" if all styles are alike, else "w+"."""
     generator: str
     """Name of the generator that it was found with."""
     fingerprint: str
@@ -106,7 +106,7 @@ def read_code_file(path: Path | str) -> bytes:
     """Read the content of a code file, for `parse_code`.
 
     Raises:
-        UserError: There is no such file, or it cannot be read.
+        UserError: The file is missing or cannot be read.
     """
     try:
         return Path(path).read_bytes()
@@ -117,14 +117,14 @@ def read_code_file(path: Path | str) -> bytes:
 
 
 def parse_code(content: bytes, path: Path | str) -> Code:
-    """Read a code from the content of its file. Nothing in it is ever executed.
+    """Decode the content of a code file. Nothing in it is ever executed.
 
     Args:
-        content: The file's bytes.
-        path: The file, for messages.
+        content: Bytes of the file.
+        path: The file's path, for error messages.
 
     Raises:
-        UserError: Not a code file, of a later version, damaged, or with a code that is not finite.
+        UserError: The content is no code file, of a later version, or damaged, or its code is not finite.
     """
     try:
         with np.load(io.BytesIO(content), allow_pickle=False) as arrays:
@@ -176,12 +176,12 @@ def start_from(path: Path, generator: Generator) -> Tensor:
 
 
 def as_start(code: Code, generator: Generator, path: Path | str) -> Tensor:
-    """Give a code the shape and the device of a start for a generator, (1, num_ws, w_dim).
+    """Check that a code fits a generator, and convert it to a starting point, (1, num_ws, w_dim), on its device.
 
     Args:
         code: The code.
-        generator: The generator that is to draw it.
-        path: The code's file, for messages.
+        generator: Generator that is to draw it.
+        path: The code's file, for error messages.
 
     Raises:
         UserError: The code belongs to another generator.

@@ -10,9 +10,9 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from latentloop.defaults import WORKING_SIZE
 from latentloop.encoders import Encoder
 from latentloop.errors import UserError
-from latentloop.evaluation.measure import RESOLUTION
 from latentloop.faces import FaceDetector, changed, crop_quad, ffhq_quad, paste_back
 from latentloop.features.lpips import Lpips, load_lpips
 from latentloop.files import replacing, sha256_of
@@ -113,7 +113,7 @@ class VideoEditor:
         def missing(found: Sequence[Tensor]) -> Iterator[Tensor]:
             frames = islice(zip(video.frames(), quads, strict=False), len(found), None)
             while batch := list(islice(frames, BATCH)):
-                yield from self._encoded(torch.cat([crop_quad(frame, quad, RESOLUTION) for frame, quad in batch]))
+                yield from self._encoded(torch.cat([crop_quad(frame, quad, WORKING_SIZE) for frame, quad in batch]))
 
         settings = {"middle": self.smoothing.middle, "axis": self.smoothing.axis}
         found = work.collect("codes", settings, missing, lambda n: progress("codes found", n, len(quads)))
@@ -133,7 +133,7 @@ class VideoEditor:
             wanted = keys[len(found) :].tolist()
             for i, frame in enumerate(video.frames() if wanted else ()):
                 if i in wanted:
-                    target = crop_quad(frame, quads[i], RESOLUTION).to(self.generator.latent_avg)
+                    target = crop_quad(frame, quads[i], WORKING_SIZE).to(self.generator.latent_avg)
                     start = codes[i : i + 1].to(target)
                     yield (iterator.refine(target, start).w_plus - start)[0].cpu()
 
@@ -183,7 +183,7 @@ class VideoEditor:
         return {name: measure_flicker(change(found), self._small, lpips) for name, found in codes.items()}
 
     def _small(self, codes: Tensor) -> Tensor:
-        return torch.cat(self.editor.faces(codes.to(self.generator.latent_avg), size=RESOLUTION))
+        return torch.cat(self.editor.faces(codes.to(self.generator.latent_avg), size=WORKING_SIZE))
 
 
 @dataclass(frozen=True)
@@ -252,7 +252,7 @@ def edit_video(
 def size_for(quads: Tensor, largest: int) -> int:
     """Choose the size at which the faces of quads (F, 4, 2) are drawn: 256 pixels, doubled until it suffices."""
     side = float((quads[:, 3] - quads[:, 0]).norm(dim=1).median())
-    size = min(RESOLUTION, largest)
+    size = min(WORKING_SIZE, largest)
     while size < side and size * 2 <= largest:
         size *= 2
     return size
