@@ -122,14 +122,14 @@ class TrainProgress:
     def __exit__(self, *_: type[BaseException] | BaseException | TracebackType | None) -> None:
         self._progress.stop()
 
-    def step(self, told: Mapping[str, float]) -> None:
-        """Show what a step said of itself."""
+    def step(self, metrics: Mapping[str, float]) -> None:
+        """Show the metrics of a step."""
         seconds, self._begun = time.perf_counter() - self._begun, time.perf_counter()
-        said = [f"loss {told['loss']:.4f}"]
-        if "gain" in told:
-            said += [f"iterator gains {told['gain']:.4f}", f"codes known {told['known']:.0%}"]
-        said += [f"{self._batch / seconds:.2f} images/s"]
-        self._progress.update(self._task, completed=int(told["step"]), description=", ".join(said))
+        shown = [f"loss {metrics['loss']:.4f}"]
+        if "gain" in metrics:
+            shown += [f"iterator gains {metrics['gain']:.4f}", f"codes known {metrics['known']:.0%}"]
+        shown += [f"{self._batch / seconds:.2f} images/s"]
+        self._progress.update(self._task, completed=int(metrics["step"]), description=", ".join(shown))
 
 
 class StageProgress:
