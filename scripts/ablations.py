@@ -16,46 +16,51 @@ are compared; photos, with the iterator as teacher. cached, uncached: as teacher
 import json
 import statistics
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any, Literal
 
 import tyro
 
 from latentloop.cli import main
+from latentloop.errors import UserError
+from latentloop.training import Progress, train
+
+Options = Mapping[str, Any]
 
 FIGURES = {"lpips_alex": 3, "mse": 4, "id": 3}
 """Figure -> its digits."""
-COMMON = "--generator mobile-ffhq-256 --resolution 128 --repeats 4 --lambda-w 0.1 --warm-up 20"
-PHOTOS = "--synthetic 0.25 --image-target photo --teacher-steps 0 --no-cache --steps 60"
-TEACHER = "--synthetic 0.25 --teacher-steps 4 --steps 20"
-ADAM = "--optimizer adam --lr 2e-3 --steps 60"
+COMMON: Options = {"resolution": 128, "repeats": 4, "lambda_w": 0.1, "warm_up": 20}
+MEASURING: Options = {"validation_images": 8, "save_every": 1000}
+PHOTOS: Options = {"synthetic": 0.25, "image_target": "photo", "teacher_steps": 0, "cache": False, "steps": 60}
+TEACHER: Options = {"synthetic": 0.25, "teacher_steps": 4, "steps": 20}
+ADAM: Options = {"optimizer": "adam", "lr": 2e-3, "steps": 60}
 
 
 @dataclass(frozen=True)
 class Way:
     """One way to train."""
 
-    options: str
-    """Of `latentloop train`."""
-    photos: str = "none"
-    """none, all or few."""
+    options: Options
+    """Options of `latentloop.training.train`."""
+    photos: Literal["none", "all", "few"] = "none"
+    """Photos to learn from."""
     start: str | None = None
     """The way whose network it begins with."""
 
 
 WAYS = {
-    "pairs": Way("--steps 120"),
-    "single": Way("--steps 120 --identity none"),
+    "pairs": Way({"steps": 120}),
+    "single": Way({"steps": 120, "identity": "none"}),
     "tree-adam": Way(ADAM),
-    "dense-adam": Way(f"{ADAM} --head dense"),
-    "dense-slow": Way(f"{ADAM} --head dense --lr 3e-4"),
-    "pairs-on": Way("--steps 60", start="pairs"),
+    "dense-adam": Way({**ADAM, "head": "dense"}),
+    "dense-slow": Way({**ADAM, "head": "dense", "lr": 3e-4}),
+    "pairs-on": Way({"steps": 60}, start="pairs"),
     "photo": Way(PHOTOS, photos="all", start="pairs"),
     "teacher": Way(TEACHER, photos="all", start="pairs"),
     "cached": Way(TEACHER, photos="few", start="pairs"),
-    "uncached": Way(f"{TEACHER} --no-cache", photos="few", start="pairs"),
+    "uncached": Way({**TEACHER, "cache": False}, photos="few", start="pairs"),
 }
 """pairs and single, and the heads, see the same images; all others have about the same time."""
 
@@ -79,26 +84,37 @@ class Training:
     device: str = "auto"
     """auto, cpu, cuda ..."""
 
+    generator: str = "mobile-ffhq-256"
+    """Generator to train for."""
+    drawing: str = "mobile-ffhq-1024"
+    """Generator of the same codes to embed with."""
+
     def run(self) -> int:
-        """Returns the exit code of what was stopped or failed, or 0."""
+        """Train and measure; returns the exit code of what was stopped or failed, or 0."""
         for name, way in WAYS.items():
-            if code := main(self.training(name, way)) or main(self.embedding(name)):
+            train(self.generator, on_progress=show, **self.training(name, way))
+            if code := main(self.embedding(name)):
                 return code
         return 0
 
-    def training(self, name: str, way: Way) -> list[str]:
-        """Arguments of `latentloop train`."""
-        photos = {"none": (), "all": self.data, "few": self.few}[way.photos]
-        data = ["--data", *photos] if photos else []
-        start = ["--start", str(self._folder(way.start) / "last.safetensors")] if way.start else []
-        where = ["--seed", str(self.seed), "--device", self.device, "--out", str(self._folder(name))]
-        measuring = ["--validation", *self.measured, "--validation-images", "8", "--save-every", "1000"]
-        options = f"{COMMON} {way.options}".split()
-        return ["train", *options, "--quick", str(self.quick), *data, *start, *measuring, *where]
+    def training(self, name: str, way: Way) -> Options:
+        """Arguments of `latentloop.training.train`."""
+        return {
+            **COMMON,
+            **way.options,
+            **MEASURING,
+            "data": {"none": None, "all": self.data, "few": self.few}[way.photos],
+            "validation": self.measured,
+            "quick": self.quick,
+            "start": self._folder(way.start) / "last.safetensors" if way.start else None,
+            "seed": self.seed,
+            "device": self.device,
+            "out": self._folder(name),
+        }
 
     def embedding(self, name: str) -> list[str]:
         """Arguments of `latentloop embed`."""
-        network = ["--embedder", str(self._folder(name) / "last.safetensors")]
+        network = ["--generator", self.drawing, "--embedder", str(self._folder(name) / "last.safetensors")]
         options = ["--method", "embed", "--aligned", "--batch", "2", "--device", self.device]
         return ["embed", *self.measured, *network, *options, "--out", str(self._folder(name) / "measured")]
 
@@ -136,6 +152,12 @@ class Table:
         return [f"{seconds:.0f}", *means, *(mean([one[key] for one in found], d) for key, d in FIGURES.items())]
 
 
+def show(progress: Progress) -> None:
+    """Print what is logged whenever a run is saved."""
+    if progress.saved:
+        print("  ".join(f"{name} {value:.4g}" for name, value in progress.saved.items()), flush=True)
+
+
 def mean(values: Sequence[float], digits: int) -> str:
     """A cell of the table."""
     return f"{statistics.mean(values):.{digits}f}" if values else "-"
@@ -143,4 +165,7 @@ def mean(values: Sequence[float], digits: int) -> str:
 
 if __name__ == "__main__":
     Command = Annotated[Training, tyro.conf.subcommand("train")] | Annotated[Table, tyro.conf.subcommand("table")]
-    sys.exit(tyro.cli(Command, description=__doc__).run())
+    try:
+        sys.exit(tyro.cli(Command, description=__doc__).run())
+    except UserError as error:
+        sys.exit(str(error))

@@ -7,25 +7,41 @@ from what the generator draws, then from photos, too, at last at 256 pixels. doc
 """
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import tyro
 
-from latentloop.cli import main
+from latentloop.errors import UserError
+from latentloop.training import Progress, distill, train
 
-TEACHER = "mobile-ffhq-256"
+Options = Mapping[str, Any]
 QUICK = "mobile-128"
-COMMON = f"--generator {TEACHER} --repeats 4 --lambda-w 0.1 --image-target photo"
-COARSE = "--resolution 128 --quick QUICK"
-PHOTOS = "--synthetic 0.25 --teacher-steps 0 --no-cache"
+"""Name of the quicker generator."""
+DISTILLING: Options = {"resolution": 128, "steps": 1024, "precision": "bfloat16"}
+COMMON: Options = {"repeats": 4, "lambda_w": 0.1, "image_target": "photo"}
+PHOTOS: Options = {"synthetic": 0.25, "teacher_steps": 0, "cache": False}
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One training run, which begins with the network of the stage before."""
+
+    options: Options
+    """Options of `latentloop.training.train`."""
+    quick: bool = True
+    """Whether the quicker generator's images are compared."""
+    photos: bool = True
+    """Whether photos are learned from."""
+
+
 STAGES = {
-    "drawn": f"{COARSE} --steps 800 --lr 2e-3",
-    "photos": f"{COARSE} {PHOTOS} --lambda-id 0.2 --steps 3000 --lr 2.5e-3",
-    "fine": f"{PHOTOS} --lambda-id 0.1 --mirror --steps 4000 --lr 2e-3 --warm-up 30",
+    "drawn": Stage({"resolution": 128, "steps": 800, "lr": 2e-3}, photos=False),
+    "photos": Stage({**PHOTOS, "resolution": 128, "lambda_id": 0.2, "steps": 3000, "lr": 2.5e-3}),
+    "fine": Stage({**PHOTOS, "lambda_id": 0.1, "mirror": True, "steps": 4000, "lr": 2e-3, "warm_up": 30}, quick=False),
 }
-"""Options of each stage's `latentloop train`; each begins with the network of the one before."""
 
 
 @dataclass(frozen=True)
@@ -38,28 +54,41 @@ class Recipe:
     """Photos to measure on."""
     out: Path = Path("out/default")
     """Folder; each stage has one of its own in it."""
+    generator: str = "mobile-ffhq-256"
+    """Generator to train for."""
     device: str = "auto"
     """auto, cpu, cuda ..."""
 
-    def run(self) -> int:
-        """Run them; returns the exit code of the stage that stopped, or 0."""
-        quick = self.out / QUICK
-        code = main(["distill", "--generator", TEACHER, "--resolution", "128", "--name", QUICK, *self._distil(quick)])
-        start: list[str] = []
-        for name, options in STAGES.items():
-            if code:
-                return code
-            folder = self.out / name
-            photos = ["--data", *self.data] if name != "drawn" else []
-            words = [str(quick / f"{QUICK}.safetensors") if word == "QUICK" else word for word in options.split()]
-            where = ["--validation", *self.validation, "--device", self.device, "--out", str(folder)]
-            code = main(["train", *COMMON.split(), *words, *photos, *start, *where])
-            start = ["--start", str(folder / "last.safetensors")]
-        return code
+    def run(self) -> Path:
+        """Run the stages; returns the file of the last one's network."""
+        quick = distill(self.generator, name=QUICK, device=self.device, out=self.out / QUICK, **DISTILLING)
+        network: Path | None = None
+        for name, stage in STAGES.items():
+            train(
+                self.generator,
+                data=self.data if stage.photos else None,
+                validation=self.validation,
+                out=self.out / name,
+                on_progress=show,
+                quick=quick if stage.quick else None,
+                start=network,
+                device=self.device,
+                **{**COMMON, **stage.options},
+            )
+            network = self.out / name / "last.safetensors"
+            print(network, flush=True)
+        assert network is not None  # noqa: S101 - there are stages
+        return network
 
-    def _distil(self, folder: Path) -> Sequence[str]:
-        return ("--steps", "1024", "--precision", "bfloat16", "--device", self.device, "--out", str(folder))
+
+def show(progress: Progress) -> None:
+    """Print what is logged whenever the run is saved."""
+    if progress.saved:
+        print("  ".join(f"{name} {value:.4g}" for name, value in progress.saved.items()), flush=True)
 
 
 if __name__ == "__main__":
-    sys.exit(tyro.cli(Recipe).run())
+    try:
+        tyro.cli(Recipe).run()
+    except UserError as error:
+        sys.exit(str(error))

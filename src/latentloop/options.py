@@ -8,6 +8,12 @@ from typing import Any, TypeVar
 Options = TypeVar("Options")
 
 
+def check_seed(seed: int) -> None:
+    """Raise a ValueError unless a number is one that PyTorch and NumPy take as a seed."""
+    if not 0 <= seed < 2**64:
+        raise ValueError(f"seed must be from 0 to 2**64 - 1, got {seed}")
+
+
 def flat_fields(options: Any) -> Iterator[tuple[Field[Any], Any]]:  # noqa: ANN401 - any dataclass
     """Yield each field of an options dataclass with its value; in the place of a dataclass within it, its fields."""
     for field in fields(options):

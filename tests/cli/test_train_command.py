@@ -15,12 +15,11 @@ from latentloop.cache import space_of
 from latentloop.defaults import GENERATOR
 from latentloop.encoders import load_embedder
 from latentloop.generators import MobileStyleGAN, load_generator
-from latentloop.generators.mobilestylegan import Shape
 from latentloop.generators.registry import save_generator
 from latentloop.images import write_png
-from latentloop.latents import sample_codes
 from latentloop.training.student import make_student
 from latentloop.training.trainer import Trainer
+from small_generators import SmallGenerator, SmallPhotos
 
 # A process of several, of which one meets NaN.
 DIVERGING = """
@@ -45,27 +44,15 @@ OPTIONS = ["--device", "cpu", "--identity", "none", "--batch", "4", "--teacher-s
 
 
 @pytest.fixture
-def generator(tmp_path: Path) -> Path:
+def generator(small_generator: SmallGenerator) -> Path:
     """The file of a generator that draws 32 pixels."""
-    generator = MobileStyleGAN(Shape(w_dim=8, num_ws=6, channels=(8, 8, 8)), name="small", fingerprint="")
-    randomness = torch.Generator().manual_seed(0)
-    for parameter in generator.parameters():
-        torch.nn.init.normal_(parameter, std=0.3, generator=randomness)
-    path = tmp_path / "small.safetensors"
-    save_generator(path, generator)
-    return path
+    return small_generator()
 
 
 @pytest.fixture
-def faces(generator: Path, tmp_path: Path) -> Path:
-    """A folder of seven photos, of several sizes."""
-    small = load_generator(generator)
-    for i, w_plus in enumerate(sample_codes(small, 7, randomness=torch.Generator().manual_seed(1))):
-        image = small.synthesis(w_plus[None])
-        write_png(
-            tmp_path / "faces" / f"{i}.png", image.repeat_interleave(1 + i % 2, 2).repeat_interleave(1 + i % 2, 3)
-        )
-    return tmp_path / "faces"
+def faces(generator: Path, small_photos: SmallPhotos) -> Path:
+    """A folder of seven photos."""
+    return small_photos(generator, 7)
 
 
 @pytest.fixture
@@ -230,7 +217,7 @@ def test_without_the_iterator_a_run_that_diverges_says_so_too(run: Run, command:
     assert code == 2
     assert len(errors) == 1
     assert "not finite" in errors[0]
-    assert "is saved, begin another run with a smaller --lr" in errors[0]  # there is no network worth beginning with
+    assert "is saved, begin another run with smaller steps; see --lr" in errors[0]  # no network is worth beginning with
     assert not (tmp_path / "out" / "last.safetensors").exists()
 
 
@@ -284,7 +271,7 @@ def test_if_one_of_two_processes_diverges_both_stop_and_the_run_is_saved(
     said = [line for line in done.stderr.splitlines() if line.startswith("latentloop: ") and "stopping" not in line]
     assert set(said) == {
         "latentloop: start is not finite: NaN or infinity; step 3 is saved, begin another run from "
-        f"{out / 'last.safetensors'} with --start and a smaller --lr"
+        f"{out / 'last.safetensors'} with smaller steps; see --start, --lr"
     }
     assert (out / "checkpoints" / "step-00000003.safetensors").exists()
     assert (out / "last.safetensors").exists()
@@ -370,7 +357,7 @@ def test_unusable_photos_are_left_out_and_named(run: Run, command: list[object],
         (["--no-cache", "--start-from", "cache"], "to start from the cache there must be one"),
         (["--synthetic", "1"], "with synthetic 1 nothing is learned from data; leave it out"),
         (["--no-cache", "--codes", "{tmp}/codes"], "codes are for a run with a cache"),
-        (["--validation", "{tmp}/faces"], "all photos of --data are in --validation, too"),
+        (["--validation", "{tmp}/faces"], "all photos to learn from are among those to measure on: nothing is left"),
         (["--data", "{tmp}/none.tar"], "{tmp}/none.tar: cannot read it as an uncompressed tar file: No such file"),
         (["--resume", "{tmp}/empty"], "resume takes all settings from the run; leave out the other options"),
         (["--out", "{generator}/out"], "cannot"),
@@ -406,7 +393,7 @@ def test_a_run_of_another_network_or_with_other_settings_is_refused(
         2,
         [
             f"latentloop: {out / 'best.safetensors'}: "
-            "a network with head tree, not dense; see --preset, --identity and --head"
+            "a network with head tree, not dense; see --preset, --identity, --head"
         ],
     )
     assert (contents(out), codes(out)) == (written, known)
@@ -462,7 +449,7 @@ def test_a_loss_that_is_not_finite_stops_the_run_and_saves_it(
     assert code == 2
     assert errors == [
         "latentloop: the gradient of step 4 is not finite; step 3 is saved, begin another run from "
-        f"{out / 'last.safetensors'} with --start and a smaller --lr"
+        f"{out / 'last.safetensors'} with smaller steps; see --start, --lr"
     ]
     assert (out / "checkpoints" / "step-00000003.safetensors").exists()
     assert all(

@@ -1,13 +1,16 @@
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
 
 import pytest
 
-from latentloop.cli import parse
-from latentloop.cli.embed import Embed
-from latentloop.cli.train import Train
+from latentloop.options import flat_fields, with_changes
+from latentloop.training import TrainOptions, read_options
+from small_generators import SmallGenerator, SmallPhotos
+
+WAYS = ("pairs", "teacher")
 
 
 @pytest.fixture
@@ -15,57 +18,64 @@ def script(load_script: Callable[[str], ModuleType]) -> ModuleType:
     return load_script("ablations")
 
 
-@pytest.fixture
-def commands(script: ModuleType, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[Train | Embed]:
-    """What a run with seed 3 asks for."""
-    asked: list[Sequence[str]] = []
-
-    def main(arguments: Sequence[str]) -> int:
-        asked.append(arguments)
-        return 0
-
-    monkeypatch.setattr(script, "main", main)
+def chosen(script: ModuleType, name: str) -> TrainOptions:
+    """Options of a way, with seed 3, that are not its folder."""
     paths = {"data": ("faces",), "few": ("few",), "measured": ("dev",), "quick": Path("quick.safetensors")}
-    assert script.Training(**paths, seed=3, out=tmp_path).run() == 0
-    parsed = [parse(arguments) for arguments in asked]
-    return [command for command in parsed if isinstance(command, Train | Embed)]
+    arguments = script.Training(**paths, seed=3, out=Path("out")).training(name, script.WAYS[name])
+    return with_changes(TrainOptions(), {**arguments, "out": Path("out")})
 
 
+@pytest.mark.parametrize(
+    ("one", "other", "differing"),
+    [
+        ("pairs", "single", {"identity"}),
+        ("tree-adam", "dense-adam", {"head"}),
+        ("dense-adam", "dense-slow", {"lr"}),
+        ("cached", "uncached", {"cache"}),
+        ("teacher", "cached", {"data"}),
+        ("pairs", "pairs-on", {"steps", "start"}),
+    ],
+)
+def test_the_ways_differ_in_what_they_are_about(script: ModuleType, one: str, other: str, differing: set[str]) -> None:
+    first, second = (dict(named(chosen(script, name))) for name in (one, other))
+    assert {name for name in first if first[name] != second[name]} == differing
+
+
+def named(options: TrainOptions) -> Iterator[tuple[str, object]]:
+    return ((field.name, value) for field, value in flat_fields(options))
+
+
+def test_each_way_begins_with_the_network_of_one_before(script: ModuleType) -> None:
+    names = list(script.WAYS)
+    for i, way in enumerate(script.WAYS.values()):
+        assert way.start is None or way.start in names[:i]
+
+
+@pytest.mark.usefixtures("process")
 def test_each_way_is_trained_and_measured_in_a_folder_of_its_own(
-    script: ModuleType, commands: list[Train | Embed], tmp_path: Path
+    script: ModuleType,
+    monkeypatch: pytest.MonkeyPatch,
+    small_generator: SmallGenerator,
+    small_photos: SmallPhotos,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
-    assert len(commands) == 2 * len(script.WAYS)
-    made: set[str] = set()
-    for name, train, embed in zip(script.WAYS, commands[::2], commands[1::2], strict=True):
-        assert isinstance(train, Train)
-        assert isinstance(embed, Embed)
-        assert train.out == tmp_path / f"{name}-3"
-        assert train.common.seed == 3
-        assert train.start is None or train.start in made
-        assert embed.embedder == str(train.out / "last.safetensors")
-        assert (embed.out, embed.photos) == (train.out / "measured", ("dev",))
-        assert train.validation == embed.photos
-        made.add(embed.embedder)
-
-
-def test_the_ways_differ_in_what_they_are_about(script: ModuleType, commands: list[Train | Embed]) -> None:
-    ways = dict(zip(script.WAYS, commands[::2], strict=True))
-    names = ("pairs", "single", "tree-adam", "dense-adam", "dense-slow", "cached", "uncached")
-    pairs, single, tree, dense, slow, cached, uncached = (ways[name] for name in names)
-    for one, other, differing in [
-        (pairs, single, {"identity"}),
-        (tree, dense, {"head"}),
-        (dense, slow, {"config"}),
-        (cached, uncached, {"collaboration"}),
-    ]:
-        fields = vars(one).keys() - {"out"}
-        assert {name for name in fields if getattr(one, name) != getattr(other, name)} == differing
-
-
-def test_what_is_stopped_or_fails_ends_the_run(script: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
-    answers = iter([0, 0, 130])
-    monkeypatch.setattr(script, "main", lambda _: next(answers))
-    assert script.Training(("faces",), ("few",), ("dev",), Path("quick")).run() == 130
+    """Two of them, small ones; the quicker generator is the generator itself."""
+    monkeypatch.setattr("latentloop.training.entry.keep_freed_memory", lambda: False)
+    tiny = {"steps": 1, "batch": 2, "resolution": 32, "validation_images": 1, "head": "tree", "identity": "none"}
+    ways = {name: replace(script.WAYS[name], options={**script.WAYS[name].options, **tiny}) for name in WAYS}
+    monkeypatch.setattr(script, "WAYS", ways)
+    generator = small_generator()
+    photo, measured = (str(small_photos(generator, 1, folder) / "0.png") for folder in ("faces", "dev"))
+    names = {"generator": str(generator), "drawing": str(generator), "quick": generator, "device": "cpu"}
+    training = script.Training((photo,), ("few",), (measured,), seed=3, out=tmp_path / "out", **names)
+    assert training.run() == 0
+    pairs, photos = (read_options(tmp_path / "out" / f"{name}-3") for name in WAYS)
+    assert (pairs.data, photos.data) == ((), (photo,))
+    assert photos.start == str(tmp_path / "out" / "pairs-3" / "last.safetensors")
+    capsys.readouterr()
+    script.Table(groups=("0",), out=tmp_path / "out").run()
+    assert [row.split("|")[1].strip() for row in capsys.readouterr().out.splitlines()[2:]] == list(WAYS)
 
 
 def test_the_table_has_means_by_part(script: ModuleType, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

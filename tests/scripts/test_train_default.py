@@ -1,38 +1,43 @@
-from collections.abc import Callable, Sequence
-from itertools import pairwise
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
 
 import pytest
 
-from latentloop.cli import parse
-from latentloop.cli.train import Train
+from latentloop.encoders import load_embedder
+from latentloop.generators import load_generator
+from latentloop.training import read_options
+from small_generators import SmallGenerator, SmallPhotos
+
+TINY = {"steps": 1, "batch": 2, "resolution": 32, "validation_images": 1, "repeats": 1, "lambda_id": 0.0}
 
 
-@pytest.fixture
-def script(load_script: Callable[[str], ModuleType]) -> ModuleType:
-    return load_script("train_default")
-
-
-@pytest.mark.parametrize("stops", [0, 1, 2, 3, 4])
-def test_each_stage_is_a_command_that_begins_with_the_one_before(
-    script: ModuleType, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, stops: int
+def test_stages_begin_with_the_network_before_and_go_on(
+    load_script: Callable[[str], ModuleType],
+    monkeypatch: pytest.MonkeyPatch,
+    small_generator: SmallGenerator,
+    small_photos: SmallPhotos,
+    tmp_path: Path,
 ) -> None:
-    """And after one that was stopped comes none."""
-    commands: list[Sequence[str]] = []
-
-    def main(arguments: Sequence[str]) -> int:
-        commands.append(arguments)
-        return 130 if len(commands) == stops else 0
-
-    monkeypatch.setattr(script, "main", main)
-    code = script.Recipe(data=("faces",), validation=("held-out",), out=tmp_path).run()
-    assert code == (130 if stops else 0)
-    assert len(commands) == (stops or 4)
-    stages = [command for command in map(parse, commands) if isinstance(command, Train)]
-    for before, after in pairwise(stages):
-        assert after.start == str(before.out / "last.safetensors")
-    for stage in stages:  # what is compared coarsely is drawn by the quick generator
-        quick = str(tmp_path / "mobile-128" / "mobile-128.safetensors")
-        assert stage.quick == (None if stage.out.name == "fine" else quick)
-        assert stage.collaboration.resolution == (256 if stage.out.name == "fine" else 128)
+    """All stages, a step each, with the options that are not about size as they are."""
+    script = load_script("train_default")
+    monkeypatch.setattr("latentloop.training.entry.keep_freed_memory", lambda: False)
+    monkeypatch.setattr(script, "DISTILLING", {"resolution": 32, "steps": 1, "batch": 1, "pool": 1, "repeats": 1})
+    stages = {name: replace(one, options={**one.options, **TINY}) for name, one in script.STAGES.items()}
+    monkeypatch.setattr(script, "STAGES", stages)
+    generator, out = small_generator(64), tmp_path / "out"
+    photo, held_out = (str(small_photos(generator, 1, folder) / "0.png") for folder in ("faces", "held-out"))
+    recipe = script.Recipe((photo,), (held_out,), out, str(generator), "cpu")
+    network = recipe.run()
+    assert network == out / "fine" / "last.safetensors"
+    assert load_embedder(network, load_generator(generator)).config.identity == "mobilefacenet"
+    drawn, photos, fine = (read_options(out / name) for name in script.STAGES)
+    assert (drawn.start, photos.start) == (None, str(out / "drawn" / "last.safetensors"))
+    assert fine.start == str(out / "photos" / "last.safetensors")
+    quick = str(out / "mobile-128" / "mobile-128.safetensors")
+    assert (drawn.quick, photos.quick, fine.quick) == (quick, quick, None)
+    assert (drawn.data, photos.data, fine.data) == ((), (photo,), (photo,))
+    logs = [(out / name / "log.jsonl").read_text() for name in script.STAGES]
+    assert recipe.run() == network
+    assert [(out / name / "log.jsonl").read_text() for name in script.STAGES] == logs

@@ -1,4 +1,4 @@
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
@@ -13,8 +13,10 @@ from latentloop.generators import DrawnBy, Generator
 from latentloop.inversion import IteratorConfig, LatentIterator
 from latentloop.latents import mean_code
 from latentloop.losses import pixel_loss, toward
+from latentloop.training.best_codes import BestCodes, NoCache
 from latentloop.training.collaboration import Batch, Collaboration
 from latentloop.training.collaboration_config import CollaborationConfig
+from latentloop.training.pending import PendingCodes
 
 CONFIG = CollaborationConfig(teacher_steps=4)
 
@@ -28,13 +30,17 @@ class Known:
     def lookup(self, photos: Sequence[bytes]) -> list[CachedCode | None]:
         return [self.codes.get(photo) for photo in photos]
 
-    def update(self, photos: Sequence[bytes], w_plus: Tensor, loss: Tensor, *, step: int) -> list[bool]:
-        kept = []
+    def update(self, photos: Sequence[bytes], w_plus: Tensor, loss: Tensor, *, step: int) -> None:
         for photo, code, value in zip(photos, w_plus, loss.tolist(), strict=True):
-            kept.append(photo not in self.codes or value < self.codes[photo].loss)
-            if kept[-1]:
+            if photo not in self.codes or value < self.codes[photo].loss:
                 self.codes[photo] = CachedCode(code.clone(), value, step)
-        return kept
+
+    def accept(self) -> None: ...
+    def discard(self) -> None: ...
+    def commit(self) -> None: ...
+    def load_state(self, state: Mapping[str, Tensor]) -> None: ...
+    def state(self) -> Mapping[str, Tensor]:
+        return {}
 
 
 class Linear(nn.Module):
@@ -63,9 +69,9 @@ def photos(toy: Generator) -> Batch:
     return Batch(toy.synthesis(codes), [b"a", b"b", b"c"], codes[:0], codes.new_empty(0, 3, 32, 32))
 
 
-def collaboration(toy: Generator, cache: Known | CodeCache | None = None, **changes: object) -> Collaboration:
+def collaboration(toy: Generator, cache: BestCodes | None = None, **changes: object) -> Collaboration:
     config = replace(CONFIG, cache=cache is not None, **changes)  # type: ignore[arg-type]
-    return Collaboration(Linear(toy), toy, toward(pixel_loss), absolute, config, cache)
+    return Collaboration(Linear(toy), toy, toward(pixel_loss), absolute, config, NoCache() if cache is None else cache)
 
 
 def refined(toy: Generator, photos: Batch, start: Tensor, steps: int = 4) -> Tensor:
@@ -228,9 +234,12 @@ def test_images_of_known_codes_teach_directly(toy: Generator, photos: Batch, cou
 
 def test_it_works_with_the_real_cache(toy: Generator, photos: Batch, tmp_path: Path) -> None:
     space = CodeSpace(toy.fingerprint, toy.num_ws, toy.w_dim, {})
-    cache = CodeCache(tmp_path / "codes.cache", space)
+    cache = PendingCodes(CodeCache(tmp_path / "codes.cache", space))
     both = collaboration(toy, cache)
-    first, second = (both.learn(photos, step=step)[1] for step in range(2))
+    _, first = both.learn(photos, step=0)
+    cache.accept()
+    _, second = both.learn(photos, step=1)
+    cache.accept()
     assert second.known.all()
     assert (second.loss < first.loss).all()
     found = [code.loss for code in cache.lookup(photos.photos) if code]

@@ -7,7 +7,7 @@ from latentloop.errors import UserError
 from latentloop.features.lpips import load_lpips
 from latentloop.generators import MobileStyleGAN, load_generator
 from latentloop.generators.mobilestylegan import Shape
-from latentloop.training.config import DistillConfig
+from latentloop.training.distill_config import DistillConfig
 from latentloop.training.distill_run import DistillJob
 from latentloop.training.distillation import Distillation
 from latentloop.training.student import make_student
@@ -103,7 +103,7 @@ def test_a_run_that_diverges_says_so_and_keeps_what_was_good(tmp_path: Path) -> 
     next(steps)
     saved = (tmp_path / "checkpoint.safetensors").read_bytes()
     diverging.distillation.student.synthesis.to_rgb.conv.weight.data.fill_(float("nan"))
-    with pytest.raises(UserError, match="the loss of step 3 is not finite; run again with a smaller --lr"):
+    with pytest.raises(UserError, match="the loss of step 3 is not finite; run again with smaller steps"):
         next(steps)
     assert (tmp_path / "checkpoint.safetensors").read_bytes() == saved
     assert "NaN" not in (tmp_path / "log.jsonl").read_text()

@@ -10,7 +10,7 @@ from latentloop.features.lpips import load_lpips
 from latentloop.generators import MobileStyleGAN
 from latentloop.generators.mobilestylegan import Shape
 from latentloop.photos.sources import PhotoSource
-from latentloop.training.config import DistillConfig
+from latentloop.training.distill_config import DistillConfig
 from latentloop.training.distillation import Distillation
 from latentloop.training.photos import PhotoSet
 from latentloop.training.student import begin_with, make_student

@@ -74,8 +74,8 @@ def test_a_resumed_run_equals_an_uninterrupted_one(begin: Begin, tmp_path: Path,
         for _ in range(3):
             next(steps)
         save_checkpoint(tmp_path / "checkpoint.safetensors", kind="training", config={}, state=first.state())
-        if written and first.pending is not None:
-            first.pending.commit()
+        if written:
+            first.collaboration.cache.commit()
         for _ in range(2):
             next(steps)
         second = begin(f"killed-{written}", config)
@@ -97,8 +97,7 @@ def test_half_of_the_photos_are_mirrored_and_known_as_others(begin: Begin, photo
             assert torch.equal(image, (known | mirrored)[key])
         seen += [key for key in batch.photos if key in mirrored]
     assert 0.3 < len(seen) / (12 * CONFIG.steps) < 0.7
-    assert trainer.pending is not None
-    codes = trainer.pending.lookup(list(mirrored))
+    codes = trainer.collaboration.cache.lookup(list(mirrored))
     assert sum(code is not None for code in codes) > 6
 
 

@@ -8,6 +8,7 @@ from latentloop.encoders import Embedder, EmbedderConfig, make_embedder
 from latentloop.generators import Generator
 from latentloop.images import resample
 from latentloop.losses import pixel_loss, toward
+from latentloop.training.best_codes import NoCache
 from latentloop.training.collaboration import Collaboration
 from latentloop.training.collaboration_config import CollaborationConfig
 from latentloop.training.synthetic import Synthetic
@@ -29,7 +30,7 @@ def embedder(float_toy: Generator) -> Embedder:
 def validation(float_toy: Generator, embedder: Embedder) -> Validation:
     """Thirteen images that the toy draws, measured four at a time."""
     config = CollaborationConfig(teacher_steps=30, teacher_lr=0.1, cache=False)
-    both = Collaboration(embedder, float_toy, toward(pixel_loss), absolute, config, None)
+    both = Collaboration(embedder, float_toy, toward(pixel_loss), absolute, config, NoCache())
     return Validation(unseen_images(float_toy, 13, 32), both, batch=4)
 
 

@@ -23,6 +23,7 @@ from latentloop.optim.muon import Muon
 from latentloop.training.collaboration import Batch, Collaboration
 from latentloop.training.collaboration_config import CollaborationConfig
 from latentloop.training.learner import Learner
+from latentloop.training.pending import PendingCodes
 from latentloop.training.processes import find_processes
 
 HEADER = "| batch | a step, ms | forward and backward of the generator, ms | step / ((iterator's steps + 2) times it) |"
@@ -92,6 +93,7 @@ class CollaborationBench:
         def step() -> None:
             terms, _ = collaboration.learn(photos, step=learner.step)
             learner.learn(torch.stack(list(terms.values())).sum(dim=0).mean())
+            collaboration.cache.accept()
 
         return step
 
@@ -113,7 +115,7 @@ class CollaborationBench:
             loss=iterator_loss(lpips=lpips),
             perceptual=lpips,
             config=self.config,
-            cache=CodeCache(self.folder / f"{batch}.cache", space),
+            cache=PendingCodes(CodeCache(self.folder / f"{batch}.cache", space)),
         )
 
 

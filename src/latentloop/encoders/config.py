@@ -1,7 +1,14 @@
 """Settings of the embedding network; kept apart so that reading them needs no PyTorch."""
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, get_args
+
+Preset = Literal["small", "paper"]
+"""Names of `PRESETS`."""
+Identity = Literal["mobilefacenet", "none"]
+"""Face-recognition networks that can guide the embedding network."""
+Head = Literal["tree", "dense"]
+"""Last layers of the embedding network: TreeConnect, or a fully connected one."""
 
 
 @dataclass(frozen=True)
@@ -16,17 +23,17 @@ class EmbedderConfig:
     """Blocks at each of them; the first is one convolution."""
     fusion_blocks: int = 2
     """Where identity meets attributes."""
-    identity: Literal["mobilefacenet", "none"] = "mobilefacenet"
+    identity: Identity = "mobilefacenet"
     """Face-recognition network that guides it; none for other domains, and for the single-encoder ablation."""
     frozen_identity: bool = True
     """Leave that network as it is."""
-    head: Literal["tree", "dense"] = "tree"
+    head: Head = "tree"
     """From features to all styles: TreeConnect, or a fully connected layer."""
     head_channels: int = 128
     """Of the features that the head sees."""
 
     def __post_init__(self) -> None:
-        for name, known in (("identity", ("mobilefacenet", "none")), ("head", ("tree", "dense"))):
+        for name, known in (("identity", get_args(Identity)), ("head", get_args(Head))):
             if getattr(self, name) not in known:
                 raise ValueError(f"{name} must be one of {', '.join(known)}, got {getattr(self, name)}")
         if not self.channels or len(self.channels) != len(self.depths):
@@ -43,7 +50,7 @@ class EmbedderConfig:
         return self.resolution >> len(self.channels)
 
 
-PRESETS = {
+PRESETS: dict[Preset, EmbedderConfig] = {
     "small": EmbedderConfig(),
     "paper": EmbedderConfig(channels=(64, 128, 256, 512, 512), depths=(1, 3, 4, 3, 1), fusion_blocks=3),
 }

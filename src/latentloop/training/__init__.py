@@ -1,1 +1,5 @@
 """Training: the embedding network together with the iterator, and generators from generators."""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

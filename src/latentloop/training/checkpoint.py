@@ -11,6 +11,7 @@ from torch import Tensor
 
 from latentloop.errors import UserError
 from latentloop.files import replacing
+from latentloop.stamps import as_plain, differences
 
 FORMAT = 2
 ENTRY = "latentloop"
@@ -30,9 +31,9 @@ def save_checkpoint(path: Path, *, kind: str, config: Mapping[str, Any], state: 
         UserError: It cannot be written.
     """
     tensors: dict[str, Tensor] = {}
-    told = {"format": FORMAT, "kind": kind, "config": dict(config), "state": _without_tensors(state, tensors)}
+    entry = {"format": FORMAT, "kind": kind, "config": dict(config), "state": _without_tensors(state, tensors)}
     with replacing(path) as part:
-        part.write_bytes(save(tensors, {ENTRY: json.dumps(told)}))
+        part.write_bytes(save(tensors, {ENTRY: json.dumps(entry)}))
 
 
 def load_checkpoint(path: Path, *, kind: str, config: Mapping[str, Any]) -> dict[str, Any]:
@@ -43,12 +44,12 @@ def load_checkpoint(path: Path, *, kind: str, config: Mapping[str, Any]) -> dict
     """
     try:
         with safe_open(path, framework="pt") as file:
-            told = json.loads((file.metadata() or {})[ENTRY])
-            if (told["format"], told["kind"]) != (FORMAT, kind):
-                raise UserError(f"{path}: a checkpoint of {told['kind']} (format {told['format']}), not of {kind}")
-            found = dict(told["config"])
-            _check_settings(path, found, json.loads(json.dumps(dict(config))))
-            state = _with_tensors(told["state"], {name: file.get_tensor(name) for name in file.keys()})  # noqa: SIM118
+            entry = json.loads((file.metadata() or {})[ENTRY])
+            if (entry["format"], entry["kind"]) != (FORMAT, kind):
+                raise UserError(f"{path}: a checkpoint of {entry['kind']} (format {entry['format']}), not of {kind}")
+            found = dict(entry["config"])
+            _check_settings(path, found, as_plain(config))
+            state = _with_tensors(entry["state"], {name: file.get_tensor(name) for name in file.keys()})  # noqa: SIM118
             if not isinstance(state, dict):
                 raise TypeError("the state is no dict")
     except (OSError, SafetensorError, LookupError, TypeError, ValueError) as error:
@@ -58,10 +59,9 @@ def load_checkpoint(path: Path, *, kind: str, config: Mapping[str, Any]) -> dict
 
 
 def _check_settings(path: Path, found: Mapping[str, Any], wanted: Mapping[str, Any]) -> None:
-    for name in sorted(wanted.keys() | found.keys()):
-        old, new = found.get(name), wanted.get(name)
-        if old != new:
-            raise UserError(f"{path}: made with {name} {old}, not {new}; use that, or choose another folder with --out")
+    if others := differences(found, wanted):
+        made = f"made with {others[0]} {found.get(others[0])}, not {wanted.get(others[0])}"
+        raise UserError(f"{path}: {made}; use that, or choose another folder", arguments="out")
 
 
 def _without_tensors(value: object, tensors: dict[str, Tensor]) -> object:

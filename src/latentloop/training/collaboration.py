@@ -7,31 +7,18 @@ import math
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
-from typing import Protocol
 
 import torch
 from torch import Tensor, nn
 
-from latentloop.cache import CachedCode
 from latentloop.generators import Generator
 from latentloop.images import resample
 from latentloop.inversion import IteratorConfig, LatentIterator
 from latentloop.latents import mean_code
 from latentloop.losses import LossToward
 from latentloop.losses.image import ImageLoss, pixel_loss
+from latentloop.training.best_codes import BestCodes
 from latentloop.training.collaboration_config import CollaborationConfig
-
-
-class BestCodes(Protocol):
-    """Where the best code known of each photo is kept, such as a `CodeCache`."""
-
-    def lookup(self, photos: Sequence[bytes]) -> list[CachedCode | None]:
-        """The best code known of each photo."""
-        ...
-
-    def update(self, photos: Sequence[bytes], w_plus: Tensor, loss: Tensor, *, step: int) -> object:
-        """Keep what is better."""
-        ...
 
 
 @dataclass(frozen=True)
@@ -76,16 +63,14 @@ class Collaboration:
     perceptual: ImageLoss
     """LPIPS between images."""
     config: CollaborationConfig
-    cache: BestCodes | None
-    """Where the best code ever found is kept, if the configuration wants it."""
+    cache: BestCodes
+    """Where the best code ever found of a photo is kept; `NoCache` for a configuration without a cache."""
     mixed_precision: Callable[[], AbstractContextManager[object]] = nullcontext
     """Where the network computes."""
     similarity: ImageLoss | None = None
     """Of the faces in two images, 1 for the same, if the configuration weighs it."""
 
     def __post_init__(self) -> None:
-        if self.config.cache != (self.cache is not None):
-            raise ValueError(f"the configuration says cache={self.config.cache}, the cache given is {self.cache}")
         if self.config.lambda_id and not self.similarity:
             raise ValueError(f"the configuration says lambda_id={self.config.lambda_id}, no similarity is given")
 
@@ -138,7 +123,7 @@ class Collaboration:
             drawn: What the generator draws of them, (N, 3, T, T).
             step: Of the training.
         """
-        cached = self.cache.lookup(photos) if self.cache is not None else [None] * len(photos)
+        cached = self.cache.lookup(photos)
         known = torch.tensor([code is not None for code in cached], device=proposal.device)
         if not photos:
             empty = proposal.new_empty(0)
@@ -152,10 +137,8 @@ class Collaboration:
         else:
             loss = self.loss(images)(drawn)
             found = Teaching(proposal, drawn, loss, torch.zeros_like(loss), known)
-        if self.cache is not None:
-            self.cache.update(photos, found.w_plus, found.loss, step=step)
-            found = self._better(found, best, best_loss)
-        return replace(found, known=known)
+        self.cache.update(photos, found.w_plus, found.loss, step=step)
+        return replace(self._better(found, best, best_loss), known=known)
 
     def _start(self, target: Tensor, proposal: Tensor, drawn: Tensor, best: Tensor, best_loss: Tensor) -> Tensor:
         if self.config.start_from == "average":

@@ -2,9 +2,14 @@
 
 import math
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, get_args
 
 from latentloop.optim.names import OptimizerName, check_optimizer
+
+StartFrom = Literal["best", "embedder", "cache", "average"]
+"""Where the iterator can start."""
+ImageTarget = Literal["teacher", "photo"]
+"""What the network's image can be compared with."""
 
 
 @dataclass(frozen=True)
@@ -26,10 +31,10 @@ class CollaborationConfig:
     """A photo whose cached code has a lower loss than this is good already."""
     good_steps: int = 2
     """Steps on such a photo."""
-    start_from: Literal["best", "embedder", "cache", "average"] = "best"
+    start_from: StartFrom = "best"
     """Where the iterator starts: best is the cached code or the network's, whichever draws the photo better. Without a
     cache, best is the network's."""
-    image_target: Literal["teacher", "photo"] = "teacher"
+    image_target: ImageTarget = "teacher"
     """What the network's image is compared with: the image of the teacher's code, or the photo."""
     lambda_w: float = 1.0
     """Weight of the mean squared distance between the codes."""
@@ -49,10 +54,16 @@ class CollaborationConfig:
         check_optimizer("teacher_optimizer", self.teacher_optimizer)
         if not 0 < self.teacher_lr <= 100:
             raise ValueError(f"teacher_lr must be above 0 and at most 100, got {self.teacher_lr}")
-        if self.start_from == "cache" and not self.cache:
-            raise ValueError("to start from the cache there must be one")
+        self._check_choices()
         for name in ("good_loss", "lambda_w", "lambda_img", "lambda_per", "lambda_id"):
             if not (math.isfinite(getattr(self, name)) and getattr(self, name) >= 0):
                 raise ValueError(f"{name} must be 0 or more, got {getattr(self, name)}")
         if self.lambda_w == self.lambda_img == self.lambda_per == self.lambda_id == 0:
             raise ValueError("one of lambda_w, lambda_img, lambda_per and lambda_id must be above 0")
+
+    def _check_choices(self) -> None:
+        for name, known in (("start_from", get_args(StartFrom)), ("image_target", get_args(ImageTarget))):
+            if getattr(self, name) not in known:
+                raise ValueError(f"{name} must be one of {', '.join(known)}, got {getattr(self, name)}")
+        if self.start_from == "cache" and not self.cache:
+            raise ValueError("to start from the cache there must be one")

@@ -77,11 +77,12 @@ class DistillJob:
         try:
             yield from self.distillation.run()
         except NotFiniteError as error:
-            raise UserError(f"{error}; run again with a smaller --lr in another folder") from error
+            problem = f"{error}; run again with smaller steps in another folder"
+            raise UserError(problem, arguments=("lr", "trunk_lr", "out")) from error
         except BackendCompilerFailed as error:
-            raise UserError(f"cannot compile: {error.inner_exception}; leave --compile out") from error
+            raise UserError(f"cannot compile: {error.inner_exception}; do without", arguments="compile") from error
         except torch.OutOfMemoryError as error:
-            raise UserError("not enough memory on the device; try a smaller --batch") from error
+            raise UserError("not enough memory on the device; try a smaller batch", arguments="batch") from error
 
     @property
     def _log(self) -> RunLog:

@@ -13,7 +13,7 @@ from latentloop.generators import DrawnBy, Generator, MobileStyleGAN
 from latentloop.images import resample
 from latentloop.losses import iterator_loss
 from latentloop.training.codes import sample_iterated_codes, sample_training_codes
-from latentloop.training.config import DistillConfig
+from latentloop.training.distill_config import DistillConfig
 from latentloop.training.learner import Learner, randomness_of
 from latentloop.training.photos import PhotoSet
 from latentloop.training.student import trainable

@@ -41,17 +41,17 @@ class Processes(Protocol):
 
 @contextmanager
 def failing_together(processes: Processes, kind: type[Failure]) -> Iterator[None]:
-    """Where an error of a kind in one process becomes one in all, so that none waits for another in vain.
+    """Raise an error of a type in every process if it occurs in one, so that none waits for another in vain.
 
-    All must come here, and inside none may wait for another.
+    Collective: every process must enter, and none may wait for another inside.
     """
-    problem = ""
+    errors: list[Failure] = []
     try:
         yield
     except kind as error:
-        problem = str(error)
-    if said := [one for one in processes.collected([problem]) if one]:
-        raise kind(said[0])
+        errors = [error]
+    if errors := processes.collected(errors):
+        raise errors[0]
 
 
 class Alone:

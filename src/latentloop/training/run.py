@@ -17,13 +17,14 @@ from latentloop.images import write_png
 from latentloop.training.checkpoint import load_checkpoint, save_checkpoint
 from latentloop.training.processes import failing_together
 from latentloop.training.run_log import RunLog
-from latentloop.training.tensorboard_log import Board
+from latentloop.training.settings_file import SETTINGS
+from latentloop.training.tensorboard_log import TensorBoardLog
 from latentloop.training.trainer import Trainer
 from latentloop.training.validation import Validation
 
 KIND = "training"
 CHECKPOINTS, LOG, BEST, LAST = "checkpoints", "log.jsonl", "best.safetensors", "last.safetensors"
-PICTURE, SETTINGS = "validation.png", "config.json"
+PICTURE = "validation.png"
 Figures = Mapping[str, float]
 
 
@@ -38,12 +39,13 @@ class Saving:
 
 
 class Progress(NamedTuple):
-    """A step that was taken."""
+    """A training step that was taken."""
 
-    told: Figures
-    """What it says of itself."""
-    line: Figures | None
-    """If the run was saved after it: means over the steps since the last time, and the validation's figures."""
+    metrics: Figures
+    """Number of the step, its loss and the loss's terms, and what the iterator did for the photos."""
+    saved: Figures | None
+    """Line of the log, if the run was saved after this step: means over the steps since the last save, and the
+    validation's figures; else None."""
 
 
 @dataclass
@@ -96,8 +98,8 @@ class TrainJob:
                 lines = self._log.lines(self.trainer.step)
                 self._log.write(lines)  # what cannot be written shall show now, not after the first steps
                 self._publish(lines)
-            elif self.trainer.pending is not None:
-                self.trainer.pending.commit()
+            else:
+                self.trainer.collaboration.cache.commit()
 
     def run(self) -> Iterator[Progress]:
         """Train on; yields each step, if it is one after which the run is saved then once that is safely on disk.
@@ -107,18 +109,18 @@ class TrainJob:
                 run is saved as it was before that step.
         """
         begun = time.perf_counter()
-        with self._explained(), Board(self._board, self.trainer.step) as board:
-            for told in self.trainer.run():
-                self._recent.append(told)
-                board.scalars(told)
+        with self._explained(), TensorBoardLog(self._tensorboard, self.trainer.step) as tensorboard:
+            for metrics in self.trainer.run():
+                self._recent.append(metrics)
+                tensorboard.scalars(metrics)
                 stop, line = self._asked_to_stop(), None
                 if self.finished or self.trainer.step % self.saving.every == 0:
                     means = _means(self._recent) | {"seconds": round(time.perf_counter() - begun, 1)}
                     self._recent, begun = [], time.perf_counter()
-                    line = self._save(means, board)
+                    line = self._save(means, tensorboard)
                 elif stop:
                     self._write_checkpoint()
-                yield Progress(told, line)
+                yield Progress(metrics, line)
                 if stop:
                     return
 
@@ -129,43 +131,45 @@ class TrainJob:
         except NotFiniteError as error:
             self._write_checkpoint()
             last = self.folder / LAST
-            advice = f"begin another run from {last} with --start and" if last.exists() else "begin another run with"
-            raise UserError(f"{error}; step {self.trainer.step} is saved, {advice} a smaller --lr") from error
+            begin, helpful = ("begin another run", ["lr"])
+            if last.exists():
+                begin, helpful = f"begin another run from {last}", ["start", "lr"]
+            saved = f"{error}; step {self.trainer.step} is saved, {begin} with smaller steps"
+            raise UserError(saved, arguments=helpful) from error
         except torch.OutOfMemoryError as error:
-            raise UserError("not enough memory on the device; try a smaller --batch") from error
+            raise UserError("not enough memory on the device; try a smaller batch", arguments="batch") from error
 
     def _asked_to_stop(self) -> bool:
         return any(self.trainer.processes.collected([self.stopping()]))
 
-    def _save(self, means: Figures, board: Board) -> Figures:
+    def _save(self, means: Figures, tensorboard: TensorBoardLog) -> Figures:
         """Log, then checkpoint, then all that can be made again from these."""
         line = means
         with failing_together(self.trainer.processes, UserError):
             if self.validation:
-                line = {**means, **self._measured(self.validation, board)}
+                line = {**means, **self._measured(self.validation, tensorboard)}
                 lines = [*self._log.lines(self.trainer.step - 1), line]
                 self._log.write(lines)
                 self._write_checkpoint()
                 self._publish(lines)
-            elif self.trainer.pending is not None:
-                self.trainer.pending.commit()
+            else:
+                self.trainer.collaboration.cache.commit()
         return line
 
-    def _measured(self, validation: Validation, board: Board) -> Figures:
+    def _measured(self, validation: Validation, tensorboard: TensorBoardLog) -> Figures:
         network = self.trainer.result()
         figures = validation.measure(network)
         if not all(map(math.isfinite, figures.values())):
             raise NotFiniteError(f"what the network draws after step {self.trainer.step} is not finite")
         picture = validation.picture(network)
-        board.scalars({"step": self.trainer.step, **figures})
-        board.picture(picture, self.trainer.step)
+        tensorboard.scalars({"step": self.trainer.step, **figures})
+        tensorboard.picture(picture, self.trainer.step)
         write_png(self.folder / PICTURE, picture)
         return figures
 
     def _publish(self, lines: Sequence[Figures]) -> None:
         """Write what the last checkpoint says to where others look for it."""
-        if self.trainer.pending is not None:
-            self.trainer.pending.commit()
+        self.trainer.collaboration.cache.commit()
         if not lines:
             return
         network = self.trainer.result()
@@ -186,7 +190,7 @@ class TrainJob:
         return self.folder / CHECKPOINTS / f"step-{int(step):08}.safetensors"
 
     @property
-    def _board(self) -> Path | None:
+    def _tensorboard(self) -> Path | None:
         return self.folder / "tensorboard" if self._first else None
 
     @property
@@ -219,6 +223,6 @@ def last_checkpoint(folder: Path) -> Path | None:
     return None
 
 
-def _means(told: Sequence[Figures]) -> dict[str, float]:
+def _means(steps: Sequence[Figures]) -> dict[str, float]:
     """The mean of each figure, and the last step."""
-    return {name: sum(t[name] for t in told) / len(told) for name in told[0]} | {"step": told[-1]["step"]}
+    return {name: sum(step[name] for step in steps) / len(steps) for name in steps[0]} | {"step": steps[-1]["step"]}

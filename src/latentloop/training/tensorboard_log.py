@@ -1,4 +1,4 @@
-"""TensorBoard, where it is installed."""
+"""A training run's figures for TensorBoard, where that is installed."""
 
 import importlib.util
 from collections.abc import Mapping
@@ -18,8 +18,8 @@ GROUPS = {
 """The figures of each group, as they are shown."""
 
 
-class Board:
-    """Writes a run's figures and pictures for TensorBoard; without a folder, or TensorBoard, it does nothing."""
+class TensorBoardLog:
+    """Writes a run's figures and pictures for TensorBoard; does nothing without a folder, or without TensorBoard."""
 
     def __init__(self, folder: Path | None, step: int) -> None:
         """Go on from a step: what an earlier run wrote of later ones is not shown.
@@ -43,11 +43,11 @@ class Board:
         if self._writer:
             self._writer.close()
 
-    def scalars(self, told: Mapping[str, float]) -> None:
-        """Show the figures of `told["step"]`."""
+    def scalars(self, metrics: Mapping[str, float]) -> None:
+        """Show a step's figures; `metrics["step"]` is its number."""
         for group, names in GROUPS.items() if self._writer else ():
-            for name in told.keys() & set(names):
-                self._writer.add_scalar(f"{group}/{name}", told[name], int(told["step"]))
+            for name in metrics.keys() & set(names):
+                self._writer.add_scalar(f"{group}/{name}", metrics[name], int(metrics["step"]))
 
     def picture(self, image: Tensor, step: int) -> None:
         """Show an image (1, 3, H, W) in [-1, 1]: photo, one pass, one pass and the iterator, row by row."""

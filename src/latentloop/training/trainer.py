@@ -14,7 +14,6 @@ from latentloop.generators import Generator
 from latentloop.optim.muon import Muon
 from latentloop.training.collaboration import Batch, Collaboration, Teaching
 from latentloop.training.learner import Learner, adam, randomness_of
-from latentloop.training.pending import PendingCodes
 from latentloop.training.photos import PhotoSet, indices_of_batch, mirror_key
 from latentloop.training.processes import Alone, Processes, failing_together
 from latentloop.training.spoiling import spoil
@@ -40,14 +39,8 @@ class Trainer:
     """That take each step together, each on its share of the batch: they learn what one alone would."""
     drawing: Generator | None = None
     """Draws images to learn from; None for the collaboration's generator, of the same codes."""
-    pending: PendingCodes | None = field(init=False)
-    """The collaboration's cache, if it has one."""
 
     def __post_init__(self) -> None:
-        cache = self.collaboration.cache
-        if not isinstance(cache, PendingCodes | None):
-            raise TypeError("a run that can be resumed needs PendingCodes in front of its cache")
-        self.pending = cache
         self._check_shares()
         self._synthetic = Synthetic(
             generator=self.drawing or self.collaboration.generator,
@@ -99,13 +92,12 @@ class Trainer:
 
     def state(self) -> dict[str, Any]:
         """All that changes in the course of a run; write it before the next step, which changes it."""
-        return self._learner.state() | {"pending": None if self.pending is None else self.pending.state()}
+        return self._learner.state() | {"pending": self.collaboration.cache.state()}
 
     def load_state(self, state: Mapping[str, Any]) -> None:
         """Go on from there."""
         self._learner.load_state(state)
-        if self.pending is not None and state["pending"] is not None:
-            self.pending.load_state(state["pending"])
+        self.collaboration.cache.load_state(state["pending"])
 
     def _take_step(self) -> dict[str, float]:
         self.embedder.train()
@@ -116,11 +108,9 @@ class Trainer:
             told = self._summary(loss, terms, teaching)
             self._learner.learn(loss)
         except NotFiniteError:
-            if self.pending is not None:
-                self.pending.discard()
+            self.collaboration.cache.discard()
             raise
-        if self.pending is not None:
-            self.pending.accept()
+        self.collaboration.cache.accept()
         return {"step": self.step, **told}
 
     def _batch(self) -> Batch:

@@ -1,6 +1,7 @@
 """How good an embedding network is on images that it does not learn from."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor
@@ -28,6 +29,9 @@ class Validation:
     collaboration: Collaboration
     """Whose generator draws, whose losses measure and whose iterator helps."""
     batch: int
+    """Images measured together."""
+    skipped: Mapping[str, str] = field(default_factory=dict)
+    """Photos to measure on that could not be used -> why."""
 
     @torch.no_grad()
     def measure(self, embedder: Embedder) -> dict[str, float]:

@@ -1,0 +1,67 @@
+"""Where a training run keeps the best code that was ever found of each photo."""
+
+from collections.abc import Mapping, Sequence
+from typing import Protocol
+
+from torch import Tensor
+
+from latentloop.cache import CachedCode
+
+
+class BestCodes(Protocol):
+    """The best code known of each photo; what a step finds counts once the step is accepted."""
+
+    def lookup(self, photos: Sequence[bytes]) -> list[CachedCode | None]:
+        """The best code known of each photo, None where there is none."""
+        ...
+
+    def update(self, photos: Sequence[bytes], w_plus: Tensor, loss: Tensor, *, step: int) -> None:
+        """Propose codes (N, num_ws, w_dim) with losses (N,) that a step found."""
+        ...
+
+    def accept(self) -> None:
+        """Keep those of the proposed codes that are better than what was known."""
+        ...
+
+    def discard(self) -> None:
+        """Forget the proposed codes: their step failed."""
+        ...
+
+    def commit(self) -> None:
+        """Make all accepted codes permanent, as the run has just been saved."""
+        ...
+
+    def state(self) -> Mapping[str, Tensor]:
+        """The accepted codes that are not permanent yet."""
+        ...
+
+    def load_state(self, state: Mapping[str, Tensor]) -> None:
+        """Take over what `state` gave."""
+        ...
+
+
+class NoCache:
+    """Keeps nothing: each round, the code that the iterator has just found teaches."""
+
+    def lookup(self, photos: Sequence[bytes]) -> list[CachedCode | None]:
+        """No code is known of any photo."""
+        return [None] * len(photos)
+
+    def update(self, photos: Sequence[bytes], w_plus: Tensor, loss: Tensor, *, step: int) -> None:
+        """Do nothing."""
+
+    def accept(self) -> None:
+        """Do nothing."""
+
+    def discard(self) -> None:
+        """Do nothing."""
+
+    def commit(self) -> None:
+        """Do nothing."""
+
+    def state(self) -> Mapping[str, Tensor]:
+        """Nothing."""
+        return {}
+
+    def load_state(self, state: Mapping[str, Tensor]) -> None:
+        """Do nothing."""

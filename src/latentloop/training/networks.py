@@ -1,0 +1,63 @@
+"""The networks of a training run: the embedding network as it begins, and a quicker generator for the iterator."""
+
+from dataclasses import asdict, replace
+
+from latentloop.encoders import Embedder, EmbedderConfig, load_embedder, make_embedder
+from latentloop.encoders.config import PRESETS
+from latentloop.errors import UserError
+from latentloop.generators import Generator, load_generator
+from latentloop.training.options import TrainOptions
+
+
+def first_embedder(options: TrainOptions, generator: Generator, *, resumed: bool) -> Embedder:
+    """Make the network that a run begins with; where it is resumed, its checkpoint has the weights.
+
+    Args:
+        options: Of the run.
+        generator: To train for.
+        resumed: The run goes on from a checkpoint, so the network to begin with need not exist any more.
+
+    Raises:
+        UserError: There is no such network for this generator, or that to begin with is another one.
+    """
+    config = network_config(options, generator)
+    embedder = make_embedder(config, generator, seed=options.seed)
+    if options.start and not resumed:
+        begun = load_embedder(options.start, generator)
+        _check_same_network(options.start, begun.config, config)
+        embedder.load_state_dict(begun.state_dict())
+    return embedder
+
+
+def network_config(options: TrainOptions, generator: Generator) -> EmbedderConfig:
+    """Sizes of the network that a run trains: it takes no more pixels than the generator draws.
+
+    Raises:
+        UserError: The generator draws too few.
+    """
+    preset = PRESETS[options.preset]
+    resolution = min(preset.resolution, generator.resolution)
+    try:
+        return replace(preset, resolution=resolution, identity=options.identity, head=options.head)
+    except ValueError as error:
+        raise UserError(f"no network for {generator.name}: {error}") from error
+
+
+def quick_generator(name_or_path: str, generator: Generator) -> Generator:
+    """Load a quicker generator that stands for another one.
+
+    Raises:
+        UserError: Its latent space is another one.
+    """
+    quick = load_generator(name_or_path, device=generator.latent_avg.device)
+    if (quick.fingerprint, quick.num_ws) != (generator.fingerprint, generator.num_ws):
+        raise UserError(f"{name_or_path}: draws other codes than {generator.name}")
+    return quick
+
+
+def _check_same_network(name: str, found: EmbedderConfig, wanted: EmbedderConfig) -> None:
+    for option, ours in asdict(wanted).items():
+        theirs = getattr(found, option)
+        if theirs != ours:
+            help_from = ("preset", "identity", "head")
+            raise UserError(f"{name}: a network with {option} {theirs}, not {ours}", arguments=help_from)

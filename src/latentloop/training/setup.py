@@ -1,0 +1,217 @@
+"""What a training run is made of, given its options."""
+
+from collections.abc import Sequence
+from dataclasses import asdict, replace
+from functools import partial
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import torch
+
+from latentloop.cache import CodeCache, CodeSpace
+from latentloop.devices import find_device, find_precision, repeatable_arithmetic
+from latentloop.encoders import Embedder
+from latentloop.errors import UserError
+from latentloop.features.lpips import SMALLEST, load_lpips
+from latentloop.features.mobilefacenet import load_mobilefacenet
+from latentloop.generators import Generator, load_generator, low_precision
+from latentloop.generators.registry import weights_checksum
+from latentloop.losses import iterator_loss
+from latentloop.metrics import identity_similarity
+from latentloop.photos.find import find_training_photos
+from latentloop.photos.sources import PhotoSource
+from latentloop.stamps import stamp_of
+from latentloop.training.best_codes import BestCodes, NoCache
+from latentloop.training.collaboration import Collaboration
+from latentloop.training.networks import first_embedder, quick_generator
+from latentloop.training.options import TrainOptions
+from latentloop.training.pending import PendingCodes
+from latentloop.training.photos import PhotoSet
+from latentloop.training.processes import Accelerated, Processes, find_processes
+from latentloop.training.run import Saving, TrainJob, last_checkpoint
+from latentloop.training.settings_file import write_options
+from latentloop.training.trainer import Trainer
+from latentloop.training.validation import Validation, unseen_images
+
+
+class Machine(NamedTuple):
+    """What a run computes on."""
+
+    device: torch.device
+    dtype: torch.dtype
+    processes: Processes
+
+    @property
+    def precision(self) -> str:
+        """Name of the type."""
+        return str(self.dtype).removeprefix("torch.")
+
+
+class Photos(NamedTuple):
+    """The photos of a run."""
+
+    learned: PhotoSet | None
+    """Photos to learn from; None for images that the generator draws alone."""
+    held_out: PhotoSet | None
+    """Photos to measure on; None for images that the generator draws."""
+
+
+def set_up_training(options: TrainOptions) -> TrainJob:
+    """Make a run ready to go on from wherever its folder is; its options are in the folder then.
+
+    In CUDA the process computes repeatably from now on, which an exact resume rests on.
+
+    Raises:
+        UserError: A file is missing or wrong, or the folder holds a run with other options or something else.
+    """
+    repeatable_arithmetic()
+    machine = find_machine(options)
+    generator = load_generator(options.generator, device=machine.device)
+    embedder = first_embedder(options, generator, resumed=last_checkpoint(options.out) is not None)
+    resolution = embedder.config.resolution
+    photos = find_photos(options, resolution)
+    drawing = low_precision(generator, machine.dtype)
+    compared = low_precision(quick_generator(options.quick, generator), machine.dtype) if options.quick else drawing
+    collaboration = make_collaboration(options, compared, embedder, machine)
+    first = machine.processes.index == 0
+    job = TrainJob(
+        trainer=Trainer(collaboration, options.config, options.seed, photos.learned, machine.processes, drawing),
+        validation=_validation(options, collaboration, drawing, photos.held_out, resolution) if first else None,
+        folder=options.out,
+        settings=stamp_of_training(options, photos, machine),
+        saving=Saving(options.save_every, options.keep),
+    )
+    job.resume()
+    if first:
+        write_options(options)
+    return job
+
+
+def find_machine(options: TrainOptions) -> Machine:
+    """Find the device, the precision and the processes of a run.
+
+    Raises:
+        UserError: There is no such device; several processes lack Accelerate.
+    """
+    device = find_device(options.device)
+    dtype = find_precision(options.precision, device)
+    processes = find_processes(device, dtype)
+    return Machine(processes.device if isinstance(processes, Accelerated) else device, dtype, processes)
+
+
+def find_photos(options: TrainOptions, resolution: int) -> Photos:
+    """Find the photos of a run: those to measure on are not learned from.
+
+    Args:
+        options: Of the run.
+        resolution: Pixels that the network takes.
+
+    Raises:
+        UserError: There are none, or none that can be used: before anything is written.
+    """
+    held_out = find_training_photos(options.validation)
+    places = {source.place for source in held_out}
+    sources = [source for source in find_training_photos(options.data) if source.place not in places]
+    if options.data and not sources:
+        problem = "all photos to learn from are among those to measure on: nothing is left"
+        raise UserError(problem, arguments=("data", "validation"))
+    count = min(options.validation_images, len(held_out))
+    measured = [held_out[i * len(held_out) // count] for i in range(count)]  # evenly chosen
+    return Photos(_usable(sources, resolution), _usable(measured, resolution))
+
+
+def make_collaboration(
+    options: TrainOptions, generator: Generator, embedder: Embedder, machine: Machine
+) -> Collaboration:
+    """Bring the embedding network and the iterator together.
+
+    Args:
+        options: Of the run.
+        generator: Whose images are compared.
+        embedder: The network that learns.
+        machine: To compute on.
+
+    Raises:
+        UserError: Images cannot be compared at the resolution that is asked for; the cache is of other codes.
+    """
+    size = _compared_pixels(options, generator, embedder)
+    lpips = load_lpips(options.loss.lpips_net, device=machine.device, dtype=machine.dtype)
+    weighs_faces = options.collaboration.lambda_id > 0
+    faces = partial(identity_similarity, embed=load_mobilefacenet(device=machine.device)) if weighs_faces else None
+    return Collaboration(
+        embedder=embedder,
+        generator=generator,
+        loss=iterator_loss(options.loss, lpips=lpips),
+        perceptual=lpips,
+        config=options.collaboration,
+        cache=open_cache(options, generator, size, machine) if options.collaboration.cache else NoCache(),
+        mixed_precision=machine.processes.mixed_precision,
+        similarity=faces,
+    )
+
+
+def open_cache(options: TrainOptions, generator: Generator, resolution: int, machine: Machine) -> BestCodes:
+    """Open the cache of a run's best codes, or make an empty one.
+
+    Args:
+        options: Of the run.
+        generator: Whose images are compared.
+        resolution: Pixels of these images.
+        machine: To compute on.
+
+    Raises:
+        UserError: It holds codes of another latent space, or losses that cannot be compared.
+    """
+    weights = weights_checksum(options.quick or options.generator)
+    drawn = {"weights_sha256": weights, "precision": machine.precision, "resolution": resolution}
+    space = CodeSpace(generator.fingerprint, generator.num_ws, generator.w_dim, {**asdict(options.loss), **drawn})
+    path = Path(options.codes) if options.codes else options.out / "codes.cache"
+    return PendingCodes(CodeCache(path, space), machine.processes)
+
+
+def stamp_of_training(options: TrainOptions, photos: Photos, machine: Machine) -> dict[str, Any]:
+    """What the course of a run, and the figures that it logs, depend on."""
+    return stamp_of(
+        options,
+        generator_sha256=weights_checksum(options.generator),
+        quick_sha256=weights_checksum(options.quick) if options.quick else None,
+        data=photos.learned.digest() if photos.learned else None,
+        validation=photos.held_out.digest() if photos.held_out else options.validation_images,
+        precision=machine.precision,
+        device=machine.device.type,
+    )
+
+
+def _usable(sources: Sequence[PhotoSource], resolution: int) -> PhotoSet | None:
+    if not sources:
+        return None
+    photos = PhotoSet(sources, resolution)
+    photos.load([0])  # if none can be used, say so before anything is written
+    return photos
+
+
+def _compared_pixels(options: TrainOptions, generator: Generator, embedder: Embedder) -> int:
+    """Resolution at which images are compared."""
+    size = min(options.collaboration.resolution, generator.resolution)
+    if size > embedder.config.resolution or generator.resolution % size:
+        finest = f"and at most the network's {embedder.config.resolution}"
+        raise UserError(f"resolution must divide the generator's {generator.resolution} {finest}, got {size}")
+    if size < SMALLEST and (options.loss.lambda_lpips or options.collaboration.lambda_per):
+        raise UserError(f"LPIPS takes images of {SMALLEST} pixels or more, not {size}", arguments="resolution")
+    return size
+
+
+def _validation(
+    options: TrainOptions,
+    collaboration: Collaboration,
+    drawing: Generator,
+    held_out: PhotoSet | None,
+    resolution: int,
+) -> Validation:
+    """Measure at the network's resolution, with the generator that is trained for."""
+    if held_out:
+        images, skipped = held_out.load(range(len(held_out)))[0].to(drawing.latent_avg.device), held_out.skipped
+    else:
+        images, skipped = unseen_images(drawing, options.validation_images, resolution), {}
+    full = replace(collaboration, generator=drawing, config=replace(options.collaboration, resolution=resolution))
+    return Validation(images, full, batch=options.config.batch, skipped=skipped)

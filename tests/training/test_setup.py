@@ -1,0 +1,130 @@
+"""What a run's stamp says, and that no option is forgotten in it."""
+
+import hashlib
+import json
+from dataclasses import fields
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from latentloop.files import sha256_of
+from latentloop.options import flat_fields, with_changes
+from latentloop.photos.find import find_photos
+from latentloop.photos.sources import PhotoSource
+from latentloop.stamps import STAMPED_AS
+from latentloop.training.distill_setup import stamp_of_distilling
+from latentloop.training.options import DistillOptions, TrainOptions
+from latentloop.training.photos import PhotoSet
+from latentloop.training.processes import Alone
+from latentloop.training.setup import Machine, stamp_of_training
+from latentloop.training.setup import find_photos as photos_of
+from small_generators import SmallGenerator, SmallPhotos
+
+STAMP = """
+{"steps": 2, "batch": 4, "synthetic": 0.5, "repeats": 1, "mirror": false, "spoil": true, "optimizer": "muon",
+"lr": 0.002, "warm_up": 100, "clip": 1.0, "average": 0.999, "resolution": 256, "teacher_steps": 2,
+"teacher_optimizer": "muon", "teacher_lr": 0.04, "cache": true, "good_loss": 0.0, "good_steps": 2, "start_from": "best",
+"image_target": "teacher", "lambda_w": 1.0, "lambda_img": 1.0, "lambda_per": 0.8, "lambda_id": 0.0, "lambda_mse": 1.0,
+"lambda_lpips": 0.8, "lpips_net": "alex", "generator_sha256": "GENERATOR", "quick_sha256": null, "preset": "small",
+"identity": "none", "head": "tree", "data": "DATA", "validation": 4, "seed": 0, "precision": "float32", "device": "cpu"}
+"""
+"""The settings in a checkpoint that release 0.1.0 wrote, but for two checksums."""
+DISTILL_STAMP = {"teacher_sha256", "resolution", "seed", "start", "photos", "name", "device", "compile"}
+"""Entries in a checkpoint of release 0.1.0 beside the fields of `DistillConfig`."""
+OTHERS = {
+    "preset": "paper",
+    "identity": "none",
+    "head": "dense",
+    "optimizer": "adam",
+    "teacher_optimizer": "adam",
+    "start_from": "average",
+    "image_target": "photo",
+    "lpips_net": "squeeze",
+    "device": "cuda",
+    "precision": "bfloat16",
+    "batch": 2,
+    "pool": 512,
+}
+"""Another value for each option that takes a name, or that has to go together with others."""
+
+
+def stamp(options: TrainOptions) -> dict[str, Any]:
+    """A run's stamp on a machine where "auto" is the CPU and float32."""
+    device = torch.device("cpu" if options.device == "auto" else options.device)
+    dtype = torch.bfloat16 if options.precision == "bfloat16" else torch.float32
+    return stamp_of_training(options, photos_of(options, 32), Machine(device, dtype, Alone()))
+
+
+def distill_stamp(options: DistillOptions) -> dict[str, Any]:
+    photos = PhotoSet([PhotoSource(path) for path in find_photos(options.photos)], 32) if options.photos else None
+    return stamp_of_distilling(options, photos, torch.device("cpu" if options.device == "auto" else options.device))
+
+
+def another(name: str, value: object, files: dict[str, object]) -> object:
+    """A value that an option may have as well."""
+    if name in files or name in OTHERS:
+        return files.get(name, OTHERS.get(name))
+    if isinstance(value, bool):
+        return not value
+    return value / 2 if isinstance(value, float) and value else 2 * value + 2  # type: ignore[operator]
+
+
+@pytest.fixture
+def files(small_generator: SmallGenerator, small_photos: SmallPhotos) -> dict[str, object]:
+    """Another file for each option that takes one."""
+    one, other = small_generator(), str(small_generator(64, "other"))
+    faces, held_out = (str(small_photos(one, 2, folder)) for folder in ("faces", "held-out"))
+    paths = {"generator": other, "quick": other, "start": other, "codes": other, "name": "other", "out": Path("other")}
+    return {**paths, "data": (faces,), "validation": (held_out,), "photos": (faces,)}
+
+
+@pytest.mark.parametrize("field", [field.name for field, _ in flat_fields(TrainOptions())])
+def test_every_option_of_training_counts_or_is_declared_neutral(
+    small_generator: SmallGenerator, files: dict[str, object], field: str
+) -> None:
+    options = TrainOptions(generator=str(small_generator()))
+    value, metadata = {one.name: (value, one.metadata) for one, value in flat_fields(options)}[field]
+    changed = with_changes(options, {field: another(field, value, files)})
+    assert changed != options
+    assert (stamp(changed) == stamp(options)) == (metadata.get(STAMPED_AS) == ())
+
+
+@pytest.mark.parametrize("field", [field.name for field, _ in flat_fields(DistillOptions())])
+def test_every_option_of_distilling_counts_or_is_declared_neutral(
+    small_generator: SmallGenerator, files: dict[str, object], field: str
+) -> None:
+    options = DistillOptions(generator=str(small_generator()))
+    value, metadata = {one.name: (value, one.metadata) for one, value in flat_fields(options)}[field]
+    changed = with_changes(options, {field: another(field, value, files)})
+    assert changed != options
+    assert (distill_stamp(changed) == distill_stamp(options)) == (metadata.get(STAMPED_AS) == ())
+
+
+def test_only_these_options_are_neutral() -> None:
+    neutral = [
+        {field.name for field in fields(options) if field.metadata.get(STAMPED_AS) == ()}
+        for options in (TrainOptions, DistillOptions)
+    ]
+    assert neutral == [{"out", "start", "codes", "save_every", "keep"}, {"out"}]
+
+
+def test_checkpoints_of_earlier_releases_go_on(small_generator: SmallGenerator, small_photos: SmallPhotos) -> None:
+    generator = small_generator()
+    faces = small_photos(generator, 2)
+    changes = {"generator": str(generator), "data": (str(faces),), "identity": "none", "save_every": 2, "steps": 2}
+    sizes = {"batch": 4, "teacher_steps": 2, "validation_images": 4}
+    listed = "".join(f"{name} {(faces / name).stat().st_size}\n" for name in ("0.png", "1.png"))
+    checksums = {"GENERATOR": sha256_of(generator), "DATA": hashlib.sha256(listed.encode()).hexdigest()}
+    written = {name: checksums.get(value, value) for name, value in json.loads(STAMP).items()}
+    assert stamp(with_changes(TrainOptions(), {**changes, **sizes})) == written
+
+
+def test_checkpoints_of_earlier_distillations_go_on(small_generator: SmallGenerator) -> None:
+    generator = small_generator()
+    options = DistillOptions(generator=str(generator))
+    found = distill_stamp(options)
+    assert found.keys() == DISTILL_STAMP | vars(options.config).keys()
+    assert found["teacher_sha256"] == sha256_of(generator)
+    assert (found["start"], found["photos"], found["device"]) == (None, None, "cpu")
