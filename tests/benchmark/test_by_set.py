@@ -84,8 +84,7 @@ def test_what_does_not_compare_is_refused_in_one_line(tmp_path: Path) -> None:
     assert message(good, name="cacd").startswith("X/good: cacd has its column already")
     assert message(good, again).startswith("X/again: cacd has its column already")
     assert message(tmp_path / "none") == (
-        "X/none: cannot read summary.json: No such file or directory; "
-        "run the benchmark in that folder first"
+        "X/none: cannot read summary.json: No such file or directory; run the benchmark in that folder first"
     )
 
 
