@@ -1,11 +1,14 @@
+import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import torch
+from torch import Tensor
 
 from latentloop.benchmark import collaboration_speed
 from latentloop.benchmark.collaboration_speed import CollaborationBench
-from latentloop.generators import MobileStyleGAN
+from latentloop.generators import DrawnBy, MobileStyleGAN
 from latentloop.generators.mobilestylegan import Shape
 from latentloop.training.collaboration_config import CollaborationConfig
 
@@ -34,3 +37,19 @@ def test_the_step_that_is_timed_learns_and_its_profile_is_told(bench: Collaborat
     shares = [int(line.split("|")[2].strip(" %")) for line in lines[-collaboration_speed.OPERATIONS :]]
     assert shares == sorted(shares, reverse=True)
     assert 0 < sum(shares) <= 105
+
+
+def test_what_a_step_takes_is_measured(bench: CollaborationBench) -> None:
+    generator = bench.generator
+
+    def draw(w_plus: Tensor, *, resolution: int | None = None) -> Tensor:
+        time.sleep(0.1)
+        return generator.synthesis(w_plus, resolution=resolution)
+
+    slow = replace(bench, generator=DrawnBy(generator, draw), batches=(1,))
+    cells = next(line for line in slow.table() if line.startswith("| 1 |")).split("|")
+    step, drawn, ratio = (float(cell) for cell in cells[2:5])
+    # The proposal's image, and those of the iterator before each of its two steps and after them.
+    assert step >= 400
+    assert drawn >= 100
+    assert ratio == pytest.approx(step / (4 * drawn), abs=0.02)

@@ -1,12 +1,14 @@
 import itertools
+import time
 
 import pytest
 import torch
+from torch import Tensor
 
 from latentloop.benchmark import generator_speed
 from latentloop.benchmark.generator_speed import GeneratorBench, iterator_times
 from latentloop.benchmark.speed import Speed
-from latentloop.generators import MobileStyleGAN
+from latentloop.generators import DrawnBy, Generator, MobileStyleGAN
 from latentloop.generators.mobilestylegan import Shape
 from latentloop.losses import pixel_loss, toward
 
@@ -14,6 +16,17 @@ from latentloop.losses import pixel_loss, toward
 def tiny() -> MobileStyleGAN:
     shape = Shape(w_dim=8, num_ws=6, channels=(16, 16, 8))
     return MobileStyleGAN(shape, name="tiny", fingerprint="").requires_grad_(False)
+
+
+def slow(seconds: float) -> Generator:
+    """A generator that takes so long for each call."""
+    generator = tiny()
+
+    def draw(w_plus: Tensor, *, resolution: int | None = None) -> Tensor:
+        time.sleep(seconds)
+        return generator.synthesis(w_plus, resolution=resolution)
+
+    return DrawnBy(generator, draw)
 
 
 def rows(lines: list[str]) -> list[list[str]]:
@@ -46,3 +59,14 @@ def test_a_step_is_split_in_the_generator_and_the_rest(monkeypatch: pytest.Monke
     step, rest = iterator_times(tiny(), toward(pixel_loss), runs=3)
     assert step == 0.5
     assert rest == pytest.approx(0.2)
+
+
+def test_what_a_generator_takes_is_measured() -> None:
+    # A busy machine may take longer, never less.
+    table = GeneratorBench([slow(0.1)], Speed(0.01, 1e6), (1, 4), runs=1, also_compiled=False).table()
+    milliseconds = [float(row[5]) for row in rows(list(table))]
+    assert [lowest <= ms for lowest, ms in zip([100, 100, 25, 25], milliseconds, strict=True)] == [True] * 4
+    assert milliseconds[2] < milliseconds[0]
+    step, rest = iterator_times(slow(0.1), toward(pixel_loss), runs=2)
+    assert step >= 0.1
+    assert rest < 0.5

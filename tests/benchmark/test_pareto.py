@@ -1,10 +1,7 @@
-from itertools import combinations
-
 import numpy as np
 import pytest
 from matplotlib.axes import Axes
-from matplotlib.text import Text
-from matplotlib.transforms import Bbox
+from matplotlib.figure import Figure
 
 from latentloop.benchmark.comparison import Comparison, MethodLine, Result
 from latentloop.benchmark.pareto import pareto_figure
@@ -21,19 +18,24 @@ MEASURED = {
 }
 
 
-def panel(points: dict[str, tuple[float, float]], column: str = "lpips_alex") -> Axes:
+def plot(points: dict[str, tuple[float, float]], *columns: str) -> Figure:
     lines = [
-        MethodLine(name, name, "", name.startswith("h"), [Result(name, "a", {column: value}, seconds, None, 1, 1)])
+        MethodLine(
+            name,
+            name,
+            "",
+            name.startswith(("h", "o")),
+            [Result(name, "a", dict.fromkeys(columns, value), seconds, None, 1, 1)],
+        )
         for name, (seconds, value) in points.items()
     ]
-    figure = pareto_figure(Comparison("toys", {}, {}, (column,), lines))
+    figure = pareto_figure(Comparison("toys", {}, {}, columns, lines))
     figure.draw_without_rendering()
-    return figure.axes[0]
+    return figure
 
 
-def boxes(axes: Axes) -> dict[str, Bbox]:
-    texts: list[Text] = list(axes.texts)
-    return {text.get_text(): text.get_window_extent() for text in texts}
+def places(axes: Axes) -> dict[str, list[float]]:
+    return {str(dots.get_label()): np.asarray(dots.get_offsets())[0].tolist() for dots in axes.collections}
 
 
 CASES: dict[str, dict[str, tuple[float, float]]] = {
@@ -45,43 +47,30 @@ CASES: dict[str, dict[str, tuple[float, float]]] = {
 
 
 @pytest.mark.parametrize("points", CASES.values(), ids=CASES.keys())
-def test_names_cover_neither_each_other_nor_points(points: dict[str, tuple[float, float]]) -> None:
-    axes = panel(points)
-    named = boxes(axes)
-    assert list(named) == [name for _, name in sorted((place, name) for name, place in points.items())]
-    assert not [pair for pair in combinations(named, 2) if named[pair[0]].overlaps(named[pair[1]])]
-    places = axes.transData.transform(list(points.values()))
-    for box in named.values():
-        assert axes.bbox.containsx(box.x0)
-        assert axes.bbox.containsx(box.x1)
-        assert axes.bbox.containsy(box.y0)
-        assert axes.bbox.containsy(box.y1)
-        assert not [place for place in places if box.contains(*place)]
-    assert all(axes.bbox.contains(*place) for place in places)
+def test_every_method_is_plotted_inside_every_panel_and_named_once(points: dict[str, tuple[float, float]]) -> None:
+    figure = plot(points, "lpips_alex", "mse")
+    for axes in figure.axes:
+        assert places(axes) == {name: list(place) for name, place in points.items()}
+        assert all(axes.bbox.contains(*place) for place in axes.transData.transform(list(points.values())))
+    (legend,) = figure.legends
+    assert [text.get_text() for text in legend.get_texts()] == list(points)
+    box = legend.get_window_extent()
+    assert not any(box.overlaps(axes.get_tightbbox()) for axes in figure.axes)
+    assert figure.bbox.x0 <= box.x0 < box.x1 <= figure.bbox.x1
 
 
-def test_a_line_leads_to_names_that_had_to_move_and_only_to_those() -> None:
-    axes = panel(CASES["together"])
-    leaders = [line for line in axes.lines if line.get_transform() == axes.transAxes]
-    assert 6 < len(leaders) < 12
-    ends = [axes.transAxes.transform(np.asarray(line.get_xydata()))[1] for line in leaders]
-    assert all(any(box.padded(1).contains(*end) for box in boxes(axes).values()) for end in ends)
-    assert len(panel(CASES["alone"]).lines) == 1  # the front
-
-
-def test_a_line_passes_no_other_point() -> None:
-    seconds, values = (10.8, 10.3, 54.3, 54.1, 46.3, 35.8), (0.171, 0.162, 0.135, 0.176, 0.102, 0.162)
-    points = {f"method-{i}": place for i, place in enumerate(zip(seconds, values, strict=True))}
-    axes = panel(points)
-    (leader,) = [line for line in axes.lines if line.get_transform() == axes.transAxes]
-    start, end = axes.transAxes.transform(np.asarray(leader.get_xydata()))
-    places = axes.transData.transform(list(points.values()))
-    apart = np.linalg.norm(np.linspace(start, end, 50)[:, None] - places, axis=-1).min(axis=0)
-    assert (apart < 4).sum() == 1  # its own
+def test_methods_differ_in_colour_and_ours_from_the_earlier_ones_in_shape() -> None:
+    (axes,) = plot(MEASURED, "lpips_alex").axes
+    colours = {tuple(np.asarray(dots.get_facecolor())[0]) for dots in axes.collections}
+    assert len(colours) == len(MEASURED)
+    shapes = {str(dots.get_label()): len(dots.get_paths()[0].vertices) for dots in axes.collections}
+    ours = {shapes[name] for name in MEASURED if name.startswith(("h", "o"))}
+    assert len(ours) == 1
+    assert ours.isdisjoint(shapes[name] for name in MEASURED if not name.startswith(("h", "o")))
 
 
 @pytest.mark.parametrize(("column", "front"), [("lpips_alex", ["b", "c"]), ("id", ["b", "d"])])
 def test_the_line_joins_what_no_quicker_method_equals(column: str, front: list[str]) -> None:
     points = {"c": (3.0, 0.1), "b": (1.0, 0.3), "a": (2.0, 0.3), "d": (4.0, 0.5)}
-    drawn = np.asarray(panel(points, column).lines[0].get_xydata())
+    drawn = np.asarray(plot(points, column).axes[0].lines[0].get_xydata())
     assert drawn.tolist() == [list(points[name]) for name in front]

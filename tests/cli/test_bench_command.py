@@ -8,7 +8,8 @@ import torch
 from PIL import Image
 
 from latentloop.encoders import EmbedderConfig, make_embedder, save_embedder
-from latentloop.generators import Generator, GeneratorFile, StyleGAN2, write_generator_file
+from latentloop.generators import GeneratorFile, MobileStyleGAN, StyleGAN2, mobilestylegan, write_generator_file
+from latentloop.generators.registry import load_generator, save_generator
 from latentloop.generators.stylegan2 import Shape
 
 ToyPhotos = Callable[..., list[Path]]
@@ -24,16 +25,27 @@ def no_vgg(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 
 
 @pytest.fixture
-def network(float_toy: Generator, tmp_path: Path) -> Path:
-    save_embedder(tmp_path / "network.safetensors", make_embedder(TINY, float_toy, seed=0))
+def tiny(tmp_path: Path) -> Path:
+    """The file of a generator of 32-pixel images."""
+    torch.manual_seed(0)
+    shape = mobilestylegan.Shape(w_dim=8, num_ws=6, channels=(16, 16, 8))
+    save_generator(tmp_path / "tiny.safetensors", MobileStyleGAN(shape, name="", fingerprint=""))
+    return tmp_path / "tiny.safetensors"
+
+
+@pytest.fixture
+def network(tiny: Path, tmp_path: Path) -> Path:
+    save_embedder(tmp_path / "network.safetensors", make_embedder(TINY, load_generator(tiny), seed=0))
     return tmp_path / "network.safetensors"
 
 
-@pytest.mark.usefixtures("toy_shipped")
-def test_methods_are_compared_and_gone_on_with(run: Run, toy_photos: ToyPhotos, network: Path, tmp_path: Path) -> None:
+def test_methods_are_compared_and_gone_on_with(
+    run: Run, toy_photos: ToyPhotos, tiny: Path, network: Path, tmp_path: Path
+) -> None:
     photos, out = toy_photos(2), tmp_path / "out"
     methods = ["one-pass", "hybrid:3", "optimize:3", "image2stylegan", "projector-w+"]
-    command = ["bench", "--root", photos[0].parent, "--aligned", "--device", "cpu", "--out", out, "--embedder", network]
+    command = ["bench", "--root", photos[0].parent, "--aligned", "--device", "cpu", "--out", out]
+    command += ["--generator", tiny, "--embedder", network]
     code, lines, errors = run(*command, "--steps", 2, "--methods", *methods)
     assert (code, errors) == (0, [])
     assert lines[-len(FILES) :] == [str(out / name) for name in FILES]
@@ -46,7 +58,7 @@ def test_methods_are_compared_and_gone_on_with(run: Run, toy_photos: ToyPhotos, 
     assert calls == {"one-pass": 1, "hybrid-3": 5, "optimize-3": 5, "image2stylegan-2": 4, "projector-w+-2": 4}
     table = (out / "table.md").read_text()
     assert "- data: folder: 2 images found" in table
-    assert "published with 5,000 steps, here 2; AlexNet's features in the place of VGG16's" in table
+    assert "published with 5,000 steps, here 2; AlexNet's features instead of VGG16's" in table
     with Image.open(out / "grid.png") as grid:
         assert grid.size == (192 * 6, 18 + 192 * 2)
     assert (out / "report.html").read_text().count("data:image/png") == 2
@@ -72,17 +84,17 @@ def test_a_generator_with_noise_has_it_optimized(run: Run, toy_photos: ToyPhotos
     assert "float32" in (out / "table.md").read_text()
 
 
-@pytest.mark.usefixtures("toy_shipped")
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (["--methods", "psp"], "--methods psp: not a method; there are one-pass, hybrid, "),
-        (["--methods", "hybrid:many"], "--methods hybrid:many: not a method"),
-        (["--methods", "one-pass:5"], "--methods one-pass:5: one-pass takes no steps"),
-        (["--methods", "optimize", "optimize:100"], "--methods: optimize-100 is named twice"),
-        (["--methods", "one-pass"], "no network for toy-32; name one with --embedder"),
-        (["--methods", "image2stylegan++"], "toy-32 takes no noise maps; of Image2StyleGAN++, Image2StyleGAN is left"),
-        (["--methods", "stylegan-encoder"], "stylegan-encoder compares images of 176 pixels or more"),
+        (["--methods", "psp"], "unknown method 'psp'; choose from one-pass, hybrid, "),
+        (["--methods", "projecter"], "unknown method 'projecter'; did you mean projector?"),
+        (["--methods", "hybrid:many"], "hybrid:many: steps must be 1 or more, as in hybrid:100"),
+        (["--methods", "one-pass:5"], "one-pass:5: one-pass takes no steps"),
+        (["--methods", "optimize", "optimize:100"], "optimize-100 is named twice"),
+        (["--methods", "one-pass"], "no embedding network is bundled for tiny; name one; see --embedder"),
+        (["--methods", "image2stylegan++"], "tiny takes no noise maps; of Image2StyleGAN++, Image2StyleGAN is left"),
+        (["--methods", "stylegan-encoder"], "stylegan-encoder needs images of 176 pixels or more"),
         (["--features", "vgg16", "--methods", "optimize"], "latentloop fetch vgg16"),
         (["--data", "celeba-hq"], "CelebA"),
         (["--root", "nowhere"], "nowhere"),
@@ -90,20 +102,20 @@ def test_a_generator_with_noise_has_it_optimized(run: Run, toy_photos: ToyPhotos
     ids=str,
 )
 def test_bad_input_is_told_in_one_line(
-    run: Run, toy_photos: ToyPhotos, tmp_path: Path, options: list[str], message: str
+    run: Run, toy_photos: ToyPhotos, tiny: Path, tmp_path: Path, options: list[str], message: str
 ) -> None:
     root = ["--root", toy_photos(1)[0].parent] if "--root" not in options else []
-    code, lines, errors = run("bench", *root, "--aligned", "--device", "cpu", "--out", tmp_path / "out", *options)
+    command = ["bench", *root, "--generator", tiny, "--aligned", "--device", "cpu", "--out", tmp_path / "out"]
+    code, lines, errors = run(*command, *options)
     assert (code, lines, len(errors)) == (2, [], 1)
     assert message in errors[0]
     assert not (tmp_path / "out").exists()
 
 
-@pytest.mark.usefixtures("toy_shipped")
-def test_runs_on_other_sets_stand_beside(run: Run, toy_photos: ToyPhotos, tmp_path: Path) -> None:
+def test_runs_on_other_sets_stand_beside(run: Run, toy_photos: ToyPhotos, tiny: Path, tmp_path: Path) -> None:
     first, second = toy_photos(2, "first")[0].parent, toy_photos(1, "second")[0].parent
     other, out = tmp_path / "other", tmp_path / "out"
-    command: list[object] = ["bench", "--aligned", "--device", "cpu"]
+    command: list[object] = ["bench", "--generator", tiny, "--aligned", "--device", "cpu"]
     assert run(*command, "--root", first, "--out", other, "--methods", "optimize:1", "optimize:2")[0] == 0
     command += ["--root", second, "--out", out, "--methods", "optimize:2", "--beside", other]
     code, _, errors = run(*command)
@@ -117,21 +129,19 @@ def test_runs_on_other_sets_stand_beside(run: Run, toy_photos: ToyPhotos, tmp_pa
     assert run(*command, "--protocol", "psp") == (
         2,
         [],
-        [f"latentloop: --beside {other}: made with another protocol, strict; here it is psp"],
+        [f"latentloop: {other}: made with another protocol, strict; here it is psp; see --beside"],
     )
     assert (out / "table.md").read_text() == before
 
 
-@pytest.mark.usefixtures("toy_shipped")
 def test_without_images_it_says_what_to_name(run: Run) -> None:
-    assert run("bench")[2] == ["latentloop: name the folder with the images: --root DIR, such as examples/photos"]
+    assert run("bench")[2] == ["latentloop: name the folder with the images, such as examples/photos; see --root"]
 
 
-@pytest.mark.usefixtures("toy_shipped")
-def test_a_damaged_image_is_left_out_and_named(run: Run, toy_photos: ToyPhotos, tmp_path: Path) -> None:
+def test_a_damaged_image_is_left_out_and_named(run: Run, toy_photos: ToyPhotos, tiny: Path, tmp_path: Path) -> None:
     photos, out = toy_photos(1), tmp_path / "out"
     (photos[0].parent / "broken.png").write_bytes(b"no image")
-    command = ["bench", "--root", photos[0].parent, "--aligned", "--device", "cpu", "--out", out]
+    command = ["bench", "--root", photos[0].parent, "--aligned", "--device", "cpu", "--out", out, "--generator", tiny]
     code, _, errors = run(*command, "--methods", "optimize:1")
     assert code == 2
     assert len(errors) == 1

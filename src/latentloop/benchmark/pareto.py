@@ -19,7 +19,6 @@ LEGEND_COLUMNS = {1: 2, 2: 3, 3: 5}
 """Columns of the legend by the number of panels in a row."""
 OURS, THEIRS = "o", "s"
 """Markers of our methods and of the earlier ones."""
-COLOURS = colormaps["tab10"]
 
 
 @dataclass(frozen=True)
@@ -60,13 +59,14 @@ def pareto_figure(comparison: Comparison) -> Figure:
 
 def _points(comparison: Comparison, column: str) -> list[Point]:
     """Make a point of each method, in the order of the tables."""
+    colours = colormaps["tab10" if len(comparison.lines) <= 10 else "tab20"]
     return [
         Point(
             seconds=line.seconds,
             value=line.means([column])[column],
             name=line.name,
             marker=OURS if line.ours else THEIRS,
-            colour=COLOURS(i % COLOURS.N),
+            colour=colours(i % colours.N),
         )
         for i, line in enumerate(comparison.lines)
     ]

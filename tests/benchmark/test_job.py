@@ -1,0 +1,91 @@
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import torch
+
+import latentloop.benchmark
+from latentloop.benchmark import Comparison, ComparisonOptions, MachineOptions, run_benchmark
+from latentloop.benchmark.comparison import Outcome
+from latentloop.benchmark.observer import Silent
+from latentloop.errors import UserError
+from latentloop.generators import MobileStyleGAN, mobilestylegan
+from latentloop.generators.registry import save_generator
+
+ToyPhotos = Callable[..., list[Path]]
+
+
+@pytest.fixture
+def options(tmp_path: Path) -> ComparisonOptions:
+    torch.manual_seed(0)
+    shape = mobilestylegan.Shape(w_dim=8, num_ws=6, channels=(16, 16, 8))
+    save_generator(tmp_path / "tiny.safetensors", MobileStyleGAN(shape, name="", fingerprint=""))
+    return ComparisonOptions(
+        methods=("optimize:1", "optimize:2"),
+        protocol="psp",
+        generator=str(tmp_path / "tiny.safetensors"),
+        aligned=True,
+        out=tmp_path / "out",
+        machine=MachineOptions("cpu", "float32"),
+    )
+
+
+def test_methods_are_compared_by_a_call(options: ComparisonOptions, toy_photos: ToyPhotos, tmp_path: Path) -> None:
+    photos = toy_photos(3)
+    comparison = run_benchmark(photos[0].parent, options=options, out=str(tmp_path / "here"), limit=2)
+    assert [line.name for line in comparison.lines] == ["optimize-1", "optimize-2"]
+    assert [[one.image for one in line.results] for line in comparison.lines] == [["photo-0", "photo-1"]] * 2
+    assert set(comparison.means.methods["optimize-1"].means) == {"mse", "lpips_alex", "id"}
+    assert (tmp_path / "here" / "table.md").is_file()
+    assert not (tmp_path / "out").exists()
+
+
+def test_images_may_be_named_one_by_one(options: ComparisonOptions, toy_photos: ToyPhotos) -> None:
+    _, second, third = toy_photos(3)
+    comparison = run_benchmark([third, str(second)], options=options, methods=("optimize:1",))
+    assert comparison.name == "photos"
+    assert [one.image for one in comparison.lines[0].results] == ["photo-2", "photo-1"]
+
+
+class Interrupting(Silent):
+    """Stops the run after the first result, as Ctrl-C does."""
+
+    def __init__(self) -> None:
+        self.files: list[str] = []
+
+    def finish(self, outcome: Outcome) -> None:  # noqa: ARG002
+        raise KeyboardInterrupt
+
+    def written(self, file: Path) -> None:
+        self.files.append(file.name)
+
+
+def test_a_run_that_is_stopped_leaves_its_tables(
+    options: ComparisonOptions, toy_photos: ToyPhotos, tmp_path: Path
+) -> None:
+    observer = Interrupting()
+    with pytest.raises(KeyboardInterrupt):
+        run_benchmark(toy_photos(2), options=options, observer=observer)
+    assert "table.md" in observer.files
+    assert len((tmp_path / "out" / "results.csv").read_text().splitlines()) == 2
+
+
+def test_without_any_result_nothing_is_written(options: ComparisonOptions, tmp_path: Path) -> None:
+    (tmp_path / "broken.png").write_bytes(b"no image")
+    comparison = run_benchmark([tmp_path / "broken.png"], options=options)
+    assert not comparison.lines
+    assert [reason for reason in comparison.left_out if "broken.png: not an image" in reason]
+    assert not (tmp_path / "out").exists()
+
+
+def test_what_is_missing_is_named_by_its_argument(options: ComparisonOptions) -> None:
+    with pytest.raises(UserError, match="name the folder") as caught:
+        run_benchmark(options=options)
+    assert caught.value.arguments == ("root",)
+    with pytest.raises(TypeError, match="no option 'method'; did you mean 'methods'"):
+        run_benchmark("photos", options=options, method=("optimize",))
+
+
+def test_the_room_gives_its_doors() -> None:
+    assert latentloop.benchmark.Comparison is Comparison
+    assert {"run_benchmark", "time_generators", "time_collaboration"} <= set(latentloop.benchmark.__all__)

@@ -1,0 +1,45 @@
+import pytest
+
+from latentloop.benchmark.method_table import METHODS, choose_methods
+from latentloop.benchmark.methods import BUILDERS
+
+
+def test_every_method_can_be_built() -> None:
+    assert list(METHODS) == list(BUILDERS)
+
+
+def test_steps_are_the_methods_own_else_the_callers_else_the_published_ones() -> None:
+    texts = ["one-pass", "hybrid:7", "optimize", "projector", "image2stylegan:9"]
+    assert [one.name for one in choose_methods(texts, steps=3)] == [
+        "one-pass",
+        "hybrid-7",
+        "optimize-100",
+        "projector-3",
+        "image2stylegan-9",
+    ]
+    assert [one.steps for one in choose_methods(texts)] == [0, 7, 100, 1000, 9]
+
+
+@pytest.mark.parametrize(
+    ("texts", "message"),
+    [
+        ([], "name at least one method"),
+        (["hybird"], "unknown method 'hybird'; did you mean hybrid?"),
+        (["hybrid:"], "hybrid:: steps must be 1 or more"),
+        (["hybrid:0"], "hybrid:0: steps must be 1 or more"),
+        (["one-pass:1"], "one-pass:1: one-pass takes no steps"),
+        (["hybrid:50", "hybrid"], "hybrid-50 is named twice"),
+    ],
+)
+def test_what_is_no_choice_is_refused(texts: list[str], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        choose_methods(texts)
+
+
+def test_a_note_tells_what_differs_from_what_was_published() -> None:
+    hybrid, projector, published = choose_methods(["hybrid:7", "projector:9", "projector"])
+    assert hybrid.note("none") == "arXiv:2007.01758; minimizes MSE and LPIPS (alex)"
+    assert projector.note("alexnet").endswith(
+        "published with 1,000 steps, here 9; AlexNet's features instead of VGG16's"
+    )
+    assert published.note("vgg16") == "arXiv:1912.04958; minimizes LPIPS by the features; images at 256 pixels"

@@ -1,0 +1,144 @@
+import subprocess
+import sys
+from dataclasses import asdict, replace
+from hashlib import sha256
+from importlib.metadata import version
+from json import dumps
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from latentloop.baselines import Networks, load_networks
+from latentloop.baselines.names import FeatureNet
+from latentloop.benchmark import setup
+from latentloop.benchmark.observer import Silent
+from latentloop.benchmark.options import ComparisonOptions, MachineOptions
+from latentloop.devices import describe_device
+from latentloop.encoders import EmbedderConfig, make_embedder, save_embedder
+from latentloop.files import sha256_of
+from latentloop.generators import MobileStyleGAN, load_generator
+from latentloop.generators.mobilestylegan import Shape
+from latentloop.generators.registry import save_generator
+from latentloop.inversion import IteratorConfig
+from latentloop.options import flat_fields, with_changes
+from latentloop.stamps import STAMPED_AS, key_of
+
+TINY = EmbedderConfig(resolution=32, channels=(8, 16), depths=(1, 1), fusion_blocks=1, identity="none", head_channels=4)
+OTHER: dict[str, Any] = {
+    "root": Path("elsewhere"),
+    "data": "cacd",
+    "limit": 3,
+    "aligned": True,
+    "methods": ("optimize:3",),
+    "steps": 4,
+    "protocol": "strict",
+    "features": "vgg16",
+    "generator": "b.safetensors",
+    "embedder": "e.safetensors",
+    "batch": 2,
+    "out": Path("other"),
+    "beside": (Path("beside"),),
+    "device": "cpu:0",
+    "precision": "bfloat16",
+}
+"""Another value of every option; files by their names."""
+
+
+@pytest.fixture(scope="module")
+def files(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with two generators of one latent space, and two networks for the first."""
+    folder = tmp_path_factory.mktemp("files")
+    for seed, name in enumerate(("a", "b")):
+        torch.manual_seed(seed)
+        generator = MobileStyleGAN(Shape(w_dim=8, num_ws=6, channels=(16, 16, 8)), name="", fingerprint="")
+        generator.mapping.requires_grad_(False)
+        save_generator(folder / f"{name}.safetensors", generator)
+    for seed, name in enumerate(("d", "e")):
+        network = make_embedder(TINY, load_generator(folder / "a.safetensors"), seed=seed)
+        save_embedder(folder / f"{name}.safetensors", network)
+    return folder
+
+
+@pytest.fixture
+def options(files: Path) -> ComparisonOptions:
+    return ComparisonOptions(
+        methods=("one-pass", "hybrid:2", "optimize:2", "projector-w+"),
+        steps=3,
+        protocol="psp",
+        generator=str(files / "a.safetensors"),
+        embedder=str(files / "d.safetensors"),
+        machine=MachineOptions("cpu", "float32"),
+    )
+
+
+@pytest.fixture(autouse=True)
+def no_vgg(monkeypatch: pytest.MonkeyPatch) -> None:
+    """AlexNet under the name that is asked for."""
+
+    def networks(name: FeatureNet, *, device: torch.device, dtype: torch.dtype) -> Networks:
+        return replace(load_networks("alexnet", device=device, dtype=dtype), name=name)
+
+    monkeypatch.setattr(setup, "load_networks", networks)
+
+
+def keys(options: ComparisonOptions) -> list[str]:
+    return sorted(key_of(method.stamp) for method in setup.set_up(options, Silent()).benchmark.methods)
+
+
+def test_there_is_another_value_of_every_option() -> None:
+    assert list(OTHER) == [field.name for field, _ in flat_fields(ComparisonOptions())]
+
+
+@pytest.mark.parametrize("name", OTHER)
+def test_every_option_changes_what_results_are_made_from_unless_declared_neutral(
+    options: ComparisonOptions, files: Path, name: str
+) -> None:
+    (field,) = [field for field, _ in flat_fields(options) if field.name == name]
+    neutral = field.metadata.get(STAMPED_AS) == ()
+    if name == "generator":  # no network here finds the codes of the other one
+        options = with_changes(options, {"methods": ("optimize:2",), "embedder": None})
+    value = str(files / OTHER[name]) if name in ("generator", "embedder") else OTHER[name]
+    changed = with_changes(options, {name: value})
+    assert (keys(changed) == keys(options)) is neutral
+
+
+def test_results_of_earlier_versions_keep_their_keys(options: ComparisonOptions) -> None:
+    stamps = {method.name: method.stamp for method in setup.set_up(options, Silent()).benchmark.methods}
+    assert options.embedder is not None
+    earlier = {
+        "photo_sha256": "ab" * 32,
+        "weights_sha256": sha256_of(Path(options.generator)),
+        "embedder_sha256": sha256_of(Path(options.embedder)),
+        "device": describe_device(torch.device("cpu")),
+        "precision": "torch.float32",
+        "batch": 1,
+        "aligned": False,
+        "method": "optimize",
+        "features": "none",
+        "latentloop": version("latentloop"),
+        **{f"config.{name}": value for name, value in asdict(IteratorConfig(steps=2)).items()},
+    }
+    key = sha256(dumps(earlier, sort_keys=True).encode()).hexdigest()
+    assert key_of({**stamps["optimize-2"], "photo_sha256": "ab" * 32}) == key
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"batch": 0}, "batch must be 1 or more, got 0"),
+        ({"limit": 0}, "limit and steps must be 1 or more"),
+        ({"steps": 0}, "limit and steps must be 1 or more"),
+        ({"methods": ()}, "name at least one method"),
+        ({"methods": ("pix2pix",)}, "unknown method"),
+    ],
+)
+def test_options_are_checked_where_they_are_declared(change: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        with_changes(ComparisonOptions(), change)
+
+
+def test_options_are_read_without_pytorch() -> None:
+    program = "import sys, latentloop.benchmark.options; sys.exit('torch' in sys.modules)"
+    subprocess.run([sys.executable, "-c", program], check=True)
