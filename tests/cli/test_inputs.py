@@ -1,3 +1,5 @@
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -7,6 +9,41 @@ from latentloop.defaults import SHIPPED_EMBEDDERS, SHIPPED_GENERATORS
 from latentloop.encoders import embedder_file
 from latentloop.errors import UserError
 from latentloop.generators import registry
+
+MISSING = [
+    "embed none.jpg",
+    "embed none.jpg more.jpg",
+    "embed here.png --generator none.pkl",
+    "embed here.png --embedder none.pt",
+    "embed here.png --start none.npz",
+    "edit none.jpg --set smile=1",
+    "edit here.png --set smile=1 --generator none.pkl",
+    "edit here.npz --set smile=1 --photos none.jpg",
+    "morph here.png none.jpg",
+    "mix none.jpg --styles here.png",
+    "mix here.png --styles none.jpg",
+    "transfer none.jpg --neutral here.png --expressive here.png",
+    "transfer here.png --neutral none.jpg --expressive here.png",
+    "generate --generator none.pkl",
+    "directions list none.npy",
+    "directions list --generator none.pkl",
+    "directions find --generator none.pkl",
+    "directions samples --generator none.pkl",
+    "inspect none.pkl",
+    "convert none.pkl out.safetensors",
+    "fetch vgg16 --linear none.pth",
+    "bench --root none",
+    "bench generator --generators none.pkl",
+]
+"""Commands that can do nothing, since something is not there."""
+PROGRAM = """
+import sys
+from latentloop.cli import main
+
+for command in sys.argv[1:]:
+    code = main(command.split())
+    print(code, sorted({"torch", "numpy", "PIL", "rich"} & set(sys.modules)), command)
+"""
 
 
 @pytest.fixture
@@ -54,3 +91,15 @@ def test_networks_are_names_or_files() -> None:
 @pytest.mark.usefixtures("here")
 def test_what_cannot_be_looked_at_is_left_to_who_reads_it(tmp_path: Path) -> None:
     refuse_missing(each=[tmp_path / ("long" * 100)])
+
+
+@pytest.mark.usefixtures("here")
+def test_what_is_not_there_is_told_before_anything_heavy_is_imported() -> None:
+    Path("here.npz").touch()
+    done = subprocess.run([sys.executable, "-c", PROGRAM, *MISSING], capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines() == [f"2 [] {command}" for command in MISSING]
+    errors = done.stderr.splitlines()
+    assert len(errors) == len(MISSING)
+    for line in errors:
+        assert line.startswith("latentloop: none")
+        assert ": no such file or folder" in line or ": neither a file nor one of the " in line

@@ -3,7 +3,6 @@
 import signal
 import sys
 from collections.abc import Sequence
-from importlib.metadata import version
 from types import FrameType
 from typing import NoReturn
 
@@ -61,8 +60,13 @@ def _run(arguments: Sequence[str]) -> int:
     if not arguments:
         print(overview(), file=sys.stderr)  # noqa: T201
         return 2  # a script that lost its arguments has failed
-    if arguments[0] in ("-h", "--help", "--version"):
-        print(f"latentloop {version('latentloop')}" if arguments[0] == "--version" else overview())  # noqa: T201
+    if arguments[0] == "--version":
+        from importlib.metadata import version  # half as long to import as all that the list of commands needs
+
+        print(f"latentloop {version('latentloop')}")  # noqa: T201
+        return 0
+    if arguments[0] in ("-h", "--help"):
+        print(overview())  # noqa: T201
         return 0
     try:
         command = parse(arguments)

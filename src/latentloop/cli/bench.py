@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 import tyro
 
 from latentloop.benchmark.options import ComparisonOptions, SpeedOptions
+from latentloop.cli.inputs import refuse_missing
 
 
 @dataclass(frozen=True)
@@ -37,6 +38,13 @@ class Bench:
 
     def run(self) -> int:
         """Compare the methods, or print tables; returns 2 if an image or a method had to be left out."""
+        compared = self.comparison
+        if self.what == "methods":
+            refuse_missing(
+                each=[compared.root, *compared.beside], generators=[compared.generator], embedders=[compared.embedder]
+            )
+        else:
+            refuse_missing(generators=self.speed.generators)
         from latentloop.benchmark import run_benchmark, time_collaboration, time_generators
         from latentloop.cli.bench_progress import BenchProgress
         from latentloop.cli.console import say

@@ -41,7 +41,7 @@ GROUPS = {
         "train": Entry("train:Train", "Train an embedding network, which finds a photo's code in one pass"),
         "distill": Entry("distill:Distill", "Teach a smaller, quicker generator to draw what --generator draws"),
         "cache": Entry("cache:Cache", "Look into a cache of best codes, which latentloop train makes"),
-        "bench": Entry("bench:Bench", "Compare methods of inversion, or measure speed on this machine"),
+        "bench": Entry("bench:Bench", "Compare methods of inversion, or measure the speed of this machine"),
         "fetch": Entry("fetch:Fetch", "Get weights that are too large to ship"),
     },
 }

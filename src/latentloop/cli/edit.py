@@ -7,6 +7,7 @@ from typing import Annotated
 
 import tyro
 
+from latentloop.cli.inputs import refuse_missing_faces
 from latentloop.photo_editing.options import EditOptions, RenderOptions
 from latentloop.photo_editing.subject_options import SubjectOptions
 
@@ -60,6 +61,7 @@ class Edit:
 
     def run(self) -> int:
         """Edit; returns 2 if a picture could not be."""
+        refuse_missing_faces(self.subjects, self.pictures)
         from latentloop.cli.editing import edit_arguments
 
         return edit_arguments(self)

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import tyro
 
+from latentloop.cli.inputs import refuse_missing
 from latentloop.embedding.options import EmbedOptions
 
 
@@ -51,6 +52,13 @@ class Embed:
 
     def run(self) -> int:
         """Embed the photos; returns 2 if any could not be."""
+        start = self.options.start
+        refuse_missing(
+            self.photos,
+            each=[] if start in ("average", "sample") else [start],
+            generators=[self.options.common.generator],
+            embedders=[self.options.search.embedder],
+        )
         from latentloop.cli.complaints import complain
         from latentloop.cli.console import say
         from latentloop.cli.embed_progress import EmbedProgress

@@ -3,9 +3,13 @@
 import glob
 from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from latentloop.defaults import SHIPPED_EMBEDDERS, SHIPPED_GENERATORS
 from latentloop.errors import UserError
+
+if TYPE_CHECKING:
+    from latentloop.photo_editing.subject_options import SubjectOptions
 
 SAMPLE = "seed:"
 """What the name of a random face begins with, such as seed:7."""
@@ -44,6 +48,21 @@ def refuse_missing(
         for name in names:
             if name is not None and name not in shipped and not _is_there(name):
                 raise UserError(f"{name}: neither a file nor one of the {what} we ship: {', '.join(shipped)}")
+
+
+def refuse_missing_faces(subjects: "SubjectOptions", any_of: Sequence[str] = (), *, each: Iterable[str] = ()) -> None:
+    """Stop a command that edits faces where it could do nothing; see `refuse_missing`.
+
+    Args:
+        subjects: How the codes of photos are found: with which generator and network.
+        any_of: Pictures of which one is enough.
+        each: Pictures of which none may be missing.
+
+    Raises:
+        UserError: Something is not there.
+    """
+    generators, embedders = [subjects.generator], [subjects.search.embedder]
+    refuse_missing(any_of, each=[*each, subjects.photos], generators=generators, embedders=embedders)
 
 
 def _is_there(argument: str) -> bool:

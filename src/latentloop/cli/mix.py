@@ -6,6 +6,7 @@ from typing import Annotated
 
 import tyro
 
+from latentloop.cli.inputs import refuse_missing_faces
 from latentloop.photo_editing.job_options import MixOptions
 from latentloop.photo_editing.options import RenderOptions
 from latentloop.photo_editing.subject_options import SubjectOptions
@@ -42,6 +43,7 @@ class Mix:
 
     def run(self) -> int:
         """Mix; returns 2 if a picture could not be made."""
+        refuse_missing_faces(self.subjects, self.pictures, each=self.styles)
         from latentloop.cli.editing import mix_arguments
 
         return mix_arguments(self)

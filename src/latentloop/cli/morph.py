@@ -6,6 +6,7 @@ from typing import Annotated
 
 import tyro
 
+from latentloop.cli.inputs import refuse_missing_faces
 from latentloop.photo_editing.job_options import MorphOptions
 from latentloop.photo_editing.subject_options import SubjectOptions
 
@@ -42,6 +43,7 @@ class Morph:
 
     def run(self) -> int:
         """Morph."""
+        refuse_missing_faces(self.subjects, each=self.pictures)
         from latentloop.cli.editing import morph_arguments
 
         return morph_arguments(self)

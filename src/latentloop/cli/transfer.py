@@ -6,6 +6,7 @@ from typing import Annotated
 
 import tyro
 
+from latentloop.cli.inputs import refuse_missing_faces
 from latentloop.photo_editing.job_options import TransferOptions
 from latentloop.photo_editing.options import RenderOptions
 from latentloop.photo_editing.subject_options import SubjectOptions
@@ -43,6 +44,7 @@ class Transfer:
 
     def run(self) -> int:
         """Transfer; returns 2 if a picture could not be made."""
+        refuse_missing_faces(self.subjects, self.pictures, each=[self.neutral, self.expressive])
         from latentloop.cli.editing import transfer_arguments
 
         return transfer_arguments(self, (self.neutral, self.expressive))
