@@ -71,11 +71,15 @@ def test_a_generator_without_directions_says_how_to_find_some(run: Run) -> None:
     ("arguments", "problem"),
     [
         (["find", "--count", 3], "toy-32: does not tell the weights that SeFa needs; take --method ganspace"),
-        (["find", "--method", "ganspace", "--count", 9], "--count 9: 10000 samples of toy-32 have 1 to 8 directions"),
-        (["find", "--method", "ganspace", "--count", 0], "count and faces must be 1 or more, samples 2 or more"),
-        (["find", "--method", "ganspace", "--samples", 1], "count and faces must be 1 or more, samples 2 or more"),
-        (["find", "--samples", "{here}"], "interfacegan takes --samples FOLDER and --attribute, the others a number"),
-        (["find", "--method", "interfacegan"], "interfacegan takes --samples FOLDER and --attribute"),
+        (
+            ["find", "--method", "ganspace", "--count", 9],
+            "10000 samples of toy-32 have 1 to 8 directions, 9 are",
+        ),
+        (["find", "--method", "ganspace", "--count", 0], "count must be 1 or more, samples 2 or more"),
+        (["find", "--method", "ganspace", "--samples", 1], "count must be 1 or more, samples 2 or more"),
+        (["find", "--method", "ganspace", "--faces", 0], "faces must be 1 or more, got 0"),
+        (["find", "--samples", "{here}"], "interfacegan takes samples, a folder, and attribute; the others a number"),
+        (["find", "--method", "interfacegan"], "interfacegan takes samples, a folder, and attribute"),
         (["find", "--method", "ganspace", "--layers", "9"], "layers '9': this generator has the layers 0 to 3"),
         (
             ["find", "--method", "interfacegan", "--samples", "{here}", "--attribute", "smile"],

@@ -2,12 +2,13 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated
 
 import tyro
 
 from latentloop.cli.options import Common
 from latentloop.defaults import GENERATOR
+from latentloop.photo_editing.options import DirectionOptions
 
 if TYPE_CHECKING:
     from latentloop.editing import Direction
@@ -27,7 +28,7 @@ class List:
         """Print a table."""
         from latentloop.cli.console import say
         from latentloop.generators import load_generator
-        from latentloop.photo_editing.direction_search import known_directions, table
+        from latentloop.photo_editing.direction_list import known_directions, table
 
         generator = load_generator(self.generator)
         found = known_directions(self.file, generator)
@@ -84,29 +85,15 @@ class Find:
     out: Path = Path("directions.safetensors")
     """File for the directions; the sheet gets its name with .png."""
     common: Common = Common()
-    method: Literal["sefa", "ganspace", "interfacegan"] = "sefa"
-    """sefa: from the weights, at once. ganspace: from random codes. interfacegan: from pictures and scores."""
-    count: int = 10
-    """How many directions; interfacegan finds one."""
-    layers: str = "all"
-    """Which layers they change: all, coarse, middle, fine, or numbers such as 0-3,7."""
-    samples: int | Path = 10000
-    """How many random codes are looked at; for interfacegan the folder that latentloop directions samples wrote."""
-    scores: Path | None = None
-    """Table with the pictures' scores; unset: scores.csv in the folder of samples."""
-    attribute: str | None = None
-    """Its column; what the direction is called."""
+    options: DirectionOptions = DirectionOptions()
     sheet: bool = False
     """Also draw what the directions do, from strength -3 to 3 on --faces random faces."""
     faces: int = 2
     """Faces on the sheet."""
 
     def __post_init__(self) -> None:
-        scored = self.method == "interfacegan"
-        if scored != isinstance(self.samples, Path) or scored != (self.attribute is not None):
-            raise ValueError("interfacegan takes --samples FOLDER and --attribute, the others a number of samples")
-        if min(self.count, self.faces, 2 if isinstance(self.samples, Path) else self.samples - 1) < 1:
-            raise ValueError("count and faces must be 1 or more, samples 2 or more")
+        if self.faces < 1:
+            raise ValueError(f"faces must be 1 or more, got {self.faces}")
 
     def run(self) -> int:
         """Find and save them."""
@@ -114,10 +101,11 @@ class Find:
         from latentloop.devices import find_device
         from latentloop.editing import save_directions
         from latentloop.generators import load_generator
-        from latentloop.photo_editing.direction_search import table
+        from latentloop.photo_editing.direction_list import table
+        from latentloop.photo_editing.direction_search import find_directions
 
         generator = load_generator(self.common.generator, device=find_device(self.common.device))
-        found = self._found(generator)
+        found = find_directions(generator, self.options, seed=self.common.seed)
         save_directions(self.out, found)
         for line in table(found):
             say(line)
@@ -125,16 +113,6 @@ class Find:
         if self.sheet:
             say(self._drawn(generator, found))
         return 0
-
-    def _found(self, generator: "Generator") -> "list[Direction]":
-        from latentloop.photo_editing.direction_search import Scored, find_scored, find_unsupervised
-
-        seed, layers = self.common.seed, self.layers
-        if isinstance(self.samples, Path) or self.method == "interfacegan":
-            scored = Scored(Path(str(self.samples)), str(self.attribute), self.scores)
-            return find_scored(generator, scored, layers=layers, seed=seed)
-        settings = {"count": self.count, "samples": self.samples}
-        return find_unsupervised(generator, self.method, layers=layers, seed=seed, **settings)
 
     def _drawn(self, generator: "Generator", found: "list[Direction]") -> Path:
         from latentloop.cli.console import track

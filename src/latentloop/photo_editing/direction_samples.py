@@ -1,9 +1,9 @@
-"""A folder of random pictures to score: what InterFaceGAN finds directions from.
+"""Sample pictures to score, from which InterFaceGAN learns the direction of an attribute.
 
 | file | what |
 |---|---|
-| `image-00000.png` ... | pictures, of 256 pixels at most |
-| `codes.safetensors` | `w`, their styles, (N, w_dim), and whose these are |
+| `image-00000.png` ... | random pictures, of 256 pixels at most |
+| `codes.safetensors` | `w`, their styles, (N, w_dim), and the generator that these belong to |
 | `scores.csv` | a line for each picture; a column with a number for each attribute is to be added |
 """
 
@@ -29,33 +29,34 @@ from latentloop.weights import WeightsFile, read_weights
 CODES, SCORES, IMAGE = "codes.safetensors", "scores.csv", "image"
 KIND, NAME = "latentloop", "samples"
 PICTURE_SIZE = 256
+"""Largest size of the pictures, in pixels."""
 
 
 @dataclass(frozen=True)
 class Samples:
-    """Styles, and the pictures that they draw."""
+    """Random styles, and the files with the pictures that they draw."""
 
     w: Tensor
-    """(N, w_dim)."""
+    """Styles, (N, w_dim)."""
     names: tuple[str, ...]
-    """Of the pictures' files."""
+    """Names of the pictures' files."""
 
 
 @torch.inference_mode()
 def draw_scorable(generator: Generator, out: Path, count: int, *, seed: int) -> Iterator[Path]:
-    """Draw random pictures, not truncated, and yield each file once it is written; codes and scores.csv come last.
+    """Draw random pictures without truncation, and yield each file once it is written; codes and scores come last.
 
     Args:
-        generator: Draws them.
+        generator: Draws the pictures.
         out: A folder without samples.
-        count: How many.
-        seed: Of the random z; the same on every device.
+        count: Number of pictures.
+        seed: Seed of z; the same styles come on every device.
 
     Raises:
-        UserError: The folder has samples, or the generator no W.
+        UserError: The folder has samples already, or the generator has no mapping to W.
     """
     if (out / CODES).exists() or (out / SCORES).exists():
-        raise UserError(f"{out}: has samples already; name another folder with --out")
+        raise UserError(f"{out}: has samples already; name another folder", arguments="out")
     w = sample_w(generator, count, torch.Generator().manual_seed(seed))
     size, coarse = min(PICTURE_SIZE, generator.resolution), generator.resolution % PICTURE_SIZE == 0
     names = [f"image-{i:05d}.png" for i in range(count)]
@@ -69,38 +70,38 @@ def draw_scorable(generator: Generator, out: Path, count: int, *, seed: int) -> 
 
 
 def read_samples(folder: Path, generator: Generator) -> Samples:
-    """The samples that `draw_scorable` wrote into a folder.
+    """Read the samples that `draw_scorable` wrote into a folder.
 
     Raises:
         UserError: There are none, or they are damaged or another generator's.
     """
     path = folder / CODES
     if not path.is_file():
-        raise UserError(f"{path}: no such file; latentloop directions samples --out {folder} makes one")
+        raise UserError(f"{path}: no such file; latentloop directions samples makes one")
     weights = read_weights(WeightsFile(path))
     kind, _, text = weights.metadata.get(KIND, "none").partition(" ")
     try:
-        told = json.loads(text) if kind == NAME else {}
-        w, names, whose = weights.tensors["w"], tuple(told["images"]), told["fingerprint"]
+        about = json.loads(text) if kind == NAME else {}
+        w, names, fingerprint = weights.tensors["w"], tuple(about["images"]), about["fingerprint"]
         if w.ndim != 2 or len(w) != len(names) or not w.isfinite().all():
             raise ValueError(f"{len(names)} pictures and styles {tuple(w.shape)}, or numbers that are not finite")
     except (LookupError, TypeError, ValueError, RecursionError) as error:
         raise UserError(f"{path}: no samples of latentloop, or damaged: {in_one_line(error)}") from error
-    if (whose, w.shape[1]) != (generator.fingerprint, generator.w_dim):
-        raise UserError(f"{path}: of {shown(told.get('generator'))}, whose codes are not those of {generator.name}")
+    if (fingerprint, w.shape[1]) != (generator.fingerprint, generator.w_dim):
+        raise UserError(f"{path}: of {shown(about.get('generator'))}, whose codes are not those of {generator.name}")
     return Samples(w, names)
 
 
 def read_scores(path: Path, attribute: str, names: Sequence[str]) -> Tensor:
-    """A column of scores.csv, (N,), NaN for the pictures without a number.
+    """Read a column of a table of scores, (N,), NaN for pictures without a score.
 
     Args:
-        path: A table with commas and a head; the pictures are in its column `image`, by name or path.
-        attribute: Name of the column.
-        names: The N pictures.
+        path: A CSV file with a head; its column `image` has the pictures, by name or path.
+        attribute: Name of the column with the scores.
+        names: Names of the N pictures.
 
     Raises:
-        UserError: No such file or column; a picture that is none of these or has two lines; or what is no number.
+        UserError: There is no such file or column, a picture is unknown or comes twice, or a score is no number.
     """
     if not path.is_file():
         raise UserError(f"{path}: no such file")
@@ -136,9 +137,9 @@ def _number(text: str | None, where: str) -> float:
 
 
 def _save_codes(path: Path, w: Tensor, names: Sequence[str], generator: Generator) -> Path:
-    told = {"fingerprint": generator.fingerprint, "generator": generator.name, "images": list(names)}
+    about = {"fingerprint": generator.fingerprint, "generator": generator.name, "images": list(names)}
     with replacing(path) as part:
-        part.write_bytes(save({"w": w.float().contiguous()}, {KIND: f"{NAME} {json.dumps(told)}"}))
+        part.write_bytes(save({"w": w.float().contiguous()}, {KIND: f"{NAME} {json.dumps(about)}"}))
     return path
 
 
