@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from latentloop.generators import Generator
     from latentloop.photo_editing.applied_directions import AppliedDirections
     from latentloop.photo_editing.edit_folder import EditFolder
-    from latentloop.photo_editing.video import VideoEditor
+    from latentloop.photo_editing.video_editor import VideoEditor
 
 ENDINGS = frozenset({".mp4", ".mov", ".m4v", ".mkv", ".webm", ".avi"})
 
@@ -83,7 +83,7 @@ class VideoEdits:
         from latentloop.errors import UserError
         from latentloop.faces import load_face_detector
         from latentloop.files import sha256_of
-        from latentloop.photo_editing.video import Smoothing, VideoEditor
+        from latentloop.photo_editing.video_editor import Smoothing, VideoEditor
 
         network = self.found.embedder or shipped_embedder(generator)
         if network is None:
