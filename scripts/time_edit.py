@@ -26,7 +26,8 @@ from latentloop.photo_editing.applied_directions import AppliedDirections
 from latentloop.photo_editing.edit_folder import EditFolder
 from latentloop.photo_editing.editor import Editor
 from latentloop.photo_editing.subjects import Origin, Subject
-from latentloop.photo_editing.video import VideoEditor, edit_video
+from latentloop.photo_editing.video import edit_video
+from latentloop.photo_editing.video_editor import VideoEditor
 from latentloop.photo_editing.video_work import VideoWork
 from latentloop.video import read_video, write_video
 

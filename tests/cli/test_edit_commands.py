@@ -364,7 +364,7 @@ def test_a_morph_there_and_back(run: Run, tmp_path: Path) -> None:
     status, _, errors = run(*command, *QUICK)
     assert (status, errors) == (
         2,
-        [f"latentloop: {tmp_path / 'frames'}: has frames of something longer; choose another --out"],
+        [f"latentloop: {tmp_path / 'frames'}: has frames of something longer; choose another folder; see --out"],
     )
     again = ["morph", frames[0], frames[2], "--aligned", "--out", tmp_path / "frames", *QUICK]
     status, _, errors = run(*again)

@@ -38,8 +38,9 @@ def test_the_codes_are_those_of_the_pictures(float_toy: Generator, tmp_path: Pat
 
 def test_scores_are_never_overwritten(float_toy: Generator, tmp_path: Path) -> None:
     (tmp_path / "scores.csv").write_text("image,smile\n")
-    with pytest.raises(UserError, match="has samples already; name another folder with --out"):
+    with pytest.raises(UserError, match="has samples already; name another folder") as caught:
         list(draw_scorable(float_toy, tmp_path, 1, seed=0))
+    assert caught.value.arguments == ("out",)
     assert [path.name for path in tmp_path.iterdir()] == ["scores.csv"]
 
 
@@ -72,7 +73,7 @@ def test_other_samples_are_refused(
 
 
 def test_missing_samples_are_told_with_what_makes_them(float_toy: Generator, tmp_path: Path) -> None:
-    with pytest.raises(UserError, match="no such file; latentloop directions samples --out"):
+    with pytest.raises(UserError, match="no such file; latentloop directions samples makes one"):
         read_samples(tmp_path, float_toy)
 
 

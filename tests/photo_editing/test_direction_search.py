@@ -1,34 +1,25 @@
-from dataclasses import replace
-from pathlib import Path
-from typing import Any
-
-import numpy as np
 import pytest
 import torch
 
-from latentloop.editing import Direction, save_directions
 from latentloop.errors import UserError
 from latentloop.generators import Generator
 from latentloop.latents import sample_codes
+from latentloop.photo_editing.direction_options import DirectionOptions
 from latentloop.photo_editing.direction_search import (
     STRENGTHS,
     draw_rows,
+    find_directions,
     find_unsupervised,
-    known_directions,
-    measured,
     sheet,
-    table,
-)
-
-SMILE = Direction(
-    "smile", torch.ones(8), (0, 1, 3), 4, "f" * 16, "cats", licence="CC0", about={"std": 1.23456, "u": "x"}
 )
 
 
 @pytest.mark.parametrize(("count", "samples", "most"), [(9, 100, 8), (8, 8, 7), (0, 100, 8)])
 def test_more_directions_than_there_are_are_refused(float_toy: Generator, count: int, samples: int, most: int) -> None:
-    with pytest.raises(UserError, match=rf"--count {count}: {samples} samples of toy-32 have 1 to {most} directions"):
+    problem = f"{samples} samples of toy-32 have 1 to {most} directions, {count} are asked for"
+    with pytest.raises(UserError, match=problem) as caught:
         find_unsupervised(float_toy, "ganspace", count=count, layers="all", samples=samples, seed=0)
+    assert caught.value.arguments == ("count",)
 
 
 def test_a_seed_finds_the_same_directions(float_toy: Generator) -> None:
@@ -54,28 +45,9 @@ def test_rows_show_each_strength_of_each_direction_on_each_face(float_toy: Gener
     assert picture.shape[3] > 7 * 128
 
 
-def test_a_table_has_a_line_for_each_direction_and_columns_that_stand_below_each_other() -> None:
-    head, line = table([SMILE])
-    assert line.split() == ["smile", "-", "0-1,3", "std", "1.235", "CC0"]
-    assert head.index("licence") == line.index("CC0")
-
-
-def test_what_was_measured_of_a_calibrated_direction_is_told() -> None:
-    about = {"positive": "smiles", "score": "mouth", "strengths": [-2.0, 2.0], "scores": [0.1, 0.52]}
-    calibrated = replace(SMILE, about={**about, "identity lost": {"-1": 0.1, "+1": 0.2}})
-    told = "mouth: 0.1 at -2, 0.52 at +2; identity lost: 0.10 at -1, 0.20 at +1"
-    assert measured(calibrated) == told
-    assert table([calibrated])[1].split()[:2] == ["smile", "smiles"]
-    changes: list[dict[str, Any]] = [{"scores": ["x"]}, {"strengths": []}, {"identity lost": "much"}, {"scores": None}]
-    for broken in changes:
-        assert measured(replace(calibrated, about={**calibrated.about, **broken})) == "-"
-
-
-def test_known_directions_are_those_of_a_file_whosever_they_are(float_toy: Generator, tmp_path: Path) -> None:
-    save_directions(tmp_path / "ours", [SMILE])
-    assert known_directions(tmp_path / "ours", float_toy)[0].generator == "cats"
-    np.save(tmp_path / "boundary.npy", np.ones((1, 8)))
-    assert known_directions(tmp_path / "boundary.npy", float_toy)[0].name == "boundary"
-    assert known_directions(None, float_toy) == []
-    with pytest.raises(UserError, match=r"none\.npy: no such file"):
-        known_directions(tmp_path / "none.npy", float_toy)
+def test_options_choose_the_method(float_toy: Generator) -> None:
+    options = DirectionOptions(method="ganspace", count=2, layers="0-1", samples=50)
+    found = find_directions(float_toy, options, seed=1)
+    expected = find_unsupervised(float_toy, "ganspace", count=2, layers="0-1", samples=50, seed=1)
+    assert [one.name for one in found] == ["pc0", "pc1"]
+    assert torch.equal(found[0].vector, expected[0].vector)

@@ -21,7 +21,8 @@ from latentloop.losses.image import toward
 from latentloop.photo_editing.applied_directions import AppliedDirections
 from latentloop.photo_editing.edit_folder import EditFolder
 from latentloop.photo_editing.editor import Editor
-from latentloop.photo_editing.video import Smoothing, VideoEditor, edit_video, find_quad, size_for
+from latentloop.photo_editing.video import edit_video
+from latentloop.photo_editing.video_editor import Smoothing, VideoEditor, find_quad, size_for
 from latentloop.photo_editing.video_work import VideoWork
 from latentloop.video import Video, read_video
 
@@ -213,7 +214,7 @@ def test_other_settings_begin_anew(float_toy: ToyGenerator, clip: Video, tmp_pat
 def test_other_steps_of_the_iterator_begin_anew(
     float_toy: ToyGenerator, clip: Video, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("latentloop.photo_editing.video.WORKING_SIZE", 32)
+    monkeypatch.setattr("latentloop.photo_editing.video_editor.WORKING_SIZE", 32)
     work, codes = VideoWork(tmp_path / "work", {}), []
     for steps in (1, 5, 1):
         iterator = LatentIterator(float_toy, toward(pixel_loss), IteratorConfig(steps=steps))
@@ -247,8 +248,8 @@ def test_no_face_at_all(float_toy: ToyGenerator, clip: Video, tmp_path: Path) ->
 def test_key_frames_bring_all_frames_closer(
     float_toy: ToyGenerator, clip: Video, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("latentloop.photo_editing.video.KEY", 3)
-    monkeypatch.setattr("latentloop.photo_editing.video.WORKING_SIZE", 32)
+    monkeypatch.setattr("latentloop.photo_editing.video_editor.KEY", 3)
+    monkeypatch.setattr("latentloop.photo_editing.video_editor.WORKING_SIZE", 32)
     iterator = LatentIterator(float_toy, toward(pixel_loss), IteratorConfig(steps=30))
     alone = make_editor(float_toy).track(clip, VideoWork(tmp_path / "a", {}), ignore)
     closer = make_editor(float_toy, iterator=iterator).track(clip, VideoWork(tmp_path / "b", {}), ignore)

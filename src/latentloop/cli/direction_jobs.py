@@ -11,8 +11,9 @@ from latentloop.devices import find_device
 from latentloop.editing import save_directions
 from latentloop.generators import Generator
 from latentloop.images import write_png
+from latentloop.photo_editing.direction_list import known_directions, table
 from latentloop.photo_editing.direction_samples import SCORES, draw_scorable
-from latentloop.photo_editing.direction_search import draw_rows, find_directions, known_directions, sheet, table
+from latentloop.photo_editing.direction_search import draw_rows, find_directions, sheet
 
 if TYPE_CHECKING:
     from latentloop.cli.directions import Find, Samples

@@ -1,6 +1,5 @@
 """`latentloop edit`."""
 
-import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
@@ -8,7 +7,7 @@ from typing import Annotated
 import tyro
 
 from latentloop.cli.inputs import refuse_missing_faces
-from latentloop.photo_editing.options import EditOptions, RenderOptions
+from latentloop.photo_editing.options import EditOptions, RenderOptions, parse_strengths
 from latentloop.photo_editing.subject_options import SubjectOptions
 
 
@@ -57,7 +56,7 @@ class Edit:
     @property
     def strengths(self) -> dict[str, float]:
         """Directions, and how far to go along each."""
-        return strengths_of(self.set)
+        return parse_strengths(self.set)
 
     def run(self) -> int:
         """Edit; returns 2 if a picture could not be."""
@@ -65,22 +64,3 @@ class Edit:
         from latentloop.cli.editing import edit_arguments
 
         return edit_arguments(self)
-
-
-def strengths_of(texts: tuple[str, ...]) -> dict[str, float]:
-    """Read directions and how far to go, such as "smile=1.5"; strengths of one direction add up.
-
-    Raises:
-        ValueError: A text is none of these.
-    """
-    strengths: dict[str, float] = {}
-    for text in texts:
-        name, _, number = text.rpartition("=")
-        try:
-            strength = float(number)
-        except ValueError:
-            strength = math.nan
-        if not name or not math.isfinite(strength):
-            raise ValueError(f"set takes NAME=NUMBER, such as smile=1.5, got {text}")
-        strengths[name] = strengths.get(name, 0.0) + strength
-    return strengths

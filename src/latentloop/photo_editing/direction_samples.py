@@ -1,9 +1,9 @@
-"""A folder of random pictures to score: what InterFaceGAN finds directions from.
+"""Sample pictures to score, from which InterFaceGAN learns the direction of an attribute.
 
 | file | what |
 |---|---|
-| `image-00000.png` ... | pictures, of 256 pixels at most |
-| `codes.safetensors` | `w`, their styles, (N, w_dim), and whose these are |
+| `image-00000.png` ... | random pictures, of 256 pixels at most |
+| `codes.safetensors` | `w`, their styles, (N, w_dim), and the generator that these belong to |
 | `scores.csv` | a line for each picture; a column with a number for each attribute is to be added |
 """
 
@@ -27,33 +27,34 @@ from latentloop.weights import WeightsFile, read_ours, write_ours
 CODES, SCORES, IMAGE = "codes.safetensors", "scores.csv", "image"
 NAME = "samples"
 PICTURE_SIZE = 256
+"""Largest size of the pictures, in pixels."""
 
 
 @dataclass(frozen=True)
 class Samples:
-    """Styles, and the pictures that they draw."""
+    """Random styles, and the files with the pictures that they draw."""
 
     w: Tensor
-    """(N, w_dim)."""
+    """Styles, (N, w_dim)."""
     names: tuple[str, ...]
-    """Of the pictures' files."""
+    """Names of the pictures' files."""
 
 
 @torch.inference_mode()
 def draw_scorable(generator: Generator, out: Path, count: int, *, seed: int) -> Iterator[Path]:
-    """Draw random pictures, not truncated, and yield each file once it is written; codes and scores.csv come last.
+    """Draw random pictures without truncation, and yield each file once it is written; codes and scores come last.
 
     Args:
-        generator: Draws them.
+        generator: Draws the pictures.
         out: A folder without samples.
-        count: How many.
-        seed: Of the random z; the same on every device.
+        count: Number of pictures.
+        seed: Seed of z; the same styles come on every device.
 
     Raises:
-        UserError: The folder has samples, or the generator no W.
+        UserError: The folder has samples already, or the generator has no mapping to W.
     """
     if (out / CODES).exists() or (out / SCORES).exists():
-        raise UserError(f"{out}: has samples already; name another folder with --out")
+        raise UserError(f"{out}: has samples already; name another folder", arguments="out")
     w = sample_w(generator, count, torch.Generator().manual_seed(seed))
     size, coarse = min(PICTURE_SIZE, generator.resolution), generator.resolution % PICTURE_SIZE == 0
     names = [f"image-{i:05d}.png" for i in range(count)]
@@ -67,14 +68,14 @@ def draw_scorable(generator: Generator, out: Path, count: int, *, seed: int) -> 
 
 
 def read_samples(folder: Path, generator: Generator) -> Samples:
-    """The samples that `draw_scorable` wrote into a folder.
+    """Read the samples that `draw_scorable` wrote into a folder.
 
     Raises:
         UserError: There are none, or they are damaged or another generator's.
     """
     path = folder / CODES
     if not path.is_file():
-        raise UserError(f"{path}: no such file; latentloop directions samples --out {folder} makes one")
+        raise UserError(f"{path}: no such file; latentloop directions samples makes one")
     ours = read_ours(
         WeightsFile(path), NAME, what="a file of samples", advice="latentloop directions samples makes one"
     )
@@ -92,15 +93,15 @@ def read_samples(folder: Path, generator: Generator) -> Samples:
 
 
 def read_scores(path: Path, attribute: str, names: Sequence[str]) -> Tensor:
-    """A column of scores.csv, (N,), NaN for the pictures without a number.
+    """Read a column of a table of scores, (N,), NaN for pictures without a score.
 
     Args:
-        path: A table with commas and a head; the pictures are in its column `image`, by name or path.
-        attribute: Name of the column.
-        names: The N pictures.
+        path: A CSV file with a head; its column `image` has the pictures, by name or path.
+        attribute: Name of the column with the scores.
+        names: Names of the N pictures.
 
     Raises:
-        UserError: No such file or column; a picture that is none of these or has two lines; or what is no number.
+        UserError: There is no such file or column, a picture is unknown or comes twice, or a score is no number.
     """
     if not path.is_file():
         raise UserError(f"{path}: no such file")

@@ -1,10 +1,9 @@
-"""Finding directions, and showing what they do."""
+"""Search for directions of a generator, and a sheet that shows what they do."""
 
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import torch
 from torch import Tensor
@@ -13,72 +12,89 @@ from latentloop.editing import (
     Direction,
     boundary,
     boundary_direction,
-    directions_in,
     edit,
     ganspace_directions,
     parse_layers,
-    read_directions,
     sample_w,
     sefa_directions,
-    shipped_directions,
 )
-from latentloop.editing.layers import describe_layers
-from latentloop.errors import UserError, in_one_line
+from latentloop.errors import UserError
 from latentloop.generators import Generator
 from latentloop.latents import sample_codes
 from latentloop.photo_editing.direction_options import DirectionOptions
 from latentloop.photo_editing.direction_samples import SCORES, read_samples, read_scores
 from latentloop.pictures.labelled import labelled_grid
-from latentloop.weights import is_safetensors
 
 STRENGTHS = (-3, -2, -1, 0, 1, 2, 3)
 SHEET_TILE = 128
-"""Pixels of an image on the sheet."""
+"""Size of an image on the sheet, in pixels."""
 SHEET_PSI = 0.7
+"""Truncation of the random faces on the sheet."""
 
 
 @dataclass(frozen=True)
 class Scored:
-    """A folder of pictures and their scores."""
+    """A folder of sample pictures, and an attribute that they were scored for."""
 
     folder: Path
+    """Folder that `draw_scorable` filled."""
     attribute: str
+    """Column of the scores."""
     scores: Path | None = None
-    """None for scores.csv in the folder."""
+    """Table of the scores; None for scores.csv in the folder."""
+
+
+def find_directions(generator: Generator, options: DirectionOptions, *, seed: int) -> list[Direction]:
+    """Find directions in the way that options say.
+
+    Args:
+        generator: The generator whose latent space is searched.
+        options: Method and its settings.
+        seed: Seed of the random codes, or of what is held out to test an attribute's direction.
+
+    Raises:
+        UserError: See `find_unsupervised` and `find_scored`.
+    """
+    if options.method == "interfacegan":
+        scored = Scored(Path(str(options.samples)), str(options.attribute), options.scores)
+        return find_scored(generator, scored, layers=options.layers, seed=seed)
+    count, samples = options.count, int(str(options.samples))
+    return find_unsupervised(generator, options.method, count=count, layers=options.layers, samples=samples, seed=seed)
 
 
 def find_unsupervised(
     generator: Generator, method: Literal["sefa", "ganspace"], *, count: int, layers: str, samples: int, seed: int
 ) -> list[Direction]:
-    """Directions that need no scores, those of the most change first.
+    """Find directions without scores, those that change most first.
 
     Args:
-        generator: Whose.
-        method: How.
-        count: How many.
-        layers: Which they change; see `parse_layers`.
-        samples: How many styles of W are looked at.
-        seed: Of these.
+        generator: The generator whose latent space is searched.
+        method: sefa (Shen and Zhou, arXiv:2007.06600) or ganspace (Harkonen et al., arXiv:2004.02546).
+        count: Number of directions.
+        layers: Layers that they change, as `parse_layers` reads them.
+        samples: Number of random styles that are looked at.
+        seed: Seed of these.
 
     Raises:
         UserError: There are not so many, or the generator or an installation lacks what the method needs.
     """
     chosen, most = parse_layers(layers, generator.num_ws), min(generator.w_dim, samples - 1)
     if not 1 <= count <= most:
-        raise UserError(f"--count {count}: {samples} samples of {generator.name} have 1 to {most} directions")
+        message = f"{samples} samples of {generator.name} have 1 to {most} directions, {count} are asked for"
+        raise UserError(message, arguments="count")
     w = sample_w(generator, samples, torch.Generator().manual_seed(seed))
     find = sefa_directions if method == "sefa" else ganspace_directions
     return find(generator, w, count, chosen)
 
 
 def find_scored(generator: Generator, scored: Scored, *, layers: str, seed: int) -> list[Direction]:
-    """The direction of an attribute that pictures were scored for.
+    """Find the direction of an attribute that pictures were scored for (InterFaceGAN, Shen et al., arXiv:1907.10786).
 
     Args:
-        generator: That drew them.
-        scored: The pictures.
-        layers: Which layers it changes; see `parse_layers`.
-        seed: Of what is held out.
+        generator: The generator that drew the pictures.
+        scored: The pictures and their scores.
+        layers: Layers that the direction changes, as `parse_layers` reads them.
+        seed: Seed of the choice of pictures that are held out.
 
     Raises:
         UserError: Something is missing, damaged or another generator's; too few scores differ.
@@ -89,37 +105,17 @@ def find_scored(generator: Generator, scored: Scored, *, layers: str, seed: int)
     return [boundary_direction(found, generator, scored.attribute, parse_layers(layers, generator.num_ws))]
 
 
-def find_directions(generator: Generator, options: DirectionOptions, *, seed: int) -> list[Direction]:
-    """Find directions of a generator's latent space; those of the most change come first.
-
-    Args:
-        generator: Its weights, its codes or the pictures that it drew are looked at.
-        options: The method, and what it takes.
-        seed: Random seed.
-
-    Raises:
-        UserError: There are not so many; or the generator, the samples or the scores lack what the method needs.
-    """
-    if isinstance(options.samples, Path):
-        scored = Scored(options.samples, str(options.attribute), options.scores)
-        return find_scored(generator, scored, layers=options.layers, seed=seed)
-    method: Literal["sefa", "ganspace"] = "sefa" if options.method == "sefa" else "ganspace"
-    return find_unsupervised(
-        generator, method, count=options.count, layers=options.layers, samples=options.samples, seed=seed
-    )
-
-
 @torch.inference_mode()
 def draw_rows(
     generator: Generator, directions: Sequence[Direction], *, faces: int, seed: int
 ) -> Iterator[list[Tensor]]:
-    """Draw random faces, each moved along each direction, and yield a row of images (1, 3, S, S) at a time.
+    """Draw random faces moved along directions, and yield a row of images (1, 3, S, S) at a time, one each strength.
 
     Args:
-        generator: Draws.
-        directions: One after the other.
-        faces: Rows of each direction.
-        seed: Of the faces.
+        generator: Draws the faces.
+        directions: Directions, whose rows come one after the other.
+        faces: Number of faces, a row each.
+        seed: Seed of the faces.
     """
     randomness = torch.Generator().manual_seed(seed)
     codes = sample_codes(generator, faces, randomness=randomness, truncation_psi=SHEET_PSI)
@@ -131,55 +127,8 @@ def draw_rows(
 
 
 def sheet(rows: Sequence[Sequence[Tensor]], directions: Sequence[Direction]) -> Tensor:
-    """What `draw_rows` drew, under strengths and beside names, (1, 3, H, W)."""
+    """Lay out the rows of `draw_rows` below their strengths and beside the directions' names, (1, 3, H, W)."""
     each = len(rows) // len(directions)
     names = [direction.name if i == 0 else "" for direction in directions for i in range(each)]
-    return labelled_grid(
-        rows, [f"{strength:+d}" if strength else "0" for strength in STRENGTHS], names, tile=SHEET_TILE
-    )
-
-
-def known_directions(path: Path | None, generator: Generator) -> list[Direction]:
-    """The directions of a file, whosever they are, or those that we ship for a generator.
-
-    Raises:
-        UserError: No such file, or none of directions.
-    """
-    if path is None:
-        return list(shipped_directions(generator).values())
-    ours = path.is_file() and is_safetensors(path)
-    return list((read_directions(path) if ours else directions_in(path, generator)).values())
-
-
-def table(directions: Sequence[Direction]) -> list[str]:
-    """What is known of directions, a line each under a head."""
-    rows = [
-        (
-            one.name,
-            in_one_line(UserError(one.about.get("positive", "-"))),
-            describe_layers(one.layers),
-            measured(one),
-            in_one_line(UserError(one.licence)),
-        )
-        for one in directions
-    ]
-    rows.insert(0, ("name", "positive", "layers", "measured", "licence"))
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    return ["  ".join(text.ljust(width) for text, width in zip(row, widths, strict=True)).rstrip() for row in rows]
-
-
-def _calibrated(about: Mapping[str, Any]) -> str:
-    """What was measured of a direction that ships: its score at both ends, and what it costs."""
-    low, high = (f"{about['scores'][i]:.3g} at {about['strengths'][i]:+g}" for i in (0, -1))
-    lost = ", ".join(f"{cost:.2f} at {strength}" for strength, cost in about["identity lost"].items())
-    return in_one_line(UserError(f"{about['score']}: {low}, {high}; identity lost: {lost}"))
-
-
-def measured(direction: Direction) -> str:
-    """What was measured of a direction, in a few words."""
-    with suppress(LookupError, TypeError, ValueError, AttributeError, OverflowError):  # files may tell anything
-        return _calibrated(direction.about)
-    figures = {name: value for name, value in direction.about.items() if isinstance(value, int | float)}
-    with suppress(OverflowError):  # an integer without end
-        return in_one_line(UserError(", ".join(f"{name} {value:.4g}" for name, value in figures.items()) or "-"))
-    return "-"
+    columns = [f"{strength:+d}" if strength else "0" for strength in STRENGTHS]
+    return labelled_grid(rows, columns, names, tile=SHEET_TILE)

@@ -42,15 +42,15 @@ def write_frames(path: Path, images: Iterable[Tensor], *, rate: int) -> Path:
 
 
 def check_frames(folder: Path, sources: Sequence[str], count: int) -> None:
-    """See that so many frames may be written into a folder.
+    """See that so many frames may be written into a folder, next to none of an earlier animation that is longer.
 
     Raises:
         UserError: A source lies there, or it has frames of something longer.
     """
     if any(Path(source).resolve().parent == folder.resolve() for source in sources):
-        raise UserError(f"{folder}: holds what the frames are made of; choose another --out")
+        raise UserError(f"{folder}: holds what the frames are made of; choose another folder", arguments="out")
     if _frame(folder, count).exists():
-        raise UserError(f"{folder}: has frames of something longer; choose another --out")
+        raise UserError(f"{folder}: has frames of something longer; choose another folder", arguments="out")
 
 
 def _frame(folder: Path, i: int) -> Path:

@@ -1,5 +1,7 @@
 """Options of photo editing; kept apart so that reading them needs no PyTorch."""
 
+import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -8,7 +10,6 @@ from latentloop.stamps import neutral
 
 MAX_SMOOTH = 1000
 """Largest standard deviation of the smoothing in time, in frames."""
-Method = Literal["sefa", "ganspace", "interfacegan"]
 
 
 @dataclass(frozen=True)
@@ -47,3 +48,22 @@ class EditOptions:
     def __post_init__(self) -> None:
         if not 0 <= self.smooth <= MAX_SMOOTH:
             raise ValueError(f"smooth must be from 0 to {MAX_SMOOTH}, got {self.smooth}")
+
+
+def parse_strengths(texts: Sequence[str]) -> dict[str, float]:
+    """Read directions and strengths of texts such as "smile=1.5"; those of one direction add up.
+
+    Raises:
+        ValueError: A text is not NAME=NUMBER, with a finite number.
+    """
+    strengths: dict[str, float] = {}
+    for text in texts:
+        name, _, number = text.rpartition("=")
+        try:
+            strength = float(number)
+        except ValueError:
+            strength = math.nan
+        if not name or not math.isfinite(strength):
+            raise ValueError(f"set takes NAME=NUMBER, such as smile=1.5, got {text}")
+        strengths[name] = strengths.get(name, 0.0) + strength
+    return strengths

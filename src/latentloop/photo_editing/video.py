@@ -1,189 +1,19 @@
-"""Video editing: the face is found, edited and pasted back frame by frame, its place and codes smoothed in time."""
+"""Edited videos as files, with their sound."""
 
 import json
-import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from itertools import islice
 from pathlib import Path
 
-import torch
-from torch import Tensor
-
-from latentloop.defaults import WORKING_SIZE
-from latentloop.encoders import Encoder
-from latentloop.errors import UserError
-from latentloop.faces import FaceDetector, changed, crop_quad, ffhq_quad, paste_back
-from latentloop.features.lpips import Lpips, load_lpips
+from latentloop.features.lpips import load_lpips
 from latentloop.files import replacing, sha256_of
-from latentloop.generators import Generator
-from latentloop.images import read_image, resample, resize, write_png
-from latentloop.inversion import LatentIterator
 from latentloop.photo_editing.applied_directions import AppliedDirections
 from latentloop.photo_editing.edit_folder import EditFolder
-from latentloop.photo_editing.editor import Editor
-from latentloop.photo_editing.flicker import Flicker, measure_flicker
+from latentloop.photo_editing.flicker import Flicker
 from latentloop.photo_editing.signatures import SIGNATURE
-from latentloop.photo_editing.smoothing import interpolate_frames, smooth_codes, smooth_quads
+from latentloop.photo_editing.video_editor import Progress, VideoEditor, size_for
 from latentloop.photo_editing.video_work import VideoWork, remove_faces
 from latentloop.video import Video, write_video
-
-DETECTED_AT = 640
-"""Longer side of the frames that the face detector looks at, in pixels."""
-BATCH = 8
-"""Frames that the encoder takes at a time."""
-KEY = 50
-"""Largest number of frames from one key frame to the next."""
-Progress = Callable[[str, int, int], None]  # what is done, frames done, of how many
-
-
-@dataclass(frozen=True)
-class Smoothing:
-    """Smoothing in time: standard deviations of Gaussians, in frames; 0 does not smooth."""
-
-    middle: float = 1.0
-    """Smoothing of the face's place."""
-    axis: float = 3.0
-    """Smoothing of the face's size and angle: more than of its place, as in STIT (Tzaban et al., arXiv:2201.08361)."""
-    codes: float = 2.0
-    """Smoothing of the codes that the encoder predicts."""
-
-
-@dataclass(frozen=True)
-class Track:
-    """The face of a video with its place and code in each frame."""
-
-    quads: Tensor
-    """Smoothed quads, (F, 4, 2)."""
-    raw: Tensor
-    """Codes that are not smoothed in time, (F, num_ws, w_dim)."""
-    codes: Tensor
-    """Smoothed codes, (F, num_ws, w_dim)."""
-    missing: int
-    """Number of frames in which no face was found."""
-
-
-@dataclass(frozen=True)
-class VideoEditor:
-    """Finds the codes of a video's face, and draws the edited face into its frames."""
-
-    generator: Generator
-    """The generator whose codes are found."""
-    encoder: Encoder
-    """Predicts the code of each frame's face."""
-    detector: FaceDetector
-    """Finds the face in each frame."""
-    editor: Editor
-    """Draws the edited faces."""
-    smoothing: Smoothing = Smoothing()
-    iterator: LatentIterator | None = None
-    """Refines the codes of key frames; the frames between get what that changes, interpolated. None leaves it out."""
-
-    def track(self, video: Video, work: VideoWork, progress: Progress) -> Track:
-        """Find the face's quad and code in each frame.
-
-        Raises:
-            UserError: No frame has a face, or the video is damaged.
-        """
-        quads = self._quads(video, work, progress)
-        if not quads.isfinite().any():
-            raise UserError(f"{video.path}: no face found in any frame; is it large and upright?")
-        smooth = smooth_quads(list(quads), self.smoothing.middle, axis_sigma=self.smoothing.axis)
-        raw = self._codes(video, work, smooth, progress)
-        codes = smooth_codes(raw, self.smoothing.codes)
-        corrections = self._corrections(video, work, smooth, codes, progress)
-        missing = int((~quads.isfinite().all(dim=(1, 2))).sum())
-        return Track(smooth, raw + corrections, codes + corrections, missing)
-
-    def _quads(self, video: Video, work: VideoWork, progress: Progress) -> Tensor:
-        """Detected quads, (F, 4, 2); NaN in frames without a face."""
-
-        def missing(found: Sequence[Tensor]) -> Iterator[Tensor]:
-            last = next((quad for quad in reversed(found) if quad.isfinite().all()), None)
-            for frame in islice(video.frames(), len(found), None):
-                quad = find_quad(frame, self.detector, near=last)
-                last = last if quad is None else quad
-                yield torch.full((4, 2), math.nan, dtype=torch.float64) if quad is None else quad
-
-        return torch.stack(work.collect("quads", {}, missing, lambda n: progress("faces found", n, video.frame_count)))
-
-    def _codes(self, video: Video, work: VideoWork, quads: Tensor, progress: Progress) -> Tensor:
-        """Codes that the encoder predicts, (F, num_ws, w_dim)."""
-
-        def missing(found: Sequence[Tensor]) -> Iterator[Tensor]:
-            frames = islice(zip(video.frames(), quads, strict=False), len(found), None)
-            while batch := list(islice(frames, BATCH)):
-                yield from self._encoded(torch.cat([crop_quad(frame, quad, WORKING_SIZE) for frame, quad in batch]))
-
-        settings = {"middle": self.smoothing.middle, "axis": self.smoothing.axis}
-        found = work.collect("codes", settings, missing, lambda n: progress("codes found", n, len(quads)))
-        return torch.stack(found)
-
-    def _corrections(self, video: Video, work: VideoWork, quads: Tensor, codes: Tensor, progress: Progress) -> Tensor:
-        """Differences from predicted to refined codes, (F, num_ws, w_dim).
-
-        They are found in key frames and interpolated: what the encoder misses of a face, it misses in all frames.
-        """
-        iterator = self.iterator
-        if iterator is None:
-            return torch.zeros_like(codes)
-        keys = torch.linspace(0, len(codes) - 1, 1 + -(-len(codes) // KEY)).round().long().unique()
-
-        def missing(found: Sequence[Tensor]) -> Iterator[Tensor]:
-            wanted = keys[len(found) :].tolist()
-            for i, frame in enumerate(video.frames() if wanted else ()):
-                if i in wanted:
-                    target = crop_quad(frame, quads[i], WORKING_SIZE).to(self.generator.latent_avg)
-                    start = codes[i : i + 1].to(target)
-                    yield (iterator.refine(target, start).w_plus - start)[0].cpu()
-
-        settings = {"smoothing": asdict(self.smoothing), **asdict(iterator.config)}
-        count = len(keys)
-        found = work.collect("corrections", settings, missing, lambda n: progress("key frames", n, count), every=1)
-        return interpolate_frames(torch.stack(found), keys[: len(found)], len(codes))
-
-    @torch.no_grad()
-    def _encoded(self, faces: Tensor) -> Tensor:
-        faces = faces.to(self.generator.latent_avg)
-        return self.encoder(resample(faces, self.encoder.resolution)).cpu()
-
-    def draw(self, track: Track, edits: AppliedDirections, folder: Path, size: int, progress: Progress) -> None:
-        """Draw the edited faces of all frames that a folder does not have yet.
-
-        Args:
-            track: The face.
-            edits: How its codes are changed.
-            folder: Gets a PNG of each frame's face, and one that shows where it changed, if only that is pasted.
-            size: Size of the faces in pixels.
-            progress: Is called with what is done, the frames that are done and all frames.
-        """
-        before, after = (codes.to(self.generator.latent_avg) for codes in (track.codes, edits.apply(track.codes)))
-        for i in range(len(before)):
-            face, where = _face(folder, i), _where(folder, i)
-            if not face.is_file():
-                (new,) = self.editor.faces(after[i : i + 1], size=size)
-                if self.editor.only_changed:
-                    (old,) = self.editor.faces(before[i : i + 1], size=size)
-                    write_png(where, 2 * changed(old, new).expand(-1, 3, -1, -1) - 1)
-                write_png(face, new)
-            progress("faces drawn", i + 1, len(before))
-
-    def frames(self, video: Video, track: Track, folder: Path, progress: Progress) -> Iterator[Tensor]:
-        """Yield the video's frames, (1, 3, H, W) in [-1, 1], with the faces that `draw` left in a folder pasted in."""
-        editor = self.editor
-        for i, (frame, quad) in enumerate(zip(video.frames(), track.quads, strict=False)):
-            where = (read_image(_where(folder, i))[:, :1] + 1) / 2 if editor.only_changed else None
-            face = read_image(_face(folder, i))
-            yield paste_back(frame, face, quad, where=where, mask=editor.mask, blend=editor.blend)
-            progress("frames written", i + 1, len(track.quads))
-
-    def flicker(self, track: Track, change: Callable[[Tensor], Tensor], lpips: Lpips) -> dict[str, Flicker]:
-        """Measure the flicker of the edited face with "unsmoothed" and with "smoothed" codes."""
-        codes = {"unsmoothed": track.raw, "smoothed": track.codes}
-        return {name: measure_flicker(change(found), self._small, lpips) for name, found in codes.items()}
-
-    def _small(self, codes: Tensor) -> Tensor:
-        return torch.cat(self.editor.faces(codes.to(self.generator.latent_avg), size=WORKING_SIZE))
 
 
 @dataclass(frozen=True)
@@ -235,53 +65,20 @@ def edit_video(
     video_editor.draw(track, edits, faces, size, progress)
     path = folder.video(name)
     flicker = video_editor.flicker(track, edits.apply, load_lpips("alex"))
-    report = {
-        "flicker": {codes: asdict(one) for codes, one in flicker.items()},
-        "frames_without_a_face": track.missing,
-        "size": size,
-        SIGNATURE: signature,
-    }
-    with replacing(path.with_suffix(".json")) as part:
-        part.write_text(json.dumps(report, indent=2), encoding="utf-8")
+    edited = EditedVideo(path, flicker, track.missing, size)
+    _write_report(path.with_suffix(".json"), edited, signature)
     frames = video_editor.frames(video, track, faces, progress)
     write_video(path, frames, video.rate, audio_from=video.path, comment=signature)
     remove_faces(faces)
-    return EditedVideo(path, flicker, track.missing, size)
+    return edited
 
 
-def size_for(quads: Tensor, largest: int) -> int:
-    """Choose the size at which the faces of quads (F, 4, 2) are drawn: 256 pixels, doubled until it suffices."""
-    side = float((quads[:, 3] - quads[:, 0]).norm(dim=1).median())
-    size = min(WORKING_SIZE, largest)
-    while size < side and size * 2 <= largest:
-        size *= 2
-    return size
-
-
-def find_quad(frame: Tensor, detector: FaceDetector, *, near: Tensor | None) -> Tensor | None:
-    """Find the quad of the face in a frame, (4, 2) float64; None if there is no face.
-
-    Args:
-        frame: The whole frame, (1, 3, H, W) in [-1, 1].
-        detector: Finds the face, in the frame made smaller.
-        near: The quad in the frame before, (4, 2): of several faces the nearest to it is taken; None takes the largest.
-    """
-    height, width = frame.shape[-2:]
-    scale = min(1.0, DETECTED_AT / max(height, width))
-    small = resize(frame, round(height * scale), round(width * scale)) if scale < 1 else frame
-    faces = detector.detect(small)
-    if not len(faces):
-        return None
-    factors = torch.tensor([width / small.shape[-1], height / small.shape[-2]], dtype=torch.float64)
-    quads = [ffhq_quad((landmarks.double() + 0.5) * factors - 0.5) for landmarks in faces.landmarks]
-    if near is None:
-        return quads[0]
-    return min(quads, key=lambda quad: float((quad.mean(dim=0) - near.mean(dim=0)).norm()))
-
-
-def _face(folder: Path, i: int) -> Path:
-    return folder / f"{i:06d}.png"
-
-
-def _where(folder: Path, i: int) -> Path:
-    return folder / f"{i:06d}-where.png"
+def _write_report(path: Path, edited: EditedVideo, signature: str) -> None:
+    report = {
+        "flicker": {codes: asdict(one) for codes, one in edited.flicker.items()},
+        "frames_without_a_face": edited.missing,
+        "size": edited.size,
+        SIGNATURE: signature,
+    }
+    with replacing(path) as part:
+        part.write_text(json.dumps(report, indent=2), encoding="utf-8")
