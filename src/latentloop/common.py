@@ -10,8 +10,7 @@ from latentloop.stamps import neutral, stamped_as
 class Common:
     """Where to compute, and with what."""
 
-    # Jobs stamp the checksum of the weights, some under other names than others.
-    generator: str = stamped_as(default=GENERATOR)
+    generator: str = stamped_as("weights_sha256", default=GENERATOR)
     """A bundled generator, or the file of a StyleGAN: ours, or .pkl, .pt or .pth as its project wrote it."""
     device: str = neutral("auto")
     """Device: auto, cpu, cuda, cuda:1, mps ..."""

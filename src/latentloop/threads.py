@@ -1,7 +1,7 @@
 """Reading ahead and writing behind, by threads, while the device works."""
 
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from types import TracebackType
 from typing import Generic, ParamSpec, Self, TypeVar
@@ -13,7 +13,7 @@ Result = TypeVar("Result")
 
 def read_ahead(
     function: Callable[[Item], Result], items: Iterable[Item], *, ahead: int
-) -> Iterator[tuple[Item, Future[Result]]]:
+) -> Generator[tuple[Item, Future[Result]]]:
     """Call a function with each item in another thread, one after the other; yields them in order.
 
     Args:
@@ -30,8 +30,9 @@ def read_ahead(
                     yield waiting.popleft()
             while waiting:
                 yield waiting.popleft()
-        finally:
+        except BaseException:  # such as the caller's leaving early
             thread.shutdown(cancel_futures=True)
+            raise
 
 
 class WriteBehind(Generic[Result]):

@@ -78,13 +78,15 @@ def test_another_network_or_method_makes_results_anew(
     (photo,), other = toy_photos(1), tmp_path / "other.safetensors"
     save_embedder(other, make_embedder(TINY, float_toy, seed=1))
 
-    def finished_before(*options: object) -> bool:
+    def finished_before(*options: object, first: bool = False) -> bool:
         code, lines, errors = run("embed", photo, *options, "--out", tmp_path / "out", "--steps", 2, *QUICK)
-        assert (code, errors) == (0, [])
-        return lines[0].endswith("finished before")
+        again = lines[0].endswith("finished before")
+        assert (code, len(errors)) == (0, not (again or first))
+        assert all("photo-0: made with other settings before (" in error for error in errors)
+        return again
 
     one_pass = ["--method", "embed", "--embedder", network]
-    assert not finished_before(*one_pass)
+    assert not finished_before(*one_pass, first=True)
     assert finished_before(*one_pass)
     assert not finished_before("--method", "hybrid", "--embedder", network)
     assert not finished_before(*one_pass[:-1], other)
@@ -118,7 +120,9 @@ def test_embed_starts_each_photo_from_its_code_in_a_folder(run: Run, toy_photos:
     before = (first / "photo-1.npz").read_bytes()
     code, _, errors = run("embed", *photos[:2], "--start", first, "--out", first, *QUICK)
     assert code == 2
-    assert errors == [f"latentloop: --start {first}: these codes would be overwritten; choose another --out"]
+    assert errors == [
+        f"latentloop: {first}: these codes would be overwritten; choose another folder; see --start, --out"
+    ]
     assert (first / "photo-1.npz").read_bytes() == before
 
 
@@ -165,12 +169,18 @@ def test_where_a_network_ships_it_is_used_unless_options_say_otherwise(
 @pytest.mark.parametrize(
     ("options", "problem"),
     [
-        (["--method", "embed"], "no network ships for toy-32; make one: latentloop train, see --embedder"),
-        (["--method", "optimize", "--embedder", "{network}"], "embedder is for --method embed or hybrid"),
+        (["--method", "embed"], "no network is bundled for toy-32; make one: latentloop train; see --embedder"),
+        (
+            ["--method", "optimize", "--embedder", "{network}"],
+            "method optimize takes no embedder; take embed or hybrid",
+        ),
         (["--embedder", "{network}", "--start", "sample"], "leave start out"),
-        (["--embedder", "{network}", "--space", "w"], "for w take --method optimize"),
+        (["--embedder", "{network}", "--space", "w"], "for w take method optimize"),
         (["--method", "embed", "--embedder", "{network}", "--polish", "3"], "method embed takes no steps"),
-        (["--method", "embed", "--embedder", "{here}/none"], "{here}/none: no such weights file"),
+        (
+            ["--method", "embed", "--embedder", "{here}/none"],
+            "{here}/none: neither a file nor one of the networks we ship",
+        ),
         (["--method", "embed", "--embedder", "{other}"], "finds codes of the latent space cats with 4 styles"),
     ],
 )

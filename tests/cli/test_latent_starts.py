@@ -90,13 +90,16 @@ def test_photos_of_one_name_keep_their_codes(
 def test_codes_of_the_photos_own_get_smaller_steps(run: Run, toy_photos: ToyPhotos, tmp_path: Path, out: Path) -> None:
     photos = toy_photos(2)
 
-    def lr(content: object, count: int) -> float:
-        torch.save(content, tmp_path / "file.pt")
-        run("embed", *photos[:count], "--start", tmp_path / "file.pt", "--out", out, *QUICK)
-        found: float = load_code(out / "photo-0.npz").details["settings"]["lr"]
-        return found
+    def lr(start: object, count: int = 1) -> float:
+        if not isinstance(start, Path):
+            torch.save(start, tmp_path / "file.pt")
+        path = start if isinstance(start, Path) else tmp_path / "file.pt"
+        assert run("embed", *photos[:count], "--start", path, "--lr", 0.25, "--out", out, *QUICK)[0] == 0
+        return float(load_code(out / "photo-0.npz").details["settings"]["lr"])
 
-    assert lr(CODES[:1], 2) == 2 * lr(CODES[:1], 1) == 2 * lr({"photo-0": CODES[0]}, 1) == 2 * lr(CODES[:2], 2)
+    assert lr(CODES[:1], 2) == 0.25
+    folder = out.rename(out.with_name("earlier"))
+    assert lr(CODES[:1]) == lr({"photo-0": CODES[0]}) == lr(CODES[:2], 2) == lr(folder) == 0.125
 
 
 def test_a_code_more_in_the_file_does_not_undo_the_others(

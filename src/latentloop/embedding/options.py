@@ -39,7 +39,7 @@ class FaceOptions:
 class SearchOptions:
     """How the code of a face is found; the same for every command that finds codes, so that they share them."""
 
-    embedder: str | None = stamped_as(default=None)
+    embedder: str | None = stamped_as("embedder_sha256", default=None)
     """Embedding network: a bundled one, a file from latentloop train, or a checkpoint of pSp, e4e or ReStyle for the
     generator. Default: the one that is bundled for the generator."""
     steps: int | None = stamped_as("steps", default=None)

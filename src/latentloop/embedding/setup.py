@@ -80,7 +80,7 @@ class Setup:
     def stamp(self) -> dict[str, Any]:
         """What the results are made from, beside the start of each."""
         options, parts, renderer = self.options, self.components, self.renderer
-        return stamp_of(
+        stamp = stamp_of(
             options,
             generator=parts.generator.name,
             weights_sha256=parts.generator_sha256,
@@ -93,6 +93,7 @@ class Setup:
             seed=options.common.seed if options.start == "sample" else None,
             **asdict(self.config),
         )
+        return {name: value for name, value in stamp.items() if value is not None}
 
     def job(
         self,

@@ -1,0 +1,136 @@
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from latentloop.embedding import components_for, set_up
+from latentloop.embedding.options import EmbedOptions
+from latentloop.encoders import EmbedderConfig, make_embedder, save_embedder
+from latentloop.generators import Generator
+from latentloop.latents import Code, save_code
+from latentloop.options import flat_fields, with_changes
+from latentloop.stamps import STAMPED_AS
+
+pytestmark = pytest.mark.usefixtures("toy_shipped")
+TINY = EmbedderConfig(resolution=32, channels=(8, 16), depths=(1, 1), fusion_blocks=1, identity="none", head_channels=4)
+BASE: dict[str, Any] = {"method": "optimize", "device": "cpu", "precision": "float32"}
+NEUTRAL: dict[str, Any] = {"device": "auto", "compile": "off", "batch": 4, "max_pixels": 5000}
+OTHER: dict[str, Any] = {
+    "seed": 1,
+    "method": "hybrid",
+    "steps": 7,
+    "lr": 0.5,
+    "precision": "bfloat16",
+    "optimizer": "adam",
+    "ramp_up": 0.25,
+    "ramp_down": 0.5,
+    "space": "w",
+    "patience": 3,
+    "lambda_mse": 2.0,
+    "lambda_lpips": 0.0,
+    "lpips_net": "squeeze",
+    "polish": 2,
+    "start": "sample",
+    "face": "2",
+    "aligned": True,
+}
+"""Another value of each option, in the base's place."""
+BY_CONTENT = {"generator", "embedder", "render"}
+"""Options that are files or become them; tested by themselves."""
+
+
+@pytest.fixture
+def network(float_toy: Generator, tmp_path: Path) -> Path:
+    save_embedder(tmp_path / "network.safetensors", make_embedder(TINY, float_toy, seed=0))
+    return tmp_path / "network.safetensors"
+
+
+def stamp(network: Path, **changes: Any) -> dict[str, Any]:  # noqa: ANN401
+    if changes.get("method") == "hybrid":
+        changes["embedder"] = str(network)
+    options = with_changes(EmbedOptions(), {**BASE, **changes})
+    return set_up(options, components_for(options)).stamp()
+
+
+def test_every_option_has_another_value_here() -> None:
+    assert {field.name for field, _ in flat_fields(EmbedOptions())} == {*NEUTRAL, *OTHER, *BY_CONTENT}
+
+
+@pytest.mark.parametrize("name", OTHER)
+def test_another_value_of_an_option_makes_another_stamp(network: Path, name: str) -> None:
+    base = {"start": "sample"} if name == "seed" else {}
+    assert stamp(network, **base, **{name: OTHER[name]}) != stamp(network, **base)
+
+
+@pytest.mark.parametrize("name", NEUTRAL)
+def test_a_neutral_option_leaves_the_stamp_as_it_is_and_is_declared_so(network: Path, name: str) -> None:
+    (field,) = [field for field, _ in flat_fields(EmbedOptions()) if field.name == name]
+    assert field.metadata[STAMPED_AS] == ()
+    assert stamp(network, **{name: NEUTRAL[name]}) == stamp(network)
+
+
+def test_files_count_by_their_content(network: Path, float_toy: Generator, tmp_path: Path) -> None:
+    copy, other = tmp_path / "copy.safetensors", tmp_path / "other.safetensors"
+    copy.write_bytes(network.read_bytes())
+    save_embedder(other, make_embedder(TINY, float_toy, seed=1))
+    stamps = [stamp(network, method="embed", embedder=str(path)) for path in (network, copy, other)]
+    assert stamps[0] == stamps[1] != stamps[2]
+
+
+def test_the_stamp_is_what_earlier_versions_wrote(network: Path) -> None:
+    """So that their results count as finished."""
+    settings = stamp(network, steps=50, lr=0.1)
+    assert {name: value for name, value in settings.items() if not name.endswith("sha256")} == {
+        "generator": "toy-32",
+        "render": 32,
+        "resolution": 32,
+        "precision": "float32",
+        "method": "optimize",
+        "polish": 0,
+        "steps": 50,
+        "optimizer": "muon",
+        "lr": 0.1,
+        "ramp_up": 0.0,
+        "ramp_down": 1.0,
+        "space": "w+",
+        "patience": 0,
+        "lambda_mse": 1.0,
+        "lambda_lpips": 0.8,
+        "lpips_net": "alex",
+        "start": "average",
+        "face": "largest",
+        "aligned": False,
+    }
+    assert {name for name in settings if name.endswith("sha256")} == {"weights_sha256", "renderer_sha256"}
+    assert json.loads(json.dumps(settings)) == settings
+
+
+@pytest.mark.parametrize(
+    ("changes", "steps", "lr"),
+    [
+        ({}, 100, 0.08),
+        ({"method": "auto", "embedder": "{network}"}, 50, 0.02),
+        ({"start": "{code}"}, 100, 0.08),
+        ({"start": "{folder}"}, 50, 0.02),
+        ({"start": "{folder}", "steps": 7, "lr": 0.5}, 7, 0.25),
+    ],
+)
+def test_from_a_code_of_the_photos_own_the_iterator_takes_fewer_and_smaller_steps(
+    network: Path,
+    float_toy: Generator,
+    tmp_path: Path,
+    make_code: Callable[..., Code],
+    changes: dict[str, Any],
+    steps: int,
+    lr: float,
+) -> None:
+    folder = tmp_path / "codes"
+    save_code(folder / "photo.npz", make_code(w_plus=torch.zeros(4, 8), fingerprint=float_toy.fingerprint))
+    places = {"network": network, "code": folder / "photo.npz", "folder": folder}
+    filled = {n: v.format(**places) if isinstance(v, str) else v for n, v in changes.items()}
+    options = with_changes(EmbedOptions(), {**BASE, **filled})
+    config = set_up(options, components_for(options)).config
+    assert (config.steps, config.lr) == (steps, lr)
