@@ -14,7 +14,8 @@ from latentloop.baselines.image2stylegan import Image2StyleGAN, Image2StyleGANPl
 from latentloop.baselines.networks import VGG_LAYER, VGG_LAYERS
 from latentloop.baselines.projector import Projector
 from latentloop.baselines.stylegan_encoder import StyleGANEncoder
-from latentloop.benchmark.methods import METHODS
+from latentloop.benchmark.method_table import METHODS
+from latentloop.benchmark.methods import BUILDERS
 from latentloop.generators.stylegan2 import Shape
 from latentloop.inversion import IteratorConfig, LatentIterator
 from stylegan2_tensors import random_stylegan2
@@ -101,6 +102,6 @@ def test_three_of_eight_steps_are_on_the_noise(steps: int, styles: int, noise: i
     """The paper's 5,000 and 3,000 (arXiv:1911.11544), and in a shorter run as many for as many."""
     generator = random_stylegan2(Shape(mapping=(8, 7, 6), channels=(5, 4, 3)))
     tools: Any = SimpleNamespace(generator=generator, networks=SimpleNamespace(layers=None))
-    refiner = METHODS["image2stylegan++"].make(tools, steps).refiner
+    refiner = BUILDERS["image2stylegan++"](tools, steps).refiner
     assert isinstance(refiner, Image2StyleGANPlusPlus)
     assert (refiner.styles.steps, refiner.steps) == (styles, noise)
