@@ -1,5 +1,6 @@
 import math
-from typing import NoReturn
+from collections.abc import Callable
+from typing import NoReturn, cast
 
 import numpy as np
 import pytest
@@ -61,7 +62,7 @@ def test_the_steps_are_adams(toy: Generator) -> None:
 
 
 def test_muons_steps_are_orthogonal_matrices(toy: Generator) -> None:
-    """Momentum by hand and the polar factor by NumPy's SVD, on numerical gradients."""
+    """Direction by NumPy's SVD, on numerical gradients."""
     _, target = drawn(toy, 1)
     code, mean = mean_code(toy, 1).clone(), np.zeros((1, toy.num_ws, toy.w_dim))
     for step in range(1, 4):
@@ -75,6 +76,34 @@ def test_muons_steps_are_orthogonal_matrices(toy: Generator) -> None:
         assert (np.diag(values) > 0.65).all()
         assert (np.diag(values) < 1.25).all()
         np.testing.assert_allclose(values - np.diag(np.diag(values)), 0, atol=0.01)
+
+
+def test_the_momentum_of_muons_steps_is_nine_tenths() -> None:
+    """By hand, on gradients that turn at every step: with .95, and without looking ahead, the steps point elsewhere."""
+    gradients = np.random.default_rng(0).normal(size=(5, 4, 8))
+    codes: list[np.ndarray] = []
+
+    class Turning:
+        num_ws, w_dim = 4, 8
+
+        def synthesis(self, w_plus: Tensor, *, resolution: int) -> Tensor:
+            slope = torch.from_numpy(gradients[min(len(codes), 4)])
+            codes.append(w_plus.detach().numpy()[0].copy())
+            return (w_plus * slope).sum().expand(1, 3, resolution, resolution)
+
+    def level(_: Tensor) -> Callable[[Tensor], Tensor]:
+        return lambda image: image.mean(dim=(1, 2, 3))
+
+    config = IteratorConfig(5, lr=0.1, ramp_up=0, ramp_down=0)
+    start, target = torch.zeros(1, 4, 8, dtype=torch.float64), torch.zeros(1, 3, 4, 4, dtype=torch.float64)
+    LatentIterator(cast("Generator", Turning()), level, config).refine(target, start)
+    mean = np.zeros((4, 8))
+    for gradient, before, after in zip(gradients, codes, codes[1:], strict=False):
+        mean = 0.9 * mean + 0.1 * gradient
+        u, _, vh = np.linalg.svd(0.1 * gradient + 0.9 * mean, full_matrices=False)
+        values = u.T @ (before - after) @ vh.T / (0.1 * np.sqrt(8))
+        np.testing.assert_allclose(values - np.diag(np.diag(values)), 0, atol=1e-9)
+        assert ((np.diag(values) > 0.65) & (np.diag(values) < 1.25)).all()
 
 
 def numerical_gradient(toy: Generator, code: Tensor, target: Tensor) -> np.ndarray:

@@ -49,7 +49,7 @@ def quick_generator(name_or_path: str, generator: Generator) -> Generator:
     Raises:
         UserError: Its latent space is another one.
     """
-    quick = load_generator(name_or_path, device=generator.latent_avg.device)
+    quick = load_generator(name_or_path, device=generator.device)
     if (quick.fingerprint, quick.num_ws) != (generator.fingerprint, generator.num_ws):
         raise UserError(f"{name_or_path}: draws other codes than {generator.name}")
     return quick

@@ -210,7 +210,7 @@ def _validation(
 ) -> Validation:
     """Measure at the network's resolution, with the generator that is trained for."""
     if held_out:
-        images, skipped = held_out.load(range(len(held_out)))[0].to(drawing.latent_avg.device), held_out.skipped
+        images, skipped = held_out.load(range(len(held_out)))[0].to(drawing.device), held_out.skipped
     else:
         images, skipped = unseen_images(drawing, options.validation_images, resolution), {}
     full = replace(collaboration, generator=drawing, config=replace(options.collaboration, resolution=resolution))
