@@ -135,7 +135,7 @@ def _ends(scores: Tensor, share: float) -> tuple[Tensor, Tensor]:
     each = min(round(share * len(scores)), apart)
     if each < MIN_EACH:
         raise UserError(
-            f"{len(scores)} scores have {each} at either end that differ, {MIN_EACH} are needed; score more images"
+            f"only {each} of {len(scores)} scores differ at each end, {MIN_EACH} are needed; score more images"
         )
     return order[:each], order.flip(0)[:each]
 
