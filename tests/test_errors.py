@@ -8,7 +8,7 @@ from latentloop.errors import UserError, in_one_line
 
 SOURCE = Path(latentloop.__file__).parent
 FLAG = re.compile(r"(?<![\w-])--[a-z]")
-TO_BE_CLEARED = ("benchmark", "training", "embedding", "photo_editing", "generators", "devices.py")
+TO_BE_CLEARED = ("photo_editing",)
 """Rooms and files whose errors name flags still; each goes from here once it is cleared."""
 
 

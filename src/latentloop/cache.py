@@ -252,7 +252,7 @@ def _refuse_strangers(path: Path) -> None:
 
 
 def _differences(found: Mapping[str, Any], wanted: Mapping[str, Any]) -> Iterator[tuple[str, Any, Any]]:
-    """What two descriptions do not have in common, by name."""
+    """Entries in which two descriptions differ: name, found value and wanted value."""
     old, new = ({**about, **about.get("loss", {})} for about in (found, wanted))
     for name in sorted((old.keys() | new.keys()) - {"dtype", "loss"}):
         if old.get(name) != new.get(name):

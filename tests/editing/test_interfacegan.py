@@ -67,7 +67,7 @@ def test_pictures_without_a_score_do_not_count(w: Tensor) -> None:
 )
 def test_too_few_scores_are_refused(w: Tensor, scores: Tensor, each: int) -> None:
     scores = scores.double()
-    with pytest.raises(UserError, match=rf"scores have {each} at either end that differ, 10 are needed"):
+    with pytest.raises(UserError, match=rf"only {each} of [0-9]+ scores differ at each end, 10 are needed"):
         found(w[: len(scores)], scores)
 
 

@@ -117,13 +117,13 @@ def find_generator(content: object, which: Which, *, size: int) -> Network:
 
 
 def _only_one(which: Which) -> None:
-    """Of a file that has one generator: see that no other one is asked for."""
+    """Refuse a request for the raw generator of a file that has only one."""
     if which != "g_ema":
         raise UserError(f"has only one generator, so {which} cannot be chosen", arguments="which")
 
 
 def _of_triple(content: tuple[Any, ...], which: Which, size: int) -> Network:
-    """Of TensorFlow."""
+    """Extract the generator from TensorFlow's triple."""
     networks = [part for part in content if isinstance(part, Record) and part.name == NETWORK]
     if len(networks) != len(content) or len(networks) != 3:
         raise UserError(f"no generator, discriminator and mean generator, but {len(content)} other things")
@@ -131,7 +131,7 @@ def _of_triple(content: tuple[Any, ...], which: Which, size: int) -> Network:
 
 
 def _of_encoder(content: Mapping[str, Any], size: int) -> Network:
-    """Of pSp and its kin: the generator that the encoder was trained for."""
+    """Extract the generator that pSp, or an encoder like it, was trained for."""
     prefix = "decoder."
     state = _tensors(content["state_dict"])
     tensors = {name.removeprefix(prefix): tensor for name, tensor in state.items() if name.startswith(prefix)}
@@ -161,6 +161,6 @@ def _read_pickle(path: Path) -> object:
 
 
 def _listed(names: Mapping[str, Any]) -> str:
-    """What was found, in a few words."""
+    """The first few names, for a message."""
     first = [str(name)[:40] for name in list(names)[:5]]
     return (", ".join(first) + (f" and {len(names) - 5} more" if len(names) > 5 else "")) or "nothing"

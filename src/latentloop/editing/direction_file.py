@@ -120,7 +120,7 @@ def _named(path: str, name: str, directions: Mapping[str, Direction]) -> Directi
 
 
 def _unknown(text: str, generator: Generator) -> UserError:
-    """What to say of a name that is none of a generator's directions."""
+    """The error for a name that is none of a generator's directions."""
     for file in SHIPPED:
         if other := read_directions(file).get(text):
             return UserError(f"{text}: a direction of {other.generator}, not of {generator.name}")

@@ -128,18 +128,18 @@ def find_by_scoring(
 
 
 def _ends(scores: Tensor, share: float) -> tuple[Tensor, Tensor]:
-    """Where the lowest and the highest scores (N,) are, as many of either, and none as high as one of the others."""
+    """Indices of the lowest and of the highest scores (N,), equally many, no low score as high as its high one."""
     order = scores.argsort(stable=True)
     pairs = len(scores) // 2
     apart = int((scores[order.flip(0)][:pairs] > scores[order][:pairs]).sum())
     each = min(round(share * len(scores)), apart)
     if each < MIN_EACH:
         raise UserError(
-            f"{len(scores)} scores have {each} at either end that differ, {MIN_EACH} are needed; score more images"
+            f"only {each} of {len(scores)} scores differ at each end, {MIN_EACH} are needed; score more images"
         )
     return order[:each], order.flip(0)[:each]
 
 
 def _labels(x: Tensor) -> list[int]:
-    """Of as many high scores as low ones after them."""
+    """Labels of styles whose first half has high scores and whose second half low ones."""
     return [1] * (len(x) // 2) + [0] * (len(x) // 2)

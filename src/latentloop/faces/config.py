@@ -3,4 +3,4 @@
 from typing import Literal
 
 Blend = Literal["feather", "poisson"]
-"""How a pasted face meets the photo around it; `paste_back` tells what each does."""
+"""Method of blending a pasted face into the photo around it; see `paste_back`."""

@@ -151,7 +151,7 @@ def _squared(boxes: Tensor) -> Tensor:
 
 
 def _windows(image: Tensor, boxes: Tensor, size: int) -> Tensor:
-    """What is seen in each box (B, 4), as far as it lies in the image; (B, 3, size, size)."""
+    """Crop the part of each box (B, 4) that lies in the image, resized to (B, 3, size, size)."""
     height, width = image.shape[-2:]
     windows = [image.new_zeros(0, 3, size, size)]
     for left, top, right, bottom in boxes.long().tolist():

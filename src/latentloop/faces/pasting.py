@@ -134,7 +134,7 @@ def _window(quad: Tensor, height: int, width: int) -> _Window:
 
 
 def _fractions(quad: Tensor, window: _Window, dtype: torch.dtype) -> Tensor:
-    """Where the centres of a window's pixels lie in the quad, (x, y) as fractions of its sides, (R, C, 2)."""
+    """Positions of a window's pixel centres in the quad, (x, y) as fractions of its sides, (R, C, 2)."""
     top_left, bottom_left, _, top_right = quad
     x = torch.arange(window.columns.start, window.columns.stop).to(quad) - top_left[0]
     y = torch.arange(window.rows.start, window.rows.stop).to(quad)[:, None] - top_left[1]

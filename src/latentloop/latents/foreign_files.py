@@ -74,7 +74,7 @@ def _unnamed(content: object, generator: Generator) -> Latents:
 
 
 def _named(content: Mapping[Any, Any], generator: Generator) -> Latents:
-    """Of images by their names, one code of each."""
+    """Codes of images by their names, one code for each."""
     if not content:
         raise UserError("has no codes")
     codes: dict[str, Tensor] = {}
@@ -156,7 +156,7 @@ def _read_array(file: IO[bytes], size: int) -> Any:  # noqa: ANN401
 
 
 def _read_object(file: Any) -> Mapping[Any, Any]:  # noqa: ANN401
-    """What an array of one object contains."""
+    """The content of an array of one object."""
     record = read_pickle(file)
     items = record.state[-1] if isinstance(record, Record) and isinstance(record.state, tuple) else None
     if not isinstance(items, list) or len(items) != 1 or not isinstance(items[0], Mapping):

@@ -9,11 +9,11 @@ from latentloop.defaults import NoiseMode
 
 @dataclass(frozen=True)
 class SampleOptions:
-    """Which random images are drawn."""
+    """Options of drawing random images."""
 
     common: Common = Common()
     count: int = 8
-    """Number of images."""
+    """Number of images to draw."""
     truncation_psi: float = 0.7
     """Truncation: 1 draws from all of W, 0 the mean image; in between less variety, and fewer artefacts."""
     truncation_cutoff: int | None = None

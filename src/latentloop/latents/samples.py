@@ -18,7 +18,7 @@ from latentloop.latents.sampling import sample_codes
 from latentloop.pictures.sheet import contact_sheet
 
 TILE, COLUMNS = 256, 4
-"""Size of an image on the sheet in pixels, and images in a row."""
+"""Side of an image on the contact sheet, in pixels, and images in a row."""
 
 
 def generate_images(out: Path, options: SampleOptions) -> Iterator[Path]:
@@ -38,10 +38,10 @@ def generate_images(out: Path, options: SampleOptions) -> Iterator[Path]:
 
 @torch.inference_mode()
 def draw_samples(generator: Generator, out: Path, options: SampleOptions) -> Iterator[Path]:
-    """Draw images of random codes with a generator, whatever the options name; see `generate_images`.
+    """Draw images of random codes with a loaded generator, whatever the options name; see `generate_images`.
 
     Args:
-        generator: Draws the images.
+        generator: Generator that draws the images.
         out: Folder for the images.
         options: Which images.
 

@@ -13,6 +13,7 @@ from latentloop.defaults import MAX_PIXELS
 from latentloop.images import from_pillow, from_uint8, read_image
 
 PictureLike = str | os.PathLike[str] | Image.Image | npt.NDArray[np.uint8] | Tensor
+"""Everything that `as_image` takes as a picture."""
 
 
 def as_image(picture: PictureLike, *, max_pixels: int = MAX_PIXELS) -> Tensor:

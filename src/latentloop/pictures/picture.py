@@ -15,7 +15,7 @@ class Picture(Image.Image):
     """
 
     tensor: Tensor
-    """The same picture, (1, 3, H, W) in [-1, 1], not rounded to 8 bits; a generator's may exceed the range a little."""
+    """Unrounded values of the picture, (1, 3, H, W) in [-1, 1]; a generator's may exceed the range a little."""
 
     @classmethod
     def of(cls, tensor: Tensor) -> Self:
