@@ -278,36 +278,6 @@ def test_if_one_of_two_processes_diverges_both_stop_and_the_run_is_saved(
     assert (out / "last.safetensors").exists()
 
 
-def test_each_switch_for_ablation_takes_another_course(run: Run, command: list[object], tmp_path: Path) -> None:
-    """Over two epochs and a half, so that cached codes matter; with Adam the network overtakes some by then."""
-    switches: list[tuple[str, ...]] = [
-        (),
-        ("--no-cache",),
-        ("--start-from", "average"),
-        ("--start-from", "embedder"),
-        ("--start-from", "cache"),
-        ("--image-target", "photo"),
-        ("--teacher-steps", "0"),
-        ("--good-loss", "10", "--good-steps", "1"),
-        ("--lambda-w", "0"),
-        ("--lambda-img", "0"),
-        ("--lambda-per", "0"),
-        ("--lambda-lpips", "0"),
-        ("--head", "dense"),
-        ("--synthetic", "0"),
-        ("--optimizer", "muon"),
-        ("--teacher-optimizer", "adam"),
-        ("--lambda-id", "1"),
-    ]
-    results = set()
-    for i, switch in enumerate(switches):
-        course = ("--steps", "9", "--save-every", "9", "--lr", "0.01", "--warm-up", "0", "--optimizer", "adam")
-        code, _, errors = run(*command, *course, *switch, "--out", tmp_path / str(i))
-        assert (code, errors) == (0, []), switch
-        results.add(sum(tensor.double().sum().item() for tensor in tensors(tmp_path / str(i)).values()))
-    assert len(results) == len(switches)
-
-
 def test_a_quicker_generator_stands_for_the_one_that_is_trained_for(
     run: Run, command: list[object], generator: Path, tmp_path: Path
 ) -> None:
