@@ -44,28 +44,38 @@ def test_what_is_no_checkpoint_is_refused(tmp_path: Path, content: bytes) -> Non
         load_checkpoint(path, kind="distillation", config=CONFIG)
 
 
-TOLD: dict[str, Any] = {"format": 2, "kind": "distillation", "config": CONFIG, "state": {"dict": []}}
+ENTRY: dict[str, Any] = {"format": 2, "kind": "distillation", "config": CONFIG, "state": {"dict": []}}
 
 
 @pytest.mark.parametrize(
-    "told",
+    "entry",
     [
         None,
         "text",
         {},
-        TOLD | {"config": 1},
-        TOLD | {"state": [1]},
-        TOLD | {"state": {}},
-        TOLD | {"state": {"dict": [["a", {"tensor": "5"}]]}},
-        TOLD | {"state": {"dict": [[["a"], 1]]}},
-        TOLD | {"state": {"dict": 3}},
+        ENTRY | {"config": 1},
+        ENTRY | {"state": [1]},
+        ENTRY | {"state": {}},
+        ENTRY | {"state": {"dict": [["a", {"tensor": "5"}]]}},
+        ENTRY | {"state": {"dict": [[["a"], 1]]}},
+        ENTRY | {"state": {"dict": 3}},
     ],
 )
-def test_parts_that_do_not_fit_are_refused(tmp_path: Path, told: object) -> None:
+def test_parts_that_do_not_fit_are_refused(tmp_path: Path, entry: object) -> None:
     path = tmp_path / "checkpoint.safetensors"
-    save_file({"0": torch.zeros(1)}, path, {"latentloop": json.dumps(told)} if told else None)
+    save_file({"0": torch.zeros(1)}, path, {"latentloop": json.dumps(entry)} if entry else None)
     with pytest.raises(UserError, match="or damaged"):
         load_checkpoint(path, kind="distillation", config=CONFIG)
+
+
+@pytest.mark.parametrize("number", [1, 3, "2", None])
+def test_another_format_is_refused(tmp_path: Path, number: object) -> None:
+    path = tmp_path / "checkpoint.safetensors"
+    save_file({"0": torch.zeros(1)}, path, {"latentloop": json.dumps(ENTRY | {"format": number})})
+    with pytest.raises(UserError, match=rf"distillation \(format {number}\), not of distillation \(format 2\)"):
+        load_checkpoint(path, kind="distillation", config=CONFIG)
+    save_file({"0": torch.zeros(1)}, path, {"latentloop": json.dumps(ENTRY)})
+    assert load_checkpoint(path, kind="distillation", config=CONFIG) == {}
 
 
 def test_every_kind_of_state_comes_back_as_it_was(tmp_path: Path) -> None:

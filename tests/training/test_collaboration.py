@@ -184,6 +184,17 @@ def test_to_start_from_the_cache_there_must_be_one(toy: Generator) -> None:
         collaboration(toy, None, start_from="cache")
 
 
+def test_without_steps_the_networks_own_code_stands_for_the_iterators(toy: Generator, photos: Batch) -> None:
+    cache = Known()
+    both = collaboration(toy, cache, teacher_steps=0)
+    _, teaching = both.learn(photos, step=1)
+    proposal = both.embedder(photos.images).detach()
+    assert torch.equal(teaching.w_plus, proposal)
+    torch.testing.assert_close(teaching.loss, pixel_loss(toy.synthesis(proposal), photos.images))
+    assert teaching.gain.tolist() == [0, 0, 0]
+    assert cache.codes.keys() == set(photos.photos)
+
+
 def test_photos_with_good_codes_get_few_steps(toy: Generator, photos: Batch) -> None:
     cache, good = Known(), refined(toy, photos, mean_code(toy, 3), 200)
     cache.update([b"b"], good[1:2], pixel_loss(toy.synthesis(good[1:2]), photos.images[1:2]), step=0)

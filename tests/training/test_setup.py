@@ -9,16 +9,20 @@ from typing import Any
 import pytest
 import torch
 
+from latentloop.features.lpips import load_lpips
 from latentloop.files import sha256_of
+from latentloop.optim.muon import Muon
 from latentloop.options import flat_fields, with_changes
 from latentloop.photos.find import find_photos
 from latentloop.photos.sources import PhotoSource
 from latentloop.stamps import STAMPED_AS
+from latentloop.training.best_codes import NoCache
 from latentloop.training.distill_setup import stamp_of_distilling
 from latentloop.training.options import DistillOptions, TrainOptions
+from latentloop.training.pending import PendingCodes
 from latentloop.training.photos import PhotoSet
 from latentloop.training.processes import Alone
-from latentloop.training.setup import Machine, stamp_of_training
+from latentloop.training.setup import Machine, set_up_training, stamp_of_training
 from latentloop.training.setup import find_photos as photos_of
 from small_generators import SmallGenerator, SmallPhotos
 
@@ -108,6 +112,40 @@ def test_only_these_options_are_neutral() -> None:
         for options in (TrainOptions, DistillOptions)
     ]
     assert neutral == [{"out", "start", "codes", "save_every", "keep"}, {"out"}]
+
+
+def test_options_reach_what_they_are_about(
+    small_generator: SmallGenerator, small_photos: SmallPhotos, tmp_path: Path
+) -> None:
+    """What each of them does there is tested where it is done."""
+    generator = small_generator()
+    common = {"generator": str(generator), "data": (str(small_photos(generator, 2)),), "validation_images": 1}
+    plain = with_changes(TrainOptions(), {**common, "identity": "none", "lambda_lpips": 0.0, "out": tmp_path / "plain"})
+    names = {"head": "dense", "optimizer": "adam", "teacher_optimizer": "adam", "image_target": "photo"}
+    numbers = {"teacher_steps": 3, "lambda_id": 1.0, "lambda_mse": 0.0, "cache": False, "seed": 5, "save_every": 7}
+    other = with_changes(TrainOptions(), {**common, **names, **numbers, "out": tmp_path / "other"})
+    image, target = torch.zeros(1, 3, 32, 32), torch.full((1, 3, 32, 32), 0.5)
+    for options, optimizer, cache, loss in (
+        (plain, Muon, PendingCodes, 0.25),
+        (other, torch.optim.Adam, NoCache, 0.8 * load_lpips()(image, target).item()),
+    ):
+        job = set_up_training(options)
+        both = job.trainer.collaboration
+        assert (job.trainer.config, both.config, job.trainer.seed) == (
+            options.config,
+            options.collaboration,
+            options.seed,
+        )
+        assert (job.trainer.embedder.config.identity, job.trainer.embedder.config.head) == (
+            options.identity,
+            options.head,
+        )
+        assert isinstance(job.trainer._learner._optimizer, optimizer)
+        assert isinstance(both.cache, cache)
+        assert both.loss(target)(image).item() == pytest.approx(loss)
+        assert both.iterator(3).config.optimizer == options.collaboration.teacher_optimizer
+        assert (both.similarity is None) == (options.collaboration.lambda_id == 0)
+        assert job.saving.every == options.save_every
 
 
 def test_checkpoints_of_earlier_releases_go_on(small_generator: SmallGenerator, small_photos: SmallPhotos) -> None:

@@ -1,7 +1,9 @@
 import copy
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -15,10 +17,10 @@ from latentloop.latents import sample_codes
 from latentloop.losses import pixel_loss, toward
 from latentloop.photos.sources import PhotoSource
 from latentloop.training.checkpoint import load_checkpoint, save_checkpoint
-from latentloop.training.collaboration import Collaboration
+from latentloop.training.collaboration import Batch, Collaboration, Teaching
 from latentloop.training.collaboration_config import CollaborationConfig
 from latentloop.training.pending import PendingCodes
-from latentloop.training.photos import PhotoSet, mirror_key
+from latentloop.training.photos import Loaded, PhotoSet, mirror_key
 from latentloop.training.train_config import TrainConfig
 from latentloop.training.trainer import Trainer
 
@@ -62,6 +64,42 @@ def unseen_error(trainer: Trainer) -> float:
     return pixel_loss(generator.synthesis(embedder(images)), images).mean().item()
 
 
+def batches(trainer: Trainer) -> list[Batch]:
+    """Takes all steps; gives what was learned from."""
+    seen: list[Batch] = []
+    learn = trainer.collaboration.learn
+
+    def watched(batch: Batch, *, step: int) -> tuple[dict[str, torch.Tensor], Teaching]:
+        seen.append(batch)
+        return learn(batch, step=step)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Collaboration, "learn", lambda _, batch, *, step: watched(batch, step=step))
+        for _ in trainer.run():
+            pass
+    return seen
+
+
+def test_photos_of_the_next_step_are_read_while_one_is_taken(begin: Begin, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The iterator of each step but the last waits until they are asked for: else it would wait in vain."""
+    asked, teach, load = threading.Semaphore(0), Collaboration.teach, PhotoSet.load
+
+    def counted(self: PhotoSet, indices: Iterable[int]) -> Loaded:
+        asked.release()
+        return load(self, indices)
+
+    def waiting(self: Collaboration, *rest: Any, step: int) -> Teaching:  # noqa: ANN401 - as `teach` takes
+        if step == 0:
+            assert asked.acquire(timeout=60)
+        assert step == CONFIG.steps - 1 or asked.acquire(timeout=60)
+        return teach(self, *rest, step=step)
+
+    monkeypatch.setattr(PhotoSet, "load", counted)
+    monkeypatch.setattr(Collaboration, "teach", waiting)
+    assert len(list(begin().run())) == CONFIG.steps
+    assert not asked.acquire(blocking=False)  # each step's photos are read once
+
+
 @pytest.mark.parametrize("synthetic", [0.0, 0.5, 1.0])
 def test_a_resumed_run_equals_an_uninterrupted_one(begin: Begin, tmp_path: Path, synthetic: float) -> None:
     """With the kill coming two steps after the checkpoint, and the cache written or not."""
@@ -91,8 +129,7 @@ def test_half_of_the_photos_are_mirrored_and_known_as_others(begin: Begin, photo
     known = dict(zip(keys, given, strict=True))
     mirrored = {mirror_key(key): image.flip(2) for key, image in known.items()}
     seen: list[bytes] = []
-    for _ in trainer.run():
-        batch = trainer._batch()
+    for batch in batches(trainer):
         for key, image in zip(batch.photos, batch.images, strict=True):
             assert torch.equal(image, (known | mirrored)[key])
         seen += [key for key in batch.photos if key in mirrored]

@@ -19,15 +19,15 @@ class Distill:
     On a GPU: latentloop distill --batch 32 --pool 1024 --precision bfloat16 --compile --out small
     """
 
-    options: DistillOptions = DistillOptions()
+    distilling: DistillOptions = DistillOptions()
 
     def run(self) -> int:
         """Distil, with a line on stdout for each pool."""
         from latentloop.cli.console import say, track
         from latentloop.training import set_up_distilling
 
-        job = set_up_distilling(self.options)
-        config, photos = self.options.config, job.distillation.photos
+        job = set_up_distilling(self.distilling)
+        config, photos = self.distilling.config, job.distillation.photos
         pools = -(-config.steps // config.steps_per_pool)
         for line in track(job.run(), pools, "pools", completed=job.distillation.step // config.steps_per_pool):
             say("  ".join(f"{name} {value:.4g}" for name, value in line.items()))

@@ -31,12 +31,12 @@ class Train:
     Several GPUs: accelerate launch -m latentloop train --data faces/ --batch 64 --precision bfloat16
     """
 
-    options: TrainOptions = TrainOptions()
+    training: TrainOptions = TrainOptions()
     resume: str | None = None
     """Folder of a run to go on with, with all its settings."""
 
     def __post_init__(self) -> None:
-        if self.resume is not None and self.options != TrainOptions():
+        if self.resume is not None and self.training != TrainOptions():
             raise ValueError("resume takes all settings from the run; leave out the other options")
 
     def run(self) -> int:
@@ -45,7 +45,7 @@ class Train:
         from latentloop.cli.train_progress import TrainProgress
         from latentloop.training import read_options, set_up_training
 
-        options = self.options if self.resume is None else read_options(Path(self.resume))
+        options = self.training if self.resume is None else read_options(Path(self.resume))
         with stop_signals(signal.SIGINT, signal.SIGTERM, on_ask=lambda: say(STOPPING, error=True)) as stopping:
             job = set_up_training(options)
             job.stopping = stopping

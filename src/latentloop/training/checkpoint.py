@@ -46,9 +46,9 @@ def load_checkpoint(path: Path, *, kind: str, config: Mapping[str, Any]) -> dict
         with safe_open(path, framework="pt") as file:
             entry = json.loads((file.metadata() or {})[ENTRY])
             if (entry["format"], entry["kind"]) != (FORMAT, kind):
-                raise UserError(f"{path}: a checkpoint of {entry['kind']} (format {entry['format']}), not of {kind}")
-            found = dict(entry["config"])
-            _check_settings(path, found, as_plain(config))
+                found = f"a checkpoint of {entry['kind']} (format {entry['format']})"
+                raise UserError(f"{path}: {found}, not of {kind} (format {FORMAT})")
+            _check_settings(path, dict(entry["config"]), as_plain(config))
             state = _with_tensors(entry["state"], {name: file.get_tensor(name) for name in file.keys()})  # noqa: SIM118
             if not isinstance(state, dict):
                 raise TypeError("the state is no dict")

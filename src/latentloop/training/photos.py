@@ -5,6 +5,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -14,6 +15,15 @@ from torch import Tensor
 from latentloop.errors import UserError
 from latentloop.images import decode_image, resample
 from latentloop.photos.sources import PhotoSource
+
+
+class Loaded(NamedTuple):
+    """Photos that were read."""
+
+    images: Tensor
+    """(N, 3, R, R) in [-1, 1]."""
+    keys: list[bytes]
+    """SHA-256 of the files' contents."""
 
 
 @dataclass
@@ -37,16 +47,14 @@ class PhotoSet:
         listed = "".join(f"{Path(source.name).name} {source.length()}\n" for source in self.sources)
         return hashlib.sha256(listed.encode()).hexdigest()
 
-    def load(self, indices: Iterable[int]) -> tuple[Tensor, list[bytes]]:
-        """Photos (N, 3, R, R) in [-1, 1], and SHA-256 of their contents.
-
-        In the place of one that cannot be used comes the next that can; `skipped` tells.
+    def load(self, indices: Iterable[int]) -> Loaded:
+        """Read photos; in the place of one that cannot be used comes the next that can, and `skipped` says why.
 
         Raises:
             UserError: None can be used.
         """
         images, keys = zip(*(self._usable(index) for index in indices), strict=True)
-        return torch.cat(images), list(keys)
+        return Loaded(torch.cat(images), list(keys))
 
     def _usable(self, index: int) -> tuple[Tensor, bytes]:
         for i in range(len(self)):

@@ -2,6 +2,7 @@
 
 import copy
 from collections.abc import Iterator, Mapping
+from contextlib import closing
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -13,10 +14,11 @@ from latentloop.errors import NotFiniteError, UserError
 from latentloop.generators import Generator
 from latentloop.optim.muon import Muon
 from latentloop.training.collaboration import Batch, Collaboration, Teaching
+from latentloop.training.degradation import degrade
 from latentloop.training.learner import Learner, adam, randomness_of
-from latentloop.training.photos import PhotoSet, indices_of_batch, mirror_key
+from latentloop.training.photos import Loaded, PhotoSet, indices_of_batch, mirror_key
 from latentloop.training.processes import Alone, Processes, failing_together
-from latentloop.training.spoiling import spoil
+from latentloop.training.read_ahead import read_ahead
 from latentloop.training.synthetic import Synthetic
 from latentloop.training.train_config import TrainConfig
 
@@ -81,8 +83,9 @@ class Trainer:
         Raises:
             NotFiniteError: The loss is not finite; the network is as before that step.
         """
-        while self.step < self.config.steps:
-            yield self._take_step()
+        with closing(read_ahead(self._read, range(self.step, self.config.steps))) as photos:
+            for given in photos:
+                yield self._take_step(given)
 
     def result(self) -> Embedder:
         """A network of its own with the running mean of the weights, frozen."""
@@ -99,43 +102,51 @@ class Trainer:
         self._learner.load_state(state)
         self.collaboration.cache.load_state(state["pending"])
 
-    def _take_step(self) -> dict[str, float]:
+    def _read(self, step: int) -> Loaded | None:
+        """Photos that this process learns from in a step; called from a thread of its own."""
+        wanted = self.config.batch - self._made
+        if not self.photos or not wanted:
+            return None
+        return self.photos.load(indices_of_batch(len(self.photos), wanted, step, seed=self.seed)[self._share])
+
+    def _take_step(self, photos: Loaded | None) -> dict[str, float]:
         self.embedder.train()
         try:
             with failing_together(self.processes, NotFiniteError):
-                terms, teaching = self.collaboration.learn(self._batch(), step=self.step)
+                terms, teaching = self.collaboration.learn(self._batch(photos), step=self.step)
             loss = torch.stack(list(terms.values())).sum() / self.config.batch
-            told = self._summary(loss, terms, teaching)
+            metrics = self._summary(loss, terms, teaching)
             self._learner.learn(loss)
         except NotFiniteError:
             self.collaboration.cache.discard()
             raise
         self.collaboration.cache.accept()
-        return {"step": self.step, **told}
+        return {"step": self.step, **metrics}
 
-    def _batch(self) -> Batch:
-        """What this process learns from in this step."""
+    def _batch(self, photos: Loaded | None) -> Batch:
+        """Put together what this process learns from in this step."""
         w_plus, drawn = self._synthetic.of_step(self.step)
-        images, keys = self._spoilt(drawn), list[bytes]()
-        if self.photos and (wanted := self.config.batch - self._made):
-            indices = indices_of_batch(len(self.photos), wanted, self.step, seed=self.seed)
-            given, keys = self._mirrored(*self.photos.load(indices[self._share]), wanted)
+        images, keys = self._degraded(drawn), list[bytes]()
+        if photos:
+            given, keys = self._mirrored(*photos)
             images = torch.cat([given.to(drawn), images])
         return Batch(images, keys, w_plus, drawn)
 
-    def _mirrored(self, photos: Tensor, keys: list[bytes], wanted: int) -> tuple[Tensor, list[bytes]]:
-        """Photos of this process's share of those wanted, and what the cache knows them by."""
+    def _mirrored(self, photos: Tensor, keys: list[bytes]) -> Loaded:
+        """Mirror half of the photos, at random, and give these the keys of other photos."""
         if not self.config.mirror:
-            return photos, keys
+            return Loaded(photos, keys)
+        wanted = self.config.batch - self._made
         chosen = torch.rand(wanted, generator=randomness_of(self.seed, self.step))[self._share] < 0.5
         photos = torch.where(chosen[:, None, None, None].to(photos.device), photos.flip(3), photos)
-        return photos, [mirror_key(key) if one else key for key, one in zip(keys, chosen.tolist(), strict=True)]
+        keys = [mirror_key(key) if one else key for key, one in zip(keys, chosen.tolist(), strict=True)]
+        return Loaded(photos, keys)
 
-    def _spoilt(self, drawn: Tensor) -> Tensor:
+    def _degraded(self, drawn: Tensor) -> Tensor:
         if not (self.config.spoil and len(drawn)):
             return drawn
         seeds = torch.randint(1 << 62, (self._made,), generator=randomness_of(self.seed, self.step))[self._share]
-        return spoil(drawn, seeds.tolist())
+        return degrade(drawn, seeds.tolist())
 
     @property
     def _made(self) -> int:

@@ -6,7 +6,7 @@ from PIL import Image
 from torch import Tensor
 
 from latentloop.images import decode_image, to_uint8
-from latentloop.training.spoiling import spoil
+from latentloop.training.degradation import degrade
 
 
 def images(count: int) -> Tensor:
@@ -16,9 +16,9 @@ def images(count: int) -> Tensor:
     return image.expand(count, -1, -1, -1).clone()
 
 
-def test_some_images_are_spoilt_and_none_beyond_recognition() -> None:
+def test_some_images_are_degraded_and_none_beyond_recognition() -> None:
     before = images(64)
-    after = spoil(before, range(64))
+    after = degrade(before, range(64))
     changed = (after - before).square().mean(dim=(1, 2, 3))
     untouched = int((changed == 0).sum())
     assert 1 <= untouched <= 20  # an eighth, give or take
@@ -30,10 +30,10 @@ def test_some_images_are_spoilt_and_none_beyond_recognition() -> None:
 
 
 def test_what_befalls_an_image_follows_from_its_seed_alone() -> None:
-    together = spoil(images(4), [7, 8, 9, 7])
+    together = degrade(images(4), [7, 8, 9, 7])
     assert torch.equal(together[0], together[3])
     assert not torch.equal(together[0], together[1])
-    assert torch.equal(spoil(images(1), [9])[0], together[2])
+    assert torch.equal(degrade(images(1), [9])[0], together[2])
 
 
 @pytest.mark.parametrize("kind", [0, 1, 2])
@@ -43,7 +43,7 @@ def test_each_kind_of_damage_does_its_own(monkeypatch: pytest.MonkeyPatch, kind:
     draws = iter([befallen, torch.full((3,), 0.8)])
     monkeypatch.setattr(torch, "rand", lambda *_, **__: next(draws))
     before = images(1)
-    after = spoil(before, [3])
+    after = degrade(before, [3])
 
     def roughness(image: Tensor) -> float:
         return (image[..., 1:] - image[..., :-1]).square().mean().item()

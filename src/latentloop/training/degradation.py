@@ -8,28 +8,28 @@ from torch import Tensor
 from latentloop.images import as_jpeg, resize
 
 SHARE = 0.5
-"""Of images that each kind of damage befalls."""
+"""Probability of each kind of degradation."""
 SHRINK = (1.0, 3.0)
-"""Times that an image is made smaller before it is made as large again."""
+"""Range of the factor by which an image is shrunk before it is enlarged again."""
 NOISE = 0.06
-"""Largest standard deviation, on [-1, 1]."""
+"""Largest standard deviation of the noise, on [-1, 1]."""
 QUALITY = (40, 95)
-"""Of JPEG."""
+"""Range of JPEG's quality."""
 
 
-def spoil(images: Tensor, seeds: Iterable[int]) -> Tensor:
-    """Blur, then noise, then compression, each befalling some of the images (N, 3, R, R) in [-1, 1] by some degree.
+def degrade(images: Tensor, seeds: Iterable[int]) -> Tensor:
+    """Blur, then add noise, then compress, each with probability `SHARE` and by a random amount.
 
-    Neither colours nor positions change: those the code is to give back.
+    Colours and positions, which the code has to give back, stay as they are.
 
     Args:
-        images: Not written to.
-        seeds: Of what befalls each of them.
+        images: (N, 3, R, R) in [-1, 1]; not written to.
+        seeds: One for each image.
     """
-    return torch.cat([_spoilt(image[None], seed) for image, seed in zip(images, seeds, strict=True)])
+    return torch.cat([_degraded(image[None], seed) for image, seed in zip(images, seeds, strict=True)])
 
 
-def _spoilt(image: Tensor, seed: int) -> Tensor:
+def _degraded(image: Tensor, seed: int) -> Tensor:
     """One image, (1, 3, R, R)."""
     randomness, size = torch.Generator().manual_seed(seed), image.shape[-1]
     blurred, noisy, compressed = (torch.rand(3, generator=randomness) < SHARE).tolist()
