@@ -1,9 +1,9 @@
-"""Print how faithfully one generator draws what another draws from the same codes, as a Markdown table.
+"""Print how closely a generator reproduces the images of another from the same codes, as a Markdown table.
 
     python scripts/compare_generators.py mobile-ffhq-256 mobile-ffhq-1024 --count 250 --sheet fidelity.jpg
 
 compares at 256 pixels, on codes that no distillation with another seed has seen: `count` of truncation psi 0.7, as
-many of psi 1, and 4/5 as many W+ mixtures, whose every style comes from a code of its own.
+many of psi 1, and 4/5 as many W+ mixtures, in which each style comes from a different code.
 """
 
 import statistics
@@ -24,23 +24,23 @@ from latentloop.pictures.sheet import contact_sheet
 
 DIGITS = {"psnr": 2, "lpips_alex": 3, "id": 3, "ssim": 3, "mse": 4}
 SHOWN = 4
-"""Codes of each kind on the sheet."""
+"""Codes of each kind on the contact sheet."""
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """Compare what two generators draw."""
+    """Compare the images of two generators."""
 
     student: tyro.conf.Positional[str]
-    """A generator we ship, or a file."""
+    """Generator to judge: a bundled one, or a file."""
     teacher: tyro.conf.Positional[str] = "mobile-ffhq-1024"
-    """Another one, of the same latent space."""
+    """Generator to compare with, of the same latent space."""
     count: int = 250
-    """Codes of each psi."""
+    """Number of codes of each psi."""
     seed: int = 20261123
-    """Of the codes."""
+    """Random seed of the codes."""
     sheet: Path | None = None
-    """Picture to write: teacher's images above student's."""
+    """Contact sheet to write: the teacher's images above the student's."""
 
     def run(self) -> None:
         """Print the table."""
@@ -67,7 +67,7 @@ class Comparison:
 
 
 def row(name: str, figures: list[dict[str, float]]) -> str:
-    """Means and standard deviations."""
+    """Format a row of means and standard deviations."""
     columns = {key: [figure[key] for figure in figures] for key in DIGITS}
     cells = [f"{statistics.mean(v):.{DIGITS[k]}f} ({statistics.pstdev(v):.{DIGITS[k]}f})" for k, v in columns.items()]
     return f"| {name} | {len(figures)} | " + " | ".join(cells) + " |"

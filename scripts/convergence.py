@@ -1,9 +1,9 @@
-"""Draw how the iterator's loss falls from the network's code, and from the mean latent.
+"""Plot the iterator's loss over its steps, from the network's code and from the mean latent.
 
     python scripts/convergence.py dev/*.png --steps 100 --out convergence.png
 
-Prints the means over the photos as a Markdown table, too. From the network's code the iterator begins with half the
-step size, as `latentloop embed` does.
+Also prints the means over the photos as a Markdown table. From the network's code the iterator takes half the step
+size, as `latentloop embed` does.
 """
 
 from dataclasses import dataclass
@@ -25,29 +25,29 @@ from latentloop.latents import mean_code
 from latentloop.losses import iterator_loss
 
 SHARES = (0, 0.05, 0.1, 0.25, 0.5, 0.75, 1)
-"""Of the steps, in the table."""
+"""Shares of the steps at which the table shows the loss."""
 STARTS = {"w_e": "the network's code", "latent_avg": "the mean latent"}
 
 
 @dataclass(frozen=True)
 class Convergence:
-    """Follow the iterator from two starts."""
+    """Compare the iterator's progress from two starts."""
 
     first: tyro.conf.Positional[Path]
-    """A square, aligned photo."""
+    """Square, aligned photo."""
     more: tyro.conf.Positional[tuple[Path, ...]] = ()
-    """Others."""
+    """Further photos."""
     generator: str = "mobile-ffhq-1024"
-    """One we ship, or a file."""
+    """Generator: a bundled one, or a file."""
     embedder: str = "small-ffhq"
-    """Its network: one we ship, or a file."""
+    """Embedding network for it: a bundled one, or a file."""
     steps: int = 100
-    """Of the iterator."""
+    """Steps of the iterator."""
     out: Path = Path("convergence.png")
-    """Picture to write."""
+    """Plot to write."""
 
     def run(self) -> None:
-        """Write the picture, print the table."""
+        """Write the plot and print the table."""
         keep_freed_memory()
         device = find_device("auto")
         dtype = find_precision("auto", device)
@@ -64,7 +64,7 @@ class Convergence:
                 proposal = embedder(resample(photo, embedder.config.resolution))
             losses["w_e"].append(near.refine(target, proposal).losses)
             losses["latent_avg"].append(far.refine(target, mean_code(generator, 1)).losses)
-        curves = {name: torch.cat(found, dim=1).mean(dim=1).cpu() for name, found in losses.items()}
+        curves = {name: torch.cat(values, dim=1).mean(dim=1).cpu() for name, values in losses.items()}
         self._print(curves)
         self._draw(curves)
 

@@ -24,16 +24,16 @@ class Timing:
     """Fill a cache in a temporary folder, then look up and update a part of it at random."""
 
     entries: int = 100_000
-    """Photos."""
+    """Photos in the cache."""
     batch: int = 8
-    """Photos a call."""
+    """Photos in a call."""
     dtype: Literal["float16", "float32"] = "float16"
-    """Of the stored codes, 16 x 512 numbers each."""
+    """Precision of the stored codes, of 16 x 512 numbers each."""
     sample: int = 8000
     """Photos to look up and update."""
 
     def run(self) -> None:
-        """Print the figures."""
+        """Print rates, file size and peak memory."""
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder) / "codes.cache"
             cache = CodeCache(path, CodeSpace("0" * 16, num_ws=16, w_dim=512, loss={}), dtype=self.dtype)

@@ -1,4 +1,4 @@
-"""Time the iterator and the generator: median seconds for one image, with the machine's own words.
+"""Time the iterator and the generator: median seconds for one image, with PyTorch's version and the device.
 
 python scripts/time_step.py
 python scripts/time_step.py --no-keep-memory    # as Python users without keep_freed_memory() see it
@@ -11,8 +11,7 @@ import tyro
 
 from latentloop import iterator_loss, keep_freed_memory, load_generator
 from latentloop.benchmark.generator_speed import iterator_times
-from latentloop.benchmark.speed import drawing, drawing_with_gradient, median_time
-from latentloop.devices import describe_device
+from latentloop.benchmark.speed import describe_machine, drawing, drawing_with_gradient, median_time
 
 
 @dataclass(frozen=True)
@@ -20,11 +19,11 @@ class Timing:
     """Time one image at batch 1 on the CPU."""
 
     generator: str = "mobile-ffhq-1024"
-    """Which generator."""
+    """Generator to time: a bundled one, or a file."""
     runs: int = 10
-    """Runs of each, after one that does not count."""
+    """Runs of each measurement, after one that does not count."""
     keep_memory: bool = True
-    """Let freed memory stay in the process, as the command line does."""
+    """Keep freed memory in the process, as the command line does."""
 
     def run(self) -> None:
         """Print the times."""
@@ -34,7 +33,7 @@ class Timing:
         forward = drawing(generator, batch=1, resolution=generator.resolution)
         backward = drawing_with_gradient(generator, batch=1, resolution=256)
         step, _ = iterator_times(generator, loss, runs=self.runs)
-        print(f"torch {torch.__version__}, {describe_device(torch.device('cpu'))}, {generator.name}, batch 1, float32")
+        print(f"{describe_machine(torch.device('cpu'), torch.float32)}, {generator.name}, batch 1")
         print(f"forward, full size:          {median_time(forward, runs=self.runs):.3f} s")
         print(f"forward and backward, 256:   {median_time(backward, runs=self.runs):.3f} s")
         print(f"a whole step of the iterator: {step:.3f} s")

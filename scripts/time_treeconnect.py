@@ -16,17 +16,17 @@ from latentloop.encoders import TreeConnect
 
 @dataclass(frozen=True)
 class Timing:
-    """Print a table: weights, and milliseconds of a batch, forward and with all gradients."""
+    """Print the layers' weights, and the milliseconds of a batch, forward and with all gradients."""
 
     features: int = 8192
-    """In and out; the default network's head has 8192 of both."""
+    """Input and output features; the default network's head has 8192 of both."""
     batches: tuple[int, ...] = (1, 8)
-    """Images at a time."""
+    """Batch sizes to time."""
     runs: int = 20
-    """Of which the median counts."""
+    """Runs of each measurement, of which the median counts."""
 
     def run(self) -> None:
-        """Print it."""
+        """Print the table."""
         print(f"torch {torch.__version__}, {torch.get_num_threads()} threads, float32")
         print("| layer | weights | batch | forward, ms | forward and backward, ms |\n|---|---|---|---|---|")
         for layer in (TreeConnect(self.features, self.features), nn.Linear(self.features, self.features)):

@@ -5,7 +5,8 @@ from typing import get_args
 
 import pytest
 
-from latentloop.benchmark.datasets import DataName, ImageSet, find_images
+from latentloop.benchmark.datasets import ImageSet, find_images
+from latentloop.benchmark.options import DataName
 from latentloop.errors import UserError
 
 # Of CelebA's images 1 to 6, the even ones are tests; CelebA-HQ's 0, 2, 10 and 11 were made of such.

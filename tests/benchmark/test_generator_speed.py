@@ -24,7 +24,8 @@ def slow(seconds: float) -> Generator:
 
     def draw(w_plus: Tensor, *, resolution: int | None = None) -> Tensor:
         time.sleep(seconds)
-        return generator.synthesis(w_plus, resolution=resolution)
+        image: Tensor = generator.synthesis(w_plus, resolution=resolution)
+        return image
 
     return DrawnBy(generator, draw)
 

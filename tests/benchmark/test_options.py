@@ -104,6 +104,11 @@ def test_every_option_changes_what_results_are_made_from_unless_declared_neutral
     assert (keys(changed) == keys(options)) is neutral
 
 
+def test_images_of_an_aligned_set_count_as_aligned(options: ComparisonOptions) -> None:
+    of_set, aligned = (with_changes(options, change) for change in ({"data": "ffhq"}, {"aligned": True}))
+    assert keys(of_set) == keys(aligned)
+
+
 def test_results_of_earlier_versions_keep_their_keys(options: ComparisonOptions) -> None:
     stamps = {method.name: method.stamp for method in setup.set_up(options, Silent()).benchmark.methods}
     assert options.embedder is not None

@@ -31,6 +31,23 @@ DIGITS_SHOWN = 12
 
 
 @dataclass(frozen=True)
+class Resolved:
+    """What the options stand for on this machine."""
+
+    device: torch.device
+    dtype: torch.dtype
+    """Precision of the generator."""
+    generator: Generator
+    """The generator as it was loaded."""
+    weights_sha256: str
+    """SHA-256 of the generator's file."""
+    network: str | None
+    """Name or file of the embedding network, if there is one."""
+    embedder_sha256: str | None
+    """SHA-256 of the embedding network's file."""
+
+
+@dataclass(frozen=True)
 class Setup:
     """A benchmark that is ready to run, with what its tables say of it."""
 
@@ -47,24 +64,14 @@ def set_up(options: ComparisonOptions, observer: Observer) -> Setup:
     Raises:
         UserError: A file is missing or damaged, or the options do not fit the generator.
     """
-    device = find_device(options.machine.device)
-    loaded = load_generator(options.generator, device=device)
-    dtype, counter = _precision(options, loaded, device), CallCounter()
-    network = options.embedder or shipped_embedder(loaded)
-    generator, protocol = counter.counted(low_precision(loaded, dtype)), load_protocol(options.protocol)
-    tools = Tools(
-        generator=generator,
-        loss=iterator_loss(device=device, dtype=dtype),
-        networks=load_networks(options.features, device=device, dtype=dtype),
-        encoder=load_encoder(network, loaded) if network else None,
-    )
-    weights, embedder = weights_checksum(options.generator), _checksum(network) if network else None
-    stamp = partial(comparison_stamp, options, weights, embedder, device, dtype)
+    resolved, counter = _resolve(options), CallCounter()
+    tools = _load_tools(options, resolved, counter)
+    stamp = partial(comparison_stamp, options, resolved)
     benchmark = Benchmark(
         folder=BenchmarkFolder(options.out),
         methods=[prepare_method(choice, tools, stamp) for choice in options.chosen_methods],
-        generator=generator,
-        protocol=protocol,
+        generator=tools.generator,
+        protocol=load_protocol(options.protocol),
         detector=None if options.takes_aligned else load_face_detector(),
         counter=counter,
         batch=options.batch,
@@ -72,47 +79,44 @@ def set_up(options: ComparisonOptions, observer: Observer) -> Setup:
     )
     conditions = {
         "protocol": options.protocol,
-        "generator": f"{loaded.name} {weights[:DIGITS_SHOWN]}",
-        "network": embedder[:DIGITS_SHOWN] if embedder else "none",
+        "generator": f"{resolved.generator.name} {resolved.weights_sha256[:DIGITS_SHOWN]}",
+        "network": resolved.embedder_sha256[:DIGITS_SHOWN] if resolved.embedder_sha256 else "none",
         "choice of features": options.features,
     }
-    facts = {
-        "generator": loaded.name,
-        "protocol": f"{protocol.name}: {protocol.about}",
-        "seconds": "per image, for its code and for its image at full size",
-        "device": f"{describe_device(device)}, {str(dtype).removeprefix('torch.')}, batch {options.batch}",
-        "versions": ", ".join(f"{name} {version(name)}" for name in ("latentloop", "torch")),
-    }
-    return Setup(benchmark, conditions, facts)
+    return Setup(benchmark, conditions, _facts(benchmark, resolved))
 
 
-def comparison_stamp(
-    options: ComparisonOptions,
-    weights: str,
-    embedder: str | None,
-    device: torch.device,
-    dtype: torch.dtype,
-    **method: object,
-) -> Stamp:
-    """Derive the stamp of a method's codes, in which only the image is missing.
+def comparison_stamp(options: ComparisonOptions, resolved: Resolved, **method: object) -> Stamp:
+    """Derive the stamp of a method's codes, complete except for the image.
 
     Args:
         options: What a user asks for.
-        weights: SHA-256 of the generator's file.
-        embedder: SHA-256 of the embedding network's file; None without one.
-        device: Device on which codes are found.
-        dtype: Precision of the generator.
+        resolved: What that stands for on this machine.
         method: Name of the method, its features, and the settings of its refiner.
     """
     return stamp_of(
         options,
-        weights_sha256=weights,
-        embedder_sha256=embedder,
-        device=describe_device(device),
-        precision=str(dtype),
+        weights_sha256=resolved.weights_sha256,
+        embedder_sha256=resolved.embedder_sha256,
+        device=describe_device(resolved.device),
+        precision=str(resolved.dtype),
         aligned=options.takes_aligned,
         latentloop=version("latentloop"),
         **method,
+    )
+
+
+def _resolve(options: ComparisonOptions) -> Resolved:
+    device = find_device(options.machine.device)
+    generator = load_generator(options.generator, device=device)
+    network = options.embedder or shipped_embedder(generator)
+    return Resolved(
+        device=device,
+        dtype=_precision(options, generator, device),
+        generator=generator,
+        weights_sha256=weights_checksum(options.generator),
+        network=network,
+        embedder_sha256=_checksum(network) if network else None,
     )
 
 
@@ -125,6 +129,27 @@ def _precision(options: ComparisonOptions, generator: Generator, device: torch.d
     if options.machine.precision == "auto":
         return torch.float32
     raise UserError("methods that optimize noise maps need float32", arguments="precision")
+
+
+def _load_tools(options: ComparisonOptions, resolved: Resolved, counter: CallCounter) -> Tools:
+    device, dtype = resolved.device, resolved.dtype
+    return Tools(
+        generator=counter.counted(low_precision(resolved.generator, dtype)),
+        loss=iterator_loss(device=device, dtype=dtype),
+        networks=load_networks(options.features, device=device, dtype=dtype),
+        encoder=load_encoder(resolved.network, resolved.generator) if resolved.network else None,
+    )
+
+
+def _facts(benchmark: Benchmark, resolved: Resolved) -> dict[str, str]:
+    protocol, dtype = benchmark.protocol, str(resolved.dtype).removeprefix("torch.")
+    return {
+        "generator": resolved.generator.name,
+        "protocol": f"{protocol.name}: {protocol.about}",
+        "seconds": "per image, for its code and for its image at full size",
+        "device": f"{describe_device(resolved.device)}, {dtype}, batch {benchmark.batch}",
+        "versions": ", ".join(f"{name} {version(name)}" for name in ("latentloop", "torch")),
+    }
 
 
 def _checksum(network: str) -> str:
