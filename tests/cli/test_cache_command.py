@@ -108,7 +108,7 @@ def test_a_code_whose_loss_is_another_one_is_refused(
 @pytest.mark.parametrize(
     ("arguments", "problem"),
     [
-        (["show", "{here}/none"], "{here}/none: no such cache of codes"),
+        (["show", "{here}/none"], "{here}/none: no such file or folder"),
         (["show", "{here}/text"], "{here}/text: not a cache of codes, or damaged"),
         (["export", "{cache}"], "name files for export and import, none for show"),
         (

@@ -32,6 +32,8 @@ MISSING = [
     "inspect none.pkl",
     "convert none.pkl out.safetensors",
     "fetch vgg16 --linear none.pth",
+    "cache show none.cache",
+    "cache export here.png none.jpg",
     "bench --root none",
     "bench generator --generators none.pkl",
 ]

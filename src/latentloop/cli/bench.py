@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 import tyro
 
 from latentloop.benchmark.options import ComparisonOptions, SpeedOptions
+from latentloop.cli.console import say
 from latentloop.cli.inputs import refuse_missing
 
 
@@ -47,7 +48,6 @@ class Bench:
             refuse_missing(generators=self.speed.generators)
         from latentloop.benchmark import run_benchmark, time_collaboration, time_generators
         from latentloop.cli.bench_progress import BenchProgress
-        from latentloop.cli.console import say
         from latentloop.devices import repeatable_arithmetic
 
         repeatable_arithmetic()

@@ -7,6 +7,7 @@ from typing import Annotated
 import tyro
 
 from latentloop.cli.inputs import refuse_missing
+from latentloop.cli.options import UNTITLED
 from latentloop.common import Common
 from latentloop.defaults import GENERATOR
 from latentloop.photo_editing.direction_options import DirectionOptions
@@ -68,7 +69,7 @@ class Find:
     out: Path = Path("directions.safetensors")
     """File for the directions; the sheet gets the same name with .png."""
     common: Common = Common()
-    options: DirectionOptions = DirectionOptions()
+    options: Annotated[DirectionOptions, UNTITLED] = DirectionOptions()
     sheet: bool = False
     """Also draw what the directions do, from strength -3 to 3 on --faces random faces."""
     faces: int = 2

@@ -7,6 +7,7 @@ from typing import Annotated
 import tyro
 
 from latentloop.cli.inputs import refuse_missing_faces
+from latentloop.cli.options import UNTITLED
 from latentloop.photo_editing.options import EditOptions, RenderOptions, parse_strengths
 from latentloop.photo_editing.subject_options import SubjectOptions
 
@@ -42,7 +43,7 @@ class Edit:
     """Directions and strengths, NAME=NUMBER: 1 is a clear change, 0 none, negative ones go the other way."""
     out: Path = Path("edited")
     """Folder for the results."""
-    options: EditOptions = EditOptions()
+    options: Annotated[EditOptions, UNTITLED] = EditOptions()
     subjects: SubjectOptions = SubjectOptions()
     render: RenderOptions = RenderOptions()
 

@@ -7,7 +7,10 @@ from typing import Annotated
 
 import tyro
 
+from latentloop.cli.complaints import complain
+from latentloop.cli.console import say
 from latentloop.cli.inputs import refuse_missing
+from latentloop.cli.options import UNTITLED
 from latentloop.embedding.options import EmbedOptions
 
 
@@ -42,7 +45,7 @@ class Embed:
     """Image files, folders, quoted globs."""
     out: Path = Path("embedded")
     """Folder for the results."""
-    options: EmbedOptions = EmbedOptions()
+    options: Annotated[EmbedOptions, UNTITLED] = EmbedOptions()
     force: bool = False
     """Redo what is finished."""
 
@@ -59,8 +62,6 @@ class Embed:
             generators=[self.options.common.generator],
             embedders=[self.options.search.embedder],
         )
-        from latentloop.cli.complaints import complain
-        from latentloop.cli.console import say
         from latentloop.cli.embed_progress import EmbedProgress
         from latentloop.devices import repeatable_arithmetic
         from latentloop.embedding import Failed, embed_files

@@ -2,10 +2,12 @@
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Annotated
 
 from latentloop import latents
 from latentloop.cli.console import say, track
 from latentloop.cli.inputs import refuse_missing
+from latentloop.cli.options import UNTITLED
 from latentloop.latents.options import SampleOptions
 
 
@@ -20,7 +22,7 @@ class Generate:
 
     out: Path = Path("generated")
     """Folder for the images."""
-    options: SampleOptions = SampleOptions()
+    options: Annotated[SampleOptions, UNTITLED] = SampleOptions()
 
     def run(self) -> int:
         """Draw and save the images."""

@@ -7,6 +7,7 @@ from typing import Annotated
 import tyro
 
 from latentloop.cli.inputs import refuse_missing_faces
+from latentloop.cli.options import UNTITLED
 from latentloop.photo_editing.job_options import MixOptions
 from latentloop.photo_editing.options import RenderOptions
 from latentloop.photo_editing.subject_options import SubjectOptions
@@ -33,7 +34,7 @@ class Mix:
     the first one counts."""
     out: Path = Path("mixed")
     """Folder for the results."""
-    options: MixOptions = MixOptions()
+    options: Annotated[MixOptions, UNTITLED] = MixOptions()
     subjects: SubjectOptions = SubjectOptions()
     render: RenderOptions = RenderOptions()
 

@@ -7,6 +7,7 @@ from typing import Annotated
 import tyro
 
 from latentloop.cli.inputs import refuse_missing_faces
+from latentloop.cli.options import UNTITLED
 from latentloop.photo_editing.job_options import MorphOptions
 from latentloop.photo_editing.subject_options import SubjectOptions
 
@@ -32,7 +33,7 @@ class Morph:
     """Two or more, in this order: photos, code files, seed:NUMBER for a random face."""
     out: Path = Path("morph.gif")
     """A .gif, an .mp4 (needs PyAV), or else a folder for the frames."""
-    options: MorphOptions = MorphOptions()
+    options: Annotated[MorphOptions, UNTITLED] = MorphOptions()
     subjects: SubjectOptions = SubjectOptions()
 
     def __post_init__(self) -> None:

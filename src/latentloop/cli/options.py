@@ -1,3 +1,6 @@
-"""Options that several commands share."""
+"""How the options of a job become those of its command."""
 
-from latentloop.common import Common as Common
+import tyro
+
+UNTITLED = tyro.conf.arg(name="")
+"""Mark of a group of options that --help lists among the command's own, without a title."""

@@ -7,6 +7,7 @@ from typing import Annotated
 import tyro
 
 from latentloop.cli.inputs import refuse_missing_faces
+from latentloop.cli.options import UNTITLED
 from latentloop.photo_editing.job_options import TransferOptions
 from latentloop.photo_editing.options import RenderOptions
 from latentloop.photo_editing.subject_options import SubjectOptions
@@ -32,7 +33,7 @@ class Transfer:
     """A picture of the same person with it; the more alike the two are otherwise, the better."""
     out: Path = Path("transferred")
     """Folder for the results."""
-    options: TransferOptions = TransferOptions()
+    options: Annotated[TransferOptions, UNTITLED] = TransferOptions()
     subjects: SubjectOptions = SubjectOptions()
     render: RenderOptions = RenderOptions()
 

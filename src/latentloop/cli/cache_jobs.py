@@ -1,0 +1,63 @@
+"""Running `latentloop cache`; imported when it runs, since it imports PyTorch."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from latentloop import generators
+from latentloop.cache import CodeCache, space_of
+from latentloop.cli.console import say, track
+from latentloop.errors import UserError
+from latentloop.photos.find import find_training_photos, matches
+from latentloop.training.cache_files import export_codes, import_codes
+
+if TYPE_CHECKING:
+    from latentloop.cli.cache import Cache
+
+
+def show_cache(command: "Cache") -> int:
+    """Print how many codes a cache has, how good they are, and what their losses are of."""
+    cache = _open(command.cache)
+    losses = sorted(cache.losses())
+    say(f"{len(losses)} photos, codes ({cache.space.num_ws}, {cache.space.w_dim}) in {cache.dtype}")
+    if losses:
+        shares = {"best": 0.0, "median": 0.5, "worst": 1.0}
+        quantiles = [f"{name} {losses[int(share * (len(losses) - 1))]:.4f}" for name, share in shares.items()]
+        say(f"loss: {', '.join(quantiles)}")
+    say(", ".join(f"{name} {value}" for name, value in cache.space.loss.items()))
+    return 0
+
+
+def export_cache(command: "Cache") -> int:
+    """Write a code file for each photo that the cache has a code of."""
+    cache = _open(command.cache)
+    photos = find_training_photos(command.files)
+    generator = generators.load_generator(command.generator)
+    written = list(export_codes(cache, track(photos, len(photos), "photos"), command.out, generator))
+    if not written:
+        raise UserError(f"none of {len(photos)} photos has a code in {command.cache}")
+    say(f"{len(written)} of {len(photos)} photos have a code; written to {command.out}")
+    return 0
+
+
+def import_to_cache(command: "Cache") -> int:
+    """Put the codes of code files into the cache where they are better than its own."""
+    kept = import_codes(_open(command.cache), _code_files(command.files))
+    say(f"{sum(kept)} of {len(kept)} codes were better and are kept")
+    return 0
+
+
+def _open(path: Path) -> CodeCache:
+    return CodeCache(path, space_of(path))
+
+
+def _code_files(arguments: Sequence[str]) -> list[Path]:
+    """Code files that files, folders and globs name."""
+    found: list[Path] = []
+    for argument in arguments:
+        path = Path(argument)
+        here = sorted(path.glob("*.npz")) if path.is_dir() else matches(argument)
+        if not here:
+            raise UserError(f"{argument}: no code files")
+        found += here
+    return found
