@@ -9,6 +9,7 @@ from . import metrics as metrics
 from .allocator import keep_freed_memory as keep_freed_memory
 from .embedding import Embedded as Embedded
 from .embedding import Failed as Failed
+from .embedding.options import EmbedOptions as EmbedOptions
 from .encoders import load_embedder as load_embedder
 from .encoders import load_encoder as load_encoder
 from .errors import UserError as UserError
@@ -30,6 +31,13 @@ from .latents import save_code as save_code
 from .losses import iterator_loss as iterator_loss
 from .model import Model as Model
 from .model import load as load
+from .photo_editing.direction_list import DirectionInfo as DirectionInfo
+from .photo_editing.direction_list import list_directions as list_directions
+from .photo_editing.options import RenderOptions as RenderOptions
 from .pictures.picture import Picture as Picture
 from .results import EditedPhoto as EditedPhoto
 from .results import InvertedPhoto as InvertedPhoto
+from .training import TrainOptions as TrainOptions
+from .training import distill as distill
+from .training import train as train
+from .version import __version__ as __version__

@@ -167,7 +167,8 @@ class Model:
         """
         wanted = [*(strengths or {}).items(), *directions.items()]
         generator, subject = self.components.generator, self._subject(photo)
-        applied = resolve_directions(wanted, generator, keep=keep, layers=layers)
+        with self.components.reads:
+            applied = resolve_directions(wanted, generator, keep=keep, layers=layers)
         editor = make_editor(render or RenderOptions(), self.components.renderer)
         details = {"set": [f"{n}={s:g}" for n, s in wanted], "keep": list(keep), "layers": layers}
         edit = render_edit(editor, subject, applied.apply(subject.w_plus), generator, details)

@@ -31,13 +31,14 @@ class Components:
     """In which the iterator draws."""
     embedder_file: str | None = None
     """Embedding network, if it is not the one that is bundled for the generator."""
-    _once: ReadOnce = field(default_factory=ReadOnce)
+    reads: ReadOnce = field(default_factory=ReadOnce)
+    """Context in which each weights file is read once for all parts."""
     _renderers: dict[int | None, Generator] = field(default_factory=dict)
 
     @cached_property
     def generator(self) -> Generator:
         """The generator whose codes are found, in float32."""
-        with self._once:
+        with self.reads:
             return load_generator(self.generator_file, device=self.device)
 
     @cached_property
@@ -48,7 +49,7 @@ class Components:
     def renderer(self, resolution: int | None = None) -> Generator:
         """The generator that draws the same codes at a resolution; by default at the largest there is."""
         if resolution not in self._renderers:
-            with self._once:
+            with self.reads:
                 self._renderers[resolution] = load_renderer(self.generator, resolution, device=self.device)
         return self._renderers[resolution]
 
@@ -68,30 +69,30 @@ class Components:
             raise UserError(
                 f"no network is bundled for {self.generator.name}; make one: latentloop train", arguments="embedder"
             )
-        with self._once:
+        with self.reads:
             return load_encoder(self.embedder, self.generator)
 
     @cached_property
     def detector(self) -> FaceDetector:
         """The face detector."""
-        with self._once:
+        with self.reads:
             return load_face_detector()
 
     @cached_property
     def evaluator(self) -> Evaluator:
         """What measures reconstructions."""
-        with self._once:
+        with self.reads:
             return load_evaluator()
 
     def loss(self, config: LossConfig) -> LossToward:
         """The iterator's loss, on the device."""
-        with self._once:
+        with self.reads:
             return iterator_loss(config, device=self.device, dtype=self.precision)
 
     @cached_property
     def generator_sha256(self) -> str:
         """Checksum of the generator's weights."""
-        with self._once:
+        with self.reads:
             return weights_checksum(self.generator_file)
 
     def checksum_of(self, renderer: Generator) -> str:
@@ -103,7 +104,7 @@ class Components:
         """Checksum of the embedding network's weights; None if there is no network."""
         if not self.embedder:
             return None
-        with self._once:
+        with self.reads:
             return checksum(embedder_weights(self.embedder))
 
 

@@ -68,8 +68,9 @@ def load_encoder(name_or_path: str | Path, generator: Generator) -> Encoder:
         UserError: No such file; damaged; asks for more than data; not of such an encoder; its codes are another
             generator's.
     """
-    path = embedder_weights(name_or_path).path
-    if not path.is_file() or is_safetensors(path):
+    file = embedder_weights(name_or_path)
+    path = file.path
+    if file.sha256 or not path.is_file() or is_safetensors(path):
         return load_embedder(name_or_path, generator)
     if not is_torch_file(path):
         raise UserError(f"{path}: neither a network of latentloop train nor a checkpoint of pSp, e4e or ReStyle")

@@ -48,7 +48,8 @@ class EditJob:
         """
         options, generator = self.options, self.finder.components.generator
         strengths = list(self.strengths.items())
-        return resolve_directions(strengths, generator, keep=options.keep, layers=options.layers)
+        with self.finder.components.reads:
+            return resolve_directions(strengths, generator, keep=options.keep, layers=options.layers)
 
     @property
     def suffix(self) -> str:
@@ -73,14 +74,14 @@ class EditJob:
         Raises:
             UserError: A direction cannot be used.
         """
-        self.warn_if_far()
+        _ = self.directions  # what cannot be used is said before any photo is read
+        self._warn_if_far()
         return self.finder.for_each(arguments, self._results, on_result)
 
-    def warn_if_far(self) -> None:
-        """Look the directions up, and tell the listener of strengths beyond which faces fall apart."""
-        generator = self.finder.components.generator
-        self.directions.label(1)
-        bundled = shipped_directions(generator)
+    def _warn_if_far(self) -> None:
+        parts = self.finder.components
+        with parts.reads:
+            bundled = shipped_directions(parts.generator)
         strengths = self.strengths.items()
         far = [f"{name}={strength:g}" for name, strength in strengths if name in bundled and abs(strength) > FAR]
         if far:

@@ -1,0 +1,74 @@
+"""Nothing is done twice: what commands open, import and draw is counted, in processes of their own."""
+
+import json
+import subprocess
+import sys
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+COUNT = """
+import json, os, sys
+opened = []
+sys.addaudithook(lambda event, args: opened.append(str(args[0])) if event == "open" else None)
+from latentloop.generators.mobilestylegan import Synthesis
+forward, drawn = Synthesis.forward, []
+def count(self, *args, **kwargs):
+    drawn.append(self.resolution)
+    return forward(self, *args, **kwargs)
+Synthesis.forward = count
+from latentloop.cli import main
+code = main(sys.argv[1:])
+print(json.dumps({"code": code, "opened": opened, "drawn": drawn, "modules": sorted(sys.modules)}))
+"""
+
+
+def counted(*arguments: object) -> tuple[Counter[Path], list[int], set[str]]:
+    """Run a command; gives how often files were opened, sizes of the images drawn, and modules imported."""
+    words = [sys.executable, "-c", COUNT, *map(str, arguments), "--device", "cpu"]
+    done = subprocess.run(words, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    result = json.loads(done.stdout.splitlines()[-1])
+    assert result["code"] == 0
+    return Counter(map(Path, result["opened"])), result["drawn"], set(result["modules"])
+
+
+@pytest.mark.parametrize("generator", ["mobile-ffhq-1024", "mobile-ffhq-256"])
+def test_an_edit_reads_each_weights_file_once_and_needs_no_optimizer(
+    portrait: Path, tmp_path: Path, generator: str
+) -> None:
+    where = ["--out", tmp_path / "out", "--codes", tmp_path / "codes", "--generator", generator]
+    opened, drawn, modules = counted("edit", portrait, "--set", "smile=1", "--steps", 0, *where)
+    weights = {path.name: count for path, count in opened.items() if path.suffix == ".safetensors"}
+    assert {"mobile-ffhq-1024.safetensors", "small-ffhq.safetensors", "mtcnn.safetensors"} <= weights.keys()
+    assert set(weights.values()) == {1}
+    assert drawn == [1024, 1024, 1024]  # the photo's code, the edited one, and the code once more to see what changed
+    assert modules.isdisjoint({"torch._dynamo", "matplotlib", "latentloop.training", "latentloop.benchmark"})
+
+
+def test_a_second_edit_finds_the_code_of_the_first_wherever_its_results_go(portrait: Path, tmp_path: Path) -> None:
+    codes = ["--codes", tmp_path / "codes", "--steps", 0]
+    counted("edit", portrait, "--set", "smile=1", "--out", tmp_path / "one", *codes)
+    _, drawn, _ = counted("edit", portrait, "--set", "age=1", "--out", tmp_path / "two", *codes)
+    assert len(drawn) == 2
+
+
+def test_embed_opens_each_start_code_once(portrait: Path, tmp_path: Path) -> None:
+    first = ["--generator", "mobile-ffhq-256", "--render", 256, "--steps", 0]
+    counted("embed", portrait, "--out", tmp_path / "first", *first)
+    start = tmp_path / "first" / f"{portrait.stem}.npz"
+    for given in (start.parent, start):
+        opened, _, _ = counted("embed", portrait, "--start", given, "--out", tmp_path / given.stem / "second", *first)
+        assert opened[start] == 1
+
+
+@pytest.mark.parametrize("steps", [0, 2])
+def test_one_pass_draws_once_and_the_iterator_once_more_than_it_steps(
+    portrait: Path, tmp_path: Path, steps: int
+) -> None:
+    quick = ["--generator", "mobile-ffhq-256", "--render", 256, "--precision", "float32"]
+    _, drawn, modules = counted("embed", portrait, "--steps", steps, "--out", tmp_path, *quick)
+    # With steps: the network's code, one for each loss on the way, and the best code.
+    assert len(drawn) == (1 if steps == 0 else 1 + (steps + 1) + 1)
+    assert "torch._dynamo" not in modules
