@@ -17,7 +17,7 @@ def unit_length(x: Tensor) -> Tensor:
 
 
 class Mapping(nn.Module):
-    """Fully connected layers, their learning-rate multipliers folded into the weights."""
+    """The mapping network: fully connected layers, with learning-rate multipliers folded into the weights."""
 
     def __init__(self, widths: Sequence[int], *, c_dim: int = 0, gain: float = math.sqrt(2)) -> None:
         """Build the network.

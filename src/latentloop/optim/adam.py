@@ -4,7 +4,7 @@ import torch
 from torch import Tensor
 
 State = dict[str, Tensor]
-"""What an optimizer remembers of one tensor between its steps; empty before the first."""
+"""State of an optimizer for one tensor, kept between its steps; empty before the first."""
 
 
 @torch.no_grad()
