@@ -154,7 +154,7 @@ class PretrainedEncoder(nn.Module):
 
         Args:
             image: Aligned, (N, 3, resolution, resolution) in [-1, 1].
-            previous_image: What the codes so far draw, the same shape and range.
+            previous_image: Images of the codes so far, of the same shape and range.
             previous_w_plus: These codes.
 
         Raises:
@@ -185,10 +185,10 @@ def restyle(encoder: PretrainedEncoder, generator: Generator, image: Tensor, *, 
     """Find codes step by step, each from the image of the one before (Alaluf et al., arXiv:2104.02699).
 
     Args:
-        encoder: Of two images.
-        generator: Whose codes it finds.
+        encoder: An encoder that takes two images.
+        generator: The generator of the codes.
         image: Aligned, (N, 3, encoder.resolution, encoder.resolution) in [-1, 1].
-        steps: How often to refine; 0 gives the mean.
+        steps: Number of refinements; 0 gives the mean.
 
     Returns:
         Codes (N, num_ws, w_dim).

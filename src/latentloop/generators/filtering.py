@@ -57,7 +57,7 @@ def upsample(x: Tensor, taps: Tensor, *, factor: int, size: int) -> Tensor:
 
     Args:
         x: Features.
-        taps: Of the filter of each axis, (T,).
+        taps: Taps of the filter of each axis, (T,).
         factor: Between the sampling rates.
         size: How much to keep, from the middle, of the factor * (R - 1) + T pixels that the filter reaches. Of an odd
             number of pixels to drop, the end has one more.
@@ -76,7 +76,7 @@ def downsample(x: Tensor, taps: Tensor, *, factor: int) -> Tensor:
 
     Args:
         x: Features.
-        taps: Of the filter of each axis, (T,), or of the plane, (T, T).
+        taps: Taps of the filter of each axis, (T,), or of the plane, (T, T).
         factor: Between the sampling rates.
     """
     channels = x.shape[1]
@@ -94,8 +94,8 @@ def filtered_leaky_relu(
 
     Args:
         x: Features, zero beyond their border.
-        up_taps: Of the filter on the way there, (T,).
-        down_taps: Of the one on the way back, (T,) or (T, T).
+        up_taps: Taps of the filter of the upsampling, (T,).
+        down_taps: Taps of the filter of the downsampling, (T,) or (T, T).
         up: The rate there, in units of that of `x`.
         down: The same, in units of the result's.
         size: How much to keep, from the middle.

@@ -23,9 +23,9 @@ class Mapping(nn.Module):
         """Build the network.
 
         Args:
-            widths: Of z, and of what each layer makes: nine numbers for eight layers.
+            widths: Lengths of z and of each layer's output: nine numbers for eight layers.
             c_dim: Classes of a conditional network, whose labels enter beside z; 0 for none.
-            gain: What the activation's output is multiplied by.
+            gain: Factor of the activation's output.
         """
         super().__init__()
         z_dim = widths[0]

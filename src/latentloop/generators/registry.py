@@ -126,7 +126,7 @@ def load_renderer(
     Args:
         generator: The generator of the codes.
         resolution: Pixels of a side of the image; None for the largest available.
-        device: Where the weights go; None for the device of `generator`.
+        device: Device of the weights; None for the device of `generator`.
 
     Raises:
         UserError: No generator of that resolution shares the latent space.

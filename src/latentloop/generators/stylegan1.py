@@ -195,7 +195,7 @@ class Synthesis(nn.Module):
             w_plus: Styles in W+.
             resolution: R.
             noise: The stored maps, "random" ones, "none", or maps (N or 1, 1, H, W) of the `noise_shapes`.
-            randomness: Of random noise; None for PyTorch's own.
+            randomness: Generator of random noise; None for PyTorch's own.
         """
         num_ws, full = self.shape.num_ws, self.shape.resolution
         if w_plus.ndim != 3 or w_plus.shape[1:] != (num_ws, self.w_dim):

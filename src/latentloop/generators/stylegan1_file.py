@@ -107,7 +107,7 @@ def from_genforce(tensors: Tensors, settings: Settings) -> Converted:
     """Convert a generator of genforce, sefa, idinvert_pytorch or interfacegan to our names.
 
     Args:
-        tensors: Of one network, such as a checkpoint's "generator_smooth".
+        tensors: Tensors of one network, such as a checkpoint's "generator_smooth".
         settings: The keywords that it was built with, as far as they are known.
 
     Raises:
@@ -210,7 +210,7 @@ def _ours(raw: Tensors, settings: Settings, *, fused: Collection[int], lr_multip
         raw: A file's values under our names, all weights output first.
         settings: A file's.
         fused: Which convolutions are fused with an upsampling.
-        lr_multiplier: Of the mapping network.
+        lr_multiplier: Learning-rate multiplier of the mapping network.
     """
     ours = {name: _folded(name, tensor, fused, lr_multiplier).contiguous() for name, tensor in raw.items()}
     drawing = "synthesis.to_rgb"

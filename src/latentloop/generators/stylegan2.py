@@ -87,7 +87,7 @@ class StyledConv(nn.Module):
 
         Args:
             x: Features, of half the resolution if this layer doubles it.
-            style: What scales them.
+            style: Scales of the channels.
             noise: Maps, (N or 1, 1, R, R), of unit strength; None for none.
         """
         x = x * style[:, :, None, None]
@@ -190,7 +190,7 @@ class Synthesis(nn.Module):
             w_plus: Styles in W+.
             resolution: R.
             noise: The stored maps, "random" ones, "none", or maps (N or 1, 1, H, W) of the `noise_shapes`.
-            randomness: Of random noise; None for PyTorch's own.
+            randomness: Generator of random noise; None for PyTorch's own.
         """
         return self.draw(self.styles(w_plus), resolution=resolution, noise=noise, randomness=randomness)
 

@@ -55,7 +55,7 @@ def from_tensorflow(variables: Tensors, settings: Settings) -> tuple[dict[str, T
     """Convert tensors and settings of TensorFlow, with and without ADA, to those of stylegan2-ada-pytorch.
 
     Args:
-        variables: Of both components, "mapping/" or "synthesis/" before them.
+        variables: Variables of both components, with "mapping/" or "synthesis/" before their names.
         settings: The keywords that the network was built with, as far as they are known.
 
     Raises:

@@ -70,8 +70,8 @@ def from_tensors(tensors: Tensors, settings: Settings, *, name: str, fingerprint
     Args:
         tensors: All that its state dictionary has.
         settings: Those of `SETTINGS`; the resolution is needed.
-        name: Of the generator.
-        fingerprint: Of its latent space.
+        name: Name of the generator.
+        fingerprint: Fingerprint of its latent space.
 
     Raises:
         RuntimeError: They are not those of such a network.
