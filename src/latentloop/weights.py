@@ -29,7 +29,7 @@ class WeightsFile:
     """A safetensors file and, where it is known, the checksum that it must have."""
 
     path: Path
-    """Where the file lies."""
+    """Path of the file."""
     sha256: str | None = None
     """Expected SHA-256 in hexadecimal; None accepts any content."""
 
@@ -51,11 +51,11 @@ class OurWeights:
     """The content of a weights file that this package wrote."""
 
     kind: str
-    """What the file holds, such as "embedder"."""
+    """Kind of content, such as "embedder"."""
     tensors: Mapping[str, Tensor]
     """Tensors by name, in float32."""
     settings: dict[str, Any]
-    """What the tensors do not tell."""
+    """Settings that cannot be read off the tensors."""
     sha256: str
     """SHA-256 of the file, in hexadecimal."""
 
@@ -107,19 +107,19 @@ def read_once(path: Path, purpose: Hashable, read: Callable[[], Content]) -> Con
 
 
 def shipped(name: str, sha256: str) -> WeightsFile:
-    """A file of `latentloop/assets`."""
+    """Name a file of the package's `assets` folder, with its checksum."""
     return WeightsFile(ASSETS / name, sha256)
 
 
 def is_safetensors(path: Path) -> bool:
-    """Whether a file begins as safetensors do: with the length of a JSON header, and its brace."""
+    """Tell whether a file begins as safetensors do: with the length of a JSON header, and its brace."""
     with path.open("rb") as file:
         beginning = file.read(9)
     return beginning[8:] == b"{" and int.from_bytes(beginning[:8], "little") < path.stat().st_size
 
 
 def checksum(file: WeightsFile) -> str:
-    """SHA-256 of a weights file in hexadecimal: the one that it must have, or else that of its bytes.
+    """Give the SHA-256 of a weights file in hexadecimal: the expected one, or else that of its bytes.
 
     Raises:
         OSError: There is no such file.

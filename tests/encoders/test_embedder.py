@@ -73,7 +73,7 @@ def test_an_image_of_another_size_is_refused(float_toy: Generator) -> None:
 
 
 def test_a_configuration_that_contradicts_the_identity_encoder_is_refused(float_toy: Generator) -> None:
-    with pytest.raises(ValueError, match="frozen_identity is True, the identity encoder says False"):
+    with pytest.raises(ValueError, match="frozen_identity is True, that of the identity encoder False"):
         build(TINY, float_toy, averages(frozen=False))
 
 

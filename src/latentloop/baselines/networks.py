@@ -13,7 +13,7 @@ from latentloop.features.vgg import load_lpips_vgg, load_vgg16
 from latentloop.losses.image import LossToward
 
 FeaturesOf = Callable[[Tensor], Sequence[Tensor]]
-"""Images (N, 3, H, W) in [-1, 1] to feature maps, each (N, C, h, w)."""
+"""A function from images (N, 3, H, W) in [-1, 1] to feature maps, each (N, C, h, w)."""
 
 VGG_LAYERS = ("conv1_1", "conv1_2", "conv3_2", "conv4_2")
 """VGG16 layers that Image2StyleGAN compares."""
@@ -28,11 +28,13 @@ class Networks:
     """The networks that the earlier methods compare images with."""
 
     name: FeatureNet
+    """Classifier whose features these are."""
     layers: FeaturesOf
     """Features that Image2StyleGAN compares."""
     layer: FeaturesOf
     """Features that StyleGAN-Encoder compares."""
     lpips: Lpips
+    """LPIPS with the same classifier."""
 
 
 def load_networks(
@@ -61,7 +63,7 @@ def load_networks(
 
 
 def feature_loss(features_of: FeaturesOf, mask: Tensor | None = None) -> LossToward:
-    """Mean squared differences of feature maps, added up over the layers; of each image (N, 3, H, W), (N,).
+    """Make the mean squared difference of feature maps, added up over the layers; of images (N, 3, H, W), (N,).
 
     A mask (N or 1, 1, H, W) is averaged down to the maps.
     """
@@ -92,11 +94,11 @@ def _stages(lpips: Lpips, wanted: Sequence[int]) -> FeaturesOf:
 
     def features(image: Tensor) -> list[Tensor]:
         x = ((image - lpips.mean) / lpips.std).to(next(lpips.stages.parameters()).dtype)
-        found = []
+        maps = []
         for i, stage in enumerate(list(lpips.stages)[: max(wanted) + 1]):
             x = stage(x)
             if i in wanted:
-                found.append(x.to(image.dtype))
-        return found
+                maps.append(x.to(image.dtype))
+        return maps
 
     return features

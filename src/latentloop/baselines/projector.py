@@ -17,39 +17,43 @@ from latentloop.inversion.iterator import OnStep
 from latentloop.latents import broadcast
 
 SAMPLES = 10_000
-"""Of z, for the spread of W."""
+"""Samples of z from which the spread of W is estimated."""
 SEED = 123
 
 
 @dataclass(frozen=True)
 class Projector:
-    """Adam on a style that is shaken less and less, and on noise maps that must stay noise; the last code is taken.
+    """NVIDIA's projector: Adam on a style under falling random noise, and on noise maps that are kept noise-like.
 
-    In space w+, which theirs does not have, the style of each layer is shaken by itself. Where a generator takes no
-    noise maps, only the style is found. The maps help on the way and are not kept.
+    The last code is taken. In space w+, which theirs does not have, each layer's style gets noise of its own. Where a
+    generator takes no noise maps, only the style is found. The maps help on the way and are not kept.
     """
 
     generator: Generator
+    """Draws the codes."""
     lpips: Lpips
-    """The distance of images; the paper's is that with VGG16."""
+    """Distance of images; the paper's uses VGG16."""
     space: Space = "w"
+    """w: one style for all layers; w+: one style a layer."""
     steps: int = 1000
+    """Number of Adam's steps."""
     lr: float = 0.1
+    """Largest step size, in units of W."""
     ramp_up: float = 0.05
-    """Share of the steps in which the step size grows."""
+    """Share of the steps, at the beginning, over which the step size grows."""
     ramp_down: float = 0.25
-    """Share of the steps, at the end, in which it falls along a cosine."""
+    """Share of the steps, at the end, over which the step size falls along a cosine."""
     shaking: float = 0.05
-    """At the start, in units of the spread of W."""
+    """Size of the style's random noise at the start, in units of the spread of W."""
     shaken: float = 0.75
-    """Share of the steps in which the style is shaken."""
+    """Share of the steps over which the style's random noise falls to 0."""
     lambda_noise: float = 1e5
-    """Weight of what of the maps is no noise."""
+    """Weight of the penalty on structure in the noise maps."""
     seed: int = 0
-    """Of the shaking and of the maps."""
+    """Random seed of the style's noise and of the noise maps."""
 
     def refine(self, target: Tensor, start: Tensor, on_step: OnStep | None = None) -> Inversion:
-        """As `Refiner.refine`: targets (N, 3, R, R) in [-1, 1], codes (N, num_ws, w_dim)."""
+        """Refine codes (N, num_ws, w_dim) of targets (N, 3, R, R) in [-1, 1], as `Refiner.refine`."""
         randomness = Randomness(self.seed, target)
         code = (start[:, :1] if self.space == "w" else start).detach().clone().requires_grad_()
         maps = self._maps(randomness)
@@ -74,14 +78,14 @@ class Projector:
         return Inversion(w_plus, losses[-1], torch.stack(losses), at, lambda: image)
 
     def lr_at(self, step: int) -> float:
-        """Size of a step, counted from 0."""
+        """Give the step size of a step counted from 0."""
         done = step / self.steps
         down = min(1.0, (1 - done) / self.ramp_down) if self.ramp_down else 1.0
         up = min(1.0, done / self.ramp_up) if self.ramp_up else 1.0
         return self.lr * up * (0.5 - 0.5 * math.cos(math.pi * down))
 
     def spread(self) -> float:
-        """Root of the mean squared distance of W from its mean."""
+        """Estimate the root of the mean squared distance of W from its mean."""
         z, labels = random_inputs(self.generator, SAMPLES, torch.Generator().manual_seed(SEED))
         with torch.no_grad():
             w = broadcast(self.generator.mapping(z, labels), self.generator.num_ws)[:, 0]
@@ -117,13 +121,13 @@ class Projector:
 
 
 def structure(noise: Tensor) -> Tensor:
-    """What of maps (N, 1, H, W) is no noise: squared correlations of neighbours, at all sizes down to 8; (N,)."""
-    found = noise.new_zeros(len(noise))
+    """Measure structure in noise maps (N, 1, H, W): squared correlations of neighbours at all sizes down to 8; (N,)."""
+    total = noise.new_zeros(len(noise))
     while True:
         for axis in (2, 3):
-            found = found + (noise * noise.roll(1, dims=axis)).mean(dim=(1, 2, 3)).square()
+            total = total + (noise * noise.roll(1, dims=axis)).mean(dim=(1, 2, 3)).square()
         if noise.shape[-1] <= 8:
-            return found
+            return total
         noise = F.avg_pool2d(noise, 2)
 
 

@@ -1,4 +1,4 @@
-"""What all methods have in common: a code to start from, and a refiner of codes."""
+"""What the methods have in common: the protocol of a refiner, randomness for each image, and Adam's loop."""
 
 from collections.abc import Callable, Sequence
 from typing import Protocol
@@ -12,7 +12,7 @@ from latentloop.optim.adam import State, adam_step
 
 
 class Refiner(Protocol):
-    """Refines codes; `LatentIterator` and `IteratorChain` are two."""
+    """A method that refines codes, such as `LatentIterator` and `IteratorChain`."""
 
     def refine(self, target: Tensor, start: Tensor, on_step: OnStep | None = None) -> Inversion:
         """Refine a code for each target; an image's path does not depend on the rest of its batch.
@@ -26,15 +26,15 @@ class Refiner(Protocol):
 
 
 class Randomness:
-    """Normal numbers for each image of a batch, the same ones whatever the rest of the batch."""
+    """A source of normal numbers for each image of a batch, the same ones whatever the rest of the batch."""
 
     def __init__(self, seed: int, like: Tensor) -> None:
-        """For as many images as `like` (N, ...) has, in its type and on its device."""
+        """Begin with a seed, for as many images as `like` (N, ...) has, in its type and on its device."""
         self._like = like
         self._generators = [torch.Generator().manual_seed(seed) for _ in range(len(like))]
 
     def normal(self, *shape: int) -> Tensor:
-        """The next ones, (N, *shape)."""
+        """Draw the next numbers, (N, *shape)."""
         drawn = torch.stack([torch.randn(shape, generator=generator) for generator in self._generators])
         return drawn.to(self._like)
 
@@ -52,8 +52,8 @@ def descend(
     Args:
         variables: Leaves that ask for gradients.
         loss_at: The loss (N,) before step i, counted from 0.
-        steps: How many.
-        lr_at: The size of step i.
+        steps: Number of steps.
+        lr_at: The step size of step i.
         after: Called after step i with the loss before it.
 
     Raises:

@@ -16,18 +16,18 @@ from latentloop.latents import mean_code
 from latentloop.metrics import ms_ssim
 
 GREY_LEVELS = 127.5
-"""Of an image in [0, 255] to one in [-1, 1]; the weights are for the former."""
+"""Grey levels for a unit of [-1, 1]: the published weights are for images in [0, 255]."""
 FEATURE_LEVELS = 57.0
-"""Of features of pixels in [0, 255] less their mean to those of pixels divided by their deviation, too."""
+"""Scale of features of pixels in [0, 255], less their mean, to features of pixels divided by their deviation, too."""
 LIMIT = 2.0
 """Numbers of a code beyond plus and minus this are drawn anew after each step (Lipton & Tripathi, arXiv:1702.04782)."""
 KEPT = 0.25
-"""Share of the best code before in a better one."""
+"""Weight of the best code so far in its average with a better one."""
 
 
 @dataclass(frozen=True)
 class StyleGANEncoder:
-    """Adam on W+ from a network's guess, with many losses and a step size that falls in stairs.
+    """StyleGAN-Encoder: Adam on W+ from a network's guess, with many losses and a step size that falls in stairs.
 
     A code that is better than all before is averaged with the best one, and the steps go on from there. Weights are the
     defaults of pbaylies' command line, the step size that of its presets for Adam. Left out are the masks, the
@@ -35,24 +35,30 @@ class StyleGANEncoder:
     """
 
     generator: Generator
+    """Draws the codes."""
     networks: Networks
+    """Give the features and the LPIPS that are compared."""
     steps: int = 100
+    """Number of Adam's steps."""
     lr: float = 0.02
+    """Step size at the start, in units of W."""
     decay: float = 0.9
-    """What the step size is multiplied by, after each twenty-fifth of the steps."""
+    """Factor of the step size after each twenty-fifth of the steps."""
     lambda_features: float = 0.4
-    """Of the log-cosh of differences of features."""
+    """Weight of the log-cosh of differences of features."""
     lambda_pixels: float = 1.5
-    """Of the log-cosh of differences of grey levels."""
+    """Weight of the log-cosh of differences of grey levels."""
     lambda_ms_ssim: float = 200.0
+    """Weight of 1 - MS-SSIM."""
     lambda_lpips: float = 100.0
+    """Weight of LPIPS."""
     lambda_average: float = 0.5
-    """Of the distance from the mean latent: 512 times the mean absolute difference."""
+    """Weight of the distance from the mean latent, 512 times the mean absolute difference."""
     seed: int = 0
-    """Of the numbers that are drawn anew."""
+    """Random seed of the numbers that are drawn anew."""
 
     def refine(self, target: Tensor, start: Tensor, on_step: OnStep | None = None) -> Inversion:
-        """As `Refiner.refine`: targets (N, 3, R, R) in [-1, 1], codes (N, num_ws, w_dim)."""
+        """Refine codes (N, num_ws, w_dim) of targets (N, 3, R, R) in [-1, 1], as `Refiner.refine`."""
         code, randomness = start.detach().clone().requires_grad_(), Randomness(self.seed, target)
         objective = self._objective(target)
         best = _Best(start.detach().clone(), target.new_full((len(target),), torch.inf))
@@ -72,7 +78,7 @@ class StyleGANEncoder:
         return Inversion(w_plus=best.code, loss=last, losses=losses, steps=best.step, draw=lambda: image)
 
     def lr_at(self, step: int) -> float:
-        """Size of a step, counted from 0."""
+        """Give the step size of a step counted from 0."""
         return self.lr * self.decay ** (step // max(1, round(0.04 * self.steps)))
 
     def _drawn(self, code: Tensor, target: Tensor) -> Tensor:
@@ -122,5 +128,5 @@ class _Best:
 
 
 def log_cosh(x: Tensor) -> Tensor:
-    """log(cosh(x)) of any shape, which of large numbers is |x| - log(2)."""
+    """Compute log(cosh(x)) of any shape without overflow; of large numbers it is |x| - log(2)."""
     return x + F.softplus(-2 * x) - 0.6931471805599453

@@ -9,7 +9,7 @@ SLOPE = 0.2
 
 
 def normalisation(channels: int, *, affine: bool = True) -> nn.Module:
-    """Of groups of about 16 channels in each image, so that an image does not depend on the rest of its batch."""
+    """Make a layer that normalises groups of about 16 channels of each image, whatever the rest of its batch."""
     groups = max(g for g in range(1, max(2, channels // 16 + 1)) if channels % g == 0)
     return nn.GroupNorm(groups, channels, affine=affine)
 
@@ -36,14 +36,14 @@ class ResidualBlock(nn.Module):
 
 
 class AttributeEncoder(nn.Module):
-    """A residual network, trained from scratch."""
+    """The attribute encoder: a residual network, trained from scratch."""
 
     def __init__(self, channels: Sequence[int], depths: Sequence[int]) -> None:
         """Put the blocks together.
 
         Args:
-            channels: At a half of the image's resolution, at a quarter, and so on.
-            depths: Blocks at each; the first is one convolution, whatever its depth.
+            channels: Channels at a half of the image's resolution, at a quarter, and so on.
+            depths: Blocks at each resolution; the first is one convolution, whatever its depth.
         """
         super().__init__()
         layers: list[nn.Module] = [nn.Conv2d(3, channels[0], 3, stride=2, padding=1)]

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Literal, get_args
 
 Preset = Literal["small", "paper"]
-"""Names of `PRESETS`."""
+"""Names of the sizes in `PRESETS`."""
 Identity = Literal["mobilefacenet", "none"]
 """Face-recognition networks that can guide the embedding network."""
 Head = Literal["tree", "dense"]
@@ -13,24 +13,24 @@ Head = Literal["tree", "dense"]
 
 @dataclass(frozen=True)
 class EmbedderConfig:
-    """How large the embedding network is, and of what parts."""
+    """Size and parts of the embedding network."""
 
     resolution: int = 256
-    """Pixels of the images that it takes."""
+    """Pixels of a side of the images that the network takes."""
     channels: tuple[int, ...] = (32, 64, 128, 192, 256)
-    """Of the attribute encoder, each at half the resolution of the one before."""
+    """Channels of the attribute encoder, each at half the resolution of the one before."""
     depths: tuple[int, ...] = (1, 1, 2, 2, 1)
-    """Blocks at each of them; the first is one convolution."""
+    """Blocks of the attribute encoder at each resolution; the first is one convolution."""
     fusion_blocks: int = 2
-    """Where identity meets attributes."""
+    """Number of blocks that fuse identity and attributes."""
     identity: Identity = "mobilefacenet"
-    """Face-recognition network that guides it; none for other domains, and for the single-encoder ablation."""
+    """Face-recognition network that guides the embedding; none for other domains and the single-encoder ablation."""
     frozen_identity: bool = True
-    """Leave that network as it is."""
+    """Keep the face-recognition network as it is."""
     head: Head = "tree"
-    """From features to all styles: TreeConnect, or a fully connected layer."""
+    """Last layer, from features to all styles: TreeConnect, or a fully connected one."""
     head_channels: int = 128
-    """Of the features that the head sees."""
+    """Channels of the features that the head takes."""
 
     def __post_init__(self) -> None:
         for name, known in (("identity", get_args(Identity)), ("head", get_args(Head))):
@@ -46,7 +46,7 @@ class EmbedderConfig:
 
     @property
     def grid(self) -> int:
-        """Rows, and columns, of the features that the head sees."""
+        """Rows and columns of the features that the head takes."""
         return self.resolution >> len(self.channels)
 
 
@@ -54,4 +54,4 @@ PRESETS: dict[Preset, EmbedderConfig] = {
     "small": EmbedderConfig(),
     "paper": EmbedderConfig(channels=(64, 128, 256, 512, 512), depths=(1, 3, 4, 3, 1), fusion_blocks=3),
 }
-"""paper: an attribute encoder of the size of ResNet-50, 23 million parameters."""
+"""Sizes of the embedding network; "paper" has an attribute encoder of the size of ResNet-50, 23 million parameters."""

@@ -11,11 +11,11 @@ from latentloop.encoders.treeconnect import TreeConnect
 from latentloop.generators import Generator
 
 FIRST_OFFSET = 0.1
-"""Size of a new network's offsets from the mean latent, in units of W."""
+"""Scale of a new network's offsets from the mean latent, in units of W."""
 
 
 class FusionBlock(nn.Module):
-    """Attribute features, normalised, then scaled and shifted by what the identity says (arXiv:1912.13457).
+    """A residual block of attribute features, normalised, then scaled and shifted by the identity (arXiv:1912.13457).
 
     Without an identity, the scale and shift are learned numbers: a plain residual block.
     """
@@ -27,7 +27,7 @@ class FusionBlock(nn.Module):
         self.conv = nn.Conv2d(channels, channels, 3, padding=1, bias=False)
 
     def forward(self, attributes: Tensor, identity: Tensor | None) -> Tensor:
-        """Map features (N, C, H, W), with embeddings (N, identity_features), to their like."""
+        """Map features (N, C, H, W), with embeddings (N, identity_features), to features of the same shape."""
         x = self.norm(attributes)
         if self.denormalise is not None:
             scale, shift = self.denormalise(identity)[:, :, None, None].chunk(2, dim=1)
@@ -37,7 +37,7 @@ class FusionBlock(nn.Module):
 
 
 class Embedder(nn.Module):
-    """Finds codes of images, for one generator's latent space."""
+    """The embedding network: finds codes of images in one pass, for one generator's latent space."""
 
     latent_avg: Tensor
 
@@ -50,28 +50,28 @@ class Embedder(nn.Module):
         fingerprint: str,
         identity: IdentityEncoder | None = None,
     ) -> None:
-        """Build a new network, which says nearly the mean latent for any image.
+        """Build a freshly initialised network, which predicts roughly the mean latent for every image.
 
         Args:
-            config: Sizes; what it says of the identity encoder is the caller's business.
+            config: Layer sizes. Its `identity` field is not read here; pass the encoder itself.
             latent_avg: The generator's mean of w, (w_dim,) or (num_ws, w_dim).
-            num_ws: Its style inputs.
-            fingerprint: Of its latent space.
-            identity: What guides the attributes; None leaves them alone.
+            num_ws: The generator's number of style inputs.
+            fingerprint: Fingerprint of the generator's latent space.
+            identity: Identity encoder that guides the attributes; None for a plain residual network.
 
         Raises:
-            ValueError: The configuration says otherwise of whether the identity encoder learns.
+            ValueError: Configuration and identity encoder disagree on whether the latter learns.
         """
         super().__init__()
         if identity and identity.frozen != config.frozen_identity:
             theirs = identity.frozen
-            raise ValueError(f"frozen_identity is {config.frozen_identity}, the identity encoder says {theirs}")
+            raise ValueError(f"frozen_identity is {config.frozen_identity}, that of the identity encoder {theirs}")
         self.config, self.fingerprint = config, fingerprint
         self.num_ws, self.w_dim = num_ws, latent_avg.shape[-1]
         self.identity = identity
         self.attributes = AttributeEncoder(config.channels, config.depths)
-        channels, said = config.channels[-1], identity.features if identity else None
-        self.fusion = nn.ModuleList(FusionBlock(channels, said) for _ in range(config.fusion_blocks))
+        channels, identity_features = config.channels[-1], identity.features if identity else None
+        self.fusion = nn.ModuleList(FusionBlock(channels, identity_features) for _ in range(config.fusion_blocks))
         self.narrow = nn.Conv2d(channels, config.head_channels, 1)
         features = config.head_channels * config.grid**2
         self.head = _make_head(config, features, self.num_ws * self.w_dim)
@@ -79,7 +79,7 @@ class Embedder(nn.Module):
 
     @property
     def resolution(self) -> int:
-        """Pixels of the images that it takes."""
+        """Pixels of a side of the images that the network takes."""
         return self.config.resolution
 
     def forward(self, image: Tensor) -> Tensor:
@@ -101,7 +101,7 @@ class Embedder(nn.Module):
 
 
 def make_embedder(config: EmbedderConfig, generator: Generator, *, seed: int) -> Embedder:
-    """A new network on the generator's device; a seed gives the same weights on every device.
+    """Make a new network on the generator's device; a seed gives the same weights on every device.
 
     Raises:
         UserError: The identity encoder's weights are missing or damaged.
@@ -119,10 +119,10 @@ def make_embedder(config: EmbedderConfig, generator: Generator, *, seed: int) ->
 
 
 def find_identity_encoder(config: EmbedderConfig) -> IdentityEncoder | None:
-    """The identity encoder that a configuration names, with its pretrained weights.
+    """Load the identity encoder that a configuration names, with its pretrained weights; None for none.
 
     Raises:
-        UserError: They are missing or damaged.
+        UserError: The weights are missing or damaged.
     """
     return None if config.identity == "none" else load_identity_encoder(frozen=config.frozen_identity)
 

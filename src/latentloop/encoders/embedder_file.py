@@ -18,11 +18,12 @@ from latentloop.weights import WeightsFile, read_ours, shipped, write_ours
 
 @dataclass(frozen=True)
 class ShippedEmbedder:
-    """A network of ours."""
+    """A shipped embedding network."""
 
     file: WeightsFile
+    """Weights of the network."""
     fingerprint: str
-    """Of the latent space whose codes it finds."""
+    """Fingerprint of the latent space of its codes."""
 
 
 SHIPPED = {
@@ -36,7 +37,7 @@ FROZEN = "identity.network."
 
 
 def save_embedder(path: Path, embedder: Embedder) -> None:
-    """Write a network that `load_embedder` reads; the file appears whole.
+    """Write an embedding network that `load_embedder` reads; the file appears whole.
 
     Raises:
         UserError: The file cannot be written.
@@ -52,12 +53,12 @@ def save_embedder(path: Path, embedder: Embedder) -> None:
 
 
 def shipped_embedder(generator: Generator) -> str | None:
-    """Name of the network that we ship for a generator's codes, if there is one."""
+    """Name the shipped network for a generator's codes, if there is one."""
     return next((name for name, one in SHIPPED.items() if one.fingerprint == generator.fingerprint), None)
 
 
 def embedder_weights(name_or_path: str | Path) -> WeightsFile:
-    """The file of a network of `SHIPPED`, or at a path."""
+    """Find the file of a shipped network, or the file at a path."""
     name = str(name_or_path)
     return SHIPPED[name].file if name in SHIPPED else WeightsFile(Path(name))
 
@@ -65,15 +66,15 @@ def embedder_weights(name_or_path: str | Path) -> WeightsFile:
 def load_embedder(
     name_or_path: str | Path, generator: Generator, *, identity: IdentityEncoder | None = None
 ) -> Embedder:
-    """Read a network, frozen, onto the device of the generator that it is for.
+    """Load an embedding network, frozen, onto the device of the generator that it is for.
 
     Args:
         name_or_path: A name of `SHIPPED`, or a file that `save_embedder` wrote.
-        generator: Whose codes it is to find.
-        identity: The identity encoder that it was trained with, where that is none of ours.
+        generator: The generator whose codes the network is to find.
+        identity: The identity encoder that it was trained with, where it is not the shipped one.
 
     Raises:
-        UserError: Not such a file, damaged, or its codes are another generator's.
+        UserError: The file is of another kind or damaged, or its codes are another generator's.
     """
     file = embedder_weights(name_or_path)
     ours = read_ours(file, NAME, what="an embedding network", advice="latentloop train makes one")
@@ -92,7 +93,7 @@ def load_embedder(
 
 
 def own_tensors(embedder: Embedder) -> dict[str, Tensor]:
-    """The network's tensors, but for an identity encoder that it leaves as it is."""
+    """Give the network's tensors, without those of a frozen identity encoder."""
     frozen = embedder.config.frozen_identity
     return {n: t for n, t in embedder.state_dict().items() if not (frozen and n.startswith(FROZEN))}
 

@@ -1,4 +1,4 @@
-"""The identity encoder: who is in the picture, by a network that was trained to tell people apart."""
+"""The identity encoder: features of who is in the picture, from a face-recognition network."""
 
 import copy
 import math
@@ -16,14 +16,14 @@ Crop = Callable[[Tensor], Tensor]
 
 
 class IdentityEncoder(nn.Module):
-    """A face-recognition network behind the crop that it wants."""
+    """A face-recognition network with the crop that it needs."""
 
     def __init__(self, network: nn.Module, crop: Crop, *, features: int, frozen: bool = True) -> None:
         """Wrap a network.
 
         Args:
             network: Maps crops to embeddings, (N, features).
-            crop: Of an aligned image.
+            crop: Crops an aligned image for the network.
             features: Length of an embedding.
             frozen: Whether the network is kept as it is; it then gets no gradients and stays out of checkpoints.
         """
@@ -37,7 +37,7 @@ class IdentityEncoder(nn.Module):
         return F.normalize(embedding, dim=1) * math.sqrt(self.features)
 
     def train(self, mode: bool = True) -> "IdentityEncoder":
-        """As of any module; a frozen network keeps drawing on what it has learned."""
+        """Set training mode, except for a frozen network, which stays in evaluation mode."""
         super().train(mode)
         if self.frozen:
             self.network.eval()
@@ -45,7 +45,7 @@ class IdentityEncoder(nn.Module):
 
 
 def load_identity_encoder(*, frozen: bool = True, device: torch.device | str = "cpu") -> IdentityEncoder:
-    """MobileFaceNet (Chen et al., arXiv:1804.07573) on the fixed crop of pSp (arXiv:2008.00951).
+    """Load MobileFaceNet (Chen et al., arXiv:1804.07573) on the fixed crop of pSp (arXiv:2008.00951).
 
     Raises:
         UserError: The weights file of the package is missing or damaged.

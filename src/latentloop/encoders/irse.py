@@ -13,11 +13,11 @@ Stages = Sequence[tuple[int, int]]
 """(channels, blocks) of each stage."""
 STAGES: Stages = ((64, 3), (128, 4), (256, 14), (512, 3))
 REDUCTION = 16
-"""Channels to one hidden unit of squeeze and excitation."""
+"""Channels for each hidden unit of squeeze and excitation."""
 
 
 class SqueezeExcitation(nn.Module):
-    """Scales each channel by what the means of all channels say."""
+    """A layer that scales each channel by a function of all channels' means."""
 
     def __init__(self, channels: int) -> None:
         super().__init__()
@@ -26,14 +26,14 @@ class SqueezeExcitation(nn.Module):
         self.fc2 = nn.Conv2d(hidden, channels, 1, bias=False)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Map features (N, C, H, W) to their like."""
+        """Map features (N, C, H, W) to features of the same shape."""
         means = x.mean(dim=(2, 3), keepdim=True)
         scale: Tensor = self.fc2(F.relu(self.fc1(means))).sigmoid()
         return x * scale
 
 
 class Bottleneck(nn.Module):
-    """Two convolutions, the second one strided, added to the input."""
+    """A residual block of two convolutions, the second one strided."""
 
     def __init__(self, in_channels: int, channels: int, stride: int) -> None:
         super().__init__()
@@ -57,7 +57,7 @@ class Bottleneck(nn.Module):
 
 
 class IRSE50(nn.Module):
-    """From an image to features at four resolutions."""
+    """The trunk, from an image to features at four resolutions."""
 
     def __init__(self, in_channels: int = 3, *, stages: Stages = STAGES) -> None:
         """Put the blocks together.
@@ -80,7 +80,7 @@ class IRSE50(nn.Module):
         self.stages = tuple(pairwise(ends))
 
     def forward(self, image: Tensor) -> tuple[Tensor, ...]:
-        """Map (N, in_channels, R, R) in [-1, 1] to what each stage makes.
+        """Map (N, in_channels, R, R) in [-1, 1] to the features of each stage.
 
         The first is (N, channels[0], R / 2, R / 2), each further one half as wide.
         """

@@ -20,49 +20,52 @@ from latentloop.latents import broadcast, mean_code
 from latentloop.weights import is_safetensors
 
 STEPS = 5
-"""Of ReStyle, in its paper."""
-STRANGE = 0.3
-"""Distance of two generators' mean latents, in units of their length, that no two estimates of one have."""
+"""Steps of ReStyle, as in its paper."""
+MAX_DISTANCE = 0.3
+"""Relative distance of two mean latents above which they are of different generators."""
 
 
 class Encoder(Protocol):
-    """Finds codes of images."""
+    """A network that finds codes of images."""
 
     @property
     def resolution(self) -> int:
-        """Pixels of the images that it takes."""
+        """Pixels of a side of the images that the encoder takes."""
         ...
 
     def __call__(self, image: Tensor, /) -> Tensor:
-        """Codes (N, num_ws, w_dim) of aligned images (N, 3, resolution, resolution) in [-1, 1]."""
+        """Find codes (N, num_ws, w_dim) of aligned images (N, 3, resolution, resolution) in [-1, 1]."""
         ...
 
 
 @dataclass(frozen=True)
 class ReStyle:
-    """An encoder that refines codes by what they draw, and the generator that draws them (arXiv:2104.02699)."""
+    """An encoder that refines codes by their images, with the generator that draws them (arXiv:2104.02699)."""
 
     encoder: PretrainedEncoder
+    """Takes an image and the image of the code so far, six channels."""
     generator: Generator
+    """Draws the codes."""
     steps: int = STEPS
+    """Number of passes."""
 
     @property
     def resolution(self) -> int:
-        """Pixels of the images that it takes."""
+        """Pixels of a side of the images that the encoder takes."""
         return self.encoder.resolution
 
     def __call__(self, image: Tensor, /) -> Tensor:
-        """Codes (N, num_ws, w_dim) of aligned images (N, 3, resolution, resolution) in [-1, 1]."""
+        """Find codes (N, num_ws, w_dim) of aligned images (N, 3, resolution, resolution) in [-1, 1]."""
         return restyle(self.encoder, self.generator, image, steps=self.steps)
 
 
 def load_encoder(name_or_path: str | Path, generator: Generator) -> Encoder:
-    """Read an encoder, frozen, onto the device of the generator that it is for.
+    """Load an encoder, frozen, onto the device of the generator that it is for.
 
     Args:
         name_or_path: What `load_embedder` reads, or a checkpoint of pSp (arXiv:2008.00951), e4e (arXiv:2102.02766) or
             ReStyle (arXiv:2104.02699).
-        generator: Whose codes it is to find.
+        generator: The generator whose codes the encoder is to find.
 
     Raises:
         UserError: No such file; damaged; asks for more than data; not of such an encoder; its codes are another
@@ -86,9 +89,10 @@ def _of_checkpoint(content: object, generator: Generator) -> PretrainedEncoder:
     mean = content.get("latent_avg")
     if mean is not None and not isinstance(mean, Tensor):
         raise ValueError(f"latent_avg is a {type(mean).__name__}")
-    own = mean_code(generator)[0].cpu()
+    latent_avg = mean_code(generator)[0].cpu()
     try:
-        encoder = from_checkpoint(content["state_dict"], _options(content.get("opts")), own if mean is None else mean)
+        opts = _options(content.get("opts"))
+        encoder = from_checkpoint(content["state_dict"], opts, latent_avg if mean is None else mean)
     except RuntimeError as error:
         raise UserError(in_one_line(error)) from error
     _check_space(encoder, generator)
@@ -96,7 +100,7 @@ def _of_checkpoint(content: object, generator: Generator) -> PretrainedEncoder:
 
 
 def _options(opts: object) -> dict[str, Any]:
-    """What it was trained with; a Namespace in old files."""
+    """The options of its training; a Namespace in old files."""
     opts = opts.state if isinstance(opts, Record) and opts.name == NAMESPACE else opts
     return dict(opts) if isinstance(opts, Mapping) else {}
 
@@ -108,11 +112,11 @@ def _check_space(encoder: PretrainedEncoder, generator: Generator) -> None:
         raise UserError(
             f"finds codes of {theirs[0]} x {theirs[1]} numbers, {generator.name} takes {ours[0]} x {ours[1]}"
         )
-    own = mean_code(generator)[0].cpu()
+    latent_avg = mean_code(generator)[0].cpu()
     mean = (
         encoder.latent_avg if encoder.latent_avg.ndim == 2 else broadcast(encoder.latent_avg[None], encoder.num_ws)[0]
     )
-    if torch.linalg.vector_norm(mean - own) > STRANGE * torch.linalg.vector_norm(own):
+    if torch.linalg.vector_norm(mean - latent_avg) > MAX_DISTANCE * torch.linalg.vector_norm(latent_avg):
         raise UserError(f"its latent_avg is far from that of {generator.name}: its codes are another generator's")
     if not all(tensor.isfinite().all() for tensor in encoder.state_dict().values()):
         raise UserError("has numbers that are not finite")

@@ -12,21 +12,21 @@ from latentloop.generators import Generator
 from latentloop.latents import broadcast
 
 MIDDLE, FINE = 3, 7
-"""The first heads of a pyramid that see its middle and its fine features."""
+"""Numbers of the first heads of a pyramid that take its middle and its fine features."""
 POOLED = 7
-"""Rows, and columns, of the features that `LastLayerIntoWPlus` sees."""
+"""Rows and columns of the features that `LastLayerIntoWPlus` takes."""
 
 
 class StyleHead(nn.Module):
-    """Strided convolutions down to one pixel, then a fully connected layer: features to one style."""
+    """A head for one style: strided convolutions down to one pixel, then a fully connected layer."""
 
     def __init__(self, in_channels: int, w_dim: int, size: int) -> None:
         """Build the layers.
 
         Args:
-            in_channels: Of the features.
+            in_channels: Channels of the features.
             w_dim: Length of the style.
-            size: Rows, and columns, of the features; a power of two, 2 or more.
+            size: Rows and columns of the features; a power of two, 2 or more.
         """
         super().__init__()
         self.convs = nn.Sequential()
@@ -50,10 +50,10 @@ class StyleHeads(nn.Module):
         """Build the heads.
 
         Args:
-            channels: Of the trunk's stages.
+            channels: Channels of the trunk's stages.
             w_dim: Length of a style.
-            num_ws: How many styles.
-            size: Rows, and columns, of the last stage's features.
+            num_ws: Number of styles.
+            size: Rows and columns of the last stage's features.
             pyramid: Finer styles see finer features, to which coarser ones are added (arXiv:1612.03144).
             progressive: The first head gives a style for all layers, the others what to add to it (e4e).
         """
@@ -67,20 +67,20 @@ class StyleHeads(nn.Module):
         self.styles = nn.ModuleList(StyleHead(channels[-1], w_dim, s) for s in sizes)
 
     def forward(self, features: tuple[Tensor, ...]) -> Tensor:
-        """Map what the trunk's stages make to codes (N, num_ws, w_dim)."""
+        """Map the features of the trunk's stages to codes (N, num_ws, w_dim)."""
         levels = self.levels(features) if self.pyramid else features[-1:] * 3
         codes = torch.stack([head(levels[level_of(i)]) for i, head in enumerate(self.styles)], dim=1)
         return add_up(codes) if self.progressive else codes
 
     def levels(self, features: tuple[Tensor, ...]) -> tuple[Tensor, Tensor, Tensor]:
-        """The pyramid, coarse to fine: (N, channels[-1], S, S), the same at 2S, and at 4S."""
+        """Build the pyramid, coarse to fine: (N, channels[-1], S, S), the same at 2S, and at 4S."""
         *_, fine, middle, coarse = features
         middle = upsample_add(coarse, self.latlayer1(middle))
         return coarse, middle, upsample_add(middle, self.latlayer2(fine))
 
 
 class LastLayerIntoW(nn.Module):
-    """The means of the last features, fully connected to one style for all layers (pSp's comparison in W)."""
+    """A head that maps the means of the last features to one style for all layers (pSp's comparison in W)."""
 
     def __init__(self, channels: int, *, w_dim: int, num_ws: int, size: int = 16) -> None:
         super().__init__()
@@ -88,12 +88,12 @@ class LastLayerIntoW(nn.Module):
         self.linear = nn.Linear(channels, w_dim)
 
     def forward(self, features: tuple[Tensor, ...]) -> Tensor:
-        """Map what the trunk's stages make to codes (N, num_ws, w_dim)."""
+        """Map the features of the trunk's stages to codes (N, num_ws, w_dim)."""
         return broadcast(self.linear(features[-1].mean(dim=(2, 3))), self.num_ws)
 
 
 class LastLayerIntoWPlus(nn.Module):
-    """The last features, fully connected to all styles (pSp's naive comparison in W+)."""
+    """A head that maps the last features to all styles (pSp's naive comparison in W+)."""
 
     def __init__(self, channels: int, *, w_dim: int, num_ws: int, size: int = 16) -> None:
         super().__init__()
@@ -103,7 +103,7 @@ class LastLayerIntoWPlus(nn.Module):
         self.linear = nn.Linear(w_dim, num_ws * w_dim)
 
     def forward(self, features: tuple[Tensor, ...]) -> Tensor:
-        """Map what the trunk's stages make to codes (N, num_ws, w_dim)."""
+        """Map the features of the trunk's stages to codes (N, num_ws, w_dim)."""
         codes: Tensor = self.linear(self.output_layer_2(features[-1])).unflatten(1, (self.num_ws, self.w_dim))
         return codes
 
@@ -112,7 +112,7 @@ Heads = StyleHeads | LastLayerIntoW | LastLayerIntoWPlus
 
 
 class PretrainedEncoder(nn.Module):
-    """Finds codes of images: a trunk, heads, and what the codes that they say are offsets from."""
+    """An encoder of pSp's family: a trunk, heads, and the code that the heads' outputs are offsets from."""
 
     latent_avg: Tensor
 
@@ -120,10 +120,10 @@ class PretrainedEncoder(nn.Module):
         """Put the parts together.
 
         Args:
-            trunk: Of 3 channels, or of 6 to see what the code so far draws as well (ReStyle).
-            heads: What stands on it.
+            trunk: Trunk that takes 3 channels, or 6 to see the image of the code so far as well (ReStyle).
+            heads: Layers from the trunk's features to styles.
             latent_avg: The generator's mean of w, (w_dim,) or (num_ws, w_dim).
-            from_latent_avg: Whether what the heads say is an offset from it.
+            from_latent_avg: Whether the heads' outputs are offsets from `latent_avg`.
 
         Raises:
             ValueError: The mean has another shape.
@@ -147,14 +147,14 @@ class PretrainedEncoder(nn.Module):
         if self.iterative:
             raise ValueError("an encoder that refines codes step by step needs a generator; see restyle")
         self._check(image)
-        return self.start(len(image)) + self._said(image)
+        return self.start(len(image)) + self._offsets(image)
 
     def refine(self, image: Tensor, previous_image: Tensor, previous_w_plus: Tensor) -> Tensor:
         """Find better codes, (N, num_ws, w_dim); one step of ReStyle (Alaluf et al., arXiv:2104.02699).
 
         Args:
             image: Aligned, (N, 3, resolution, resolution) in [-1, 1].
-            previous_image: What the codes so far draw, the same shape and range.
+            previous_image: Images of the codes so far, of the same shape and range.
             previous_w_plus: These codes.
 
         Raises:
@@ -164,16 +164,16 @@ class PretrainedEncoder(nn.Module):
             raise ValueError("an encoder of one pass has no steps; call it with the image")
         self._check(image)
         self._check(previous_image)
-        return previous_w_plus + self._said(torch.cat([image, previous_image], dim=1))
+        return previous_w_plus + self._offsets(torch.cat([image, previous_image], dim=1))
 
     def start(self, count: int) -> Tensor:
-        """What the (first) offsets are from, (count, num_ws, w_dim)."""
+        """Give the codes that the (first) offsets are added to, (count, num_ws, w_dim)."""
         start = self.latent_avg if self.from_latent_avg else torch.zeros_like(self.latent_avg)
         return start.expand(count, self.num_ws, -1)
 
-    def _said(self, image: Tensor) -> Tensor:
-        said: Tensor = self.heads(self.trunk(image))
-        return said
+    def _offsets(self, image: Tensor) -> Tensor:
+        offsets: Tensor = self.heads(self.trunk(image))
+        return offsets
 
     def _check(self, image: Tensor) -> None:
         size = self.resolution
@@ -182,13 +182,13 @@ class PretrainedEncoder(nn.Module):
 
 
 def restyle(encoder: PretrainedEncoder, generator: Generator, image: Tensor, *, steps: int = 5) -> Tensor:
-    """Find codes step by step, each from what the one before draws (Alaluf et al., arXiv:2104.02699).
+    """Find codes step by step, each from the image of the one before (Alaluf et al., arXiv:2104.02699).
 
     Args:
-        encoder: Of two images.
-        generator: Whose codes it finds.
+        encoder: An encoder that takes two images.
+        generator: The generator of the codes.
         image: Aligned, (N, 3, encoder.resolution, encoder.resolution) in [-1, 1].
-        steps: How often to refine; 0 gives the mean.
+        steps: Number of refinements; 0 gives the mean.
 
     Returns:
         Codes (N, num_ws, w_dim).
@@ -200,12 +200,12 @@ def restyle(encoder: PretrainedEncoder, generator: Generator, image: Tensor, *, 
 
 
 def level_of(head: int) -> int:
-    """What a head of a pyramid sees: 0 its coarse features, 1 the middle ones, 2 the fine ones."""
+    """Give the level of the pyramid that a head takes: 0 coarse, 1 middle, 2 fine."""
     return (head >= MIDDLE) + (head >= FINE)
 
 
 def upsample_add(coarse: Tensor, fine: Tensor) -> Tensor:
-    """Features (N, C, H, W), brought to a finer size, and the features (N, C, H', W') of that size."""
+    """Upsample features (N, C, H, W) to a finer size and add the features (N, C, H', W') of that size."""
     # The corners' centres stay in place, unlike in `resize`.
     return F.interpolate(coarse, fine.shape[2:], mode="bilinear", align_corners=True) + fine
 

@@ -30,19 +30,19 @@ HEADS = {
 }
 KINDS = {name: name for name in (*HEADS, INTO_W, INTO_W_PLUS)} | {"SingleStyleCodeEncoder": INTO_W}
 OF_E4E = frozenset({"delta_norm", "progressive_start", "progressive_step_every", "progressive_steps", "stylegan_size"})
-"""Options that e4e has, and pSp has not."""
+"""Options of training that e4e has and pSp has not."""
 
 
 def from_checkpoint(tensors: Tensors, opts: Options, latent_avg: Tensor | None) -> PretrainedEncoder:
-    """The frozen encoder of a checkpoint.
+    """Build the frozen encoder of a checkpoint.
 
     Args:
-        tensors: Its `state_dict`, of which the names that begin with "encoder." count.
-        opts: What it was trained with, as far as that is known.
+        tensors: The checkpoint's `state_dict`; names that begin with "encoder." count.
+        opts: Options that it was trained with, as far as they are known.
         latent_avg: The generator's mean of w, (w_dim,), (1, w_dim) or (num_ws, w_dim); None if there is none.
 
     Raises:
-        RuntimeError: They are not those of such an encoder, or do not tell of which one.
+        RuntimeError: The tensors are not those of such an encoder, or do not tell of which one.
     """
     theirs = {n.removeprefix(PREFIX): t for n, t in tensors.items() if n.startswith(PREFIX)}
     if "input_layer.0.weight" not in theirs:
@@ -56,15 +56,15 @@ def from_checkpoint(tensors: Tensors, opts: Options, latent_avg: Tensor | None) 
 
 
 def find_kind(tensors: Tensors, opts: Options) -> str:
-    """The `encoder_type` of an encoder's tensors.
+    """Find the `encoder_type` of an encoder's tensors.
 
     Raises:
-        RuntimeError: It is none of ours, or neither the tensors nor the options tell it.
+        RuntimeError: The type is not supported, or neither the tensors nor the options tell it.
     """
-    if (told := opts.get("encoder_type")) is not None:
-        if not isinstance(told, str) or told not in KINDS:
-            raise RuntimeError(f"encoder_type {shown(told)} is not supported; {', '.join(KINDS)} are")
-        return KINDS[told]
+    if (name := opts.get("encoder_type")) is not None:
+        if not isinstance(name, str) or name not in KINDS:
+            raise RuntimeError(f"encoder_type {shown(name)} is not supported; {', '.join(KINDS)} are")
+        return KINDS[name]
     if "styles.0.linear.weight" not in tensors:
         return INTO_W_PLUS if "output_layer_2.3.weight" in tensors else INTO_W
     plain, progressive = (n for n, (pyramid, _) in HEADS.items() if pyramid == ("latlayer1.weight" in tensors))
@@ -74,7 +74,7 @@ def find_kind(tensors: Tensors, opts: Options) -> str:
 
 
 def find_stages(tensors: Tensors) -> Stages:
-    """(channels, blocks) of each stage of a trunk; all but the first begin where the channels change.
+    """Find (channels, blocks) of each stage of a trunk; all but the first begin where the channels change.
 
     Raises:
         LookupError: Blocks are missing.

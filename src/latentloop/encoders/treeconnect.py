@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 
 class TreeConnect(nn.Module):
-    """Connects every output with every input, by O(n^1.5) weights instead of O(n^2).
+    """A layer that connects every output with every input by O(n^1.5) weights instead of O(n^2).
 
     The inputs lie on a grid. A first layer connects within its rows, a second within the columns of what comes out:
     an output sees the rows through the column it stands in, and each row through one hidden unit there.
@@ -43,7 +43,7 @@ class TreeConnect(nn.Module):
 
 
 def middle_divisor(n: int) -> int:
-    """The divisor of n that is nearest to its square root, in ratio; the smaller one of two.
+    """Find the divisor of n that is nearest to its square root, in ratio; the smaller one of two.
 
     Raises:
         ValueError: n is below 1.

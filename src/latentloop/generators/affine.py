@@ -1,4 +1,4 @@
-"""Which generators tell the maps from a style to what it scales."""
+"""Generators that give access to the linear maps their styles enter through."""
 
 from typing import Protocol, runtime_checkable
 
@@ -12,10 +12,10 @@ class HasAffines(Protocol):
     """A generator whose styles enter through linear maps."""
 
     def affine_weights(self) -> list[Tensor]:
-        """The weights of these maps, (C, w_dim) for each style, coarsest first; several maps of one style in a row."""
+        """Give the weights of the maps, (C, w_dim) for each style, coarsest first; several of one style are stacked."""
         ...
 
 
 def affine_weights(generator: Generator) -> list[Tensor] | None:
-    """The weights (C, w_dim) of the maps that each style of a generator goes through; None if it does not tell."""
+    """Give the weights (C, w_dim) of the linear maps of a generator's styles; None if it does not expose them."""
     return generator.affine_weights() if isinstance(generator, HasAffines) else None

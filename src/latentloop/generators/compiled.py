@@ -1,4 +1,4 @@
-"""Drawing through torch.compile."""
+"""Synthesis through torch.compile."""
 
 from collections.abc import Callable
 from typing import Any
@@ -11,7 +11,7 @@ from latentloop.generators.protocol import Generator
 
 
 def compiled(generator: Generator, on_failure: Callable[[str], None], *, always: bool = False) -> Generator:
-    """The generator with its drawing compiled on the first use; unless `always`, only where gradients are wanted.
+    """Compile the synthesis of a generator on its first use; unless `always`, only where gradients are wanted.
 
     Where there is no compiler or it fails, it draws as before and says why, once.
     """
@@ -23,7 +23,7 @@ class _CompiledDraw:
         self._draw, self._on_failure, self._always = draw, on_failure, always
         self._compiled: Any = None
         self._batch: int | None = None
-        """Images at a time that it is compiled for; None before the first, 0 once it has failed."""
+        """Batch size that the function is compiled for; None before the first call, 0 once compiling has failed."""
 
     def __call__(self, w_plus: Tensor, *, resolution: int | None = None) -> Tensor:
         wanted = self._always or torch.is_grad_enabled()

@@ -1,4 +1,4 @@
-"""Generators' files: from other projects to ours, and what is in them."""
+"""Converting generators' files from other projects to ours, and describing them."""
 
 from collections.abc import Iterator
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Another way to draw with the same generator."""
+"""A generator with its synthesis replaced."""
 
 from typing import Any, Protocol
 

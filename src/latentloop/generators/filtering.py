@@ -11,11 +11,11 @@ from torch import Tensor
 from latentloop.generators.mapping import SLOPE
 
 NODES = 256
-"""Of an integral. Arguments stay below 60 in the published networks."""
+"""Nodes of the numerical integral of a Bessel function, whose arguments stay below 60 in the published networks."""
 
 
 def lowpass(taps: int, *, cutoff: float, half_width: float, rate: float, radial: bool = False) -> Tensor:
-    """A low-pass filter under a Kaiser window, its taps 1 in sum: (taps,), or (taps, taps) if radial, in float64.
+    """Design a low-pass filter with a Kaiser window, its taps 1 in sum: (taps,), or (taps, taps) if radial, in float64.
 
     Args:
         taps: Length along an axis.
@@ -57,7 +57,7 @@ def upsample(x: Tensor, taps: Tensor, *, factor: int, size: int) -> Tensor:
 
     Args:
         x: Features.
-        taps: Of the filter of each axis, (T,).
+        taps: Taps of the filter of each axis, (T,).
         factor: Between the sampling rates.
         size: How much to keep, from the middle, of the factor * (R - 1) + T pixels that the filter reaches. Of an odd
             number of pixels to drop, the end has one more.
@@ -76,7 +76,7 @@ def downsample(x: Tensor, taps: Tensor, *, factor: int) -> Tensor:
 
     Args:
         x: Features.
-        taps: Of the filter of each axis, (T,), or of the plane, (T, T).
+        taps: Taps of the filter of each axis, (T,), or of the plane, (T, T).
         factor: Between the sampling rates.
     """
     channels = x.shape[1]
@@ -90,12 +90,12 @@ def downsample(x: Tensor, taps: Tensor, *, factor: int) -> Tensor:
 def filtered_leaky_relu(
     x: Tensor, up_taps: Tensor, down_taps: Tensor, *, up: int, down: int, size: int, clamp: float | None
 ) -> Tensor:
-    """The activation at a rate at which what it adds to the spectrum has room, (N, C, R, R) to (N, C, size, size).
+    """Apply leaky ReLU at a higher sampling rate, so that it does not alias: (N, C, R, R) to (N, C, size, size).
 
     Args:
         x: Features, zero beyond their border.
-        up_taps: Of the filter on the way there, (T,).
-        down_taps: Of the one on the way back, (T,) or (T, T).
+        up_taps: Taps of the filter of the upsampling, (T,).
+        down_taps: Taps of the filter of the downsampling, (T,) or (T, T).
         up: The rate there, in units of that of `x`.
         down: The same, in units of the result's.
         size: How much to keep, from the middle.
@@ -110,11 +110,11 @@ def filtered_leaky_relu(
 
 
 def between(size: int, taps: int, factor: int) -> int:
-    """How many pixels `downsample` makes `size` of."""
+    """Count the pixels that `downsample` needs to give `size` of them."""
     return factor * (size - 1) + taps
 
 
 def unused_border(size: int, taps: int, factor: int, wanted: int) -> int:
-    """Outermost pixels, on each side, of `size` that leave no trace in the `wanted` ones that `upsample` makes."""
+    """Count the outermost pixels of `size`, on each side, that do not influence the `wanted` ones of `upsample`."""
     crop = (factor * (size - 1) + taps - wanted) // 2
     return max(0, (crop - taps) // factor + 1)

@@ -10,16 +10,16 @@ from torch import Tensor
 Tensors = Mapping[str, Tensor]
 Settings = Mapping[str, Any]
 Converted = tuple[dict[str, Tensor], dict[str, Any]]
-"""Tensors under our names, and what they do not tell."""
+"""Tensors under our names, and the settings that cannot be read off them."""
 
 LR_MULTIPLIER = 0.01
-"""Of the mapping network, unless a file says otherwise."""
+"""Learning-rate multiplier of the mapping network, unless a file says otherwise."""
 MAX_RESOLUTION = 4096
-"""Pixels. A file of a few bytes may claim any number of blocks, each of which has a map of its own."""
+"""Largest resolution that is read, in pixels: a file of a few bytes may claim any number of blocks and noise maps."""
 
 
 def count_layers(tensors: Tensors, beginning: str) -> int:
-    """How many numbers follow this beginning in names: 0, 1, 2 ...
+    """Count the numbered layers 0, 1, 2 ... whose names have this beginning.
 
     Raises:
         LookupError: None, or not all up to the largest.
@@ -31,14 +31,14 @@ def count_layers(tensors: Tensors, beginning: str) -> int:
 
 
 def folded_linear(tensors: Tensors, theirs: str, ours: str, lr_multiplier: float = 1.0) -> dict[str, Tensor]:
-    """A fully connected layer, weight (out, in) and bias (out,), under its new name."""
+    """Fold the gains of a fully connected layer, weight (out, in) and bias (out,), and give it its new name."""
     weight, bias = tensors[f"{theirs}.weight"], tensors[f"{theirs}.bias"]
     gain = lr_multiplier / math.sqrt(weight.shape[1])
     return {f"{ours}.weight": weight * gain, f"{ours}.bias": bias * lr_multiplier}
 
 
 def three_colours(weight: Tensor, bias: Tensor, name: str) -> tuple[Tensor, Tensor]:
-    """Weight (3, ...) and bias (3,) of a layer that draws, grey ones repeated.
+    """Repeat weight (1, ...) and bias (1,) of a layer that draws grey images for three colours; keep those of colours.
 
     Raises:
         ValueError: It draws something else.
@@ -51,5 +51,5 @@ def three_colours(weight: Tensor, bias: Tensor, name: str) -> tuple[Tensor, Tens
 
 
 def noise_map(layer: int, size: int) -> Tensor:
-    """A map (size, size) for a layer whose file has none; the same each time."""
+    """Make a noise map (size, size) for a layer whose file has none; the same each time."""
     return torch.randn(size, size, generator=torch.Generator().manual_seed(layer))

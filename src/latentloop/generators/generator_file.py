@@ -1,4 +1,4 @@
-"""Generators in files: ours, and those of other projects."""
+"""Generators' files: ours, and those of other projects."""
 
 import hashlib
 import re
@@ -24,44 +24,45 @@ Settings = Mapping[str, Any]
 
 
 class Builder(Protocol):
-    """Makes a frozen generator of tensors and what they do not tell."""
+    """A function that builds a frozen generator from tensors and settings."""
 
     def __call__(self, tensors: Tensors, settings: Settings, /, *, name: str, fingerprint: str) -> Generator:
-        """Make it; RuntimeError if they do not fit."""
+        """Build the generator; RuntimeError if the tensors do not fit."""
         ...
 
 
 AVERAGED = 1 << 15
-"""Samples of z whose mean w is the mean latent of a network that comes without."""
+"""Samples of z from which the mean latent is estimated where a file lacks it."""
 BATCH = 4096
-"""Of them at a time."""
+"""Samples of z that are mapped at a time."""
 
 
 @dataclass(frozen=True)
 class GeneratorFile:
-    """A generator as it lies in a file."""
+    """The content of a generator's file, whatever its layout was."""
 
     kind: str
+    """Kind of generator, a key of `BUILDERS`."""
     tensors: Tensors
-    """Under our names, float32."""
+    """Weights under our names, in float32; shared within `ReadOnce`, so never to be changed in place."""
     settings: dict[str, Any] = field(default_factory=dict)
-    """What the tensors do not tell."""
+    """Settings that cannot be read off the tensors."""
     layout: str = "latentloop"
-    """Whose file it was."""
+    """Title of the layout that the file had."""
     latent_avg_estimated: bool = False
-    """Whether the file lacked the mean latent."""
+    """True if the file lacked the mean latent, which was then estimated from samples."""
     origin: str = "tensors"
     """Path of the file, for messages."""
     sha256: str | None = None
-    """Checksum of a file of ours."""
+    """SHA-256 of a file of ours; None for other projects'."""
 
 
 def read_generator_file(file: WeightsFile, *, which: Which = "g_ema") -> GeneratorFile:
-    """Read a generator of any layout that we know, told from the file's content.
+    """Read a generator of any supported layout, which is recognised by the file's content.
 
     Args:
-        file: Where it lies.
-        which: Of another project's generators in it.
+        file: The file.
+        which: Which of the generators in another project's file.
 
     Raises:
         UserError: There is no such file; it is damaged, of an unknown layout, or no generator; its numbers are not
@@ -76,9 +77,9 @@ def write_generator_file(path: Path, file: GeneratorFile, *, half: bool = False)
     """Write a generator as safetensors that `read_generator_file` reads; the file appears whole.
 
     Args:
-        path: Where to.
-        file: What.
-        half: In float16, but for what would change the latent space's fingerprint.
+        path: The file to write.
+        file: The generator.
+        half: Whether to store float16, except where that would change the latent space's fingerprint.
 
     Raises:
         UserError: The file cannot be written.
@@ -88,7 +89,7 @@ def write_generator_file(path: Path, file: GeneratorFile, *, half: bool = False)
 
 
 def build_generator(file: GeneratorFile, *, name: str) -> Generator:
-    """The frozen generator of a file's tensors, in float32.
+    """Build the frozen generator of a file's tensors, in float32.
 
     Raises:
         UserError: They do not fit.
@@ -101,7 +102,7 @@ def build_generator(file: GeneratorFile, *, name: str) -> Generator:
 
 
 def latent_fingerprint(tensors: Mapping[str, Tensor]) -> str:
-    """Fingerprint of a latent space: of the mapping network and the mean latent, 16 hexadecimal digits."""
+    """Compute the fingerprint of a latent space, 16 hexadecimal digits, from mapping network and mean latent."""
     digest = hashlib.sha256()
     for name in sorted(tensors):
         if _makes_fingerprint(name):
@@ -177,4 +178,4 @@ BUILDERS: dict[str, Builder] = {
     "stylegan2": stylegan2_file.from_tensors,
     "stylegan3": stylegan3_file.from_tensors,
 }
-"""How the tensors of each kind become a generator; RuntimeError if they do not fit."""
+"""Builders of the kinds of generator that our files name."""

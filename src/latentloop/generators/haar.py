@@ -6,7 +6,7 @@ from torch.autograd.function import FunctionCtx
 
 
 def inverse_haar(bands: Tensor) -> Tensor:
-    """Twice the orthonormal inverse Haar transform, (N, 4C, H, W) to (N, C, 2H, 2W) in channels-last memory.
+    """Apply twice the orthonormal inverse Haar transform, (N, 4C, H, W) to (N, C, 2H, 2W) in channels-last memory.
 
     The channels are C low bands, C high along H, C high along W, C high along both. The factor of one half is left to
     the caller, who has something small to fold it into.

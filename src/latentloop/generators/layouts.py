@@ -1,4 +1,4 @@
-"""Which generator's tensors these are, told from their names, and how they become ours."""
+"""Recognising other projects' generators by the names of their tensors."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -11,34 +11,36 @@ from latentloop.errors import UserError
 from latentloop.generators import stylegan1_file, stylegan2_file, stylegan2_layouts, stylegan3_file
 
 Converted = tuple[dict[str, Tensor], dict[str, Any]]
-"""Tensors under our names, and what they do not tell."""
+"""Tensors under our names, and the settings that cannot be read off them."""
 
 
 @dataclass(frozen=True)
 class Layout:
-    """How a project names a generator's tensors."""
+    """The names that a project gives a generator's tensors, and how they become ours."""
 
     title: str
+    """Name of the architecture and the project, for messages."""
     kind: str
-    """Of the generator, as our files have it."""
-    tell: str
-    """A tensor that tells it."""
+    """Kind of generator, as our files name it."""
+    marker: str
+    """Name of a tensor by which the layout is recognised."""
     convert: Callable[[Network], Converted]
+    """Gives the tensors under our names, and the settings."""
 
 
 def find_layout(network: Network) -> Layout:
-    """The layout of a network's tensors.
+    """Find the layout of a network's tensors.
 
     Raises:
-        UserError: It is none that we know.
+        UserError: The layout is not supported.
     """
-    found = next((layout for layout in LAYOUTS if layout.tell in network.tensors), None)
-    if found is None:
+    layout = next((one for one in LAYOUTS if one.marker in network.tensors), None)
+    if layout is None:
         names = sorted(network.tensors)
         some = ", ".join([*names[:3], *names[-2:]]) if len(names) > 5 else ", ".join(names)
-        what = "a discriminator" if any(tell in network.tensors for tell in DISCRIMINATORS) else "tensors"
+        what = "a discriminator" if any(name in network.tensors for name in DISCRIMINATORS) else "tensors"
         raise UserError(f"no generator of a layout that we know, but {what} ({some or 'none'})")
-    return found
+    return layout
 
 
 def _as_in_ada(translate: Callable[[dict[str, Tensor]], dict[str, Tensor]]) -> Callable[[Network], Converted]:
@@ -98,7 +100,7 @@ LAYOUTS = (
         lambda network: stylegan1_file.from_genforce(network.tensors, network.settings),
     ),
 )
-"""All that we read, the first that fits."""
+"""Supported layouts; the first that fits a file is taken."""
 
 DISCRIMINATORS = (
     "b4.out.weight",
@@ -107,4 +109,4 @@ DISCRIMINATORS = (
     "output/Dense0/weight",
     "4x4/Dense0/weight",
 )
-"""Tensors that discriminators have."""
+"""Names of tensors by which discriminators are recognised."""

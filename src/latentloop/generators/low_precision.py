@@ -1,4 +1,4 @@
-"""Drawing in fewer bits."""
+"""Synthesis in fewer bits."""
 
 import copy
 
@@ -11,7 +11,7 @@ from latentloop.generators.stylegan3 import FourierFeatures
 
 
 def low_precision(generator: Generator, dtype: torch.dtype) -> Generator:
-    """The generator drawing with weights and features of a type; codes and images stay as they are.
+    """Make a generator draw with weights and features of a narrower type; codes and images keep theirs.
 
     In float32 it is the generator itself. Otherwise its weights are copied in that type once: casting them whenever
     they are used, as torch.autocast does, made drawing slower than in float32 on a CPU. The Fourier features of

@@ -17,15 +17,15 @@ def unit_length(x: Tensor) -> Tensor:
 
 
 class Mapping(nn.Module):
-    """Fully connected layers, their learning-rate multipliers folded into the weights."""
+    """The mapping network: fully connected layers, with learning-rate multipliers folded into the weights."""
 
     def __init__(self, widths: Sequence[int], *, c_dim: int = 0, gain: float = math.sqrt(2)) -> None:
         """Build the network.
 
         Args:
-            widths: Of z, and of what each layer makes: nine numbers for eight layers.
+            widths: Lengths of z and of each layer's output: nine numbers for eight layers.
             c_dim: Classes of a conditional network, whose labels enter beside z; 0 for none.
-            gain: What the activation's output is multiplied by.
+            gain: Factor of the activation's output.
         """
         super().__init__()
         z_dim = widths[0]

@@ -24,15 +24,17 @@ DEPTH = 8
 
 @dataclass(frozen=True)
 class Shape:
-    """Sizes of a network; the defaults are those of the author's for 1024 pixels."""
+    """Sizes of a MobileStyleGAN; the defaults are those of its author for 1024 pixels."""
 
     w_dim: int = 512
+    """Length of a style."""
     num_ws: int = 16
+    """Style inputs."""
     channels: tuple[int, ...] = (512, 512, 512, 512, 512, 256, 128, 64)
-    """After the constant, then after each block."""
+    """Channels after the constant, then after each block."""
     bands: Literal[3, 12] = 12
-    """What the head predicts: all wavelet bands of an image twice the size of the last block's features, or the low
-    ones alone, an image of their size."""
+    """Bands that the head predicts: all 12 of an image twice the size of the last block's features, or the 3 low ones
+    alone, an image of their size."""
 
     def __post_init__(self) -> None:
         *widened, last = self.channels  # a block makes one channel of four
@@ -60,7 +62,7 @@ class StyledConv(nn.Module):
         return self.convolve(modulate(x, self.style(w)))
 
     def style(self, w: Tensor) -> Tensor:
-        """What styles (N, w_dim) scale the features by, (N, C)."""
+        """Map styles (N, w_dim) to the scales of the features' channels, (N, C)."""
         style: Tensor = self.affine(w) * self.gain
         return style
 
@@ -76,7 +78,7 @@ def separable_conv(in_channels: int, out_channels: int) -> nn.Module:
 
 
 class Block(nn.Module):
-    """Double the resolution, then two separable convolutions; three styles, one for each step."""
+    """A block that doubles the resolution and applies two separable convolutions, each step under its own style."""
 
     def __init__(self, w_dim: int, in_channels: int, out_channels: int, resolution: int) -> None:
         super().__init__()
@@ -95,7 +97,7 @@ class Block(nn.Module):
 
 
 class Head(nn.Module):
-    """Predicts the wavelet bands of an RGB image of twice its input's resolution, or the three low ones alone."""
+    """The last layer: predicts the wavelet bands of an RGB image of twice its resolution, or the low ones alone."""
 
     def __init__(self, w_dim: int, in_channels: int, *, num_styles: int, bands: int) -> None:
         super().__init__()
@@ -114,7 +116,7 @@ class Head(nn.Module):
 
 
 class Synthesis(nn.Module):
-    """From styles in W+ to an image; the styles that the blocks leave over drive the head."""
+    """The synthesis network, from styles in W+ to an image; the styles left over by the blocks drive the head."""
 
     def __init__(self, shape: Shape) -> None:
         super().__init__()
@@ -131,7 +133,7 @@ class Synthesis(nn.Module):
         self.resolution = self.features_resolution * (2 if shape.bands == 12 else 1)
 
     def forward(self, w_plus: Tensor, *, resolution: int | None = None) -> Tensor:
-        """Draw (N, num_ws, w_dim) as RGB (N, 3, R, R); see `Generator.synthesis`."""
+        """Draw styles (N, num_ws, w_dim) as RGB (N, 3, R, R), about [-1, 1]."""
         if w_plus.ndim != 3 or w_plus.shape[1:] != (self.num_ws, self.w_dim):
             raise ValueError(f"w_plus must be (N, {self.num_ws}, {self.w_dim}), got {tuple(w_plus.shape)}")
         resolution = self.resolution if resolution is None else resolution
@@ -170,7 +172,7 @@ class MobileStyleGAN(nn.Module):
         return self.latent_avg.device
 
     def affine_weights(self) -> list[Tensor]:
-        """The weights of the maps from each style; see `HasAffines`."""
+        """Give the weights (C, w_dim) of the linear maps from each style, coarsest first."""
         synthesis, weights = self.synthesis, [self.synthesis.conv1.affine.weight]
         for block in cast("list[Block]", list(synthesis.blocks)):
             weights += [torch.cat([block.up.weight, block.conv1.affine.weight]), block.conv2.affine.weight]

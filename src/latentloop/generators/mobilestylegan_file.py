@@ -1,4 +1,4 @@
-"""MobileStyleGAN and its tensors as files have them.
+"""Reading and writing the tensors of MobileStyleGAN.
 
 In files the wavelet bands lie as the author's network has them: C low ones, then for each of the C the bands that are
 high along H, along W, and along both. `inverse_haar` wants band after band, so rows are reordered on their way.
@@ -16,10 +16,10 @@ from latentloop.weights import with_weights
 
 
 def from_tensors(tensors: Mapping[str, Tensor], *, name: str, fingerprint: str) -> MobileStyleGAN:
-    """The frozen network of a file's tensors.
+    """Build the frozen network of a file's tensors.
 
     Raises:
-        RuntimeError: They are not those of such a network.
+        RuntimeError: The tensors are not those of a MobileStyleGAN.
     """
     try:
         with torch.device("meta"):
@@ -31,12 +31,12 @@ def from_tensors(tensors: Mapping[str, Tensor], *, name: str, fingerprint: str) 
 
 
 def to_tensors(generator: MobileStyleGAN) -> dict[str, Tensor]:
-    """The tensors that a file of this network holds."""
+    """Give the tensors that a file of this network holds."""
     return _reordered(generator.state_dict(), _band_by_channel)
 
 
 def find_shape(tensors: Mapping[str, Tensor]) -> Shape:
-    """The sizes of the network that a file's tensors are of.
+    """Find the sizes of a network from a file's tensors.
 
     Raises:
         LookupError, TypeError or ArithmeticError: A tensor that tells them is missing, no vector, or empty.
@@ -51,19 +51,19 @@ def find_shape(tensors: Mapping[str, Tensor]) -> Shape:
 
 
 def on_trunk(tensors: Mapping[str, Tensor], trunk: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """The tensors of a network that shares with another what it lacks: all but its head and what comes after."""
+    """Complete a network by the tensors that it shares with a larger one: all but the head and later blocks."""
     blocks = count_blocks(tensors)
     shared = {
         name: tensor
         for name, tensor in trunk.items()
-        if not name.startswith("synthesis.to_rgb.") and not ((found := _BLOCK.match(name)) and int(found[1]) >= blocks)
+        if not name.startswith("synthesis.to_rgb.") and not ((match := _BLOCK.match(name)) and int(match[1]) >= blocks)
     }
     return shared | dict(tensors)
 
 
 def count_blocks(tensors: Mapping[str, Tensor]) -> int:
-    """How many blocks the network has, judged by the last one."""
-    return 1 + max((int(found[1]) for found in map(_BLOCK.match, tensors) if found), default=-1)
+    """Count the blocks of a network, judged by the number of the last one."""
+    return 1 + max((int(match[1]) for match in map(_BLOCK.match, tensors) if match), default=-1)
 
 
 _BLOCK = re.compile(r"synthesis\.blocks\.(\d+)\.")
@@ -75,11 +75,11 @@ def _reordered(tensors: Mapping[str, Tensor], order: Callable[[Tensor], Tensor])
     changed = dict(tensors)
     for name in tensors:
         # Three low bands alone have no order to change.
-        if (found := _WAVELET.fullmatch(name)) and len(tensors[name]) % 4 == 0:
+        if (match := _WAVELET.fullmatch(name)) and len(tensors[name]) % 4 == 0:
             changed[name] = order(tensors[name])
-            if found[1]:  # a block transforms what the layer before it made
-                before = f"blocks.{int(found[1]) - 1}.conv2.conv.pointwise" if int(found[1]) else "conv1.conv"
-                source = f"synthesis.{before}.{found[2]}"
+            if match[1]:  # a block transforms what the layer before it made
+                before = f"blocks.{int(match[1]) - 1}.conv2.conv.pointwise" if int(match[1]) else "conv1.conv"
+                source = f"synthesis.{before}.{match[2]}"
                 changed[source] = order(tensors[source])
     return changed
 

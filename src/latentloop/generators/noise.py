@@ -1,4 +1,4 @@
-"""Noise maps: what a generator adds to its features besides what the code says."""
+"""Noise maps, which a generator adds to its features independently of the code."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -9,30 +9,31 @@ from torch import Tensor
 from latentloop.defaults import NoiseMode
 
 Noise = NoiseMode | Sequence[Tensor]
-"""The maps that a network stores, new ones, none; or these, (N or 1, 1, H, W), one for each layer."""
+"""Noise to draw with: the stored maps, new random ones, none, or given maps (N or 1, 1, H, W), one a layer."""
 
 
 def noise_maps(
     noise: Noise, stored: Sequence[Tensor], *, batch: int, randomness: torch.Generator | None
 ) -> list[Tensor | None]:
-    """Each layer's map, (batch or 1, 1, H, W), or None for none.
+    """Give each layer's noise map, (batch or 1, 1, H, W); None stands for no noise.
 
     Args:
-        noise: Which.
-        stored: The network's own, each (H, W).
-        batch: Images, of which each gets random maps of its own.
-        randomness: Of random maps, on the CPU, so that a seed means the same on every device; None for PyTorch's own.
+        noise: The choice of maps.
+        stored: The network's stored maps, each (H, W).
+        batch: Number of images, each of which gets random maps of its own.
+        randomness: Generator of random maps, on the CPU, so that a seed means the same on every device; None for
+            PyTorch's own.
 
     Raises:
-        ValueError: Not a mode, or maps of other shapes.
+        ValueError: The noise is no mode, or the maps have other shapes.
     """
     if noise == "none":
         return [None] * len(stored)
     if noise == "const":
-        return [own[None, None] for own in stored]
+        return [one[None, None] for one in stored]
     if noise == "random":
-        return [torch.randn(batch, 1, *own.shape, generator=randomness).to(own) for own in stored]
-    wanted, got = [tuple(own.shape) for own in stored], [tuple(one.shape) for one in _maps(noise)]
+        return [torch.randn(batch, 1, *one.shape, generator=randomness).to(one) for one in stored]
+    wanted, got = [tuple(one.shape) for one in stored], [tuple(one.shape) for one in _maps(noise)]
     if len(got) != len(wanted) or any(g not in ((batch, 1, *w), (1, 1, *w)) for g, w in zip(got, wanted, strict=True)):
         raise ValueError(f"noise must be maps ({batch} or 1, 1, H, W) with (H, W) of {wanted}, got {got}")
     return list(noise)

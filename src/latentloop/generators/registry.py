@@ -1,4 +1,4 @@
-"""Generators by name or path."""
+"""Finding and loading generators by name or path."""
 
 import hashlib
 from dataclasses import dataclass, replace
@@ -26,15 +26,15 @@ class GeneratorInfo:
     """A generator that ships with the package, as `list_generators` shows it."""
 
     name: str
-    """What `load_generator` takes."""
+    """Name that `load_generator` takes."""
     resolution: int
     """Pixels of a side of its images."""
     latent_space: str
     """Fingerprint of its latent space: generators that share it draw the same subject from the same code."""
     about: str
-    """What it draws, and with which architecture."""
+    """Subject of the images, and the architecture."""
     licence: str
-    """Terms of its weights, which are not those of the code."""
+    """Terms of the weights, which are not those of the code."""
 
 
 @dataclass(frozen=True)
@@ -42,9 +42,9 @@ class ShippedGenerator:
     """A shipped generator and where its weights lie."""
 
     info: GeneratorInfo
-    """What is known of it without loading it."""
+    """Facts that are known without loading the generator."""
     file: WeightsFile
-    """Its own weights."""
+    """File of the generator's own weights."""
     trunk: str | None = None
     """Name of the generator that it shares all tensors with that its own file lacks."""
 
@@ -66,7 +66,7 @@ SHIPPED = {
 
 
 def list_generators() -> list[GeneratorInfo]:
-    """The generators that ship with the package, without loading any."""
+    """List the generators that ship with the package, without loading any."""
     return [one.info for one in SHIPPED.values()]
 
 
@@ -77,8 +77,8 @@ def load_generator(
 
     Args:
         name_or_path: A name of `SHIPPED`, or a file: ours, or a StyleGAN's as its project wrote it.
-        device: Where its weights go.
-        which: Of the generators in another project's file.
+        device: Device of the weights.
+        which: Which of the generators in another project's file.
 
     Raises:
         UserError: No such name or file; a wrong or damaged file; one that has no generator of a kind that we know.
@@ -95,7 +95,7 @@ def find_generator_file(name_or_path: str | Path, *, which: Which = "g_ema") -> 
 
     Args:
         name_or_path: As of `load_generator`.
-        which: Of the generators in another project's file.
+        which: Which of the generators in another project's file.
 
     Raises:
         UserError: As `load_generator`.
@@ -110,7 +110,7 @@ def find_generator_file(name_or_path: str | Path, *, which: Which = "g_ema") -> 
 
 
 def weights_checksum(name_or_path: str | Path) -> str:
-    """SHA-256 of a generator's weights file; of both files' checksums if it shares the rest of another one's."""
+    """Compute the SHA-256 of a generator's weights file; of two checksums if another file completes it."""
     sha256 = checksum(_file_of(str(name_or_path)))
     trunk = _trunk_of(sha256)
     return hashlib.sha256(f"{sha256} {weights_checksum(trunk)}".encode()).hexdigest() if trunk else sha256
@@ -126,7 +126,7 @@ def load_renderer(
     Args:
         generator: The generator of the codes.
         resolution: Pixels of a side of the image; None for the largest available.
-        device: Where the weights go; None for the device of `generator`.
+        device: Device of the weights; None for the device of `generator`.
 
     Raises:
         UserError: No generator of that resolution shares the latent space.

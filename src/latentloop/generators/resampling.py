@@ -4,11 +4,11 @@ import torch.nn.functional as F
 from torch import Tensor
 
 TAPS = (1.0, 3.0, 3.0, 1.0)
-"""Of the low-pass filter, before it is scaled."""
+"""Taps of the low-pass filter, before they are scaled."""
 
 
 def blur(x: Tensor) -> Tensor:
-    """Low-pass what a transposed convolution of stride 2 made, (N, C, 2R + 1, 2R + 1) to (N, C, 2R, 2R)."""
+    """Low-pass the output of a transposed convolution of stride 2, (N, C, 2R + 1, 2R + 1) to (N, C, 2R, 2R)."""
     channels = x.shape[1]
     taps = x.new_tensor(TAPS) / 4
     kernel = (taps[:, None] * taps).expand(channels, 1, 4, 4)
@@ -23,6 +23,6 @@ def upsample_image(image: Tensor) -> Tensor:
 
 
 def area_average(image: Tensor, resolution: int) -> Tensor:
-    """Means of the squares of a smaller image's pixels, (N, C, H, W) to (N, C, resolution, resolution)."""
+    """Shrink an image by averaging squares of pixels, (N, C, H, W) to (N, C, resolution, resolution)."""
     factor = image.shape[-1] // resolution
     return F.avg_pool2d(image, factor) if factor > 1 else image

@@ -1,4 +1,4 @@
-"""What a mapping network is given to draw at random."""
+"""Random inputs of the mapping network."""
 
 import torch
 import torch.nn.functional as F
@@ -10,12 +10,12 @@ from latentloop.generators.protocol import Generator
 def random_inputs(
     generator: Generator, count: int, randomness: torch.Generator, *, label: int | None = None
 ) -> tuple[Tensor, Tensor | None]:
-    """Standard normal z, (count, z_dim), and labels, (count, c_dim), where the generator has classes.
+    """Draw standard normal z, (count, z_dim), and labels, (count, c_dim), where the generator has classes.
 
     Args:
-        generator: Whose.
-        count: How many.
-        randomness: On the CPU, so that a seed means the same on every device.
+        generator: The generator to sample for.
+        count: Number of samples.
+        randomness: A random generator on the CPU, so that a seed means the same on every device.
         label: Class of all of them; None for random ones.
 
     Raises:

@@ -13,23 +13,23 @@ from latentloop.generators.noise import Noise, noise_maps
 from latentloop.generators.resampling import area_average
 
 TAPS = (1.0, 2.0, 1.0)
-"""Of the low-pass filter, before it is scaled."""
+"""Taps of the low-pass filter, before they are scaled."""
 EPSILON = 1e-8
 """Added to a variance before its root is taken."""
 
 
 @dataclass(frozen=True)
 class Shape:
-    """What decides a network's architecture."""
+    """Sizes and switches that determine the architecture of a StyleGAN1."""
 
     mapping: tuple[int, ...]
-    """Widths of the mapping network: of z, then of what each layer makes, w last."""
+    """Widths of the mapping network: z, then each layer's output, w last."""
     channels: tuple[int, ...]
-    """Of the features at 4, 8, 16 ... pixels."""
+    """Channels of the features at 4, 8, 16 ... pixels."""
     layerwise: bool = False
-    """The mapping network's last width is that of a style for each layer (Zhu et al., arXiv:2004.00049)."""
+    """True if the mapping network gives a style for each layer (Zhu et al., arXiv:2004.00049)."""
     tanh: bool = False
-    """The image ends in a tanh, so that it lies in [-1, 1]."""
+    """True if a tanh bounds the image to [-1, 1]."""
 
     def __post_init__(self) -> None:
         if len(self.mapping) < 2 or not self.channels or min(*self.mapping, *self.channels) < 1:
@@ -44,17 +44,17 @@ class Shape:
 
     @property
     def resolution(self) -> int:
-        """Pixels of the image."""
+        """Pixels of a side of the image."""
         return 4 << (len(self.channels) - 1)
 
     @property
     def z_dim(self) -> int:
-        """Width of Z."""
+        """Length of z."""
         return self.mapping[0]
 
     @property
     def w_dim(self) -> int:
-        """Width of W."""
+        """Length of a style."""
         return self.mapping[-1] // (self.num_ws if self.layerwise else 1)
 
 
@@ -83,7 +83,7 @@ def adaptive_instance_norm(x: Tensor, scale: Tensor, shift: Tensor) -> Tensor:
 
 
 class Finish(nn.Module):
-    """What every layer ends in: noise, activation, and a style in place of the features' own statistics."""
+    """The end of every layer: noise, activation, and a style in place of the features' own statistics."""
 
     noise_const: Tensor
 
@@ -124,7 +124,7 @@ class StyledConstant(nn.Module):
 
 
 class StyledConv(nn.Module):
-    """A 3x3 convolution, and the finish."""
+    """A 3x3 convolution, then noise, activation and style."""
 
     def __init__(self, w_dim: int, in_channels: int, out_channels: int, resolution: int) -> None:
         super().__init__()
@@ -133,13 +133,13 @@ class StyledConv(nn.Module):
         self.finish = Finish(w_dim, out_channels, resolution)
 
     def forward(self, x: Tensor, w: Tensor, noise: Tensor | None) -> Tensor:
-        """Map features (N, in_channels, R, R) to (N, out_channels, R, R); see `Finish`."""
+        """Map features (N, in_channels, R, R) to (N, out_channels, R, R) under styles and noise."""
         x = self.finish(F.conv2d(x, self.weight, self.bias, padding=1), w, noise)
         return x  # noqa: RET504 - the assignment gives the module's Any its type
 
 
 class StyledUpConv(nn.Module):
-    """Nearest-neighbour upsampling, a 3x3 convolution, a low-pass filter, and the finish.
+    """Nearest-neighbour upsampling, a 3x3 convolution and a low-pass filter, then noise, activation and style.
 
     Upsampling and convolution are one transposed convolution of a 4x4 kernel, whose weights lie as PyTorch has them:
     (in_channels, out_channels, 3, 3), turned by 180 degrees against a convolution's.
@@ -152,7 +152,7 @@ class StyledUpConv(nn.Module):
         self.finish = Finish(w_dim, out_channels, resolution)
 
     def forward(self, x: Tensor, w: Tensor, noise: Tensor | None) -> Tensor:
-        """Map features (N, in_channels, R/2, R/2) to (N, out_channels, R, R); see `Finish`."""
+        """Map features (N, in_channels, R/2, R/2) to (N, out_channels, R, R) under styles and noise."""
         # Four shifted copies of the kernel, one for each pixel that upsampling makes of one, added up.
         kernel = F.avg_pool2d(self.weight, 2, stride=1, padding=1, divisor_override=1)
         x = F.conv_transpose2d(x, kernel, stride=2, padding=1)
@@ -161,7 +161,7 @@ class StyledUpConv(nn.Module):
 
 
 class Synthesis(nn.Module):
-    """From styles in W+ to an image, which the last layer alone draws."""
+    """The synthesis network, from styles in W+ to an image, which the last layer alone draws."""
 
     def __init__(self, shape: Shape) -> None:
         super().__init__()
@@ -189,13 +189,13 @@ class Synthesis(nn.Module):
         noise: Noise = "const",
         randomness: torch.Generator | None = None,
     ) -> Tensor:
-        """Draw (N, num_ws, w_dim) as RGB (N, 3, R, R); see `Generator.synthesis`.
+        """Draw styles (N, num_ws, w_dim) as RGB (N, 3, R, R), about [-1, 1].
 
         Args:
             w_plus: Styles in W+.
             resolution: R.
             noise: The stored maps, "random" ones, "none", or maps (N or 1, 1, H, W) of the `noise_shapes`.
-            randomness: Of random noise; None for PyTorch's own.
+            randomness: Generator of random noise; None for PyTorch's own.
         """
         num_ws, full = self.shape.num_ws, self.shape.resolution
         if w_plus.ndim != 3 or w_plus.shape[1:] != (num_ws, self.w_dim):
@@ -231,10 +231,10 @@ class LayerwiseMapping(nn.Module):
 
 
 class StyleGAN1(nn.Module):
-    """A generator by Karras et al. (arXiv:1812.04948)."""
+    """A StyleGAN1 by Karras et al. (arXiv:1812.04948)."""
 
     latent_avg: Tensor
-    """Mean of what the mapping network makes: (w_dim,), or (num_ws, w_dim) if that is a style for each layer."""
+    """Mean of the mapping network's output: (w_dim,), or (num_ws, w_dim) if that is a style for each layer."""
 
     def __init__(self, shape: Shape, *, name: str, fingerprint: str) -> None:
         super().__init__()
@@ -254,6 +254,6 @@ class StyleGAN1(nn.Module):
         return self.latent_avg.device
 
     def affine_weights(self) -> list[Tensor]:
-        """The weights of the maps from each style; see `HasAffines`."""
+        """Give the weights (C, w_dim) of the linear maps from each style, coarsest first."""
         layers = (self.synthesis.const, *self.synthesis.convs)
         return [layer.finish.affine.weight for layer in layers]

@@ -28,9 +28,9 @@ from latentloop.generators.stylegan1 import TAPS, Shape, StyleGAN1
 from latentloop.weights import with_weights
 
 GAIN = math.sqrt(2)
-"""Of the activation, which the weights before it carry."""
+"""Gain of the activation, which is folded into the weights before it."""
 FUSED_FROM: Mapping[str | bool, float] = {"auto": 128, True: 0, False: math.inf}
-"""Pixels from which on up-convolutions are fused, by the setting `fused_scale`."""
+"""Pixels from which on up-convolutions are fused, for each value of the setting `fused_scale`."""
 ONLY = {
     "label_size": 0,
     "use_wscale": True,
@@ -44,11 +44,11 @@ ONLY = {
     "mapping_nonlinearity": "lrelu",
     "blur_filter": TAPS,
 }
-"""Settings of networks in files, and the one value of each that we draw."""
+"""Settings of networks in files, with the one value of each that is supported."""
 
 
 def from_tensors(tensors: Tensors, settings: Settings, *, name: str, fingerprint: str) -> StyleGAN1:
-    """The frozen network of tensors under our names.
+    """Build the frozen network of tensors under our names.
 
     Raises:
         RuntimeError: They are not those of such a network.
@@ -62,7 +62,7 @@ def from_tensors(tensors: Tensors, settings: Settings, *, name: str, fingerprint
 
 
 def find_shape(tensors: Tensors, settings: Settings) -> Shape:
-    """The architecture that tensors under our names are of.
+    """Find the architecture of tensors under our names.
 
     Raises:
         LookupError, TypeError or ValueError: A tensor that tells it is missing or misshapen.
@@ -82,7 +82,7 @@ def find_shape(tensors: Tensors, settings: Settings) -> Shape:
 
 
 def from_tensorflow(variables: Mapping[str, Tensor | np.ndarray[Any, Any]], settings: Settings) -> Converted:
-    """From the variables of NVIDIA's TensorFlow network.
+    """Convert the variables of NVIDIA's TensorFlow network to our names.
 
     Args:
         variables: Those of its two components begin with "mapping/" and "synthesis/".
@@ -104,10 +104,10 @@ def from_tensorflow(variables: Mapping[str, Tensor | np.ndarray[Any, Any]], sett
 
 
 def from_genforce(tensors: Tensors, settings: Settings) -> Converted:
-    """From the generator's names in genforce, sefa, idinvert_pytorch or interfacegan.
+    """Convert a generator of genforce, sefa, idinvert_pytorch or interfacegan to our names.
 
     Args:
-        tensors: Of one network, such as a checkpoint's "generator_smooth".
+        tensors: Tensors of one network, such as a checkpoint's "generator_smooth".
         settings: The keywords that it was built with, as far as they are known.
 
     Raises:
@@ -118,13 +118,13 @@ def from_genforce(tensors: Tensors, settings: Settings) -> Converted:
     for name, tensor in tensors.items():
         if name.endswith(".blur.kernel"):
             _check_filter(name, tensor)
-    last = max((int(found[1]) for found in map(_OUTPUT.fullmatch, tensors) if found), default=0)
+    last = max((int(match[1]) for match in map(_OUTPUT.fullmatch, tensors) if match), default=0)
     raw = {ours: tensor for name, tensor in tensors.items() if (ours := _genforce_name(name, last))}
     lr_multiplier = settings.get("mapping_lr_mul", LR_MULTIPLIER)
     if not any(".epilogue." in name for name in tensors):
         return _ours(raw, settings, fused=_fused(raw, settings), lr_multiplier=lr_multiplier)
     # The older layout has fused kernels as TensorFlow has them, under names that say so.
-    fused = {int(found[1]) - 1 for name in tensors if (found := re.fullmatch(r"synthesis\.layer(\d+)\.weight", name))}
+    fused = {int(match[1]) - 1 for name in tensors if (match := re.fullmatch(r"synthesis\.layer(\d+)\.weight", name))}
     raw |= {name: _output_first(raw[name]) for name in map("synthesis.convs.{}.weight".format, fused)}
     return _ours(raw, settings, fused=fused, lr_multiplier=lr_multiplier)
 
@@ -159,15 +159,15 @@ def _tensorflow_name(name: str) -> str | None:
     """Our name for a variable; None if it has no counterpart."""
     if name == "dlatent_avg":
         return "latent_avg"
-    if found := re.fullmatch(r"mapping/Dense(\d+)/(weight|bias)", name):
-        return f"mapping.fc.{found[1]}.{found[2]}"
-    if found := re.fullmatch(r"synthesis/ToRGB_lod0/(weight|bias)", name):
-        return f"synthesis.to_rgb.{found[1]}"
-    if found := re.fullmatch(r"synthesis/noise(\d+)", name):
-        return f"{_layer(int(found[1]))}.finish.noise_const"
-    if (found := _TENSORFLOW_LAYER.fullmatch(name)) and found[3] in _TENSORFLOW_PARTS:
-        first = 2 * int(found[1]).bit_length() - 6  # of the two layers at 4, 8, 16 ... pixels: 0, 2, 4 ...
-        return f"{_layer(first + (found[2] in ('Conv', 'Conv1')))}.{_TENSORFLOW_PARTS[found[3]]}"
+    if match := re.fullmatch(r"mapping/Dense(\d+)/(weight|bias)", name):
+        return f"mapping.fc.{match[1]}.{match[2]}"
+    if match := re.fullmatch(r"synthesis/ToRGB_lod0/(weight|bias)", name):
+        return f"synthesis.to_rgb.{match[1]}"
+    if match := re.fullmatch(r"synthesis/noise(\d+)", name):
+        return f"{_layer(int(match[1]))}.finish.noise_const"
+    if (match := _TENSORFLOW_LAYER.fullmatch(name)) and match[3] in _TENSORFLOW_PARTS:
+        first = 2 * int(match[1]).bit_length() - 6  # of the two layers at 4, 8, 16 ... pixels: 0, 2, 4 ...
+        return f"{_layer(first + (match[2] in ('Conv', 'Conv1')))}.{_TENSORFLOW_PARTS[match[3]]}"
     return None
 
 
@@ -175,13 +175,13 @@ def _genforce_name(name: str, last: int) -> str | None:
     """Our name for a tensor, where the last of the layers that draw has this number; None if it has no counterpart."""
     if name == "truncation.w_avg":
         return "latent_avg"
-    if found := re.fullmatch(r"mapping\.dense(\d+)\.(?:fc\.|linear\.|wscale\.)?(weight|bias)", name):
-        return f"mapping.fc.{found[1]}.{found[2]}"
-    if found := _OUTPUT.fullmatch(name):
-        return f"synthesis.to_rgb.{found[2]}" if int(found[1]) == last else None
-    if found := re.fullmatch(r"synthesis\.layer(\d+)\.(?:epilogue\.)?(.+)", name):
-        part = _GENFORCE_PARTS.get(found[2])
-        return part and f"{_layer(int(found[1]))}.{part}"
+    if match := re.fullmatch(r"mapping\.dense(\d+)\.(?:fc\.|linear\.|wscale\.)?(weight|bias)", name):
+        return f"mapping.fc.{match[1]}.{match[2]}"
+    if match := _OUTPUT.fullmatch(name):
+        return f"synthesis.to_rgb.{match[2]}" if int(match[1]) == last else None
+    if match := re.fullmatch(r"synthesis\.layer(\d+)\.(?:epilogue\.)?(.+)", name):
+        part = _GENFORCE_PARTS.get(match[2])
+        return part and f"{_layer(int(match[1]))}.{part}"
     return None
 
 
@@ -210,7 +210,7 @@ def _ours(raw: Tensors, settings: Settings, *, fused: Collection[int], lr_multip
         raw: A file's values under our names, all weights output first.
         settings: A file's.
         fused: Which convolutions are fused with an upsampling.
-        lr_multiplier: Of the mapping network.
+        lr_multiplier: Learning-rate multiplier of the mapping network.
     """
     ours = {name: _folded(name, tensor, fused, lr_multiplier).contiguous() for name, tensor in raw.items()}
     drawing = "synthesis.to_rgb"
@@ -245,8 +245,8 @@ def _folded(name: str, tensor: Tensor, fused: Collection[int], lr_multiplier: fl
         return tensor.reshape(tensor.shape[-3:])
     if not name.endswith(".weight"):
         return tensor
-    if found := re.fullmatch(r"synthesis\.convs\.(\d+)\.weight", name):
-        weight, number = tensor * (GAIN / math.sqrt(tensor[0].numel())), int(found[1])
+    if match := re.fullmatch(r"synthesis\.convs\.(\d+)\.weight", name):
+        weight, number = tensor * (GAIN / math.sqrt(tensor[0].numel())), int(match[1])
         if number % 2 == 0:
             return weight
         return (weight if number in fused else weight.flip(2, 3)).transpose(0, 1)
@@ -256,9 +256,9 @@ def _folded(name: str, tensor: Tensor, fused: Collection[int], lr_multiplier: fl
 def _check(settings: Settings, *, lod: Tensor | None, labels: bool) -> None:
     """Refuse a network that we do not draw."""
     for name, only in ONLY.items():
-        found = settings.get(name, only)
-        if (tuple(found) if isinstance(found, list) else found) != only:
-            raise ValueError(f"{name} {shown(found)} is not supported, only {only!r}")
+        value = settings.get(name, only)
+        if (tuple(value) if isinstance(value, list) else value) != only:
+            raise ValueError(f"{name} {shown(value)} is not supported, only {only!r}")
     if labels:
         raise ValueError("a generator with classes is not supported")
     if lod is not None and float(lod) != 0:
@@ -267,7 +267,7 @@ def _check(settings: Settings, *, lod: Tensor | None, labels: bool) -> None:
         )
 
 
-def _check_filter(name: str, found: Tensor) -> None:
-    taps = found.new_tensor(TAPS) / 4
-    if found.shape[1:] != (1, 3, 3) or not torch.allclose(found, (taps[:, None] * taps).expand_as(found)):
-        raise ValueError(f"{name}: a filter of {tuple(found.shape)} that is not [1, 2, 1] is not supported")
+def _check_filter(name: str, kernel: Tensor) -> None:
+    taps = kernel.new_tensor(TAPS) / 4
+    if kernel.shape[1:] != (1, 3, 3) or not torch.allclose(kernel, (taps[:, None] * taps).expand_as(kernel)):
+        raise ValueError(f"{name}: a filter of {tuple(kernel.shape)} that is not [1, 2, 1] is not supported")

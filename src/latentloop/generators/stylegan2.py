@@ -18,23 +18,23 @@ from latentloop.generators.noise import Noise, noise_maps
 from latentloop.generators.resampling import area_average, blur, upsample_image
 
 GAIN = math.sqrt(2)
-"""Of the activation."""
+"""Gain of the activation."""
 
 
 @dataclass(frozen=True)
 class Shape:
-    """What decides a network's architecture."""
+    """Sizes and switches that determine the architecture of a StyleGAN2."""
 
     mapping: tuple[int, ...]
-    """Widths of the mapping network: of z, then of what each layer makes, w last."""
+    """Widths of the mapping network: z, then each layer's output, w last."""
     channels: tuple[int, ...]
-    """Of the features at 4, 8, 16 ... pixels."""
+    """Channels of the features at 4, 8, 16 ... pixels."""
     c_dim: int = 0
-    """Classes of a conditional network."""
+    """Number of classes; 0 for an unconditional network."""
     skip: bool = True
-    """Every resolution adds to the image; otherwise the last alone draws it."""
+    """True if every resolution adds to the image; otherwise the last alone draws it."""
     clamp: float | None = None
-    """Features are kept within plus and minus this, where training with float16 did so."""
+    """Bound on the size of features, where training with float16 had one."""
 
     def __post_init__(self) -> None:
         if len(self.mapping) < 2 or not self.channels or min(*self.mapping, *self.channels) < 1 or self.c_dim < 0:
@@ -49,18 +49,18 @@ class Shape:
 
     @property
     def resolution(self) -> int:
-        """Pixels of the image."""
+        """Pixels of a side of the image."""
         return 4 << (len(self.channels) - 1)
 
 
 @dataclass(frozen=True)
 class Styles:
-    """A code's StyleSpace (Wu et al., arXiv:2011.12799): what each layer scales the channels of its input by."""
+    """A code in StyleSpace (Wu et al., arXiv:2011.12799): each layer's scales of the channels of its input."""
 
     convs: tuple[Tensor, ...]
-    """Of the convolutions, coarsest first, each (N, C)."""
+    """Scales of the convolutions, coarsest first, each (N, C)."""
     to_rgb: tuple[Tensor, ...]
-    """Of the layers that draw, coarsest first, each (N, C)."""
+    """Scales of the layers that draw, coarsest first, each (N, C)."""
 
 
 class StyledConv(nn.Module):
@@ -68,7 +68,7 @@ class StyledConv(nn.Module):
 
     noise_const: Tensor
     norms: Tensor | None
-    """Squared, of the weights between each output and input, (out_channels, in_channels), once prepared."""
+    """Squared norms of the weights between each output and input, (out_channels, in_channels), once prepared."""
 
     def __init__(
         self, w_dim: int, in_channels: int, out_channels: int, resolution: int, *, up: bool, clamp: float | None
@@ -87,7 +87,7 @@ class StyledConv(nn.Module):
 
         Args:
             x: Features, of half the resolution if this layer doubles it.
-            style: What scales them.
+            style: Scales of the channels.
             noise: Maps, (N or 1, 1, R, R), of unit strength; None for none.
         """
         x = x * style[:, :, None, None]
@@ -104,7 +104,7 @@ class StyledConv(nn.Module):
         return _clamped(x, self.clamp)
 
     def demodulation(self, style: Tensor) -> Tensor:
-        """One over the norm of each output's modulated weights, (N, out_channels)."""
+        """Give one over the norm of each output's modulated weights, (N, out_channels)."""
         if self.weight.requires_grad:
             self.norms = None  # weights that learn will be others when they are frozen again
         norms = self.weight.square().sum(dim=(2, 3)) if self.norms is None else self.norms
@@ -146,7 +146,7 @@ class ToRGB(nn.Module):
 
 
 class Synthesis(nn.Module):
-    """From styles in W+ to an image."""
+    """The synthesis network, from styles in W+ to an image."""
 
     def __init__(self, shape: Shape) -> None:
         super().__init__()
@@ -163,12 +163,12 @@ class Synthesis(nn.Module):
 
     @property
     def layers(self) -> list[StyledConv]:
-        """The convolutions, coarsest first."""
+        """Convolutions, coarsest first."""
         return cast("list[StyledConv]", list(self.convs))
 
     @property
     def drawing(self) -> list[ToRGB]:
-        """The layers that draw, coarsest first."""
+        """Layers that draw, coarsest first."""
         return cast("list[ToRGB]", list(self.to_rgb))
 
     @property
@@ -184,18 +184,18 @@ class Synthesis(nn.Module):
         noise: Noise = "const",
         randomness: torch.Generator | None = None,
     ) -> Tensor:
-        """Draw (N, num_ws, w_dim) as RGB (N, 3, R, R); see `Generator.synthesis`.
+        """Draw styles (N, num_ws, w_dim) as RGB (N, 3, R, R), about [-1, 1].
 
         Args:
             w_plus: Styles in W+.
             resolution: R.
             noise: The stored maps, "random" ones, "none", or maps (N or 1, 1, H, W) of the `noise_shapes`.
-            randomness: Of random noise; None for PyTorch's own.
+            randomness: Generator of random noise; None for PyTorch's own.
         """
         return self.draw(self.styles(w_plus), resolution=resolution, noise=noise, randomness=randomness)
 
     def styles(self, w_plus: Tensor) -> Styles:
-        """The StyleSpace of codes (N, num_ws, w_dim)."""
+        """Map codes (N, num_ws, w_dim) to StyleSpace."""
         if w_plus.ndim != 3 or w_plus.shape[1:] != (self.shape.num_ws, self.w_dim):
             wanted, got = (self.shape.num_ws, self.w_dim), tuple(w_plus.shape)
             raise ValueError(f"w_plus must be (N, {wanted[0]}, {wanted[1]}), got {got}")
@@ -214,7 +214,7 @@ class Synthesis(nn.Module):
         noise: Noise = "const",
         randomness: torch.Generator | None = None,
     ) -> Tensor:
-        """Draw a StyleSpace as RGB (N, 3, R, R); see `forward`."""
+        """Draw a code in StyleSpace as RGB (N, 3, R, R), about [-1, 1]."""
         full = self.shape.resolution
         resolution = full if resolution is None else resolution
         if resolution < 1 or full % resolution:
@@ -224,7 +224,7 @@ class Synthesis(nn.Module):
     def coarse(
         self, w_plus: Tensor, resolution: int, *, noise: Noise = "const", randomness: torch.Generator | None = None
     ) -> Tensor:
-        """What the layers up to a resolution draw, (N, 3, R, R): far cheaper than the full image, and only like it.
+        """Draw with the layers up to a resolution alone, (N, 3, R, R): far cheaper than the full image, only similar.
 
         Raises:
             ValueError: There is no such image; where the last layer alone draws, there is none but the full one.
@@ -251,7 +251,7 @@ class Synthesis(nn.Module):
 
 
 class StyleGAN2(nn.Module):
-    """A generator by Karras et al. (arXiv:1912.04958)."""
+    """A StyleGAN2 by Karras et al. (arXiv:1912.04958)."""
 
     latent_avg: Tensor
 
@@ -272,7 +272,7 @@ class StyleGAN2(nn.Module):
         return self.latent_avg.device
 
     def affine_weights(self) -> list[Tensor]:
-        """The weights of the maps from each style; see `HasAffines`."""
+        """Give the weights (C, w_dim) of the linear maps from each style, coarsest first."""
         synthesis, num_ws = self.synthesis, self.num_ws
         maps = [[layer.affine.weight] for layer in synthesis.layers] + [[]]
         for style, layer in zip(range(num_ws - 1, 0, -2), reversed(synthesis.drawing), strict=False):

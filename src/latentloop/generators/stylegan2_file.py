@@ -25,7 +25,7 @@ from latentloop.weights import with_weights
 
 
 def from_tensors(tensors: Tensors, settings: Settings, *, name: str, fingerprint: str) -> StyleGAN2:
-    """The frozen network of tensors under our names.
+    """Build the frozen network of tensors under our names.
 
     Raises:
         RuntimeError: They are not those of such a network.
@@ -42,7 +42,7 @@ def from_tensors(tensors: Tensors, settings: Settings, *, name: str, fingerprint
 
 
 def find_shape(tensors: Tensors, settings: Settings) -> Shape:
-    """The architecture that tensors under our names are of.
+    """Find the architecture of tensors under our names.
 
     Raises:
         LookupError, TypeError or ValueError: A tensor that tells it is missing or misshapen.
@@ -67,7 +67,7 @@ def find_shape(tensors: Tensors, settings: Settings) -> Shape:
 
 
 def from_nvidia(tensors: Tensors, settings: Settings) -> Converted:
-    """From the generator's names in stylegan2-ada-pytorch.
+    """Convert a generator of stylegan2-ada-pytorch to our names.
 
     Args:
         tensors: Its parameters and buffers.
@@ -129,8 +129,8 @@ def _to_rgb(tensors: Tensors, theirs: str, ours: str) -> dict[str, Tensor]:
     }
 
 
-def _check_filter(found: Tensor) -> None:
-    taps = torch.tensor(TAPS, dtype=found.dtype)
+def _check_filter(kernel: Tensor) -> None:
+    taps = torch.tensor(TAPS, dtype=kernel.dtype)
     ours = taps[:, None] * taps / taps.sum() ** 2
-    if found.shape != ours.shape or not torch.allclose(found / found.sum(), ours, atol=1e-4):
-        raise ValueError(f"a resampling filter of {tuple(found.shape)} that is not [1, 3, 3, 1] is not supported")
+    if kernel.shape != ours.shape or not torch.allclose(kernel / kernel.sum(), ours, atol=1e-4):
+        raise ValueError(f"a resampling filter of {tuple(kernel.shape)} that is not [1, 3, 3, 1] is not supported")

@@ -18,41 +18,44 @@ ONLY: dict[str, Any] = {
     "normalize_latents": True,
     "use_noise": True,
 }
-"""Settings of TensorFlow's networks, and the one value of each that we draw."""
+"""Settings of TensorFlow's networks, with the one value of each that is supported."""
 
 
 @dataclass(frozen=True)
 class Rule:
-    """Tensors whose names match, what they are called, and what becomes of their values."""
+    """A rule for tensors whose names match: their new name, and the change of their values."""
 
     pattern: str
+    """Regular expression that the whole name must match."""
     rename: Callable[[re.Match[str]], str]
+    """Gives the new name."""
     change: Callable[[Tensor], Tensor] = lambda tensor: tensor
+    """Gives the new values."""
 
 
 def renamed(tensors: Tensors, rules: Sequence[Rule]) -> dict[str, Tensor]:
-    """The tensors that some rule is for, each after the first of them."""
+    """Rename and change tensors, each by the first rule that matches; others are left out."""
     ours = {}
     for name, tensor in tensors.items():
         for rule in rules:
-            if found := re.fullmatch(rule.pattern, name):
-                ours[rule.rename(found)] = rule.change(tensor)
+            if match := re.fullmatch(rule.pattern, name):
+                ours[rule.rename(match)] = rule.change(tensor)
                 break
     return ours
 
 
 def from_rosinality(tensors: Tensors) -> dict[str, Tensor]:
-    """From rosinality's stylegan2-pytorch: the tensors of its generator, and its latent_avg where the file has it."""
+    """Convert a generator of rosinality, with latent_avg if the file has it, to stylegan2-ada-pytorch's names."""
     # Its first layers have names of their own where the others have numbers.
     counted = {re.sub(r"^(conv|to_rgb)1\.", r"\1s.-1.", name): tensor for name, tensor in tensors.items()}
     return renamed(counted, ROSINALITY)
 
 
 def from_tensorflow(variables: Tensors, settings: Settings) -> tuple[dict[str, Tensor], dict[str, Any]]:
-    """From TensorFlow, with and without ADA: tensors and settings as stylegan2-ada-pytorch has them.
+    """Convert tensors and settings of TensorFlow, with and without ADA, to those of stylegan2-ada-pytorch.
 
     Args:
-        variables: Of both components, "mapping/" or "synthesis/" before them.
+        variables: Variables of both components, with "mapping/" or "synthesis/" before their names.
         settings: The keywords that the network was built with, as far as they are known.
 
     Raises:
@@ -60,15 +63,15 @@ def from_tensorflow(variables: Tensors, settings: Settings) -> tuple[dict[str, T
         ValueError: A network of a kind that we do not draw.
     """
     for name, only in ONLY.items():
-        found = settings.get(name, only)
-        if (list(found) if isinstance(found, tuple) else found) != only:
-            raise ValueError(f"{name} {shown(found)} is not supported, only {only!r}")
+        value = settings.get(name, only)
+        if (list(value) if isinstance(value, tuple) else value) != only:
+            raise ValueError(f"{name} {shown(value)} is not supported, only {only!r}")
     if "mapping/LabelConcat/weight" in variables:
         raise ValueError("a conditional StyleGAN2 from before ADA is not supported")
     lod = float(variables.get("synthesis/lod", torch.zeros(())))
     if lod != 0:
         raise ValueError(f"level of detail {lod:g}: training ended before the network had grown to its full size")
-    last = max(int(found[1]) for name in variables if (found := re.match(r"synthesis/(\d+)x\1/", name)))
+    last = max(int(match[1]) for name in variables if (match := re.match(r"synthesis/(\d+)x\1/", name)))
     # In networks that once grew, only the layer of the full size draws.
     named = {name.replace("/ToRGB_lod0/", f"/{last}x{last}/ToRGB/"): tensor for name, tensor in variables.items()}
     about = {"mapping_kwargs": {"lr_multiplier": float(settings.get("mapping_lrmul", LR_MULTIPLIER))}}
@@ -76,7 +79,7 @@ def from_tensorflow(variables: Tensors, settings: Settings) -> tuple[dict[str, T
 
 
 def from_genforce(tensors: Tensors) -> dict[str, Tensor]:
-    """From genforce and SeFa: the tensors of a generator that keeps TensorFlow's values.
+    """Convert a generator of genforce or SeFa, which keeps TensorFlow's values, to stylegan2-ada-pytorch's names.
 
     Raises:
         ValueError: A network with classes, whose labels enter as we do not draw.
@@ -87,7 +90,7 @@ def from_genforce(tensors: Tensors) -> dict[str, Tensor]:
 
 
 def layer_of(index: int) -> str:
-    """Name of a convolution, counted from 0 at 4 pixels; each later block has two."""
+    """Name a convolution by its number, counted from 0 at 4 pixels; each later block has two."""
     return f"synthesis.b{4 << (index + 1) // 2}.conv{(index + 1) % 2}"
 
 
@@ -95,9 +98,9 @@ def _drawing(index: int) -> str:
     return f"synthesis.b{4 << index}.torgb"
 
 
-def _block(found: re.Match[str]) -> str:
+def _block(match: re.Match[str]) -> str:
     """Name of a TensorFlow layer, from its size and its name there."""
-    return f"synthesis.b{found[1]}.{TENSORFLOW_LAYERS[found[2]]}"
+    return f"synthesis.b{match[1]}.{TENSORFLOW_LAYERS[match[2]]}"
 
 
 def _convolution(weight: Tensor) -> Tensor:

@@ -19,33 +19,33 @@ from latentloop.generators.resampling import area_average
 from latentloop.generators.stylegan2 import GAIN, ToRGB
 
 MAX_MARGIN, MAX_TAPS = 512, 32
-"""Several times those of any network. A file of a few bytes may claim any."""
+"""Limits several times above those of any published network: a file of a few bytes may claim any size."""
 
 
 @dataclass(frozen=True)
 class Shape:
-    """What decides a network's architecture; the defaults are those of configuration T."""
+    """Sizes and switches that determine the architecture of a StyleGAN3; the defaults are those of configuration T."""
 
     mapping: tuple[int, ...]
-    """Widths of the mapping network: of z, then of what each layer makes, w last."""
+    """Widths of the mapping network: z, then each layer's output, w last."""
     channels: tuple[int, ...]
-    """Of what each layer makes; the first, also of what it is given."""
+    """Channels of each layer's output; the first are those of its input, too."""
     resolution: int
-    """Pixels of the image."""
+    """Pixels of a side of the image."""
     c_dim: int = 0
-    """Classes of a conditional network."""
+    """Number of classes; 0 for an unconditional network."""
     kernel: int = 3
     """Size of the convolutions: 3, or 1 in configuration R."""
     radial: bool = False
-    """Whether the filters that follow activations are radially symmetric, as in configuration R."""
+    """True if the filters after activations are radially symmetric, as in configuration R."""
     num_critical: int = 2
-    """Last layers that have the bandwidth of the image, to the edge of what its pixels can show."""
+    """Number of last layers that have the full bandwidth of the image."""
     first_cutoff: float = 2.0
-    """Of the first layer, in cycles for each edge of the image; what lies between grows geometrically."""
+    """Cutoff of the first layer, in cycles over the image; it grows geometrically to the last."""
     first_stopband: float = 2**2.1
-    """The frequency where the first layer's transition band ends."""
+    """Frequency at which the first layer's transition band ends, in cycles over the image."""
     last_stopband_rel: float = 2**0.3
-    """The same of the last layer, in units of the cutoff."""
+    """Frequency at which the last layer's transition band ends, in units of its cutoff."""
     margin: int = 10
     """Pixels that the canvas extends beyond the image, whatever the sampling rate."""
     filter_size: int = 6
@@ -53,9 +53,9 @@ class Shape:
     oversampling: int = 2
     """The rate of activations, in units of that of the features."""
     clamp: float | None = 256.0
-    """Activations are kept within plus and minus this."""
+    """Bound on the size of activations."""
     output_scale: float = 0.25
-    """What the last layer's output is multiplied by."""
+    """Factor of the last layer's output."""
 
     def __post_init__(self) -> None:
         sizes = (*self.mapping, *self.channels, self.resolution, self.kernel, self.filter_size, self.oversampling)
@@ -72,26 +72,26 @@ class Shape:
 
     @property
     def num_ws(self) -> int:
-        """Style inputs: of the Fourier features, of each layer, of the one that draws."""
+        """Style inputs: one for the Fourier features, one for each layer and one for the layer that draws."""
         return len(self.channels) + 2
 
 
 @dataclass(frozen=True)
 class Signal:
-    """How features sample a signal whose unit of length is the edge of the image."""
+    """The sampling of features, in units of a side of the image."""
 
     size: int
-    """Pixels of the canvas, at each edge."""
+    """Pixels of a side of the canvas."""
     rate: int
-    """Pixels of the image, at each edge."""
+    """Pixels of a side of the image."""
     cutoff: float
-    """The highest frequency."""
+    """Highest frequency, in cycles over the image."""
     half_width: float
-    """Of the transition band around the cutoff."""
+    """Half the width of the transition band around the cutoff."""
 
 
 def layer_signal(shape: Shape, index: int) -> Signal:
-    """What layer `index` makes, counted from 0."""
+    """Describe the signal that layer `index`, counted from 0, gives."""
     layers, last_cutoff = len(shape.channels), shape.resolution / 2
     progress = min(index / (layers - shape.num_critical), 1)
     cutoff = shape.first_cutoff * (last_cutoff / shape.first_cutoff) ** progress
@@ -134,7 +134,7 @@ class FourierFeatures(nn.Module):
         return features
 
     def waves(self, w: Tensor) -> tuple[Tensor, Tensor]:
-        """Frequencies (N, C, 2) in x and y, and phases (N, C) in turns at the image's centre, for styles (N, w_dim)."""
+        """Map styles (N, w_dim) to frequencies (N, C, 2) in x and y, and phases (N, C), in turns, at the centre."""
         motion: Tensor = self.affine(w)
         motion = motion / motion[:, :2].norm(dim=1, keepdim=True)
         cos, sin, *_ = motion.unbind(1)
@@ -189,7 +189,7 @@ class StyledConv(nn.Module):
         return filtered_leaky_relu(x, *taps, up=self.up, down=self.down, size=self.size, clamp=self.clamp)
 
     def scale(self, style: Tensor) -> Tensor:
-        """What brings each output to unit variance, (N, out_channels), under styles (N, in_channels)."""
+        """Give the scale of each output to unit variance, (N, out_channels), under styles (N, in_channels)."""
         norms = self.weight.square().sum(dim=(2, 3))
         # Weights and styles of a mean square of 1 would have this epsilon alone.
         epsilon = 1e-8 * style.square().mean(dim=1, keepdim=True) * self.weight.square().mean(dim=(1, 2, 3))
@@ -197,7 +197,7 @@ class StyledConv(nn.Module):
 
 
 class Synthesis(nn.Module):
-    """From styles in W+ to an image."""
+    """The synthesis network, from styles in W+ to an image."""
 
     def __init__(self, shape: Shape) -> None:
         super().__init__()
@@ -208,11 +208,11 @@ class Synthesis(nn.Module):
 
     @property
     def layers(self) -> list[StyledConv]:
-        """The convolutions, coarsest first."""
+        """Convolutions, coarsest first."""
         return cast("list[StyledConv]", list(self.convs))
 
     def forward(self, w_plus: Tensor, *, resolution: int | None = None) -> Tensor:
-        """Draw (N, num_ws, w_dim) as RGB (N, 3, R, R); see `Generator.synthesis`."""
+        """Draw styles (N, num_ws, w_dim) as RGB (N, 3, R, R), about [-1, 1]."""
         num_ws, full = self.shape.num_ws, self.shape.resolution
         if w_plus.ndim != 3 or w_plus.shape[1:] != (num_ws, self.w_dim):
             raise ValueError(f"w_plus must be (N, {num_ws}, {self.w_dim}), got {tuple(w_plus.shape)}")
@@ -227,7 +227,7 @@ class Synthesis(nn.Module):
 
 
 class StyleGAN3(nn.Module):
-    """A generator by Karras et al. (arXiv:2106.12423)."""
+    """A StyleGAN3 by Karras et al. (arXiv:2106.12423)."""
 
     latent_avg: Tensor
 
@@ -248,7 +248,7 @@ class StyleGAN3(nn.Module):
         return self.latent_avg.device
 
     def affine_weights(self) -> list[Tensor]:
-        """The weights of the maps from each style; see `HasAffines`."""
+        """Give the weights (C, w_dim) of the linear maps from each style, coarsest first."""
         synthesis = self.synthesis
         convs = [layer.affine.weight for layer in synthesis.layers]
         return [synthesis.input.affine.weight, *convs, synthesis.to_rgb.affine.weight]

@@ -42,14 +42,14 @@ SETTINGS: dict[str, tuple[str, Callable[[Any], Any]]] = {
     "clamp": ("conv_clamp", _number_or_none),
     "output_scale": ("output_scale", float),
 }
-"""What tensors do not tell of a `Shape`: what NVIDIA calls it, and its type."""
+"""Fields of `Shape` that cannot be read off tensors, with NVIDIA's name and the type of each."""
 
 KNOWN = re.compile(
     r"mapping\.(?:w_avg|(?:embed|fc\d+)\.(?:weight|bias))"
     r"|synthesis\.input\.(?:weight|affine\.weight|affine\.bias|transform|freqs|phases)"
     r"|synthesis\.L\d+_\d+_\d+\.(?:weight|bias|affine\.weight|affine\.bias|magnitude_ema|up_filter|down_filter)"
 )
-"""NVIDIA's names."""
+"""Tensors that NVIDIA's files have, under their names."""
 
 
 class _Layer(NamedTuple):
@@ -65,13 +65,13 @@ class _Layer(NamedTuple):
 
 
 def from_tensors(tensors: Tensors, settings: Settings, *, name: str, fingerprint: str) -> StyleGAN3:
-    """The frozen network of tensors under our names.
+    """Build the frozen network of tensors under our names.
 
     Args:
         tensors: All that its state dictionary has.
         settings: Those of `SETTINGS`; the resolution is needed.
-        name: Of the generator.
-        fingerprint: Of its latent space.
+        name: Name of the generator.
+        fingerprint: Fingerprint of its latent space.
 
     Raises:
         RuntimeError: They are not those of such a network.
@@ -84,7 +84,7 @@ def from_tensors(tensors: Tensors, settings: Settings, *, name: str, fingerprint
 
 
 def find_shape(tensors: Tensors, settings: Settings) -> Shape:
-    """The architecture that tensors under our names are of.
+    """Find the architecture of tensors under our names.
 
     Raises:
         LookupError, TypeError or ValueError: A tensor or a setting that tells it is missing or misshapen.
@@ -104,7 +104,7 @@ def find_shape(tensors: Tensors, settings: Settings) -> Shape:
 
 
 def from_nvidia(tensors: Tensors, settings: Settings) -> Converted:
-    """From the generator's names in stylegan3.
+    """Convert a generator of NVIDIA's stylegan3 to our names.
 
     Args:
         tensors: Its parameters and buffers.
@@ -122,8 +122,8 @@ def from_nvidia(tensors: Tensors, settings: Settings) -> Converted:
     ours |= _input(tensors) | _to_rgb(tensors, drawing.name)
     for layer in convs:
         ours |= _conv(tensors, layer.name, f"synthesis.convs.{layer.number}")
-    found = {"img_resolution": drawing.size, "use_radial_filters": _is_radial(tensors, layers)} | dict(settings)
-    about = {name: kind(found[theirs]) for name, (theirs, kind) in SETTINGS.items() if theirs in found}
+    known = {"img_resolution": drawing.size, "use_radial_filters": _is_radial(tensors, layers)} | dict(settings)
+    about = {name: kind(known[theirs]) for name, (theirs, kind) in SETTINGS.items() if theirs in known}
     _check_geometry(tensors, layers, _without_values(find_shape(ours, about), "", ""))
     return ours, about
 
@@ -135,8 +135,8 @@ def _without_values(shape: Shape, name: str, fingerprint: str) -> StyleGAN3:
 
 def _layers(tensors: Tensors) -> list[_Layer]:
     """The layers of the synthesis network in order, the one that draws last."""
-    found = filter(None, (re.fullmatch(r"synthesis\.L(\d+)_(\d+)_(\d+)\.weight", name) for name in tensors))
-    layers = sorted(_Layer(*map(int, match.groups())) for match in found)
+    matches = filter(None, (re.fullmatch(r"synthesis\.L(\d+)_(\d+)_(\d+)\.weight", name) for name in tensors))
+    layers = sorted(_Layer(*map(int, match.groups())) for match in matches)
     if len(layers) < 2 or [layer.number for layer in layers] != list(range(len(layers))):
         raise LookupError(f"synthesis.L: layers {', '.join(str(layer.number) for layer in layers) or 'missing'}")
     return layers
@@ -162,11 +162,11 @@ def _input(tensors: Tensors) -> dict[str, Tensor]:
     }
 
 
-def _transform(found: Tensor) -> Tensor:
+def _transform(transform: Tensor) -> Tensor:
     """The one transform, (3, 3), where an encoder's training left it repeated for a batch."""
-    if found.ndim == 3 and len(found) and torch.equal(found, found[:1].expand_as(found)):
-        return found[0]
-    return found
+    if transform.ndim == 3 and len(transform) and torch.equal(transform, transform[:1].expand_as(transform)):
+        return transform[0]
+    return transform
 
 
 def _conv(tensors: Tensors, theirs: str, ours: str) -> dict[str, Tensor]:
@@ -198,6 +198,6 @@ def _check_geometry(tensors: Tensors, layers: list[_Layer], network: StyleGAN3) 
         if layer.size != conv.size:
             raise ValueError(f"{layer.name}: {conv.size} pixels by the settings")
         for name, ours in (("up_filter", conv.up_taps), ("down_filter", conv.down_taps)):
-            found = tensors.get(f"{layer.name}.{name}")
-            if found is not None and (found.shape != ours.shape or not torch.allclose(found.float(), ours, atol=1e-5)):
+            taps = tensors.get(f"{layer.name}.{name}")
+            if taps is not None and (taps.shape != ours.shape or not torch.allclose(taps.float(), ours, atol=1e-5)):
                 raise ValueError(f"{layer.name}.{name}: not the filter that the settings give")

@@ -1,4 +1,4 @@
-"""Iterators one after another."""
+"""A chain of iterators, such as a quick generator's and then a finer one's."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -18,10 +18,11 @@ class IteratorChain:
     """
 
     iterators: Sequence[LatentIterator]
+    """One iterator or more, in order; their generators share a latent space."""
 
     @property
     def steps(self) -> int:
-        """Steps of all together."""
+        """Number of steps of all iterators together."""
         return sum(iterator.config.steps for iterator in self.iterators)
 
     def refine(self, target: Tensor, start: Tensor, on_step: OnStep | None = None) -> Inversion:

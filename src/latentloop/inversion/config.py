@@ -8,33 +8,33 @@ from latentloop.optim.names import OptimizerName, check_optimizer
 
 Space = Literal["w", "w+"]
 FULL_STEPS = 100
-"""Of Muon; in a longer run they are smaller."""
+"""Longest run, in steps, that takes Muon's full step size."""
 GOOD_START = 0.5
-"""Share of the step size for a start that is near already."""
+"""Factor of the step size for a start that is near already."""
 POLISH = 0.5
-"""Share of the step size that steps on another generator begin with."""
+"""Factor of the step size with which steps on another generator begin."""
 
 
 @dataclass(frozen=True)
 class IteratorConfig:
-    """How far and how fast the optimization iterator refines a code."""
+    """Settings of the optimization iterator: how far and how fast it refines a code."""
 
     steps: int = 100
-    """Of the optimizer; 0 returns the start unchanged."""
+    """Number of optimizer steps; 0 returns the start unchanged."""
     optimizer: OptimizerName = "muon"
-    """What takes the steps: Muon, whose steps change all directions of a code alike and lead closer in as many, or
-    Adam, as in the papers (lr 0.1 with ramp_down 0.3 suits it). In space w it is Adam."""
+    """Muon changes all directions of a code alike and comes closer in the same number of steps; Adam is the papers'
+    optimizer (lr 0.1 with ramp_down 0.3 suits it). In space w Adam is used either way."""
     lr: float = 0.08
-    """Largest step size, about the root mean square of a number's change, in units of W. In a run of n > 100 steps Muon
-    takes sqrt(100 / n) of it: together its steps go as far as the root of their number, and would lose their way."""
+    """Largest step size in units of W, about the root mean square of a number's change. Beyond 100 steps Muon's is
+    scaled by sqrt(100 / n): its steps have a fixed length, so longer runs would otherwise wander off."""
     ramp_up: float = 0.0
-    """Share of the steps in which the step size grows from 0."""
+    """Share of the steps, at the beginning, over which the step size grows from 0."""
     ramp_down: float = 1.0
-    """Share of the steps, at the end, in which it falls to 0 along a cosine."""
+    """Share of the steps, at the end, over which the step size falls to 0 along a cosine."""
     space: Space = "w+"
     """w: one style for all layers, easier to edit; w+: one style a layer, closer to the photo."""
     patience: int = 0
-    """Leave an image alone once this many steps brought no better loss; 0 never does."""
+    """Stop refining an image after this many steps without a better loss; 0 never stops early."""
 
     def __post_init__(self) -> None:
         if self.steps < 0:
@@ -49,7 +49,7 @@ class IteratorConfig:
 
     @property
     def takes_matrices(self) -> bool:
-        """Whether the optimizer is Muon, for which an image's styles are a matrix; one style alone is none."""
+        """Whether steps are Muon's, which need an image's styles as a matrix; a single style, in space w, is none."""
         return self.optimizer == "muon" and self.space == "w+"
 
     @property
@@ -58,9 +58,9 @@ class IteratorConfig:
         return self.lr * math.sqrt(FULL_STEPS / max(self.steps, FULL_STEPS)) if self.takes_matrices else self.lr
 
     def from_good_start(self) -> "IteratorConfig":
-        """Settings for a start that is near already, such as a network's code: smaller steps."""
+        """Adapt the settings to a start that is near already, such as a network's code: half the step size."""
         return replace(self, lr=GOOD_START * self.lr)
 
     def polish(self, steps: int) -> "IteratorConfig":
-        """Settings for a few steps on another generator, at the end: small ones, that fall to 0 all along."""
+        """Adapt the settings to a few last steps on another generator: half the step size, falling to 0 throughout."""
         return replace(self, steps=steps, lr=POLISH * self.lr, ramp_up=0.0, ramp_down=1.0)

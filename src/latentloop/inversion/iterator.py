@@ -16,7 +16,7 @@ from latentloop.optim.adam import State, adam_step
 from latentloop.optim.muon import muon_step
 
 MUON_MOMENTUM = 0.9
-"""Less than for the weights of a network: here no gradient is of a random batch."""
+"""Momentum of Muon, lower than for the weights of a network, since no gradient is of a random batch."""
 OnStep = Callable[[int, Tensor], None]  # (steps done, best loss so far of each image, (N,))
 
 
@@ -56,7 +56,7 @@ class LatentIterator:
     loss: LossToward
     """The loss to descend, of images against a target."""
     config: IteratorConfig = IteratorConfig()
-    """How many steps to take, and how large."""
+    """Number and size of the steps."""
 
     def refine(self, target: Tensor, start: Tensor, on_step: OnStep | None = None) -> Inversion:
         """Refine a code for each target; an image's path does not depend on the rest of its batch.
@@ -131,7 +131,7 @@ class LatentIterator:
         return step - best.step < self.config.patience
 
     def ramp(self, step: int) -> float:
-        """Share of the learning rate at a step counted from 1: up linearly, down along a cosine."""
+        """Factor of the step size at a step counted from 1: up linearly, down along a cosine."""
         done = step / (self.config.steps + 1)
         up = min(1.0, done / self.config.ramp_up) if self.config.ramp_up else 1.0
         down = min(1.0, (1 - done) / self.config.ramp_down) if self.config.ramp_down else 1.0

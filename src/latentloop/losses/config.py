@@ -7,7 +7,7 @@ from typing import Literal
 
 @dataclass(frozen=True)
 class LossConfig:
-    """L_opt = lambda_mse * MSE + lambda_lpips * LPIPS (Guan et al., arXiv:2007.01758)."""
+    """Settings of the iterator's loss, lambda_mse * MSE + lambda_lpips * LPIPS (Guan et al., arXiv:2007.01758)."""
 
     lambda_mse: float = 1.0
     """Weight of the mean squared error on [-1, 1]."""

@@ -1,4 +1,4 @@
-"""Losses of images. They return one value per image and the caller reduces."""
+"""Losses of images: one value for each image, which the caller reduces."""
 
 from collections.abc import Callable
 
@@ -11,17 +11,17 @@ LossToward = Callable[[Tensor], Callable[[Tensor], Tensor]]  # target -> image -
 
 
 def pixel_loss(image: Tensor, target: Tensor) -> Tensor:
-    """Mean squared error of each image (N, 3, H, W), (N,)."""
+    """Compute the mean squared error of each image (N, 3, H, W); (N,)."""
     return F.mse_loss(image, target, reduction="none").mean(dim=(1, 2, 3))
 
 
 def toward(loss: ImageLoss) -> LossToward:
-    """A loss of two images (N, 3, H, W) as one toward a target: `toward(pixel_loss)(target)(image)`, (N,)."""
+    """Turn a loss of two images into one toward a fixed target: `toward(pixel_loss)(target)(image)`, (N,)."""
     return lambda target: lambda image: loss(image, target)
 
 
 def weighted_sum(*terms: tuple[float, LossToward]) -> LossToward:
-    """Losses added up, (N, 3, H, W) x 2 -> (N,): `weighted_sum((1.0, toward(pixel_loss)), (0.8, lpips.toward))`."""
+    """Add losses up, e.g. `weighted_sum((1.0, toward(pixel_loss)), (0.8, lpips.toward))`; each gives (N,)."""
 
     def total_toward(target: Tensor) -> Callable[[Tensor], Tensor]:
         losses = [(weight, loss(target)) for weight, loss in terms]

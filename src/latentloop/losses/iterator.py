@@ -14,7 +14,7 @@ def iterator_loss(
     device: torch.device | str = "cpu",
     dtype: torch.dtype = torch.float32,
 ) -> LossToward:
-    """L_opt of Guan et al. (arXiv:2007.01758): MSE + LPIPS, with the shipped LPIPS.
+    """Make L_opt of Guan et al. (arXiv:2007.01758): MSE + LPIPS, with the shipped LPIPS.
 
     Call it with targets, then with images, both (N, 3, H, W) in [-1, 1]: `iterator_loss()(target)(image)`, (N,).
     A term of weight 0 is left out and costs nothing. `dtype` is that of LPIPS's network. An LPIPS that is loaded

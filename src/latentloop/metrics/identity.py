@@ -11,7 +11,7 @@ FaceEmbedder = Callable[[Tensor], Tensor]  # (N, 3, 112, 112) in [-1, 1] -> (N, 
 
 
 def identity_similarity(image: Tensor, target: Tensor, embed: FaceEmbedder, landmarks: Tensor | None = None) -> Tensor:
-    """Cosine similarity of the faces in two FFHQ-aligned images; (N,), 1 for the same face.
+    """Compute the cosine similarity of the faces in two FFHQ-aligned images; (N,), 1 for the same face.
 
     Args:
         image: Images (N, 3, S, S) in [-1, 1].

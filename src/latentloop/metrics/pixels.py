@@ -6,25 +6,25 @@ from torch import Tensor
 
 PEAK_TO_PEAK = 2.0
 WINDOW = 11
-"""Pixels."""
+"""Side of the Gaussian window, in pixels."""
 EXPONENTS = (0.0448, 0.2856, 0.3001, 0.2363, 0.1333)
-"""Of MS-SSIM, finest first."""
+"""Exponents of the scales of MS-SSIM, finest first."""
 SMALLEST = WINDOW * 2 ** (len(EXPONENTS) - 1)
-"""Pixels of an image that has an MS-SSIM."""
+"""Least side of an image for MS-SSIM, in pixels."""
 
 
 def mse(image: Tensor, target: Tensor) -> Tensor:
-    """Mean squared error on [-1, 1] (four times that on [0, 1]) of each image (N, 3, H, W), (N,)."""
+    """Compute the mean squared error on [-1, 1] (four times that on [0, 1]) of each image (N, 3, H, W), (N,)."""
     return (image - target).square().mean(dim=(1, 2, 3))
 
 
 def psnr(image: Tensor, target: Tensor) -> Tensor:
-    """Peak signal-to-noise ratio in dB, 10 log10(4 / MSE), of each image (N, 3, H, W); infinite if equal; (N,)."""
+    """Compute the PSNR in dB, 10 log10(4 / MSE), of each image (N, 3, H, W); infinite if equal; (N,)."""
     return 10 * torch.log10(PEAK_TO_PEAK**2 / mse(image, target))
 
 
 def ssim(image: Tensor, target: Tensor) -> Tensor:
-    """Structural similarity (Wang et al. 2004) of each image (N, 3, H, W), mean over its colours; (N,).
+    """Compute the SSIM (Wang et al. 2004) of each image (N, 3, H, W), mean over its colours; (N,).
 
     With the paper's settings: a Gaussian window of 11 pixels and standard deviation 1.5, K1 = 0.01, K2 = 0.03, and
     only where the window lies inside the image.
@@ -34,13 +34,13 @@ def ssim(image: Tensor, target: Tensor) -> Tensor:
 
 
 def ms_ssim(image: Tensor, target: Tensor) -> Tensor:
-    """Multi-scale structural similarity (Wang et al. 2003) of each image (N, 3, H, W), mean over its colours; (N,).
+    """Compute the MS-SSIM (Wang et al. 2003) of each image (N, 3, H, W), mean over its colours; (N,).
 
     Five scales, each half of the one before by 2 x 2 means, with the paper's exponents. Contrasts that are negative
     count as 0, and images are of 176 pixels at least: the window must fit into the smallest scale.
 
     Raises:
-        ValueError: They are smaller.
+        ValueError: The images are smaller than 176 pixels.
     """
     if min(image.shape[-2:]) < SMALLEST:
         raise ValueError(f"image must be of {SMALLEST} pixels or more, got {tuple(image.shape)}")

@@ -4,7 +4,7 @@ import torch
 from torch import Tensor
 
 State = dict[str, Tensor]
-"""What an optimizer remembers of one tensor between its steps; empty before the first."""
+"""State of an optimizer for one tensor, kept between its steps; empty before the first."""
 
 
 @torch.no_grad()
@@ -22,7 +22,7 @@ def adam_step(
     Creating an optimizer of PyTorch imports its compiler, which takes seconds; a function does not.
 
     Args:
-        tensor: What to change, of any shape.
+        tensor: Tensor to change, of any shape.
         gradient: The gradient of the loss at `tensor`, of the same shape.
         state: Running means of the gradient and of its square, and the number of steps; changed in place.
         lr: Step size.

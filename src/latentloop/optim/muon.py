@@ -10,7 +10,7 @@ from torch import Tensor
 from latentloop.optim.adam import State, adam_step
 
 NEWTON_SCHULZ = (3.4445, -4.7750, 2.0315)
-"""Coefficients of an odd polynomial that draws singular values between 0 and 1 to about 1, fast rather than exactly."""
+"""Coefficients of an odd polynomial that moves singular values between 0 and 1 towards 1, fast rather than exactly."""
 LIKE_ADAM = 0.2
 """Root mean square of an entry of Adam's usual step, in step sizes (Liu et al., arXiv:2502.16982)."""
 LARGEST = 2048
@@ -18,7 +18,7 @@ LARGEST = 2048
 
 
 class Muon(torch.optim.Optimizer):
-    """Matrices take orthogonalised steps, vectors Adam's; one step size suits both.
+    """Optimizer for networks: matrices take orthogonalised steps, vectors Adam's; one step size suits both.
 
     A kernel (O, I, K, K) is a matrix (O, I K K); of a tensor (G, I, O) each of the G matrices goes its own way.
     `torch.optim.Muon` takes matrices only, and is not in all PyTorch releases that we run on. Under autocast the
@@ -38,12 +38,12 @@ class Muon(torch.optim.Optimizer):
         """Begin at step 0.
 
         Args:
-            parameters: Tensors, or groups of them as of any optimizer of PyTorch.
+            parameters: Tensors, or groups of them, as any optimizer of PyTorch takes them.
             lr: Step size.
             rms: About the root mean square of the change of a matrix's entries, divided by the step size.
-            momentum: What a matrix's running mean of gradients keeps, with Nesterov's look ahead.
-            betas: The same of Adam, for gradients and their squares.
-            eps: What Adam adds where it divides.
+            momentum: Decay rate of the running mean of a matrix's gradients, used with Nesterov's look ahead.
+            betas: Decay rates of Adam's running means of gradients and of their squares.
+            eps: Added to Adam's denominator.
         """
         super().__init__(parameters, {"lr": lr, "rms": rms, "momentum": momentum, "betas": betas, "eps": eps})
 
@@ -85,12 +85,12 @@ def muon_step(
 
 
 def orthogonalised(matrices: Tensor, *, iterations: int = 5) -> Tensor:
-    """About the nearest matrices whose singular values are all 1, by Newton and Schulz's iteration.
+    """Approximate the nearest matrices whose singular values are all 1, by Newton and Schulz's iteration.
 
     Args:
         matrices: (..., M, N). A singular value of at least 0.002 times the root of the sum of all their squares ends
             between 0.65 and 1.25, a smaller one below; a matrix of zeros stays one.
-        iterations: How often the polynomial is applied.
+        iterations: Number of times that the polynomial is applied.
     """
     wide = matrices.shape[-2] <= matrices.shape[-1]
     x: Tensor = matrices if wide else matrices.mT

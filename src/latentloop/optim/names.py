@@ -6,10 +6,10 @@ OptimizerName = Literal["muon", "adam"]
 
 
 def check_optimizer(setting: str, name: str) -> None:
-    """See whether a setting names an optimizer.
+    """Check that a setting names an optimizer.
 
     Raises:
-        ValueError: It does not.
+        ValueError: The name is unknown.
     """
     if name not in get_args(OptimizerName):
         raise ValueError(f"{setting} must be one of {', '.join(get_args(OptimizerName))}, got {name}")
