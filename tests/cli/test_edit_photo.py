@@ -80,5 +80,5 @@ def test_a_photo_without_a_face(run: Run, picture: Callable[..., Path], tmp_path
     )
     assert status == 2
     assert errors == [
-        f"latentloop: {path}: no face found; is it large and upright? If the photo is already aligned, say so"
+        f"latentloop: {path}: no face found; is it large and upright? If the photo is already aligned, say so; see --aligned"
     ]
