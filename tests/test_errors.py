@@ -25,7 +25,7 @@ def test_a_missing_key_is_said_to_be_missing() -> None:
 
 
 def raised_texts(tree: ast.AST) -> Iterator[ast.Constant]:
-    """The texts within `raise` statements and calls of `UserError`, also the parts of f-strings."""
+    """The texts within `raise` statements and calls of errors, also the parts of f-strings."""
     for node in ast.walk(tree):
         name = node.func.id if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) else ""
         if isinstance(node, ast.Raise) or name.endswith("Error"):
