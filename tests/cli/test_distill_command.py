@@ -76,7 +76,7 @@ def test_a_killed_run_ends_as_one_that_never_was(run: Run, teacher: Path, tmp_pa
         (["--generator", "cats"], "cats: neither a file nor one of the generators we ship"),
         (["--start", "cats"], "cats: neither a file nor one of the generators we ship"),
         (["--start", "mobile-ffhq-256"], "mobile-ffhq-256: cannot begin with it"),
-        (["--photos", "{here}/none", "--pool", "128"], "none of 1 photos can be used; the first: {here}/none: cannot"),
+        (["--photos", "{here}/none", "--pool", "128"], "{here}/none: no such file or folder"),
         (["--resolution", "24"], "resolution must be a power of 2 from 8 to 32, got 24"),
         (["--out", "{here}/teacher.safetensors"], "{here}/teacher.safetensors/log.jsonl: cannot write here"),
         (["--device", "nonsense"], "--device nonsense: not available"),

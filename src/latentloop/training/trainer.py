@@ -13,12 +13,12 @@ from latentloop.encoders import Embedder
 from latentloop.errors import NotFiniteError, UserError
 from latentloop.generators import Generator
 from latentloop.optim.muon import Muon
+from latentloop.threads import read_ahead
 from latentloop.training.collaboration import Batch, Collaboration, Teaching
 from latentloop.training.degradation import degrade
 from latentloop.training.learner import Learner, adam, randomness_of
 from latentloop.training.photos import Loaded, PhotoSet, indices_of_batch, mirror_key
 from latentloop.training.processes import Alone, Processes, failing_together
-from latentloop.training.read_ahead import read_ahead
 from latentloop.training.synthetic import Synthetic
 from latentloop.training.train_config import TrainConfig
 
@@ -83,9 +83,9 @@ class Trainer:
         Raises:
             NotFiniteError: The loss is not finite; the network is as before that step.
         """
-        with closing(read_ahead(self._read, range(self.step, self.config.steps))) as photos:
-            for given in photos:
-                yield self._take_step(given)
+        with closing(read_ahead(self._read, range(self.step, self.config.steps), ahead=1)) as reading:
+            for _, photos in reading:
+                yield self._take_step(photos.result())
 
     def result(self) -> Embedder:
         """A network of its own with the running mean of the weights, frozen."""
