@@ -79,7 +79,7 @@ def test_a_killed_run_ends_as_one_that_never_was(run: Run, teacher: Path, tmp_pa
         (["--photos", "{here}/none", "--pool", "128"], "{here}/none: no such file or folder"),
         (["--resolution", "24"], "resolution must be a power of 2 from 8 to 32, got 24"),
         (["--out", "{here}/teacher.safetensors"], "{here}/teacher.safetensors/log.jsonl: cannot write here"),
-        (["--device", "nonsense"], "--device nonsense: not available"),
+        (["--device", "nonsense"], "device nonsense is not available"),
         (["--steps", "0"], "steps must be 1 or more, got 0"),
         (["--name", "../elsewhere"], "name must be a file's name without folders, got '../elsewhere'"),
         (["--name", ""], "name must be a file's name without folders, got ''"),
@@ -119,7 +119,7 @@ def test_bench_prints_a_table_and_the_iterators_step(run: Run, teacher: Path) ->
         (["generator", "--generators", "cats"], "cats: neither a file"),
         (["generator", "--batches", "0"], "runs and batches must be 1 or more"),
         (["generator", "--runs", "0"], "runs and batches must be 1 or more"),
-        (["generator", "--device", "nonsense"], "--device nonsense: not available"),
+        (["generator", "--device", "nonsense"], "device nonsense is not available"),
         (["encoder"], "encoder"),
     ],
 )
