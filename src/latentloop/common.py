@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from latentloop.defaults import GENERATOR
+from latentloop.options import check_seed
 from latentloop.stamps import neutral, stamped_as
 
 
@@ -18,5 +19,4 @@ class Common:
     """Random seed."""
 
     def __post_init__(self) -> None:
-        if not 0 <= self.seed < 2**64:
-            raise ValueError(f"seed must be from 0 to 2**64 - 1, got {self.seed}")
+        check_seed(self.seed)

@@ -1,7 +1,11 @@
 """`latentloop distill`."""
 
 from dataclasses import dataclass
+from typing import Annotated
 
+from latentloop.cli.console import say, track
+from latentloop.cli.inputs import refuse_missing
+from latentloop.cli.options import UNTITLED
 from latentloop.training.options import DistillOptions
 
 
@@ -19,15 +23,17 @@ class Distill:
     On a GPU: latentloop distill --batch 32 --pool 1024 --precision bfloat16 --compile --out small
     """
 
-    distilling: DistillOptions = DistillOptions()
+    options: Annotated[DistillOptions, UNTITLED] = DistillOptions()
 
     def run(self) -> int:
         """Distil, with a line on stdout for each pool."""
-        from latentloop.cli.console import say, track
+        options = self.options
+        generators = [options.generator, options.start] if options.start else [options.generator]
+        refuse_missing(each=options.photos, generators=generators)
         from latentloop.training import set_up_distilling
 
-        job = set_up_distilling(self.distilling)
-        config, photos = self.distilling.config, job.distillation.photos
+        job = set_up_distilling(options)
+        config, photos = options.config, job.distillation.photos
         pools = -(-config.steps // config.steps_per_pool)
         for line in track(job.run(), pools, "pools", completed=job.distillation.step // config.steps_per_pool):
             say("  ".join(f"{name} {value:.4g}" for name, value in line.items()))

@@ -4,8 +4,14 @@ import signal
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Annotated
 
+from latentloop.cli.console import say
+from latentloop.cli.inputs import refuse_missing
+from latentloop.cli.options import UNTITLED
+from latentloop.cli.train_progress import TrainProgress
 from latentloop.training.options import TrainOptions
+from latentloop.training.settings_file import read_options
 from latentloop.training.stopping import stop_signals
 
 STOPPING = "latentloop: stopping after this step; once more stops at once"
@@ -31,21 +37,21 @@ class Train:
     Several GPUs: accelerate launch -m latentloop train --data faces/ --batch 64 --precision bfloat16
     """
 
-    training: TrainOptions = TrainOptions()
+    options: Annotated[TrainOptions, UNTITLED] = TrainOptions()
     resume: str | None = None
     """Folder of a run to go on with, with all its settings."""
 
     def __post_init__(self) -> None:
-        if self.resume is not None and self.training != TrainOptions():
+        if self.resume is not None and self.options != TrainOptions():
             raise ValueError("resume takes all settings from the run; leave out the other options")
 
     def run(self) -> int:
         """Train, with a line on stdout each time the run is saved; returns 130 if it was stopped."""
-        from latentloop.cli.console import say
-        from latentloop.cli.train_progress import TrainProgress
-        from latentloop.training import read_options, set_up_training
+        options = self.options if self.resume is None else read_options(Path(self.resume))
+        generators = [options.generator, options.quick] if options.quick else [options.generator]
+        refuse_missing(each=[*options.data, *options.validation], generators=generators)
+        from latentloop.training import set_up_training
 
-        options = self.training if self.resume is None else read_options(Path(self.resume))
         with stop_signals(signal.SIGINT, signal.SIGTERM, on_ask=lambda: say(STOPPING, error=True)) as stopping:
             job = set_up_training(options)
             job.stopping = stopping
@@ -68,7 +74,5 @@ class Train:
 
 
 def _name_skipped(use: str, reasons: Iterable[str]) -> None:
-    from latentloop.cli.console import say
-
     for reason in reasons:
         say(f"latentloop: not {use}: {reason}", error=True)

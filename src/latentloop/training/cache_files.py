@@ -23,10 +23,10 @@ def export_codes(cache: CodeCache, photos: Iterable[PhotoSource], folder: Path, 
     is, so that an export that was stopped goes on.
 
     Args:
-        cache: Where the codes are.
-        photos: Aligned, as the training saw them, each with a name of its own.
-        folder: For the files.
-        generator: Whose codes they are.
+        cache: Cache with the codes.
+        photos: Aligned photos, as the training saw them, each with a name of its own.
+        folder: Folder for the files.
+        generator: Generator of the codes.
 
     Raises:
         UserError: The generator is another one; a file of another photo is in the way; a file cannot be written, or a
@@ -52,14 +52,14 @@ def export_codes(cache: CodeCache, photos: Iterable[PhotoSource], folder: Path, 
 
 
 def import_codes(cache: CodeCache, paths: Sequence[Path]) -> list[bool]:
-    """Put the codes of code files into a cache; tells which were better than what it knew.
+    """Put the codes of code files into a cache; returns for each whether it was better than what was known.
 
     Raises:
         UserError: One is no code file, does not tell its photo's checksum, belongs to another latent space, or has
             a loss that cannot be compared with the cache's. The cache is then as before.
     """
-    found = [_comparable(cache, path, load_code(path)) for path in paths]
-    return [cache.update([photo], w_plus[None], loss[None], step=0)[0] for photo, w_plus, loss in found]
+    codes = [_comparable(cache, path, load_code(path)) for path in paths]
+    return [cache.update([photo], w_plus[None], loss[None], step=0)[0] for photo, w_plus, loss in codes]
 
 
 def _comparable(cache: CodeCache, path: Path, code: Code) -> tuple[bytes, Tensor, Tensor]:
@@ -67,10 +67,10 @@ def _comparable(cache: CodeCache, path: Path, code: Code) -> tuple[bytes, Tensor
     # The loss must be that of the photo itself, drawn by one generator.
     of_photo = {"fingerprint": cache.space.fingerprint, "polish": 0, "aligned": True}
     wanted: Mapping[str, object] = {**cache.space.loss, **of_photo}
-    told = {**code.details.get("settings", {}), "fingerprint": code.fingerprint}
+    settings = {**code.details.get("settings", {}), "fingerprint": code.fingerprint}
     for name, value in wanted.items():
-        if told.get(name) != value:
-            raise UserError(f"{path}: its loss is of {name} {told.get(name)}, the cache's of {value}")
+        if settings.get(name) != value:
+            raise UserError(f"{path}: its loss is of {name} {settings.get(name)}, the cache's of {value}")
     if not len(code.losses):
         raise UserError(f"{path}: its loss is unknown, since no step was taken; embed the photo with 1 step or more")
     try:

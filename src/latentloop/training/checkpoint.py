@@ -15,7 +15,7 @@ from latentloop.stamps import as_plain, differences
 
 FORMAT = 2
 ENTRY = "latentloop"
-"""The one metadata entry: settings, and the state with a name in the place of each tensor."""
+"""Name of the metadata entry with the settings, and the state with a name in the place of each tensor."""
 
 
 def save_checkpoint(path: Path, *, kind: str, config: Mapping[str, Any], state: Mapping[str, Any]) -> None:
@@ -24,7 +24,7 @@ def save_checkpoint(path: Path, *, kind: str, config: Mapping[str, Any], state: 
     Args:
         path: The file.
         kind: What is being trained.
-        config: What the run's course depends on; as JSON has it.
+        config: The run's stamp, all that its course depends on; as JSON has it.
         state: Tensors, numbers, texts, None, and lists and dicts of them.
 
     Raises:

@@ -1,4 +1,4 @@
-"""Codes to train on: what a mapping network gives, the W+ around it, and what an iterator passes through."""
+"""Codes to train on: those of a mapping network, of the W+ around it, and on an iterator's path."""
 
 from dataclasses import replace
 
@@ -11,7 +11,7 @@ from latentloop.latents import broadcast, mean_code
 from latentloop.losses import LossToward
 
 PSI = (0.5, 1.0)
-"""Truncations, evenly."""
+"""Range of the truncation psi, which is uniform."""
 PLAIN, CROSSED, INDEPENDENT = 0.45, 0.15, 0.25
 """Shares of codes; the rest lie between two."""
 ADAM = IteratorConfig(optimizer="adam", lr=0.1, ramp_down=0.3)
@@ -20,15 +20,15 @@ ADAM = IteratorConfig(optimizer="adam", lr=0.1, ramp_down=0.3)
 
 @torch.no_grad()
 def sample_training_codes(generator: Generator, count: int, *, randomness: torch.Generator) -> Tensor:
-    """Random codes, (count, num_ws, w_dim), each truncated by its own psi.
+    """Sample random codes, (count, num_ws, w_dim), each truncated by its own psi.
 
     Plain ones of W; two of them crossed at a layer (style mixing, Karras et al., arXiv:1812.04948); a style of its
     own for every layer; and points between two, farther along in each layer by a random share.
 
     Args:
-        generator: Whose codes.
-        count: How many.
-        randomness: On the CPU, so that a seed means the same codes on every device.
+        generator: Generator of the codes.
+        count: Number of codes.
+        randomness: A generator on the CPU, so that a seed means the same codes on every device.
     """
     num_ws, device = generator.num_ws, generator.device
     z, labels = random_inputs(generator, count * num_ws, randomness)
@@ -49,17 +49,17 @@ def sample_training_codes(generator: Generator, count: int, *, randomness: torch
 
 
 def sample_iterated_codes(generator: Generator, target: Tensor, loss: LossToward, *, steps: int, count: int) -> Tensor:
-    """Codes that the iterator passes through on its way from the mean code to targets, (N * count, num_ws, w_dim).
+    """Sample codes on the iterator's path from the mean code to targets, (N * count, num_ws, w_dim).
 
     They lie far from all that a mapping network gives: half of their distance from the mean is in directions that W
     hardly varies in. A generator that is to stand for another in the iterator must draw them alike, too.
 
     Args:
-        generator: The iterator's.
+        generator: Generator that the iterator draws with.
         target: Images (N, 3, R, R) in [-1, 1].
-        loss: The iterator's.
-        steps: Its steps.
-        count: Codes of each target, evenly spaced and the last one.
+        loss: Loss that the iterator descends.
+        steps: Number of the iterator's steps.
+        count: Number of codes of each target: evenly spaced, the last one among them.
     """
     drawn: list[Tensor] = []
 

@@ -1,6 +1,7 @@
 """One step of collaborative learning (Guan et al., arXiv:2007.01758).
 
-The embedding network proposes a code, the iterator betters it, the best code known of the photo teaches the network.
+The embedding network proposes a code, the iterator improves it, and the best code known of the photo teaches the
+network.
 """
 
 import math
@@ -23,7 +24,7 @@ from latentloop.training.collaboration_config import CollaborationConfig
 
 @dataclass(frozen=True)
 class Batch:
-    """What is learned from at once: P photos, then S images that the generator drew of known codes."""
+    """The images of a step: P photos, then S images that the generator drew of known codes."""
 
     images: Tensor
     """(P + S, 3, R, R) in [-1, 1], aligned."""
@@ -32,43 +33,43 @@ class Batch:
     w_plus: Tensor
     """The known codes, (S, num_ws, w_dim)."""
     drawn: Tensor
-    """What is drawn of them, (S, 3, R, R); the images may be spoilt on purpose."""
+    """The images of the known codes, (S, 3, R, R), before some were degraded on purpose."""
 
 
 @dataclass(frozen=True)
 class Teaching:
-    """What teaches the embedding network on N images."""
+    """The codes that teach the embedding network on N photos."""
 
     w_plus: Tensor
     """The best codes known, (N, num_ws, w_dim)."""
     image: Tensor
-    """What the generator draws of them, (N, 3, T, T), with the T pixels that are compared."""
+    """The images of these codes, (N, 3, T, T), at the T pixels that are compared."""
     loss: Tensor
-    """L_opt of each, (N,)."""
+    """L_opt of each image, (N,)."""
     gain: Tensor
-    """What the iterator took off the loss that it started from, (N,)."""
+    """Reduction of the loss by the iterator, from that of its start, (N,)."""
     known: Tensor
     """Whether the photo's code was in the cache before, (N,)."""
 
 
 @dataclass(frozen=True)
 class Collaboration:
-    """What both learners need."""
+    """An embedding network and an iterator that learn from each other."""
 
     embedder: nn.Module
-    """Images (N, 3, R, R) -> codes (N, num_ws, w_dim)."""
+    """The embedding network: images (N, 3, R, R) -> codes (N, num_ws, w_dim)."""
     generator: Generator
     loss: LossToward
     """L_opt, which the iterator descends."""
     perceptual: ImageLoss
-    """LPIPS between images."""
+    """LPIPS between images, or another perceptual distance."""
     config: CollaborationConfig
     cache: BestCodes
     """Where the best code ever found of a photo is kept; `NoCache` for a configuration without a cache."""
     mixed_precision: Callable[[], AbstractContextManager[object]] = nullcontext
-    """Where the network computes."""
+    """Context in which the network computes."""
     similarity: ImageLoss | None = None
-    """Of the faces in two images, 1 for the same, if the configuration weighs it."""
+    """Similarity of the faces in two images, 1 for the same face; None if the configuration does not weigh it."""
 
     def __post_init__(self) -> None:
         if self.config.lambda_id and not self.similarity:
@@ -80,13 +81,13 @@ class Collaboration:
         return min(self.config.resolution, self.generator.resolution)
 
     def iterator(self, steps: int) -> LatentIterator:
-        """What teaches: so many steps that grow smaller down to 0."""
+        """The iterator that teaches, whose steps grow smaller down to 0."""
         c = self.config
         config = IteratorConfig(steps=steps, optimizer=c.teacher_optimizer, lr=c.teacher_lr, ramp_down=1.0)
         return LatentIterator(self.generator, self.loss, config)
 
     def learn(self, batch: Batch, *, step: int) -> tuple[dict[str, Tensor], Teaching]:
-        """What the network is to lower on some images, each term weighted, (P + S,), and what taught it on the photos.
+        """Compute the network's loss on a batch: each weighted term by name, (P + S,), and the codes that taught it.
 
         The sum of the terms is L_E. Gradients flow through the network's proposal alone.
         """
@@ -101,7 +102,7 @@ class Collaboration:
         return self.terms(w_plus, image, teacher, torch.cat([target, resample(batch.drawn, size)])), teaching
 
     def terms(self, w_plus: Tensor, image: Tensor, teacher: Tensor, target: Tensor) -> dict[str, Tensor]:
-        """L_E of codes (N, num_ws, w_dim) and their images (N, 3, T, T) against teachers of the same shapes, (N,)."""
+        """Compute the terms of L_E of codes (N, num_ws, w_dim) and their images (N, 3, T, T), each (N,)."""
         config = self.config
         terms = {"w": config.lambda_w * (w_plus - teacher).square().mean(dim=(1, 2))}
         if config.lambda_img:
@@ -114,14 +115,14 @@ class Collaboration:
 
     @torch.no_grad()
     def teach(self, images: Tensor, photos: Sequence[bytes], proposal: Tensor, drawn: Tensor, *, step: int) -> Teaching:
-        """Better the codes of photos with the iterator, and keep the best in the cache.
+        """Improve the codes of photos with the iterator, and keep the best in the cache.
 
         Args:
             images: The photos, (N, 3, T, T) in [-1, 1].
             photos: Hashes of their contents.
             proposal: The network's codes, (N, num_ws, w_dim).
-            drawn: What the generator draws of them, (N, 3, T, T).
-            step: Of the training.
+            drawn: The images of these codes, (N, 3, T, T).
+            step: Number of the training's step.
         """
         cached = self.cache.lookup(photos)
         known = torch.tensor([code is not None for code in cached], device=proposal.device)
@@ -133,12 +134,12 @@ class Collaboration:
         best_loss = torch.tensor(losses, device=drawn.device, dtype=drawn.dtype)
         if self.config.teacher_steps:
             start = self._start(images, proposal, drawn, best, best_loss)
-            found = self._refine(images, start, good=best_loss < self.config.good_loss)
+            refined = self._refine(images, start, good=best_loss < self.config.good_loss)
         else:
             loss = self.loss(images)(drawn)
-            found = Teaching(proposal, drawn, loss, torch.zeros_like(loss), known)
-        self.cache.update(photos, found.w_plus, found.loss, step=step)
-        return replace(self._better(found, best, best_loss), known=known)
+            refined = Teaching(proposal, drawn, loss, torch.zeros_like(loss), known)
+        self.cache.update(photos, refined.w_plus, refined.loss, step=step)
+        return replace(self._better(refined, best, best_loss), known=known)
 
     def _start(self, target: Tensor, proposal: Tensor, drawn: Tensor, best: Tensor, best_loss: Tensor) -> Tensor:
         if self.config.start_from == "average":
@@ -158,18 +159,18 @@ class Collaboration:
             if not chosen.any():
                 continue
             with torch.enable_grad():
-                found = self.iterator(steps).refine(target[chosen], start[chosen])
-            w_plus[chosen], image[chosen] = found.w_plus, found.image
-            loss[chosen] = found.loss if steps else self.loss(target[chosen])(found.image)
-            before[chosen] = found.losses[0] if steps else loss[chosen]
+                refined = self.iterator(steps).refine(target[chosen], start[chosen])
+            w_plus[chosen], image[chosen] = refined.w_plus, refined.image
+            loss[chosen] = refined.loss if steps else self.loss(target[chosen])(refined.image)
+            before[chosen] = refined.losses[0] if steps else loss[chosen]
         return Teaching(w_plus, image, loss, before - loss, torch.zeros_like(good))
 
-    def _better(self, found: Teaching, best: Tensor, best_loss: Tensor) -> Teaching:
-        """What was found, but for photos of which the cache knows better."""
-        worse = best_loss < found.loss
+    def _better(self, refined: Teaching, best: Tensor, best_loss: Tensor) -> Teaching:
+        """Replace codes by those of the cache where these are better."""
+        worse = best_loss < refined.loss
         if not worse.any():
-            return found
-        w_plus = torch.where(worse[:, None, None], best, found.w_plus)
-        image = found.image.clone()
+            return refined
+        w_plus = torch.where(worse[:, None, None], best, refined.w_plus)
+        image = refined.image.clone()
         image[worse] = self.generator.synthesis(best[worse], resolution=image.shape[-1])
-        return replace(found, w_plus=w_plus, image=image, loss=torch.minimum(best_loss, found.loss))
+        return replace(refined, w_plus=w_plus, image=image, loss=torch.minimum(best_loss, refined.loss))

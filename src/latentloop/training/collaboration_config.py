@@ -1,4 +1,4 @@
-"""Settings of the collaboration; kept apart so that reading them needs no PyTorch."""
+"""Settings of the collaboration of network and iterator; reading them needs no PyTorch."""
 
 import math
 from dataclasses import dataclass
@@ -7,9 +7,9 @@ from typing import Literal, get_args
 from latentloop.optim.names import OptimizerName, check_optimizer
 
 StartFrom = Literal["best", "embedder", "cache", "average"]
-"""Where the iterator can start."""
+"""Codes that the iterator can start from."""
 ImageTarget = Literal["teacher", "photo"]
-"""What the network's image can be compared with."""
+"""Targets that the network's image can be compared with."""
 
 
 @dataclass(frozen=True)
@@ -17,25 +17,25 @@ class CollaborationConfig:
     """How the iterator teaches the embedding network (Guan et al., arXiv:2007.01758)."""
 
     resolution: int = 256
-    """Pixels of the images that are compared, by the iterator and in the loss, if the generator draws as many."""
+    """Resolution at which images are compared, by the iterator and in the loss; at most what the generator draws."""
     teacher_steps: int = 10
     """Steps of the iterator on each photo; 0 does without it."""
     teacher_optimizer: OptimizerName = "muon"
-    """What takes them; Adam, as in the paper, wants a teacher_lr of about 0.02."""
+    """Optimizer of the iterator; Adam, as in the paper, wants a teacher_lr of about 0.02."""
     teacher_lr: float = 0.04
-    """Its first step size, in units of W, which falls to 0. Near a good code, half of what suits a run from the mean
-    latent."""
+    """First step size of the iterator, in units of W; it falls to 0. Near a good code, half of what suits a run from
+    the mean latent."""
     cache: bool = True
-    """Whether the best code ever found of a photo teaches; without, this round's does."""
+    """Let the best code ever found of a photo teach; without the cache, the code of this round does."""
     good_loss: float = 0.0
-    """A photo whose cached code has a lower loss than this is good already."""
+    """Loss below which a cached code counts as good: its photo gets good_steps instead of teacher_steps."""
     good_steps: int = 2
-    """Steps on such a photo."""
+    """Steps of the iterator on a photo whose cached code is good."""
     start_from: StartFrom = "best"
-    """Where the iterator starts: best is the cached code or the network's, whichever draws the photo better. Without a
+    """Start of the iterator: best is the cached code or the network's, whichever draws the photo better. Without a
     cache, best is the network's."""
     image_target: ImageTarget = "teacher"
-    """What the network's image is compared with: the image of the teacher's code, or the photo."""
+    """Target that the network's image is compared with: the image of the teacher's code, or the photo."""
     lambda_w: float = 1.0
     """Weight of the mean squared distance between the codes."""
     lambda_img: float = 1.0

@@ -1,4 +1,4 @@
-"""Settings of training; kept apart so that reading them needs no PyTorch."""
+"""Settings of distilling a generator; reading them needs no PyTorch."""
 
 import math
 from dataclasses import dataclass
@@ -12,16 +12,16 @@ class DistillConfig:
     steps: int = 40_000
     """Adam steps, rounded up to whole pools; the step sizes are planned over all of them, so a run keeps its number."""
     batch: int = 4
-    """Images a step."""
+    """Images per step."""
     pool: int = 256
     """Images that the teacher draws at a time; progress is saved after each pool."""
     pool_photos: int = 8
-    """Photos a pool, if any are given, that the iterator runs towards on the student; times photo-codes, at most
+    """Photos per pool, if any are given, that the iterator runs towards on the student; times photo-codes, at most
     the pool."""
     photo_steps: int = 96
     """Steps of the iterator towards a photo."""
     photo_codes: int = 16
-    """Codes a photo, of all that the iterator passes through, that are in the pool; random ones fill it up."""
+    """Codes per photo in the pool, of all that the iterator passes through; random codes fill it up."""
     repeats: int = 2
     """Times that each image of a pool is learned from: the teacher's drawing is a good part of the work."""
     lr: float = 2e-3
@@ -29,13 +29,13 @@ class DistillConfig:
     trunk_lr: float = 5e-4
     """Adam's largest step size for the blocks that the student took over from its teacher."""
     trained_blocks: int = 3
-    """How many of the blocks that it took over learn, last ones first."""
+    """Number of the blocks taken over from the teacher that learn, last ones first."""
     lambda_lpips: float = 0.5
     """Weight of LPIPS beside the mean absolute error."""
     average: float = 0.999
-    """What a step keeps of the running mean of the weights, which is the result."""
+    """Share of the running mean of the weights, which is the result, that a step keeps."""
     precision: Literal["float32", "bfloat16"] = "float32"
-    """Of drawing; bfloat16 is faster where the processor has it."""
+    """Precision of image synthesis; bfloat16 is faster where the processor has it."""
 
     def check_photos(self) -> None:
         """Raise a ValueError if codes of photos would not fit into a pool."""

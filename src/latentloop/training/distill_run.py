@@ -29,7 +29,7 @@ class DistillJob:
     distillation: Distillation
     folder: Path
     settings: Mapping[str, Any]
-    """All that the course of the run depends on."""
+    """The stamp of the run: all that its course depends on."""
 
     @property
     def result(self) -> Path:
@@ -73,7 +73,7 @@ class DistillJob:
             yield log[-1]
 
     def _terms(self) -> Iterator[dict[str, float]]:
-        """What the distillation says of each pool."""
+        """Loss terms of each pool; errors say what to do."""
         try:
             yield from self.distillation.run()
         except NotFiniteError as error:

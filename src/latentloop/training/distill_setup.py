@@ -1,4 +1,4 @@
-"""What a distillation is made of, given its options."""
+"""Setting up the distillation of a generator from its options."""
 
 from typing import Any
 
@@ -49,7 +49,7 @@ def set_up_distilling(options: DistillOptions) -> DistillJob:
 
 
 def stamp_of_distilling(options: DistillOptions, photos: PhotoSet | None, device: torch.device) -> dict[str, Any]:
-    """What the course of a distillation depends on."""
+    """The stamp of a distillation: all that its course depends on."""
     return stamp_of(
         options,
         teacher_sha256=weights_checksum(options.generator),

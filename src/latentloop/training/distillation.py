@@ -33,14 +33,14 @@ class Distillation:
 
     teacher: MobileStyleGAN
     student: MobileStyleGAN
-    """Learns in place; on the teacher's device."""
+    """The generator that learns, in place; on the teacher's device."""
     lpips: Lpips
     config: DistillConfig
     seed: int
     photos: PhotoSet | None = None
     """Aligned photos whose codes the student must draw well, not only random ones."""
     compiled: bool = False
-    """Draw through torch.compile."""
+    """Whether images are drawn through torch.compile."""
 
     def __post_init__(self) -> None:
         if self.photos:
@@ -54,7 +54,7 @@ class Distillation:
 
     @property
     def step(self) -> int:
-        """How many were taken."""
+        """Number of steps taken so far."""
         return self._learner.step
 
     def run(self) -> Iterator[dict[str, float]]:
@@ -71,11 +71,11 @@ class Distillation:
         return result.requires_grad_(False).eval()
 
     def state(self) -> dict[str, Any]:
-        """All that changes in the course of a run."""
+        """The state that a run goes on from: all that changes in its course."""
         return self._learner.state()
 
     def load_state(self, state: dict[str, Any]) -> None:
-        """Go on from there."""
+        """Go on from what `state` gave."""
         self._learner.load_state(state)
 
     def _batches(self, number: int) -> Iterator[tuple[Tensor, Tensor]]:

@@ -1,4 +1,4 @@
-"""What all that is trained here has in common: step sizes, a running mean of the weights, and exact resume."""
+"""Gradient descent with a schedule of step sizes, a running mean of the weights, and exact resume."""
 
 import math
 from collections.abc import Callable, Mapping, Sequence
@@ -13,7 +13,7 @@ from latentloop.errors import NotFiniteError
 from latentloop.training.processes import Alone, Processes
 
 MakeOptimizer = Callable[[list[dict[str, Any]]], torch.optim.Optimizer]
-"""From groups of parameters."""
+"""Makes an optimizer from groups of parameters."""
 adam: MakeOptimizer = partial(torch.optim.Adam, betas=(0.9, 0.99))
 
 
@@ -38,12 +38,12 @@ class Learner:
 
         Args:
             groups: Parameters by name, each group with its largest step size.
-            steps: Of the whole run.
+            steps: Number of steps of the whole run.
             warm_up: Steps in which the step size grows.
-            average: What a step keeps of the running mean.
-            clip: Longest gradient of all parameters together; longer ones are shortened.
-            optimizer: Makes what takes the steps.
-            processes: That learn the same together; None is this one alone.
+            average: Share of the running mean that a step keeps.
+            clip: Largest norm of the gradient of all parameters together; a longer one is scaled down to it.
+            optimizer: Makes the optimizer from groups of parameters.
+            processes: Processes that learn the same together; None for this one alone.
         """
         self.step = 0
         self.parameters = {name: parameter for group, _ in groups for name, parameter in group.items()}
@@ -77,7 +77,7 @@ class Learner:
         torch._foreach_lerp_(list(self.average.values()), [p.detach() for p in self.parameters.values()], 1 - keep)
 
     def ramp(self) -> float:
-        """Share of the step size in the next step."""
+        """The next step's size, as a share of the largest."""
         down = 0.5 + 0.5 * math.cos(math.pi * min(1.0, self.step / self._steps))
         return min(1.0, (self.step + 1) / (self._warm_up + 1)) * down
 
@@ -88,7 +88,7 @@ class Learner:
             gradient.copy_(part.view_as(gradient))
 
     def state(self) -> dict[str, Any]:
-        """All that changes in the course of a run; write it before the next step, which changes it."""
+        """The state that a run goes on from; write it before the next step, which changes it."""
         learning = {name: parameter.detach() for name, parameter in self.parameters.items()}
         return {
             "step": self.step,
@@ -98,7 +98,7 @@ class Learner:
         }
 
     def load_state(self, state: Mapping[str, Any]) -> None:
-        """Go on from there."""
+        """Go on from what `state` gave."""
         self.step = state["step"]
         for name, parameter in self.parameters.items():
             parameter.data.copy_(state["learning"][name])
@@ -107,6 +107,6 @@ class Learner:
 
 
 def randomness_of(seed: int, number: int) -> torch.Generator:
-    """Randomness, on the CPU, that follows from a seed and a step's or pool's number alone."""
+    """Make a random generator, on the CPU, from a seed and the number of a step or pool alone."""
     words = np.random.SeedSequence([seed, number]).generate_state(1, np.uint64)
     return torch.Generator().manual_seed(int(words[0]))

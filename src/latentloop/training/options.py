@@ -19,12 +19,12 @@ CHOICES = {
     "head": get_args(Head),
     "precision": get_args(Precision),
 }
-"""What some options may be."""
+"""Values that some options can have, by the option's name."""
 
 
 @dataclass(frozen=True)
 class TrainOptions:
-    """All that a training run of the embedding network can be told."""
+    """Options of a training run of the embedding network."""
 
     generator: str = stamped_as("generator_sha256", default=GENERATOR)
     """Generator to train for: one we ship, or a StyleGAN's file: ours, or .pkl, .pt or .pth as its project wrote it."""
@@ -82,7 +82,7 @@ class TrainOptions:
 
 @dataclass(frozen=True)
 class DistillOptions:
-    """All that the distillation of a generator can be told."""
+    """Options of the distillation of a generator."""
 
     generator: str = stamped_as("teacher_sha256", default=GENERATOR)
     """Generator to learn from: one we ship, or a file of a MobileStyleGAN."""

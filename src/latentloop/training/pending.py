@@ -1,4 +1,4 @@
-"""Best codes that a training run found since its last checkpoint."""
+"""The best codes that a training run has found since its last checkpoint."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
@@ -41,11 +41,11 @@ class PendingCodes:
         return [self._better(self._found.get(photo), old) for photo, old in zip(photos, stored, strict=True)]
 
     def update(self, photos: Sequence[bytes], w_plus: Tensor, loss: Tensor, *, step: int) -> None:
-        """As `CodeCache.update`, but nothing is written, and looked up only after `accept`.
+        """Propose codes, as in `CodeCache.update`; `lookup` gives them from `accept` on, nothing is written.
 
         Raises:
-            ValueError: As there.
-            NotFiniteError: As there.
+            ValueError: The shapes do not fit.
+            NotFiniteError: A loss or code is not finite.
         """
         codes, losses = self._cache.stored(w_plus), loss.tolist()
         if not len(photos) == len(codes) == len(losses):
@@ -55,7 +55,7 @@ class PendingCodes:
         self._new += [(photo, _Found(c.copy(), v, step)) for photo, c, v in zip(photos, codes, losses, strict=True)]
 
     def accept(self) -> None:
-        """Keep what is better of all that was found since the last time. All processes must call it."""
+        """Keep the new codes that are better than what was known. All processes must call it."""
         new, self._new = self._new, []
         for photo, one in self._processes.collected(new):
             (known,) = self.lookup([photo])
@@ -63,7 +63,7 @@ class PendingCodes:
                 self._found[photo] = one
 
     def discard(self) -> None:
-        """Forget what was found since the last time."""
+        """Forget the codes found since the last call of `accept`."""
         self._new.clear()
 
     def commit(self) -> None:
@@ -79,7 +79,7 @@ class PendingCodes:
         self._found.clear()
 
     def state(self) -> dict[str, Tensor]:
-        """All of it: photos (N, 32), codes (N, num_ws, w_dim), losses (N,) and steps (N,)."""
+        """The pending codes: photos (N, 32), codes (N, num_ws, w_dim), losses (N,) and steps (N,)."""
         found = list(self._found.values())
         shape = (self._cache.space.num_ws, self._cache.space.w_dim)
         codes = np.stack([one.code for one in found]) if found else np.zeros((0, *shape), self._cache.dtype)

@@ -28,7 +28,7 @@ class Loaded(NamedTuple):
 
 @dataclass
 class PhotoSet:
-    """Photos in a fixed order, read when they are wanted."""
+    """Photos in a fixed order, which are read when they are asked for."""
 
     sources: Sequence[PhotoSource]
     resolution: int
@@ -43,7 +43,7 @@ class PhotoSet:
         return len(self.sources)
 
     def digest(self) -> str:
-        """Of the photos' names and sizes, in hexadecimal: other photos make another course of a run."""
+        """SHA-256 of the photos' names and sizes, in hexadecimal: other photos make another course of a run."""
         listed = "".join(f"{Path(source.name).name} {source.length()}\n" for source in self.sources)
         return hashlib.sha256(listed.encode()).hexdigest()
 
@@ -77,12 +77,12 @@ class PhotoSet:
 
 
 def mirror_key(photo: bytes) -> bytes:
-    """What the mirror image of a photo is known by, given what the photo is."""
+    """Derive the key of a photo's mirror image from the photo's."""
     return hashlib.sha256(b"mirrored" + photo).digest()
 
 
 def indices_of_batch(count: int, batch: int, step: int, *, seed: int) -> list[int]:
-    """Which of `count` photos are in the batch of a step: each once an epoch, in an order of the epoch's own."""
+    """Choose the photos of a step's batch: each of `count` once an epoch, in an order of the epoch's own."""
     places = range(step * batch, (step + 1) * batch)
     return [int(_order(count, place // count, seed)[place % count]) for place in places]
 

@@ -14,28 +14,29 @@ from torch import Tensor
 from latentloop.errors import UserError
 
 LETTING_GO = 0.5
-"""Seconds in which the threads of connections finish."""
+"""Seconds that the threads of connections get to finish."""
 T = TypeVar("T")
 Failure = TypeVar("Failure", bound=Exception)
 
 
 class Processes(Protocol):
-    """What a training run needs of the processes that it runs in."""
+    """The processes that a training run runs in."""
 
     index: int
-    """Of this one."""
+    """Number of this process, from 0."""
     count: int
+    """Number of processes."""
 
     def total(self, tensor: Tensor) -> Tensor:
-        """The sum of the tensors, of one shape, that the processes hold."""
+        """Add up the tensors, of one shape, that the processes hold."""
         ...
 
     def collected(self, items: Sequence[T]) -> list[T]:
-        """The items of all processes, of the first one first."""
+        """Gather the items of all processes, those of the first one first."""
         ...
 
     def mixed_precision(self) -> AbstractContextManager[object]:
-        """Where the network computes in the run's precision."""
+        """A context in which the network computes in the run's precision."""
         ...
 
 
@@ -55,7 +56,7 @@ def failing_together(processes: Processes, kind: type[Failure]) -> Iterator[None
 
 
 class Alone:
-    """One process by itself."""
+    """A single process."""
 
     index, count = 0, 1
 
@@ -64,15 +65,15 @@ class Alone:
         self._autocast = autocast
 
     def total(self, tensor: Tensor) -> Tensor:
-        """The tensor."""
+        """Return the tensor."""
         return tensor
 
     def collected(self, items: Sequence[T]) -> list[T]:
-        """The items."""
+        """Return the items."""
         return list(items)
 
     def mixed_precision(self) -> AbstractContextManager[object]:
-        """In PyTorch's mixed precision."""
+        """A context of PyTorch's mixed precision."""
         return self._autocast or nullcontext()
 
 
@@ -87,7 +88,7 @@ class Accelerated:
 
     @property
     def device(self) -> torch.device:
-        """Of this process."""
+        """The device of this process."""
         device: torch.device = self._accelerator.device
         return device
 
@@ -101,24 +102,24 @@ class Accelerated:
         time.sleep(LETTING_GO)
 
     def total(self, tensor: Tensor) -> Tensor:
-        """The sum of all processes' tensors."""
+        """Add up all processes' tensors."""
         total: Tensor = self._accelerator.reduce(tensor, reduction="sum")
         return total
 
     def collected(self, items: Sequence[T]) -> list[T]:
-        """All processes' items."""
+        """Gather all processes' items."""
         from accelerate.utils import gather_object
 
         return list(gather_object(list(items)))
 
     def mixed_precision(self) -> AbstractContextManager[object]:
-        """In Accelerate's mixed precision."""
+        """A context of Accelerate's mixed precision."""
         context: AbstractContextManager[object] = self._accelerator.autocast()
         return context
 
 
 def find_processes(device: torch.device, dtype: torch.dtype) -> Alone | Accelerated:
-    """The processes that run this: one by itself, unless a launcher started several.
+    """Find the processes that run this program: a single one, unless a launcher started several.
 
     Args:
         device: Of one by itself; if it is the CPU, several compute there, too.

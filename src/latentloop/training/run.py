@@ -30,12 +30,12 @@ Figures = Mapping[str, float]
 
 @dataclass(frozen=True)
 class Saving:
-    """How often a run is saved, and what of it is kept."""
+    """How often a run is saved, and how many checkpoints are kept."""
 
     every: int = 100
-    """Steps."""
+    """Steps between two checkpoints."""
     keep: int = 2
-    """Last checkpoints, beside that of the best network."""
+    """Number of latest checkpoints to keep, beside that of the best network."""
 
 
 class Progress(NamedTuple):
@@ -52,23 +52,23 @@ class Progress(NamedTuple):
 class TrainJob:
     """A run in a folder.
 
-    `checkpoints/` holds what the run goes on from, `codes.cache` the best codes, `log.jsonl` and `tensorboard/` what it
-    says of itself, `validation.png` a look at it, `last.safetensors` the network, and `best.safetensors` the network
+    `checkpoints/` holds the states that it goes on from, `codes.cache` the best codes, `log.jsonl` and `tensorboard/`
+    its figures, `validation.png` some reconstructions, `last.safetensors` the network, and `best.safetensors` that
     with the lowest validation loss so far. Wherever a run is killed, all are brought in line with the last checkpoint
     when it goes on. Of several processes the first one writes.
     """
 
     trainer: Trainer
     validation: Validation | None
-    """Of the first process; None in the others."""
+    """Measures the network, in the first process; None in the others."""
     folder: Path
     settings: Mapping[str, Any]
-    """All that the course of the run depends on."""
+    """The stamp of the run: all that its course depends on."""
     saving: Saving = Saving()
     stopping: Callable[[], bool] = lambda: False
-    """Whether to save and stop after this step."""
+    """Called after each step: tells whether to save and stop."""
     _recent: list[Figures] = field(default_factory=list, init=False)
-    """What the steps since the last line of the log said of themselves."""
+    """Metrics of the steps since the last line of the log."""
 
     @property
     def result(self) -> Path:
@@ -77,7 +77,7 @@ class TrainJob:
 
     @property
     def finished(self) -> bool:
-        """All steps were taken."""
+        """Whether all steps were taken."""
         return self.trainer.step >= self.trainer.config.steps
 
     def resume(self) -> None:
@@ -102,7 +102,7 @@ class TrainJob:
                 self.trainer.collaboration.cache.commit()
 
     def run(self) -> Iterator[Progress]:
-        """Train on; yields each step, if it is one after which the run is saved then once that is safely on disk.
+        """Train on; yields each step, and where the run is saved after it, once that is safely on disk.
 
         Raises:
             UserError: The folder cannot be written to, or memory is short; the loss or the iterator diverged, then the
@@ -168,7 +168,7 @@ class TrainJob:
         return figures
 
     def _publish(self, lines: Sequence[Figures]) -> None:
-        """Write what the last checkpoint says to where others look for it."""
+        """Write the networks of the last checkpoint, and delete older ones."""
         self.trainer.collaboration.cache.commit()
         if not lines:
             return
@@ -203,12 +203,12 @@ class TrainJob:
 
 
 def checkpoints_in(folder: Path) -> list[Path]:
-    """Of a run, by step."""
+    """List a run's checkpoints by step."""
     return sorted((folder / CHECKPOINTS).glob("step-*.safetensors"))
 
 
 def last_checkpoint(folder: Path) -> Path | None:
-    """What the run in a folder goes on from, if there is one.
+    """Find the checkpoint that the run in a folder goes on from; None for a new run.
 
     Raises:
         UserError: There is none, and the folder holds files that such a run would replace.

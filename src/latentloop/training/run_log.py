@@ -1,4 +1,4 @@
-"""What a training run says of itself: a line of JSON whenever it is saved."""
+"""The log of a training run: a line of JSON for each time that it was saved."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -11,12 +11,12 @@ from latentloop.files import replacing
 
 @dataclass(frozen=True)
 class RunLog:
-    """A file whose lines each tell a `step` and figures of it."""
+    """A file with a JSON object per line: a `step` and its figures."""
 
     path: Path
 
     def lines(self, step: int) -> list[dict[str, float]]:
-        """The lines up to a step.
+        """Read the lines up to a step.
 
         Raises:
             UserError: It is something else, or cannot be read.
@@ -29,7 +29,7 @@ class RunLog:
             raise UserError(f"{self.path}: {message}") from error
 
     def write(self, lines: Sequence[Mapping[str, float]]) -> None:
-        """Write all lines anew; the file appears whole.
+        """Replace all lines; the file appears whole.
 
         Raises:
             UserError: It cannot be written.

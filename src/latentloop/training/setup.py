@@ -1,4 +1,4 @@
-"""What a training run is made of, given its options."""
+"""Setting up the training of an embedding network from its options."""
 
 from collections.abc import Sequence
 from dataclasses import asdict, replace
@@ -35,7 +35,7 @@ from latentloop.training.validation import Validation, unseen_images
 
 
 class Machine(NamedTuple):
-    """What a run computes on."""
+    """Device, precision and processes of a run."""
 
     device: torch.device
     dtype: torch.dtype
@@ -43,7 +43,7 @@ class Machine(NamedTuple):
 
     @property
     def precision(self) -> str:
-        """Name of the type."""
+        """The name of the type, such as "float32"."""
         return str(self.dtype).removeprefix("torch.")
 
 
@@ -170,7 +170,7 @@ def open_cache(options: TrainOptions, generator: Generator, resolution: int, mac
 
 
 def stamp_of_training(options: TrainOptions, photos: Photos, machine: Machine) -> dict[str, Any]:
-    """What the course of a run, and the figures that it logs, depend on."""
+    """The stamp of a run: all that its course, and the figures that it logs, depend on."""
     return stamp_of(
         options,
         generator_sha256=weights_checksum(options.generator),

@@ -1,4 +1,4 @@
-"""The student: a generator's beginning, with a new head for a smaller image."""
+"""The student of a distillation: a generator's first blocks, with a new head for a smaller image."""
 
 import math
 from dataclasses import replace
@@ -14,15 +14,15 @@ SPREAD = 0.01
 
 
 def make_student(teacher: MobileStyleGAN, *, name: str, resolution: int, randomness: torch.Generator) -> MobileStyleGAN:
-    """The teacher's blocks up to a resolution, with a new head that draws there.
+    """Make a student: the teacher's blocks up to a resolution, with a new head that draws there.
 
     It takes the same code: the head is modulated by all the styles that the blocks leave over.
 
     Args:
-        teacher: On the CPU.
-        name: Of the student.
-        resolution: Pixels of its image.
-        randomness: Of the head.
+        teacher: The generator that it learns from, on the CPU.
+        name: Name of the student.
+        resolution: Pixels of its image, a side.
+        randomness: For the weights of the head.
 
     Raises:
         ValueError: The teacher has no block of this resolution.
@@ -59,7 +59,7 @@ def begin_with(student: MobileStyleGAN, other: Generator) -> None:
 
 
 def trainable(student: MobileStyleGAN, blocks: int) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
-    """Parameters of the student's last blocks and of its head, by name; they get gradients from now on.
+    """Unfreeze the student's last blocks and its head; returns the parameters of both, by name.
 
     Not their noise: in a trial, learned noise maps slowed all else down.
     """

@@ -11,9 +11,9 @@ from latentloop.training.codes import sample_training_codes
 from latentloop.training.learner import randomness_of
 
 AT_ONCE = 8
-"""Images drawn together."""
+"""Number of images that are drawn together."""
 POOL = 64
-"""Batches in a pool of images that are given out more than once."""
+"""Batches in a pool of images that are used more than once."""
 
 
 class Drawn(NamedTuple):
@@ -27,18 +27,18 @@ class Drawn(NamedTuple):
 
 @dataclass
 class Synthetic:
-    """Draws a pool of images at a time, and gives each of them out several times, in ever new company.
+    """Draws a pool of images at a time, and reuses each image in several differently shuffled batches.
 
     What a step gets follows from the seed and the step's number alone. Of several processes, each draws its share.
     """
 
     generator: Generator
     resolution: int
-    """R."""
+    """Pixels of the images, R."""
     batch: int
-    """Images a step, of all processes together; there may be none."""
+    """Images per step, over all processes; there may be none."""
     repeats: int
-    """Times that each image is given out."""
+    """Number of batches that each image is in."""
     seed: int
     share: slice = field(default_factory=lambda: slice(None))
     """Which of a batch's images this process takes."""
@@ -46,7 +46,7 @@ class Synthetic:
     _pool: Drawn = field(init=False, repr=False)
 
     def of_step(self, step: int) -> Drawn:
-        """What to learn from in a step."""
+        """The codes and images to learn from in a step."""
         batches = POOL if self.repeats > 1 else 1
         number, within = divmod(step, batches * self.repeats)
         if number != self._number:

@@ -1,4 +1,4 @@
-"""Settings of a training run; kept apart so that reading them needs no PyTorch."""
+"""Settings of the training of an embedding network; reading them needs no PyTorch."""
 
 import math
 from dataclasses import dataclass
@@ -11,29 +11,29 @@ class TrainConfig:
     """How the embedding network is trained."""
 
     steps: int = 20_000
-    """Steps of the optimizer."""
+    """Optimizer steps of the whole run."""
     batch: int = 8
-    """Images a step, over all processes."""
+    """Images per step, over all processes."""
     synthetic: float = 0.5
-    """Share of them that the generator drew of known codes; without photos all."""
+    """Share of the images that the generator drew of known codes; without photos it is 1."""
     repeats: int = 1
-    """Times that an image which the generator drew is learned from; drawing it is a good part of the work."""
+    """Times that each image which the generator drew is learned from; drawing it is a good part of the work."""
     mirror: bool = False
-    """Whether half of the photos are mirrored, at random: twice as many, where there are few. The cache takes a photo
-    and its mirror image for two."""
+    """Mirror half of the photos, at random: twice as many, where there are few. The cache takes a photo and its mirror
+    image for two."""
     spoil: bool = True
-    """Whether some of these images are blurred, made noisy and compressed, as photos are."""
+    """Degrade some of the images that the generator drew as photos are: blur, noise, JPEG compression."""
     optimizer: OptimizerName = "muon"
-    """What takes the steps; those of Muon, which treat all directions of a weight matrix alike, need fewer images. Adam
-    wants a smaller lr, 2e-4 for a long run."""
+    """Optimizer of the network. Muon, whose steps treat all directions of a weight matrix alike, needs fewer images.
+    Adam wants a smaller lr, 2e-4 for a long run."""
     lr: float = 2e-3
     """Largest step size; it falls to 0 along a cosine."""
     warm_up: int = 100
     """Steps in which the step size grows to its largest."""
     clip: float = 1.0
-    """Longest gradient of all weights together; longer ones are shortened."""
+    """Largest norm of the gradient of all weights together; a longer one is scaled down to it."""
     average: float = 0.999
-    """What a step keeps of the running mean of the weights, which is the result."""
+    """Share of the running mean of the weights, which is the result, that a step keeps."""
 
     def __post_init__(self) -> None:
         for name in ("steps", "batch", "repeats"):
@@ -54,6 +54,6 @@ class TrainConfig:
 
     @property
     def synthetic_images(self) -> int:
-        """Images a step that the generator drew: of both kinds there is at least one, unless the share is 0 or 1."""
+        """Images per step that the generator drew: there is at least one of both kinds, unless the share is 0 or 1."""
         whole = round(self.batch * self.synthetic)
         return whole if self.synthetic in (0, 1) else min(max(whole, 1), self.batch - 1)

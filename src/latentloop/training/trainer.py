@@ -1,4 +1,4 @@
-"""Training the embedding network, step by step."""
+"""The steps of collaborative training."""
 
 import copy
 from collections.abc import Iterator, Mapping
@@ -13,34 +13,34 @@ from latentloop.encoders import Embedder
 from latentloop.errors import NotFiniteError, UserError
 from latentloop.generators import Generator
 from latentloop.optim.muon import Muon
+from latentloop.threads import read_ahead
 from latentloop.training.collaboration import Batch, Collaboration, Teaching
 from latentloop.training.degradation import degrade
 from latentloop.training.learner import Learner, adam, randomness_of
 from latentloop.training.photos import Loaded, PhotoSet, indices_of_batch, mirror_key
 from latentloop.training.processes import Alone, Processes, failing_together
-from latentloop.training.read_ahead import read_ahead
 from latentloop.training.synthetic import Synthetic
 from latentloop.training.train_config import TrainConfig
 
 
 @dataclass
 class Trainer:
-    """Takes steps of collaborative learning.
+    """Trains the network of a collaboration, step by step.
 
     All that is random in a step follows from the seed and the step's number, so that a run that goes on from a state
     takes the very course of one that never stopped.
     """
 
     collaboration: Collaboration
-    """Its network learns in place."""
+    """The network, which learns in place, and the iterator that teaches it."""
     config: TrainConfig
     seed: int
     photos: PhotoSet | None
-    """None learns from what the generator draws alone."""
+    """Photos to learn from; None for images that the generator draws alone."""
     processes: Processes = field(default_factory=Alone)
-    """That take each step together, each on its share of the batch: they learn what one alone would."""
+    """Processes that take each step together, each on its share of the batch: they learn what one alone would."""
     drawing: Generator | None = None
-    """Draws images to learn from; None for the collaboration's generator, of the same codes."""
+    """Generator that draws images to learn from; None for the collaboration's, which has the same latent space."""
 
     def __post_init__(self) -> None:
         self._check_shares()
@@ -66,7 +66,7 @@ class Trainer:
 
     @property
     def step(self) -> int:
-        """How many were taken."""
+        """Number of steps taken so far."""
         return self._learner.step
 
     @property
@@ -78,27 +78,27 @@ class Trainer:
         return embedder
 
     def run(self) -> Iterator[dict[str, float]]:
-        """Take one step after another until they are done; yields what each says of itself.
+        """Take one step after another until they are done; yields the metrics of each.
 
         Raises:
             NotFiniteError: The loss is not finite; the network is as before that step.
         """
-        with closing(read_ahead(self._read, range(self.step, self.config.steps))) as photos:
-            for given in photos:
-                yield self._take_step(given)
+        with closing(read_ahead(self._read, range(self.step, self.config.steps), ahead=1)) as reading:
+            for _, photos in reading:
+                yield self._take_step(photos.result())
 
     def result(self) -> Embedder:
-        """A network of its own with the running mean of the weights, frozen."""
+        """A frozen copy of the network with the running mean of its weights: the result of the training so far."""
         result = copy.deepcopy(self.embedder)
         result.load_state_dict(result.state_dict() | self._learner.average)
         return result.requires_grad_(False).eval()
 
     def state(self) -> dict[str, Any]:
-        """All that changes in the course of a run; write it before the next step, which changes it."""
+        """The state that a run goes on from; write it before the next step, which changes it."""
         return self._learner.state() | {"pending": self.collaboration.cache.state()}
 
     def load_state(self, state: Mapping[str, Any]) -> None:
-        """Go on from there."""
+        """Go on from what `state` gave."""
         self._learner.load_state(state)
         self.collaboration.cache.load_state(state["pending"])
 
@@ -150,16 +150,16 @@ class Trainer:
 
     @property
     def _made(self) -> int:
-        """Images of a batch that the generator drew."""
+        """Number of images in a batch that the generator drew."""
         return self.config.synthetic_images if self.photos else self.config.batch
 
     @property
     def _share(self) -> slice:
-        """Of a batch's photos, and of its drawn images, those that this process takes."""
+        """Which of a batch's photos, and of its drawn images, this process takes."""
         return slice(self.processes.index, None, self.processes.count)
 
     def _check_shares(self) -> None:
-        """Without any photo of its own, a process would not meet the others where they tell what they found."""
+        """Refuse a batch without a photo for each process: one without would miss where they exchange codes."""
         photos, count = self.config.batch - self._made, self.processes.count
         if 0 < photos < count or self.config.batch < count:
             raise UserError(

@@ -1,4 +1,4 @@
-"""How good an embedding network is on images that it does not learn from."""
+"""Validation of an embedding network on images that it does not learn from."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -15,7 +15,7 @@ from latentloop.pictures.sheet import contact_sheet
 from latentloop.training.collaboration import Collaboration
 
 SHOWN = 6
-"""Images in the picture."""
+"""Number of images in the picture."""
 UNSEEN = 0x5EED
 """Seed of the images that are drawn where there are no photos; no step of a run has it."""
 
@@ -27,7 +27,7 @@ class Validation:
     images: Tensor
     """(N, 3, R, R) in [-1, 1]; on the generator's device."""
     collaboration: Collaboration
-    """Whose generator draws, whose losses measure and whose iterator helps."""
+    """The generator that draws, the losses that measure and the iterator that helps."""
     batch: int
     """Images measured together."""
     skipped: Mapping[str, str] = field(default_factory=dict)
@@ -58,7 +58,7 @@ class Validation:
 
 
 def unseen_images(generator: Generator, count: int, resolution: int) -> Tensor:
-    """What a generator draws of random codes, (count, 3, R, R): to measure on where there are no photos."""
+    """Draw random images, (count, 3, R, R), to measure on where there are no photos."""
     codes = sample_codes(generator, count, randomness=torch.Generator().manual_seed(UNSEEN))
     with torch.no_grad():
         return torch.cat([generator.synthesis(w, resolution=resolution) for w in codes.split(1)])
