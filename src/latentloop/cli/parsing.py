@@ -21,17 +21,24 @@ def parse_command(name: str, arguments: Sequence[str]) -> Command:
     Raises:
         UserError: It takes no such arguments, or they contradict each other.
     """
-    command = load_command(name)
+    command, prog = load_command(name), f"latentloop {name}"
     with refusals.on_parse_error(partial(_refuse, command)):
-        return tyro.cli(command, prog=f"latentloop {name}", args=arguments, config=CONFIG)
+        try:
+            return tyro.cli(command, prog=prog, args=arguments, config=CONFIG)
+        except ValueError as error:  # from options of a job, where tyro takes them for the command's own
+            raise _refusal(str(error), prog) from error
 
 
 def _refuse(command: type[Command], event: refusals.ParseErrorEvent) -> None:
     """Say what tyro is about to say, in one line; of what later releases may refuse, tyro says it."""
     problem = _problem(command, event)
     if problem is not None:
-        help_ = f"see {event.prog} --help"
-        raise UserError(f"{problem} {help_}" if problem.endswith("?") else f"{problem.rstrip('.')}; {help_}")
+        raise _refusal(problem, event.prog)
+
+
+def _refusal(problem: str, prog: str) -> UserError:
+    text = in_one_line(Exception(problem))
+    return UserError(f"{text if text.endswith('?') else text.rstrip('.') + ';'} see {prog} --help")
 
 
 def _problem(command: type[Command], event: refusals.ParseErrorEvent) -> str | None:
@@ -48,7 +55,7 @@ def _problem(command: type[Command], event: refusals.ParseErrorEvent) -> str | N
         case refusals.MissingSubcommand(subcommand_spec=spec):
             return f"name one of {', '.join(spec.parser_from_name)}"
         case refusals.InstantiationFailure(message=message, argument=argument):
-            text = in_one_line(Exception(message.splitlines()[0]))
+            text = message.splitlines()[0]
             return f"{argument.display_name()}: {text}" if argument else text
     return None
 
