@@ -4,10 +4,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from latentloop import generators
 from latentloop.cache import CodeCache, space_of
 from latentloop.cli.console import say, track
 from latentloop.errors import UserError
+from latentloop.generators import load_generator
 from latentloop.photos.find import find_training_photos, matches
 from latentloop.training.cache_files import export_codes, import_codes
 
@@ -32,7 +32,7 @@ def export_cache(command: "Cache") -> int:
     """Write a code file for each photo that the cache has a code of."""
     cache = _open(command.cache)
     photos = find_training_photos(command.files)
-    generator = generators.load_generator(command.generator)
+    generator = load_generator(command.generator)
     written = list(export_codes(cache, track(photos, len(photos), "photos"), command.out, generator))
     if not written:
         raise UserError(f"none of {len(photos)} photos has a code in {command.cache}")

@@ -3,13 +3,12 @@
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from latentloop import generators
 from latentloop.cli.complaints import complain
 from latentloop.cli.console import say, track
 from latentloop.common import Common
 from latentloop.devices import find_device
 from latentloop.editing import save_directions
-from latentloop.generators import Generator
+from latentloop.generators import Generator, load_generator
 from latentloop.images import write_png
 from latentloop.photo_editing.direction_list import known_directions, table
 from latentloop.photo_editing.direction_samples import SCORES, draw_scorable
@@ -21,7 +20,7 @@ if TYPE_CHECKING:
 
 def list_known(file: Path | None, generator_name: str) -> int:
     """Print a table of the directions in a file, or of those that ship for a generator."""
-    generator = generators.load_generator(generator_name)
+    generator = load_generator(generator_name)
     directions = known_directions(file, generator)
     if not directions:
         complain(f"no directions come with {generator.name}; find some: latentloop directions find --help")
@@ -57,4 +56,4 @@ def find_and_draw(command: "Find") -> int:
 
 
 def _load(common: Common) -> Generator:
-    return generators.load_generator(common.generator, device=find_device(common.device))
+    return load_generator(common.generator, device=find_device(common.device))

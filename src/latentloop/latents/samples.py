@@ -7,11 +7,10 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from latentloop import generators
 from latentloop.defaults import NoiseMode
 from latentloop.devices import find_device
 from latentloop.errors import UserError
-from latentloop.generators import Generator, noisy_synthesis
+from latentloop.generators import Generator, load_generator, noisy_synthesis
 from latentloop.images import resample, write_png
 from latentloop.latents.options import SampleOptions
 from latentloop.latents.sampling import sample_codes
@@ -32,7 +31,7 @@ def generate_images(out: Path, options: SampleOptions) -> Iterator[Path]:
         UserError: The generator cannot be loaded, or has no such class or no noise; the folder cannot be written to.
     """
     common = options.common
-    generator = generators.load_generator(common.generator, device=find_device(common.device))
+    generator = load_generator(common.generator, device=find_device(common.device))
     yield from draw_samples(generator, out, options)
 
 

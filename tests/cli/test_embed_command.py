@@ -1,0 +1,221 @@
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import pytest
+import torch
+from PIL import Image
+from torch import Tensor
+
+from latentloop.defaults import GENERATOR, QUICK_GENERATOR
+from latentloop.generators import DrawnBy
+from latentloop.generators.protocol import Generator
+from latentloop.images import read_image
+from latentloop.latents.code_file import load_code
+
+ToyPhotos = Callable[..., list[Path]]
+Run = Callable[..., tuple[int, list[str], list[str]]]
+pytestmark = pytest.mark.usefixtures("process")
+TESTS = Path(__file__).parents[1]
+QUICK = ["--aligned", "--steps", "3", "--lambda-lpips", "0", "--device", "cpu", "--precision", "float32"]
+
+# A program that embeds with the toy generator, in a process of its own.
+PROGRAM = """
+import sys
+import latentloop.generators
+from conftest import ToyGenerator
+from latentloop.cli import main
+
+latentloop.generators.load_generator = lambda name, device: ToyGenerator().requires_grad_(False)
+sys.exit(main(sys.argv[1:]))
+"""
+
+
+@pytest.fixture
+def out(tmp_path: Path) -> Path:
+    return tmp_path / "out"
+
+
+@pytest.mark.usefixtures("toy_shipped")
+def test_embed_tells_each_photos_figures_and_last_where_the_report_is(
+    run: Run, toy_photos: ToyPhotos, out: Path
+) -> None:
+    code, lines, errors = run("embed", *toy_photos(2), "--out", out, *QUICK)
+    assert (code, errors) == (0, [])
+    assert lines[2:] == [str(out / "report.html")]
+    assert (out / "report.html").is_file()
+    for i in (0, 1):
+        figures = json.loads((out / "results.json").read_text())["photos"][i]["metrics"]
+        assert lines[i].startswith(
+            f"photo-{i}: MSE {figures['mse']:.4f}  PSNR {figures['psnr']:.2f}  SSIM {figures['ssim']:.3f}  "
+            f"LPIPS {figures['lpips_alex']:.3f}  ID {figures['id']:.3f}  "
+        )
+        assert lines[i].endswith(" s")
+
+
+@pytest.mark.usefixtures("toy_shipped")
+def test_embed_recovers_what_the_generator_drew(run: Run, toy_photos: ToyPhotos, out: Path) -> None:
+    options = ["--aligned", "--steps", "120", "--lr", "0.1", "--lambda-lpips", "0"]
+    assert run("embed", *toy_photos(1), "--out", out, *options)[0] == 0
+    (photo,) = json.loads((out / "results.json").read_text())["photos"]
+    assert photo["metrics"]["psnr"] > 40
+    assert photo["metrics"]["lpips_alex"] < 0.01
+    drawn, target = read_image(out / photo["reconstruction"]), read_image(Path(photo["file"]))
+    torch.testing.assert_close(drawn, target, rtol=0, atol=0.04)
+
+
+@pytest.mark.usefixtures("toy_shipped")
+def test_embed_goes_on_where_it_was_and_redoes_what_has_other_settings(
+    run: Run, toy_photos: ToyPhotos, out: Path
+) -> None:
+    photos = toy_photos(2)
+
+    def finished_before(*arguments: object, notices: Sequence[str] = ()) -> list[bool]:
+        code, lines, errors = run("embed", *arguments, "--out", out)
+        assert (code, errors) == (0, list(notices))
+        return [line.endswith("  finished before") for line in lines[:-1]]
+
+    assert finished_before(photos[0], *QUICK) == [False]
+    assert finished_before(photos[0].parent, *QUICK) == [True, False]
+    assert finished_before(photos[0].parent / "*.png", *QUICK, "--batch", 2, "--seed", 3) == [True, True]
+    again = (
+        "latentloop: photo-0: made with other settings before (lr); it is made again, as are all others of this kind"
+    )
+    assert finished_before(*photos, *QUICK, "--lr", 0.0123, notices=[again]) == [False, False]
+    assert finished_before(*photos, *QUICK, "--lr", 0.0123, "--force") == [False, False]
+
+
+@pytest.mark.usefixtures("toy_shipped")
+def test_embed_uses_lpips_by_default_and_every_option(run: Run, toy_photos: ToyPhotos, out: Path) -> None:
+    start, net = ["--start", "sample", "--seed", 3], ["--lpips-net", "squeeze"]
+    options = ["--aligned", "--steps", 2, "--space", "w", "--lr", 0.02, "--patience", 1, *start, *net]
+    assert run("embed", *toy_photos(1), "--out", out, *options)[0] == 0
+    code = load_code(out / "photo-0.npz")
+    assert code.space == "w"
+    assert torch.equal(code.w_plus, code.w_plus[:1].expand(4, 8))
+    wanted = {"steps": 2, "space": "w", "start": "sample", "seed": 3, "lr": 0.02, "patience": 1, "lpips_net": "squeeze"}
+    assert wanted.items() <= code.details["settings"].items()
+    assert code.details["settings"]["lambda_lpips"] > 0
+
+
+@pytest.fixture
+def toy_family(float_toy: Generator, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two generators of the toy's codes: the quick one, whose images are darker, draws half as many pixels."""
+
+    def draw(w_plus: Tensor, *, resolution: int | None = None) -> Tensor:
+        return float_toy.synthesis(w_plus, resolution=resolution or 16) - 0.5
+
+    small, large = DrawnBy(float_toy, draw), DrawnBy(float_toy, float_toy.synthesis)
+    small.name, large.name, small.resolution = QUICK_GENERATOR, GENERATOR, 16
+    monkeypatch.setattr("latentloop.embedding.components.load_generator", lambda _, **__: small)
+    monkeypatch.setattr(
+        "latentloop.embedding.components.load_renderer", lambda _, size, **__: small if size == 16 else large
+    )
+
+
+@pytest.mark.usefixtures("toy_family")
+def test_embed_iterates_on_one_generator_and_polishes_and_renders_on_another(
+    run: Run, toy_photos: ToyPhotos, out: Path
+) -> None:
+    command = ["embed", *toy_photos(1), *QUICK, "--generator", QUICK_GENERATOR, "--steps", 20]
+    losses = {}
+    for polish, render, pixels in [(0, 16, 16), (0, "largest", 32), (40, "largest", 32)]:
+        options = ["--out", out, "--polish", polish, "--render", render]
+        code, lines, _ = run(*command, *options)
+        assert code == 0
+        assert "finished before" not in lines[0]  # other options, another result
+        with Image.open(out / "photo-0.png") as image:
+            assert image.size == (pixels, pixels)
+        losses[polish] = load_code(out / "photo-0.npz").losses
+        assert len(losses[polish]) == 21 + polish
+    assert f"{QUICK_GENERATOR}, drawn by {GENERATOR}" in (out / "report.html").read_text()
+    assert losses[40][-1] < 0.02 < losses[40][20:23].max()  # the darker one's code is off, until it is polished
+
+
+@pytest.mark.usefixtures("toy_shipped")
+def test_embed_without_a_compiler_gives_one_notice_and_the_same_code(
+    run: Run, toy_photos: ToyPhotos, out: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise RuntimeError("no compiler here\nand a long trace")
+
+    monkeypatch.setattr(torch, "compile", refuse)
+    photos, codes = toy_photos(2), []
+    for option, notices in (("on", ["latentloop: not compiled: no compiler here"]), ("off", []), ("auto", [])):
+        command = ["embed", *photos, "--out", out / option, *QUICK, "--compile", option]
+        code, _, errors = run(*command)
+        assert (code, errors) == (0, notices)
+        codes.append(load_code(out / option / "photo-1.npz").w_plus)
+    assert torch.equal(codes[0], codes[1])
+
+
+@pytest.mark.usefixtures("toy_shipped")
+def test_embed_draws_in_the_precision_it_is_told(run: Run, toy_photos: ToyPhotos, out: Path) -> None:
+    photos, losses = toy_photos(1), {}
+    for precision in ("float32", "bfloat16"):
+        command = ["embed", *photos, *QUICK, "--out", out, "--precision", precision, "--steps", 1]
+        assert "finished before" not in run(*command)[1][0]
+        code = load_code(out / "photo-0.npz")
+        assert code.details["settings"]["precision"] == precision
+        losses[precision] = code.losses[0]
+    assert losses["float32"] != losses["bfloat16"]
+    torch.testing.assert_close(losses["float32"], losses["bfloat16"], rtol=0.05, atol=0.0)
+
+
+@pytest.mark.usefixtures("toy_shipped")
+def test_embed_does_the_good_photos_and_names_each_bad_one(
+    run: Run, toy_photos: ToyPhotos, tmp_path: Path, out: Path
+) -> None:
+    good, bad = toy_photos(2), [tmp_path / "missing.png", tmp_path / "empty.png"]
+    bad[1].touch()
+    code, lines, errors = run("embed", bad[0], good[0], bad[1], good[1], "--out", out, *QUICK)
+    assert code == 2
+    assert [line.split(":")[0] for line in lines] == ["photo-0", "photo-1", str(out / "report.html")]
+    assert errors == [f"latentloop: {bad[0]}: no such file", f"latentloop: {bad[1]}: the file is empty"]
+    results = json.loads((out / "results.json").read_text())
+    assert [photo["name"] for photo in results["photos"]] == ["photo-0", "photo-1"]
+    assert [failure["file"] for failure in results["failed"]] == [str(path) for path in bad]
+
+
+@pytest.mark.usefixtures("toy_shipped")
+def test_an_interrupted_embed_reports_what_is_finished(
+    run: Run, toy_photos: ToyPhotos, out: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun = [0]
+
+    def interrupt_second(_: object, done: int, __: Tensor) -> None:
+        begun[0] += done == 0
+        if (begun[0], done) == (2, 1):
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr("latentloop.cli.embed_progress.EmbedProgress.step", interrupt_second)
+    code, lines, errors = run("embed", *toy_photos(3), "--out", out, *QUICK)
+    assert code == 130
+    assert lines[1:] == [str(out / "report.html")]
+    assert errors == ["latentloop: interrupted; finished files are kept"]
+    assert [photo["name"] for photo in json.loads((out / "results.json").read_text())["photos"]] == ["photo-0"]
+    assert sorted(path.name for path in out.iterdir()) == [
+        *("aligned", "photo-0.npz", "photo-0.png", "report.html", "results.json"),
+    ]
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no SIGTERM to catch")
+def test_a_terminated_embed_reports_what_is_finished(toy_photos: ToyPhotos, out: Path) -> None:
+    photos = toy_photos(40)
+    command = [sys.executable, "-c", PROGRAM, "embed", *map(str, photos), "--out", str(out), *QUICK, "--steps", "1000"]
+    with subprocess.Popen(command, cwd=TESTS, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as program:
+        assert program.stdout is not None
+        first = program.stdout.readline()
+        program.send_signal(signal.SIGTERM)
+        rest, errors = program.communicate(timeout=60)
+    assert first.startswith("photo-0: "), errors
+    assert program.returncode == 130
+    assert rest.splitlines()[-1] == str(out / "report.html")
+    assert errors == "latentloop: interrupted; finished files are kept\n"
+    finished = json.loads((out / "results.json").read_text())["photos"]
+    assert 1 <= len(finished) < len(photos)
+    assert list(out.rglob("*.part")) == []
