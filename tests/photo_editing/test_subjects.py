@@ -135,6 +135,7 @@ def test_subjects_of_one_name_have_sources_of_their_own(float_toy: ToyGenerator,
     sources = [subject.source for argument in arguments for subject in subjects_of(argument, float_toy)]
     assert len(set(sources)) == 4
     assert subjects_of(arguments[0], float_toy)[0].source == sources[0]
+    assert sources[2:] == ["seed:1", "seed:2"]
 
 
 @pytest.mark.parametrize("problem", ["unknown", "gone"])
