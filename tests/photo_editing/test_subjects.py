@@ -154,6 +154,25 @@ def test_photos_that_cannot_be_found_name_the_argument(
     assert "--" not in str(caught.value)
 
 
+def test_an_animation_draws_the_unedited_face_once(
+    embedded: tuple[Path, Code], float_toy: ToyGenerator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    photo, code = embedded
+    drawn: list[torch.Tensor] = []
+
+    def draw(w_plus: torch.Tensor, *, resolution: int | None = None) -> torch.Tensor:
+        drawn.append(w_plus)
+        return ToyGenerator.synthesis(float_toy, w_plus, resolution=resolution)
+
+    monkeypatch.setattr(float_toy, "synthesis", draw)
+    subject = subject_of_codes("anna", [code], float_toy, photo=read_image(photo))
+    editor = Editor(float_toy)
+    (first, *_) = pictures = list(animate_edit(editor, subject, lambda w_plus, share: w_plus + share))
+    assert len(drawn) == len(pictures) + 1 == 61
+    monkeypatch.undo()
+    assert torch.equal(first, editor.into_photo(subject, editor.faces(subject.w_plus)))
+
+
 def test_an_animation_goes_there_and_back_within_a_size(
     float_toy: ToyGenerator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
