@@ -19,19 +19,19 @@ from PIL import Image
 
 Array = npt.NDArray[np.float64]
 LEFT, RIGHT = (33, 133), (362, 263)
-"""Corners of the eyes, by their side in the picture."""
+"""Landmarks at the corners of the eyes, by their side in the picture."""
 LIDS = {LEFT: ((160, 144), (159, 145), (158, 153)), RIGHT: ((387, 373), (386, 374), (385, 380))}
-"""Upper and lower."""
+"""Landmarks on the upper and the lower lid, in pairs, of each eye."""
 CORNERS, LIPS, CHEEKS, HEIGHT = (61, 291), (13, 14), (234, 454), (10, 152)
 LOWER_LIDS = 145, 374
 RIM = (-0.25, 0.25), (0.08, 0.45)
-"""Where the lower rim of glasses is, from the middle of a lower lid: x and y, in distances of the eyes."""
+"""Region of the lower rim of glasses around the middle of a lower lid: x and y, in distances between the eyes."""
 MARGIN = 1 / 8
-"""Of the picture, mirrored around it: the mesh wants some space around a face."""
+"""Share of the picture that is mirrored around it: the mesh wants some space around a face."""
 
 
 def lengths(points: Array) -> dict[str, float]:
-    """Scores of landmarks (468, 3); x to the right, y down, z away from the camera, in pixels."""
+    """Score landmarks (468, 3); x to the right, y down, z away from the camera, in pixels."""
     eyes = [points[list(eye)].mean(0) for eye in (LEFT, RIGHT)]
     unit = float(np.linalg.norm((eyes[1] - eyes[0])[:2]))
     across, down = eyes[1] - eyes[0], points[list(CORNERS)].mean(0) - (eyes[0] + eyes[1]) / 2
@@ -53,7 +53,7 @@ def lengths(points: Array) -> dict[str, float]:
 
 
 def rim_edges(grey: Array, points: Array) -> float:
-    """How strong horizontal edges are under the eyes, where glasses have rims: the mean step between rows, in greys."""
+    """Measure the horizontal edges under the eyes, where glasses have rims: the mean step between rows, in greys."""
     unit = np.linalg.norm((points[list(RIGHT)].mean(0) - points[list(LEFT)].mean(0))[:2])
     steps, under = np.abs(np.gradient(grey, axis=0)), []
     for lid in LOWER_LIDS:
@@ -63,7 +63,7 @@ def rim_edges(grey: Array, points: Array) -> float:
 
 
 def scores(path: Path, mesh: Any) -> dict[str, float]:  # noqa: ANN401 - MediaPipe is not installed where types are checked
-    """Scores of a picture; none if no face is found."""
+    """Score a picture; no scores if no face is found."""
     picture = np.asarray(Image.open(path).convert("RGB"))
     margin = round(MARGIN * len(picture))
     picture = np.pad(picture, ((margin, margin), (margin, margin), (0, 0)), mode="reflect")

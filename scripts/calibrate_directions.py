@@ -1,4 +1,4 @@
-"""Give known directions of StyleGAN2-FFHQ's W one scale for our generators, and measure what each of them changes.
+"""Scale published directions of StyleGAN2-FFHQ's W alike for our generators, and measure what each of them changes.
 
     python scripts/calibrate_directions.py draw --mit mit.npz --noncommercial other.npz --photos DEV --out drawn
     python attribute_scores.py drawn/pictures landmarks.csv        # see there what it wants installed
@@ -47,34 +47,35 @@ from latentloop.photos.find import find_photos
 STRENGTHS = (-2.0, -1.0, 0.0, 1.0, 2.0)
 RANGES = ("all", "0-3", "0-5", "0-7", "2-5", "4-7", "4-11", "8-15")
 ROUNDS = (8, 3)
-"""Of scaling a direction: each with every n-th photo."""
+"""Rounds in which a direction is scaled, each with every n-th photo."""
 MOST_LOST = 0.25
 """Similarity of identity that strength 1 or -1 may cost on average."""
 
 
 @dataclass(frozen=True)
 class Source:
-    """A vector of a file."""
+    """A vector in one of the two files of directions."""
 
     file: str
-    """mit or noncommercial."""
+    """Name of the file: mit or noncommercial."""
     key: str
+    """Name of the vector in it."""
     sign: int = 1
-    """-1 where its authors have it the other way round."""
+    """-1 where its authors point it the opposite way."""
 
 
 @dataclass(frozen=True)
 class Attribute:
-    """What a direction is to change."""
+    """An attribute, and where directions for it come from."""
 
     score: str
-    """Column of the scores that it is to raise."""
+    """Column of the scores that a direction for it raises."""
     meaning: str
-    """Of a positive strength."""
+    """What a positive strength does."""
     layers: str
-    """Those that move the score most for their cost."""
+    """Layers that move the score most for their cost."""
     sources: tuple[Source, ...]
-    """The best first."""
+    """Vectors to try, the best first."""
 
 
 OTHER = "noncommercial"
@@ -103,20 +104,20 @@ LANDMARKS, NETWORKS = "landmarks of MediaPipe's face mesh 0.10.14", "a network o
 
 @dataclass(frozen=True)
 class Draw:
-    """Scale the directions, and draw what they do."""
+    """Scale the directions, and draw what each of them does."""
 
     mit: Path
-    """The .npz with age, smile and pose."""
+    """Vectors of omertov/encoder4editing as .npz: age, smile and pose."""
     noncommercial: Path
-    """The .npz with the others."""
+    """Vectors of a312863063/generators-with-stylegan2 as .npz."""
     photos: tuple[str, ...]
     """Aligned photos: files, folders, globs."""
     out: Path = Path("drawn")
-    """Folder; pictures come into pictures/."""
+    """Folder for the results; the pictures go into pictures/ in it."""
     only: tuple[str, ...] = ()
-    """Attributes; all if none is named."""
+    """Attributes to draw; all if none is named."""
     search: bool = False
-    """Try all sources and ranges of layers."""
+    """Try all sources and ranges of layers, not just those in ATTRIBUTES."""
     cost: float = 0.15
     """Similarity of identity lost at strength 1."""
     quick: bool = False
@@ -140,13 +141,13 @@ class Draw:
             write_table(self.out / "costs.csv", rows)
 
     def _directions(self, generator: Generator) -> Iterator[Direction]:
-        """Those to try, each a change of length 1 in each of its layers."""
+        """Yield the directions to try, each a change of length 1 in each of its layers."""
         files = {"mit": np.load(self.mit), "noncommercial": np.load(self.noncommercial)}
         for name in self.only or ATTRIBUTES:
-            told = ATTRIBUTES[name]
-            for source in told.sources if self.search else told.sources[:1]:
+            attribute = ATTRIBUTES[name]
+            for source in attribute.sources if self.search else attribute.sources[:1]:
                 vector = torch.from_numpy(files[source.file][source.key].reshape(-1, generator.w_dim)[0]).float()
-                for layers in RANGES if self.search else (told.layers,):
+                for layers in RANGES if self.search else (attribute.layers,):
                     yield Direction(
                         f"{name} {source.file} {layers}",
                         source.sign * vector / vector.norm(),
@@ -156,11 +157,11 @@ class Draw:
                         GENERATOR,
                         LICENCES[source.file],
                         f"{source.key} of {ORIGINS[source.file]}",
-                        {"positive": told.meaning},
+                        {"positive": attribute.meaning},
                     )
 
     def _drawn(self, subjects: "Subjects", direction: Direction, strength: float) -> list[dict[str, object]]:
-        """Draw a direction at a strength; what it costs each photo."""
+        """Draw a direction at a strength; returns what it costs each photo."""
         images = subjects.moved(direction, strength)
         self._save(subjects, strength, images, direction.name)
         lost = subjects.lost(images)
@@ -174,20 +175,20 @@ class Draw:
 
 @dataclass(frozen=True)
 class Subjects:
-    """Faces to edit."""
+    """Faces that the directions are tried on."""
 
     names: list[str]
     codes: Tensor
-    """(N, num_ws, w_dim)."""
+    """Codes of the faces, (N, num_ws, w_dim)."""
     drawn: list[Tensor]
-    """What the codes draw, each (1, 3, R, R)."""
+    """Images that the codes draw, each (1, 3, R, R)."""
     generator: Generator
     face_embedder: MobileFaceNet = field(default_factory=load_mobilefacenet)
 
     @classmethod
     @torch.no_grad()
     def of(cls, photos: Iterable[Path], generator: Generator) -> "Subjects":
-        """The one-pass codes of photos."""
+        """Take the one-pass codes of photos."""
         encoder = load_encoder("small-ffhq", generator)
         photos = list(photos)
         codes = torch.cat([encoder(resample(read_image(photo), encoder.resolution)) for photo in photos])
@@ -195,22 +196,22 @@ class Subjects:
         return cls([photo.stem for photo in photos], codes, drawn, generator)
 
     def every(self, n: int) -> "Subjects":
-        """Every n-th of them."""
+        """Take every n-th face."""
         return replace(self, names=self.names[::n], codes=self.codes[::n], drawn=self.drawn[::n])
 
     @torch.no_grad()
     def moved(self, direction: Direction, strength: float) -> list[Tensor]:
-        """What they look like then, each (1, 3, R, R)."""
+        """Draw the faces moved along a direction, each (1, 3, R, R)."""
         return [self.generator.synthesis(code[None] + strength * direction.change()) for code in self.codes]
 
     @torch.no_grad()
     def lost(self, images: Sequence[Tensor]) -> list[float]:
-        """How much less than 1 the similarity to the unchanged faces is."""
+        """Measure the identity that edited faces lost: 1 minus the similarity to the unchanged ones."""
         pairs = zip(images, self.drawn, strict=True)
         return [1 - identity_similarity(*pair, self.face_embedder).item() for pair in pairs]
 
     def scaled(self, direction: Direction, cost: float) -> Direction:
-        """The direction at the length where strengths 1 and -1 cost so much, about: costs grow as squares."""
+        """Scale a direction so that strengths 1 and -1 lose `cost` of the identity; that grows as a square."""
         vector = 2 * direction.vector
         for n in ROUNDS:
             some, now = self.every(n), replace(direction, vector=vector)
@@ -221,17 +222,17 @@ class Subjects:
 
 @dataclass(frozen=True)
 class Fit:
-    """Take the directions that work, and write them with their figures."""
+    """Choose the directions that work, and write them with what was measured."""
 
     drawn: tyro.conf.Positional[Path]
-    """Folder of draw."""
+    """Folder that draw wrote."""
     scores: tuple[Path, ...]
-    """Tables of the scores of its pictures."""
+    """Tables with the scores of its pictures."""
     out: Path = Path("directions-ffhq.safetensors")
     """File to write."""
 
     def run(self) -> None:
-        """Print a table of all, and write the best for each attribute."""
+        """Print a table of all directions, and write the best of each attribute."""
         scores, costs = read_scores(self.scores), read_costs(self.drawn / "costs.csv")
         best: dict[str, Direction] = {}
         print("| direction | score | at -2, -1, 0, 1, 2 | monotone in | lost at -1, 1 |\n|---|---|---|---|---|")
@@ -253,7 +254,7 @@ Costs = Mapping[tuple[str, float], Mapping[str, float]]  # (direction, strength)
 
 
 def figures(name: str, attribute: Attribute, scores: Scores, costs: Costs) -> dict[str, object]:
-    """What was measured of a direction, over the photos that have the score at all strengths."""
+    """Sum up what was measured of a direction on the photos that have the score at all strengths."""
     rows = []
     for photo in costs[name, 1.0]:
         files = [picture(name if strength else "unchanged", strength, photo) for strength in STRENGTHS]
@@ -276,35 +277,35 @@ NETWORK_SCORES = ("age", "male", "neutral", "happy", "sad", "angry", "fearful", 
 
 
 def rises(scores: Sequence[float]) -> bool:
-    """Whether each is greater than the one before."""
+    """Whether scores rise from each to the next."""
     return all(low < high for low, high in pairwise(scores))
 
 
 def moved(direction: Direction) -> float:
-    """From strength -1 to 1, on average."""
+    """How far a direction moves its score from strength -1 to 1, on average."""
     scores: list[float] = direction.about["scores"]
     return scores[3] - scores[1]
 
 
 def works(direction: Direction) -> bool:
-    """Whether it moves its score monotonically on average, and keeps the identity."""
+    """Whether a direction moves its score monotonically on average, and keeps the identity."""
     return rises(direction.about["scores"]) and max(direction.about["identity lost"].values()) < MOST_LOST
 
 
 def line(name: str, direction: Direction) -> str:
-    """A row of the table."""
+    """Format a row of the table."""
     about = direction.about
     scores, lost = (" ".join(f"{x:.3g}" for x in of) for of in (about["scores"], about["identity lost"].values()))
     return f"| {name} | {about['score']} | {scores} | {about['monotone in']:.0%} of {about['photos']} | {lost} |"
 
 
 def picture(name: str, strength: float, photo: str) -> str:
-    """Name of a picture's file."""
+    """Name the file of a picture."""
     return f"{name} {strength:+.0f} {photo}.png"
 
 
 def read_scores(tables: Iterable[Path]) -> Scores:
-    """Scores of all tables; what has none is left out."""
+    """Read the scores of all tables; empty cells are left out."""
     scores: dict[str, dict[str, float]] = defaultdict(dict)
     for table in tables:
         for row in read_table(table):
@@ -313,7 +314,7 @@ def read_scores(tables: Iterable[Path]) -> Scores:
 
 
 def read_costs(table: Path) -> Costs:
-    """What draw measured."""
+    """Read the costs that draw measured."""
     costs: dict[tuple[str, float], dict[str, float]] = defaultdict(dict)
     for row in read_table(table):
         costs[row["direction"], float(row["strength"])][row["photo"]] = float(row["lost"])
@@ -321,7 +322,7 @@ def read_costs(table: Path) -> Costs:
 
 
 def read_table(path: Path) -> list[dict[str, str]]:
-    """Rows of a CSV file."""
+    """Read the rows of a CSV file."""
     with path.open(newline="") as file:
         return list(csv.DictReader(file))
 

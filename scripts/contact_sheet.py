@@ -20,11 +20,11 @@ class Sheet:
     """Draw a contact sheet: a column a photo; photo, one pass if there is one, reconstruction, difference."""
 
     folder: tyro.conf.Positional[Path]
-    """What `latentloop embed --out` wrote."""
+    """Folder that `latentloop embed` wrote."""
     out: tyro.conf.Positional[Path]
-    """Picture to write."""
+    """Picture to write, such as sheet.jpg."""
     size: int = 192
-    """Pixels of a tile's sides."""
+    """Size of a tile in pixels."""
     columns: int = 12
     """Photos next to each other."""
 
@@ -38,14 +38,14 @@ class Sheet:
         Image.fromarray(to_uint8(torch.cat(bands, dim=2)[0])).save(self.out, quality=88)
 
     def band(self, names: list[str]) -> torch.Tensor:
-        """Rows of tiles, (1, 3, rows * size, n * size)."""
+        """Lay out the tiles of some results, (1, 3, rows * size, n * size)."""
         photos, drawn = self.tiles(self.folder / "aligned", names), self.tiles(self.folder, names)
         passed = self.tiles(self.folder / "one-pass", names) if (self.folder / "one-pass").is_dir() else []
         differences = [difference(a, b) for a, b in zip(drawn, photos, strict=True)]
         return contact_sheet(torch.cat(photos + passed + drawn + differences), len(names))
 
     def tiles(self, folder: Path, names: list[str]) -> list[torch.Tensor]:
-        """Pictures of a folder, each (1, 3, size, size)."""
+        """Read pictures of a folder, each (1, 3, size, size)."""
         return [resize(read_image(folder / name), self.size, self.size) for name in names]
 
 

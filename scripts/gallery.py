@@ -41,13 +41,13 @@ class Gallery:
     photos: Path = Path("examples/photos")
     """The sample photos."""
     work: Path = Path("out/gallery")
-    """For codes and whatever else the commands write."""
+    """Folder for codes and whatever else the commands write."""
     out: Path = Path("docs/images")
-    """For the pictures."""
+    """Folder for the pictures."""
     only: tuple[str, ...] = ()
-    """Draw these alone: smile, directions, morph, mix, transfer, found, video."""
+    """Pictures to draw, if not all: smile, directions, morph, mix, transfer, found, video."""
     quality: int = 76
-    """Of the JPEGs."""
+    """Quality of the JPEGs."""
     generator: Generator = field(default_factory=load_generator, init=False)
 
     def run(self) -> None:
@@ -69,7 +69,7 @@ class Gallery:
             print(path, f"{path.stat().st_size // 1000} kB")
 
     def smile(self) -> Tensor:
-        """Photos, and what an edit makes of them, pasted back."""
+        """Show photos, and what an edit makes of them, pasted back."""
         folder = self.work / "smile"
         codes = [self.code(name) for name in PHOTOS]
         self.command("edit", *codes, "--photos", self.photos, "--set", "smile=1.5", "age=1.5", "--out", folder)
@@ -80,7 +80,7 @@ class Gallery:
         return labelled_grid(rows, [""] * len(PHOTOS), ["photo", "smile 1.5, age 1.5"], tile=TILE)
 
     def directions(self) -> Tensor:
-        """Every direction that ships, on one photo."""
+        """Show every bundled direction on one photo."""
         w_plus = self.w_plus("female-76")
         rows, names = [], []
         for name, direction in shipped_directions(self.generator).items():
@@ -90,13 +90,13 @@ class Gallery:
         return labelled_grid(rows, [f"{strength:+g}" for strength in STRENGTHS], names, tile=88)
 
     def morph(self) -> Tensor:
-        """From one photo to the next."""
+        """Show a morph through three photos."""
         codes = torch.cat([self.w_plus(name) for name in ("female-1", "male-23", "female-79")])
         between = morph(codes, 3)
         return labelled_grid([[self.face(one[None]) for one in between]], [""] * len(between), tile=TILE)
 
     def mix(self) -> Tensor:
-        """Three photos with the colours, and with the pose and the shape of others."""
+        """Show two photos with the coarse, the middle and the fine styles of others."""
         tables = []
         for layers in ("coarse", "middle", "fine"):
             folder = self.work / f"mix-{layers}"
@@ -107,7 +107,7 @@ class Gallery:
         return torch.cat(tables, dim=3)
 
     def transfer(self) -> Tensor:
-        """An expression from two pictures of one person, whom edits made look sad and laugh, on three others."""
+        """Show the expression of a person, whom edits made look sad and laugh, on three others."""
         pair = {"sad": "smile=-1.5", "laughing": "smile=1.5"}
         for name, edit in pair.items():
             self.command(
@@ -125,7 +125,7 @@ class Gallery:
         return labelled_grid([flat], ["neutral", "expressive", *["before", "after"] * len(names)], tile=TILE)
 
     def found(self) -> Tensor:
-        """Directions that SeFa finds."""
+        """Show directions that SeFa finds."""
         path = self.work / "sefa.safetensors"
         self.command("directions", "find", "--method", "sefa", "--count", 5, "--out", path, "--sheet")
         sheet = read_image(path.with_suffix(".png"))
@@ -133,7 +133,7 @@ class Gallery:
         return resize(sheet, height * 560 // width, 560)
 
     def video(self) -> Tensor:
-        """A camera that pans over a photo, and the same clip edited."""
+        """Show a clip in which a camera pans over a photo, and the same clip edited."""
         clip = self.work / "clip.mp4"
         photo, count = read_image(self.photos / "female-79.jpg"), 60
         frames = (pan(photo, i / count) for i in range(count))
@@ -145,19 +145,19 @@ class Gallery:
 
     @cached_property
     def editor(self) -> Editor:
-        """Draws the tiles."""
+        """Editor that draws the tiles."""
         return Editor(self.generator)
 
     def face(self, w_plus: Tensor) -> Tensor:
-        """What a code (1, num_ws, w_dim) draws."""
+        """Draw a code (1, num_ws, w_dim)."""
         return self.editor.faces(w_plus, size=256)[0]
 
     def code(self, name: str) -> Path:
-        """The code file of a photo."""
+        """Path of a photo's code."""
         return self.work / "codes" / f"{name}.npz"
 
     def w_plus(self, name: str | Path) -> Tensor:
-        """A photo's code, or a file's, (1, num_ws, w_dim)."""
+        """Read the code of a photo or of a file, (1, num_ws, w_dim)."""
         path = name if isinstance(name, Path) else self.code(name)
         return subjects_of(str(path), self.generator)[0].w_plus
 
@@ -169,7 +169,7 @@ class Gallery:
 
 
 def pan(photo: Tensor, share: float) -> Tensor:
-    """A frame of 360 pixels of a photo (1, 3, H, W), as a camera sees it that moves and turns closer."""
+    """Cut a frame of 360 pixels out of a photo (1, 3, H, W), as a camera sees it that moves and comes closer."""
     width = 700 - 120 * share
     left, top = 150 + 60 * share, 30 + 30 * share
     corners = [[left, top], [left, top + width], [left + width, top + width], [left + width, top]]
@@ -177,7 +177,7 @@ def pan(photo: Tensor, share: float) -> Tensor:
 
 
 def square(image: Tensor) -> Tensor:
-    """The middle of an image (1, 3, H, W), padded with white to a square."""
+    """Pad an image (1, 3, H, W) with white to a square."""
     height, width = image.shape[-2:]
     side = max(height, width)
     top, left = (side - height) // 2, (side - width) // 2

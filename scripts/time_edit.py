@@ -39,7 +39,7 @@ class Time:
     photos: Path = Path("examples/photos")
     """Photos of one face each."""
     frames: int = 50
-    """Of the clip, in which a camera moves over the first photo."""
+    """Frames of the clip, in which a camera moves over the first photo."""
 
     def run(self) -> None:
         """Measure and print."""
@@ -48,7 +48,7 @@ class Time:
             self.time_video(Path(folder))
 
     def time_photos(self, folder: Path) -> None:
-        """Seconds of each photo."""
+        """Time an edit of each photo."""
         generator, detector = load_generator(GENERATOR), load_face_detector()
         encoder, editor = load_encoder("small-ffhq", generator), Editor(generator)
         edits = AppliedDirections([(find_direction("smile", generator), 1.0)])
@@ -71,7 +71,7 @@ class Time:
         print("a photo:", ", ".join(f"{x:.2f}" for x in seconds), f"s; median {statistics.median(seconds):.2f} s")
 
     def time_video(self, folder: Path) -> None:
-        """Frames a second of a clip, in one pass, with faces of 256 pixels."""
+        """Time an edit of a clip, in one pass, with faces of 256 pixels."""
         generator = load_generator(GENERATOR)
         renderer = load_renderer(generator, 256)
         editor = VideoEditor(generator, load_encoder("small-ffhq", generator), load_face_detector(), Editor(renderer))
@@ -86,13 +86,13 @@ class Time:
 
 
 def square(left: float, top: float, side: float) -> torch.Tensor:
-    """An upright quad, (4, 2)."""
+    """Make an upright quad, (4, 2)."""
     corners = [[left, top], [left, top + side], [left + side, top + side], [left + side, top]]
     return torch.tensor(corners, dtype=torch.float64)
 
 
 def clock(work: Callable[[], object]) -> float:
-    """Seconds that it takes."""
+    """Count the seconds that some work takes."""
     begun = time.perf_counter()
     work()
     return time.perf_counter() - begun

@@ -24,6 +24,12 @@ pytestmark = pytest.mark.usefixtures("process", "toy_shipped")
 QUICK = ["--device", "cpu", "--precision", "float32", "--steps", "2"]
 
 
+@pytest.fixture(autouse=True)
+def own_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Commands keep codes in the folder that they run in."""
+    monkeypatch.chdir(tmp_path)
+
+
 @pytest.fixture
 def directions(tmp_path: Path) -> Path:
     """A file with two directions of the toy generator."""

@@ -18,6 +18,12 @@ Run = Callable[..., tuple[int, list[str], list[str]]]
 pytestmark = pytest.mark.usefixtures("process")
 
 
+@pytest.fixture(autouse=True)
+def own_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Commands keep codes in the folder that they run in."""
+    monkeypatch.chdir(tmp_path)
+
+
 @pytest.fixture(scope="module")
 def generator() -> Generator:
     return load_generator("mobile-ffhq-256")
@@ -31,7 +37,7 @@ def pixels(path: Path) -> np.ndarray:
 def test_a_smile_comes_into_the_photo_and_leaves_the_rest(
     run: Run, portrait: Path, tmp_path: Path, generator: Generator
 ) -> None:
-    out, codes, name = tmp_path / "out", tmp_path / "out" / "embedded", "female-1-smile1.5"
+    out, codes, name = tmp_path / "out", tmp_path / "embedded" / "steps0", "female-1-smile1.5"
     quick = ["--generator", generator.name, "--render", 256, "--steps", 0, "--device", "cpu"]
     status, lines, errors = run("edit", portrait, "--set", "smile=1.5", "--out", out, *quick, "--strip")
     assert (status, errors, lines[-2:]) == (0, [], [str(out / f"{name}.png"), str(out / "strips" / f"{name}.png")])

@@ -135,6 +135,7 @@ def test_subjects_of_one_name_have_sources_of_their_own(float_toy: ToyGenerator,
     sources = [subject.source for argument in arguments for subject in subjects_of(argument, float_toy)]
     assert len(set(sources)) == 4
     assert subjects_of(arguments[0], float_toy)[0].source == sources[0]
+    assert sources[2:] == ["seed:1", "seed:2"]
 
 
 @pytest.mark.parametrize("problem", ["unknown", "gone"])
@@ -151,6 +152,25 @@ def test_photos_that_cannot_be_found_name_the_argument(
         subjects_of(str(path), float_toy, photos=tmp_path)
     assert caught.value.arguments == ("photos",)
     assert "--" not in str(caught.value)
+
+
+def test_an_animation_draws_the_unedited_face_once(
+    embedded: tuple[Path, Code], float_toy: ToyGenerator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    photo, code = embedded
+    drawn: list[torch.Tensor] = []
+
+    def draw(w_plus: torch.Tensor, *, resolution: int | None = None) -> torch.Tensor:
+        drawn.append(w_plus)
+        return ToyGenerator.synthesis(float_toy, w_plus, resolution=resolution)
+
+    monkeypatch.setattr(float_toy, "synthesis", draw)
+    subject = subject_of_codes("anna", [code], float_toy, photo=read_image(photo))
+    editor = Editor(float_toy)
+    (first, *_) = pictures = list(animate_edit(editor, subject, lambda w_plus, share: w_plus + share))
+    assert len(drawn) == len(pictures) + 1 == 61
+    monkeypatch.undo()
+    assert torch.equal(first, editor.into_photo(subject, editor.faces(subject.w_plus)))
 
 
 def test_an_animation_goes_there_and_back_within_a_size(

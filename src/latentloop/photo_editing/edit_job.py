@@ -51,7 +51,7 @@ class EditJob:
         with self.finder.components.reads:
             return resolve_directions(strengths, generator, keep=options.keep, layers=options.layers)
 
-    @property
+    @cached_property
     def suffix(self) -> str:
         """What the edit adds to the names of its results."""
         options = self.options

@@ -1,6 +1,6 @@
 """Drawing edited codes, and pasting their faces back into the photo."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import repeat
 
@@ -50,23 +50,32 @@ class Editor:
             return resample(self.renderer.synthesis(w_plus), size)
         return self.renderer.synthesis(w_plus, resolution=size)
 
-    def into_photo(self, subject: Subject, faces: Sequence[Tensor]) -> Tensor:
-        """Paste edited faces (1, 3, S, S) into their photo, (1, 3, H, W); without one, give the first of them."""
+    def before(self, subject: Subject) -> list[Tensor] | None:
+        """Draw a subject's unedited faces, (1, 3, S, S), if only what an edit changed is pasted into its photo."""
+        # What an edited code draws is no longer what the photo shows.
+        if subject.origin is None or not self.only_changed or subject.already_edited:
+            return None
+        return self.faces(subject.w_plus, size=min(COMPARED_AT, self.renderer.resolution))
+
+    def into_photo(
+        self, subject: Subject, faces: Sequence[Tensor], *, before: Sequence[Tensor] | None = None
+    ) -> Tensor:
+        """Paste edited faces into their photo, (1, 3, H, W) in [-1, 1]; without a photo, give the first of them.
+
+        Args:
+            subject: The faces before the edit.
+            faces: The edited faces, (1, 3, S, S) each.
+            before: What `before` gave for the subject; None asks it.
+        """
         if subject.origin is None:
             return faces[0]
         picture = subject.origin.image
         cut_out = subject.aligned_images or repeat(None)
-        # What an edited code draws is no longer what the photo shows.
-        part = self.only_changed and not subject.already_edited
-        where = self._changed(subject, faces) if part else repeat(None)
+        before = before or self.before(subject)
+        where = [changed(old, new) for old, new in zip(before, faces, strict=True)] if before else repeat(None)
         for face, quad, cut, weights in zip(faces, subject.origin.quads, cut_out, where, strict=False):
             picture = paste_back(picture, face, quad, cut_out=cut, where=weights, mask=self.mask, blend=self.blend)
         return picture
-
-    def _changed(self, subject: Subject, faces: Sequence[Tensor]) -> Iterable[Tensor]:
-        """Find where each face changed."""
-        before = self.faces(subject.w_plus, size=min(COMPARED_AT, faces[0].shape[-1]))
-        return [changed(old, new) for old, new in zip(before, faces, strict=True)]
 
 
 def make_editor(options: RenderOptions, load_renderer: Callable[[int | None], Generator]) -> Editor:

@@ -68,9 +68,10 @@ def animate_edit(editor: Editor, subject: Subject, change: Callable[[Tensor, flo
         change: Edits codes (F, num_ws, w_dim) by a share of the whole edit.
     """
     subject = replace(subject, origin=_within(subject.origin)) if subject.origin else subject
+    before = editor.before(subject)
     for i in range(FRAME_COUNT):
         share = 0.5 - 0.5 * math.cos(2 * math.pi * i / FRAME_COUNT)
-        yield editor.into_photo(subject, editor.faces(change(subject.w_plus, share)))
+        yield editor.into_photo(subject, editor.faces(change(subject.w_plus, share)), before=before)
 
 
 def _within(origin: Origin) -> Origin:
