@@ -20,7 +20,7 @@ def lowpass(taps: int, *, cutoff: float, half_width: float, rate: float, radial:
     Args:
         taps: Length along an axis.
         cutoff: The frequency at which half the amplitude passes.
-        half_width: Of the transition band: from there on to where nothing does.
+        half_width: Half the width of the transition band, beyond which nothing passes.
         rate: Taps for each unit of length.
         radial: Whether frequencies of the plane count by their length; otherwise by each axis, one after the other.
     """
