@@ -33,16 +33,16 @@ class Pack:
     def run(self) -> None:
         """Write the tensors that differ, as float16."""
         whole, trunk = read_weights(WeightsFile(self.student)), read_weights(SHIPPED[self.teacher].file).tensors
-        own = {
+        differing = {
             name: tensor.half()
             for name, tensor in whole.tensors.items()
             if name not in trunk or trunk[name].shape != tensor.shape or not torch.equal(trunk[name], tensor)
         }
-        if on_trunk(own, trunk).keys() != whole.tensors.keys():
+        if on_trunk(differing, trunk).keys() != whole.tensors.keys():
             raise SystemExit(f"{self.student}: not a student of {self.teacher}")
         target = self.out / self.student.name
-        save_file(own, target, {KIND: whole.metadata[KIND]})
-        print(f"{target}: {target.stat().st_size:,} bytes, {len(own)} tensors, sha256 {sha256_of(target)}")
+        save_file(differing, target, {KIND: whole.metadata[KIND]})
+        print(f"{target}: {target.stat().st_size:,} bytes, {len(differing)} tensors, sha256 {sha256_of(target)}")
 
 
 if __name__ == "__main__":

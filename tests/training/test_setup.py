@@ -22,8 +22,7 @@ from latentloop.training.options import DistillOptions, TrainOptions
 from latentloop.training.pending import PendingCodes
 from latentloop.training.photos import PhotoSet
 from latentloop.training.processes import Alone
-from latentloop.training.setup import Machine, set_up_training, stamp_of_training
-from latentloop.training.setup import find_photos as photos_of
+from latentloop.training.setup import Machine, choose_photos, set_up_training, stamp_of_training
 from small_generators import SmallGenerator, SmallPhotos
 
 STAMP = """
@@ -58,7 +57,7 @@ def stamp(options: TrainOptions) -> dict[str, Any]:
     """A run's stamp on a machine where "auto" is the CPU and float32."""
     device = torch.device("cpu" if options.device == "auto" else options.device)
     dtype = torch.bfloat16 if options.precision == "bfloat16" else torch.float32
-    return stamp_of_training(options, photos_of(options, 32), Machine(device, dtype, Alone()))
+    return stamp_of_training(options, choose_photos(options, 32), Machine(device, dtype, Alone()))
 
 
 def distill_stamp(options: DistillOptions) -> dict[str, Any]:

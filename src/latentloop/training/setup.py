@@ -69,7 +69,7 @@ def set_up_training(options: TrainOptions) -> TrainJob:
     generator = load_generator(options.generator, device=machine.device)
     embedder = first_embedder(options, generator, resumed=last_checkpoint(options.out) is not None)
     resolution = embedder.config.resolution
-    photos = find_photos(options, resolution)
+    photos = choose_photos(options, resolution)
     drawing = low_precision(generator, machine.dtype)
     compared = low_precision(quick_generator(options.quick, generator), machine.dtype) if options.quick else drawing
     collaboration = make_collaboration(options, compared, embedder, machine)
@@ -99,8 +99,8 @@ def find_machine(options: TrainOptions) -> Machine:
     return Machine(processes.device if isinstance(processes, Accelerated) else device, dtype, processes)
 
 
-def find_photos(options: TrainOptions, resolution: int) -> Photos:
-    """Find the photos of a run: those to measure on are not learned from.
+def choose_photos(options: TrainOptions, resolution: int) -> Photos:
+    """Choose the photos of a run: those to measure on are not learned from.
 
     Args:
         options: Of the run.
