@@ -100,12 +100,14 @@ def test_the_clock_measures_what_it_says(make: Make, toy_photos: ToyPhotos) -> N
     job = make(seconds=0.5)
     with BenchProgress() as progress:
         progress.begin(job.methods, 2)
-        found = results(list(replace(job, observer=progress).run(toy_photos(2))))
-    for one in found:
-        assert 0.5 <= one.seconds < 0.5 * 1.02
+        with stopwatch(CPU) as whole:
+            found = results(list(replace(job, observer=progress).run(toy_photos(2))))
+    assert all(one.seconds >= 0.5 for one in found)
+    assert sum(one.seconds for one in found) + 0.5 <= whole.seconds  # the warm-up does not count
+    begun = time.monotonic()
     with stopwatch(CPU) as watch:
         time.sleep(0.1)
-    assert 0.1 <= watch.seconds < 0.13
+    assert 0.1 <= watch.seconds <= time.monotonic() - begun
 
 
 def test_what_is_counted(make: Make, toy_photos: ToyPhotos, tmp_path: Path) -> None:
@@ -132,10 +134,12 @@ def test_every_method_takes_an_image_before_the_next_one_comes(make: Make, toy_p
 
 
 def test_a_batch_shares_its_time(make: Make, toy_photos: ToyPhotos) -> None:
-    found = results(list(make(seconds=0.2, batch=2).run(toy_photos(3))))
+    with stopwatch(CPU) as whole:
+        found = results(list(make(seconds=0.2, batch=2).run(toy_photos(3))))
     assert [one.batch for one in found] == [2, 2, 1]
-    assert found[0].seconds == pytest.approx(0.1, abs=0.02)
-    assert found[2].seconds == pytest.approx(0.2, abs=0.02)
+    assert found[0].seconds == found[1].seconds >= 0.1
+    assert found[2].seconds >= 0.2
+    assert sum(one.seconds for one in found) + 0.2 <= whole.seconds  # each batch counts once, the warm-up does not
     assert {one.calls for one in found} == {4}
 
 
