@@ -1,4 +1,5 @@
 import importlib
+import re
 import subprocess
 import sys
 from collections.abc import Callable
@@ -33,6 +34,13 @@ def test_help_lists_the_commands_on_one_screen(run: Run, option: str) -> None:
     assert max(map(len, lines)) <= 80
     assert [line.split()[0] for line in lines if line.startswith("  ")] == list(COMMANDS)
     assert "latentloop edit photo.jpg --set smile=1" in lines[1]
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_options_of_a_job_are_listed_among_its_commands_own(run: Run, name: str) -> None:
+    text = "\n".join(run(name, "--help")[1])
+    assert " options " in text
+    assert not re.search(r"options options|options\.\w+ options", text)
 
 
 def test_no_command_shows_the_same_screen_and_fails(run: Run) -> None:

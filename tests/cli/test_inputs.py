@@ -34,6 +34,10 @@ MISSING = [
     "fetch vgg16 --linear none.pth",
     "cache show none.cache",
     "cache export here.png none.jpg",
+    "train --data none",
+    "train --generator none.pkl",
+    "distill --photos none",
+    "distill --generator none.pkl",
     "bench --root none",
     "bench generator --generators none.pkl",
 ]
