@@ -132,7 +132,7 @@ def test_options_have_the_names_of_the_command_line(model: ll.Model) -> None:
 def test_what_cannot_be_loaded_is_said_at_once(tmp_path: Path) -> None:
     with pytest.raises(ll.UserError, match="neither a file nor one of"):
         ll.load("nothere.pkl")
-    with pytest.raises(ll.UserError, match="neither a file nor one of the networks"):
+    with pytest.raises(ll.UserError, match="no such weights file"):
         ll.load(embedder=tmp_path / "none.safetensors")
     with pytest.raises(ll.UserError, match="device tpu is not available"):
         ll.load(device="tpu")
