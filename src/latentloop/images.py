@@ -8,6 +8,7 @@ import zlib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from threading import RLock
 
 import numpy as np
 import numpy.typing as npt
@@ -29,6 +30,7 @@ COMPRESSION = 2
 """Compression level of PNGs, 1 to 9. With 6 photos get a tenth smaller, and take four times as long."""
 COMMENT = "Comment"
 """Keyword of a comment in a PNG, one of those that its specification names."""
+_decoding = RLock()
 # What Pillow's decoders are known to raise on damaged files.
 DECODING_ERRORS = (
     OSError,
@@ -204,12 +206,13 @@ def _rgb(name: str, image: Image.Image, background: tuple[int, ...]) -> Pixels:
 
 @contextmanager
 def _pillows_pixel_limit(max_pixels: int) -> Iterator[None]:
-    # Pillow checks it before it decodes.
-    limit, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, max_pixels
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # e.g. about odd EXIF or a palette's transparency: nothing to act on
-            warnings.simplefilter("error", Image.DecompressionBombWarning)
-            yield
-    finally:
-        Image.MAX_IMAGE_PIXELS = limit
+    # Pillow checks it before it decodes. It and the filters of warnings are settings of the process: one thread a time.
+    with _decoding:
+        limit, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, max_pixels
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # e.g. about odd EXIF or a palette's transparency: nothing to act on
+                warnings.simplefilter("error", Image.DecompressionBombWarning)
+                yield
+        finally:
+            Image.MAX_IMAGE_PIXELS = limit
