@@ -23,7 +23,7 @@ from typing import Annotated, Any, Literal
 
 import tyro
 
-from latentloop.cli import main
+from latentloop import load
 from latentloop.errors import UserError
 from latentloop.training import Progress, train
 
@@ -65,6 +65,10 @@ WAYS = {
 """pairs and single, and the heads, see the same images; all others have about the same time."""
 
 
+MEASURED: Options = {"method": "embed", "aligned": True, "batch": 2}
+"""How the photos to measure on are embedded."""
+
+
 @dataclass(frozen=True)
 class Training:
     """Train each way with one seed, and embed the photos to measure on."""
@@ -89,13 +93,13 @@ class Training:
     drawing: str = "mobile-ffhq-1024"
     """Generator of the same codes to embed with."""
 
-    def run(self) -> int:
-        """Train and measure; returns the exit code of what was stopped or failed, or 0."""
+    def run(self) -> None:
+        """Train and measure."""
         for name, way in WAYS.items():
             train(self.generator, on_progress=show, **self.training(name, way))
-            if code := main(self.embedding(name)):
-                return code
-        return 0
+            model = load(self.drawing, embedder=self._folder(name) / "last.safetensors", device=self.device)
+            for _ in model.invert_files(self.measured, self._folder(name) / "measured", **MEASURED):
+                pass
 
     def training(self, name: str, way: Way) -> Options:
         """Arguments of `latentloop.training.train`."""
@@ -112,12 +116,6 @@ class Training:
             "out": self._folder(name),
         }
 
-    def embedding(self, name: str) -> list[str]:
-        """Arguments of `latentloop embed`."""
-        network = ["--generator", self.drawing, "--embedder", str(self._folder(name) / "last.safetensors")]
-        options = ["--method", "embed", "--aligned", "--batch", "2", "--device", self.device]
-        return ["embed", *self.measured, *network, *options, "--out", str(self._folder(name) / "measured")]
-
     def _folder(self, name: str) -> Path:
         return self.out / f"{name}-{self.seed}"
 
@@ -131,8 +129,8 @@ class Table:
     out: Path = Path("out/ablations")
     """Folder of the runs."""
 
-    def run(self) -> int:
-        """Returns 0."""
+    def run(self) -> None:
+        """Print it."""
         heads = ["way", "seed", "seconds", *(f"{group} LPIPS" for group in self.groups), "LPIPS", "MSE", "ID"]
         print("| " + " | ".join(heads) + " |")
         print("|---" * len(heads) + "|")
@@ -141,7 +139,6 @@ class Table:
                 folder = self.out / f"{name}-{seed}"
                 if (folder / "measured" / "results.json").exists():
                     print(f"| {name} | {seed} | " + " | ".join(self._cells(folder)) + " |")
-        return 0
 
     def _cells(self, folder: Path) -> list[str]:
         seconds = sum(json.loads(line)["seconds"] for line in (folder / "log.jsonl").read_text().splitlines())
@@ -166,6 +163,6 @@ def mean(values: Sequence[float], digits: int) -> str:
 if __name__ == "__main__":
     Command = Annotated[Training, tyro.conf.subcommand("train")] | Annotated[Table, tyro.conf.subcommand("table")]
     try:
-        sys.exit(tyro.cli(Command, description=__doc__).run())
+        tyro.cli(Command, description=__doc__).run()
     except UserError as error:
         sys.exit(str(error))

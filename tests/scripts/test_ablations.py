@@ -69,7 +69,7 @@ def test_each_way_is_trained_and_measured_in_a_folder_of_its_own(
     photo, measured = (str(small_photos(generator, 1, folder) / "0.png") for folder in ("faces", "dev"))
     names = {"generator": str(generator), "drawing": str(generator), "quick": generator, "device": "cpu"}
     training = script.Training((photo,), ("few",), (measured,), seed=3, out=tmp_path / "out", **names)
-    assert training.run() == 0
+    training.run()
     pairs, photos = (read_options(tmp_path / "out" / f"{name}-3") for name in WAYS)
     assert (pairs.data, photos.data) == ((), (photo,))
     assert photos.start == str(tmp_path / "out" / "pairs-3" / "last.safetensors")

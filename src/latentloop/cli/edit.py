@@ -62,6 +62,17 @@ class Edit:
     def run(self) -> int:
         """Edit; returns 2 if a picture could not be."""
         refuse_missing_faces(self.subjects, self.pictures)
-        from latentloop.cli.editing import edit_arguments
+        from latentloop.cli.editing import console_listener, say_video
+        from latentloop.photo_editing import edit_files
 
-        return edit_arguments(self)
+        complete = edit_files(
+            self.pictures,
+            self.strengths,
+            self.out,
+            options=self.options,
+            subjects=self.subjects,
+            render=self.render,
+            listener=console_listener(),
+            on_video=say_video,
+        )
+        return 0 if complete else 2

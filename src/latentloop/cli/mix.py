@@ -45,6 +45,16 @@ class Mix:
     def run(self) -> int:
         """Mix; returns 2 if a picture could not be made."""
         refuse_missing_faces(self.subjects, self.pictures, each=self.styles)
-        from latentloop.cli.editing import mix_arguments
+        from latentloop.cli.editing import console_listener
+        from latentloop.photo_editing import mix_files
 
-        return mix_arguments(self)
+        complete = mix_files(
+            self.pictures,
+            self.styles,
+            self.out,
+            options=self.options,
+            subjects=self.subjects,
+            render=self.render,
+            listener=console_listener(),
+        )
+        return 0 if complete else 2

@@ -45,6 +45,10 @@ class Morph:
     def run(self) -> int:
         """Morph."""
         refuse_missing_faces(self.subjects, each=self.pictures)
-        from latentloop.cli.editing import morph_arguments
+        from latentloop.cli.console import say
+        from latentloop.cli.editing import console_listener
+        from latentloop.photo_editing import morph_files
 
-        return morph_arguments(self)
+        options, listener = self.options, console_listener()
+        say(morph_files(self.pictures, self.out, options=options, subjects=self.subjects, listener=listener))
+        return 0

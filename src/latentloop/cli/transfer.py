@@ -46,6 +46,16 @@ class Transfer:
     def run(self) -> int:
         """Transfer; returns 2 if a picture could not be made."""
         refuse_missing_faces(self.subjects, self.pictures, each=[self.neutral, self.expressive])
-        from latentloop.cli.editing import transfer_arguments
+        from latentloop.cli.editing import console_listener
+        from latentloop.photo_editing import transfer_files
 
-        return transfer_arguments(self, (self.neutral, self.expressive))
+        complete = transfer_files(
+            self.pictures,
+            (self.neutral, self.expressive),
+            self.out,
+            options=self.options,
+            subjects=self.subjects,
+            render=self.render,
+            listener=console_listener(),
+        )
+        return 0 if complete else 2

@@ -1,12 +1,10 @@
 """Editing pictures into a folder: what `latentloop edit` does."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
-
-from torch import Tensor
 
 from latentloop.editing import shipped_directions
 from latentloop.errors import UserError
@@ -22,8 +20,6 @@ from latentloop.photo_editing.subjects import Subject
 
 FAR = 3.0
 """Strength of a bundled direction beyond which most faces fall apart."""
-Track = Callable[[Iterable[Tensor], int, str], Iterable[Tensor]]
-"""Passes items on while it shows how many of a total have come, under a description."""
 
 
 @dataclass(frozen=True)
@@ -36,8 +32,6 @@ class EditJob:
     finder: SubjectFinder
     editor: Editor
     folder: EditFolder
-    track: Track = lambda items, _total, _description: items
-    """Shows how many frames of an animation are drawn."""
 
     @cached_property
     def directions(self) -> AppliedDirections:
@@ -64,19 +58,18 @@ class EditJob:
         strengths = [f"{name}={strength:g}" for name, strength in self.strengths.items()]
         return {"set": strengths, "keep": list(options.keep), "layers": options.layers}
 
-    def run(self, arguments: Sequence[str], on_result: Callable[[Path], None]) -> bool:
+    def run(self, arguments: Sequence[str]) -> bool:
         """Edit what arguments name; returns whether all could be edited.
 
         Args:
             arguments: Photos, files with codes, and seeds, as `expand_arguments` gives them.
-            on_result: Is told of each file.
 
         Raises:
             UserError: A direction cannot be used.
         """
         _ = self.directions  # what cannot be used is said before any photo is read
         self._warn_if_far()
-        return self.finder.for_each(arguments, self._results, on_result)
+        return self.finder.for_each(arguments, self._results)
 
     def _warn_if_far(self) -> None:
         parts = self.finder.components
@@ -96,7 +89,7 @@ class EditJob:
             image = strength_strip(self.editor, subject, change, self.directions.label)
             yield self.folder.save_strip(name, image)
         if self.options.video:
-            frames = self.track(animate_edit(self.editor, subject, change), FRAME_COUNT, "frames")
+            frames = self.finder.listener.track(animate_edit(self.editor, subject, change), FRAME_COUNT, "frames")
             yield self.folder.save_animation(name, frames, rate=FRAME_RATE)
 
 

@@ -1,6 +1,6 @@
 """Style mixing into a folder: what `latentloop mix` does."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from latentloop.editing import mix, parse_layers
@@ -20,7 +20,6 @@ def mix_pictures(
     finder: SubjectFinder,
     editor: Editor,
     folder: EditFolder,
-    on_result: Callable[[Path], None],
 ) -> bool:
     """Draw each picture with the styles of each other one, and a table of all; returns whether all could be made.
 
@@ -31,7 +30,6 @@ def mix_pictures(
         finder: Finds the faces.
         editor: Draws them.
         folder: Where the results go.
-        on_result: Is told of each file.
 
     Raises:
         UserError: The layers are none, or a picture of `styles` cannot be used.
@@ -49,7 +47,7 @@ def mix_pictures(
             yield folder.save(f"{subject.name}+{other.name}", subject, mixture)
             table.add(subject, w_plus)
 
-    complete = finder.for_each(arguments, results, on_result)
+    complete = finder.for_each(arguments, results)
     if table.rows:
-        on_result(folder.save_strip("mix", table.image()))
+        finder.listener.result(folder.save_strip("mix", table.image()))
     return complete

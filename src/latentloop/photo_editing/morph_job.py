@@ -1,10 +1,9 @@
 """Morphing: what `latentloop morph` does."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import torch
-from torch import Tensor
 
 from latentloop.editing import layer_weights, morph
 from latentloop.errors import UserError
@@ -16,15 +15,12 @@ from latentloop.photo_editing.setup import SubjectFinder
 from latentloop.photo_editing.subjects import is_coded
 from latentloop.video.files import pyav
 
-Track = Callable[[Iterable[Tensor], int, str], Iterable[Tensor]]
-
 
 def morph_pictures(
     arguments: Sequence[str],
     out: Path,
     options: MorphOptions,
     finder: SubjectFinder,
-    track: Track = lambda items, _total, _description: items,
 ) -> Path:
     """Turn each face into the next; returns the path of the animation.
 
@@ -33,7 +29,6 @@ def morph_pictures(
         out: A .gif, an .mp4, or else a folder for the frames.
         options: How.
         finder: Finds the faces.
-        track: Passes frames on while it shows how many of a total have come, under a description.
 
     Raises:
         UserError: There are fewer faces, one cannot be used, or the animation cannot be written.
@@ -54,4 +49,4 @@ def morph_pictures(
     drawn = (editor.faces(one[None], size=options.size)[0] for one in between)
     if not out.suffix:
         check_frames(out, arguments, len(between))
-    return write_frames(out, track(drawn, len(between), "frames"), rate=options.rate)
+    return write_frames(out, finder.listener.track(drawn, len(between), "frames"), rate=options.rate)

@@ -1,55 +1,19 @@
 """Set-up of photo editing: from arguments to subjects."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import AbstractContextManager, closing, nullcontext
+from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Protocol
 
-from torch import Tensor
-
-from latentloop.embedding import Components, Embedded, EmbedRun, Outcome, components_for, embed_files
+from latentloop.embedding import Components, Embedded, components_for, embed_files
 from latentloop.embedding.result_folder import ResultFolder
 from latentloop.errors import UserError
+from latentloop.photo_editing.listener import Listener
 from latentloop.photo_editing.subject_options import SubjectOptions
 from latentloop.photo_editing.subjects import Subject, canonical, is_coded, subject_of_photo, subjects_of
 
 ROUGH = 0.6
 """Similarity of identity below which a code is another face than the photo's."""
-
-
-class Watcher(Protocol):
-    """Shows how far a run is; see `latentloop.cli.progress.EmbedProgress`."""
-
-    def step(self, done: int, loss: Tensor) -> None:
-        """Show a step of the iterator."""
-        ...
-
-    def done(self, outcome: Outcome, photos_done: int) -> None:
-        """Show what became of a photo."""
-        ...
-
-
-class Silence:
-    """A `Watcher` that shows nothing."""
-
-    def step(self, done: int, loss: Tensor) -> None:
-        """Show nothing."""
-
-    def done(self, outcome: Outcome, photos_done: int) -> None:
-        """Show nothing."""
-
-
-@dataclass(frozen=True)
-class Listener:
-    """Who is told how the work goes; by default nobody."""
-
-    complain: Callable[[UserError], None] = lambda _: None
-    """Is told why a picture cannot be used, while the others go on."""
-    warn: Callable[[str], None] = lambda _: None
-    """Is told what may make a result worse than expected."""
-    watch: Callable[[EmbedRun], AbstractContextManager[Watcher]] = lambda _: nullcontext(Silence())
-    """Shows the progress of finding codes."""
 
 
 @dataclass(frozen=True)
@@ -93,21 +57,18 @@ class SubjectFinder:
             raise UserError("nothing made: some of the pictures cannot be used")
         return subjects
 
-    def for_each(
-        self, arguments: Sequence[str], results: Callable[[Subject], Iterable[Path]], on_result: Callable[[Path], None]
-    ) -> bool:
+    def for_each(self, arguments: Sequence[str], results: Callable[[Subject], Iterable[Path]]) -> bool:
         """Make results of each subject; returns whether all could be made.
 
         Args:
             arguments: As for `subjects`.
             results: Makes a subject's results, and yields each file once it is there.
-            on_result: Is told of each file.
         """
         complete = True
         for subject in self.subjects(arguments):
             try:
                 for path in results(subject) if subject else ():
-                    on_result(path)
+                    self.listener.result(path)
             except UserError as error:
                 self.listener.complain(error)
                 subject = None

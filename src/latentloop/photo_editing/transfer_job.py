@@ -1,6 +1,6 @@
 """Expression transfer into a folder: what `latentloop transfer` does."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -25,7 +25,6 @@ def transfer_expression(
     finder: SubjectFinder,
     editor: Editor,
     folder: EditFolder,
-    on_result: Callable[[Path], None],
 ) -> bool:
     """Give faces the expression in which two pictures of another person differ; returns whether all could be made.
 
@@ -36,7 +35,6 @@ def transfer_expression(
         finder: Finds the faces.
         editor: Draws them.
         folder: Where the results go.
-        on_result: Is told of each file.
 
     Raises:
         UserError: The layers are none, or the pair cannot be used.
@@ -54,7 +52,7 @@ def transfer_expression(
         yield folder.save(subject.name, subject, edit)
         yield folder.save_strip(subject.name, strength_strip(editor, subject, change, "{:+.2g}".format))
 
-    return finder.for_each(arguments, results, on_result)
+    return finder.for_each(arguments, results)
 
 
 def _codes_of_pair(pair: tuple[str, str], options: TransferOptions, finder: SubjectFinder) -> tuple[Tensor, Tensor]:

@@ -10,8 +10,9 @@ from latentloop.files import replacing, sha256_of
 from latentloop.photo_editing.applied_directions import AppliedDirections
 from latentloop.photo_editing.edit_folder import EditFolder
 from latentloop.photo_editing.flicker import Flicker
+from latentloop.photo_editing.listener import Progress
 from latentloop.photo_editing.signatures import SIGNATURE
-from latentloop.photo_editing.video_editor import Progress, VideoEditor, size_for
+from latentloop.photo_editing.video_editor import VideoEditor, size_for
 from latentloop.photo_editing.video_work import VideoWork, remove_faces
 from latentloop.video import Video, write_video
 

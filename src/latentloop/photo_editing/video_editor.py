@@ -20,6 +20,7 @@ from latentloop.inversion import LatentIterator
 from latentloop.photo_editing.applied_directions import AppliedDirections
 from latentloop.photo_editing.editor import Editor
 from latentloop.photo_editing.flicker import Flicker, measure_flicker
+from latentloop.photo_editing.listener import Progress
 from latentloop.photo_editing.smoothing import interpolate_frames, smooth_codes, smooth_quads
 from latentloop.photo_editing.video_work import VideoWork
 from latentloop.video import Video
@@ -30,7 +31,6 @@ BATCH = 8
 """Frames that the encoder takes at a time."""
 KEY = 50
 """Largest number of frames from one key frame to the next."""
-Progress = Callable[[str, int, int], None]  # what is done, frames done, of how many
 
 
 @dataclass(frozen=True)

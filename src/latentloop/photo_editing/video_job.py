@@ -8,8 +8,9 @@ from latentloop.files import sha256_of
 from latentloop.inversion import LatentIterator
 from latentloop.losses.config import LossConfig
 from latentloop.photo_editing.edit_job import EditJob
+from latentloop.photo_editing.listener import Progress
 from latentloop.photo_editing.video import EditedVideo, edit_video
-from latentloop.photo_editing.video_editor import Progress, Smoothing, VideoEditor
+from latentloop.photo_editing.video_editor import Smoothing, VideoEditor
 from latentloop.photo_editing.video_work import VideoWork
 from latentloop.video import read_video
 

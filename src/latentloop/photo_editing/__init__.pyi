@@ -1,0 +1,10 @@
+from .direction_list import DirectionInfo as DirectionInfo
+from .direction_list import list_directions as list_directions
+from .entry import edit_files as edit_files
+from .entry import mix_files as mix_files
+from .entry import morph_files as morph_files
+from .entry import transfer_files as transfer_files
+from .listener import Listener as Listener
+from .options import EditOptions as EditOptions
+from .options import RenderOptions as RenderOptions
+from .subject_options import SubjectOptions as SubjectOptions
