@@ -1,4 +1,4 @@
-"""Who is told how a command that edits is going; imported when one of them runs, since it imports PyTorch."""
+"""Output of the commands that edit; imported when one of them runs, since it imports PyTorch."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager

@@ -98,7 +98,7 @@ class EmbedJob:
     force: bool = False
     max_pixels: int = MAX_PIXELS
     notice: Callable[[str], None] = lambda _: None
-    """Is told once if a result is made again because its stamp is another."""
+    """Called once if a result is made again because its stamp is another."""
 
     def run(self, photos: Sequence[Path], on_step: OnStep | None = None) -> Iterator[Outcome]:
         """Embed photos, and yield each outcome once it is safely on disk.
@@ -118,7 +118,7 @@ class EmbedJob:
                     self._embed(items, written, on_step)
                     yield from written.done()
             except (KeyboardInterrupt, UserError):
-                yield from written.done(all_of_them=True)  # what was finished is told before all ends
+                yield from written.done(all_of_them=True)  # report what was finished before all ends
                 raise
             yield from written.done(all_of_them=True)
 

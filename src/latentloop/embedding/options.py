@@ -67,7 +67,7 @@ class SearchOptions:
 
 @dataclass(frozen=True)
 class StepOptions:
-    """How the iterator takes its steps; `IteratorConfig` tells more of each."""
+    """How the iterator takes its steps."""
 
     optimizer: OptimizerName = IteratorConfig.optimizer
     """Optimizer of the iterator: muon, which needs fewer steps, or adam, as in the papers (lr 0.1 with ramp-down 0.3

@@ -84,7 +84,7 @@ def embed_files(
         force: Make again what is finished.
         deciding: Entries of a result's stamp that must agree for it to be finished; None for all.
         with_report: Write results.json and report.html, too.
-        warn: Is told what does not work as asked, but need not stop the run.
+        warn: Called with what does not work as asked, but need not stop the run.
 
     Raises:
         UserError: A file cannot be used.

@@ -33,7 +33,7 @@ class Setup:
     components: Components
     start: Start
     warn: Callable[[str], None]
-    """Is told what does not work as asked, but need not stop the job."""
+    """Called with what does not work as asked, but need not stop the job."""
 
     @property
     def config(self) -> IteratorConfig:
@@ -142,7 +142,7 @@ def set_up(
         components: The networks.
         photos: What is embedded: codes of other projects may serve them in their order.
         out: Folder of the results, if there is one.
-        warn: Is told what does not work as asked, but need not stop the job.
+        warn: Called with what does not work as asked, but need not stop the job.
 
     Raises:
         UserError: A file cannot be used, or there is no network for the generator.

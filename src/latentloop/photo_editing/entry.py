@@ -45,8 +45,8 @@ def edit_files(
         options: What else an edit is.
         subjects: How the codes of photos are found.
         render: How faces are drawn and pasted.
-        listener: Who is told how the work goes.
-        on_video: Is told of each edited video.
+        listener: Callbacks for the progress.
+        on_video: Called with each edited video.
 
     Raises:
         UserError: A direction or an option cannot be used, or nothing is named.
@@ -90,7 +90,7 @@ def mix_files(
         options: How styles are mixed.
         subjects: How the codes of photos are found.
         render: How faces are drawn and pasted.
-        listener: Who is told how the work goes.
+        listener: Callbacks for the progress.
 
     Raises:
         UserError: The layers are none, or a picture of `styles` cannot be used.
@@ -119,7 +119,7 @@ def transfer_files(
         options: How expressions are transferred.
         subjects: How the codes of photos are found.
         render: How faces are drawn and pasted.
-        listener: Who is told how the work goes.
+        listener: Callbacks for the progress.
 
     Raises:
         UserError: The layers are none, or the pair cannot be used.
@@ -144,7 +144,7 @@ def morph_files(
         out: A .gif, an .mp4, or else a folder for the frames.
         options: How faces turn into each other.
         subjects: How the codes of photos are found.
-        listener: Who is told how the work goes.
+        listener: Callbacks for the progress.
 
     Raises:
         UserError: There are fewer faces, one cannot be used, or the animation cannot be written.

@@ -1,4 +1,4 @@
-"""Who is told how photo editing goes: a command line, a page, a test, or nobody."""
+"""Listeners to the progress of photo editing: a command line, a page, a test, or nobody."""
 
 from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager, nullcontext
@@ -12,7 +12,7 @@ from latentloop.embedding import EmbedRun, Outcome
 from latentloop.errors import UserError
 
 Progress = Callable[[str, int, int], None]
-"""Is told of a stage, the frames that are done in it, and all its frames."""
+"""Called with a stage, the frames that are done in it, and the number of all frames."""
 Track = Callable[[Iterable[Tensor], int, str], Iterable[Tensor]]
 """Passes frames on while it shows how many of a total have come, under a description."""
 
@@ -41,16 +41,16 @@ class Silence:
 
 @dataclass(frozen=True)
 class Listener:
-    """Who is told how the work goes; by default nobody."""
+    """Callbacks for the progress of photo editing; by default nothing is shown."""
 
     complain: Callable[[UserError], None] = lambda _: None
-    """Is told why a picture cannot be used, while the others go on."""
+    """Called with the reason why a picture cannot be used, while the others go on."""
     warn: Callable[[str], None] = lambda _: None
-    """Is told what may make a result worse than expected."""
+    """Called with a warning, such as that a code is rough."""
     watch: Callable[[EmbedRun], AbstractContextManager[Watcher]] = lambda _: nullcontext(Silence())
     """Shows the progress of finding codes."""
     result: Callable[[Path], None] = lambda _: None
-    """Is told of each file that was written."""
+    """Called with each file that was written."""
     track: Track = lambda frames, _total, _description: frames
     """Shows how many frames of an animation are drawn."""
     stages: Callable[[], AbstractContextManager[Progress]] = lambda: nullcontext(lambda _name, _done, _total: None)

@@ -25,7 +25,7 @@ class SubjectFinder:
     listener: Listener = Listener()
 
     def subjects(self, arguments: Sequence[str]) -> Iterator[Subject | None]:
-        """Yield the subjects of arguments, in order; None for what cannot be used, of which the listener was told.
+        """Yield the subjects of arguments, in order; None for what cannot be used, which the listener learns.
 
         Args:
             arguments: Photos, files with codes, and seeds, as `expand_arguments` gives them.
