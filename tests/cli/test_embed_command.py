@@ -82,9 +82,7 @@ def test_embed_goes_on_where_it_was_and_redoes_what_has_other_settings(
     assert finished_before(photos[0], *QUICK) == [False]
     assert finished_before(photos[0].parent, *QUICK) == [True, False]
     assert finished_before(photos[0].parent / "*.png", *QUICK, "--batch", 2, "--seed", 3) == [True, True]
-    again = (
-        "latentloop: photo-0: made with other settings before (lr); it is made again, as are all others of this kind"
-    )
+    again = "latentloop: photo-0: there is a result with other settings (lr); such results are made again"
     assert finished_before(*photos, *QUICK, "--lr", 0.0123, notices=[again]) == [False, False]
     assert finished_before(*photos, *QUICK, "--lr", 0.0123, "--force") == [False, False]
 

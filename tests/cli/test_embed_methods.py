@@ -82,7 +82,7 @@ def test_another_network_or_method_makes_results_anew(
         code, lines, errors = run("embed", photo, *options, "--out", tmp_path / "out", "--steps", 2, *QUICK)
         again = lines[0].endswith("finished before")
         assert (code, len(errors)) == (0, not (again or first))
-        assert all("photo-0: made with other settings before (" in error for error in errors)
+        assert all("photo-0: there is a result with other settings (" in error for error in errors)
         return again
 
     one_pass = ["--method", "embed", "--embedder", network]

@@ -136,7 +136,7 @@ class ResultFolder:
         for name, result in complete.items():
             changed = differences(result.settings, stamp_of(name))
             if changed := [entry for entry in changed if deciding is None or entry in deciding]:
-                return Finished(outdated=f"{name}: made with other settings before ({', '.join(changed)})")
+                return Finished(outdated=f"{name}: there is a result with other settings ({', '.join(changed)})")
         return Finished(complete if len(complete) == len(names) else {})
 
     def read(self, name: str) -> Result | None:

@@ -123,7 +123,7 @@ class Setup:
             batch=self.options.batch,
             force=force,
             max_pixels=faces.max_pixels,
-            notice=once(lambda text: self.warn(f"{text}; it is made again, as are all others of this kind")),
+            notice=once(lambda text: self.warn(f"{text}; such results are made again")),
         )
 
 
