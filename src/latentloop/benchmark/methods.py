@@ -39,7 +39,7 @@ class Tools:
 
     generator: Generator
     loss: LossToward
-    """Loss of our iterator."""
+    """Image loss that our iterator minimizes."""
     networks: Networks
     """Classifiers of the earlier methods."""
     encoder: Encoder | None
@@ -51,7 +51,7 @@ class Codes:
     """Codes of N images, with noise maps where the method optimizes those, too."""
 
     w_plus: Tensor
-    """Codes, (N, num_ws, w_dim)."""
+    """Codes of N images, (N, num_ws, w_dim)."""
     noise: tuple[Tensor, ...] | None = None
     """Noise map of each layer, (N, 1, H, W)."""
 
@@ -62,7 +62,7 @@ class CodeFinder:
 
     initialize: Initializer
     refiner: Refiner | None
-    """None returns the initial codes."""
+    """Refiner of the initial codes; None returns them as they are."""
 
     def find(self, target: Tensor, on_step: OnStep | None = None) -> Codes:
         """Find the codes of targets (N, 3, R, R) in [-1, 1]."""
@@ -80,7 +80,7 @@ class PreparedMethod:
     name: str
     """Name of its folder and in results.csv, such as "hybrid-50"."""
     title: str
-    """Name in tables."""
+    """Name of the method in tables."""
     note: str
     """Source, loss, and differences from what was published."""
     ours: bool
@@ -93,7 +93,7 @@ class PreparedMethod:
 
 
 def prepare_method(choice: ChosenMethod, tools: Tools, stamp: Callable[..., Stamp]) -> PreparedMethod:
-    """Build a method.
+    """Build a method by name, with its networks.
 
     Args:
         choice: The method and its steps.
@@ -202,4 +202,4 @@ BUILDERS: Mapping[str, Callable[[Tools, int], CodeFinder]] = {
     "projector": _projector,
     "projector-w+": _projector_w_plus,
 }
-"""How each method of `METHODS` is built, from the networks and a number of steps."""
+"""Function that builds each method of `METHODS` from the networks and a number of steps."""

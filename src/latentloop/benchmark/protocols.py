@@ -33,7 +33,7 @@ class EvaluationProtocol(Protocol):
 
     @property
     def columns(self) -> tuple[str, ...]:
-        """Names of its metrics."""
+        """Names of the protocol's metrics."""
         ...
 
     def measure(self, image: Tensor, target: Tensor) -> list[dict[str, float]]:

@@ -1,4 +1,4 @@
-"""The command line: one module a command, imported when it is asked for; what is heavy, when the command runs."""
+"""The command line: one module per command, imported on demand; heavy imports wait until a command runs."""
 
 import signal
 import sys

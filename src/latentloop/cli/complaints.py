@@ -1,4 +1,4 @@
-"""Errors as the command line says them: a line on stderr, with the options that help."""
+"""Error messages of the command line: one line on stderr that names the options that help."""
 
 import difflib
 import sys

@@ -1,4 +1,4 @@
-"""`latentloop directions`."""
+"""The command `latentloop directions`."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,7 +23,7 @@ class List:
     """Generator that the directions are for: one we ship, or a StyleGAN's file."""
 
     def run(self) -> int:
-        """Print a table."""
+        """Print a table of the directions."""
         refuse_missing(each=[self.file], generators=[self.generator])
         from latentloop.cli.direction_jobs import list_known
 
@@ -42,7 +42,7 @@ class Samples:
     """Folder for the pictures, their codes and the table."""
     common: Common = Common()
     count: int = 2000
-    """Number of pictures."""
+    """Number of pictures to draw."""
 
     def __post_init__(self) -> None:
         if self.count < 1:

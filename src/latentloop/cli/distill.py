@@ -1,4 +1,4 @@
-"""`latentloop distill`."""
+"""The command `latentloop distill`."""
 
 from dataclasses import dataclass
 from typing import Annotated

@@ -1,4 +1,4 @@
-"""`latentloop fetch`."""
+"""The command `latentloop fetch`."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,7 +28,7 @@ class Fetch:
     """
 
     what: Annotated[Literal["vgg16"], tyro.conf.Positional]
-    """The weights to get."""
+    """Name of the weights to download."""
     vgg16: Path | None = None
     """Your copy of https://download.pytorch.org/models/vgg16-397923af.pth, in place of a download."""
     linear: Path | None = None

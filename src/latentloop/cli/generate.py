@@ -1,4 +1,4 @@
-"""`latentloop generate`."""
+"""The command `latentloop generate`."""
 
 from dataclasses import dataclass
 from pathlib import Path

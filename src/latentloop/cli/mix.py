@@ -1,4 +1,4 @@
-"""`latentloop mix`."""
+"""The command `latentloop mix`."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -33,7 +33,7 @@ class Mix:
     """Faces whose styles come in: photos, code files, folders, quoted globs, seed:NUMBER. Of several faces in a photo
     the first one counts."""
     out: Path = Path("mixed")
-    """Folder for the results."""
+    """Folder for the mixed faces and the table."""
     options: Annotated[MixOptions, UNTITLED] = MixOptions()
     subjects: SubjectOptions = SubjectOptions()
     render: RenderOptions = RenderOptions()

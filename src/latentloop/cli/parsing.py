@@ -1,4 +1,4 @@
-"""From arguments to a command; and in one line, what is wrong with arguments that mean none."""
+"""Parsing of command-line arguments, with one-line messages for invalid ones."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import is_dataclass

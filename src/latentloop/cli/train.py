@@ -1,4 +1,4 @@
-"""`latentloop train`."""
+"""The command `latentloop train`."""
 
 import signal
 from collections.abc import Iterable

@@ -1,4 +1,4 @@
-"""`latentloop transfer`."""
+"""The command `latentloop transfer`."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -32,7 +32,7 @@ class Transfer:
     expressive: str = ""
     """A picture of the same person with it; the more alike the two are otherwise, the better."""
     out: Path = Path("transferred")
-    """Folder for the results."""
+    """Folder for the faces with the new expression."""
     options: Annotated[TransferOptions, UNTITLED] = TransferOptions()
     subjects: SubjectOptions = SubjectOptions()
     render: RenderOptions = RenderOptions()

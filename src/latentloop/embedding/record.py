@@ -1,4 +1,4 @@
-"""What a code file tells of an embedded face."""
+"""Record of an embedded face in its code file."""
 
 from dataclasses import asdict
 from typing import Any

@@ -16,23 +16,23 @@ from latentloop.stamps import Stamp, differences
 
 @dataclass(frozen=True)
 class PhotoKey:
-    """What makes a photo the same photo in a later run."""
+    """Identity of a photo, by which a later run recognizes it."""
 
     file: str
-    """Its name, without folders."""
+    """File name of the photo, without folders."""
     sha256: str
-    """Of its bytes."""
+    """SHA-256 of the photo's bytes."""
 
 
 @dataclass(frozen=True)
 class ResultPaths:
-    """The files of one result."""
+    """Paths of the files of one result."""
 
     code: Path
     reconstruction: Path
     aligned: Path
     one_pass: Path
-    """What the network alone finds, where the iterator went on from there."""
+    """One-pass reconstruction, if the iterator started from it."""
 
     def relative_to(self, folder: Path, *, one_pass: bool) -> dict[str, str]:
         """Each file's path from the folder, with forward slashes; that of the one pass if there is one."""
@@ -43,26 +43,26 @@ class ResultPaths:
 
 @dataclass(frozen=True)
 class Result:
-    """What a finished result says of itself."""
+    """Record of a finished result."""
 
     photo: PhotoKey
     faces: int | None
-    """How many of the photo's faces were embedded; None if it was the one."""
+    """Number of faces embedded from the photo; None if only one was requested."""
     settings: Mapping[str, Any]
     figures: Figures
     one_pass: Figures | None
-    """Of the network alone, where the iterator went on from there."""
+    """Metrics of the one-pass reconstruction, if the iterator started from it."""
     losses: Sequence[float]
 
 
 @dataclass(frozen=True)
 class Finished:
-    """What a folder has of a photo."""
+    """Finished results of a photo in a folder."""
 
     results: Mapping[str, Result] = field(default_factory=dict)
     """Its finished results by name; empty if any is missing or has another stamp."""
     outdated: str = ""
-    """Which result has another stamp, and in what it differs."""
+    """Description of a result whose stamp differs, and of the difference."""
 
 
 @dataclass(frozen=True)
@@ -76,7 +76,7 @@ class ResultFolder:
     _owners: dict[str, PhotoKey] = field(default_factory=dict)  # stem -> the photo that has it
 
     def paths(self, name: str) -> ResultPaths:
-        """Where the result `name` lies or will lie."""
+        """Return the paths of the result `name`, which need not exist yet."""
         picture = f"{name}.png"
         return ResultPaths(
             code=self.path / f"{name}.npz",
@@ -98,7 +98,7 @@ class ResultFolder:
             raise UserError(f"{self.path}: cannot write here: {error.strerror or error}") from error
 
     def stem_for(self, photo: PhotoKey, *, all_faces: bool) -> str:
-        """The photo's own stem in this folder: its file's, with a number if another photo has that.
+        """Return the photo's unique stem in this folder: that of its file, numbered if another photo has it.
 
         Args:
             photo: Whose stem.

@@ -29,15 +29,15 @@ class Setup:
     """Options of embedding with all networks chosen, ready to run."""
 
     options: EmbedOptions
-    """With the method resolved."""
+    """Options with the method resolved."""
     components: Components
     start: Start
     warn: Callable[[str], None]
-    """Called with what does not work as asked, but need not stop the job."""
+    """Called with warnings about requests that cannot be met but do not stop the job."""
 
     @property
     def config(self) -> IteratorConfig:
-        """Settings of the iterator: smaller steps from a code of the photo's own, none for one pass."""
+        """Settings of the iterator: smaller steps from a code specific to the photo, none for one pass."""
         options = self.options
         if options.method == "embed":
             return options.step.applied(replace(options.search.sizes(near=False), steps=0))
@@ -78,7 +78,7 @@ class Setup:
         return generator
 
     def stamp(self) -> dict[str, Any]:
-        """What the results are made from, beside the start of each."""
+        """Stamp that all results share: their settings, without the starting codes."""
         options, parts, renderer = self.options, self.components, self.renderer
         stamp = stamp_of(
             options,

@@ -22,7 +22,7 @@ OnStep = Callable[[int, Tensor], None]  # (steps done, best loss so far of each 
 
 @dataclass(frozen=True)
 class Inversion:
-    """The codes found for N targets, and how they were found."""
+    """Codes of N targets, with the losses of the optimization."""
 
     w_plus: Tensor
     """The best code seen of each target, (N, num_ws, w_dim)."""

@@ -40,7 +40,7 @@ class Distillation:
     photos: PhotoSet | None = None
     """Aligned photos whose codes the student must draw well, not only random ones."""
     compiled: bool = False
-    """Whether images are drawn through torch.compile."""
+    """Whether to draw images through torch.compile."""
 
     def __post_init__(self) -> None:
         if self.photos:

@@ -14,7 +14,7 @@ from latentloop.training.setup import set_up_training
 from latentloop.training.stopping import stop_signals
 
 Names = str | Path | Sequence[str | Path]
-"""One file, folder or glob, or several."""
+"""A file, folder or glob, or several of them."""
 
 
 def train(

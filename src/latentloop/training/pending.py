@@ -1,4 +1,4 @@
-"""The best codes that a training run has found since its last checkpoint."""
+"""Best codes of a training run since its last checkpoint."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
@@ -63,7 +63,7 @@ class PendingCodes:
                 self._found[photo] = one
 
     def discard(self) -> None:
-        """Forget the codes found since the last call of `accept`."""
+        """Forget the codes proposed since the last call of `accept`."""
         self._new.clear()
 
     def commit(self) -> None:

@@ -48,7 +48,7 @@ class Machine(NamedTuple):
 
 
 class Photos(NamedTuple):
-    """The photos of a run."""
+    """Training and validation photos of a run."""
 
     learned: PhotoSet | None
     """Photos to learn from; None for images that the generator draws alone."""

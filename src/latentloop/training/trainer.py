@@ -71,7 +71,7 @@ class Trainer:
 
     @property
     def embedder(self) -> Embedder:
-        """The network as it is now."""
+        """The embedding network with its current weights."""
         embedder = self.collaboration.embedder
         if not isinstance(embedder, Embedder):
             raise TypeError(f"not an embedding network: {type(embedder).__name__}")

@@ -29,7 +29,7 @@ class Validation:
     collaboration: Collaboration
     """The generator that draws, the losses that measure and the iterator that helps."""
     batch: int
-    """Images measured together."""
+    """Number of images that are measured together."""
     skipped: Mapping[str, str] = field(default_factory=dict)
     """Photos to measure on that could not be used -> why."""
 
