@@ -23,16 +23,16 @@ class InvertedPhoto:
     name: str
     """Name of the photo, without ending."""
     image: Picture
-    """Reconstruction: what the code draws."""
+    """Reconstruction: the image drawn from the code."""
     aligned: Picture
     """The aligned face that was reconstructed."""
     metrics: Mapping[str, float]
     """Metrics of the reconstruction at 256 pixels: `mse` on [-1, 1], `psnr` in dB, `ssim`, `lpips_alex`, and `id`, the
     cosine similarity of face-recognition embeddings."""
     seconds: float
-    """Time that it took to find the code, with its reconstruction."""
+    """Seconds spent on the code and its reconstruction."""
     code: Code
-    """The code, with where the face lies in the photo and how the code came about."""
+    """The code, with the face's place in the photo and its provenance."""
     origin: Picture
     """The whole photo, if there is one."""
     one_pass: Picture | None = None
@@ -92,13 +92,13 @@ class EditedPhoto:
     strengths: Mapping[str, float]
     """Strengths of the edit by direction."""
     code: Code
-    """The edited code, with where the face lies in the photo."""
+    """The edited code, with the face's place in the photo."""
     origin: Picture | None = None
     """The whole photo before the edit."""
 
     @classmethod
     def of(cls, subject: Subject, edit: RenderedEdit, strengths: Mapping[str, float]) -> Self:
-        """Put together what became of the first face of a subject."""
+        """Assemble the result of a subject's first face."""
         return cls(
             name=subject.name,
             photo=Picture.of(edit.picture),

@@ -30,7 +30,7 @@ from latentloop.stamps import Stamp
 
 WARM_UP_STEPS = 2
 Initializer = Callable[[Tensor], Tensor]
-"""Targets (N, 3, R, R) in [-1, 1] to the codes that refinement starts from, (N, num_ws, w_dim)."""
+"""Function from targets (N, 3, R, R) in [-1, 1] to the codes that refinement starts from, (N, num_ws, w_dim)."""
 
 
 @dataclass(frozen=True)
@@ -87,7 +87,7 @@ class PreparedMethod:
     steps: int
     finder: CodeFinder
     warm_up: CodeFinder
-    """The same method with few steps."""
+    """Variant of the method with few steps, run before any measurement."""
     stamp: Stamp
     """Everything that its codes depend on, except the image."""
 

@@ -42,7 +42,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def parse(arguments: Sequence[str]) -> Command:
-    """The command that the arguments mean; exits with 0 after --help.
+    """Parse the arguments into a command; exits with 0 after --help.
 
     Raises:
         UserError: They mean none.

@@ -30,7 +30,7 @@ GROUPS = {
         "morph": Entry("morph:Morph", "Turn one face into the next: a GIF, an MP4 or a folder of frames"),
         "mix": Entry("mix:Mix", "Draw faces with some styles of other faces: style mixing"),
         "transfer": Entry("transfer:Transfer", "Give a face the expression of another person"),
-        "generate": Entry("generate:Generate", "Draw random images: the smallest proof that a generator works"),
+        "generate": Entry("generate:Generate", "Draw random images: the simplest check that a generator works"),
     },
     "Generators": {
         "directions": Entry("directions:Directions", "List the directions that photos can be edited in, or find more"),
@@ -39,10 +39,10 @@ GROUPS = {
     },
     "Networks": {
         "train": Entry("train:Train", "Train an embedding network, which finds a photo's code in one pass"),
-        "distill": Entry("distill:Distill", "Teach a smaller, quicker generator to draw what --generator draws"),
+        "distill": Entry("distill:Distill", "Train a smaller, faster generator to draw what --generator draws"),
         "cache": Entry("cache:Cache", "Inspect a code cache written by latentloop train"),
         "bench": Entry("bench:Bench", "Compare methods of inversion, or measure the speed of this machine"),
-        "fetch": Entry("fetch:Fetch", "Get weights that are too large to ship"),
+        "fetch": Entry("fetch:Fetch", "Download weights that are too large to ship"),
     },
 }
 COMMANDS = {name: entry for group in GROUPS.values() for name, entry in group.items()}

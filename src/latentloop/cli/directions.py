@@ -34,8 +34,8 @@ class List:
 class Samples:
     """Draw random pictures for you to score, so that find can learn an attribute from the scores.
 
-    The folder gets the pictures, their codes, and scores.csv. Add a column for each attribute to that: with a number
-    for each picture, the higher the more of it, or 1 and 0; leave pictures out that you are not sure of.
+    The folder gets the pictures, their codes, and scores.csv. Add a column to this table for each attribute: a number
+    for each picture, higher for more of the attribute, or 1 and 0; leave out pictures that you are not sure of.
     """
 
     out: Path = Path("samples")
@@ -58,7 +58,7 @@ class Samples:
 
 @dataclass(frozen=True)
 class Find:
-    """Find directions: what a generator's weights or its codes change most, or an attribute that you scored.
+    """Find directions of the largest changes in a generator's weights or codes, or of an attribute that you scored.
 
     Without scores: latentloop directions find --method sefa --layers 0-6 --sheet
 
@@ -71,7 +71,7 @@ class Find:
     common: Common = Common()
     options: Annotated[DirectionOptions, UNTITLED] = DirectionOptions()
     sheet: bool = False
-    """Also draw what the directions do, from strength -3 to 3 on --faces random faces."""
+    """Also draw the effects of the directions, from strength -3 to 3 on --faces random faces."""
     faces: int = 2
     """Number of faces on the sheet."""
 
@@ -98,5 +98,5 @@ class Directions:
     )
 
     def run(self) -> int:
-        """Run what comes after `directions`."""
+        """Run the chosen subcommand."""
         return self.do.run()

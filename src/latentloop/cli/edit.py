@@ -60,7 +60,7 @@ class Edit:
         return parse_strengths(self.set)
 
     def run(self) -> int:
-        """Edit; returns 2 if a picture could not be."""
+        """Edit the pictures; returns 2 if one could not be edited."""
         refuse_missing_faces(self.subjects, self.pictures)
         from latentloop.cli.editing import console_listener, say_video
         from latentloop.photo_editing import edit_files

@@ -54,7 +54,7 @@ class Embed:
             raise ValueError("name at least one photo, folder or glob")
 
     def run(self) -> int:
-        """Embed the photos; returns 2 if any could not be."""
+        """Embed the photos; returns 2 if one could not be embedded."""
         start = self.options.start
         refuse_missing(
             self.photos,

@@ -1,4 +1,4 @@
-"""GAN inversion of aligned faces: a start, steps of the iterator, what comes out and how good it is."""
+"""GAN inversion of aligned faces: start, steps of the iterator, reconstruction and metrics."""
 
 import math
 import time
@@ -29,7 +29,7 @@ class Figures:
     seconds: float
 
     def as_json(self) -> dict[str, Any]:
-        """Give the figures as results.json has them: what is not finite as null, thousandths of seconds."""
+        """Convert to the values of results.json: non-finite numbers as null, seconds to three decimals."""
         metrics = {name: value if math.isfinite(value) else None for name, value in self.metrics.items()}
         return {"metrics": metrics, "seconds": round(self.seconds, 3)}
 
@@ -65,9 +65,9 @@ class Inverter:
     generator: Generator
     """Generator that is inverted."""
     iterators: IteratorChain | None
-    """Refine the code; None takes it as it starts."""
+    """Iterators that refine the code; None keeps the starting code."""
     renderer: Generator
-    """Draws the reconstructions; of the same latent space."""
+    """Generator of the same latent space that draws the reconstructions."""
     evaluator: Evaluator
     show_start: bool = False
     """Whether to draw and measure the iterator's initial code, too."""

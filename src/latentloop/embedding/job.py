@@ -79,7 +79,7 @@ class _Task:
 
 @dataclass(frozen=True)
 class EmbedJob:
-    """Embeds photos into a folder, and leaves alone what it finds finished there.
+    """Embeds photos into a folder, and skips those that are finished there.
 
     While the device works on a photo, the next ones are read and the last ones' files are written.
     """

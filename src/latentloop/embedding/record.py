@@ -17,7 +17,7 @@ def record_code(
     photo: dict[str, Any] | None,
     stamp: Stamp,
 ) -> Code:
-    """Put together the code file of an inverted face.
+    """Assemble the code file of an inverted face.
 
     Args:
         inverter: What found the code.

@@ -55,12 +55,12 @@ class Page:
 
     title: str
     facts: Mapping[str, str]
-    """Shown at the top, e.g. generator and device."""
+    """Facts shown at the top, e.g. generator and device."""
     rows: Sequence[Row]
     failures: Mapping[str, str]
-    """File -> what was wrong with it."""
+    """Error message of each file that failed."""
     left_out: int = 0
-    """Reconstructions too many to be shown."""
+    """Number of reconstructions that are not shown, to keep the page small."""
 
 
 def write_report(path: Path, page: Page) -> None:

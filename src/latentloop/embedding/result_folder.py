@@ -35,7 +35,7 @@ class ResultPaths:
     """One-pass reconstruction, if the iterator started from it."""
 
     def relative_to(self, folder: Path, *, one_pass: bool) -> dict[str, str]:
-        """Each file's path from the folder, with forward slashes; that of the one pass if there is one."""
+        """Return each file's path relative to a folder, with forward slashes; the one pass only if there is one."""
         files = {"code": self.code, "reconstruction": self.reconstruction, "aligned": self.aligned}
         files |= {"one_pass_reconstruction": self.one_pass} if one_pass else {}
         return {kind: path.relative_to(folder).as_posix() for kind, path in files.items()}
@@ -60,14 +60,14 @@ class Finished:
     """Finished results of a photo in a folder."""
 
     results: Mapping[str, Result] = field(default_factory=dict)
-    """Its finished results by name; empty if any is missing or has another stamp."""
+    """Finished results of the photo by name; empty if any is missing or has another stamp."""
     outdated: str = ""
     """Description of a result whose stamp differs, and of the difference."""
 
 
 @dataclass(frozen=True)
 class ResultFolder:
-    """Results by name: NAME.npz, NAME.png, aligned/NAME.png and, it may be, one-pass/NAME.png.
+    """Results by name: NAME.npz, NAME.png, aligned/NAME.png and, if any, one-pass/NAME.png.
 
     The code is written last: where it is, all is.
     """
@@ -119,7 +119,7 @@ class ResultFolder:
         all_faces: bool,
         deciding: Collection[str] | None = None,
     ) -> "Finished":
-        """Look for the results of a photo.
+        """Find the finished results of a photo.
 
         Args:
             photo: The photo.
@@ -140,7 +140,7 @@ class ResultFolder:
         return Finished(complete if len(complete) == len(names) else {})
 
     def read(self, name: str) -> Result | None:
-        """A result, if its code is there and is one that `embed` made."""
+        """Read a result; None unless its code is there and `embed` made it."""
         path = self.paths(name).code
         if not path.is_file():
             return None
@@ -159,7 +159,7 @@ class ResultFolder:
             return None  # damaged, or not ours: it is made again
 
     def overwrites(self, name: str) -> Path | None:
-        """The file that is not one of ours and that the result `name` would replace, if there is one."""
+        """Return a foreign file that the result `name` would replace; None if there is none."""
         paths = self.paths(name)
         # Ours come in the order aligned, reconstruction, code: a later one without an earlier one is somebody else's.
         if paths.aligned.exists() or self.read(name):

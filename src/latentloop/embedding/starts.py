@@ -20,7 +20,7 @@ from latentloop.latents.foreign_files import read_latents
 
 @dataclass(frozen=True)
 class Wanted:
-    """A photo's face that a code is wanted for."""
+    """A face of a photo whose code is to be computed."""
 
     name: str
     """Name of the photo's result."""

@@ -1,4 +1,4 @@
-"""Lists of directions: what there is, and what was measured of it."""
+"""Lists of the available directions, with their measurements."""
 
 from collections.abc import Sequence
 from contextlib import suppress
@@ -77,7 +77,7 @@ def table(directions: Sequence[Direction]) -> list[str]:
 
 
 def measured(direction: Direction) -> str:
-    """Describe what was measured of a direction, in a few words; "-" if nothing was."""
+    """Summarize the measurements of a direction in a few words; "-" if there are none."""
     with suppress(LookupError, TypeError, ValueError, AttributeError, OverflowError):  # files may tell anything
         return _calibrated(direction.about)
     figures = {name: value for name, value in direction.about.items() if isinstance(value, int | float)}

@@ -45,7 +45,7 @@ class SubjectFinder:
                 yield None
 
     def all_subjects(self, arguments: Sequence[str]) -> list[Subject]:
-        """Find all subjects, for what takes them together; no face is pasted back.
+        """Find all subjects, for jobs that combine them; no face is pasted back.
 
         Raises:
             UserError: One cannot be used.

@@ -1,4 +1,4 @@
-"""Options of whose faces are edited; kept apart so that reading them needs no PyTorch."""
+"""Options of the faces to edit; kept apart so that reading them needs no PyTorch."""
 
 from dataclasses import dataclass
 from pathlib import Path

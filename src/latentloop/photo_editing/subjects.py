@@ -97,7 +97,7 @@ def unique_paths(arguments: Iterable[str]) -> list[str]:
 
 
 def canonical(argument: str) -> str:
-    """Write an argument in the one way that all spellings of its file have in common."""
+    """Return the canonical spelling of an argument: the resolved path of a file."""
     return argument if argument.startswith(SEED) else str(Path(argument).resolve())
 
 

@@ -73,7 +73,7 @@ class VideoEditor:
     """Editor that draws the edited faces."""
     smoothing: Smoothing = Smoothing()
     iterator: LatentIterator | None = None
-    """Refines the codes of key frames; the frames between get what that changes, interpolated. None leaves it out."""
+    """Iterator that refines the codes of key frames; its changes are interpolated in between. None skips it."""
 
     def track(self, video: Video, work: VideoWork, progress: Progress) -> Track:
         """Find the face's quad and code in each frame.

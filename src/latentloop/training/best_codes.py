@@ -9,7 +9,7 @@ from latentloop.cache import CachedCode
 
 
 class BestCodes(Protocol):
-    """The best code known of each photo; what a step finds counts once the step is accepted."""
+    """The best code known of each photo; the codes of a step count once the step is accepted."""
 
     def lookup(self, photos: Sequence[bytes]) -> list[CachedCode | None]:
         """The best code known of each photo, None where there is none."""
@@ -36,7 +36,7 @@ class BestCodes(Protocol):
         ...
 
     def load_state(self, state: Mapping[str, Tensor]) -> None:
-        """Take over what `state` gave."""
+        """Restore the codes that `state` returned."""
         ...
 
 
@@ -60,7 +60,7 @@ class NoCache:
         """Do nothing: there is no store."""
 
     def state(self) -> Mapping[str, Tensor]:
-        """Return an empty state."""
+        """Return an empty state: there is no store."""
         return {}
 
     def load_state(self, state: Mapping[str, Tensor]) -> None:

@@ -27,7 +27,7 @@ class Batch:
     """The images of a step: P photos, then S images that the generator drew of known codes."""
 
     images: Tensor
-    """(P + S, 3, R, R) in [-1, 1], aligned."""
+    """Aligned images, (P + S, 3, R, R) in [-1, 1]."""
     photos: Sequence[bytes]
     """Hashes of the P photos' contents."""
     w_plus: Tensor

@@ -75,7 +75,7 @@ class Distillation:
         return self._learner.state()
 
     def load_state(self, state: dict[str, Any]) -> None:
-        """Go on from what `state` gave."""
+        """Restore the state that `state` returned."""
         self._learner.load_state(state)
 
     def _batches(self, number: int) -> Iterator[tuple[Tensor, Tensor]]:

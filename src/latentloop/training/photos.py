@@ -33,7 +33,7 @@ class PhotoSet:
     sources: Sequence[PhotoSource]
     resolution: int
     skipped: dict[str, str] = field(default_factory=dict)
-    """Photos that could not be used so far -> why."""
+    """Reason for each photo that could not be used so far."""
 
     def __post_init__(self) -> None:
         if not self.sources:

@@ -57,7 +57,7 @@ class Photos(NamedTuple):
 
 
 def set_up_training(options: TrainOptions) -> TrainJob:
-    """Make a run ready to go on from wherever its folder is; its options are in the folder then.
+    """Set up a run that resumes from the state in its folder; its options are in the folder then.
 
     In CUDA the process computes repeatably from now on, which an exact resume rests on.
 

@@ -98,7 +98,7 @@ class Trainer:
         return self._learner.state() | {"pending": self.collaboration.cache.state()}
 
     def load_state(self, state: Mapping[str, Any]) -> None:
-        """Go on from what `state` gave."""
+        """Restore the state that `state` returned."""
         self._learner.load_state(state)
         self.collaboration.cache.load_state(state["pending"])
 
