@@ -39,14 +39,14 @@ SET loss = excluded.loss, step = excluded.step, code = excluded.code WHERE exclu
 
 @dataclass(frozen=True)
 class CachedCode:
-    """The best known code of a photo, its loss, and the training step that found it."""
+    """The best known code of a photo, its loss, and the training step that produced it."""
 
     w_plus: Tensor
     """Code, (num_ws, w_dim), float32, as exact as the cache stores it."""
     loss: float
     """Loss of the code; codes of one cache are compared by it."""
     step: int
-    """Training step that found the code."""
+    """Training step that produced the code."""
 
 
 @dataclass(frozen=True)
@@ -56,9 +56,9 @@ class CodeSpace:
     fingerprint: str
     """Fingerprint of the generator's latent space."""
     num_ws: int
-    """Number of styles of a code."""
+    """Number of style vectors in a code."""
     w_dim: int
-    """Dimension of a style."""
+    """Length of a style vector."""
     loss: Mapping[str, Any]
     """Everything that a loss depends on: its weights and network, the checksum of the generator that draws, and the
     resolution. Losses that differ in any of it cannot be compared."""

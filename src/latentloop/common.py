@@ -9,7 +9,7 @@ from latentloop.stamps import neutral, stamped_as
 
 @dataclass(frozen=True)
 class Common:
-    """Where to compute, and with what."""
+    """Generator, device and random seed."""
 
     generator: str = stamped_as("weights_sha256", default=GENERATOR)
     """A bundled generator, or the file of a StyleGAN: ours, or .pkl, .pt or .pth as its project wrote it."""

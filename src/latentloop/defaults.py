@@ -11,7 +11,7 @@ NoiseMode = Literal["const", "random", "none"]
 """Noise maps of StyleGAN 1 and 2: const, those in the generator's file; random, new ones; or none."""
 
 GENERATOR = "mobile-ffhq-1024"
-"""The default generator."""
+"""Name of the default generator."""
 QUICK_GENERATOR = "mobile-ffhq-256"
 """A faster generator with the same latent space, of 256 pixels."""
 SHIPPED_GENERATORS = (QUICK_GENERATOR, GENERATOR)

@@ -19,7 +19,7 @@ def repeatable_arithmetic() -> None:
 
 
 def find_device(name: str) -> torch.device:
-    """Find a device by its name.
+    """Return the PyTorch device of a name, such as auto or cuda:1.
 
     Args:
         name: auto, for CUDA if there is any, then Apple's MPS, then the CPU; or what PyTorch calls it, such as cuda:1.

@@ -9,7 +9,7 @@ MAX_VALUE = 40
 
 
 class UserError(Exception):
-    """Something is wrong with a file or an input; the message says what, and what to do about it.
+    """Error in a file or an input; the message says what is wrong, and what to do about it.
 
     Args:
         message: One line.

@@ -7,7 +7,7 @@ from latentloop.errors import UserError
 
 
 def load_extra(module: str, need: str, package: str) -> ModuleType:
-    """Import an optional package, or say how to install it.
+    """Import an optional package, or raise an error that names the extra to install.
 
     Args:
         module: Name of the module, such as "av".

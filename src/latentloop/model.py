@@ -31,7 +31,7 @@ from latentloop.pictures.picture import Picture
 from latentloop.results import EditedPhoto, InvertedPhoto
 
 FIXED = ("generator", "device", "precision", "embedder")
-"""What `load` decides."""
+"""Options that `load` fixes for all later calls."""
 
 
 class Model:
@@ -175,7 +175,7 @@ class Model:
         return EditedPhoto.of(subject, edit, dict(wanted))
 
     def sample(self, seed: int = 0, *, truncation_psi: float = SAMPLE_PSI) -> Picture:
-        """Draw a random face.
+        """Sample a random face, with its code.
 
         Args:
             seed: Of the random z; the same on every device.

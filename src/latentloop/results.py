@@ -1,4 +1,4 @@
-"""What `Model` returns: inverted and edited photos."""
+"""Results of `Model`: inverted and edited photos."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -23,24 +23,24 @@ class InvertedPhoto:
     name: str
     """Name of the photo, without ending."""
     image: Picture
-    """Reconstruction: what the code draws."""
+    """Reconstruction: the image drawn from the code."""
     aligned: Picture
     """The aligned face that was reconstructed."""
     metrics: Mapping[str, float]
     """Metrics of the reconstruction at 256 pixels: `mse` on [-1, 1], `psnr` in dB, `ssim`, `lpips_alex`, and `id`, the
     cosine similarity of face-recognition embeddings."""
     seconds: float
-    """Time that it took to find the code, with its reconstruction."""
+    """Seconds spent on the code and its reconstruction."""
     code: Code
-    """The code, with where the face lies in the photo and how the code came about."""
+    """The code, with the face's place in the photo and its provenance."""
     origin: Picture
-    """The whole photo."""
+    """The whole photo, if there is one."""
     one_pass: Picture | None = None
-    """Reconstruction of the embedding network's own code, where the iterator went on from there."""
+    """One-pass reconstruction, if the iterator started from it."""
 
     @classmethod
     def of(cls, name: str, found: InvertedFace, face: AlignedFace, photo: Tensor, code: Code) -> Self:
-        """Put together what was found of a face.
+        """Assemble the result of one inverted face.
 
         Args:
             name: Name of the photo.
@@ -86,19 +86,19 @@ class EditedPhoto:
     name: str
     """Name of the picture that was edited."""
     photo: Picture
-    """The photo with the edited face, at its own size; the face alone if there is no photo."""
+    """The photo with the edited face, at full size; the face alone if there is no photo."""
     face: Picture
-    """The edited face, aligned."""
+    """The aligned face after the edit."""
     strengths: Mapping[str, float]
     """Strengths of the edit by direction."""
     code: Code
-    """The edited code, with where the face lies in the photo."""
+    """The edited code, with the face's place in the photo."""
     origin: Picture | None = None
-    """The photo before the edit."""
+    """The whole photo before the edit."""
 
     @classmethod
     def of(cls, subject: Subject, edit: RenderedEdit, strengths: Mapping[str, float]) -> Self:
-        """Put together what became of the first face of a subject."""
+        """Assemble the result of a subject's first face."""
         return cls(
             name=subject.name,
             photo=Picture.of(edit.picture),

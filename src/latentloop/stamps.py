@@ -48,7 +48,7 @@ def stamp_of(options: Any, **resolved: Any) -> dict[str, Any]:  # noqa: ANN401 -
 
 
 def as_plain(stamp: Stamp) -> dict[str, Any]:
-    """Give a stamp the values that it has once it was written as JSON and read again."""
+    """Convert a stamp to the values that it has after a round trip through JSON."""
     plain: dict[str, Any] = json.loads(json.dumps(dict(stamp), default=str))
     return plain
 

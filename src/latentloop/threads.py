@@ -54,7 +54,7 @@ class WriteBehind(Generic[Result]):
         self._thread.shutdown()
 
     def submit(self, function: Callable[P, Result], *args: P.args, **kwargs: P.kwargs) -> None:
-        """Call a function soon."""
+        """Queue a function to be called in the background."""
         self._waiting.append(self._thread.submit(function, *args, **kwargs))
 
     def put(self, result: Result) -> None:

@@ -18,8 +18,8 @@ from latentloop.files import replacing, sha256_of
 
 ASSETS = Path(__file__).parent / "assets"
 KIND = "latentloop"
-"""The one metadata entry of our files: the kind of content and, as JSON, what the tensors do not tell. (Of several
-entries safetensors shuffles the order.)"""
+"""The one metadata entry of our files: the kind of content and, as JSON, the settings that tensors cannot hold.
+(Safetensors shuffles the order of several entries.)"""
 Module = TypeVar("Module", bound=nn.Module)
 Content = TypeVar("Content")
 
@@ -29,7 +29,7 @@ class WeightsFile:
     """A safetensors file and, where it is known, the checksum that it must have."""
 
     path: Path
-    """Path of the file."""
+    """Path of the weights file."""
     sha256: str | None = None
     """Expected SHA-256 in hexadecimal; None accepts any content."""
 

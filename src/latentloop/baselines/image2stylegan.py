@@ -27,7 +27,7 @@ class Image2StyleGAN:
     """
 
     generator: Generator
-    """Draws the codes."""
+    """Generator that synthesizes images from the codes."""
     features: FeaturesOf
     """Gives the feature maps that are compared."""
     steps: int = STEPS

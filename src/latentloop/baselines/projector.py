@@ -30,7 +30,7 @@ class Projector:
     """
 
     generator: Generator
-    """Draws the codes."""
+    """Generator that synthesizes images from the codes."""
     lpips: Lpips
     """Distance of images; the paper's uses VGG16."""
     space: Space = "w"

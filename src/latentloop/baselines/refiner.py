@@ -1,4 +1,4 @@
-"""What the methods have in common: the protocol of a refiner, randomness for each image, and Adam's loop."""
+"""Shared parts of the methods: the protocol of a refiner, randomness for each image, and Adam's loop."""
 
 from collections.abc import Callable, Sequence
 from typing import Protocol

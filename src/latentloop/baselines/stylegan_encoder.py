@@ -35,7 +35,7 @@ class StyleGANEncoder:
     """
 
     generator: Generator
-    """Draws the codes."""
+    """Generator that synthesizes images from the codes."""
     networks: Networks
     """Give the features and the LPIPS that are compared."""
     steps: int = 100
@@ -51,7 +51,7 @@ class StyleGANEncoder:
     lambda_ms_ssim: float = 200.0
     """Weight of 1 - MS-SSIM."""
     lambda_lpips: float = 100.0
-    """Weight of LPIPS."""
+    """Weight of the LPIPS distance."""
     lambda_average: float = 0.5
     """Weight of the distance from the mean latent, 512 times the mean absolute difference."""
     seed: int = 0

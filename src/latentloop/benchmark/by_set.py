@@ -11,7 +11,7 @@ from latentloop.errors import UserError
 SUMMARY = "summary.json"
 """File with a run's means, for the tables of other runs."""
 FIGURES = ("psnr", "ssim", "lpips_alex")
-"""Metrics of a table cell."""
+"""Metrics shown in a cell of the table."""
 FEWER_FIGURES = ("mse", "lpips_alex")
 """Metrics of a table cell if the protocol lacks PSNR and SSIM."""
 

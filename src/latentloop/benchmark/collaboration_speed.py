@@ -54,7 +54,7 @@ class CollaborationBench:
     generator: Generator
     dtype: torch.dtype
     batches: Sequence[int]
-    """Photos in a step."""
+    """Batch sizes: photos in a training step."""
     runs: int
     """Runs of each measurement, of which the median counts."""
     folder: Path

@@ -24,14 +24,14 @@ DIGITS = {"mse": 4, "psnr": 2}
 
 @dataclass(frozen=True)
 class Result:
-    """What a method achieved on an image, and at what cost; a row of results.csv."""
+    """Quality and cost of one method on one image; a row of results.csv."""
 
     method: str
     """Name of the method, such as "hybrid-50"."""
     image: str
     """Name of the image, without its ending."""
     figures: Mapping[str, float]
-    """Metrics by name."""
+    """Values of the metrics, by metric."""
     seconds: float
     """Seconds for the code and for its image at full size."""
     memory: int | None
@@ -98,9 +98,9 @@ class SetMeans:
     """Name of the image set."""
     images: int
     conditions: Mapping[str, str]
-    """What runs must have in common to be compared: protocol, generator ..."""
+    """Settings that runs must share to be compared: protocol, generator ..."""
     methods: Mapping[str, MethodMeans]
-    """Means by method."""
+    """Mean metrics of each method."""
 
 
 @dataclass(frozen=True)
@@ -110,11 +110,11 @@ class Comparison:
     name: str
     """Name of the image set."""
     facts: Mapping[str, str]
-    """How the metrics were measured: data, protocol, generator, device ..."""
+    """Details of the measurement: data, protocol, generator, device ..."""
     conditions: Mapping[str, str]
-    """What other runs must have in common with this one to be shown beside it."""
+    """Settings that other runs must share to be shown beside this one."""
     columns: Sequence[str]
-    """Names of the metrics."""
+    """Names of the metrics, in the order of the table."""
     lines: Sequence[MethodLine]
     """The methods that have results, all on the same images."""
     left_out: Sequence[str] = ()
@@ -129,7 +129,7 @@ class Comparison:
 
     @property
     def means(self) -> SetMeans:
-        """Mean metrics of this run."""
+        """Mean metrics of each method in this run."""
         images = {result.image for line in self.lines for result in line.results}
         methods = {line.name: MethodMeans(line.title, line.means(self.columns)) for line in self.lines}
         return SetMeans(self.name, len(images), self.conditions, methods)

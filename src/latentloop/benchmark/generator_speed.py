@@ -57,7 +57,7 @@ class GeneratorBench:
     reference: Speed
     """Speed of the convolution to compare with."""
     batches: Sequence[int]
-    """Batch sizes."""
+    """Batch sizes to time."""
     runs: int
     """Runs of each measurement, of which the median counts."""
     also_compiled: bool

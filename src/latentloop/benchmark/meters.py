@@ -1,4 +1,4 @@
-"""What a benchmark measures of a method's cost: seconds, memory, and how many images the generator synthesizes."""
+"""Measurement of a method's cost: seconds, memory, and how many images the generator synthesizes."""
 
 import re
 import sys

@@ -30,7 +30,7 @@ from latentloop.stamps import Stamp
 
 WARM_UP_STEPS = 2
 Initializer = Callable[[Tensor], Tensor]
-"""Targets (N, 3, R, R) in [-1, 1] to the codes that refinement starts from, (N, num_ws, w_dim)."""
+"""Function from targets (N, 3, R, R) in [-1, 1] to the codes that refinement starts from, (N, num_ws, w_dim)."""
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,7 @@ class Tools:
 
     generator: Generator
     loss: LossToward
-    """Loss of our iterator."""
+    """Image loss that our iterator minimizes."""
     networks: Networks
     """Classifiers of the earlier methods."""
     encoder: Encoder | None
@@ -51,7 +51,7 @@ class Codes:
     """Codes of N images, with noise maps where the method optimizes those, too."""
 
     w_plus: Tensor
-    """Codes, (N, num_ws, w_dim)."""
+    """Codes of N images, (N, num_ws, w_dim)."""
     noise: tuple[Tensor, ...] | None = None
     """Noise map of each layer, (N, 1, H, W)."""
 
@@ -62,7 +62,7 @@ class CodeFinder:
 
     initialize: Initializer
     refiner: Refiner | None
-    """None returns the initial codes."""
+    """Refiner of the initial codes; None returns them as they are."""
 
     def find(self, target: Tensor, on_step: OnStep | None = None) -> Codes:
         """Find the codes of targets (N, 3, R, R) in [-1, 1]."""
@@ -80,20 +80,20 @@ class PreparedMethod:
     name: str
     """Name of its folder and in results.csv, such as "hybrid-50"."""
     title: str
-    """Name in tables."""
+    """Name of the method in tables."""
     note: str
     """Source, loss, and differences from what was published."""
     ours: bool
     steps: int
     finder: CodeFinder
     warm_up: CodeFinder
-    """The same method with few steps."""
+    """Variant of the method with few steps, run before any measurement."""
     stamp: Stamp
     """Everything that its codes depend on, except the image."""
 
 
 def prepare_method(choice: ChosenMethod, tools: Tools, stamp: Callable[..., Stamp]) -> PreparedMethod:
-    """Build a method.
+    """Build a method by name, with its networks.
 
     Args:
         choice: The method and its steps.
@@ -202,4 +202,4 @@ BUILDERS: Mapping[str, Callable[[Tools, int], CodeFinder]] = {
     "projector": _projector,
     "projector-w+": _projector_w_plus,
 }
-"""How each method of `METHODS` is built, from the networks and a number of steps."""
+"""Function that builds each method of `METHODS` from the networks and a number of steps."""

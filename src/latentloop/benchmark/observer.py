@@ -1,4 +1,4 @@
-"""How a benchmark reports its progress."""
+"""Progress reports of a benchmark."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -41,13 +41,13 @@ class Silent:
         """Ignore the start of the run."""
 
     def step(self, method: PreparedMethod, done: int, loss: Tensor) -> None:
-        """Ignore a step."""
+        """Ignore a step of a method."""
 
     def finish(self, outcome: Outcome) -> None:
-        """Ignore an outcome."""
+        """Ignore the outcome of a method on an image."""
 
     def note(self, line: str) -> None:
-        """Ignore a note."""
+        """Ignore a note about the work."""
 
     def written(self, file: Path) -> None:
-        """Ignore a file."""
+        """Ignore a file that was written."""

@@ -17,7 +17,7 @@ ALIGNED_SETS: tuple[DataName, ...] = ("celeba-hq", "ffhq")
 
 @dataclass(frozen=True)
 class MachineOptions:
-    """Where a benchmark computes, and how exactly."""
+    """Device and precision of a benchmark."""
 
     device: str = "auto"
     """Device to compute on: auto, cpu, cuda, cuda:1, mps ..."""
@@ -28,13 +28,13 @@ class MachineOptions:
 
 @dataclass(frozen=True)
 class ComparisonOptions:
-    """Which methods are compared, and on which images."""
+    """Methods to compare, and the images to compare them on."""
 
     root: Path | None = neutral(None)
-    """Folder with the images."""
+    """Folder with the images of the set."""
     data: DataName = neutral("folder")
-    """Image set in the folder. folder: all images in it. celeba-hq: the 2,824 of the test split, found through CelebA's
-    lists, which must lie in the folder, too. cacd: the Cross-Age Celebrity Dataset. ffhq: the last 10,000."""
+    """Image set in the folder. folder: all images in it. celeba-hq: the 2,824 of the test split, which CelebA's
+    lists in the same folder name. cacd: the Cross-Age Celebrity Dataset. ffhq: the last 10,000."""
     limit: int | None = neutral(None)
     """Take only the first so many images of the set."""
     aligned: bool = False
@@ -58,7 +58,7 @@ class ComparisonOptions:
     """Embedding network of one-pass and hybrid: a bundled one, a file from latentloop train, or a checkpoint of pSp,
     e4e or ReStyle for the generator. Default: the one that is bundled for the generator."""
     batch: int = 1
-    """Images to invert together."""
+    """Number of images that are inverted together."""
     out: Path = neutral(Path("benchmark"))
     """Folder for the results; run it again and it continues where it stopped."""
     beside: tuple[Path, ...] = neutral(())
@@ -86,12 +86,12 @@ class ComparisonOptions:
 
 @dataclass(frozen=True)
 class SpeedOptions:
-    """What is timed, and how often."""
+    """Generators and batch sizes to time, and the number of runs."""
 
     generators: tuple[str, ...] = (QUICK_GENERATOR, GENERATOR)
     """Generators to time: bundled ones, or files of StyleGANs."""
     batches: tuple[int, ...] = (1, 8)
-    """Batch sizes to time."""
+    """Numbers of images in a batch to time."""
     compile: bool = False
     """Time the generator through torch.compile, too, which takes a minute for each row."""
     runs: int = 10

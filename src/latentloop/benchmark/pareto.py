@@ -14,7 +14,7 @@ PLOTTED = ("lpips_alex", "mse", "lpips_squeeze", "lpips_vgg", "id")
 """Metrics that get a panel, as far as the protocol has them."""
 GREATER_IS_BETTER = frozenset({"psnr", "ssim", "ms_ssim", "id"})
 PANELS = 3
-"""Panels in a row."""
+"""Number of panels in a row of the figure."""
 LEGEND_COLUMNS = {1: 2, 2: 3, 3: 5}
 """Columns of the legend by the number of panels in a row."""
 OURS, THEIRS = "o", "s"
@@ -23,7 +23,7 @@ OURS, THEIRS = "o", "s"
 
 @dataclass(frozen=True)
 class Point:
-    """A method in a panel."""
+    """A method in a panel: its time and the mean of a metric."""
 
     seconds: float
     value: float

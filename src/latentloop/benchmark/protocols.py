@@ -33,7 +33,7 @@ class EvaluationProtocol(Protocol):
 
     @property
     def columns(self) -> tuple[str, ...]:
-        """Names of its metrics."""
+        """Names of the protocol's metrics."""
         ...
 
     def measure(self, image: Tensor, target: Tensor) -> list[dict[str, float]]:
@@ -80,7 +80,7 @@ class StrictProtocol:
 
     @property
     def columns(self) -> tuple[str, ...]:
-        """Names of its metrics; LPIPS-vgg is among them if VGG16 was fetched."""
+        """Names of the protocol's metrics; LPIPS-vgg is among them if VGG16 was fetched."""
         return ("mse", "psnr", "ssim", "ms_ssim", *(f"lpips_{net}" for net in self.lpips), "id")
 
     @torch.inference_mode()

@@ -1,4 +1,4 @@
-"""The folder of a benchmark: the code that each method found of each image, its cost and its metrics."""
+"""Result folder of a benchmark: the code of each image by each method, its cost and its metrics."""
 
 import json
 from collections.abc import Sequence
@@ -38,7 +38,7 @@ class Stored:
     """SHA-256 of the stamp: of the image and of everything else that the code depends on."""
     cost: Cost
     figures: dict[str, dict[str, float]] = field(default_factory=dict)
-    """Metrics by protocol."""
+    """Metrics of the code, by protocol."""
 
 
 @dataclass(frozen=True)

@@ -43,7 +43,7 @@ class Benchmark:
     """Finds the faces; None if the images are aligned already."""
     counter: CallCounter
     batch: int = 1
-    """Images to invert together."""
+    """Number of images that are inverted together."""
     observer: Observer = field(default_factory=Silent)
     """Follows the steps of the methods."""
     _warm: set[str] = field(default_factory=set)
@@ -73,7 +73,7 @@ class Benchmark:
 
     @property
     def device(self) -> torch.device:
-        """Device on which codes are found."""
+        """Device on which codes are computed."""
         return self.generator.device
 
     @property

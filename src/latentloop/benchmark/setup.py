@@ -1,4 +1,4 @@
-"""From options to a benchmark that is ready to run: what is loaded, and what its results are made from."""
+"""Setup of a benchmark from its options: networks, image set, and the stamps of its results."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -32,11 +32,11 @@ DIGITS_SHOWN = 12
 
 @dataclass(frozen=True)
 class Resolved:
-    """What the options stand for on this machine."""
+    """Values of the options that depend on this machine or on files, resolved."""
 
     device: torch.device
     dtype: torch.dtype
-    """Precision of the generator."""
+    """Precision in which the generator runs."""
     generator: Generator
     """The generator as it was loaded."""
     weights_sha256: str
@@ -49,13 +49,13 @@ class Resolved:
 
 @dataclass(frozen=True)
 class Setup:
-    """A benchmark that is ready to run, with what its tables say of it."""
+    """A benchmark that is ready to run, with the captions of its tables."""
 
     benchmark: Benchmark
     conditions: Mapping[str, str]
-    """What other runs must have in common with this one to be shown beside it."""
+    """Settings that other runs must share to be shown beside this one."""
     facts: Mapping[str, str]
-    """How the metrics are measured: generator, protocol, device ..."""
+    """Details of the measurement: generator, protocol, device ..."""
 
 
 def set_up(options: ComparisonOptions, observer: Observer) -> Setup:

@@ -19,7 +19,7 @@ class Speed:
     """Time and operations of some work on one image."""
 
     seconds: float
-    """Median seconds."""
+    """Median time of a run, in seconds."""
     flop: float
     """Floating-point operations in convolutions and matrix products."""
 

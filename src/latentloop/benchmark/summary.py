@@ -22,7 +22,7 @@ class Spread:
     low: float
     """Lower end of the mean's 95 % bootstrap interval."""
     high: float
-    """Upper end of that interval."""
+    """Upper end of the confidence interval."""
 
 
 def summarize(values: Sequence[float]) -> Spread:

@@ -1,4 +1,4 @@
-"""The images of a benchmark, read and aligned only where a code has to be found or measured."""
+"""Images of a benchmark, read and aligned only if a code must be computed or measured."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -45,7 +45,7 @@ class Target:
 
     photo: Path
     sha256: str
-    """SHA-256 of the file."""
+    """SHA-256 of the image file."""
     aligner: Aligner
 
     @property

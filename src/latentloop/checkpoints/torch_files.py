@@ -67,7 +67,7 @@ class Claim:
 
 
 def is_torch_file(path: Path) -> bool:
-    """Whether a file begins like one that `torch.save` wrote."""
+    """Return whether a file begins like one that `torch.save` wrote."""
     with path.open("rb") as file:
         beginning = file.read(len(MAGIC))
     return beginning == MAGIC or beginning.startswith(ZIPPED)

@@ -1,4 +1,4 @@
-"""The command line: one module a command, imported when it is asked for; what is heavy, when the command runs."""
+"""The command line: one module per command, imported on demand; heavy imports wait until a command runs."""
 
 import signal
 import sys
@@ -42,7 +42,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def parse(arguments: Sequence[str]) -> Command:
-    """The command that the arguments mean; exits with 0 after --help.
+    """Parse the arguments into a command; exits with 0 after --help.
 
     Raises:
         UserError: They mean none.

@@ -1,4 +1,4 @@
-"""`latentloop bench`."""
+"""The command `latentloop bench`."""
 
 from dataclasses import dataclass
 from typing import Annotated, Literal
@@ -33,7 +33,7 @@ class Bench:
     """
 
     what: Annotated[Literal["methods", "generator", "collaboration"], tyro.conf.Positional] = "methods"
-    """What to measure."""
+    """Quantity to measure."""
     comparison: ComparisonOptions = ComparisonOptions()
     speed: SpeedOptions = SpeedOptions()
 

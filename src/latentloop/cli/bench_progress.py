@@ -14,7 +14,7 @@ from latentloop.cli.console import progress_bars, say
 
 
 class BenchProgress:
-    """One bar while comparing methods: the steps of all methods on all images, with the current one's loss."""
+    """Progress bar of a comparison of methods: steps of all methods on all images, with the current loss."""
 
     def __init__(self) -> None:
         self._work: dict[str, int] = {}
@@ -49,7 +49,7 @@ class BenchProgress:
         say(f"{outcome.method}: {outcome.image}: {figures}  {outcome.seconds:.3g} s")
 
     def note(self, line: str) -> None:
-        """Print a line on stderr."""
+        """Print a note on stderr, above the bar."""
         complain(line)
 
     def written(self, file: Path) -> None:

@@ -1,4 +1,4 @@
-"""`latentloop cache`."""
+"""The command `latentloop cache`."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,13 +12,13 @@ from latentloop.defaults import GENERATOR
 
 @dataclass(frozen=True)
 class Cache:
-    """Look into a cache of best codes, which latentloop train makes, and carry codes out of it and into it.
+    """Inspect a code cache written by latentloop train, or export and import its codes.
 
-    What is in it: latentloop cache show run/codes.cache
+    Its contents: latentloop cache show run/codes.cache
 
     Code files of aligned photos, for embed to go on from: latentloop cache export run/codes.cache faces/ --out codes
 
-    Codes that embed found of the same photos: latentloop cache import run/codes.cache "codes/*.npz"
+    Codes of the same photos from embed: latentloop cache import run/codes.cache "codes/*.npz"
     """
 
     what: Annotated[Literal["show", "export", "import"], tyro.conf.Positional]
@@ -27,7 +27,7 @@ class Cache:
     cache: Annotated[Path, tyro.conf.Positional]
     """File of the cache, such as RUN/codes.cache."""
     files: Annotated[tuple[str, ...], tyro.conf.Positional] = ()
-    """For export the photos: files, folders, quoted globs, tar files. For import the code files."""
+    """Photos of an export: files, folders, quoted globs, tar files; or code files of an import."""
     out: Path = Path("codes")
     """Folder for the code files of an export."""
     generator: str = GENERATOR
@@ -38,7 +38,7 @@ class Cache:
             raise ValueError("name files for export and import, none for show")
 
     def run(self) -> int:
-        """Show, export or import."""
+        """Show the cache, or export or import codes."""
         refuse_missing(each=[self.cache, *self.files], generators=[self.generator])
         from latentloop.cli.cache_jobs import export_cache, import_to_cache, show_cache
 

@@ -41,7 +41,7 @@ def export_cache(command: "Cache") -> int:
 
 
 def import_to_cache(command: "Cache") -> int:
-    """Put the codes of code files into the cache where they are better than its own."""
+    """Store codes from code files in the cache wherever their loss is lower."""
     kept = import_codes(_open(command.cache), _code_files(command.files))
     say(f"{sum(kept)} of {len(kept)} codes were better and are kept")
     return 0

@@ -1,4 +1,4 @@
-"""The commands by name, and the screen that lists them. Nothing is imported before a command is asked for."""
+"""Table of the commands, and the screen that lists them. A command is imported only on demand."""
 
 import importlib
 from dataclasses import dataclass
@@ -20,29 +20,29 @@ class Entry:
     place: str
     """Module of this package, and class: "embed:Embed"."""
     line: str
-    """What the command does: the docstring of its class begins with it."""
+    """Summary of the command, with which the docstring of its class begins."""
 
 
 GROUPS = {
     "Photos": {
         "embed": Entry("embed:Embed", "Find the code of each photo, and save it with the image it draws"),
-        "edit": Entry("edit:Edit", "Change what a code is of, and put the face back into its photo"),
+        "edit": Entry("edit:Edit", "Change attributes of a face, and paste it back into its photo"),
         "morph": Entry("morph:Morph", "Turn one face into the next: a GIF, an MP4 or a folder of frames"),
         "mix": Entry("mix:Mix", "Draw faces with some styles of other faces: style mixing"),
         "transfer": Entry("transfer:Transfer", "Give a face the expression of another person"),
-        "generate": Entry("generate:Generate", "Draw random images: the smallest proof that a generator works"),
+        "generate": Entry("generate:Generate", "Draw random images: the simplest check that a generator works"),
     },
     "Generators": {
         "directions": Entry("directions:Directions", "List the directions that photos can be edited in, or find more"),
-        "inspect": Entry("convert:Inspect", "Say what generator a file holds"),
-        "convert": Entry("convert:Convert", "Turn a StyleGAN's file into ours: safetensors"),
+        "inspect": Entry("convert:Inspect", "Show which generator a file holds"),
+        "convert": Entry("convert:Convert", "Convert a StyleGAN checkpoint to safetensors"),
     },
     "Networks": {
         "train": Entry("train:Train", "Train an embedding network, which finds a photo's code in one pass"),
-        "distill": Entry("distill:Distill", "Teach a smaller, quicker generator to draw what --generator draws"),
-        "cache": Entry("cache:Cache", "Look into a cache of best codes, which latentloop train makes"),
+        "distill": Entry("distill:Distill", "Train a smaller, faster generator to draw what --generator draws"),
+        "cache": Entry("cache:Cache", "Inspect a code cache written by latentloop train"),
         "bench": Entry("bench:Bench", "Compare methods of inversion, or measure the speed of this machine"),
-        "fetch": Entry("fetch:Fetch", "Get weights that are too large to ship"),
+        "fetch": Entry("fetch:Fetch", "Download weights that are too large to ship"),
     },
 }
 COMMANDS = {name: entry for group in GROUPS.values() for name, entry in group.items()}

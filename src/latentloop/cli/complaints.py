@@ -1,4 +1,4 @@
-"""Errors as the command line says them: a line on stderr, with the options that help."""
+"""Error messages of the command line: one line on stderr that names the options that help."""
 
 import difflib
 import sys
@@ -14,17 +14,17 @@ def complain(problem: UserError | str) -> None:
 
 
 def with_options(error: UserError) -> str:
-    """An error's message, and the options for the arguments that it names."""
+    """Format an error's message with the options for the arguments that it names."""
     options = ", ".join(map(option_name, error.arguments))
     return f"{error}; see {options}" if options else str(error)
 
 
 def option_name(field: str) -> str:
-    """The option of a field, such as --max-pixels of max_pixels."""
+    """Name the option of a field, such as --max-pixels for max_pixels."""
     return f"--{field.replace('_', '-')}"
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:
-    """The end of a message about a word that is not known: the most similar one, if one is similar."""
+    """Suggest the known word most similar to an unknown one, as the end of a message; empty if none is similar."""
     close = difflib.get_close_matches(word, list(known), n=1, cutoff=0.7)
     return f"; did you mean {close[0]}?" if close else ""

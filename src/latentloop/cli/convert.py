@@ -14,7 +14,7 @@ from latentloop.defaults import Which
 
 @dataclass(frozen=True)
 class Convert:
-    """Turn a StyleGAN's file into ours: safetensors, which hold nothing but numbers.
+    """Convert a StyleGAN checkpoint to safetensors, a format that holds nothing but numbers.
 
     Takes pickles of StyleGAN 1, 2 and 3 by NVIDIA (PyTorch and TensorFlow), and files of rosinality, genforce,
     InterFaceGAN, IDInvert, pSp, e4e, ReStyle and HyperStyle. The content tells which it is; nothing in it is executed.
@@ -24,11 +24,11 @@ class Convert:
     """
 
     source: Annotated[Path, tyro.conf.Positional]
-    """The file to read."""
+    """Checkpoint to read."""
     target: Annotated[Path, tyro.conf.Positional]
-    """The .safetensors file to write; one that is there is replaced."""
+    """The .safetensors file to write; an existing one is replaced."""
     which: Which = "g_ema"
-    """Which generator of the file: the running mean of the weights, which draws best, or the weights as trained."""
+    """Weights to read: their running mean, which draws best, or the weights as trained."""
     half: bool = False
     """Write float16: half the size, and images that differ by about a thousandth."""
 
@@ -42,7 +42,7 @@ class Convert:
 
 @dataclass(frozen=True)
 class Inspect:
-    """Say what generator a file holds.
+    """Show which generator a file holds.
 
     Try: latentloop inspect ffhq.pkl
     """
@@ -50,7 +50,7 @@ class Inspect:
     generator: Annotated[str, tyro.conf.Positional]
     """A generator's file of any kind that convert reads, or the name of one that we ship."""
     which: Which = "g_ema"
-    """Which generator of the file: the running mean of the weights, or the weights as trained."""
+    """Weights to read: their running mean, or the weights as trained."""
 
     def run(self) -> int:
         """Print a line for each property of the generator."""

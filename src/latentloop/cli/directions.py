@@ -1,4 +1,4 @@
-"""`latentloop directions`."""
+"""The command `latentloop directions`."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,7 +23,7 @@ class List:
     """Generator that the directions are for: one we ship, or a StyleGAN's file."""
 
     def run(self) -> int:
-        """Print a table."""
+        """Print a table of the directions."""
         refuse_missing(each=[self.file], generators=[self.generator])
         from latentloop.cli.direction_jobs import list_known
 
@@ -34,15 +34,15 @@ class List:
 class Samples:
     """Draw random pictures for you to score, so that find can learn an attribute from the scores.
 
-    The folder gets the pictures, their codes, and scores.csv. Add a column for each attribute to that: with a number
-    for each picture, the higher the more of it, or 1 and 0; leave pictures out that you are not sure of.
+    The folder gets the pictures, their codes, and scores.csv. Add a column to this table for each attribute: a number
+    for each picture, higher for more of the attribute, or 1 and 0; leave out pictures that you are not sure of.
     """
 
     out: Path = Path("samples")
     """Folder for the pictures, their codes and the table."""
     common: Common = Common()
     count: int = 2000
-    """Number of pictures."""
+    """Number of pictures to draw."""
 
     def __post_init__(self) -> None:
         if self.count < 1:
@@ -58,7 +58,7 @@ class Samples:
 
 @dataclass(frozen=True)
 class Find:
-    """Find directions: what a generator's weights or its codes change most, or an attribute that you scored.
+    """Find directions of the largest changes in a generator's weights or codes, or of an attribute that you scored.
 
     Without scores: latentloop directions find --method sefa --layers 0-6 --sheet
 
@@ -71,7 +71,7 @@ class Find:
     common: Common = Common()
     options: Annotated[DirectionOptions, UNTITLED] = DirectionOptions()
     sheet: bool = False
-    """Also draw what the directions do, from strength -3 to 3 on --faces random faces."""
+    """Also draw the effects of the directions, from strength -3 to 3 on --faces random faces."""
     faces: int = 2
     """Number of faces on the sheet."""
 
@@ -98,5 +98,5 @@ class Directions:
     )
 
     def run(self) -> int:
-        """Run what comes after `directions`."""
+        """Run the chosen subcommand."""
         return self.do.run()

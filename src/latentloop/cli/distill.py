@@ -1,4 +1,4 @@
-"""`latentloop distill`."""
+"""The command `latentloop distill`."""
 
 from dataclasses import dataclass
 from typing import Annotated
@@ -11,7 +11,7 @@ from latentloop.training.options import DistillOptions
 
 @dataclass(frozen=True)
 class Distill:
-    """Teach a smaller, quicker generator to draw what --generator draws, from the same codes.
+    """Train a smaller, faster generator to draw what --generator draws, from the same codes.
 
     The smaller one begins as the larger one's first blocks with a new head, and learns from random codes. The folder
     --out gets NAME.safetensors, which every command's --generator takes, log.jsonl and checkpoint.safetensors, renewed

@@ -1,4 +1,4 @@
-"""`latentloop edit`."""
+"""The command `latentloop edit`."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,13 +14,13 @@ from latentloop.photo_editing.subject_options import SubjectOptions
 
 @dataclass(frozen=True)
 class Edit:
-    """Change what a code is of, and put the face back into its photo.
+    """Change attributes of a face, and paste it back into its photo.
 
     Takes photos, videos, code files, files with codes of other projects, and seed:7 for a random face; folders and
     quoted globs of photos and codes. The folder --out gets PHOTO-EDIT.png, such as anna-smile1.5.png (the photo with
     the edited face, at its own size), faces/PHOTO-EDIT.png (the face alone) and PHOTO-EDIT.npz (the edited code); of a
-    video PHOTO-EDIT.mp4, with its sound, and PHOTO-EDIT.json, which tells how much the face flickers. The code of a
-    photo is found once and kept in the folder --codes, where latentloop embed puts its codes, too.
+    video PHOTO-EDIT.mp4, with its sound, and PHOTO-EDIT.json, a measurement of flicker. The code of a photo is computed
+    once and kept in the folder --codes, where latentloop embed puts its codes, too.
 
     A smile: latentloop edit photo.jpg --set smile=1.5
 
@@ -34,7 +34,7 @@ class Edit:
 
     A video, with its sound: latentloop edit clip.mp4 --set smile=1
 
-    What there is: latentloop directions list
+    Available directions: latentloop directions list
     """
 
     pictures: Annotated[tuple[str, ...], tyro.conf.Positional, tyro.conf.arg(metavar="PHOTO|CODE...")]
@@ -42,7 +42,7 @@ class Edit:
     set: tuple[str, ...] = ()
     """Directions and strengths, NAME=NUMBER: 1 is a clear change, 0 none, negative ones go the other way."""
     out: Path = Path("edited")
-    """Folder for the results."""
+    """Folder for the edited pictures and codes."""
     options: Annotated[EditOptions, UNTITLED] = EditOptions()
     subjects: SubjectOptions = SubjectOptions()
     render: RenderOptions = RenderOptions()
@@ -60,7 +60,7 @@ class Edit:
         return parse_strengths(self.set)
 
     def run(self) -> int:
-        """Edit; returns 2 if a picture could not be."""
+        """Edit the pictures; returns 2 if one could not be edited."""
         refuse_missing_faces(self.subjects, self.pictures)
         from latentloop.cli.editing import console_listener, say_video
         from latentloop.photo_editing import edit_files

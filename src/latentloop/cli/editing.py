@@ -1,4 +1,4 @@
-"""Output of the commands that edit; imported when one of them runs, since it imports PyTorch."""
+"""Progress and messages of the commands that edit; imported only when one runs, since it imports PyTorch."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager

@@ -1,4 +1,4 @@
-"""`latentloop embed`."""
+"""The command `latentloop embed`."""
 
 from contextlib import closing
 from dataclasses import dataclass
@@ -30,31 +30,31 @@ class Embed:
 
     An FFHQ-aligned image, closer to it: latentloop embed face.png --aligned --steps 300
 
-    A rough code, soon: latentloop embed photo.jpg --steps 10
+    A rough code, quickly: latentloop embed photo.jpg --steps 10
 
     In one pass: latentloop embed photo.jpg --method embed
 
-    With a network of your own: latentloop embed photo.jpg --embedder run/best.safetensors
+    With your own network: latentloop embed photo.jpg --embedder run/best.safetensors
 
     With your own StyleGAN: latentloop embed photo.jpg --generator ffhq.pkl --embedder e4e_ffhq_encode.pt
 
-    Further, from the codes found so far: latentloop embed holiday/ --start codes --out better
+    Continue from earlier codes: latentloop embed holiday/ --start codes --out better
     """
 
     photos: Annotated[tuple[str, ...], tyro.conf.Positional, tyro.conf.arg(metavar="PHOTO...")]
     """Image files, folders, quoted globs."""
     out: Path = Path("embedded")
-    """Folder for the results."""
+    """Folder for the codes and reconstructions."""
     options: Annotated[EmbedOptions, UNTITLED] = EmbedOptions()
     force: bool = False
-    """Redo what is finished."""
+    """Recompute finished results."""
 
     def __post_init__(self) -> None:
         if not self.photos:
             raise ValueError("name at least one photo, folder or glob")
 
     def run(self) -> int:
-        """Embed the photos; returns 2 if any could not be."""
+        """Embed the photos; returns 2 if one could not be embedded."""
         start = self.options.start
         refuse_missing(
             self.photos,

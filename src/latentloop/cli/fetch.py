@@ -1,4 +1,4 @@
-"""`latentloop fetch`."""
+"""The command `latentloop fetch`."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,7 +12,7 @@ from latentloop.cli.inputs import refuse_missing
 
 @dataclass(frozen=True)
 class Fetch:
-    """Get weights that are too large to ship. Nothing else in latentloop uses the network.
+    """Download weights that are too large to ship. Nothing else in latentloop uses the network.
 
     vgg16: the convolutions of VGG16, and LPIPS on them, by which other methods compare images. 553 MB are downloaded
     from pytorch.org and 7 kB from GitHub, and checked; 59 MB are kept, in ~/.cache/latentloop, or in the folder that
@@ -28,7 +28,7 @@ class Fetch:
     """
 
     what: Annotated[Literal["vgg16"], tyro.conf.Positional]
-    """The weights to get."""
+    """Name of the weights to download."""
     vgg16: Path | None = None
     """Your copy of https://download.pytorch.org/models/vgg16-397923af.pth, in place of a download."""
     linear: Path | None = None

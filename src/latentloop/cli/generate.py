@@ -1,4 +1,4 @@
-"""`latentloop generate`."""
+"""The command `latentloop generate`."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +13,7 @@ from latentloop.latents.options import SampleOptions
 
 @dataclass(frozen=True)
 class Generate:
-    """Draw random images: the smallest proof that a generator works.
+    """Draw random images: the simplest check that a generator works.
 
     The folder --out gets one PNG an image, and sheet.png with all of them.
 

@@ -1,4 +1,4 @@
-"""What a command is to read: looked for before anything is imported that takes seconds."""
+"""Checks of a command's input files, made before slow imports."""
 
 import glob
 from collections.abc import Iterable, Sequence
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from latentloop.photo_editing.subject_options import SubjectOptions
 
 SAMPLE = "seed:"
-"""What the name of a random face begins with, such as seed:7."""
+"""Prefix of the name of a random face, as in seed:7."""
 
 
 def refuse_missing(
@@ -22,7 +22,7 @@ def refuse_missing(
     generators: Iterable[str] = (),
     embedders: Iterable[str | None] = (),
 ) -> None:
-    """Stop a command that could do nothing; what is wrong with what is there, reading it will say.
+    """Raise an error for input files that do not exist; the contents are checked when they are read.
 
     Args:
         any_of: Files, folders, quoted globs and samples such as "seed:7", of which one is enough: a command goes on

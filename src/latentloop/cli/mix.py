@@ -1,4 +1,4 @@
-"""`latentloop mix`."""
+"""The command `latentloop mix`."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,12 +28,12 @@ class Mix:
     """
 
     pictures: Annotated[tuple[str, ...], tyro.conf.Positional, tyro.conf.arg(metavar="PHOTO|CODE...")]
-    """Faces that are drawn: photos, code files, folders, quoted globs, seed:NUMBER for a random face."""
+    """Faces to change: photos, code files, folders, quoted globs, seed:NUMBER for a random face."""
     styles: tuple[str, ...] = ()
-    """Faces whose styles come in: photos, code files, folders, quoted globs, seed:NUMBER. Of several faces in a photo
-    the first one counts."""
+    """Faces that provide the styles: photos, code files, folders, quoted globs, seed:NUMBER. If a photo has several
+    faces, the first one counts."""
     out: Path = Path("mixed")
-    """Folder for the results."""
+    """Folder for the mixed faces and the table."""
     options: Annotated[MixOptions, UNTITLED] = MixOptions()
     subjects: SubjectOptions = SubjectOptions()
     render: RenderOptions = RenderOptions()
@@ -43,7 +43,7 @@ class Mix:
             raise ValueError("name at least one photo or code, and one for --styles")
 
     def run(self) -> int:
-        """Mix; returns 2 if a picture could not be made."""
+        """Draw the mixed faces; returns 2 if a picture could not be made."""
         refuse_missing_faces(self.subjects, self.pictures, each=self.styles)
         from latentloop.cli.editing import console_listener
         from latentloop.photo_editing import mix_files

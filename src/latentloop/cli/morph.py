@@ -1,4 +1,4 @@
-"""`latentloop morph`."""
+"""The command `latentloop morph`."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -43,7 +43,7 @@ class Morph:
             raise ValueError(f"out ends in .gif or .mp4, or is a folder for frames, got {self.out}")
 
     def run(self) -> int:
-        """Morph."""
+        """Draw the frames and write the animation."""
         refuse_missing_faces(self.subjects, each=self.pictures)
         from latentloop.cli.console import say
         from latentloop.cli.editing import console_listener

@@ -1,4 +1,4 @@
-"""How the options of a job become those of its command."""
+"""Conversion of a job's options dataclass into command-line options."""
 
 import tyro
 

@@ -1,4 +1,4 @@
-"""From arguments to a command; and in one line, what is wrong with arguments that mean none."""
+"""Parsing of command-line arguments, with one-line messages for invalid ones."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import is_dataclass
@@ -16,7 +16,7 @@ CONFIG = (tyro.conf.OmitArgPrefixes, tyro.conf.FlagCreatePairsOff, tyro.conf.Omi
 
 
 def parse_command(name: str, arguments: Sequence[str]) -> Command:
-    """A command with the options that the arguments after its name give; exits with 0 after --help.
+    """Parse the arguments after a command's name into the command with its options; exits with 0 after --help.
 
     Raises:
         UserError: It takes no such arguments, or they contradict each other.

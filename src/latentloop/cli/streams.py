@@ -16,7 +16,7 @@ def open_closed_streams() -> None:
 
 
 def output_fails() -> bool:
-    """Whether standard output cannot take a line, such as on a full disk."""
+    """Return whether standard output rejects a line, such as on a full disk."""
     try:
         print(flush=True)  # noqa: T201 - flushing alone would not tell where output is unbuffered
     except OSError:

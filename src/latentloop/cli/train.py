@@ -1,4 +1,4 @@
-"""`latentloop train`."""
+"""The command `latentloop train`."""
 
 import signal
 from collections.abc import Iterable
@@ -39,7 +39,7 @@ class Train:
 
     options: Annotated[TrainOptions, UNTITLED] = TrainOptions()
     resume: str | None = None
-    """Folder of a run to go on with, with all its settings."""
+    """Folder of a run to resume, with all its settings."""
 
     def __post_init__(self) -> None:
         if self.resume is not None and self.options != TrainOptions():

@@ -9,7 +9,7 @@ from latentloop.cli.console import progress_bars
 
 
 class TrainProgress:
-    """One bar while training, with the loss, what the iterator gains, how many codes were known, and the speed."""
+    """Progress bar of training: the loss, the iterator's gain, the share of cached codes, and the speed."""
 
     def __init__(self, steps: int, done: int, batch: int) -> None:
         self._progress, self._batch, self._begun = progress_bars(), batch, time.perf_counter()

@@ -1,4 +1,4 @@
-"""`latentloop transfer`."""
+"""The command `latentloop transfer`."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +15,7 @@ from latentloop.photo_editing.subject_options import SubjectOptions
 
 @dataclass(frozen=True)
 class Transfer:
-    """Give a face the expression of another person: what differs between two pictures of that person.
+    """Give a face the expression of another person: the difference between two pictures of that person.
 
     The folder --out gets NAME.png (the photo with the new expression), faces/NAME.png, NAME.npz and strips/NAME.png,
     from the opposite of the expression to all of it.
@@ -32,7 +32,7 @@ class Transfer:
     expressive: str = ""
     """A picture of the same person with it; the more alike the two are otherwise, the better."""
     out: Path = Path("transferred")
-    """Folder for the results."""
+    """Folder for the faces with the new expression."""
     options: Annotated[TransferOptions, UNTITLED] = TransferOptions()
     subjects: SubjectOptions = SubjectOptions()
     render: RenderOptions = RenderOptions()
@@ -44,7 +44,7 @@ class Transfer:
             raise ValueError("name two pictures of one person: --neutral and --expressive")
 
     def run(self) -> int:
-        """Transfer; returns 2 if a picture could not be made."""
+        """Transfer the expression; returns 2 if a picture could not be made."""
         refuse_missing_faces(self.subjects, self.pictures, each=[self.neutral, self.expressive])
         from latentloop.cli.editing import console_listener
         from latentloop.photo_editing import transfer_files

@@ -25,11 +25,11 @@ class Direction:
     fingerprint: str
     """Fingerprint of the latent space."""
     generator: str
-    """Name of the generator that the direction was found with."""
+    """Name of the generator that the direction was computed for."""
     licence: str = "unknown"
     """Licence under which the direction may be used."""
     origin: str = ""
-    """Who found the direction, and how."""
+    """Author and method of the direction."""
     about: dict[str, Any] = field(default_factory=dict)
     """Measurements of the direction, as JSON values."""
 

@@ -1,4 +1,4 @@
-"""Adapting directions to generators with more or fewer layers than the one they were found with."""
+"""Adapting directions to generators with more or fewer layers than the original one."""
 
 from dataclasses import replace
 

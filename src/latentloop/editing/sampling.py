@@ -1,4 +1,4 @@
-"""Samples of W, from which directions are found."""
+"""Samples of W, from which directions are computed."""
 
 import torch
 from torch import Tensor

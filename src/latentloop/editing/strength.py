@@ -7,9 +7,9 @@ from latentloop.editing.directions import Direction
 from latentloop.generators import Generator
 
 UNIT = "a standard deviation of W"
-"""Unit of the strength of every direction found here, so that one strength means much the same in all."""
+"""Unit of strength of all computed directions, so that equal strengths have similar effects."""
 LICENCE = "as the generator's"
-"""Licence of directions found here."""
+"""Licence of computed directions."""
 
 
 def spread(w: Tensor, axes: Tensor) -> Tensor:

@@ -26,9 +26,9 @@ class Components:
     generator_file: str
     """Name of a bundled generator, or a file."""
     device: torch.device
-    """Where codes are found and drawn; faces are detected and metrics computed on the CPU."""
+    """Device of the generator and the networks; face detection and metrics run on the CPU."""
     precision: torch.dtype
-    """In which the iterator draws."""
+    """Precision of image synthesis in the iterator."""
     embedder_file: str | None = None
     """Embedding network, if it is not the one that is bundled for the generator."""
     reads: ReadOnce = field(default_factory=ReadOnce)
@@ -37,7 +37,7 @@ class Components:
 
     @cached_property
     def generator(self) -> Generator:
-        """The generator whose codes are found, in float32."""
+        """The generator that is inverted, in float32."""
         with self.reads:
             return load_generator(self.generator_file, device=self.device)
 
@@ -80,7 +80,7 @@ class Components:
 
     @cached_property
     def evaluator(self) -> Evaluator:
-        """What measures reconstructions."""
+        """The metrics of reconstructions."""
         with self.reads:
             return load_evaluator()
 

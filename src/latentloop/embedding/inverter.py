@@ -1,4 +1,4 @@
-"""GAN inversion of aligned faces: a start, steps of the iterator, what comes out and how good it is."""
+"""GAN inversion of aligned faces: start, steps of the iterator, reconstruction and metrics."""
 
 import math
 import time
@@ -23,20 +23,20 @@ Starting = Callable[[Tensor], Tensor]
 
 @dataclass(frozen=True)
 class Figures:
-    """How good a reconstruction is, and how long its code took to find."""
+    """Quality of a reconstruction, and the seconds spent on its code."""
 
     metrics: Mapping[str, float]
     seconds: float
 
     def as_json(self) -> dict[str, Any]:
-        """Give the figures as results.json has them: what is not finite as null, thousandths of seconds."""
+        """Convert to the values of results.json: non-finite numbers as null, seconds to three decimals."""
         metrics = {name: value if math.isfinite(value) else None for name, value in self.metrics.items()}
         return {"metrics": metrics, "seconds": round(self.seconds, 3)}
 
 
 @dataclass(frozen=True)
 class Reconstruction:
-    """What a code draws."""
+    """The image drawn from a code, with its metrics."""
 
     image: Tensor
     """The image, (1, 3, R, R), about [-1, 1], on the CPU."""
@@ -45,7 +45,7 @@ class Reconstruction:
 
 @dataclass(frozen=True)
 class InvertedFace:
-    """The code of one face."""
+    """The code of one face, with its reconstruction."""
 
     w_plus: Tensor
     """Code, (num_ws, w_dim), on the CPU."""
@@ -55,7 +55,7 @@ class InvertedFace:
     """Step after which the code was reached."""
     reconstruction: Reconstruction
     one_pass: Reconstruction | None
-    """What the code that the iterator started from draws, if that was asked for."""
+    """Reconstruction of the iterator's initial code, if requested."""
 
 
 @dataclass(frozen=True)
@@ -63,18 +63,18 @@ class Inverter:
     """Finds codes of aligned faces where the generator lies; metrics are computed on the CPU, alike for all devices."""
 
     generator: Generator
-    """The generator whose codes are found."""
+    """Generator that is inverted."""
     iterators: IteratorChain | None
-    """Refine the code; None takes it as it starts."""
+    """Iterators that refine the code; None keeps the starting code."""
     renderer: Generator
-    """Draws the reconstructions; of the same latent space."""
+    """Generator of the same latent space that draws the reconstructions."""
     evaluator: Evaluator
     show_start: bool = False
-    """Whether to draw and measure what the iterator starts from, too."""
+    """Whether to draw and measure the iterator's initial code, too."""
 
     @property
     def steps(self) -> int:
-        """Steps that are taken for each face."""
+        """Number of optimization steps for each face."""
         return self.iterators.steps if self.iterators else 0
 
     @property
@@ -83,7 +83,7 @@ class Inverter:
         return self.iterators.iterators[0].config.space if self.iterators else "w+"
 
     def invert(self, faces: Sequence[Tensor], starting: Starting, on_step: OnStep | None = None) -> list[InvertedFace]:
-        """Find the code of each face.
+        """Compute the code of each aligned face.
 
         Args:
             faces: N aligned faces, (1, 3, S, S) each, in [-1, 1]; S may differ.

@@ -35,9 +35,9 @@ class Embedded:
     """Name of the result: NAME.npz is its code."""
     figures: Figures
     one_pass: Figures | None
-    """Figures of the network's own code, where the iterator went on from there."""
+    """Metrics of the one-pass reconstruction, if the iterator started from it."""
     skipped: bool
-    """It had been finished before."""
+    """Whether the result was finished in an earlier run."""
 
     @property
     def metrics(self) -> dict[str, float]:
@@ -51,11 +51,11 @@ class Failed:
 
     photo: Path
     error: UserError
-    """What is wrong with it; the message begins with the photo's path."""
+    """Error of the photo; its message begins with the photo's path."""
 
     @property
     def reason(self) -> str:
-        """What is wrong with it, in one line."""
+        """Error message in one line."""
         return str(self.error)
 
 
@@ -79,18 +79,18 @@ class _Task:
 
 @dataclass(frozen=True)
 class EmbedJob:
-    """Embeds photos into a folder, and leaves alone what it finds finished there.
+    """Embeds photos into a folder, and skips those that are finished there.
 
     While the device works on a photo, the next ones are read and the last ones' files are written.
     """
 
     inverter: Inverter
     detector: FaceDetector | None
-    """None takes the photos as aligned."""
+    """Face detector; None if the photos are aligned already."""
     start: Start
     folder: ResultFolder
     stamp: Stamp
-    """What all results are made from, beside their starts."""
+    """Stamp that all results share: their settings, without the starting codes."""
     deciding: Collection[str] | None = None
     """Entries of the stamp in which a finished result must agree; None for all."""
     face: str = "largest"
@@ -98,7 +98,7 @@ class EmbedJob:
     force: bool = False
     max_pixels: int = MAX_PIXELS
     notice: Callable[[str], None] = lambda _: None
-    """Called once if a result is made again because its stamp is another."""
+    """Called once with a message if a result is recomputed because its stamp differs."""
 
     def run(self, photos: Sequence[Path], on_step: OnStep | None = None) -> Iterator[Outcome]:
         """Embed photos, and yield each outcome once it is safely on disk.

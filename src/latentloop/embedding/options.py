@@ -19,7 +19,7 @@ FAR_STEPS, FAR_LR = IteratorConfig.steps, IteratorConfig.lr
 
 @dataclass(frozen=True)
 class FaceOptions:
-    """Which face of a photo is taken."""
+    """Choice of the face in a photo."""
 
     face: str = "largest"
     """Face to take if a photo has several: largest, all, or a number (1 is the largest)."""
@@ -37,7 +37,7 @@ class FaceOptions:
 
 @dataclass(frozen=True)
 class SearchOptions:
-    """How the code of a face is found; the same for every command that finds codes, so that they share them."""
+    """Settings of inversion that all commands share, so that they can use each other's codes."""
 
     embedder: str | None = stamped_as("embedder_sha256", default=None)
     """Embedding network: a bundled one, a file from latentloop train, or a checkpoint of pSp, e4e or ReStyle for the
@@ -46,7 +46,7 @@ class SearchOptions:
     """Steps of the iterator: more come closer to the photo, but edit less well. 0: the network's one pass alone.
     Default: 50 from the network's or an earlier code, 100 from the mean latent."""
     lr: float | None = stamped_as("lr", default=None)
-    """Step size of the iterator, in units of W; from the network's or an earlier code half of it is taken. Default:
+    """Step size of the iterator, in units of W; halved from the network's or an earlier code. Default:
     0.04 from such a code, 0.08 from the mean latent."""
     precision: Precision = stamped_as("precision", default="auto")
     """Precision of the generator in the iterator: auto is bfloat16 on a CPU with bfloat16 instructions (a third faster,
@@ -67,7 +67,7 @@ class SearchOptions:
 
 @dataclass(frozen=True)
 class StepOptions:
-    """How the iterator takes its steps."""
+    """Optimizer and step-size schedule of the iterator."""
 
     optimizer: OptimizerName = IteratorConfig.optimizer
     """Optimizer of the iterator: muon, which needs fewer steps, or adam, as in the papers (lr 0.1 with ramp-down 0.3
@@ -98,7 +98,7 @@ class StepOptions:
 
 @dataclass(frozen=True)
 class EmbedOptions:
-    """How photos are embedded."""
+    """Settings of a job that embeds photos."""
 
     common: Common = Common()
     method: Method = "auto"
@@ -109,7 +109,7 @@ class EmbedOptions:
     step: StepOptions = StepOptions()
     loss: LossConfig = LossConfig()
     polish: int = 0
-    """Further, smaller steps, at the end, on the generator that renders; for when it is not the one of the iterator."""
+    """Additional smaller steps at the end, on the rendering generator; useful if the iterator uses another one."""
     render: Literal["largest"] | int = stamped_as("render", "renderer_sha256", default="largest")
     """Size of the reconstructions in pixels: a bundled generator of the same latent space draws them."""
     start: str = stamped_as("start", default="average")

@@ -1,4 +1,4 @@
-"""What a code file tells of an embedded face."""
+"""Record of an embedded face in its code file."""
 
 from dataclasses import asdict
 from typing import Any
@@ -17,7 +17,7 @@ def record_code(
     photo: dict[str, Any] | None,
     stamp: Stamp,
 ) -> Code:
-    """Put together the code file of an inverted face.
+    """Assemble the code file of an inverted face.
 
     Args:
         inverter: What found the code.

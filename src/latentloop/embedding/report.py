@@ -1,4 +1,4 @@
-"""One self-contained HTML page about a set of reconstructions."""
+"""A self-contained HTML page about a set of reconstructions."""
 
 import base64
 import io
@@ -24,43 +24,43 @@ DIFFERENCE_RANGE = 0.5
 
 @dataclass(frozen=True)
 class OnePass:
-    """What the network alone found."""
+    """One-pass reconstruction: image and metrics of the network's own code."""
 
     image: Tensor
-    """As `Row.photo`."""
+    """One-pass reconstruction, (1, 3, S, S) in [-1, 1]."""
     metrics: Mapping[str, float]
     seconds: float
 
 
 @dataclass(frozen=True)
 class Row:
-    """One reconstruction."""
+    """One reconstruction in the report, beside its photo."""
 
     name: str
     photo: Tensor
     """Aligned photo, (1, 3, S, S) in [-1, 1]; of `THUMBNAIL` pixels it takes least memory."""
     reconstruction: Tensor
-    """Likewise."""
+    """Reconstruction of the photo, in the same form."""
     metrics: Mapping[str, float]
     seconds: float
     losses: Sequence[float]
-    """At the start and after each step."""
+    """Loss at the start and after each step."""
     one_pass: OnePass | None = None
-    """If the iterator went on from there."""
+    """One-pass reconstruction, if the iterator started from it."""
 
 
 @dataclass(frozen=True)
 class Page:
-    """What a report says."""
+    """Contents of a report."""
 
     title: str
     facts: Mapping[str, str]
-    """Shown at the top, e.g. generator and device."""
+    """Facts shown at the top, e.g. generator and device."""
     rows: Sequence[Row]
     failures: Mapping[str, str]
-    """File -> what was wrong with it."""
+    """Error message of each file that failed."""
     left_out: int = 0
-    """Reconstructions too many to be shown."""
+    """Number of reconstructions that are not shown, to keep the page small."""
 
 
 def write_report(path: Path, page: Page) -> None:
@@ -93,7 +93,7 @@ LABELS = {
 
 
 def difference(image: Tensor, target: Tensor) -> Tensor:
-    """Where two images (1, 3, S, S) differ, as a heat map (1, 3, S, S): black is equal."""
+    """Draw the difference of two images (1, 3, S, S) as a heat map (1, 3, S, S): black is equal."""
     strength = (image - target).abs().mean(dim=1)[0] / DIFFERENCE_RANGE
     colours = mpl.colormaps["inferno"](strength.clamp(0, 1).cpu().numpy())[..., :3]
     return 2 * torch.from_numpy(colours).permute(2, 0, 1)[None].float() - 1

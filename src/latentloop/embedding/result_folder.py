@@ -16,26 +16,26 @@ from latentloop.stamps import Stamp, differences
 
 @dataclass(frozen=True)
 class PhotoKey:
-    """What makes a photo the same photo in a later run."""
+    """Identity of a photo, by which a later run recognizes it."""
 
     file: str
-    """Its name, without folders."""
+    """File name of the photo, without folders."""
     sha256: str
-    """Of its bytes."""
+    """SHA-256 of the photo's bytes."""
 
 
 @dataclass(frozen=True)
 class ResultPaths:
-    """The files of one result."""
+    """Paths of the files of one result."""
 
     code: Path
     reconstruction: Path
     aligned: Path
     one_pass: Path
-    """What the network alone finds, where the iterator went on from there."""
+    """One-pass reconstruction, if the iterator started from it."""
 
     def relative_to(self, folder: Path, *, one_pass: bool) -> dict[str, str]:
-        """Each file's path from the folder, with forward slashes; that of the one pass if there is one."""
+        """Return each file's path relative to a folder, with forward slashes; the one pass only if there is one."""
         files = {"code": self.code, "reconstruction": self.reconstruction, "aligned": self.aligned}
         files |= {"one_pass_reconstruction": self.one_pass} if one_pass else {}
         return {kind: path.relative_to(folder).as_posix() for kind, path in files.items()}
@@ -43,31 +43,31 @@ class ResultPaths:
 
 @dataclass(frozen=True)
 class Result:
-    """What a finished result says of itself."""
+    """Record of a finished result."""
 
     photo: PhotoKey
     faces: int | None
-    """How many of the photo's faces were embedded; None if it was the one."""
+    """Number of faces embedded from the photo; None if only one was requested."""
     settings: Mapping[str, Any]
     figures: Figures
     one_pass: Figures | None
-    """Of the network alone, where the iterator went on from there."""
+    """Metrics of the one-pass reconstruction, if the iterator started from it."""
     losses: Sequence[float]
 
 
 @dataclass(frozen=True)
 class Finished:
-    """What a folder has of a photo."""
+    """Finished results of a photo in a folder."""
 
     results: Mapping[str, Result] = field(default_factory=dict)
-    """Its finished results by name; empty if any is missing or has another stamp."""
+    """Finished results of the photo by name; empty if any is missing or has another stamp."""
     outdated: str = ""
-    """Which result has another stamp, and in what it differs."""
+    """Description of a result whose stamp differs, and of the difference."""
 
 
 @dataclass(frozen=True)
 class ResultFolder:
-    """Results by name: NAME.npz, NAME.png, aligned/NAME.png and, it may be, one-pass/NAME.png.
+    """Results by name: NAME.npz, NAME.png, aligned/NAME.png and, if any, one-pass/NAME.png.
 
     The code is written last: where it is, all is.
     """
@@ -76,7 +76,7 @@ class ResultFolder:
     _owners: dict[str, PhotoKey] = field(default_factory=dict)  # stem -> the photo that has it
 
     def paths(self, name: str) -> ResultPaths:
-        """Where the result `name` lies or will lie."""
+        """Return the paths of the result `name`, which need not exist yet."""
         picture = f"{name}.png"
         return ResultPaths(
             code=self.path / f"{name}.npz",
@@ -98,7 +98,7 @@ class ResultFolder:
             raise UserError(f"{self.path}: cannot write here: {error.strerror or error}") from error
 
     def stem_for(self, photo: PhotoKey, *, all_faces: bool) -> str:
-        """The photo's own stem in this folder: its file's, with a number if another photo has that.
+        """Return the photo's unique stem in this folder: that of its file, numbered if another photo has it.
 
         Args:
             photo: Whose stem.
@@ -119,7 +119,7 @@ class ResultFolder:
         all_faces: bool,
         deciding: Collection[str] | None = None,
     ) -> "Finished":
-        """Look for the results of a photo.
+        """Find the finished results of a photo.
 
         Args:
             photo: The photo.
@@ -140,7 +140,7 @@ class ResultFolder:
         return Finished(complete if len(complete) == len(names) else {})
 
     def read(self, name: str) -> Result | None:
-        """A result, if its code is there and is one that `embed` made."""
+        """Read a result; None unless its code is there and `embed` made it."""
         path = self.paths(name).code
         if not path.is_file():
             return None
@@ -159,7 +159,7 @@ class ResultFolder:
             return None  # damaged, or not ours: it is made again
 
     def overwrites(self, name: str) -> Path | None:
-        """The file that is not one of ours and that the result `name` would replace, if there is one."""
+        """Return a foreign file that the result `name` would replace; None if there is none."""
         paths = self.paths(name)
         # Ours come in the order aligned, reconstruction, code: a later one without an earlier one is somebody else's.
         if paths.aligned.exists() or self.read(name):

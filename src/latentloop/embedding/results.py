@@ -1,4 +1,4 @@
-"""What a run of `embed` leaves besides the codes: results.json and report.html."""
+"""Summary files of an embedding run: results.json and report.html."""
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
@@ -23,7 +23,7 @@ SHOWN = 300
 
 @dataclass(frozen=True)
 class Run:
-    """How the results came about."""
+    """Settings of a run, for its summary files."""
 
     generator: str
     device: torch.device

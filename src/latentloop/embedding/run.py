@@ -1,4 +1,4 @@
-"""A run over photos: what `latentloop embed` and `Model.invert_files` do."""
+"""A run over photos, as in `latentloop embed` and `Model.invert_files`."""
 
 from collections.abc import Callable, Collection, Generator, Sequence
 from dataclasses import dataclass
@@ -31,7 +31,7 @@ class EmbedRun:
         return self.job.folder.path / "report.html"
 
     def outcomes(self, on_step: OnStep | None = None) -> Generator[Outcome]:
-        """Embed the photos; yields what becomes of each face, and writes results.json and report.html at the end.
+        """Embed the photos; yields the outcome of each face, and writes results.json and report.html at the end.
 
         Args:
             on_step: As for `LatentIterator.refine`.
@@ -74,7 +74,7 @@ def embed_files(
     with_report: bool = True,
     warn: Callable[[str], None] = lambda _: None,
 ) -> EmbedRun:
-    """Prepare to embed photos into a folder; what is finished there is left alone.
+    """Prepare to embed photos into a folder; finished results there are kept.
 
     Args:
         photos: Files, folders and globs.

@@ -1,4 +1,4 @@
-"""Set-up of embedding: from options to what does the work."""
+"""Setup of embedding from its options: networks, start and job."""
 
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import asdict, dataclass, replace
@@ -29,15 +29,15 @@ class Setup:
     """Options of embedding with all networks chosen, ready to run."""
 
     options: EmbedOptions
-    """With the method resolved."""
+    """Options with the method resolved."""
     components: Components
     start: Start
     warn: Callable[[str], None]
-    """Called with what does not work as asked, but need not stop the job."""
+    """Called with warnings about requests that cannot be met but do not stop the job."""
 
     @property
     def config(self) -> IteratorConfig:
-        """Settings of the iterator: smaller steps from a code of the photo's own, none for one pass."""
+        """Settings of the iterator: smaller steps from a code specific to the photo, none for one pass."""
         options = self.options
         if options.method == "embed":
             return options.step.applied(replace(options.search.sizes(near=False), steps=0))
@@ -51,7 +51,7 @@ class Setup:
         return self.components.renderer(None if render == "largest" else render)
 
     def inverter(self, photos: int = 1) -> Inverter:
-        """Make what finds the codes of so many photos."""
+        """Make the inverter for a number of photos."""
         parts = self.components
         needed = self.config.steps or self.options.polish or self.config.space == "w"
         iterators = self._iterators(photos) if needed else None
@@ -78,7 +78,7 @@ class Setup:
         return generator
 
     def stamp(self) -> dict[str, Any]:
-        """What the results are made from, beside the start of each."""
+        """Stamp that all results share: their settings, without the starting codes."""
         options, parts, renderer = self.options, self.components, self.renderer
         stamp = stamp_of(
             options,
@@ -135,7 +135,7 @@ def set_up(
     out: Path | None = None,
     warn: Callable[[str], None] = lambda _: None,
 ) -> Setup:
-    """Resolve what options leave open, and load the start.
+    """Resolve options that are left open, and load the start.
 
     Args:
         options: As the user gave them.
@@ -155,7 +155,7 @@ def set_up(
 
 
 def once(call: Callable[[str], None]) -> Callable[[str], None]:
-    """Let through the first call alone."""
+    """Wrap a function so that only its first call has an effect."""
     calls: list[str] = []
 
     def first(text: str) -> None:

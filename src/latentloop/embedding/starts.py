@@ -20,10 +20,10 @@ from latentloop.latents.foreign_files import read_latents
 
 @dataclass(frozen=True)
 class Wanted:
-    """A photo's face that a code is wanted for."""
+    """A face of a photo whose code is to be computed."""
 
     name: str
-    """Name of its result."""
+    """Name of the photo's result."""
     photo: Path
     sha256: str
     """Checksum of the photo's file."""
@@ -31,12 +31,12 @@ class Wanted:
 
 @dataclass(frozen=True)
 class FaceStart:
-    """Where the code of one face is looked for from."""
+    """Starting code of one face."""
 
     w_plus: Tensor | None = None
     """Code, (1, num_ws, w_dim); None for what an encoder predicts."""
     stamp: Mapping[str, str] = field(default_factory=dict)
-    """What identifies it, beside what all faces of a run have in common."""
+    """Stamp entries of this start, beyond those that all faces of a run share."""
 
 
 class Start(Protocol):
@@ -60,11 +60,11 @@ class Start(Protocol):
 
 @dataclass(frozen=True)
 class SameStart:
-    """The same code for every photo."""
+    """A start that is the same code for every photo."""
 
     near: ClassVar[bool] = False
     w_plus: Tensor
-    """(1, num_ws, w_dim)."""
+    """Starting code, (1, num_ws, w_dim)."""
     sha256: str | None = None
     """Checksum of the file that the code is from."""
 
@@ -79,7 +79,7 @@ class SameStart:
 
 @dataclass(frozen=True)
 class NetworkStart:
-    """What an encoder predicts for each photo."""
+    """A start that an encoder predicts for each photo."""
 
     near: ClassVar[bool] = True
     encoder: Encoder
@@ -155,7 +155,7 @@ def _given(target: Tensor, starts: Sequence[FaceStart]) -> Tensor:
 
 
 def start_from_file(path: Path, generator: Generator, photos: Sequence[Path]) -> Start:
-    """Codes in one file: our own, or of other projects.
+    """Read starting codes from one file: ours, or another project's.
 
     Codes of named images serve the photos of these names, endings aside. Of others, as many codes as photos serve the
     photos in their order, and a single one serves all.

@@ -1,4 +1,4 @@
-"""Finding codes in one pass."""
+"""Encoders, which predict codes in one pass."""
 
 import lazy_loader
 

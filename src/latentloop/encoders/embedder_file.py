@@ -21,7 +21,7 @@ class ShippedEmbedder:
     """A shipped embedding network."""
 
     file: WeightsFile
-    """Weights of the network."""
+    """File of the network's weights."""
     fingerprint: str
     """Fingerprint of the latent space of its codes."""
 

@@ -45,9 +45,9 @@ class ReStyle:
     encoder: PretrainedEncoder
     """Takes an image and the image of the code so far, six channels."""
     generator: Generator
-    """Draws the codes."""
+    """Generator that synthesizes images from the codes."""
     steps: int = STEPS
-    """Number of passes."""
+    """Number of passes through the encoder."""
 
     @property
     def resolution(self) -> int:

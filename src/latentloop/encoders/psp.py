@@ -42,7 +42,7 @@ class StyleHead(nn.Module):
 
 
 class StyleHeads(nn.Module):
-    """One head for each style, on a pyramid of features (pSp, e4e) or on the last ones alone (ReStyle)."""
+    """Output heads, one per style, on a pyramid of features (pSp, e4e) or on the last ones alone (ReStyle)."""
 
     def __init__(
         self, channels: tuple[int, ...], *, w_dim: int, num_ws: int, size: int, pyramid: bool, progressive: bool

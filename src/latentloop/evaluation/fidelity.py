@@ -1,4 +1,4 @@
-"""How faithfully a generator, such as a distilled one, reproduces the images of another."""
+"""Fidelity of a generator, such as a distilled one, to the images of another."""
 
 import torch
 from torch import Tensor

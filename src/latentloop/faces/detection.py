@@ -22,7 +22,7 @@ INPUT_SCALE = 127.5 / 128
 
 @dataclass(frozen=True)
 class Faces:
-    """Faces found in an image, the largest first; coordinates are (x, y) in pixels."""
+    """Faces detected in an image, the largest first; coordinates are (x, y) in pixels."""
 
     boxes: Tensor
     """Bounding boxes, (F, 4): left, top, right, bottom."""

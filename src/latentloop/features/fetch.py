@@ -77,7 +77,7 @@ def fetch_vgg16(vgg16: Path | None, linear: Path | None, *, on_chunk: OnChunk) -
 
 
 def download(source: Source, folder: Path, on_chunk: OnChunk) -> Path:
-    """Download a file into a folder, under its own name, and return its path.
+    """Download a file into a folder, under the name of its source, and return its path.
 
     Raises:
         UserError: The server cannot be reached, or sends something else.

@@ -1,4 +1,4 @@
-"""What the readers of all architectures share: gains that equalise learning rates are folded into the weights."""
+"""Folding of learning-rate gains into the weights, for the readers of all architectures."""
 
 import math
 from collections.abc import Mapping
@@ -13,7 +13,7 @@ Converted = tuple[dict[str, Tensor], dict[str, Any]]
 """Tensors under our names, and the settings that cannot be read off them."""
 
 LR_MULTIPLIER = 0.01
-"""Learning-rate multiplier of the mapping network, unless a file says otherwise."""
+"""Default learning-rate multiplier of the mapping network."""
 MAX_RESOLUTION = 4096
 """Largest resolution that is read, in pixels: a file of a few bytes may claim any number of blocks and noise maps."""
 

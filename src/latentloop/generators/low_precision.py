@@ -1,4 +1,4 @@
-"""Synthesis in fewer bits."""
+"""Image synthesis in low precision, such as bfloat16."""
 
 import copy
 

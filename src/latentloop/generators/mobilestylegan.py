@@ -27,9 +27,9 @@ class Shape:
     """Sizes of a MobileStyleGAN; the defaults are those of its author for 1024 pixels."""
 
     w_dim: int = 512
-    """Length of a style."""
+    """Length of a style vector."""
     num_ws: int = 16
-    """Style inputs."""
+    """Number of style inputs."""
     channels: tuple[int, ...] = (512, 512, 512, 512, 512, 256, 128, 64)
     """Channels after the constant, then after each block."""
     bands: Literal[3, 12] = 12
@@ -48,7 +48,7 @@ def modulate(x: Tensor, style: Tensor) -> Tensor:
 
 
 class StyledConv(nn.Module):
-    """A convolution of modulated features, then noise, bias (the convolution's own) and activation."""
+    """A convolution of modulated features, then noise, bias (that of the convolution) and activation."""
 
     def __init__(self, w_dim: int, conv: nn.Module, in_channels: int, resolution: int) -> None:
         super().__init__()
@@ -78,7 +78,7 @@ def separable_conv(in_channels: int, out_channels: int) -> nn.Module:
 
 
 class Block(nn.Module):
-    """A block that doubles the resolution and applies two separable convolutions, each step under its own style."""
+    """A block that doubles the resolution and applies two separable convolutions, with one style per step."""
 
     def __init__(self, w_dim: int, in_channels: int, out_channels: int, resolution: int) -> None:
         super().__init__()
@@ -168,7 +168,7 @@ class MobileStyleGAN(nn.Module):
 
     @property
     def device(self) -> torch.device:
-        """Device of the weights."""
+        """Device of the generator's weights."""
         return self.latent_avg.device
 
     def affine_weights(self) -> list[Tensor]:

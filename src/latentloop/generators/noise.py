@@ -9,7 +9,7 @@ from torch import Tensor
 from latentloop.defaults import NoiseMode
 
 Noise = NoiseMode | Sequence[Tensor]
-"""Noise to draw with: the stored maps, new random ones, none, or given maps (N or 1, 1, H, W), one a layer."""
+"""Noise to draw with: the stored maps, new random ones, none, or given maps (N or 1, 1, H, W), one per layer."""
 
 
 def noise_maps(

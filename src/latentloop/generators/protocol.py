@@ -1,4 +1,4 @@
-"""What the rest of the package asks of a generator."""
+"""Interface of a generator, on which the rest of the package relies."""
 
 from typing import Protocol
 
@@ -22,7 +22,7 @@ class Generator(Protocol):
     c_dim: int
     """Number of classes; 0 for a generator without."""
     w_dim: int
-    """Length of a style."""
+    """Length of a style vector."""
     latent_avg: Tensor
     """Mean of w over z ~ N(0, I), (w_dim,); (num_ws, w_dim) where `mapping` gives a style for each layer."""
 

@@ -44,9 +44,9 @@ class ShippedGenerator:
     info: GeneratorInfo
     """Facts that are known without loading the generator."""
     file: WeightsFile
-    """File of the generator's own weights."""
+    """File of the weights that only this generator has."""
     trunk: str | None = None
-    """Name of the generator that it shares all tensors with that its own file lacks."""
+    """Name of the generator that provides the tensors missing from `file`."""
 
 
 _FFHQ, _TERMS = "cac4c956bbb78d3d", "Apache-2.0 as published, for non-commercial research: distilled from NVIDIA's FFHQ"

@@ -15,7 +15,7 @@ from latentloop.generators.resampling import area_average
 TAPS = (1.0, 2.0, 1.0)
 """Taps of the low-pass filter, before they are scaled."""
 EPSILON = 1e-8
-"""Added to a variance before its root is taken."""
+"""Constant added to a variance before its root is taken."""
 
 
 @dataclass(frozen=True)
@@ -49,12 +49,12 @@ class Shape:
 
     @property
     def z_dim(self) -> int:
-        """Length of z."""
+        """Length of z, the input of the mapping network."""
         return self.mapping[0]
 
     @property
     def w_dim(self) -> int:
-        """Length of a style."""
+        """Length of a style vector."""
         return self.mapping[-1] // (self.num_ws if self.layerwise else 1)
 
 
@@ -83,7 +83,7 @@ def adaptive_instance_norm(x: Tensor, scale: Tensor, shift: Tensor) -> Tensor:
 
 
 class Finish(nn.Module):
-    """The end of every layer: noise, activation, and a style in place of the features' own statistics."""
+    """The end of every layer: noise, activation, and adaptive instance normalization by a style."""
 
     noise_const: Tensor
 
@@ -250,7 +250,7 @@ class StyleGAN1(nn.Module):
 
     @property
     def device(self) -> torch.device:
-        """Device of the weights."""
+        """Device of the generator's weights."""
         return self.latent_avg.device
 
     def affine_weights(self) -> list[Tensor]:

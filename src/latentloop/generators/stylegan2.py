@@ -18,7 +18,7 @@ from latentloop.generators.noise import Noise, noise_maps
 from latentloop.generators.resampling import area_average, blur, upsample_image
 
 GAIN = math.sqrt(2)
-"""Gain of the activation."""
+"""Gain of the leaky ReLU activation."""
 
 
 @dataclass(frozen=True)
@@ -268,7 +268,7 @@ class StyleGAN2(nn.Module):
 
     @property
     def device(self) -> torch.device:
-        """Device of the weights."""
+        """Device of the generator's weights."""
         return self.latent_avg.device
 
     def affine_weights(self) -> list[Tensor]:

@@ -28,9 +28,9 @@ class Rule:
     pattern: str
     """Regular expression that the whole name must match."""
     rename: Callable[[re.Match[str]], str]
-    """Gives the new name."""
+    """Function that returns the new name."""
     change: Callable[[Tensor], Tensor] = lambda tensor: tensor
-    """Gives the new values."""
+    """Function that returns the new values."""
 
 
 def renamed(tensors: Tensors, rules: Sequence[Rule]) -> dict[str, Tensor]:

@@ -244,7 +244,7 @@ class StyleGAN3(nn.Module):
 
     @property
     def device(self) -> torch.device:
-        """Device of the weights."""
+        """Device of the generator's weights."""
         return self.latent_avg.device
 
     def affine_weights(self) -> list[Tensor]:

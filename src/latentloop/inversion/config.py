@@ -49,7 +49,7 @@ class IteratorConfig:
 
     @property
     def takes_matrices(self) -> bool:
-        """Whether steps are Muon's, which need an image's styles as a matrix; a single style, in space w, is none."""
+        """Return whether Muon takes the steps: it needs a matrix of styles, and space w has a single vector."""
         return self.optimizer == "muon" and self.space == "w+"
 
     @property

@@ -22,7 +22,7 @@ OnStep = Callable[[int, Tensor], None]  # (steps done, best loss so far of each 
 
 @dataclass(frozen=True)
 class Inversion:
-    """The codes found for N targets, and how they were found."""
+    """Codes of N targets, with the losses of the optimization."""
 
     w_plus: Tensor
     """The best code seen of each target, (N, num_ws, w_dim)."""
@@ -34,9 +34,9 @@ class Inversion:
     steps: Tensor
     """Step after which the best code was seen, (N,); 0 for the start."""
     draw: Callable[[], Tensor] = field(repr=False)
-    """Gives `image`; called when that is first looked at, so that a draw which nobody needs costs nothing."""
+    """Function that draws `image`, called on its first use, so that an unused image costs nothing."""
     noise: tuple[Tensor, ...] | None = None
-    """Each layer's noise map, (N, 1, H, W), where a method finds those, too."""
+    """Noise map of each layer, (N, 1, H, W), if the method optimizes noise, too."""
 
     @cached_property
     def image(self) -> Tensor:
@@ -52,7 +52,7 @@ class LatentIterator:
     """
 
     generator: Generator
-    """Draws the codes; its weights stay as they are."""
+    """Generator that is inverted; its weights stay fixed."""
     loss: LossToward
     """The loss to descend, of images against a target."""
     config: IteratorConfig = IteratorConfig()

@@ -1,4 +1,4 @@
-"""The code file: a photo's code and how it was found, in a `.npz` that loads without pickle.
+"""The code file: a photo's code and its provenance, in a `.npz` that loads without pickle.
 
 | array | type | meaning |
 |---|---|---|
@@ -49,14 +49,14 @@ DAMAGE = (
 
 @dataclass(frozen=True)
 class Code:
-    """A photo's code and how it was found. Tensors are on the CPU."""
+    """A photo's code and its provenance. Tensors are on the CPU."""
 
     w_plus: Tensor
     """The code in W+: styles, (num_ws, w_dim)."""
     space: str
     """Space of the code: "w" if all styles are alike, else "w+"."""
     generator: str
-    """Name of the generator that it was found with."""
+    """Name of the generator that the code belongs to."""
     fingerprint: str
     """Fingerprint of the latent space; generators that share it draw the same face from the code."""
     quad: Tensor
@@ -158,7 +158,7 @@ def parse_code(content: bytes, path: Path | str) -> Code:
 
 
 def is_code_file(file: Path | IO[bytes]) -> bool:
-    """Whether a file looks like one of our code files, whole or damaged, rather than another project's."""
+    """Return whether a file looks like one of our code files, whole or damaged, rather than another project's."""
     try:
         with ZipFile(file) as archive:
             return {"fingerprint.npy", "w_plus.npy"} <= set(archive.namelist())

@@ -12,7 +12,7 @@ class LossConfig:
     lambda_mse: float = 1.0
     """Weight of the mean squared error on [-1, 1]."""
     lambda_lpips: float = 0.8
-    """Weight of LPIPS."""
+    """Weight of the LPIPS distance."""
     lpips_net: Literal["alex", "squeeze"] = "alex"
     """Network whose features LPIPS compares."""
 

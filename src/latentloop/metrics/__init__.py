@@ -1,4 +1,4 @@
-"""How alike two images are, in the figures that the field reports."""
+"""Metrics of the similarity of two images, as the field reports them."""
 
 import lazy_loader
 

@@ -1,4 +1,4 @@
-"""Lists of directions: what there is, and what was measured of it."""
+"""Lists of the available directions, with their measurements."""
 
 from collections.abc import Sequence
 from contextlib import suppress
@@ -16,20 +16,20 @@ from latentloop.weights import is_safetensors
 
 @dataclass(frozen=True)
 class DirectionInfo:
-    """A direction in words."""
+    """Description of a direction, for listings."""
 
     name: str
-    """Name, as edits take it."""
+    """Name of the direction, as edits accept it."""
     positive: str
-    """What positive strengths do, such as "smiles more"; "-" if that is not known."""
+    """Effect of positive strengths, such as "smiles more"; "-" if unknown."""
     layers: str
     """Layers that it changes, such as "0-3,7"."""
     measured: str
-    """What was measured of it, in a few words; "-" if nothing was."""
+    """Summary of measurements; "-" if there are none."""
     licence: str
-    """Licence of the direction."""
+    """Licence under which the direction may be used."""
     generator: str
-    """Name of the generator that it was found with."""
+    """Name of the generator that the direction was computed for."""
 
 
 def list_directions(generator: Generator | None = None) -> list[DirectionInfo]:
@@ -44,7 +44,7 @@ def list_directions(generator: Generator | None = None) -> list[DirectionInfo]:
 
 
 def info_of(direction: Direction) -> DirectionInfo:
-    """Describe a direction in words that can be printed, whatever its file tells."""
+    """Describe a direction in printable words, whatever its file contains."""
     return DirectionInfo(
         direction.name,
         in_one_line(UserError(direction.about.get("positive", "-"))),
@@ -77,7 +77,7 @@ def table(directions: Sequence[Direction]) -> list[str]:
 
 
 def measured(direction: Direction) -> str:
-    """Describe what was measured of a direction, in a few words; "-" if nothing was."""
+    """Summarize the measurements of a direction in a few words; "-" if there are none."""
     with suppress(LookupError, TypeError, ValueError, AttributeError, OverflowError):  # files may tell anything
         return _calibrated(direction.about)
     figures = {name: value for name, value in direction.about.items() if isinstance(value, int | float)}

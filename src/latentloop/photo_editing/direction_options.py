@@ -9,7 +9,7 @@ Method = Literal["sefa", "ganspace", "interfacegan"]
 
 @dataclass(frozen=True)
 class DirectionOptions:
-    """How directions are found."""
+    """Method and settings of a search for directions."""
 
     method: Method = "sefa"
     """sefa: from the generator's weights, at once. ganspace: from random codes. interfacegan: from pictures with

@@ -35,7 +35,7 @@ class Samples:
     """Random styles, and the files with the pictures that they draw."""
 
     w: Tensor
-    """Styles, (N, w_dim)."""
+    """Styles of the pictures, (N, w_dim)."""
     names: tuple[str, ...]
     """Names of the pictures' files."""
 

@@ -39,13 +39,13 @@ class Scored:
     folder: Path
     """Folder that `draw_scorable` filled."""
     attribute: str
-    """Column of the scores."""
+    """Name of the scores' column."""
     scores: Path | None = None
     """Table of the scores; None for scores.csv in the folder."""
 
 
 def find_directions(generator: Generator, options: DirectionOptions, *, seed: int) -> list[Direction]:
-    """Find directions in the way that options say.
+    """Find directions with the method and settings of the options.
 
     Args:
         generator: The generator whose latent space is searched.

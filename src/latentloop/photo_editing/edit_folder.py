@@ -19,7 +19,7 @@ from latentloop.video import write_video
 
 @dataclass(frozen=True)
 class EditFolder:
-    """Results of edits by name.
+    """Output folder of edits: paths of results by name.
 
     | file | what |
     |---|---|
@@ -41,7 +41,7 @@ class EditFolder:
     _signatures: dict[str, str] = field(default_factory=dict)  # by casefolded names, for Anna.png may be anna.png
 
     def save(self, name: str, subject: Subject, edit: RenderedEdit) -> Path:
-        """Write a result, but for its strip and its animation; returns the picture's path.
+        """Write a result without its strip and its animation; returns the picture's path.
 
         Raises:
             UserError: A file cannot be written, or would take the place of another one.
@@ -96,11 +96,11 @@ class EditFolder:
         return self._claim(names=(name,), source=sha256, files=files, photo=video)
 
     def strip(self, name: str) -> Path:
-        """Path of a result's strip."""
+        """Path of the strip of a result's edit strengths."""
         return self._file(f"strips/{name}.png")
 
     def video(self, name: str) -> Path:
-        """Path of a result's video."""
+        """Path of a result's video: the animation of an edit, or an edited video."""
         return self._file(f"{name}.mp4")
 
     def _file(self, name: str) -> Path:

@@ -24,7 +24,7 @@ FAR = 3.0
 
 @dataclass(frozen=True)
 class EditJob:
-    """One edit of many pictures."""
+    """An edit that is applied to many pictures."""
 
     strengths: Mapping[str, float]
     """Directions by name, and how far to go along each."""
@@ -35,7 +35,7 @@ class EditJob:
 
     @cached_property
     def directions(self) -> AppliedDirections:
-        """The directions, found and made orthogonal to those that are kept.
+        """Directions of the edit, orthogonal to those of the attributes to keep.
 
         Raises:
             UserError: There is none of a name, or nothing of one is left.
@@ -47,13 +47,13 @@ class EditJob:
 
     @cached_property
     def suffix(self) -> str:
-        """What the edit adds to the names of its results."""
+        """Suffix that the edit adds to the names of its results."""
         options = self.options
         return edit_suffix(list(self.strengths.items()), keep=options.keep, layers=options.layers)
 
     @property
     def details(self) -> dict[str, Any]:
-        """The edit as code files tell it, in plain JSON values."""
+        """Record of the edit for code files, in plain JSON values."""
         options = self.options
         strengths = [f"{name}={strength:g}" for name, strength in self.strengths.items()]
         return {"set": strengths, "keep": list(options.keep), "layers": options.layers}
@@ -94,12 +94,12 @@ class EditJob:
 
 
 def is_video(argument: str) -> bool:
-    """Whether an argument names a video by its ending."""
+    """Return whether an argument names a video by its ending."""
     return Path(argument).suffix.lower() in {".mp4", ".mov", ".m4v", ".mkv", ".webm", ".avi"}
 
 
 def check_videos(arguments: Sequence[str], options: EditOptions) -> None:
-    """See that the options suit the videos among the arguments.
+    """Check that the options suit the videos among the arguments.
 
     Raises:
         UserError: Strips and animations are asked for, which videos do not have.

@@ -10,7 +10,7 @@ from latentloop.stamps import key_of
 MAX_LENGTH, MAX_LABEL = 100, 24
 """Largest number of characters of an edit's name, and of a direction's in it."""
 DIGITS = 8
-"""Digits of the checksum in names that do not say all."""
+"""Digits of the checksum in names too short for the whole edit."""
 PLAIN = re.compile(rf"[a-z_]{{1,{MAX_LABEL}}}")
 """Names of directions that stand in an edit's name as they are, such as those of all bundled directions."""
 

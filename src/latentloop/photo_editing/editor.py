@@ -20,7 +20,7 @@ STRIP_TILE = 256
 COMPARED_AT = 256
 """Largest size at which faces are drawn to find where they changed, in pixels."""
 SHARES = (-1.0, -0.5, 0.0, 0.5, 1.0)
-"""Shares of the whole edit that a strip shows."""
+"""Fractions of the edit's strength that a strip shows."""
 
 
 @dataclass(frozen=True)
@@ -33,7 +33,7 @@ class Editor:
     only_changed: bool = True
     """Paste only the part of the face that an edit changed, rather than all that the mask shows."""
     blend: Blend = "feather"
-    """How a pasted face meets the photo; see `paste_back`."""
+    """Blending of a pasted face at its edges, as in `paste_back`."""
 
     @torch.inference_mode()
     def faces(self, w_plus: Tensor, *, size: int | None = None) -> list[Tensor]:
@@ -79,7 +79,7 @@ class Editor:
 
 
 def make_editor(options: RenderOptions, load_renderer: Callable[[int | None], Generator]) -> Editor:
-    """Make an editor as options say.
+    """Make an editor from the options of rendering.
 
     Args:
         options: How results are drawn.

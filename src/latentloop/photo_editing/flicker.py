@@ -15,7 +15,7 @@ PAIRS = 20
 
 @dataclass(frozen=True)
 class Flicker:
-    """How much a video's face flickers; lower is steadier."""
+    """Flicker of a video's face; lower is steadier."""
 
     jitter: float
     """Mean norm of the codes' second differences, in units of W."""

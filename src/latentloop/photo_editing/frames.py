@@ -42,7 +42,7 @@ def write_frames(path: Path, images: Iterable[Tensor], *, rate: int) -> Path:
 
 
 def check_frames(folder: Path, sources: Sequence[str], count: int) -> None:
-    """See that so many frames may be written into a folder, next to none of an earlier animation that is longer.
+    """Check that a folder can take the frames: it holds no sources and no frames of a longer animation.
 
     Raises:
         UserError: A source lies there, or it has frames of something longer.

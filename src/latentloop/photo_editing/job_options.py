@@ -8,7 +8,7 @@ from latentloop.defaults import EXPRESSION_LAYERS
 
 @dataclass(frozen=True)
 class MixOptions:
-    """How styles are mixed."""
+    """Settings of style mixing."""
 
     layers: str = "fine"
     """Layers that take the other styles: coarse, middle, fine, all, or numbers such as 0-3,7."""
@@ -22,12 +22,12 @@ class MixOptions:
 
 @dataclass(frozen=True)
 class MorphOptions:
-    """How one face turns into the next."""
+    """Settings of a morph from each face to the next."""
 
     frames: int = 30
-    """Frames between two faces."""
+    """Number of frames between two faces."""
     rate: int = 20
-    """Frames a second."""
+    """Frames per second of the animation."""
     layers: str = "all"
     """Layers that change: coarse, middle, fine, all, or numbers such as 0-3,7; a weight says how far each goes:
     coarse=1,middle=0.5."""
@@ -45,7 +45,7 @@ class MorphOptions:
 
 @dataclass(frozen=True)
 class TransferOptions:
-    """How an expression is transferred."""
+    """Settings of the transfer of an expression."""
 
     strength: float = 1.0
     """Strength of the expression; more than 1 exaggerates, negative ones give the opposite."""

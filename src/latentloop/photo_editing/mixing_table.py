@@ -19,7 +19,7 @@ class MixingTable:
     styles: Sequence[Subject]
     """Faces whose styles are mixed in, a column each."""
     rows: dict[str, list[Tensor]] = field(default_factory=dict)
-    """By the subjects' names, the face and its mixtures so far, (1, 3, S, S)."""
+    """Face and finished mixtures, (1, 3, S, S), of each subject by name."""
 
     def add(self, subject: Subject, w_plus: Tensor) -> None:
         """Add a subject's mixture with the next style, of codes (F, num_ws, w_dim)."""

@@ -14,7 +14,7 @@ MAX_SMOOTH = 1000
 
 @dataclass(frozen=True)
 class RenderOptions:
-    """How edited faces are drawn and put back into their photos."""
+    """Settings of drawing edited faces and pasting them back into their photos."""
 
     render: Literal["largest"] | int = "largest"
     """Size of the faces in pixels: a bundled generator of the same latent space draws them."""
@@ -32,14 +32,14 @@ class RenderOptions:
 
 @dataclass(frozen=True)
 class EditOptions:
-    """What an edit changes, and what is written of it."""
+    """Attributes that an edit changes, and files that it writes."""
 
     keep: tuple[str, ...] = ()
     """Directions whose attributes should not change: the others are made orthogonal to them."""
     layers: str | None = None
-    """Layers that change: coarse, middle, fine, all, or numbers such as 0-3,7. Default: each direction's own."""
+    """Layers that change: coarse, middle, fine, all, or numbers such as 0-3,7. Default: those of each direction."""
     strip: bool = neutral(default=False)
-    """Write strips/NAME.png, too: the faces at strengths from the opposite of the edit to all of it."""
+    """Write strips/NAME.png, too: the face at strengths from the opposite of the edit to the full edit."""
     video: bool = neutral(default=False)
     """Write NAME.mp4, too: an animation from unedited to edited and back. Needs PyAV."""
     smooth: float = 2.0

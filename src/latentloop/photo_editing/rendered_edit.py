@@ -27,7 +27,7 @@ class RenderedEdit:
     generator: Generator
     """The generator whose codes they are."""
     details: Mapping[str, Any]
-    """What was done, as plain JSON values."""
+    """Record of the edit, as plain JSON values."""
 
     def code(self, subject: Subject, i: int) -> Code:
         """Make the code file of the i-th face; the photo that it is from, and where it lies in there, are kept."""

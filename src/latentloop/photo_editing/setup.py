@@ -25,7 +25,7 @@ class SubjectFinder:
     listener: Listener = Listener()
 
     def subjects(self, arguments: Sequence[str]) -> Iterator[Subject | None]:
-        """Yield the subjects of arguments, in order; None for what cannot be used, which the listener learns.
+        """Yield the subjects of arguments, in order; None for one that cannot be used, after the listener's `complain`.
 
         Args:
             arguments: Photos, files with codes, and seeds, as `expand_arguments` gives them.
@@ -45,7 +45,7 @@ class SubjectFinder:
                 yield None
 
     def all_subjects(self, arguments: Sequence[str]) -> list[Subject]:
-        """Find all subjects, for what takes them together; no face is pasted back.
+        """Find all subjects, for jobs that combine them; no face is pasted back.
 
         Raises:
             UserError: One cannot be used.
@@ -112,7 +112,7 @@ class SubjectFinder:
 
 
 def find_subjects(options: SubjectOptions, listener: Listener | None = None) -> SubjectFinder:
-    """Choose the networks that find and draw the subjects which options tell of.
+    """Choose the networks that invert and draw the subjects, as the options ask.
 
     Raises:
         UserError: There is no such device.

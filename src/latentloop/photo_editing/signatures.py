@@ -24,7 +24,7 @@ def signature_of(name: str, source: str) -> str:
 
 
 def is_signed(path: Path, signature: str) -> bool:
-    """Whether a .png, .mp4, .npz or .json file has a signature; False for what cannot be read."""
+    """Return whether a .png, .mp4, .npz or .json file has a signature; False if it cannot be read."""
     readers = {".png": png_comment, ".mp4": media_comment, ".npz": _of_code, ".json": _of_json}
     return path.is_file() and readers[path.suffix](path) == signature
 

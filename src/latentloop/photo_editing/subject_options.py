@@ -1,4 +1,4 @@
-"""Options of whose faces are edited; kept apart so that reading them needs no PyTorch."""
+"""Options of the faces to edit; kept apart so that reading them needs no PyTorch."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,7 +10,7 @@ from latentloop.embedding.options import EmbedOptions, FaceOptions, SearchOption
 
 @dataclass(frozen=True)
 class SubjectOptions:
-    """How the codes of photos are found, and where they are kept."""
+    """Inversion of the photos, and the folder of their codes."""
 
     generator: str = GENERATOR
     """A bundled generator, or the file of a StyleGAN: ours, or .pkl, .pt or .pth as its project wrote it."""
@@ -22,12 +22,12 @@ class SubjectOptions:
     """Folder of the photos' codes: those that are there, such as ones from latentloop embed, are used, and new ones are
     kept there. Codes with a number of steps, step size or embedder of their own get a folder within it."""
     photos: Path | None = None
-    """For code files: the photo, or the folder with the photos, to paste the faces back into. Default: draw the faces
+    """Photo, or folder of the photos, to paste the faces of code files back into. Default: draw the faces
     alone."""
 
     @property
     def folder(self) -> Path:
-        """Folder of the codes that are found as these options say, so that none replaces another kind's."""
+        """Folder for codes that are computed with these options, separate from codes of other settings."""
         search = self.search
         parts = [f"steps{search.steps}"] if search.steps is not None else []
         parts += [f"lr{search.lr:g}"] if search.lr is not None else []

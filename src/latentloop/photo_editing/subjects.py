@@ -22,7 +22,7 @@ from latentloop.photos.find import find_photos, matches
 
 SEED = "seed:"
 EDIT = "edit"
-"""Entry of a code file's details that tells how the code was edited."""
+"""Entry of a code file's details that records the edit."""
 LATENTS = frozenset({".npz", ".npy", ".pt"})
 """Endings of files with codes."""
 
@@ -49,25 +49,25 @@ class Subject:
     origin: Origin | None = None
     """The photo; None for faces without one."""
     aligned: tuple[Path | Tensor, ...] = ()
-    """Aligned images that the codes were found for, (1, 3, S, S) in [-1, 1] or files; empty if they are not known."""
+    """Aligned images that belong to the codes, (1, 3, S, S) in [-1, 1] or files; empty if unknown."""
     codes: tuple[Code, ...] = ()
     """Contents of the code files; empty for codes without one of ours."""
     seed: str | None = None
-    """Of a random sample, the argument that names it, such as "seed:7"."""
+    """Argument that names a random sample, such as "seed:7"."""
 
     @property
     def already_edited(self) -> bool:
-        """Whether the codes are no longer those of the photo as it is."""
+        """Return whether the codes were edited already, so that they no longer show the photo as it is."""
         return any(EDIT in code.details for code in self.codes)
 
     @cached_property
     def aligned_images(self) -> tuple[Tensor, ...]:
-        """Aligned images that the codes were found for, (1, 3, S, S) in [-1, 1]; files are read once."""
+        """Aligned images that belong to the codes, (1, 3, S, S) in [-1, 1]; files are read once."""
         return tuple(read_image(one) if isinstance(one, Path) else one for one in self.aligned)
 
     @property
     def source(self) -> str:
-        """Tell the subject from others of its name: the checksum of its photo or of its codes, or its seed."""
+        """Identifier that distinguishes subjects of one name: checksum of the photo or of the codes, or the seed."""
         photo = _photo_of(self.codes[0]) if self.codes else None
         if photo:
             return str(photo["sha256"])
@@ -97,7 +97,7 @@ def unique_paths(arguments: Iterable[str]) -> list[str]:
 
 
 def canonical(argument: str) -> str:
-    """Write an argument in the one way that all spellings of its file have in common."""
+    """Return the canonical spelling of an argument: the resolved path of a file."""
     return argument if argument.startswith(SEED) else str(Path(argument).resolve())
 
 
@@ -111,7 +111,7 @@ def _named_by(argument: str) -> list[Path]:
 
 
 def is_coded(argument: str) -> bool:
-    """Whether an argument names codes, in a file or by a seed, rather than a photo."""
+    """Return whether an argument names codes, in a file or by a seed, rather than a photo."""
     return argument.startswith(SEED) or Path(argument).suffix.lower() in LATENTS
 
 

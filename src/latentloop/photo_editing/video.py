@@ -22,11 +22,11 @@ class EditedVideo:
     """An edited video on the disk."""
 
     path: Path
-    """The file."""
+    """Path of the edited video."""
     flicker: Mapping[str, Flicker]
     """Flicker of the face with "unsmoothed" and with "smoothed" codes."""
     missing: int
-    """Number of frames in which no face was found; its place there is interpolated."""
+    """Number of frames without a detected face; its place is interpolated there."""
     size: int
     """Size of the drawn faces in pixels."""
 
@@ -41,7 +41,7 @@ def edit_video(
     *,
     name: str | None = None,
 ) -> EditedVideo:
-    """Edit the face in a video into a file NAME.mp4 with its sound, and NAME.json, which tells how much it flickers.
+    """Edit the face in a video into a file NAME.mp4 with its sound, and NAME.json, a measurement of flicker.
 
     A stopped run goes on where it was, but for the last part, which writes the video.
 

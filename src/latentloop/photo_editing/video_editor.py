@@ -50,13 +50,13 @@ class Track:
     """The face of a video with its place and code in each frame."""
 
     quads: Tensor
-    """Smoothed quads, (F, 4, 2)."""
+    """Smoothed quads of the face in F frames, (F, 4, 2)."""
     raw: Tensor
     """Codes that are not smoothed in time, (F, num_ws, w_dim)."""
     codes: Tensor
     """Smoothed codes, (F, num_ws, w_dim)."""
     missing: int
-    """Number of frames in which no face was found."""
+    """Number of frames without a detected face."""
 
 
 @dataclass(frozen=True)
@@ -64,16 +64,16 @@ class VideoEditor:
     """Finds the codes of a video's face, and draws the edited face into its frames."""
 
     generator: Generator
-    """The generator whose codes are found."""
+    """Generator that is inverted."""
     encoder: Encoder
     """Predicts the code of each frame's face."""
     detector: FaceDetector
     """Finds the face in each frame."""
     editor: Editor
-    """Draws the edited faces."""
+    """Editor that draws the edited faces."""
     smoothing: Smoothing = Smoothing()
     iterator: LatentIterator | None = None
-    """Refines the codes of key frames; the frames between get what that changes, interpolated. None leaves it out."""
+    """Iterator that refines the codes of key frames; its changes are interpolated in between. None skips it."""
 
     def track(self, video: Video, work: VideoWork, progress: Progress) -> Track:
         """Find the face's quad and code in each frame.

@@ -17,7 +17,7 @@ from latentloop.video import read_video
 
 @dataclass(frozen=True)
 class VideoJob:
-    """One edit of videos."""
+    """An edit that is applied to videos."""
 
     edit: EditJob
 

@@ -17,14 +17,14 @@ from latentloop.stamps import Stamp, key_of
 EVERY = 100
 """Number of new tensors after which they are written down."""
 FACES, MARKER = "faces-", ".latentloop-faces"
-"""Beginning of the names of folders with drawn faces, and the file in them that says that they are ours."""
+"""Prefix of the names of folders with drawn faces, and the file in them that marks them as ours."""
 
 Missing = Callable[[Sequence[Tensor]], Iterable[Tensor]]
 
 
 @dataclass(frozen=True)
 class VideoWork:
-    """A folder with what is found in one video; a stopped run goes on from there.
+    """Working folder of one video, from which a stopped run resumes.
 
     | file | what |
     |---|---|
@@ -37,9 +37,9 @@ class VideoWork:
     """
 
     folder: Path
-    """Where the files are."""
+    """Folder of the intermediate files."""
     stamp: Stamp
-    """What everything depends on: checksums of the video and of the networks ..."""
+    """Stamp of all intermediate files: checksums of the video and of the networks ..."""
 
     def collect(
         self,

@@ -1,4 +1,4 @@
-"""Where photos are stored: in files, and in members of tar files."""
+"""Sources of photos: files, and members of tar files."""
 
 import tarfile
 from dataclasses import dataclass
@@ -10,12 +10,12 @@ from latentloop.images import photo_suffixes
 
 @dataclass(frozen=True)
 class PhotoSource:
-    """A photo in a file of its own or in a tar file, not read yet."""
+    """A photo in a plain file or in a tar file, not read yet."""
 
     file: Path
     """File of the photo, or the tar file that contains it."""
     member: str | None = None
-    """Name within the tar file; None for a file of its own."""
+    """Name within the tar file; None for a plain file."""
     offset: int = 0
     """First byte of the photo in the file."""
     size: int | None = None

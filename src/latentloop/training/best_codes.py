@@ -1,4 +1,4 @@
-"""Where a training run keeps the best code that was ever found of each photo."""
+"""Store of the best code of each photo in a training run."""
 
 from collections.abc import Mapping, Sequence
 from typing import Protocol
@@ -9,14 +9,14 @@ from latentloop.cache import CachedCode
 
 
 class BestCodes(Protocol):
-    """The best code known of each photo; what a step finds counts once the step is accepted."""
+    """The best code known of each photo; the codes of a step count once the step is accepted."""
 
     def lookup(self, photos: Sequence[bytes]) -> list[CachedCode | None]:
         """The best code known of each photo, None where there is none."""
         ...
 
     def update(self, photos: Sequence[bytes], w_plus: Tensor, loss: Tensor, *, step: int) -> None:
-        """Propose codes (N, num_ws, w_dim) with losses (N,) that a step found."""
+        """Propose the codes (N, num_ws, w_dim) of a step, with losses (N,)."""
         ...
 
     def accept(self) -> None:
@@ -36,32 +36,32 @@ class BestCodes(Protocol):
         ...
 
     def load_state(self, state: Mapping[str, Tensor]) -> None:
-        """Take over what `state` gave."""
+        """Restore the codes that `state` returned."""
         ...
 
 
 class NoCache:
-    """Keeps nothing: each round, the code that the iterator has just found teaches."""
+    """A store that keeps nothing: the iterator's latest code teaches in each round."""
 
     def lookup(self, photos: Sequence[bytes]) -> list[CachedCode | None]:
         """No code is known of any photo."""
         return [None] * len(photos)
 
     def update(self, photos: Sequence[bytes], w_plus: Tensor, loss: Tensor, *, step: int) -> None:
-        """Do nothing."""
+        """Do nothing: there is no store."""
 
     def accept(self) -> None:
-        """Do nothing."""
+        """Do nothing: there is no store."""
 
     def discard(self) -> None:
-        """Do nothing."""
+        """Do nothing: there is no store."""
 
     def commit(self) -> None:
-        """Do nothing."""
+        """Do nothing: there is no store."""
 
     def state(self) -> Mapping[str, Tensor]:
-        """Nothing."""
+        """Return an empty state: there is no store."""
         return {}
 
     def load_state(self, state: Mapping[str, Tensor]) -> None:
-        """Do nothing."""
+        """Do nothing: there is no store."""

@@ -52,7 +52,7 @@ def export_codes(cache: CodeCache, photos: Iterable[PhotoSource], folder: Path, 
 
 
 def import_codes(cache: CodeCache, paths: Sequence[Path]) -> list[bool]:
-    """Put the codes of code files into a cache; returns for each whether it was better than what was known.
+    """Store the codes of code files in a cache; returns for each whether it was better than the cached one.
 
     Raises:
         UserError: One is no code file, does not tell its photo's checksum, belongs to another latent space, or has

@@ -20,7 +20,7 @@ ADAM = IteratorConfig(optimizer="adam", lr=0.1, ramp_down=0.3)
 
 @torch.no_grad()
 def sample_training_codes(generator: Generator, count: int, *, randomness: torch.Generator) -> Tensor:
-    """Sample random codes, (count, num_ws, w_dim), each truncated by its own psi.
+    """Sample random codes, (count, num_ws, w_dim), each truncated by a psi of its own.
 
     Plain ones of W; two of them crossed at a layer (style mixing, Karras et al., arXiv:1812.04948); a style of its
     own for every layer; and points between two, farther along in each layer by a random share.

@@ -27,7 +27,7 @@ class Batch:
     """The images of a step: P photos, then S images that the generator drew of known codes."""
 
     images: Tensor
-    """(P + S, 3, R, R) in [-1, 1], aligned."""
+    """Aligned images, (P + S, 3, R, R) in [-1, 1]."""
     photos: Sequence[bytes]
     """Hashes of the P photos' contents."""
     w_plus: Tensor
@@ -45,11 +45,11 @@ class Teaching:
     image: Tensor
     """The images of these codes, (N, 3, T, T), at the T pixels that are compared."""
     loss: Tensor
-    """L_opt of each image, (N,)."""
+    """Optimization loss L_opt of each image, (N,)."""
     gain: Tensor
     """Reduction of the loss by the iterator, from that of its start, (N,)."""
     known: Tensor
-    """Whether the photo's code was in the cache before, (N,)."""
+    """Mask of the photos whose codes were in the cache before, (N,)."""
 
 
 @dataclass(frozen=True)
@@ -65,7 +65,7 @@ class Collaboration:
     """LPIPS between images, or another perceptual distance."""
     config: CollaborationConfig
     cache: BestCodes
-    """Where the best code ever found of a photo is kept; `NoCache` for a configuration without a cache."""
+    """Store of the best code of each photo; `NoCache` for a configuration without a cache."""
     mixed_precision: Callable[[], AbstractContextManager[object]] = nullcontext
     """Context in which the network computes."""
     similarity: ImageLoss | None = None

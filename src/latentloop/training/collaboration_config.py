@@ -14,7 +14,7 @@ ImageTarget = Literal["teacher", "photo"]
 
 @dataclass(frozen=True)
 class CollaborationConfig:
-    """How the iterator teaches the embedding network (Guan et al., arXiv:2007.01758)."""
+    """Settings of collaborative learning (Guan et al., arXiv:2007.01758)."""
 
     resolution: int = 256
     """Resolution at which images are compared, by the iterator and in the loss; at most what the generator draws."""
@@ -26,7 +26,7 @@ class CollaborationConfig:
     """First step size of the iterator, in units of W; it falls to 0. Near a good code, half of what suits a run from
     the mean latent."""
     cache: bool = True
-    """Let the best code ever found of a photo teach; without the cache, the code of this round does."""
+    """Teach with the best code so far of each photo; without the cache, with the code of this round."""
     good_loss: float = 0.0
     """Loss below which a cached code counts as good: its photo gets good_steps instead of teacher_steps."""
     good_steps: int = 2

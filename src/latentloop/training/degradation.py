@@ -14,7 +14,7 @@ SHRINK = (1.0, 3.0)
 NOISE = 0.06
 """Largest standard deviation of the noise, on [-1, 1]."""
 QUALITY = (40, 95)
-"""Range of JPEG's quality."""
+"""Range of the JPEG quality."""
 
 
 def degrade(images: Tensor, seeds: Iterable[int]) -> Tensor:

@@ -7,12 +7,12 @@ from typing import Literal
 
 @dataclass(frozen=True)
 class DistillConfig:
-    """How a smaller generator learns to draw what a larger one draws."""
+    """Settings of distillation of a generator into a smaller one."""
 
     steps: int = 40_000
     """Adam steps, rounded up to whole pools; the step sizes are planned over all of them, so a run keeps its number."""
     batch: int = 4
-    """Images per step."""
+    """Number of images per training step."""
     pool: int = 256
     """Images that the teacher draws at a time; progress is saved after each pool."""
     pool_photos: int = 8

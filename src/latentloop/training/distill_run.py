@@ -33,7 +33,7 @@ class DistillJob:
 
     @property
     def result(self) -> Path:
-        """The student's file."""
+        """Path of the student's file."""
         return self.folder / f"{self.distillation.student.name}.safetensors"
 
     def resume(self) -> None:

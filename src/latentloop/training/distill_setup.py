@@ -20,7 +20,7 @@ from latentloop.training.student import begin_with, make_student
 
 
 def set_up_distilling(options: DistillOptions) -> DistillJob:
-    """Make a distillation ready to go on from wherever its folder is.
+    """Set up a distillation that resumes from the state in its folder.
 
     In CUDA the process computes repeatably from now on, which an exact resume rests on.
 

@@ -40,7 +40,7 @@ class Distillation:
     photos: PhotoSet | None = None
     """Aligned photos whose codes the student must draw well, not only random ones."""
     compiled: bool = False
-    """Whether images are drawn through torch.compile."""
+    """Whether to draw images through torch.compile."""
 
     def __post_init__(self) -> None:
         if self.photos:
@@ -75,7 +75,7 @@ class Distillation:
         return self._learner.state()
 
     def load_state(self, state: dict[str, Any]) -> None:
-        """Go on from what `state` gave."""
+        """Restore the state that `state` returned."""
         self._learner.load_state(state)
 
     def _batches(self, number: int) -> Iterator[tuple[Tensor, Tensor]]:

@@ -14,7 +14,7 @@ from latentloop.training.setup import set_up_training
 from latentloop.training.stopping import stop_signals
 
 Names = str | Path | Sequence[str | Path]
-"""One file, folder or glob, or several."""
+"""A file, folder or glob, or several of them."""
 
 
 def train(
@@ -69,7 +69,7 @@ def distill(
     on_progress: Callable[[Mapping[str, float]], object] | None = None,
     **changes: Any,  # noqa: ANN401 - of the options' types
 ) -> Path:
-    """Teach a smaller, quicker generator to draw what another one draws, and return its file.
+    """Train a smaller, faster generator to draw what another one draws, and return its file.
 
     If the folder holds such a run, it goes on after the last pool of images.
 

@@ -98,7 +98,7 @@ class Learner:
         }
 
     def load_state(self, state: Mapping[str, Any]) -> None:
-        """Go on from what `state` gave."""
+        """Restore the state that `state` returned."""
         self.step = state["step"]
         for name, parameter in self.parameters.items():
             parameter.data.copy_(state["learning"][name])

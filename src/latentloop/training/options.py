@@ -35,7 +35,7 @@ class TrainOptions:
     validation_images: int = stamped_as("validation", default=64)
     """Number of images to measure on."""
     out: Path = neutral(Path("trained"))
-    """Folder for the results."""
+    """Folder for the network, its checkpoints and logs."""
     device: str = stamped_as("device", default="auto")
     """Device to compute on: auto, cpu, cuda, cuda:1, mps ..."""
     seed: int = 0
@@ -91,7 +91,7 @@ class DistillOptions:
     iterator leads it astray. That they are aligned is not checked, only that they are square. The student's file keeps
     nothing of them."""
     out: Path = neutral(Path("distilled"))
-    """Folder for the results."""
+    """Folder for the student, its checkpoints and logs."""
     name: str = "student"
     """Name of the new generator and of its file."""
     resolution: int = 256

@@ -1,4 +1,4 @@
-"""The best codes that a training run has found since its last checkpoint."""
+"""Best codes of a training run since its last checkpoint."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
@@ -20,7 +20,7 @@ class _Found(NamedTuple):
 
 
 class PendingCodes:
-    """A cache in front of a cache: what a step finds counts from `accept` on, and stays here until `commit`.
+    """A cache in front of a cache: the codes of a step count from `accept` on, and stay here until `commit`.
 
     A run that was killed goes on from its last checkpoint. It must not meet codes then that it found after it, or it
     would take another course than a run that was never stopped; nor those of a step that failed. Processes that train
@@ -63,7 +63,7 @@ class PendingCodes:
                 self._found[photo] = one
 
     def discard(self) -> None:
-        """Forget the codes found since the last call of `accept`."""
+        """Forget the codes proposed since the last call of `accept`."""
         self._new.clear()
 
     def commit(self) -> None:
@@ -91,7 +91,7 @@ class PendingCodes:
         }
 
     def load_state(self, state: Mapping[str, Tensor]) -> None:
-        """Take over what `state` gave."""
+        """Restore the codes that `state` returned."""
         photos = [bytes(photo) for photo in state["photos"].tolist()]
         rest = zip(state["codes"].numpy(), state["losses"].tolist(), state["steps"].tolist(), strict=True)
         self._found = {photo: _Found(*one) for photo, one in zip(photos, rest, strict=True)}

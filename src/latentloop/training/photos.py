@@ -18,22 +18,22 @@ from latentloop.photos.sources import PhotoSource
 
 
 class Loaded(NamedTuple):
-    """Photos that were read."""
+    """Photos of a batch, read into memory."""
 
     images: Tensor
-    """(N, 3, R, R) in [-1, 1]."""
+    """Images, (N, 3, R, R) in [-1, 1]."""
     keys: list[bytes]
     """SHA-256 of the files' contents."""
 
 
 @dataclass
 class PhotoSet:
-    """Photos in a fixed order, which are read when they are asked for."""
+    """Photos in a fixed order, read on demand."""
 
     sources: Sequence[PhotoSource]
     resolution: int
     skipped: dict[str, str] = field(default_factory=dict)
-    """Photos that could not be used so far -> why."""
+    """Reason for each photo that could not be used so far."""
 
     def __post_init__(self) -> None:
         if not self.sources:
@@ -48,7 +48,7 @@ class PhotoSet:
         return hashlib.sha256(listed.encode()).hexdigest()
 
     def load(self, indices: Iterable[int]) -> Loaded:
-        """Read photos; in the place of one that cannot be used comes the next that can, and `skipped` says why.
+        """Read photos; an unusable one is replaced by the next usable one, and `skipped` records the reason.
 
         Raises:
             UserError: None can be used.
@@ -82,7 +82,7 @@ def mirror_key(photo: bytes) -> bytes:
 
 
 def indices_of_batch(count: int, batch: int, step: int, *, seed: int) -> list[int]:
-    """Choose the photos of a step's batch: each of `count` once an epoch, in an order of the epoch's own."""
+    """Choose the photos of a step's batch: each of `count` once per epoch, newly shuffled in each epoch."""
     places = range(step * batch, (step + 1) * batch)
     return [int(_order(count, place // count, seed)[place % count]) for place in places]
 

@@ -25,7 +25,7 @@ class Processes(Protocol):
     index: int
     """Number of this process, from 0."""
     count: int
-    """Number of processes."""
+    """Number of cooperating processes."""
 
     def total(self, tensor: Tensor) -> Tensor:
         """Add up the tensors, of one shape, that the processes hold."""
@@ -56,7 +56,7 @@ def failing_together(processes: Processes, kind: type[Failure]) -> Iterator[None
 
 
 class Alone:
-    """A single process."""
+    """A single process: nothing is shared or gathered."""
 
     index, count = 0, 1
 
@@ -65,11 +65,11 @@ class Alone:
         self._autocast = autocast
 
     def total(self, tensor: Tensor) -> Tensor:
-        """Return the tensor."""
+        """Return the tensor unchanged."""
         return tensor
 
     def collected(self, items: Sequence[T]) -> list[T]:
-        """Return the items."""
+        """Return the items unchanged."""
         return list(items)
 
     def mixed_precision(self) -> AbstractContextManager[object]:
@@ -88,7 +88,7 @@ class Accelerated:
 
     @property
     def device(self) -> torch.device:
-        """The device of this process."""
+        """PyTorch device of this process."""
         device: torch.device = self._accelerator.device
         return device
 

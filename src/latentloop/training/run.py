@@ -30,7 +30,7 @@ Figures = Mapping[str, float]
 
 @dataclass(frozen=True)
 class Saving:
-    """How often a run is saved, and how many checkpoints are kept."""
+    """Interval between checkpoints, and the number that are kept."""
 
     every: int = 100
     """Steps between two checkpoints."""
@@ -39,7 +39,7 @@ class Saving:
 
 
 class Progress(NamedTuple):
-    """A training step that was taken."""
+    """Progress of training after a step."""
 
     metrics: Figures
     """Number of the step, its loss and the loss's terms, and what the iterator did for the photos."""
@@ -50,7 +50,7 @@ class Progress(NamedTuple):
 
 @dataclass
 class TrainJob:
-    """A run in a folder.
+    """A training run in a folder.
 
     `checkpoints/` holds the states that it goes on from, `codes.cache` the best codes, `log.jsonl` and `tensorboard/`
     its figures, `validation.png` some reconstructions, `last.safetensors` the network, and `best.safetensors` that
@@ -66,18 +66,18 @@ class TrainJob:
     """The stamp of the run: all that its course depends on."""
     saving: Saving = Saving()
     stopping: Callable[[], bool] = lambda: False
-    """Called after each step: tells whether to save and stop."""
+    """Called after each step; True saves and stops the run."""
     _recent: list[Figures] = field(default_factory=list, init=False)
     """Metrics of the steps since the last line of the log."""
 
     @property
     def result(self) -> Path:
-        """The best network's file."""
+        """Path of the best network's file."""
         return self.folder / BEST
 
     @property
     def finished(self) -> bool:
-        """Whether all steps were taken."""
+        """Return whether the run has taken all its steps."""
         return self.trainer.step >= self.trainer.config.steps
 
     def resume(self) -> None:

@@ -13,7 +13,7 @@ from latentloop.training.options import TrainOptions
 
 SETTINGS = "config.json"
 GROUPED = ("generator", "device", "seed")
-"""Options that the file has in a group of their own, "common"."""
+"""Options that the file keeps in a separate group, "common"."""
 
 
 def write_options(options: TrainOptions) -> None:

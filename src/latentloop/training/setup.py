@@ -48,7 +48,7 @@ class Machine(NamedTuple):
 
 
 class Photos(NamedTuple):
-    """The photos of a run."""
+    """Training and validation photos of a run."""
 
     learned: PhotoSet | None
     """Photos to learn from; None for images that the generator draws alone."""
@@ -57,7 +57,7 @@ class Photos(NamedTuple):
 
 
 def set_up_training(options: TrainOptions) -> TrainJob:
-    """Make a run ready to go on from wherever its folder is; its options are in the folder then.
+    """Set up a run that resumes from the state in its folder; its options are in the folder then.
 
     In CUDA the process computes repeatably from now on, which an exact resume rests on.
 

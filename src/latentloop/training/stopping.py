@@ -9,7 +9,9 @@ from types import FrameType
 
 @contextmanager
 def stop_signals(*numbers: signal.Signals, on_ask: Callable[[], object] = lambda: None) -> Iterator[Callable[[], bool]]:
-    """Catch signals; yields a function that tells whether one has come. A second one raises KeyboardInterrupt at once.
+    """Catch signals; yields a function that returns whether one has come.
+
+    A second one raises KeyboardInterrupt at once.
 
     Outside the main thread, where Python allows no handlers, nothing is caught.
 

@@ -17,12 +17,12 @@ POOL = 64
 
 
 class Drawn(NamedTuple):
-    """Codes and their images."""
+    """Random codes and the images drawn from them."""
 
     w_plus: Tensor
-    """(N, num_ws, w_dim)."""
+    """Codes of N images, (N, num_ws, w_dim)."""
     images: Tensor
-    """(N, 3, R, R)."""
+    """Images of the codes, (N, 3, R, R)."""
 
 
 @dataclass
@@ -34,14 +34,14 @@ class Synthetic:
 
     generator: Generator
     resolution: int
-    """Pixels of the images, R."""
+    """Side of the images, R, in pixels."""
     batch: int
     """Images per step, over all processes; there may be none."""
     repeats: int
     """Number of batches that each image is in."""
     seed: int
     share: slice = field(default_factory=lambda: slice(None))
-    """Which of a batch's images this process takes."""
+    """Part of a batch's images that this process takes."""
     _number: int | None = field(default=None, init=False)
     _pool: Drawn = field(init=False, repr=False)
 

@@ -8,7 +8,7 @@ from latentloop.optim.names import OptimizerName, check_optimizer
 
 @dataclass(frozen=True)
 class TrainConfig:
-    """How the embedding network is trained."""
+    """Settings of the embedding network's training."""
 
     steps: int = 20_000
     """Optimizer steps of the whole run."""

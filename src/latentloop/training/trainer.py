@@ -71,7 +71,7 @@ class Trainer:
 
     @property
     def embedder(self) -> Embedder:
-        """The network as it is now."""
+        """The embedding network with its current weights."""
         embedder = self.collaboration.embedder
         if not isinstance(embedder, Embedder):
             raise TypeError(f"not an embedding network: {type(embedder).__name__}")
@@ -98,7 +98,7 @@ class Trainer:
         return self._learner.state() | {"pending": self.collaboration.cache.state()}
 
     def load_state(self, state: Mapping[str, Any]) -> None:
-        """Go on from what `state` gave."""
+        """Restore the state that `state` returned."""
         self._learner.load_state(state)
         self.collaboration.cache.load_state(state["pending"])
 

@@ -25,13 +25,13 @@ class Validation:
     """Measures one pass, without and with the iterator's help, on held-out images."""
 
     images: Tensor
-    """(N, 3, R, R) in [-1, 1]; on the generator's device."""
+    """Held-out images, (N, 3, R, R) in [-1, 1], on the generator's device."""
     collaboration: Collaboration
     """The generator that draws, the losses that measure and the iterator that helps."""
     batch: int
-    """Images measured together."""
+    """Number of images that are measured together."""
     skipped: Mapping[str, str] = field(default_factory=dict)
-    """Photos to measure on that could not be used -> why."""
+    """Reason for each validation photo that could not be used."""
 
     @torch.no_grad()
     def measure(self, embedder: Embedder) -> dict[str, float]:
@@ -44,7 +44,7 @@ class Validation:
         return dict(zip(("val_mse", "val_lpips", "val_loss"), (sums / len(self.images)).tolist(), strict=True))
 
     def picture(self, embedder: Embedder) -> Tensor:
-        """A row for each of a few images: itself, one pass, one pass and the iterator; (1, 3, rows * T, 3 * T)."""
+        """Draw a few images, one row each: itself, one pass, one pass and the iterator; (1, 3, rows * T, 3 * T)."""
         photos = self.images[:: max(1, len(self.images) // SHOWN)][:SHOWN]
         with torch.no_grad():
             w_plus, target = embedder(photos), resample(photos, self.collaboration.resolution)

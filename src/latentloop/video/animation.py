@@ -1,4 +1,4 @@
-"""Animated GIFs."""
+"""Writing of animated GIFs."""
 
 from collections.abc import Iterable
 from itertools import pairwise

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from av.video.stream import VideoStream
 
 STILL_RATE = Fraction(25)
-"""Frames a second of files that do not say, such as pictures."""
+"""Frames per second of files without a rate, such as pictures."""
 UNNAMED, HD_HEIGHT = 2, 720
 """FFmpeg's number for an unspecified colour standard; players take it for BT.709 from this frame height on."""
 ACCURATE = "bicubic+accurate_rnd+full_chroma_int"
@@ -42,7 +42,7 @@ class Video:
     rate: Fraction
     """Constant rate of the frames, a second."""
     frame_count: int
-    """Number of frames as the file says, or as its duration implies; it may be a few off."""
+    """Number of frames according to the file or its duration; it may be a few off."""
     rotation: int
     """Degrees by which the stored frames are rotated counterclockwise to stand upright: 0, 90, 180 or 270."""
     has_audio: bool
