@@ -32,7 +32,7 @@ def embedded(tmp_path: Path, make_code: Callable[..., Code]) -> Callable[..., Em
         write_png(paths.reconstruction, torch.ones(3, 8, 8))
         save_code(paths.code, make_code())
         figures = Figures({**METRICS, **metrics}, 1.23456)
-        return Embedded(Path("photos") / f"{name}.jpg", name, figures, None, skipped=False)
+        return Embedded(Path("photos") / f"{name}.jpg", name, figures, None, 2, skipped=False)
 
     return write
 

@@ -43,5 +43,6 @@ class EmbedProgress:
         say(
             f"{name}: MSE {figures['mse']:.4f}  PSNR {figures['psnr']:.2f}  SSIM {figures['ssim']:.3f}  "
             f"LPIPS {figures['lpips_alex']:.3f}  ID {figures['id']:.3f}  "
+            + f"{outcome.steps} steps, "
             + ("finished before" if outcome.skipped else f"{outcome.figures.seconds:.1f} s")
         )

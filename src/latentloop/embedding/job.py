@@ -36,6 +36,8 @@ class Embedded:
     figures: Figures
     one_pass: Figures | None
     """Metrics of the one-pass reconstruction, if the iterator started from it."""
+    steps: int
+    """Steps of the iterator that were taken."""
     skipped: bool
     """Whether the result was finished in an earlier run."""
 
@@ -156,7 +158,7 @@ class EmbedJob:
             finished = self.folder.finished(key, stem, stamp_of, all_faces=several, deciding=self.deciding)
             if finished.results:
                 results = finished.results.items()
-                return [Embedded(photo, name, r.figures, r.one_pass, skipped=True) for name, r in results]
+                return [Embedded(photo, name, r.figures, r.one_pass, r.steps, skipped=True) for name, r in results]
             if finished.outdated:
                 self.notice(finished.outdated)
         image = read_image(photo, max_pixels=self.max_pixels)
@@ -224,7 +226,8 @@ class EmbedJob:
         code = record_code(self.inverter, inverted, task.face, task.size, photo, task.stamp)
         save_code(paths.code, code)
         figures = inverted.reconstruction.figures
-        return Embedded(task.photo, task.name, figures, first.figures if first else None, skipped=False)
+        one_pass = first.figures if first else None
+        return Embedded(task.photo, task.name, figures, one_pass, self.inverter.steps, skipped=False)
 
 
 def _failed(photo: Path, error: UserError | OSError) -> Failed:

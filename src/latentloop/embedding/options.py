@@ -46,11 +46,11 @@ class SearchOptions:
     """Steps of the iterator: more come closer to the photo, but edit less well. 0: the network's one pass alone.
     Default: 50 from the network's or an earlier code, 100 from the mean latent."""
     lr: float | None = stamped_as("lr", default=None)
-    """Step size of the iterator, in units of W; halved from the network's or an earlier code. Default:
-    0.04 from such a code, 0.08 from the mean latent."""
+    """Step size of the iterator, in units of W. From the network's or an earlier code, half of the value is used.
+    Default: 0.04 from such a code (so 0.02 is used), 0.08 from the mean latent."""
     precision: Precision = stamped_as("precision", default="auto")
-    """Precision of the generator in the iterator: auto is bfloat16 on a CPU with bfloat16 instructions (a third faster,
-    no measurable loss), else float32."""
+    """Precision of the generator in the iterator: auto is bfloat16 on a CPU with bfloat16 instructions, a third faster
+    without measurable loss, else float32."""
 
     def __post_init__(self) -> None:
         self.sizes(near=True)
@@ -112,10 +112,10 @@ class EmbedOptions:
     """Additional smaller steps at the end, on the rendering generator; useful if the iterator uses another one."""
     render: Literal["largest"] | int = stamped_as("render", "renderer_sha256", default="largest")
     """Size of the reconstructions in pixels: a bundled generator of the same latent space draws them."""
-    start: str = stamped_as("start", default="average")
-    """Code to start from: average (the mean latent), sample (random, truncated to 0.7), a code file, a folder of code
-    files with the photos' names, such as an earlier run's, or codes of other projects: NVIDIA's .npz, .npy, e4e's .pt,
-    ReStyle's and rosinality's dicts."""
+    start: str = stamped_as("start", default="auto")
+    """Code to start from: auto (the network's, or the mean latent where there is no network), average (the mean
+    latent), sample (random, truncated to 0.7), a code file, a folder of code files with the photos' names, such as an
+    earlier run's, or codes of other projects: NVIDIA's .npz, .npy, e4e's .pt, ReStyle's and rosinality's dicts."""
     faces: FaceOptions = FaceOptions()
     compile: Literal["auto", "on", "off"] = neutral("auto")
     """Draw through torch.compile, which takes half a minute and then saves a tenth: auto does from 3000 steps on, on
@@ -131,7 +131,7 @@ class EmbedOptions:
         if self.method == "optimize" and self.search.embedder:
             raise ValueError("method optimize takes no embedder; take embed or hybrid")
         if self.search.embedder or self.method in ("embed", "hybrid"):
-            if self.start != "average":
+            if self.start != "auto":
                 raise ValueError("embed and hybrid start from the network's code; leave start out")
             if self.step.space != "w+":
                 raise ValueError("the network's codes are of space w+; for w take method optimize")

@@ -54,6 +54,11 @@ class Result:
     """Metrics of the one-pass reconstruction, if the iterator started from it."""
     losses: Sequence[float]
 
+    @property
+    def steps(self) -> int:
+        """Steps of the iterator that were taken."""
+        return max(len(self.losses) - 1, 0)
+
 
 @dataclass(frozen=True)
 class Finished:

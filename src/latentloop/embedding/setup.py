@@ -88,12 +88,18 @@ class Setup:
             renderer_sha256=parts.checksum_of(renderer),
             resolution=min(WORKING_SIZE, parts.generator.resolution),
             precision=str(parts.precision).removeprefix("torch."),
-            start="network" if isinstance(self.start, NetworkStart) else options.start,
+            start=self._start_name,
             embedder_sha256=parts.embedder_sha256 if isinstance(self.start, NetworkStart) else None,
             seed=options.common.seed if options.start == "sample" else None,
             **asdict(self.config),
         )
         return {name: value for name, value in stamp.items() if value is not None}
+
+    @property
+    def _start_name(self) -> str:
+        if isinstance(self.start, NetworkStart):
+            return "network"
+        return "average" if self.options.start == "auto" else self.options.start
 
     def job(
         self,
@@ -169,18 +175,20 @@ def once(call: Callable[[str], None]) -> Callable[[str], None]:
 def _method(options: EmbedOptions, components: Components) -> Method:
     if options.method != "auto":
         return options.method
-    if not (components.embedder and options.start == "average" and options.step.space == "w+"):
+    if not (components.embedder and options.start == "auto" and options.step.space == "w+"):
         return "optimize"
     return "embed" if options.search.steps == 0 and not options.polish else "hybrid"
 
 
 def _start(options: EmbedOptions, generator: Generator, photos: Sequence[Path], out: Path | None) -> Start:
-    if options.start == "average":
+    if options.start in ("auto", "average"):
         return SameStart(mean_code(generator))
     if options.start == "sample":
         randomness = torch.Generator().manual_seed(options.common.seed)
         return SameStart(sample_codes(generator, 1, randomness=randomness, truncation_psi=SAMPLE_PSI))
     path = Path(options.start)
+    if not path.exists():
+        raise UserError(f"start {options.start}: neither average, sample, a file nor a folder", arguments="start")
     if not path.is_dir():
         return start_from_file(path, generator, photos)
     if out and path.resolve() == out.resolve():
