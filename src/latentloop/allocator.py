@@ -14,7 +14,8 @@ def keep_freed_memory() -> bool:
 
     PyTorch's CPU allocator asks for every large tensor anew. By default glibc maps and unmaps each, and touching the
     fresh pages costs more than the arithmetic: a step of the iterator at 1024 takes twice as long. It is a setting of
-    the whole process, so programs call it, the library itself does not. Does nothing without glibc.
+    the whole process: the doors that load everything call it (`load`, `train`, `distill`, the command line), parts used
+    by themselves do not. Does nothing without glibc.
     """
     if platform.libc_ver()[0] != "glibc":
         return False

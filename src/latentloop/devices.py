@@ -12,7 +12,8 @@ from latentloop.errors import UserError
 def repeatable_arithmetic() -> None:
     """Make CUDA convolve in full float32 instead of TF32, and alike each time.
 
-    The setting is one of the whole process, so programs call this, the library itself does not.
+    The setting is one of the whole process. The doors of the jobs call this, so that results do not depend on the door;
+    parts used by themselves do not.
     """
     torch.backends.cudnn.allow_tf32 = False
     torch.backends.cudnn.deterministic = True

@@ -1,7 +1,8 @@
 """The front door: a generator with everything that inverts and edits photos, in one object."""
 
+import math
 import warnings
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from os import PathLike, fspath
 from pathlib import Path
@@ -12,7 +13,7 @@ from torch import Tensor
 
 from latentloop.allocator import keep_freed_memory
 from latentloop.defaults import GENERATOR, SAMPLE_PSI, Precision
-from latentloop.embedding import Components, Embedded, Failed, embed_files, load_components, set_up
+from latentloop.embedding import Components, Embedded, Failed, Outcome, embed_files, load_components, set_up
 from latentloop.embedding.options import EmbedOptions
 from latentloop.embedding.record import record_code
 from latentloop.embedding.starts import Wanted
@@ -20,7 +21,7 @@ from latentloop.faces import AlignedFace, align_faces, already_aligned
 from latentloop.files import sha256_of
 from latentloop.inversion.iterator import OnStep
 from latentloop.latents import sample_codes
-from latentloop.options import with_changes
+from latentloop.options import flat_fields, with_changes
 from latentloop.photo_editing.applied_directions import resolve_directions
 from latentloop.photo_editing.editor import make_editor
 from latentloop.photo_editing.options import RenderOptions
@@ -71,7 +72,9 @@ class Model:
             face: Face to take if there are several: "largest", or a number (1 is the largest).
             aligned: The photo is square and FFHQ-aligned already: skip face detection.
             on_step: Called at the start and after each step with the steps done and the best loss so far, (1,).
-            options: Further options of `EmbedOptions` by name, such as `lr=0.1` or `start="average"`.
+            options: Further options by name: method, lr, start ("average", or the path of a code), seed, polish,
+                render, optimizer, ramp_up, ramp_down, space, patience, lambda_mse, lambda_lpips, lpips_net, compile,
+                max_pixels; `latentloop embed --help` explains them.
 
         Raises:
             UserError: The photo cannot be used, has no such face, or a file cannot be read.
@@ -114,8 +117,8 @@ class Model:
             on_failure: Called with each photo that cannot be used; by default a warning tells of it.
             options: Options of `EmbedOptions` by name, such as `steps=100`, `batch=8` or `face="all"`.
 
-        Yields:
-            Each face once its files are on disk.
+        Returns:
+            An iterator that does the work, and gives each face once its files are on disk.
 
         Raises:
             UserError: No photo is named, or the folder cannot be written to.
@@ -130,13 +133,7 @@ class Model:
             force=force,
             warn=_warn,
         )
-        for outcome in run.outcomes(on_step):
-            if isinstance(outcome, Embedded):
-                yield outcome
-            elif on_failure:
-                on_failure(outcome)
-            else:
-                _warn(outcome.reason)
+        return _successes(run.outcomes(on_step), on_failure or (lambda failed: _warn(failed.reason)))
 
     def edit(
         self,
@@ -164,15 +161,18 @@ class Model:
 
         Raises:
             UserError: There is no such direction, or the photo cannot be used.
+            TypeError: No direction is given, or an option of `invert` in its place.
+            ValueError: A strength is not finite.
         """
-        wanted = [*(strengths or {}).items(), *directions.items()]
-        generator, subject = self.components.generator, self._subject(photo)
+        wanted = _added(strengths or {}, directions)
+        generator = self.components.generator
         with self.components.reads:
-            applied = resolve_directions(wanted, generator, keep=keep, layers=layers)
+            applied = resolve_directions(list(wanted.items()), generator, keep=keep, layers=layers)
+        subject = self._subject(photo)
         editor = make_editor(render or RenderOptions(), self.components.renderer)
-        details = {"set": [f"{n}={s:g}" for n, s in wanted], "keep": list(keep), "layers": layers}
+        details = {"set": [f"{n}={s:g}" for n, s in wanted.items()], "keep": list(keep), "layers": layers}
         edit = render_edit(editor, subject, applied.apply(subject.w_plus), generator, details)
-        return EditedPhoto.of(subject, edit, dict(wanted))
+        return EditedPhoto.of(subject, edit, wanted)
 
     def sample(self, seed: int = 0, *, truncation_psi: float = SAMPLE_PSI) -> Picture:
         """Sample a random face, with its code.
@@ -185,11 +185,18 @@ class Model:
         code = sample_codes(self.components.generator, 1, randomness=randomness, truncation_psi=truncation_psi)
         return self.draw(code)
 
-    @torch.inference_mode()
+    @torch.no_grad()
     def draw(self, w_plus: Tensor) -> Picture:
-        """Draw a code, (num_ws, w_dim) or (1, num_ws, w_dim)."""
+        """Draw a code, (num_ws, w_dim) or (1, num_ws, w_dim).
+
+        Raises:
+            ValueError: It is of another shape.
+        """
         renderer = self.components.renderer()
-        return Picture.of(renderer.synthesis(w_plus.reshape(1, *w_plus.shape[-2:]).to(renderer.latent_avg)))
+        shape = (renderer.num_ws, renderer.w_dim)
+        if tuple(w_plus.shape) not in (shape, (1, *shape)):
+            raise ValueError(f"w_plus must be {shape} or {(1, *shape)}, got {tuple(w_plus.shape)}")
+        return Picture.of(renderer.synthesis(w_plus.reshape(1, *shape).to(renderer.latent_avg)))
 
     def _options(self, changes: Mapping[str, Any]) -> EmbedOptions:
         if given := sorted(set(FIXED) & changes.keys()):
@@ -239,6 +246,28 @@ def load(
     )
     _ = components.generator if embedder is None else components.encoder  # what cannot be used is said now
     return Model(components)
+
+
+def _successes(outcomes: Iterable[Outcome], on_failure: Callable[[Failed], None]) -> Iterator[Embedded]:
+    for outcome in outcomes:
+        if isinstance(outcome, Embedded):
+            yield outcome
+        else:
+            on_failure(outcome)
+
+
+def _added(*strengths: Mapping[str, float]) -> dict[str, float]:
+    """Strengths by direction; those of one direction add up, as on the command line."""
+    total: dict[str, float] = {}
+    for name, strength in (item for one in strengths for item in one.items()):
+        if name in {field.name for field, _ in flat_fields(EmbedOptions())}:
+            raise TypeError(f"{name} is an option of invert: model.edit(model.invert(photo, {name}=...), smile=1)")
+        if not math.isfinite(strength):
+            raise ValueError(f"strength of {name} must be finite, got {strength}")
+        total[name] = total.get(name, 0.0) + strength
+    if not total:
+        raise TypeError("name at least one direction, such as smile=1; latentloop.list_directions() has them")
+    return total
 
 
 def _warn(text: object) -> None:

@@ -70,4 +70,6 @@ class WriteBehind(Generic[Result]):
             all_of_them: Wait for all calls.
         """
         while self._waiting and (all_of_them or self._waiting[0].done() or len(self._waiting) > self._most):
-            yield self._waiting.popleft().result()
+            result = self._waiting[0].result()  # an interruption here leaves it in its place
+            self._waiting.popleft()
+            yield result

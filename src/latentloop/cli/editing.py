@@ -6,16 +6,14 @@ from contextlib import contextmanager
 from latentloop.cli.complaints import complain
 from latentloop.cli.console import StageProgress, say, track
 from latentloop.cli.embed_progress import EmbedProgress
-from latentloop.devices import repeatable_arithmetic
 from latentloop.embedding import EmbedRun
 from latentloop.photo_editing import Listener
 from latentloop.photo_editing.video import EditedVideo
 
 
 def console_listener() -> Listener:
-    """Make a listener that prints; the process computes repeatably from here on."""
-    repeatable_arithmetic()
-    return Listener(complain, complain, _watch, say, track, _stages)
+    """Make a listener that prints."""
+    return Listener(complain=complain, warn=complain, watch=_watch, result=say, track=track, stages=_stages)
 
 
 def say_video(edited: EditedVideo) -> None:

@@ -58,15 +58,13 @@ class Embed:
         start = self.options.start
         refuse_missing(
             self.photos,
-            each=[] if start in ("average", "sample") else [start],
+            each=[] if start in ("auto", "average", "sample") else [start],
             generators=[self.options.common.generator],
             embedders=[self.options.search.embedder],
         )
         from latentloop.cli.embed_progress import EmbedProgress
-        from latentloop.devices import repeatable_arithmetic
         from latentloop.embedding import Failed, embed_files
 
-        repeatable_arithmetic()
         run = embed_files(self.photos, self.out, self.options, force=self.force, warn=complain)
         photos, failed = set[Path](), False
         try:
@@ -76,6 +74,6 @@ class Embed:
                     progress.done(outcome, len(photos))
                     failed |= isinstance(outcome, Failed)
         finally:
-            if photos:
-                say(run.report)
+            for report in run.reports:
+                say(report)
         return 2 if failed else 0

@@ -6,7 +6,7 @@ from functools import cached_property
 import torch
 
 from latentloop.defaults import Precision
-from latentloop.devices import find_device, find_precision
+from latentloop.devices import find_device, find_precision, repeatable_arithmetic
 from latentloop.encoders.embedder_file import embedder_weights, shipped_embedder
 from latentloop.encoders.pretrained import Encoder, load_encoder
 from latentloop.errors import UserError
@@ -33,6 +33,7 @@ class Components:
     """Embedding network, if it is not the one that is bundled for the generator."""
     reads: ReadOnce = field(default_factory=ReadOnce)
     """Context in which each weights file is read once for all parts."""
+    _losses: dict[LossConfig, LossToward] = field(default_factory=dict)
     _renderers: dict[int | None, Generator] = field(default_factory=dict)
 
     @cached_property
@@ -86,8 +87,10 @@ class Components:
 
     def loss(self, config: LossConfig) -> LossToward:
         """The iterator's loss, on the device."""
-        with self.reads:
-            return iterator_loss(config, device=self.device, dtype=self.precision)
+        if config not in self._losses:
+            with self.reads:
+                self._losses[config] = iterator_loss(config, device=self.device, dtype=self.precision)
+        return self._losses[config]
 
     @cached_property
     def generator_sha256(self) -> str:
@@ -113,8 +116,11 @@ def load_components(
 ) -> Components:
     """Choose a device and a precision; networks are loaded as they are needed.
 
+    On CUDA the process computes repeatably from here on: without TF32, with deterministic convolutions.
+
     Raises:
         UserError: There is no such device.
     """
+    repeatable_arithmetic()
     where = find_device(device)
     return Components(generator, where, find_precision(precision, where), embedder)

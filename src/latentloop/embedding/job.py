@@ -1,8 +1,9 @@
 """Embedding photos: from files to codes, reconstructions and figures in a folder."""
 
-from collections.abc import Callable, Collection, Iterator, Sequence, Set
-from dataclasses import dataclass
+from collections.abc import Callable, Generator, Iterator, Sequence, Set
+from dataclasses import dataclass, field
 from functools import lru_cache, partial
+from itertools import chain
 from pathlib import Path
 
 import torch
@@ -11,7 +12,7 @@ from torch import Tensor
 from latentloop.defaults import MAX_PIXELS
 from latentloop.embedding.inverter import Figures, InvertedFace, Inverter
 from latentloop.embedding.record import record_code
-from latentloop.embedding.result_folder import PhotoKey, ResultFolder, face_name
+from latentloop.embedding.result_folder import PhotoKey, Result, ResultFolder, face_name
 from latentloop.embedding.starts import FaceStart, Start, Wanted
 from latentloop.errors import NotFiniteError, UserError
 from latentloop.faces import AlignedFace, FaceDetector, align_faces, already_aligned
@@ -19,7 +20,7 @@ from latentloop.files import sha256_of
 from latentloop.images import read_image, write_png
 from latentloop.inversion.iterator import OnStep
 from latentloop.latents.code_file import save_code
-from latentloop.stamps import Stamp
+from latentloop.stamps import Stamp, differences
 from latentloop.threads import WriteBehind, read_ahead
 
 BEHIND = 4
@@ -80,6 +81,19 @@ class _Task:
 
 
 @dataclass(frozen=True)
+class _Again:
+    """A photo of the same name and content as one that is being embedded."""
+
+    photo: Path
+    key: PhotoKey
+    stem: str
+    stamp_of: Callable[[str], Stamp]
+
+
+_Item = Embedded | Failed | _Task | _Again
+
+
+@dataclass(frozen=True)
 class EmbedJob:
     """Embeds photos into a folder, and skips those that are finished there.
 
@@ -93,16 +107,20 @@ class EmbedJob:
     folder: ResultFolder
     stamp: Stamp
     """Stamp that all results share: their settings, without the starting codes."""
-    deciding: Collection[str] | None = None
-    """Entries of the stamp in which a finished result must agree; None for all."""
+    deciding: Set[str] | None = None
+    """Entries of the stamp in which a finished result must agree to be used; a result of the same photo that does not
+    agree is left alone, and the photo gets another name. None: all must agree, and other results are replaced."""
     face: str = "largest"
     batch: int = 1
     force: bool = False
     max_pixels: int = MAX_PIXELS
     notice: Callable[[str], None] = lambda _: None
     """Called once with a message if a result is recomputed because its stamp differs."""
+    done: list[Outcome] = field(default_factory=list)
+    """Outcomes so far; each is there as soon as its files are."""
+    _begun: set[PhotoKey] = field(default_factory=set)
 
-    def run(self, photos: Sequence[Path], on_step: OnStep | None = None) -> Iterator[Outcome]:
+    def run(self, photos: Sequence[Path], on_step: OnStep | None = None) -> Generator[Outcome]:
         """Embed photos, and yield each outcome once it is safely on disk.
 
         Args:
@@ -114,22 +132,24 @@ class EmbedJob:
         """
         self.folder.make()
         sources = {photo.resolve() for photo in photos}
-        with WriteBehind[Outcome](BEHIND * self.batch) as written:
+        with WriteBehind[Sequence[Outcome]](BEHIND * self.batch) as written:
             try:
                 for items in self._batches(photos, sources):
                     self._embed(items, written, on_step)
-                    yield from written.done()
-            except (KeyboardInterrupt, UserError):
-                yield from written.done(all_of_them=True)  # report what was finished before all ends
+                    yield from chain.from_iterable(written.done())
+            except GeneratorExit:
                 raise
-            yield from written.done(all_of_them=True)
+            except BaseException:
+                yield from chain.from_iterable(written.done(all_of_them=True))  # what was finished before all ends
+                raise
+            yield from chain.from_iterable(written.done(all_of_them=True))
 
-    def _batches(self, photos: Sequence[Path], sources: Set[Path]) -> Iterator[list[Outcome | _Task]]:
+    def _batches(self, photos: Sequence[Path], sources: Set[Path]) -> Iterator[list[_Item]]:
         """Faces to embed together, in order with the outcomes of photos that are finished or cannot be used."""
-        items: list[Outcome | _Task] = []
+        items: list[_Item] = []
         for photo, prepared in read_ahead(partial(self._prepare, sources=sources), photos, ahead=self.batch):
             try:
-                news: Sequence[Outcome | _Task] = prepared.result()
+                news: Sequence[_Item] = prepared.result()
             except (UserError, OSError) as error:
                 news = [_failed(photo, error)]
             for item in news:
@@ -140,12 +160,12 @@ class EmbedJob:
         if items:
             yield items
 
-    def _prepare(self, photo: Path, sources: Set[Path]) -> Sequence[Embedded | _Task]:
+    def _prepare(self, photo: Path, sources: Set[Path]) -> Sequence[_Item]:
         """The photo's results if they are finished, else its faces to embed; none may overwrite a source."""
         if not photo.is_file():
             raise UserError(f"{photo}: no such file")
         key, several = PhotoKey(photo.name, sha256_of(photo)), self.face == "all"
-        stem = self.folder.stem_for(key, all_faces=several)
+        stem = self.folder.stem_for(key, all_faces=several, accepts=self._accepts)
 
         @lru_cache
         def start_of(name: str) -> FaceStart:
@@ -154,13 +174,15 @@ class EmbedJob:
         def stamp_of(name: str) -> Stamp:
             return {**self.stamp, **start_of(name).stamp}
 
+        if key in self._begun:
+            return [_Again(photo, key, stem, stamp_of)]
         if not self.force:
             finished = self.folder.finished(key, stem, stamp_of, all_faces=several, deciding=self.deciding)
             if finished.results:
-                results = finished.results.items()
-                return [Embedded(photo, name, r.figures, r.one_pass, r.steps, skipped=True) for name, r in results]
+                return [_skipped(photo, name, result) for name, result in finished.results.items()]
             if finished.outdated:
                 self.notice(finished.outdated)
+        self._begun.add(key)
         image = read_image(photo, max_pixels=self.max_pixels)
         size = (image.shape[-1], image.shape[-2])
         faces = self._faces(image)
@@ -173,6 +195,10 @@ class EmbedJob:
             _Task(photo, key, name, face, count, size, start_of(name), stamp_of(name))
             for name, face in zip(names, faces, strict=True)
         ]
+
+    def _accepts(self, result: Result) -> bool:
+        """Whether a result of the same photo may be used or replaced; if not, the photo gets another name."""
+        return self.deciding is None or not self.deciding & set(differences(result.settings, self.stamp))
 
     def _check_overwriting(self, photo: Path, name: str, sources: Set[Path]) -> None:
         paths = self.folder.paths(name)
@@ -188,22 +214,20 @@ class EmbedJob:
             return [already_aligned(image, size)]
         return align_faces(image, self.detector, size, face=self.face)
 
-    def _embed(self, items: Sequence[Outcome | _Task], written: WriteBehind[Outcome], on_step: OnStep | None) -> None:
+    def _embed(self, items: Sequence[_Item], written: WriteBehind[Sequence[Outcome]], on_step: OnStep | None) -> None:
         """Embed the faces among the items together, and take up all outcomes in order."""
         tasks = [item for item in items if isinstance(item, _Task)]
         starts = [task.start for task in tasks]
         try:
             faces = [task.face.image for task in tasks]
-            found = (
-                self.inverter.invert(faces, lambda target: self.start.codes(target, starts), on_step) if tasks else []
-            )
+            found = self.inverter.invert(faces, lambda target: self.start.codes(target, starts), on_step)
         except NotFiniteError as error:
             if len(items) > 1:
                 for item in items:  # so that one does not fail the others
                     self._embed([item], written, on_step)
                 return
             reason = UserError(f"{error}; try a smaller step size or another start", arguments=("lr", "start"))
-            written.put(_failed(tasks[0].photo, reason))
+            written.submit(self._record, [_failed(tasks[0].photo, reason)])
             return
         except torch.OutOfMemoryError as error:
             where = self.inverter.generator.device
@@ -212,10 +236,24 @@ class EmbedJob:
         for item in items:
             if isinstance(item, _Task):
                 written.submit(self._save, item, next(inverted))
+            elif isinstance(item, _Again):
+                written.submit(self._found_again, item)
             else:
-                written.put(item)
+                written.submit(self._record, [item])
 
-    def _save(self, task: _Task, inverted: InvertedFace) -> Outcome:
+    def _record(self, outcomes: Sequence[Outcome]) -> Sequence[Outcome]:
+        self.done.extend(outcomes)
+        return outcomes
+
+    def _found_again(self, item: _Again) -> Sequence[Outcome]:
+        """Results of a photo of the same name and content, now that they are written."""
+        several = self.face == "all"
+        finished = self.folder.finished(item.key, item.stem, item.stamp_of, all_faces=several, deciding=self.deciding)
+        if not finished.results:
+            return self._record([_failed(item.photo, UserError("the same photo failed before"))])
+        return self._record([_skipped(item.photo, name, result) for name, result in finished.results.items()])
+
+    def _save(self, task: _Task, inverted: InvertedFace) -> Sequence[Outcome]:
         paths, first = self.folder.paths(task.name), inverted.one_pass
         paths.code.unlink(missing_ok=True)  # an older code must not vouch for newer pictures
         write_png(paths.aligned, task.face.image)
@@ -227,7 +265,11 @@ class EmbedJob:
         save_code(paths.code, code)
         figures = inverted.reconstruction.figures
         one_pass = first.figures if first else None
-        return Embedded(task.photo, task.name, figures, one_pass, self.inverter.steps, skipped=False)
+        return self._record([Embedded(task.photo, task.name, figures, one_pass, self.inverter.steps, skipped=False)])
+
+
+def _skipped(photo: Path, name: str, result: Result) -> Embedded:
+    return Embedded(photo, name, result.figures, result.one_pass, result.steps, skipped=True)
 
 
 def _failed(photo: Path, error: UserError | OSError) -> Failed:

@@ -1,6 +1,6 @@
 """The folder that `embed` fills: which result belongs to which photo, and what is finished."""
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from itertools import chain, count
 from pathlib import Path
@@ -12,6 +12,9 @@ from latentloop.errors import UserError
 from latentloop.evaluation.measure import METRICS
 from latentloop.latents.code_file import load_code
 from latentloop.stamps import Stamp, differences
+
+INFORMATIVE = frozenset({"generator"})
+"""Entries of a stamp that are for people: the generator's name; its checksum counts."""
 
 
 @dataclass(frozen=True)
@@ -102,16 +105,17 @@ class ResultFolder:
         except OSError as error:
             raise UserError(f"{self.path}: cannot write here: {error.strerror or error}") from error
 
-    def stem_for(self, photo: PhotoKey, *, all_faces: bool) -> str:
+    def stem_for(self, photo: PhotoKey, *, all_faces: bool, accepts: Callable[[Result], bool] = lambda _: True) -> str:
         """Return the photo's unique stem in this folder: that of its file, numbered if another photo has it.
 
         Args:
-            photo: Whose stem.
-            all_faces: It is for one result for each face, not for a single one.
+            photo: The photo.
+            all_faces: Look for one result for each face, not for a single one.
+            accepts: Tells of a result of the same photo whether it may be used or replaced.
         """
         plain = Path(photo.file).stem
         numbered = (f"{plain}-{number}" for number in count(2))
-        stem = next(s for s in chain([plain], numbered) if self._owner(s, all_faces=all_faces) in (None, photo))
+        stem = next(s for s in chain([plain], numbered) if self._is_free(s, photo, accepts, all_faces=all_faces))
         self._owners[stem.casefold()] = photo  # for file systems that take Anna.png for anna.png
         return stem
 
@@ -122,7 +126,7 @@ class ResultFolder:
         stamp_of: Callable[[str], Stamp],
         *,
         all_faces: bool,
-        deciding: Collection[str] | None = None,
+        deciding: Set[str] | None = None,
     ) -> "Finished":
         """Find the finished results of a photo.
 
@@ -139,7 +143,7 @@ class ResultFolder:
             names = [face_name(stem, i + 1) for i in range(first.faces or 0)] if first else []
         complete = {name: result for name in names if (result := self._complete(name, photo))}
         for name, result in complete.items():
-            changed = differences(result.settings, stamp_of(name))
+            changed = [entry for entry in differences(result.settings, stamp_of(name)) if entry not in INFORMATIVE]
             if changed := [entry for entry in changed if deciding is None or entry in deciding]:
                 return Finished(outdated=f"{name}: there is a result with other settings ({', '.join(changed)})")
         return Finished(complete if len(complete) == len(names) else {})
@@ -179,11 +183,11 @@ class ResultFolder:
         pictures = [paths.reconstruction, paths.aligned, *([paths.one_pass] if result.one_pass else [])]
         return result if all(picture.is_file() for picture in pictures) else None
 
-    def _owner(self, stem: str, *, all_faces: bool) -> PhotoKey | None:
+    def _is_free(self, stem: str, photo: PhotoKey, accepts: Callable[[Result], bool], *, all_faces: bool) -> bool:
         if stem.casefold() in self._owners:
-            return self._owners[stem.casefold()]
+            return self._owners[stem.casefold()] == photo
         result = self.read(face_name(stem, 1) if all_faces else stem)
-        return result.photo if result else None
+        return result is None or (result.photo == photo and accepts(result))
 
 
 def _figures(details: Mapping[str, Any]) -> Figures:

@@ -1,7 +1,8 @@
 """A run over photos, as in `latentloop embed` and `Model.invert_files`."""
 
-from collections.abc import Callable, Collection, Generator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Generator, Sequence, Set
+from contextlib import closing
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from latentloop.embedding.components import Components, load_components
@@ -19,6 +20,8 @@ class EmbedRun:
     photos: Sequence[Path]
     job: EmbedJob
     with_report: bool
+    reports: list[Path] = field(default_factory=list)
+    """Reports that were written."""
 
     @property
     def steps(self) -> int:
@@ -39,22 +42,24 @@ class EmbedRun:
         Raises:
             UserError: The folder cannot be written to.
         """
-        seen: list[Outcome] = []
-        try:
-            for outcome in self.job.run(self.photos, on_step):
-                seen.append(outcome)
-                yield outcome
-        finally:
-            if seen and self.with_report:
-                self._report(seen)
+        with closing(self.job.run(self.photos, on_step)) as outcomes:
+            try:
+                yield from outcomes
+            finally:
+                outcomes.close()  # waits for what is being written
+                if self.job.done and self.with_report:
+                    self._report()
 
-    def _report(self, outcomes: Sequence[Outcome]) -> None:
+    def _report(self) -> None:
         from latentloop.embedding.results import Run, write_results  # with matplotlib, which not every run needs
 
         inverter = self.job.inverter
         names = [inverter.generator.name, f"drawn by {inverter.renderer.name}"]
         shown = ", ".join(names if inverter.renderer.name != inverter.generator.name else names[:1])
+        place = {photo: i for i, photo in enumerate(self.photos)}
+        outcomes = sorted(self.job.done, key=lambda outcome: place[outcome.photo])
         write_results(self.job.folder, outcomes, Run(shown, inverter.generator.device, self.job.stamp))
+        self.reports.append(self.report)
 
 
 def components_for(options: EmbedOptions) -> Components:
@@ -70,7 +75,7 @@ def embed_files(
     *,
     components: Components | None = None,
     force: bool = False,
-    deciding: Collection[str] | None = None,
+    deciding: Set[str] | None = None,
     with_report: bool = True,
     warn: Callable[[str], None] = lambda _: None,
 ) -> EmbedRun:

@@ -1,6 +1,6 @@
 """Setup of embedding from its options: networks, start and job."""
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Sequence, Set
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -99,7 +99,9 @@ class Setup:
     def _start_name(self) -> str:
         if isinstance(self.start, NetworkStart):
             return "network"
-        return "average" if self.options.start == "auto" else self.options.start
+        if self.options.start in ("auto", "average", "sample"):
+            return self.options.start.replace("auto", "average")
+        return "folder" if isinstance(self.start, FolderStart) else "file"  # each face's stamp has the checksum
 
     def job(
         self,
@@ -107,7 +109,7 @@ class Setup:
         out: Path,
         *,
         force: bool = False,
-        deciding: Collection[str] | None = None,
+        deciding: Set[str] | None = None,
     ) -> EmbedJob:
         """Make the job of embedding photos into a folder.
 

@@ -45,7 +45,7 @@ class Listener:
 
     complain: Callable[[UserError], None] = lambda _: None
     """Called with the reason why a picture cannot be used, while the others go on."""
-    warn: Callable[[str], None] = lambda _: None
+    warn: Callable[[UserError | str], None] = lambda _: None
     """Called with a warning, such as that a code is rough."""
     watch: Callable[[EmbedRun], AbstractContextManager[Watcher]] = lambda _: nullcontext(Silence())
     """Shows the progress of finding codes."""

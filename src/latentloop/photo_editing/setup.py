@@ -5,7 +5,7 @@ from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from latentloop.embedding import Components, Embedded, components_for, embed_files
+from latentloop.embedding import Components, Embedded, Failed, components_for, embed_files
 from latentloop.embedding.result_folder import ResultFolder
 from latentloop.errors import UserError
 from latentloop.photo_editing.listener import Listener
@@ -36,7 +36,9 @@ class SubjectFinder:
             try:
                 if is_coded(argument):
                     photos, most = options.photos, options.faces.max_pixels
-                    yield from subjects_of(argument, generator, photos=photos, max_pixels=most)
+                    for subject in subjects_of(argument, generator, photos=photos, max_pixels=most):
+                        self._warn_if_alone(subject)
+                        yield subject
                 else:
                     results = names.get(canonical(argument))
                     yield self._of_photo(argument, results) if results else None
@@ -99,16 +101,23 @@ class SubjectFinder:
         with self.listener.watch(run) as watcher, closing(run.outcomes(watcher.step)) as outcomes:
             for outcome in outcomes:
                 seen.add(outcome.photo)
+                if isinstance(outcome, Failed):
+                    self.listener.complain(outcome.error)
+                    continue
                 watcher.done(outcome, len(seen))
-                if isinstance(outcome, Embedded):
-                    self._warn_if_rough(outcome)
-                    names.setdefault(canonical(str(outcome.photo)), []).append(outcome.name)
+                self._warn_if_rough(outcome)
+                names.setdefault(canonical(str(outcome.photo)), []).append(outcome.name)
         return names
+
+    def _warn_if_alone(self, subject: Subject) -> None:
+        if subject.origin is None and any("photo" in code.details for code in subject.codes):
+            text = f"{subject.name}: the face is drawn alone; name its photo to paste it back"
+            self.listener.warn(UserError(text, arguments="photos"))
 
     def _warn_if_rough(self, outcome: Embedded) -> None:
         similarity = outcome.metrics["id"]
         if similarity < ROUGH and not self.options.faces.aligned:
-            self.listener.warn(f"{outcome.name}: a rough code (ID {similarity:.2f}), of which edits may look wrong")
+            self.listener.warn(f"{outcome.name}: a rough code (ID {similarity:.2f}): edits may look wrong")
 
 
 def find_subjects(options: SubjectOptions, listener: Listener | None = None) -> SubjectFinder:

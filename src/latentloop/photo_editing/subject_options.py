@@ -27,7 +27,7 @@ class SubjectOptions:
 
     @property
     def folder(self) -> Path:
-        """Folder for codes that are computed with these options, separate from codes of other settings."""
+        """Folder of the codes that are found as these options say: one of its own if they ask for something special."""
         search = self.search
         parts = [f"steps{search.steps}"] if search.steps is not None else []
         parts += [f"lr{search.lr:g}"] if search.lr is not None else []
@@ -36,9 +36,10 @@ class SubjectOptions:
 
     @property
     def deciding(self) -> frozenset[str]:
-        """Entries of a code's stamp that must agree for the code to be used again."""
-        same_face = {"weights_sha256", "face", "aligned"}
-        return frozenset(same_face if self.folder == self.codes else same_face | {"steps", "lr", "embedder_sha256"})
+        """Entries of a code's stamp that must agree for the code to be used; other codes of a photo are left alone."""
+        asked = {name for name in ("steps", "lr") if getattr(self.search, name) is not None}
+        asked |= {"embedder_sha256"} if self.search.embedder else set()
+        return frozenset({"weights_sha256", "face", "aligned"} | asked)
 
     def embedding(self) -> EmbedOptions:
         """Options of embedding for the photos without a code."""

@@ -36,14 +36,15 @@ class VideoJob:
         if options.faces.face != "largest" or options.faces.aligned or options.photos:
             raise UserError(f"{path}: videos take the largest face alone", arguments=("face", "aligned", "photos"))
         parts = finder.components
+        sha256 = sha256_of(path)
         stamp = {
-            "sha256": sha256_of(path),
+            "sha256": sha256,
             "generator": parts.generator_sha256,
             "network": parts.embedder_sha256,
             "device": str(parts.device),
-            "precision": options.search.precision,
+            "precision": str(parts.precision),
         }
-        work = VideoWork(options.codes / path.stem, stamp)
+        work = VideoWork(options.codes / f"{path.stem}-{sha256[:8]}", stamp)
         name = f"{path.stem}-{self.edit.suffix}"
         return edit_video(self._editor(), video, self.edit.folder, work, self.edit.directions, progress, name=name)
 

@@ -26,6 +26,7 @@ def as_image(picture: PictureLike, *, max_pixels: int = MAX_PIXELS) -> Tensor:
 
     Raises:
         UserError: The file cannot be used.
+        TypeError: It is none of these.
         ValueError: The array or the tensor is of another shape, type or range.
     """
     if isinstance(picture, str | os.PathLike):
@@ -34,10 +35,13 @@ def as_image(picture: PictureLike, *, max_pixels: int = MAX_PIXELS) -> Tensor:
         return from_pillow(picture)
     if isinstance(picture, Tensor):
         return _of_tensor(picture)
-    array = np.asarray(picture)
+    array: object = picture
+    if not isinstance(array, np.ndarray):
+        kind = type(picture).__name__
+        raise TypeError(f"a picture is one path, image of Pillow, array or tensor, got a {kind}")
     if array.dtype != np.uint8 or array.ndim != 3 or array.shape[2] != 3:
         raise ValueError(f"an array must be (H, W, 3) of uint8, got {array.shape} of {array.dtype}")
-    return from_uint8(np.ascontiguousarray(array))
+    return from_uint8(np.array(array, order="C"))
 
 
 def _of_tensor(tensor: Tensor) -> Tensor:
@@ -46,6 +50,8 @@ def _of_tensor(tensor: Tensor) -> Tensor:
     image = tensor.detach().cpu().reshape(1, 3, *tensor.shape[-2:])
     if image.dtype == torch.uint8:
         return image.float() / 127.5 - 1
+    if not image.numel():
+        raise ValueError(f"a tensor must have pixels, got {tuple(tensor.shape)}")
     if not image.is_floating_point() or not image.isfinite().all() or image.abs().max() > 2:
         raise ValueError("a tensor must have floats in [-1, 1], or uint8")
     return image.float()

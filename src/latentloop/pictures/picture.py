@@ -1,6 +1,6 @@
 """Pictures for people: Pillow images that keep the tensor they show."""
 
-from typing import Self
+from typing import Any, Self
 
 from PIL import Image
 from torch import Tensor
@@ -17,11 +17,19 @@ class Picture(Image.Image):
     tensor: Tensor
     """Unrounded values of the picture, (1, 3, H, W) in [-1, 1]; a generator's may exceed the range a little."""
 
+    def __getstate__(self) -> list[Any]:
+        return [*super().__getstate__(), self.tensor]
+
+    def __setstate__(self, state: list[Any]) -> None:
+        *picture, self.tensor = state
+        super().__setstate__(picture)
+
     @classmethod
     def of(cls, tensor: Tensor) -> Self:
         """Make a picture of a tensor (1, 3, H, W) or (3, H, W) in [-1, 1]."""
         tensor = tensor.detach().reshape(1, 3, *tensor.shape[-2:]).cpu()
+        if tensor.is_inference():
+            tensor = tensor.clone()  # so that gradients may flow through what is computed of it
         picture = cls()
-        picture.__setstate__(Image.fromarray(to_uint8(tensor[0])).__getstate__())
-        picture.tensor = tensor
+        picture.__setstate__([*Image.fromarray(to_uint8(tensor[0])).__getstate__(), tensor])
         return picture
