@@ -1,5 +1,7 @@
 """The front door, with the bundled 256-pixel generator and a real photo."""
 
+import copy
+import pickle
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +11,7 @@ from PIL import Image
 
 import latentloop as ll
 from latentloop.images import read_image
+from latentloop.latents import mean_code
 from latentloop.pictures.inputs import PictureLike
 
 PHOTO = Path(__file__).parents[1] / "examples" / "photos" / "female-1.jpg"
@@ -68,6 +71,7 @@ def test_a_photo_comes_in_many_forms(model: ll.Model) -> None:
         (torch.zeros(8, 8, 3), r"a tensor must be \(3, H, W\) or \(1, 3, H, W\), got \(8, 8, 3\)"),
         (torch.full((3, 8, 8), 255.0), r"a tensor must have floats in \[-1, 1\], or uint8"),
         (torch.full((3, 8, 8), float("nan")), "floats in"),
+        (torch.zeros(3, 0, 0), r"a tensor must have pixels, got \(3, 0, 0\)"),
     ],
 )
 def test_what_is_no_picture_is_refused(model: ll.Model, photo: PictureLike, message: str) -> None:
@@ -143,3 +147,31 @@ def test_what_ships_is_listed(model: ll.Model) -> None:
     assert {"smile", "age", "glasses"} <= {one.name for one in ll.list_directions()}
     assert ll.__version__.count(".") == 2
     assert repr(model).startswith("Model('mobile-ffhq-256', resolution=256, embedder='small-ffhq', device='cpu'")
+
+
+def test_pictures_are_copied_and_pickled_with_their_tensors_and_take_gradients(found: ll.InvertedPhoto) -> None:
+    again, copied = pickle.loads(pickle.dumps(found)), copy.deepcopy(found)  # noqa: S301 - our own
+    for other in (again, copied):
+        assert torch.equal(other.image.tensor, found.image.tensor)
+        assert other.image.tobytes() == found.image.tobytes()
+    weight = torch.ones(1, requires_grad=True)
+    (found.image.tensor * weight).sum().backward()
+    assert weight.grad is not None
+
+
+def test_an_edit_says_what_is_wrong_with_its_directions(model: ll.Model, found: ll.InvertedPhoto) -> None:
+    with pytest.raises(TypeError, match=r"steps is an option of invert: model\.edit\(model\.invert\(photo, steps="):
+        model.edit(found, smile=1, steps=3)
+    with pytest.raises(TypeError, match="name at least one direction"):
+        model.edit(found)
+    with pytest.raises(ValueError, match="strength of smile must be finite"):
+        model.edit(found, smile=float("nan"))
+    with pytest.raises(ll.UserError, match="smiel"):
+        model.edit("no-such-photo.jpg", smiel=1)
+    assert dict(model.edit(found, {"smile": 1}, smile=0.5).strengths) == {"smile": 1.5}
+
+
+def test_an_explicit_mean_latent_is_where_the_iterator_starts(model: ll.Model) -> None:
+    mean = model.invert(PHOTO, start="average", steps=0)
+    assert torch.equal(mean.w_plus, mean_code(model.components.generator)[0])
+    assert mean.code.details["settings"]["method"] == "optimize"

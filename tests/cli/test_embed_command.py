@@ -77,7 +77,7 @@ def test_embed_goes_on_where_it_was_and_redoes_what_has_other_settings(
     def finished_before(*arguments: object, notices: Sequence[str] = ()) -> list[bool]:
         code, lines, errors = run("embed", *arguments, "--out", out)
         assert (code, errors) == (0, list(notices))
-        return [line.endswith("  finished before") for line in lines[:-1]]
+        return [line.endswith(" steps, finished before") for line in lines[:-1]]
 
     assert finished_before(photos[0], *QUICK) == [False]
     assert finished_before(photos[0].parent, *QUICK) == [True, False]

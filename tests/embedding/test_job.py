@@ -377,3 +377,37 @@ def test_a_folder_that_cannot_be_written_to_is_refused_before_any_work(
     (tmp_path / "out").touch()
     with pytest.raises(UserError, match="out: cannot write here"):
         list(make_job().run(toy_photos(1), never))
+
+
+def test_the_same_photo_in_two_folders_is_embedded_once(make_job: MakeJob, toy_photos: ToyPhotos) -> None:
+    first, second = toy_photos(1, "monday")[0], toy_photos(1, "tuesday")[0]
+    outcomes = list(make_job().run([first, second]))
+    assert [(o.photo, o.name, o.skipped) for o in outcomes if isinstance(o, Embedded)] == [
+        (first, "photo-0", False),
+        (second, "photo-0", True),
+    ]
+
+
+def test_all_that_was_finished_is_known_wherever_a_run_is_left(make_job: MakeJob, toy_photos: ToyPhotos) -> None:
+    job = make_job()
+    outcomes = job.run(toy_photos(3))
+    next(outcomes)
+    cast("Any", outcomes).close()
+    names = {o.name for o in job.done if isinstance(o, Embedded)}
+    assert {f"{name}.npz" for name in names} == {file for file in files(job.folder.path) if file.endswith(".npz")}
+
+
+def test_a_job_that_shares_a_folder_leaves_other_codes_of_a_photo_alone(
+    make_job: MakeJob, toy_photos: ToyPhotos
+) -> None:
+    (photo,), mine = toy_photos(1), {"stamp": {"face": "2", "steps": 3}, "deciding": frozenset({"face"})}
+    list(make_job(stamp={"face": "1", "steps": 3}).run([photo]))
+    before = (make_job().folder.path / "photo-0.npz").read_bytes()
+    for skipped in (False, True):
+        (outcome,) = make_job(**mine).run([photo])
+        assert isinstance(outcome, Embedded)
+        assert (outcome.name, outcome.skipped) == ("photo-0-2", skipped)
+    (outcome,) = make_job(stamp={"face": "1", "steps": 50}, deciding=frozenset({"face"})).run([photo])
+    assert isinstance(outcome, Embedded)
+    assert (outcome.name, outcome.skipped) == ("photo-0", True)
+    assert (make_job().folder.path / "photo-0.npz").read_bytes() == before

@@ -24,7 +24,7 @@ class Edit:
 
     A smile: latentloop edit photo.jpg --set smile=1.5
 
-    Older, with the head turned, as the same person: latentloop edit photo.jpg --set age=2 yaw=-1 --keep gender
+    Older, with the head turned, as the same person: latentloop edit photo.jpg --set age=2 yaw=-1 --keep gender glasses
 
     How far to go: latentloop edit photo.jpg --set age=2 --strip
 
