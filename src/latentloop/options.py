@@ -71,14 +71,12 @@ def _converted(name: str, value: Any, hint: Any) -> Any:  # noqa: ANN401 - of an
     return _plain(name, value, kinds) if set(kinds) <= PLAIN.keys() else value
 
 
-def _plain(name: str, value: Any, kinds: tuple[Any, ...]) -> bool | int | float | None:  # noqa: ANN401 - is checked
+def _plain(name: str, value: Any, kinds: tuple[Any, ...]) -> Any:  # noqa: ANN401 - the value is checked
     if type(value) in kinds:
-        plain: bool | int | float | None = value
-        return plain
-    if isinstance(value, Real) and not isinstance(value, bool):  # also those of NumPy
-        if isinstance(value, Integral) and int in kinds:
-            return int(value)
-        if float in kinds:
-            return float(value)
+        return value
+    if isinstance(value, Integral) and type(value) is not bool and int in kinds:  # also those of NumPy
+        return int(value)
+    if isinstance(value, Real) and type(value) is not bool and float in kinds:
+        return float(value)
     wanted = " or ".join(PLAIN[kind] for kind in kinds)
     raise TypeError(f"{name} must be {wanted}, got {value!r}")
