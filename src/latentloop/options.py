@@ -74,9 +74,10 @@ def _converted(name: str, value: Any, hint: Any) -> Any:  # noqa: ANN401 - of an
 def _plain(name: str, value: Any, kinds: tuple[Any, ...]) -> Any:  # noqa: ANN401 - the value is checked
     if type(value) in kinds:
         return value
-    if isinstance(value, Integral) and type(value) is not bool and int in kinds:  # also those of NumPy
-        return int(value)
-    if isinstance(value, Real) and type(value) is not bool and float in kinds:
-        return float(value)
+    if not isinstance(value, bool):
+        if isinstance(value, Integral) and int in kinds:  # also those of NumPy
+            return int(value)
+        if isinstance(value, Real) and float in kinds:
+            return float(value)
     wanted = " or ".join(PLAIN[kind] for kind in kinds)
     raise TypeError(f"{name} must be {wanted}, got {value!r}")
