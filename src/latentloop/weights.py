@@ -20,6 +20,8 @@ ASSETS = Path(__file__).parent / "assets"
 KIND = "latentloop"
 """The one metadata entry of our files: the kind of content and, as JSON, the settings that tensors cannot hold.
 (Safetensors shuffles the order of several entries.)"""
+CHECKSUM = "sha256"
+"""Purpose of reading a file for its checksum alone."""
 Module = TypeVar("Module", bound=nn.Module)
 Content = TypeVar("Content")
 
@@ -60,7 +62,7 @@ class OurWeights:
     """SHA-256 of the file, in hexadecimal."""
 
 
-_Files = dict[Hashable, Any]
+_Files = dict[tuple[Hashable, Path, int, int], Any]
 _active: ContextVar[tuple[_Files, ...]] = ContextVar("files kept by each `ReadOnce` that is entered", default=())
 
 
@@ -68,8 +70,9 @@ class ReadOnce:
     """A context in which each weights file is read and checked once, however many parts ask for it.
 
     It can be entered again, so that parts which a job loads later share what the first ones read, and nested: inner and
-    outer contexts share what is read in both. What was read is kept as long as the object. Another thread has contexts
-    of its own.
+    outer contexts share what is read in both. What was read is kept as long as the object, or until `forget`. Modules
+    on the CPU share that memory; where they were moved to another device, it is a second copy of their weights. Another
+    thread has contexts of its own.
     """
 
     def __init__(self) -> None:
@@ -81,6 +84,11 @@ class ReadOnce:
 
     def __exit__(self, *_: type[BaseException] | BaseException | TracebackType | None) -> None:
         _active.set(_active.get()[:-1])
+
+    def forget(self) -> None:
+        """Free what was read, except checksums: for a holder that outlives the loading, once all parts are loaded."""
+        for key in [key for key in self._files if key[0] != CHECKSUM]:
+            del self._files[key]
 
 
 def read_once(path: Path, purpose: Hashable, read: Callable[[], Content]) -> Content:
@@ -124,7 +132,7 @@ def checksum(file: WeightsFile) -> str:
     Raises:
         OSError: There is no such file.
     """
-    return file.sha256 or read_once(file.path, "sha256", lambda: sha256_of(file.path))
+    return file.sha256 or read_once(file.path, CHECKSUM, lambda: sha256_of(file.path))
 
 
 def read_weights(file: WeightsFile) -> Weights:
@@ -137,7 +145,7 @@ def read_weights(file: WeightsFile) -> Weights:
         raise UserError(f"{file.path}: no such weights file")
     weights = read_once(file.path, "weights", lambda: _read(file))
     _check(file, weights.sha256)
-    read_once(file.path, "sha256", lambda: weights.sha256)
+    read_once(file.path, CHECKSUM, lambda: weights.sha256)
     return weights
 
 

@@ -6,7 +6,11 @@ from collections.abc import Callable
 
 import pytest
 
+from latentloop.cli import parse
 from latentloop.cli.commands import COMMANDS, load_command
+from latentloop.cli.complaints import offered, with_options
+from latentloop.cli.parsing import options_of
+from latentloop.errors import UserError
 
 Run = Callable[..., tuple[int, list[str], list[str]]]
 
@@ -43,6 +47,39 @@ def test_options_of_a_job_are_listed_among_its_commands_own(run: Run, name: str)
     assert not re.search(r"options options|options\.\w+ options", text)
 
 
+def flags(lines: list[str]) -> set[str]:
+    """Options that a help screen lists."""
+    return {flag for line in lines for flag in re.findall(r"  (--[a-z][a-z0-9-]*)", line)}
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_the_options_that_errors_may_name_are_those_of_the_help(run: Run, name: str) -> None:
+    subcommands = {"directions": [("list",), ("find",), ("samples",)], "cache": [("show",), ("export",)]}
+    screens = [run(name, *chosen, "--help")[1] for chosen in subcommands.get(name, [()])]
+    assert set(options_of(load_command(name))) == set[str]().union(*map(flags, screens))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "named", "told"),
+    [
+        (["edit", "x", "--set", "smile=1"], ["lr", "start"], "; see --lr"),
+        (["embed", "x"], ["lr", "start"], "; see --lr, --start"),
+        (["bench"], ["max_pixels"], ""),
+        (["edit", "x", "--set", "smile=1"], ["batch"], ""),
+        (["train"], ["cache"], "; see --no-cache"),
+        (["directions", "find"], ["samples", "sheet"], "; see --samples, --sheet"),
+        (["directions", "samples"], ["samples", "sheet"], ""),
+    ],
+)
+def test_an_error_names_only_options_that_its_command_has(arguments: list[str], named: list[str], told: str) -> None:
+    before = offered.get()
+    try:
+        parse(arguments)
+        assert with_options(UserError("wrong", arguments=named)) == f"wrong{told}"
+    finally:
+        offered.set(before)
+
+
 def test_no_command_shows_the_same_screen_and_fails(run: Run) -> None:
     assert run() == (2, [], run("--help")[1])
 
@@ -68,6 +105,8 @@ def test_a_command_imports_no_other_one() -> None:
         (["embed", "x", "--stepps", "3"], "no option --stepps; did you mean --steps? see latentloop embed --help"),
         (["embed", "x", "--stepps=3"], "no option --stepps; did you mean --steps? see latentloop embed --help"),
         (["embed", "x", "--lambda_mes", "3"], "no option --lambda_mes; did you mean --lambda-mse? see latentloop "),
+        (["train", "--cache", "False"], "no option --cache; did you mean --no-cache? see latentloop train --help"),
+        (["train", "--no-cach"], "no option --no-cach; did you mean --no-cache? see latentloop train --help"),
         (["embed", "x", "--zzz"], "no option --zzz; see latentloop embed --help"),
         (["embed", "x", "--method", "hybird"], "--method hybird: no such choice; did you mean hybrid? see latentloop "),
         (["embed", "x", "--space", "z"], "--space z: no such choice; there are w, w+; see latentloop embed --help"),

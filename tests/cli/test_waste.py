@@ -8,6 +8,11 @@ from pathlib import Path
 
 import pytest
 
+from latentloop.encoders import EmbedderConfig, make_embedder, save_embedder
+from latentloop.generators import load_generator
+from small_generators import SmallGenerator, SmallPhotos
+
+TINY = EmbedderConfig(resolution=32, channels=(8, 16), depths=(1, 1), fusion_blocks=1, identity="none", head_channels=4)
 COUNT = """
 import json, os, sys
 opened = []
@@ -34,13 +39,25 @@ def counted(*arguments: object) -> tuple[Counter[Path], list[int], set[str]]:
     return Counter(map(Path, result["opened"])), result["drawn"], set(result["modules"])
 
 
+def opens_of(opened: Counter[Path]) -> dict[str, int]:
+    """How often each weights file was opened, by its name."""
+    return {path.name: count for path, count in opened.items() if path.suffix == ".safetensors"}
+
+
+def check_opens(opened: Counter[Path], *by_path: Path) -> None:
+    """Check that each weights file was read once; one by path is opened twice, as its first 9 bytes tell its kind."""
+    counts = opens_of(opened)
+    assert {path.name for path in by_path} <= counts.keys()
+    assert {name: count for name, count in counts.items() if count > 1 + (name in {p.name for p in by_path})} == {}
+
+
 @pytest.mark.parametrize("generator", ["mobile-ffhq-1024", "mobile-ffhq-256"])
 def test_an_edit_reads_each_weights_file_once_and_needs_no_optimizer(
     portrait: Path, tmp_path: Path, generator: str
 ) -> None:
     where = ["--out", tmp_path / "out", "--codes", tmp_path / "codes", "--generator", generator]
     opened, drawn, modules = counted("edit", portrait, "--set", "smile=1", "--steps", 0, *where)
-    weights = {path.name: count for path, count in opened.items() if path.suffix == ".safetensors"}
+    weights = opens_of(opened)
     assert {"mobile-ffhq-1024.safetensors", "small-ffhq.safetensors", "mtcnn.safetensors"} <= weights.keys()
     assert set(weights.values()) == {1}
     assert drawn == [1024, 1024, 1024]  # the photo's code, the edited one, and the code once more to see what changed
@@ -72,3 +89,34 @@ def test_one_pass_draws_once_and_the_iterator_once_more_than_it_steps(
     # With steps: the network's code, one for each loss on the way, and the best code.
     assert len(drawn) == (1 if steps == 0 else 1 + (steps + 1) + 1)
     assert "torch._dynamo" not in modules
+
+
+@pytest.fixture
+def generator(small_generator: SmallGenerator) -> Path:
+    """The file of a generator that draws 32 pixels."""
+    return small_generator()
+
+
+def test_a_training_run_reads_each_weights_file_once(generator: Path, tmp_path: Path) -> None:
+    small = ["--steps", 1, "--batch", 2, "--teacher-steps", 1, "--validation-images", 2, "--lambda-id", 0.1]
+    opened, _, _ = counted("train", "--generator", generator, "--out", tmp_path / "run", *small)
+    counts = opens_of(opened)
+    assert {"mobilefacenet.safetensors", "lpips-alex.safetensors"} <= counts.keys()
+    check_opens(opened, generator)
+
+
+def test_a_distillation_reads_each_weights_file_once(small_generator: SmallGenerator, tmp_path: Path) -> None:
+    teacher = small_generator(64)
+    small = ["--resolution", 32, "--steps", 1, "--batch", 2, "--pool", 2, "--repeats", 1]
+    opened, _, _ = counted("distill", "--generator", teacher, "--out", tmp_path / "run", *small)
+    check_opens(opened, teacher)
+
+
+def test_a_benchmark_reads_each_weights_file_once(generator: Path, small_photos: SmallPhotos, tmp_path: Path) -> None:
+    network = tmp_path / "network.safetensors"
+    save_embedder(network, make_embedder(TINY, load_generator(generator), seed=0))
+    files = ["--generator", generator, "--embedder", network, "--out", tmp_path / "out"]
+    what = ["--root", small_photos(generator, 1), "--aligned", "--methods", "one-pass", "projector:1"]
+    opened, _, _ = counted("bench", *what, *files)
+    assert {"lpips-alex.safetensors", "mobilefacenet.safetensors"} <= opens_of(opened).keys()
+    check_opens(opened, generator, network)

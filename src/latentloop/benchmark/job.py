@@ -45,7 +45,7 @@ def run_benchmark(
     Raises:
         UserError: Something is missing or damaged, or the options do not go together.
         ValueError: An option has a value that it does not take.
-        TypeError: There is no option of that name.
+        TypeError: There is no option of that name, or it takes no values of that type.
     """
     options, observer = with_changes(options or ComparisonOptions(), changes), observer or Silent()
     options = replace(options, out=Path(options.out))

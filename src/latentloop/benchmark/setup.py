@@ -16,15 +16,15 @@ from latentloop.benchmark.protocols import load_protocol
 from latentloop.benchmark.result_files import BenchmarkFolder
 from latentloop.benchmark.run import Benchmark
 from latentloop.devices import describe_device, find_device, find_precision
-from latentloop.encoders import load_encoder
+from latentloop.encoders import Encoder, load_encoder
 from latentloop.encoders.embedder_file import embedder_weights, shipped_embedder
 from latentloop.errors import UserError
 from latentloop.faces import load_face_detector
-from latentloop.files import sha256_of
 from latentloop.generators import Generator, load_generator, low_precision, noisy_synthesis
 from latentloop.generators.registry import weights_checksum
 from latentloop.losses import iterator_loss
 from latentloop.stamps import Stamp, stamp_of
+from latentloop.weights import ReadOnce, checksum
 
 DIGITS_SHOWN = 12
 """Digits of a checksum that are enough to tell weights apart."""
@@ -41,8 +41,8 @@ class Resolved:
     """The generator as it was loaded."""
     weights_sha256: str
     """SHA-256 of the generator's file."""
-    network: str | None
-    """Name or file of the embedding network, if there is one."""
+    encoder: Encoder | None
+    """The embedding network, if there is one for the generator."""
     embedder_sha256: str | None
     """SHA-256 of the embedding network's file."""
 
@@ -64,19 +64,20 @@ def set_up(options: ComparisonOptions, observer: Observer) -> Setup:
     Raises:
         UserError: A file is missing or damaged, or the options do not fit the generator.
     """
-    resolved, counter = _resolve(options), CallCounter()
-    tools = _load_tools(options, resolved, counter)
-    stamp = partial(comparison_stamp, options, resolved)
-    benchmark = Benchmark(
-        folder=BenchmarkFolder(options.out),
-        methods=[prepare_method(choice, tools, stamp) for choice in options.chosen_methods],
-        generator=tools.generator,
-        protocol=load_protocol(options.protocol),
-        detector=None if options.takes_aligned else load_face_detector(),
-        counter=counter,
-        batch=options.batch,
-        observer=observer,
-    )
+    with ReadOnce():
+        resolved, counter = _resolve(options), CallCounter()
+        tools = _load_tools(options, resolved, counter)
+        stamp = partial(comparison_stamp, options, resolved)
+        benchmark = Benchmark(
+            folder=BenchmarkFolder(options.out),
+            methods=[prepare_method(choice, tools, stamp) for choice in options.chosen_methods],
+            generator=tools.generator,
+            protocol=load_protocol(options.protocol),
+            detector=None if options.takes_aligned else load_face_detector(),
+            counter=counter,
+            batch=options.batch,
+            observer=observer,
+        )
     conditions = {
         "protocol": options.protocol,
         "generator": f"{resolved.generator.name} {resolved.weights_sha256[:DIGITS_SHOWN]}",
@@ -115,8 +116,8 @@ def _resolve(options: ComparisonOptions) -> Resolved:
         dtype=_precision(options, generator, device),
         generator=generator,
         weights_sha256=weights_checksum(options.generator),
-        network=network,
-        embedder_sha256=_checksum(network) if network else None,
+        encoder=load_encoder(network, generator) if network else None,
+        embedder_sha256=checksum(embedder_weights(network)) if network else None,
     )
 
 
@@ -137,7 +138,7 @@ def _load_tools(options: ComparisonOptions, resolved: Resolved, counter: CallCou
         generator=counter.counted(low_precision(resolved.generator, dtype)),
         loss=iterator_loss(device=device, dtype=dtype),
         networks=load_networks(options.features, device=device, dtype=dtype),
-        encoder=load_encoder(resolved.network, resolved.generator) if resolved.network else None,
+        encoder=resolved.encoder,
     )
 
 
@@ -150,8 +151,3 @@ def _facts(benchmark: Benchmark, resolved: Resolved) -> dict[str, str]:
         "device": f"{describe_device(resolved.device)}, {dtype}, batch {benchmark.batch}",
         "versions": ", ".join(f"{name} {version(name)}" for name in ("latentloop", "torch")),
     }
-
-
-def _checksum(network: str) -> str:
-    weights = embedder_weights(network)
-    return weights.sha256 or sha256_of(weights.path)

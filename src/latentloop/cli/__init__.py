@@ -8,7 +8,7 @@ from typing import NoReturn
 
 from latentloop.allocator import keep_freed_memory
 from latentloop.cli.commands import COMMANDS, Command, overview
-from latentloop.cli.complaints import complain, did_you_mean
+from latentloop.cli.complaints import complain, did_you_mean, offered
 from latentloop.cli.streams import drop_output, open_closed_streams, output_fails
 from latentloop.errors import UserError
 
@@ -16,6 +16,7 @@ from latentloop.errors import UserError
 def main(argv: Sequence[str] | None = None) -> int:
     """Run a command; returns the exit code: 0, 2 for bad input, 130 if interrupted by Ctrl-C or SIGTERM."""
     signal.signal(signal.SIGTERM, _interrupt)
+    offered.set(None)
     open_closed_streams()
     try:
         code = _run(sys.argv[1:] if argv is None else list(argv))
@@ -42,7 +43,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def parse(arguments: Sequence[str]) -> Command:
-    """Parse the arguments into a command; exits with 0 after --help.
+    """Parse the arguments into a command, whose options alone errors name from now on; exits with 0 after --help.
 
     Raises:
         UserError: They mean none.
@@ -51,9 +52,14 @@ def parse(arguments: Sequence[str]) -> Command:
     if name not in COMMANDS:
         kind, known = ("option", ["--help", "--version"]) if name.startswith("-") else ("command", list(COMMANDS))
         raise UserError(f"no {kind} {name}{did_you_mean(name, known) or ';'} see latentloop --help")
-    from latentloop.cli.parsing import parse_command  # takes longer than all that the list of commands needs
+    from latentloop.cli.parsing import (
+        options_of,
+        parse_command,
+    )  # takes longer than all that the list of commands needs
 
-    return parse_command(name, arguments[1:])
+    command = parse_command(name, arguments[1:])
+    offered.set(frozenset(options_of(type(command), command)))
+    return command
 
 
 def _run(arguments: Sequence[str]) -> int:

@@ -3,8 +3,12 @@
 import difflib
 import sys
 from collections.abc import Iterable
+from contextvars import ContextVar
 
 from latentloop.errors import UserError
+
+offered: ContextVar[frozenset[str] | None] = ContextVar("options of the running command", default=None)
+"""Options that error messages may name; None for all, as long as no command runs."""
 
 
 def complain(problem: UserError | str) -> None:
@@ -14,9 +18,11 @@ def complain(problem: UserError | str) -> None:
 
 
 def with_options(error: UserError) -> str:
-    """Format an error's message with the options for the arguments that it names."""
-    options = ", ".join(map(option_name, error.arguments))
-    return f"{error}; see {options}" if options else str(error)
+    """Format an error's message with those options of the running command that set the arguments it names."""
+    known = offered.get()
+    flags = [flag for argument in error.arguments for flag in (option_name(argument), option_name(f"no_{argument}"))]
+    options = list(map(option_name, error.arguments)) if known is None else [flag for flag in flags if flag in known]
+    return f"{error}; see {', '.join(options)}" if options else str(error)
 
 
 def option_name(field: str) -> str:

@@ -1,7 +1,7 @@
 """Parsing of command-line arguments, with one-line messages for invalid ones."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import is_dataclass
+from dataclasses import fields, is_dataclass
 from functools import partial
 from typing import Any, get_args, get_type_hints
 
@@ -27,6 +27,28 @@ def parse_command(name: str, arguments: Sequence[str]) -> Command:
             return tyro.cli(command, prog=prog, args=arguments, config=CONFIG)
         except ValueError as error:  # from options of a job, where tyro takes them for the command's own
             raise _refusal(str(error), prog) from error
+
+
+def options_of(part: Any, value: Any = None) -> Iterator[str]:  # noqa: ANN401 - any type, any value
+    """Yield the options of a command's class and of the classes of its fields, as --help lists them.
+
+    Args:
+        part: The class, or the type of a field.
+        value: The parsed command; of its subcommands only the one that was chosen counts. None for all of them.
+    """
+    part = type(value) if is_dataclass(value) else part
+    if not (isinstance(part, type) and is_dataclass(part)):
+        for inner in get_args(part):
+            yield from options_of(inner)
+        return
+    hints = get_type_hints(part, include_extras=True)
+    for field in fields(part):
+        hint = hints[field.name]
+        inner_options = list(options_of(hint, getattr(value, field.name, None)))
+        if inner_options or tyro.conf.Positional in get_args(hint):
+            yield from inner_options
+        else:
+            yield option_name(f"no_{field.name}" if field.default is True else field.name)
 
 
 def _refuse(command: type[Command], event: refusals.ParseErrorEvent) -> None:
@@ -64,21 +86,7 @@ def _unknown(command: type[Command], token: str) -> str:
     if not token.startswith("-"):
         return f"unexpected argument {token}{did_you_mean(token, _subcommands(command))}"
     option = token.partition("=")[0]
-    return f"no option {option}{did_you_mean(option.replace('_', '-'), _options(command))}"
-
-
-def _options(part: Any) -> Iterator[str]:  # noqa: ANN401 - any type
-    """The options of a command's class, and of the classes of its fields."""
-    if not (isinstance(part, type) and is_dataclass(part)):
-        for inner in get_args(part):
-            yield from _options(inner)
-        return
-    for name, hint in get_type_hints(part, include_extras=True).items():
-        inner_options = list(_options(hint))
-        if inner_options or tyro.conf.Positional in get_args(hint):
-            yield from inner_options
-        else:
-            yield option_name(name)
+    return f"no option {option}{did_you_mean(option.replace('_', '-'), options_of(command))}"
 
 
 def _subcommands(command: type[Command]) -> list[str]:

@@ -17,6 +17,7 @@ from latentloop.training.distillation import Distillation
 from latentloop.training.options import DistillOptions
 from latentloop.training.photos import PhotoSet
 from latentloop.training.student import begin_with, make_student
+from latentloop.weights import ReadOnce
 
 
 def set_up_distilling(options: DistillOptions) -> DistillJob:
@@ -29,21 +30,22 @@ def set_up_distilling(options: DistillOptions) -> DistillJob:
     """
     repeatable_arithmetic()
     device = find_device(options.device)
-    teacher = load_generator(options.generator)
-    if not isinstance(teacher, MobileStyleGAN):
-        raise UserError(f"{options.generator}: only a MobileStyleGAN can be distilled")
-    photos = _photos(options)
-    student = _student(options, teacher)
-    distillation = Distillation(
-        teacher=teacher.to(device),
-        student=student.to(device),
-        lpips=load_lpips("alex", device=device, dtype=find_precision(options.config.precision, device)),
-        config=options.config,
-        seed=options.seed,
-        photos=photos,
-        compiled=options.compile,
-    )
-    job = DistillJob(distillation, options.out, stamp_of_distilling(options, photos, device))
+    with ReadOnce():
+        teacher = load_generator(options.generator)
+        if not isinstance(teacher, MobileStyleGAN):
+            raise UserError(f"{options.generator}: only a MobileStyleGAN can be distilled")
+        photos = _photos(options)
+        student = _student(options, teacher)
+        distillation = Distillation(
+            teacher=teacher.to(device),
+            student=student.to(device),
+            lpips=load_lpips("alex", device=device, dtype=find_precision(options.config.precision, device)),
+            config=options.config,
+            seed=options.seed,
+            photos=photos,
+            compiled=options.compile,
+        )
+        job = DistillJob(distillation, options.out, stamp_of_distilling(options, photos, device))
     job.resume()
     return job
 

@@ -43,7 +43,7 @@ def train(
         changes: Options by their names, of `TrainOptions` and of the configurations in it.
 
     Raises:
-        TypeError: There is no such option.
+        TypeError: There is no such option, or it takes no values of that type.
         ValueError: An option cannot have that value.
         UserError: A file is missing or wrong, or the folder holds a run with other options or something else.
         KeyboardInterrupt: Ctrl-C was pressed.
@@ -84,7 +84,7 @@ def distill(
         changes: Options by their names, of `DistillOptions` and of `DistillConfig`.
 
     Raises:
-        TypeError: There is no such option.
+        TypeError: There is no such option, or it takes no values of that type.
         ValueError: An option cannot have that value.
         UserError: A file is missing or wrong, or the folder holds a run with other options or something else.
     """

@@ -32,6 +32,7 @@ from latentloop.training.run import Saving, TrainJob, last_checkpoint
 from latentloop.training.settings_file import write_options
 from latentloop.training.trainer import Trainer
 from latentloop.training.validation import Validation, unseen_images
+from latentloop.weights import ReadOnce
 
 
 class Machine(NamedTuple):
@@ -66,21 +67,22 @@ def set_up_training(options: TrainOptions) -> TrainJob:
     """
     repeatable_arithmetic()
     machine = find_machine(options)
-    generator = load_generator(options.generator, device=machine.device)
-    embedder = first_embedder(options, generator, resumed=last_checkpoint(options.out) is not None)
-    resolution = embedder.config.resolution
-    photos = choose_photos(options, resolution)
-    drawing = low_precision(generator, machine.dtype)
-    compared = low_precision(quick_generator(options.quick, generator), machine.dtype) if options.quick else drawing
-    collaboration = make_collaboration(options, compared, embedder, machine)
-    first = machine.processes.index == 0
-    job = TrainJob(
-        trainer=Trainer(collaboration, options.config, options.seed, photos.learned, machine.processes, drawing),
-        validation=_validation(options, collaboration, drawing, photos.held_out, resolution) if first else None,
-        folder=options.out,
-        settings=stamp_of_training(options, photos, machine),
-        saving=Saving(options.save_every, options.keep),
-    )
+    with ReadOnce():
+        generator = load_generator(options.generator, device=machine.device)
+        embedder = first_embedder(options, generator, resumed=last_checkpoint(options.out) is not None)
+        resolution = embedder.config.resolution
+        photos = choose_photos(options, resolution)
+        drawing = low_precision(generator, machine.dtype)
+        compared = low_precision(quick_generator(options.quick, generator), machine.dtype) if options.quick else drawing
+        collaboration = make_collaboration(options, compared, embedder, machine)
+        first = machine.processes.index == 0
+        job = TrainJob(
+            trainer=Trainer(collaboration, options.config, options.seed, photos.learned, machine.processes, drawing),
+            validation=_validation(options, collaboration, drawing, photos.held_out, resolution) if first else None,
+            folder=options.out,
+            settings=stamp_of_training(options, photos, machine),
+            saving=Saving(options.save_every, options.keep),
+        )
     job.resume()
     if first:
         write_options(options)
