@@ -217,7 +217,9 @@ class Model:
         found = photo if isinstance(photo, InvertedPhoto | EditedPhoto) else self.invert(photo)
         origin = found.origin.tensor if found.origin else None
         aligned = [found.aligned.tensor] if isinstance(found, InvertedPhoto) else []
-        return subject_of_codes(found.name, [found.code], generator, photo=origin, aligned=aligned)
+        subject = subject_of_codes(found.name, [found.code], generator, photo=origin, aligned=aligned)
+        drawn = (found.image.tensor,) if isinstance(found, InvertedPhoto) else ()
+        return replace(subject, reconstructions=drawn)
 
 
 def load(

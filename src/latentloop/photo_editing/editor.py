@@ -51,10 +51,13 @@ class Editor:
         return self.renderer.synthesis(w_plus, resolution=size)
 
     def before(self, subject: Subject) -> list[Tensor] | None:
-        """Draw a subject's unedited faces, (1, 3, S, S), if only what an edit changed is pasted into its photo."""
+        """Give a subject's unedited faces, (1, 3, S, S), if only what an edit changed is pasted into its photo."""
         # What an edited code draws is no longer what the photo shows.
         if subject.origin is None or not self.only_changed or subject.already_edited:
             return None
+        drawn = subject.reconstruction_images
+        if drawn and all(one.shape[-1] == self.renderer.resolution for one in drawn):
+            return list(drawn)  # rounded to 8 bits, which is far below what counts as a change
         return self.faces(subject.w_plus, size=min(COMPARED_AT, self.renderer.resolution))
 
     def into_photo(

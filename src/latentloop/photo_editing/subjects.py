@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -52,6 +52,8 @@ class Subject:
     """Aligned images that belong to the codes, (1, 3, S, S) in [-1, 1] or files; empty if unknown."""
     codes: tuple[Code, ...] = ()
     """Contents of the code files; empty for codes without one of ours."""
+    reconstructions: tuple[Path | Tensor, ...] = ()
+    """Images that the codes draw, (1, 3, S, S) in [-1, 1] or files; empty if they are not known."""
     seed: str | None = None
     """Argument that names a random sample, such as "seed:7"."""
 
@@ -59,6 +61,11 @@ class Subject:
     def already_edited(self) -> bool:
         """Return whether the codes were edited already, so that they no longer show the photo as it is."""
         return any(EDIT in code.details for code in self.codes)
+
+    @cached_property
+    def reconstruction_images(self) -> tuple[Tensor, ...]:
+        """Images that the codes draw, (1, 3, S, S) in [-1, 1], if they are known; files are read once."""
+        return tuple(read_image(one) if isinstance(one, Path) else one for one in self.reconstructions)
 
     @cached_property
     def aligned_images(self) -> tuple[Tensor, ...]:
@@ -166,7 +173,9 @@ def subject_of_photo(
     # The names of a photo's results without the number of the face, where all faces were asked for.
     name = names[0].rpartition("-face")[0] if codes[0].details["photo"]["faces"] else names[0]
     image, aligned = read_image(photo, max_pixels=max_pixels), [one.aligned for one in paths]
-    return subject_of_codes(name, codes, generator, photo=image, path=photo, aligned=aligned)
+    subject = subject_of_codes(name, codes, generator, photo=image, path=photo, aligned=aligned)
+    drawn = tuple(one.reconstruction for one in paths if one.reconstruction.is_file())
+    return replace(subject, reconstructions=drawn if len(drawn) == len(codes) else ())
 
 
 def subject_of_codes(
