@@ -1,4 +1,5 @@
-from threading import Event
+from threading import Event, Thread
+from time import sleep
 
 import pytest
 
@@ -47,12 +48,32 @@ def test_results_come_in_order_and_leaving_waits_for_all() -> None:
 
 
 def test_the_caller_waits_if_too_much_is_unwritten() -> None:
-    gate = Event()
+    gate, asking = Event(), Event()
+
+    def open_late() -> None:
+        asking.wait(10)
+        sleep(0.1)  # so that a caller who does not wait has been answered by now
+        gate.set()
+
+    opener = Thread(target=open_late)
+    opener.start()
     with WriteBehind[int](most=1) as behind:
         for i in range(2):
             behind.submit(lambda i: gate.wait(10) and i, i)
+        asking.set()
+        done = next(behind.done(), None)
+        assert gate.is_set()
+        assert done == 0
+    opener.join()
+
+
+def test_the_caller_goes_on_while_little_is_unwritten() -> None:
+    gate = Event()
+    with WriteBehind[bool](most=2) as behind:
+        for _ in range(2):
+            behind.submit(gate.wait, 10)
+        assert list(behind.done()) == []
         gate.set()
-        assert next(behind.done()) == 0
 
 
 def test_an_error_of_a_call_is_raised_where_its_result_would_be() -> None:

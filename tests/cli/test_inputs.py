@@ -4,11 +4,12 @@ from pathlib import Path
 
 import pytest
 
-from latentloop.cli.inputs import refuse_missing
+from latentloop.cli.inputs import CODES, refuse_missing
 from latentloop.defaults import SHIPPED_EMBEDDERS, SHIPPED_GENERATORS
 from latentloop.encoders import embedder_file
 from latentloop.errors import UserError
 from latentloop.generators import registry
+from latentloop.photo_editing.subjects import LATENTS
 
 MISSING = [
     "embed none.jpg",
@@ -35,13 +36,21 @@ MISSING = [
     "cache show none.cache",
     "cache export here.png none.jpg",
     "train --data none",
+    "directions find --method interfacegan --samples none --attribute smile",
     "train --generator none.pkl",
+    "train --start none.safetensors",
     "distill --photos none",
     "distill --generator none.pkl",
     "bench --root none",
     "bench generator --generators none.pkl",
 ]
 """Commands that can do nothing, since something is not there."""
+UNNAMED = {
+    "bench": "name the folder with the images, such as examples/photos; see --root",
+    "morph here.png": "a morph takes two faces or more; name at least two photos or codes",
+    "morph seed:7": "a morph takes two faces or more; name at least two photos or codes",
+}
+"""Commands that can do nothing, since too little is named, with what they say."""
 PROGRAM = """
 import sys
 from latentloop.cli import main
@@ -68,6 +77,7 @@ def message(**named: object) -> str:
 def test_the_names_of_what_ships_are_those_of_the_tables() -> None:
     assert list(SHIPPED_GENERATORS) == list(registry.SHIPPED)
     assert list(SHIPPED_EMBEDDERS) == list(embedder_file.SHIPPED)
+    assert set(CODES) == LATENTS
 
 
 @pytest.mark.usefixtures("here")
@@ -102,10 +112,12 @@ def test_what_cannot_be_looked_at_is_left_to_who_reads_it(tmp_path: Path) -> Non
 @pytest.mark.usefixtures("here")
 def test_what_is_not_there_is_told_before_anything_heavy_is_imported() -> None:
     Path("here.npz").touch()
-    done = subprocess.run([sys.executable, "-c", PROGRAM, *MISSING], capture_output=True, text=True, check=True)
-    assert done.stdout.splitlines() == [f"2 [] {command}" for command in MISSING]
+    commands = [*UNNAMED, *MISSING]
+    done = subprocess.run([sys.executable, "-c", PROGRAM, *commands], capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines() == [f"2 [] {command}" for command in commands]
     errors = done.stderr.splitlines()
-    assert len(errors) == len(MISSING)
-    for line in errors:
+    assert len(errors) == len(commands)
+    assert errors[: len(UNNAMED)] == [f"latentloop: {text}" for text in UNNAMED.values()]
+    for line in errors[len(UNNAMED) :]:
         assert line.startswith("latentloop: none")
         assert ": no such file or folder" in line or ": neither a file nor one of the " in line

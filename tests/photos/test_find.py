@@ -111,3 +111,13 @@ def test_photos_beside_tar_files_are_found_too_and_each_once(picture: Callable[.
     for arguments in (["mixed"], ["mixed/*"], ["mixed", "mixed/one.png", "mixed/../mixed/two.tar"]):
         found = find_training_photos(str(tmp_path / argument) for argument in arguments)
         assert sorted(source.member or source.file.name for source in found) == ["one.png", "two.png"]
+
+
+@pytest.mark.parametrize("find", [find_photos, find_training_photos])
+def test_an_empty_name_is_not_the_current_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, find: Callable[[list[str]], object]
+) -> None:
+    make(tmp_path, ["a.png"])
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(UserError, match="one of the photos has an empty name"):
+        find(["a.png", ""])

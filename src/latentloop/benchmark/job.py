@@ -18,7 +18,7 @@ from latentloop.benchmark.comparison import (
 from latentloop.benchmark.comparison_files import write_comparison
 from latentloop.benchmark.datasets import ImageSet, find_images
 from latentloop.benchmark.observer import Observer, Silent
-from latentloop.benchmark.options import ComparisonOptions
+from latentloop.benchmark.options import NO_ROOT, ComparisonOptions
 from latentloop.benchmark.setup import Setup, set_up
 from latentloop.errors import UserError
 from latentloop.options import with_changes
@@ -70,7 +70,7 @@ def run_benchmark(
 def _images(photos: str | Path | Sequence[str | Path] | None, options: ComparisonOptions) -> ImageSet:
     root = options.root if photos is None else photos
     if root is None:
-        raise UserError("name the folder with the images, such as examples/photos", arguments="root")
+        raise UserError(NO_ROOT, arguments="root")
     if isinstance(root, str | Path):
         return find_images(options.data, Path(root), limit=options.limit)
     if not root:

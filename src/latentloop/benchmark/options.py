@@ -13,6 +13,8 @@ DataName = Literal["folder", "celeba-hq", "cacd", "ffhq"]
 ProtocolName = Literal["strict", "psp"]
 ALIGNED_SETS: tuple[DataName, ...] = ("celeba-hq", "ffhq")
 """Image sets that consist of aligned faces."""
+NO_ROOT = "name the folder with the images, such as examples/photos"
+"""Message where neither images nor their folder are named."""
 
 
 @dataclass(frozen=True)

@@ -5,9 +5,10 @@ from typing import Annotated, Literal
 
 import tyro
 
-from latentloop.benchmark.options import ComparisonOptions, SpeedOptions
+from latentloop.benchmark.options import NO_ROOT, ComparisonOptions, SpeedOptions
 from latentloop.cli.console import say
 from latentloop.cli.inputs import refuse_missing
+from latentloop.errors import UserError
 
 
 @dataclass(frozen=True)
@@ -41,6 +42,8 @@ class Bench:
         """Compare the methods, or print tables; returns 2 if an image or a method had to be left out."""
         compared = self.comparison
         if self.what == "methods":
+            if compared.root is None:
+                raise UserError(NO_ROOT, arguments="root")
             refuse_missing(
                 each=[compared.root, *compared.beside], generators=[compared.generator], embedders=[compared.embedder]
             )

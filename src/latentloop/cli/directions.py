@@ -81,7 +81,8 @@ class Find:
 
     def run(self) -> int:
         """Find and save the directions."""
-        refuse_missing(each=[self.options.scores], generators=[self.common.generator])
+        samples = self.options.samples if isinstance(self.options.samples, Path) else None
+        refuse_missing(each=[self.options.scores, samples], generators=[self.common.generator])
         from latentloop.cli.direction_jobs import find_and_draw
 
         return find_and_draw(self)

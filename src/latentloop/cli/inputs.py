@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 
 SAMPLE = "seed:"
 """Prefix of the name of a random face, as in seed:7."""
+CODES = (".npz", ".npy", ".pt")
+"""Endings of files with codes, of which one may hold several."""
 
 
 def refuse_missing(
@@ -63,6 +65,11 @@ def refuse_missing_faces(subjects: "SubjectOptions", any_of: Sequence[str] = (),
     """
     generators, embedders = [subjects.generator], [subjects.search.embedder]
     refuse_missing(any_of, each=[*each, subjects.photos], generators=generators, embedders=embedders)
+
+
+def is_one_photo(argument: str) -> bool:
+    """Tell whether an argument names a single photo or random face, rather than a folder, a glob or a file of codes."""
+    return argument.startswith(SAMPLE) or (Path(argument).is_file() and Path(argument).suffix.lower() not in CODES)
 
 
 def _is_there(argument: str) -> bool:

@@ -6,8 +6,9 @@ from typing import Annotated
 
 import tyro
 
-from latentloop.cli.inputs import refuse_missing_faces
+from latentloop.cli.inputs import is_one_photo, refuse_missing_faces
 from latentloop.cli.options import UNTITLED
+from latentloop.errors import UserError
 from latentloop.photo_editing.job_options import MorphOptions
 from latentloop.photo_editing.subject_options import SubjectOptions
 
@@ -45,6 +46,8 @@ class Morph:
     def run(self) -> int:
         """Draw the frames and write the animation."""
         refuse_missing_faces(self.subjects, each=self.pictures)
+        if len(self.pictures) == 1 and is_one_photo(self.pictures[0]) and self.subjects.faces.face != "all":
+            raise UserError("a morph takes two faces or more; name at least two photos or codes")
         from latentloop.cli.console import say
         from latentloop.cli.editing import console_listener
         from latentloop.photo_editing import morph_files

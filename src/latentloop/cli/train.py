@@ -11,7 +11,7 @@ from latentloop.cli.inputs import refuse_missing
 from latentloop.cli.options import UNTITLED
 from latentloop.cli.train_progress import TrainProgress
 from latentloop.training.options import TrainOptions
-from latentloop.training.settings_file import read_options
+from latentloop.training.settings_file import checkpoints_in, read_options
 from latentloop.training.stopping import stop_signals
 
 STOPPING = "latentloop: stopping after this step; once more stops at once"
@@ -49,7 +49,8 @@ class Train:
         """Train, with a line on stdout each time the run is saved; returns 130 if it was stopped."""
         options = self.options if self.resume is None else read_options(Path(self.resume))
         generators = [options.generator, options.quick] if options.quick else [options.generator]
-        refuse_missing(each=[*options.data, *options.validation], generators=generators)
+        begun = None if checkpoints_in(options.out) else options.start  # of a run that goes on, it may be gone
+        refuse_missing(each=[*options.data, *options.validation], generators=generators, embedders=[begun])
         from latentloop.training import set_up_training
 
         with stop_signals(signal.SIGINT, signal.SIGTERM, on_ask=lambda: say(STOPPING, error=True)) as stopping:

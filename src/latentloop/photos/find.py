@@ -15,10 +15,12 @@ def find_photos(arguments: Iterable[str]) -> list[Path]:
     Folders and globs leave out reconstructions: PNG files with a code file of the same name beside them.
 
     Raises:
-        UserError: A folder or glob has no photo, or cannot be read.
+        UserError: A name is empty; a folder or glob has no photo, or cannot be read.
     """
     found: list[Path] = []
     for argument in arguments:
+        if not argument:  # which would be the current folder
+            raise UserError("one of the photos has an empty name")
         try:
             found += _photos(argument)
         except OSError as error:
@@ -39,6 +41,8 @@ def find_training_photos(arguments: Iterable[str]) -> list[PhotoSource]:
     """
     sources: list[PhotoSource] = []
     for argument in arguments:
+        if not argument:
+            raise UserError("one of the photos has an empty name")
         tars = [path for path in _tar_files(argument) if path.suffix == ".tar"]
         sources += [photo for tar in tars for photo in photos_in_tar(tar)]
         sources += [PhotoSource(photo) for photo in _beside(argument, tars)]

@@ -17,13 +17,13 @@ from latentloop.images import write_png
 from latentloop.training.checkpoint import load_checkpoint, save_checkpoint
 from latentloop.training.processes import failing_together
 from latentloop.training.run_log import RunLog
-from latentloop.training.settings_file import SETTINGS
+from latentloop.training.settings_file import CHECKPOINTS, SETTINGS, checkpoints_in
 from latentloop.training.tensorboard_log import TensorBoardLog
 from latentloop.training.trainer import Trainer
 from latentloop.training.validation import Validation
 
 KIND = "training"
-CHECKPOINTS, LOG, BEST, LAST = "checkpoints", "log.jsonl", "best.safetensors", "last.safetensors"
+LOG, BEST, LAST = "log.jsonl", "best.safetensors", "last.safetensors"
 PICTURE = "validation.png"
 Figures = Mapping[str, float]
 
@@ -200,11 +200,6 @@ class TrainJob:
     @property
     def _first(self) -> bool:
         return self.trainer.processes.index == 0
-
-
-def checkpoints_in(folder: Path) -> list[Path]:
-    """List a run's checkpoints by step."""
-    return sorted((folder / CHECKPOINTS).glob("step-*.safetensors"))
 
 
 def last_checkpoint(folder: Path) -> Path | None:

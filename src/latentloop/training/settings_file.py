@@ -1,4 +1,4 @@
-"""A run's options as its folder keeps them: config.json, from which `latentloop train --resume` goes on."""
+"""What a run's folder keeps to go on from: its options in config.json, and its checkpoints."""
 
 import json
 from collections.abc import Mapping
@@ -11,7 +11,7 @@ from latentloop.files import replacing
 from latentloop.options import with_changes
 from latentloop.training.options import TrainOptions
 
-SETTINGS = "config.json"
+SETTINGS, CHECKPOINTS = "config.json", "checkpoints"
 GROUPED = ("generator", "device", "seed")
 """Options that the file keeps in a separate group, "common"."""
 
@@ -43,6 +43,11 @@ def read_options(folder: Path) -> TrainOptions:
         raise UserError(f"{path}: cannot read a run's settings: {error.strerror or error}") from error
     except (ValueError, LookupError, TypeError, AttributeError) as error:
         raise UserError(f"{path}: not the settings of a run: {error}") from error
+
+
+def checkpoints_in(folder: Path) -> list[Path]:
+    """List a run's checkpoints by step."""
+    return sorted((folder / CHECKPOINTS).glob("step-*.safetensors"))
 
 
 def _flat(settings: Mapping[str, Any]) -> dict[str, Any]:
