@@ -148,12 +148,23 @@ def write_png(path: Path | str, image: Tensor, *, profile: bytes | None = None, 
 
 def png_comment(path: Path) -> str | None:
     """Read the comment that `write_png` left in a file; None if there is none, or the file is no PNG."""
-    try:
-        with _pillows_pixel_limit(sys.maxsize), Image.open(path, formats=["PNG"]) as image:
-            comment = image.info.get(COMMENT)
-    except DECODING_ERRORS:
-        return None
+    comment = _info(path, "PNG").get(COMMENT)
     return comment if isinstance(comment, str) else None
+
+
+def gif_comment(path: Path) -> str | None:
+    """Read the comment that `write_gif` left in a file; None if there is none, or the file is no GIF."""
+    comment = _info(path, "GIF").get("comment")
+    return comment.decode(errors="replace") if isinstance(comment, bytes) else None
+
+
+def _info(path: Path, format_name: str) -> dict[str | tuple[int, int], object]:
+    """What an image file of a format says beside its pixels; nothing if it is damaged or of another format."""
+    try:
+        with _pillows_pixel_limit(sys.maxsize), Image.open(path, formats=[format_name]) as image:
+            return dict(image.info)
+    except DECODING_ERRORS:
+        return {}
 
 
 def as_jpeg(image: Tensor, *, quality: int) -> Tensor:

@@ -1,3 +1,4 @@
+import re
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -8,6 +9,7 @@ from torch import Tensor
 
 from conftest import ToyGenerator, randn
 from latentloop.errors import UserError
+from latentloop.faces import FaceMask
 from latentloop.images import png_comment, read_image, write_png
 from latentloop.latents.code_file import Code, load_code
 from latentloop.photo_editing.edit_folder import EditFolder
@@ -20,6 +22,10 @@ MakeCode = Callable[..., Code]
 FILES = ("anna-smile1.png", "anna-smile1.npz", "faces/anna-smile1.png", "strips/anna-smile1.png", "anna-smile1.mp4")
 QUAD = torch.tensor([[9.5, 9.5], [9.5, 41.5], [41.5, 41.5], [41.5, 9.5]], dtype=torch.float64)
 PHOTO = randn(1, 3, 60, 80).clamp(-1, 1).float()
+
+
+class LargerToy(ToyGenerator):
+    name = "toy-64"
 
 
 @pytest.fixture
@@ -37,15 +43,44 @@ def frames() -> list[Tensor]:
     return [torch.zeros(1, 3, 32, 32)] * 2
 
 
-def save_all(path: Path, subject: Subject, edit: RenderedEdit, name: str = "anna-smile1") -> None:
+@pytest.fixture
+def editor(float_toy: ToyGenerator) -> Editor:
+    return Editor(float_toy)
+
+
+def save(
+    folder: EditFolder,
+    subject: Subject,
+    edit: RenderedEdit,
+    editor: Editor,
+    *,
+    name: str = "anna-smile1",
+    by: float = 1,
+) -> str:
+    """Write a result; returns the name that it got."""
+    claim = folder.claim(name, subject, editor, {"smile": by})
+    folder.save(claim, subject, edit)
+    return claim.name
+
+
+def save_all(
+    path: Path, subject: Subject, edit: RenderedEdit, editor: Editor, *, name: str = "anna-smile1", by: float = 1
+) -> str:
+    """Write a result with its strip and its animation; returns the name that it got."""
     folder = EditFolder(path)
-    folder.save(name, subject, edit)
-    folder.save_strip(name, torch.zeros(1, 3, 8, 8))
-    folder.save_animation(name, frames(), rate=10)
+    claim = folder.claim(name, subject, editor, {"smile": by})
+    folder.save(claim, subject, edit)
+    folder.save_strip(claim, torch.zeros(1, 3, 8, 8))
+    folder.save_animation(claim, frames(), rate=10)
+    return claim.name
 
 
-def test_each_file_is_signed(anna: Subject, smile: RenderedEdit, tmp_path: Path) -> None:
-    save_all(tmp_path, anna, smile)
+def contents(folder: Path) -> dict[str, bytes]:
+    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*.*")}
+
+
+def test_each_file_is_signed(anna: Subject, smile: RenderedEdit, editor: Editor, tmp_path: Path) -> None:
+    assert save_all(tmp_path, anna, smile, editor) == "anna-smile1"
     assert sorted(path.relative_to(tmp_path).as_posix() for path in tmp_path.rglob("*.*")) == sorted(FILES)
     code = load_code(tmp_path / "anna-smile1.npz")
     assert code.details["edit"] == {"set": ["smile=1"]}
@@ -56,83 +91,138 @@ def test_each_file_is_signed(anna: Subject, smile: RenderedEdit, tmp_path: Path)
 
 
 @pytest.mark.parametrize("changed", FILES)
-def test_a_result_replaces_only_itself(anna: Subject, smile: RenderedEdit, tmp_path: Path, changed: str) -> None:
-    save_all(tmp_path, anna, smile)
-    save_all(tmp_path, anna, smile)
+def test_a_result_replaces_only_itself(
+    anna: Subject, smile: RenderedEdit, editor: Editor, tmp_path: Path, changed: str
+) -> None:
+    for _ in range(2):
+        assert save_all(tmp_path, anna, smile, editor) == "anna-smile1"
     theirs = tmp_path / changed
     if theirs.suffix == ".png":
-        write_png(theirs, torch.zeros(1, 3, 4, 4))
+        write_png(theirs, torch.zeros(1, 3, 4, 4), comment="by somebody else")
     else:
         theirs.write_bytes(b"of somebody else")
-    before = {name: (tmp_path / name).read_bytes() for name in FILES}
-    with pytest.raises(UserError, match=f"would overwrite {theirs}"):
-        save_all(tmp_path, anna, smile)
-    assert {name: (tmp_path / name).read_bytes() for name in FILES} == before
+    before = contents(tmp_path)
+    for by in (1, 2):
+        with pytest.raises(UserError, match=f"would overwrite {theirs}"):
+            EditFolder(tmp_path).claim("anna-smile1", anna, editor, {"smile": by})
+    assert contents(tmp_path) == before
 
 
-def test_another_subject_or_edit_of_the_name_replaces_nothing(
-    anna: Subject, smile: RenderedEdit, float_toy: ToyGenerator, make_code: MakeCode, tmp_path: Path
+def test_another_result_of_the_name_gets_a_key(
+    anna: Subject, smile: RenderedEdit, editor: Editor, make_code: MakeCode, float_toy: ToyGenerator, tmp_path: Path
 ) -> None:
-    save_all(tmp_path, anna, smile)
-    before = {name: (tmp_path / name).read_bytes() for name in FILES}
-    other = make_code(quad=QUAD, original_size=(80, 60), details={"photo": {"file": "anna.jpg", "sha256": "cd" * 32}})
-    for name, code in (("anna-smile1", other), ("anna-smile1", make_code(details={}))):
-        with pytest.raises(UserError, match="would overwrite"):
-            save_all(tmp_path, subject_of_codes("anna", [code], float_toy), smile, name)
-    save_all(tmp_path, anna, smile, "anna-smile2")
-    (tmp_path / "anna-smile2.png").rename(tmp_path / "anna-smile1.png")
+    details = {"photo": {"file": "anna.jpg", "sha256": "cd" * 32}}
+    other_photo = subject_of_codes(
+        "anna", [make_code(quad=QUAD, original_size=(80, 60), details=details)], float_toy, photo=PHOTO
+    )
+    others: list[tuple[Subject, Editor, float]] = [
+        (other_photo, editor, 1),
+        (replace(anna, w_plus=anna.w_plus + 0.1), editor, 1),
+        (replace(anna, origin=None), editor, 1),
+        (anna, editor, 2),
+        (anna, replace(editor, only_changed=False), 1),
+        (anna, replace(editor, mask=FaceMask("square")), 1),
+        (anna, replace(editor, blend="poisson"), 1),
+        (anna, replace(editor, renderer=LargerToy().float()), 1),
+    ]
+    save_all(tmp_path, anna, smile, editor)
+    first = contents(tmp_path)
+    names = [save_all(tmp_path, one, smile, drawing, by=by) for one, drawing, by in others]
+    assert all(re.fullmatch("anna-smile1-[0-9a-f]{6}", name) for name in names)
+    assert len(set(names)) == len(others)
+    before = contents(tmp_path)
+    assert {name: before[name] for name in FILES} == first
+    # The same again finds its own files, whatever else is there, and in whatever order.
+    again = [save_all(tmp_path, one, smile, drawing, by=by) for one, drawing, by in reversed(others)]
+    assert again == names[::-1]
+    assert save_all(tmp_path, anna, smile, editor) == "anna-smile1"
+    assert contents(tmp_path).keys() == before.keys()
+
+
+def test_a_part_of_another_result_is_kept(anna: Subject, smile: RenderedEdit, editor: Editor, tmp_path: Path) -> None:
+    save_all(tmp_path, anna, smile, editor)
+    for name in FILES[1:]:
+        (tmp_path / name).unlink()
+    before = (tmp_path / FILES[0]).read_bytes()
+    assert save_all(tmp_path, anna, smile, editor, by=2) != "anna-smile1"
+    assert (tmp_path / FILES[0]).read_bytes() == before
+
+
+def test_a_strangers_file_at_the_name_with_a_key_is_kept(
+    anna: Subject, smile: RenderedEdit, editor: Editor, tmp_path: Path
+) -> None:
+    save_all(tmp_path, anna, smile, editor)
+    theirs = tmp_path / f"{save_all(tmp_path, anna, smile, editor, by=2)}.png"
+    write_png(theirs, torch.zeros(1, 3, 4, 4))
+    with pytest.raises(UserError, match=f"would overwrite {theirs}"):
+        save_all(tmp_path, anna, smile, editor, by=2)
+
+
+def test_a_source_is_never_replaced(anna: Subject, smile: RenderedEdit, editor: Editor, tmp_path: Path) -> None:
+    save_all(tmp_path, anna, smile, editor)
     with pytest.raises(UserError, match="would overwrite"):
-        save_all(tmp_path, anna, smile)
-    del before["anna-smile1.png"]
-    assert {name: (tmp_path / name).read_bytes() for name in before} == before
+        save(EditFolder(tmp_path, [str(tmp_path / "anna-smile1.png")]), anna, smile, editor)
 
 
-def test_a_source_is_never_replaced(anna: Subject, smile: RenderedEdit, tmp_path: Path) -> None:
-    save_all(tmp_path, anna, smile)
-    with pytest.raises(UserError, match="would overwrite"):
-        EditFolder(tmp_path, [str(tmp_path / "anna-smile1.png")]).save("anna-smile1", anna, smile)
-
-
-def test_two_results_of_a_run_do_not_share_a_name(anna: Subject, smile: RenderedEdit, tmp_path: Path) -> None:
+def test_two_results_of_a_run_do_not_share_files(
+    anna: Subject, smile: RenderedEdit, editor: Editor, tmp_path: Path
+) -> None:
     folder = EditFolder(tmp_path)
-    folder.save("anna-smile1", anna, smile)
-    with pytest.raises(UserError, match="two results would be called Anna-smile1") as caught:
-        folder.save("Anna-smile1", anna, smile)
+    assert save(folder, anna, smile, editor) == "anna-smile1"
+    assert re.fullmatch("Anna-smile1-[0-9a-f]{6}", save(folder, anna, smile, editor, name="Anna-smile1"))
+    with pytest.raises(UserError, match="two results would be called anna-smile1") as caught:
+        save(folder, anna, smile, editor)
     assert caught.value.arguments == ("out",)
 
 
-def test_faces_of_one_photo_have_files_each(make_code: MakeCode, float_toy: ToyGenerator, tmp_path: Path) -> None:
+def test_a_name_that_no_file_can_have(anna: Subject, editor: Editor, tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="no name for a file"):
+        EditFolder(tmp_path).claim("x" * 300, anna, editor, {})
+
+
+def test_faces_of_one_photo_have_files_each(
+    make_code: MakeCode, float_toy: ToyGenerator, editor: Editor, tmp_path: Path
+) -> None:
     codes = [make_code(quad=QUAD + shift, original_size=(80, 60)) for shift in (0, 8)]
     pair = subject_of_codes("pair", codes, float_toy, photo=PHOTO)
     edit = render_edit(Editor(float_toy), pair, pair.w_plus, float_toy, {})
     for _ in range(2):
-        EditFolder(tmp_path).save("pair-age1", pair, edit)
+        assert save(EditFolder(tmp_path), pair, edit, editor, name="pair-age1") == "pair-age1"
     assert {path.relative_to(tmp_path).as_posix() for path in tmp_path.rglob("*.*")} == {
         "pair-age1.png",
         *(f"{folder}pair-age1-face{i}.{end}" for folder, end in (("", "npz"), ("faces/", "png")) for i in (1, 2)),
     }
     (tmp_path / "pair-age1-face2.npz").write_bytes(b"of somebody else")
     with pytest.raises(UserError, match=r"would overwrite .*pair-age1-face2\.npz"):
-        EditFolder(tmp_path).save("pair-age1", pair, edit)
+        save(EditFolder(tmp_path), pair, edit, editor, name="pair-age1")
 
 
-def test_a_table_without_a_result_replaces_only_tables(tmp_path: Path) -> None:
-    for _ in range(2):
-        EditFolder(tmp_path).save_strip("mix", torch.zeros(1, 3, 8, 8))
-    write_png(tmp_path / "strips" / "mix.png", torch.ones(1, 3, 4, 4))
+def test_a_table_replaces_only_itself(tmp_path: Path) -> None:
+    def save_table(layers: str) -> Path:
+        folder = EditFolder(tmp_path)
+        return folder.save_strip(folder.claim_table("mix", {"layers": layers}), torch.zeros(1, 3, 8, 8))
+
+    first, second = (save_table(layers) for layers in ("fine", "coarse"))
+    assert first == tmp_path / "strips" / "mix.png"
+    assert re.fullmatch(r"mix-[0-9a-f]{6}\.png", second.name)
+    assert (save_table("coarse"), save_table("fine")) == (second, first)
+    EditFolder(tmp_path).check_table("mix")
+    write_png(first, torch.ones(1, 3, 4, 4))
     with pytest.raises(UserError, match="would overwrite"):
-        EditFolder(tmp_path).save_strip("mix", torch.zeros(1, 3, 8, 8))
-    assert read_image(tmp_path / "strips" / "mix.png").shape == (1, 3, 4, 4)
+        save_table("fine")
+    with pytest.raises(UserError, match="would overwrite"):
+        EditFolder(tmp_path).check_table("mix")
+    assert read_image(first).shape == (1, 3, 4, 4)
 
 
 def test_a_code_from_memory_is_saved_with_what_it_knows(
-    anna: Subject, smile: RenderedEdit, float_toy: ToyGenerator, tmp_path: Path
+    anna: Subject, smile: RenderedEdit, editor: Editor, float_toy: ToyGenerator, tmp_path: Path
 ) -> None:
-    EditFolder(tmp_path).save("anna-smile1", anna, smile)
+    save(EditFolder(tmp_path), anna, smile, editor)
     code = load_code(tmp_path / "anna-smile1.npz")
     assert torch.equal(code.quad, QUAD)
     assert code.original_size == (80, 60)
     assert code.details["photo"] == anna.codes[0].details["photo"]
     sample = Subject("seed-7", anna.w_plus, seed="seed:7")
-    EditFolder(tmp_path).save("seed-7-smile1", sample, replace(smile, details={}))
+    save(EditFolder(tmp_path), sample, replace(smile, details={}), editor, name="seed-7-smile1")
     assert load_code(tmp_path / "seed-7-smile1.npz").fingerprint == float_toy.fingerprint

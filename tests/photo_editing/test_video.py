@@ -1,4 +1,5 @@
 import json
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -145,8 +146,14 @@ def test_an_edited_video_replaces_only_itself(
         (out / name).write_bytes(ours)
     write_clip(tmp_path / "other.mp4", pictures(FRAMES - 1))
     other = read_video(tmp_path / "other.mp4")
-    with pytest.raises(UserError, match="would overwrite"):
-        edit_video(make_editor(float_toy), other, EditFolder(out), work, edits, ignore, name="clip-smile1")
+    first = (out / "clip-smile1.mp4").read_bytes()
+    rough = make_editor(float_toy, smoothing=Smoothing(codes=0))
+    for one, editor in ((other, make_editor(float_toy)), (clip, rough)):
+        done = edit_video(editor, one, EditFolder(out), work, edits, ignore, name="clip-smile1")
+        assert re.fullmatch(r"clip-smile1-[0-9a-f]{6}\.mp4", done.path.name)
+        assert done.path.with_suffix(".json").is_file()
+    assert len(list(out.glob("*.mp4"))) == 3
+    assert (out / "clip-smile1.mp4").read_bytes() == first
 
 
 def test_the_codes_are_those_of_the_network_on_each_aligned_face(

@@ -11,10 +11,25 @@ from latentloop.errors import UserError
 from latentloop.files import refuse_overwriting
 from latentloop.images import colour_profile, write_png
 from latentloop.latents.code_file import save_code
+from latentloop.photo_editing.editor import Editor
 from latentloop.photo_editing.rendered_edit import RenderedEdit
-from latentloop.photo_editing.signatures import SIGNATURE, is_signed, signature_of
+from latentloop.photo_editing.signatures import SIGNATURE, checksum_of, short_key, signature_in, signature_of
 from latentloop.photo_editing.subjects import Subject
+from latentloop.stamps import Stamp, stamp_of
 from latentloop.video import write_video
+
+PICTURE, CODE, FACE, STRIP, VIDEO, REPORT = "{}.png", "{}.npz", "faces/{}.png", "strips/{}.png", "{}.mp4", "{}.json"
+"""Files of a result by its name."""
+
+
+@dataclass(frozen=True)
+class Claim:
+    """A name that a result has taken in a folder."""
+
+    name: str
+    """The name, of which the result's files have theirs."""
+    signature: str
+    """Signature that each of them carries."""
 
 
 @dataclass(frozen=True)
@@ -30,91 +45,149 @@ class EditFolder:
     | `NAME.mp4` | an animation of the edit, or the edited video |
     | `NAME.json` | of a video, how much the face flickers |
 
-    A result replaces only files of the same name that were made from the same picture, which the files say themselves;
-    never a file of someone else, one that it is made from, or another result of the same run.
+    A result replaces only an earlier one of the same signature, which its files carry. Where another result has the
+    name, it is called by that and the beginning of its signature's key: NAME-3fa2c1. A file of someone else, and one
+    that results are made from, are refused.
     """
 
     path: Path
     """The folder; it is made with the first result."""
     sources: Sequence[str] = ()
     """Files that results are made from."""
-    _signatures: dict[str, str] = field(default_factory=dict)  # by casefolded names, for Anna.png may be anna.png
+    _claimed: dict[str, str] = field(default_factory=dict)  # signatures by casefolded paths: Anna.png may be anna.png
 
-    def save(self, name: str, subject: Subject, edit: RenderedEdit) -> Path:
+    def claim(self, name: str, subject: Subject, editor: Editor, change: Stamp) -> Claim:
+        """Take a name for the result of an edit, before it is drawn.
+
+        Args:
+            name: The name that it has if no other result has it.
+            subject: The faces before the edit.
+            editor: Draws and pastes.
+            change: What the edit changes, and by how much.
+
+        Raises:
+            UserError: A file of someone else or a source is in the way, or this run has made the same result already.
+        """
+        origin = subject.origin
+        stamp = {
+            "source": subject.source,
+            "codes": checksum_of(subject.w_plus),
+            "place": checksum_of(origin.quads) if origin else None,
+            "change": change,
+            "drawing": stamp_of(editor, renderer=editor.renderer.name),
+        }
+        files = [PICTURE, STRIP, VIDEO, *(file for face in _face_names("{}", subject) for file in _files_of_face(face))]
+        return self._claim(name, stamp, files, [origin.path] if origin and origin.path else [])
+
+    def claim_video(self, name: str, video: Path, stamp: Stamp) -> Claim:
+        """Take a name for an edited video, before it is made.
+
+        Args:
+            name: The name that it has if no other result has it.
+            video: The video that is edited.
+            stamp: What the result is made from, and how.
+
+        Raises:
+            UserError: A file of someone else or a source is in the way.
+        """
+        return self._claim(name, stamp, [VIDEO, REPORT], [video])
+
+    def claim_table(self, name: str, stamp: Stamp) -> Claim:
+        """Take a name for a picture of many results among the strips, before it is drawn.
+
+        Args:
+            name: The name that it has if no other result has it.
+            stamp: What it shows.
+
+        Raises:
+            UserError: A file of someone else or a source is in the way.
+        """
+        return self._claim(name, stamp, [STRIP])
+
+    def check_table(self, name: str) -> None:
+        """Check that a table's place is not taken by a file that may not be replaced.
+
+        Raises:
+            UserError: It is.
+        """
+        self._signatures([self._file(STRIP, name)])
+
+    def save(self, claim: Claim, subject: Subject, edit: RenderedEdit) -> Path:
         """Write a result without its strip and its animation; returns the picture's path.
 
         Raises:
-            UserError: A file cannot be written, or would take the place of another one.
+            UserError: A file cannot be written.
         """
-        count = len(edit.faces)
-        names = [f"{name}-face{i + 1}" for i in range(count)] if count > 1 else [name]
-        files = [file for each in names for file in (self._file(f"{each}.npz"), self._file(f"faces/{each}.png"))]
-        files += [self._file(f"{name}.png"), self.strip(name), self.video(name)]
-        photo = subject.origin.path if subject.origin else None
-        signature = self._claim(names=(name, *names), source=subject.source, files=files, photo=photo)
-        for i, (each, face) in enumerate(zip(names, edit.faces, strict=True)):
+        for i, (name, face) in enumerate(zip(_face_names(claim.name, subject), edit.faces, strict=True)):
             code = edit.code(subject, i)
-            save_code(self._file(f"{each}.npz"), replace(code, details={**code.details, SIGNATURE: signature}))
+            details = {**code.details, SIGNATURE: claim.signature}
+            save_code(self._file(CODE, name), replace(code, details=details))
             if subject.origin:
-                write_png(self._file(f"faces/{each}.png"), face, comment=signature)
-        profile = colour_profile(photo) if photo else None
-        write_png(self._file(f"{name}.png"), edit.picture, profile=profile, comment=signature)
-        return self._file(f"{name}.png")
+                write_png(self._file(FACE, name), face, comment=claim.signature)
+        photo = subject.origin.path if subject.origin else None
+        path = self._file(PICTURE, claim.name)
+        write_png(path, edit.picture, profile=colour_profile(photo) if photo else None, comment=claim.signature)
+        return path
 
-    def save_strip(self, name: str, image: Tensor) -> Path:
+    def save_strip(self, claim: Claim, image: Tensor) -> Path:
         """Write a picture beside the results, (1, 3, H, W): the strip of one of them, or a table; returns its path.
 
         Raises:
-            UserError: It cannot be written, or would take the place of another file.
+            UserError: It cannot be written.
         """
-        path = self.strip(name)
-        signature = self._signatures.get(name.casefold())
-        write_png(path, image, comment=signature or self._claim(names=(name,), source="", files=[path]))
+        path = self._file(STRIP, claim.name)
+        write_png(path, image, comment=claim.signature)
         return path
 
-    def save_animation(self, name: str, frames: Iterable[Tensor], *, rate: int) -> Path:
-        """Write the animation of a saved result, of images (1, 3, H, W) in [-1, 1]; returns its path.
+    def save_animation(self, claim: Claim, frames: Iterable[Tensor], *, rate: int) -> Path:
+        """Write the animation of a result, of images (1, 3, H, W) in [-1, 1]; returns its path.
 
         Raises:
             UserError: It cannot be written, or PyAV is not installed.
         """
-        write_video(self.video(name), frames, Fraction(rate), comment=self._signatures[name.casefold()])
-        return self.video(name)
+        path = self.video(claim)
+        write_video(path, frames, Fraction(rate), comment=claim.signature)
+        return path
 
-    def claim_video(self, name: str, video: Path, sha256: str) -> str:
-        """Take a name for an edited video; returns the signature for its files NAME.mp4 and NAME.json.
-
-        Args:
-            name: The result's name.
-            video: The video that is edited.
-            sha256: Checksum of that.
-
-        Raises:
-            UserError: A file would take the place of another one.
-        """
-        files = [self.video(name), self._file(f"{name}.json")]
-        return self._claim(names=(name,), source=sha256, files=files, photo=video)
-
-    def strip(self, name: str) -> Path:
-        """Path of the strip of a result's edit strengths."""
-        return self._file(f"strips/{name}.png")
-
-    def video(self, name: str) -> Path:
+    def video(self, claim: Claim) -> Path:
         """Path of a result's video: the animation of an edit, or an edited video."""
-        return self._file(f"{name}.mp4")
+        return self._file(VIDEO, claim.name)
 
-    def _file(self, name: str) -> Path:
-        return self.path / name
+    def _file(self, pattern: str, name: str) -> Path:
+        return self.path / pattern.format(name)
 
-    def _claim(self, names: Sequence[str], source: str, files: Iterable[Path], photo: Path | None = None) -> str:
-        """Make a result's signature, and see that all files that may come with it may be written."""
-        signature = signature_of(names[0], source)
-        if any(name.casefold() in self._signatures for name in names):
-            raise UserError(
-                f"two results would be called {names[0]}; put one of them into another folder", arguments="out"
-            )
-        self._signatures.update(dict.fromkeys((name.casefold() for name in names), signature))
-        sources = [*map(Path, self.sources), *([photo] if photo else [])]
+    def _claim(self, name: str, stamp: Stamp, patterns: Sequence[str], sources: Sequence[Path] = ()) -> Claim:
+        """Take the name, or, where another result has it, the name with a key; patterns are of all files to come."""
+        signature = signature_of({"name": name, **stamp})
+        for one in (name, f"{name}-{short_key(signature)}"):
+            files = [self._file(pattern, one) for pattern in patterns]
+            if signature in map(self._claimed.get, map(_casefolded, files)):
+                raise UserError(
+                    f"two results would be called {one}; put one of them into another folder", arguments="out"
+                )
+            if self._signatures(files, sources) <= {signature}:
+                self._claimed.update(dict.fromkeys(map(_casefolded, files), signature))
+                return Claim(one, signature)
+        raise UserError(f"{name}: other results have this name; choose another folder", arguments="out")
+
+    def _signatures(self, files: Iterable[Path], sources: Iterable[Path] = ()) -> set[str]:
+        """Signatures of the results that have these files, in the folder or in this run."""
+        all_sources, found = [*map(Path, self.sources), *sources], set[str]()
         for file in files:
-            refuse_overwriting(file, sources, ours=is_signed(file, signature))
-        return signature
+            signature = self._claimed.get(_casefolded(file)) or signature_in(file)
+            refuse_overwriting(file, all_sources, ours=signature is not None)
+            found |= {signature} if signature else set()
+        return found
+
+
+def _face_names(name: str, subject: Subject) -> list[str]:
+    count = len(subject.w_plus)
+    return [f"{name}-face{i + 1}" for i in range(count)] if count > 1 else [name]
+
+
+def _files_of_face(name: str) -> list[str]:
+    return [CODE.format(name), FACE.format(name)]
+
+
+def _casefolded(path: Path) -> str:
+    return str(path).casefold()

@@ -83,14 +83,15 @@ class EditJob:
     def _results(self, subject: Subject) -> Iterator[Path]:
         change, generator = self.directions.apply, self.finder.components.generator
         name = f"{subject.name}-{self.suffix}"
+        claim = self.folder.claim(name, subject, self.editor, {"edit": self.suffix})
         edit = render_edit(self.editor, subject, change(subject.w_plus), generator, self.details)
-        yield self.folder.save(name, subject, edit)
+        yield self.folder.save(claim, subject, edit)
         if self.options.strip:
             image = strength_strip(self.editor, subject, change, self.directions.label)
-            yield self.folder.save_strip(name, image)
+            yield self.folder.save_strip(claim, image)
         if self.options.video:
             frames = self.finder.listener.track(animate_edit(self.editor, subject, change), FRAME_COUNT, "frames")
-            yield self.folder.save_animation(name, frames, rate=FRAME_RATE)
+            yield self.folder.save_animation(claim, frames, rate=FRAME_RATE)
 
 
 def is_video(argument: str) -> bool:

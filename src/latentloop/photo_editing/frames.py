@@ -9,48 +9,72 @@ from pathlib import Path
 from torch import Tensor
 
 from latentloop.errors import UserError
+from latentloop.files import refuse_overwriting
 from latentloop.images import resize, write_png
 from latentloop.photo_editing.editor import Editor
 from latentloop.photo_editing.subjects import Origin, Subject
 from latentloop.video import write_gif, write_video
 
+ANIMATIONS = (".gif", ".mp4")
+"""Endings of the files that hold an animation; what has another name is a folder for frames."""
 FRAME_COUNT, FRAME_RATE = 60, 30
 """Frames of the animation of an edit, and frames a second."""
 LONGEST_SIDE = 1280
 """Largest width or height of its frames, in pixels."""
 
 
-def write_frames(path: Path, images: Iterable[Tensor], *, rate: int) -> Path:
+def write_frames(path: Path, images: Iterable[Tensor], *, rate: int, comment: str) -> Path:
     """Write images (1, 3, H, W) in [-1, 1]; returns the path.
 
     Args:
         path: A .gif or an .mp4, which appears whole, or else a folder for frame-0000.png ...
         images: Images of one size.
         rate: Frames a second.
+        comment: Text to keep in each file beside the images.
 
     Raises:
         UserError: It cannot be written, or PyAV, which .mp4 needs, is not installed.
     """
     if path.suffix.lower() == ".gif":
-        write_gif(path, images, rate)
+        write_gif(path, images, rate, comment=comment)
     elif path.suffix.lower() == ".mp4":
-        write_video(path, images, Fraction(rate))
+        write_video(path, images, Fraction(rate), comment=comment)
     else:
         for i, image in enumerate(images):
-            write_png(_frame(path, i), image)
+            write_png(_frame(path, i), image, comment=comment)
     return path
 
 
-def check_frames(folder: Path, sources: Sequence[str], count: int) -> None:
-    """Check that a folder can take the frames: it holds no sources and no frames of a longer animation.
+def check_animation(path: Path, sources: Sequence[str], *, ours: Callable[[Path], bool]) -> None:
+    """Check that an animation replaces neither what it is made of nor a file of someone else.
+
+    Args:
+        path: A .gif or an .mp4, or else a folder for frames.
+        sources: What the animation is made of.
+        ours: Returns whether a file is an earlier animation, or a frame of one, which may be replaced.
 
     Raises:
-        UserError: A source lies there, or it has frames of something longer.
+        UserError: It would replace such a file, or the folder holds a source.
     """
-    if any(Path(source).resolve().parent == folder.resolve() for source in sources):
-        raise UserError(f"{folder}: holds what the frames are made of; choose another folder", arguments="out")
-    if _frame(folder, count).exists():
-        raise UserError(f"{folder}: has frames of something longer; choose another folder", arguments="out")
+    files = [Path(source) for source in sources]
+    if path.suffix.lower() in ANIMATIONS:
+        refuse_overwriting(path, files, ours=ours(path))
+        return
+    refuse_overwriting(path, files, ours=path.is_dir())
+    if any(file.resolve().parent == path.resolve() for file in files):
+        raise UserError(f"{path}: holds what the frames are made of; choose another folder", arguments="out")
+    for frame in sorted(path.glob("frame-[0-9]*.png")):
+        refuse_overwriting(frame, files, ours=ours(frame))
+
+
+def check_length(path: Path, count: int) -> None:
+    """Check that a folder for frames has none of a longer animation, which would follow after the new ones.
+
+    Raises:
+        UserError: It has.
+    """
+    if path.suffix.lower() not in ANIMATIONS and _frame(path, count).exists():
+        raise UserError(f"{path}: has frames of something longer; choose another folder", arguments="out")
 
 
 def _frame(folder: Path, i: int) -> Path:

@@ -10,7 +10,12 @@ from latentloop.photo_editing.job_options import MixOptions
 from latentloop.photo_editing.mixing_table import MixingTable
 from latentloop.photo_editing.rendered_edit import render_edit
 from latentloop.photo_editing.setup import SubjectFinder
+from latentloop.photo_editing.signatures import checksum_of
 from latentloop.photo_editing.subjects import Subject
+from latentloop.stamps import stamp_of
+
+TABLE = "mix"
+"""Name of the table of all mixtures."""
 
 
 def mix_pictures(
@@ -36,18 +41,22 @@ def mix_pictures(
     """
     generator = finder.components.generator
     layers = parse_layers(options.layers, generator.num_ws)
+    folder.check_table(TABLE)
     others = finder.all_subjects(styles)
     table = MixingTable(editor, others)
 
     def results(subject: Subject) -> Iterator[Path]:
         for other in others:
             w_plus = mix(subject.w_plus, other.w_plus[:1], layers, strength=options.strength)
+            stamp = stamp_of(options, style=checksum_of(other.w_plus[:1]))
+            claim = folder.claim(f"{subject.name}+{other.name}", subject, editor, stamp)
             details = {"mix": other.name, "layers": options.layers, "strength": options.strength}
             mixture = render_edit(editor, subject, w_plus, generator, details)
-            yield folder.save(f"{subject.name}+{other.name}", subject, mixture)
+            yield folder.save(claim, subject, mixture)
             table.add(subject, w_plus)
 
     complete = finder.for_each(arguments, results)
     if table.rows:
-        finder.listener.result(folder.save_strip("mix", table.image()))
+        claim = folder.claim_table(TABLE, {**stamp_of(options), **table.stamp})
+        finder.listener.result(folder.save_strip(claim, table.image()))
     return complete

@@ -7,8 +7,10 @@ import torch
 from torch import Tensor
 
 from latentloop.photo_editing.editor import STRIP_TILE, Editor
+from latentloop.photo_editing.signatures import checksum_of
 from latentloop.photo_editing.subjects import Subject
 from latentloop.pictures.labelled import labelled_grid
+from latentloop.stamps import Stamp
 
 
 @dataclass(frozen=True)
@@ -20,11 +22,20 @@ class MixingTable:
     """Faces whose styles are mixed in, a column each."""
     rows: dict[str, list[Tensor]] = field(default_factory=dict)
     """Face and finished mixtures, (1, 3, S, S), of each subject by name."""
+    codes: list[tuple[str, str]] = field(default_factory=list)
+    """Name, and checksum of the codes, of each finished mixture."""
 
     def add(self, subject: Subject, w_plus: Tensor) -> None:
         """Add a subject's mixture with the next style, of codes (F, num_ws, w_dim)."""
         row = self.rows.setdefault(subject.name, [self._face(subject.w_plus)])
         row.append(self._face(w_plus))
+        self.codes.append((subject.name, checksum_of(w_plus)))
+
+    @property
+    def stamp(self) -> Stamp:
+        """Record of what the table shows: names and checksums of all its codes, and the generator that draws them."""
+        styles = [(style.name, checksum_of(style.w_plus[:1])) for style in self.styles]
+        return {"styles": styles, "mixtures": self.codes, "renderer": self.editor.renderer.name}
 
     def image(self) -> Tensor:
         """Draw the table with names, (1, 3, H, W)."""

@@ -13,7 +13,9 @@ from latentloop.photo_editing.editor import Editor, strength_strip
 from latentloop.photo_editing.job_options import TransferOptions
 from latentloop.photo_editing.rendered_edit import render_edit
 from latentloop.photo_editing.setup import SubjectFinder
+from latentloop.photo_editing.signatures import checksum_of
 from latentloop.photo_editing.subjects import Subject, canonical
+from latentloop.stamps import stamp_of
 
 PAIR = ("neutral", "expressive")
 
@@ -43,14 +45,16 @@ def transfer_expression(
     layers = parse_layers(options.layers, generator.num_ws)
     neutral, expressive = _codes_of_pair(pair, options, finder)
     details = {"transfer": list(pair), "layers": options.layers, "strength": options.strength}
+    stamp = stamp_of(options, neutral=checksum_of(neutral), expressive=checksum_of(expressive))
 
     def change(w_plus: Tensor, share: float) -> Tensor:
         return transfer(w_plus, neutral, expressive, layers, strength=share * options.strength)
 
     def results(subject: Subject) -> Iterator[Path]:
+        claim = folder.claim(subject.name, subject, editor, stamp)
         edit = render_edit(editor, subject, change(subject.w_plus, 1.0), generator, details)
-        yield folder.save(subject.name, subject, edit)
-        yield folder.save_strip(subject.name, strength_strip(editor, subject, change, "{:+.2g}".format))
+        yield folder.save(claim, subject, edit)
+        yield folder.save_strip(claim, strength_strip(editor, subject, change, "{:+.2g}".format))
 
     return finder.for_each(arguments, results)
 

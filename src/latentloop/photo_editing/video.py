@@ -11,9 +11,10 @@ from latentloop.photo_editing.applied_directions import AppliedDirections
 from latentloop.photo_editing.edit_folder import EditFolder
 from latentloop.photo_editing.flicker import Flicker
 from latentloop.photo_editing.listener import Progress
-from latentloop.photo_editing.signatures import SIGNATURE
+from latentloop.photo_editing.signatures import SIGNATURE, checksum_of
 from latentloop.photo_editing.video_editor import VideoEditor, size_for
 from latentloop.photo_editing.video_work import VideoWork, remove_faces
+from latentloop.stamps import Stamp, stamp_of
 from latentloop.video import Video, write_video
 
 
@@ -58,20 +59,33 @@ def edit_video(
         UserError: There is no face, the video is damaged, or a file cannot be written or would replace another one.
     """
     editor, name = video_editor.editor, name or video.path.stem
-    signature = folder.claim_video(name, video.path, sha256_of(video.path))
+    claim = folder.claim_video(name, video.path, _stamp(video_editor, video, work, edits))
     track = video_editor.track(video, work, progress)
     size = size_for(track.quads, editor.renderer.resolution)
     settings = {"size": size, "renderer": editor.renderer.name, "only_changed": editor.only_changed}
     faces = work.faces_of(edits.apply(track.codes), settings)
     video_editor.draw(track, edits, faces, size, progress)
-    path = folder.video(name)
+    path = folder.video(claim)
     flicker = video_editor.flicker(track, edits.apply, load_lpips("alex"))
     edited = EditedVideo(path, flicker, track.missing, size)
-    _write_report(path.with_suffix(".json"), edited, signature)
+    _write_report(path.with_suffix(".json"), edited, claim.signature)
     frames = video_editor.frames(video, track, faces, progress)
-    write_video(path, frames, video.rate, audio_from=video.path, comment=signature)
+    write_video(path, frames, video.rate, audio_from=video.path, comment=claim.signature)
     remove_faces(faces)
     return edited
+
+
+def _stamp(video_editor: VideoEditor, video: Video, work: VideoWork, edits: AppliedDirections) -> Stamp:
+    """Tell what an edited video is made from, and how."""
+    editor, iterator = video_editor.editor, video_editor.iterator
+    return {
+        "source": sha256_of(video.path),
+        "work": work.stamp,
+        "change": [(checksum_of(direction.change()), strength) for direction, strength in edits.edits],
+        "drawing": stamp_of(editor, renderer=editor.renderer.name),
+        "smoothing": asdict(video_editor.smoothing),
+        "iterator": asdict(iterator.config) if iterator else None,
+    }
 
 
 def _write_report(path: Path, edited: EditedVideo, signature: str) -> None:

@@ -17,7 +17,7 @@ CENTISECONDS = 100
 """Units of a GIF's time in a second."""
 
 
-def write_gif(path: Path | str, images: Iterable[Tensor], fps: float) -> None:
+def write_gif(path: Path | str, images: Iterable[Tensor], fps: float, *, comment: str = "") -> None:
     """Write an animated GIF that loops forever; the file appears whole.
 
     All frames share 256 colours, so that none changes its tint from one to the next; between them they are dithered.
@@ -27,6 +27,7 @@ def write_gif(path: Path | str, images: Iterable[Tensor], fps: float) -> None:
         images: Frames (1, 3, H, W) in [-1, 1], clamped, all of one size.
         fps: Frames a second, above 0 up to 100. GIF times are hundredths of a second, so that frames last a little
             longer and shorter in turn; browsers slow down what is faster than 50.
+        comment: Text to keep in the file beside the images; `gif_comment` reads it.
 
     Raises:
         UserError: The file cannot be written.
@@ -42,9 +43,8 @@ def write_gif(path: Path | str, images: Iterable[Tensor], fps: float) -> None:
     palette = _shared_palette(frames)
     first, *others = (frame.quantize(palette=palette, dither=Image.Dither.FLOYDSTEINBERG) for frame in frames)
     with replacing(Path(path)) as part:
-        first.save(
-            part, format="gif", save_all=True, append_images=others, duration=_durations(len(frames), fps), loop=0
-        )
+        durations = _durations(len(frames), fps)
+        first.save(part, format="gif", save_all=True, append_images=others, duration=durations, loop=0, comment=comment)
 
 
 def _shared_palette(frames: list[Image.Image]) -> Image.Image:
