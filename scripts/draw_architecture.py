@@ -24,7 +24,7 @@ def floors() -> list[list[str]]:
     """Read the rooms of each floor, from above; a floor imports from those below alone."""
     contracts = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["importlinter"]
     (layers,) = (contract["layers"] for contract in contracts["contracts"] if contract["type"] == "layers")
-    return [[room.removeprefix("latentloop.") for room in layer.split(" | ")] for layer in layers]
+    return [layer.split(" | ") for layer in layers]
 
 
 def about(room: str) -> str:

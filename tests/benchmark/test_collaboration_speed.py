@@ -6,6 +6,7 @@ import pytest
 import torch
 from torch import Tensor
 
+from latentloop import weights
 from latentloop.benchmark import collaboration_speed
 from latentloop.benchmark.collaboration_speed import CollaborationBench
 from latentloop.generators import DrawnBy, MobileStyleGAN
@@ -53,3 +54,19 @@ def test_what_a_step_takes_is_measured(bench: CollaborationBench) -> None:
     assert step >= 400
     assert drawn >= 100
     assert ratio == pytest.approx(step / (4 * drawn), abs=0.02)
+
+
+def test_batch_sizes_share_the_weights_that_are_read(
+    bench: CollaborationBench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    names: list[str] = []
+    read = weights._read
+
+    def counted(file: weights.WeightsFile) -> weights.Weights:
+        names.append(file.path.name)
+        return read(file)
+
+    monkeypatch.setattr(weights, "_read", counted)
+    for batch in (1, 2):
+        bench.step(batch)
+    assert sorted(names) == ["lpips-alex.safetensors", "mobilefacenet.safetensors"]

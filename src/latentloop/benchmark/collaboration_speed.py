@@ -3,7 +3,7 @@
 import operator
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -25,6 +25,7 @@ from latentloop.training.collaboration_config import CollaborationConfig
 from latentloop.training.learner import Learner
 from latentloop.training.pending import PendingCodes
 from latentloop.training.processes import find_processes
+from latentloop.weights import ReadOnce
 
 HEADER = "| batch | a step, ms | forward and backward of the generator, ms | step / ((iterator's steps + 2) times it) |"
 OPERATIONS = 10
@@ -40,7 +41,8 @@ def time_collaboration(options: SpeedOptions | None = None, machine: MachineOpti
     options, machine = options or SpeedOptions(), machine or MachineOptions()
     device = find_device(machine.device)
     dtype = find_precision(machine.precision, device)
-    generators = [load_generator(name, device=device) for name in options.generators]
+    with ReadOnce():
+        generators = [load_generator(name, device=device) for name in options.generators]
     yield describe_machine(device, dtype)
     for generator in generators:
         with TemporaryDirectory(ignore_cleanup_errors=True) as folder:
@@ -60,6 +62,8 @@ class CollaborationBench:
     folder: Path
     """Empty folder for caches of codes."""
     config: CollaborationConfig = CollaborationConfig()
+    reads: ReadOnce = field(default_factory=ReadOnce)
+    """Context in which each weights file is read once for all batch sizes."""
 
     def table(self) -> Iterator[str]:
         """Yield lines of Markdown, each once it is measured: times, then a profile of the last batch size."""
@@ -81,7 +85,8 @@ class CollaborationBench:
     def step(self, batch: int) -> Callable[[], None]:
         """Make a function that takes one training step on `batch` photos, always the same ones."""
         processes = find_processes(self.generator.device, self.dtype)
-        collaboration = replace(self._collaboration(batch), mixed_precision=processes.mixed_precision)
+        with self.reads:
+            collaboration = replace(self._collaboration(batch), mixed_precision=processes.mixed_precision)
         learning = {n: p for n, p in collaboration.embedder.named_parameters() if p.requires_grad}
         learner = Learner([(learning, 1e-4)], steps=1000, warm_up=0, average=0.999, optimizer=Muon, processes=processes)
         codes = sample_codes(self.generator, batch, randomness=torch.Generator().manual_seed(0))

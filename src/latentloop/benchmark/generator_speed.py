@@ -25,6 +25,7 @@ from latentloop.generators import Generator, compiled, load_generator, low_preci
 from latentloop.inversion import IteratorConfig, LatentIterator
 from latentloop.latents import mean_code
 from latentloop.losses import LossToward, iterator_loss
+from latentloop.weights import ReadOnce
 
 HEADER = "| generator | drawn at | batch | how | pass | ms an image | GFLOP/s | of the convolution's rate | times it |"
 
@@ -38,7 +39,8 @@ def time_generators(options: SpeedOptions | None = None, machine: MachineOptions
     options, machine = options or SpeedOptions(), machine or MachineOptions()
     device = find_device(machine.device)
     dtype = find_precision(machine.precision, device)
-    generators = [low_precision(load_generator(name, device=device), dtype) for name in options.generators]
+    with ReadOnce():
+        generators = [low_precision(load_generator(name, device=device), dtype) for name in options.generators]
     yield describe_machine(device, dtype)
     reference = reference_speed(device, dtype, runs=options.runs)
     yield from GeneratorBench(generators, reference, options.batches, options.runs, options.compile).table()
