@@ -1,3 +1,4 @@
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -15,6 +16,7 @@ from latentloop.images import read_image, to_uint8, write_png
 from latentloop.latents import sample_codes
 from latentloop.latents.code_file import Code, load_code, save_code
 from latentloop.photo_editing.edit_name import edit_suffix
+from latentloop.photo_editing.editor import Editor
 from latentloop.weights import WeightsFile
 
 ToyPhotos = Callable[..., list[Path]]
@@ -275,6 +277,50 @@ def test_a_second_edit_has_a_name_of_its_own(
     }
 
 
+def test_another_result_of_the_same_name_is_kept(
+    run: Run, photo_with_code: tuple[Path, Path], toy_photos: ToyPhotos, directions: Path, tmp_path: Path
+) -> None:
+    (photo, code), (face,), out = photo_with_code, toy_photos(1), tmp_path / "out"
+    smile = ["--set", f"{directions}:smile=1", "--out", out, "--device", "cpu"]
+    with_codes = [[code, "--photos", photo, *mask] for mask in ((), ("--mask", "square"), ("--mask", "face"))]
+    with_steps = [[face, "--aligned", "--steps", steps] for steps in (1, 3)]
+    commands = [["edit", *command, *smile] for command in (*with_codes, [code], *with_steps)]
+    results = [Path(run(*command)[1][-1]) for command in commands]
+    name, other = (named(one, directions, smile=1) for one in ("anna", face.stem))
+    assert [path.name for path in (results[0], results[4])] == [f"{name}.png", f"{other}.png"]
+    keyed = [re.fullmatch(r"(.*)-[0-9a-f]{6}\.png", path.name) for path in (*results[1:4], results[5])]
+    assert [match and match[1] for match in keyed] == [name] * 3 + [other]
+    assert len({path.read_bytes() for path in results}) == len(set(results)) == 6
+    # The same again replaces its own files and no others.
+    before = {path: path.read_bytes() for path in out.rglob("*.*")}
+    assert [Path(run(*command)[1][-1]) for command in commands[::-1]] == results[::-1]
+    assert {path: path.read_bytes() for path in out.rglob("*.*")}.keys() == before.keys()
+    assert all(path.read_bytes() == before[path] for path in results)
+
+
+def test_a_strangers_file_is_found_before_anything_is_drawn(
+    run: Run, directions: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    drawn_faces: list[torch.Tensor] = []
+    monkeypatch.setattr(Editor, "faces", lambda _self, w_plus, **_: drawn_faces.append(w_plus))
+    name = named("seed-1", directions, smile=1)
+    for taken, command in (
+        (f"{name}.npz", ["edit", "seed:1", "--set", f"{directions}:smile=1"]),
+        ("seed-1+seed-2.png", ["mix", "seed:1", "--styles", "seed:2", "--layers", "2"]),
+        ("strips/mix.png", ["mix", "seed:1", "--styles", "seed:2", "--layers", "2"]),
+        ("seed-1.mp4", ["transfer", "seed:1", "--neutral", "seed:2", "--expressive", "seed:3", "--layers", "1"]),
+    ):
+        out = tmp_path / taken.replace("/", "-")
+        stranger = out / taken
+        stranger.parent.mkdir(parents=True)
+        stranger.write_bytes(b"of somebody else")
+        status, _, errors = run(*command, "--out", out, *QUICK)
+        assert (status, len(errors)) == (2, 1)
+        assert f"would overwrite {stranger}" in errors[0]
+        assert stranger.read_bytes() == b"of somebody else"
+    assert not drawn_faces
+
+
 @pytest.mark.parametrize(
     ("options", "problem"),
     [
@@ -321,6 +367,25 @@ def test_mixing_draws_each_with_each(run: Run, float_toy: Generator, tmp_path: P
     assert np.abs(pixels(out / "seed-2+seed-3.png") - drawn(float_toy, expected)).max() <= 1
 
 
+def test_another_mixture_of_the_same_faces_is_kept(run: Run, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    pair = ["mix", "seed:1", "--styles", "seed:2", "--out", out, *QUICK]
+    commands = [[*pair, "--layers", "2,3"], [*pair, "--layers", "0"], [*pair, "--layers", "0", "--strength", "0.5"]]
+    results = [[Path(line) for line in run(*command)[1]] for command in commands]
+    assert results[0] == [out / "seed-1+seed-2.png", out / "strips" / "mix.png"]
+    for picture, table in results[1:]:
+        assert re.fullmatch(r"seed-1\+seed-2-[0-9a-f]{6}\.png", picture.name)
+        assert re.fullmatch(r"mix-[0-9a-f]{6}\.png", table.name)
+    before = {path: path.read_bytes() for path in out.rglob("*.png")}
+    assert len(set(before.values())) == 6
+    assert [[Path(line) for line in run(*command)[1]] for command in commands[::-1]] == results[::-1]
+    assert {path: path.read_bytes() for path in out.rglob("*.png")} == before
+    # A table of more faces is another one.
+    assert run("mix", "seed:1", "seed:3", *pair[2:], "--layers", "2,3")[0] == 0
+    assert (out / "strips" / "mix.png").read_bytes() == before[out / "strips" / "mix.png"]
+    assert len(list((out / "strips").iterdir())) == 4
+
+
 def test_a_missing_style_stops_mixing(run: Run, tmp_path: Path) -> None:
     command = ["mix", "seed:1", "--styles", "seed:2", tmp_path / "gone.npz", "--layers", "2"]
     status, lines, errors = run(*command, "--out", tmp_path / "out", *QUICK)
@@ -348,6 +413,23 @@ def test_transfer_adds_the_difference(run: Run, float_toy: Generator, tmp_path: 
     expected = transfer(anna, neutral, expressive, (1,), strength=1.5)
     torch.testing.assert_close(load_code(out / "seed-1.npz").w_plus[None], expected)
     assert (out / "strips" / "seed-1.png").is_file()
+
+
+def test_another_transfer_to_the_same_face_is_kept(run: Run, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    common = ["transfer", "seed:1", "--neutral", "seed:2", "--layers", "1", "--out", out, *QUICK]
+    others = (["seed:3"], ["seed:4"], ["seed:3", "--strength", "2"])
+    commands = [[*common, "--expressive", *other] for other in others]
+    results = [[Path(line).relative_to(out).as_posix() for line in run(*command)[1]] for command in commands]
+    assert results[0] == ["seed-1.png", "strips/seed-1.png"]
+    for picture, strip in results[1:]:
+        assert re.fullmatch(r"seed-1-[0-9a-f]{6}\.png", picture)
+        assert strip == f"strips/{picture}"
+    before = {path: path.read_bytes() for path in out.rglob("*.png")}
+    assert len(set(before.values())) == 6
+    assert len(list(out.glob("*.npz"))) == 3
+    assert [run(*command)[0] for command in commands] == [0] * 3
+    assert {path: path.read_bytes() for path in out.rglob("*.png")} == before
 
 
 def test_a_morph_is_its_frames(run: Run, float_toy: Generator, tmp_path: Path) -> None:
@@ -386,6 +468,42 @@ def test_a_morph_as_a_gif(run: Run, tmp_path: Path) -> None:
     assert run(*command, *QUICK)[0] == 0
     with Image.open(out) as gif:
         assert (gif.n_frames, gif.size, gif.info["duration"]) == (6, (32, 32), 100)  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("name", ["family.gif", "family.mp4", "family.GIF", "family/frame-0001.png", "family"])
+def test_a_morph_replaces_nobody_elses_file(run: Run, toy_photos: ToyPhotos, tmp_path: Path, name: str) -> None:
+    stranger = tmp_path / "out" / name
+    stranger.parent.mkdir(parents=True)
+    stranger.write_bytes(b"of somebody else")
+    out = stranger.parent if stranger.suffix == ".png" else stranger
+    command = ["morph", *toy_photos(2), "--aligned", "--frames", "2", "--size", "32", "--out", out, *QUICK]
+    complaint = f"latentloop: the result would overwrite {stranger}; choose another folder; see --out"
+    assert run(*command) == (2, [], [complaint])
+    assert stranger.read_bytes() == b"of somebody else"
+    assert not (tmp_path / "embedded").exists()  # said before any code was found
+
+
+@pytest.mark.parametrize("name", ["morph.gif", "morph.mp4", "morph"])
+def test_a_morph_replaces_an_earlier_one(run: Run, tmp_path: Path, name: str) -> None:
+    out = tmp_path / name
+
+    def content() -> list[bytes]:
+        return [path.read_bytes() for path in (sorted(out.iterdir()) if out.is_dir() else [out])]
+
+    for seeds in (["seed:1", "seed:2"], ["seed:3", "seed:2"]):
+        before = content() if out.exists() else []
+        assert run("morph", *seeds, "--frames", "2", "--size", "32", "--out", out, *QUICK) == (0, [str(out)], [])
+        assert content() != before
+
+
+def test_an_edit_is_no_earlier_morph(run: Run, tmp_path: Path, directions: Path) -> None:
+    edit = ["edit", "seed:1", "--set", f"{directions}:smile=1", "--video", "--out", tmp_path, *QUICK]
+    video = Path(run(*edit)[1][-1])
+    before = video.read_bytes()
+    status, _, errors = run("morph", "seed:1", "seed:2", "--out", video, *QUICK)
+    assert (status, len(errors), video.suffix) == (2, 1, ".mp4")
+    assert "would overwrite" in errors[0]
+    assert video.read_bytes() == before
 
 
 def test_a_morph_of_one(run: Run, tmp_path: Path) -> None:

@@ -48,17 +48,9 @@ def editor(float_toy: ToyGenerator) -> Editor:
     return Editor(float_toy)
 
 
-def save(
-    folder: EditFolder,
-    subject: Subject,
-    edit: RenderedEdit,
-    editor: Editor,
-    *,
-    name: str = "anna-smile1",
-    by: float = 1,
-) -> str:
+def save(folder: EditFolder, subject: Subject, edit: RenderedEdit, editor: Editor, *, name: str = "anna-smile1") -> str:
     """Write a result; returns the name that it got."""
-    claim = folder.claim(name, subject, editor, {"smile": by})
+    claim = folder.claim(name, subject, editor, {"smile": 1})
     folder.save(claim, subject, edit)
     return claim.name
 
@@ -195,6 +187,30 @@ def test_faces_of_one_photo_have_files_each(
     (tmp_path / "pair-age1-face2.npz").write_bytes(b"of somebody else")
     with pytest.raises(UserError, match=r"would overwrite .*pair-age1-face2\.npz"):
         save(EditFolder(tmp_path), pair, edit, editor, name="pair-age1")
+
+
+def test_all_faces_and_one_of_them_do_not_share_files(
+    make_code: MakeCode, float_toy: ToyGenerator, editor: Editor, tmp_path: Path
+) -> None:
+    codes = [make_code(quad=QUAD, original_size=(80, 60), w_plus=randn(4, 8, seed=seed).float()) for seed in (1, 2)]
+    both, first, second = (
+        subject_of_codes("party", some, float_toy, photo=PHOTO) for some in (codes, codes[:1], codes[1:])
+    )
+
+    def attempt(party: Subject) -> str:
+        edit = render_edit(editor, party, party.w_plus, float_toy, {})
+        return save(EditFolder(tmp_path), party, edit, editor, name="party-age1")
+
+    names = [attempt(party) for party in (both, first, second)]
+    assert names[0] == "party-age1"
+    assert len(set(names)) == 3
+    assert {path.name for path in tmp_path.glob("*.*")} == {
+        *(f"{name}.png" for name in names),
+        *(f"{name}.npz" for name in ("party-age1-face1", "party-age1-face2", *names[1:])),
+    }
+    before = contents(tmp_path)
+    assert [attempt(party) for party in (second, both, first)] == [names[2], names[0], names[1]]
+    assert contents(tmp_path).keys() == before.keys()
 
 
 def test_a_table_replaces_only_itself(tmp_path: Path) -> None:

@@ -57,6 +57,6 @@ def mix_pictures(
 
     complete = finder.for_each(arguments, results)
     if table.rows:
-        claim = folder.claim_table(TABLE, {**stamp_of(options), **table.stamp})
+        claim = folder.claim_table(TABLE, table.stamp)
         finder.listener.result(folder.save_strip(claim, table.image()))
     return complete

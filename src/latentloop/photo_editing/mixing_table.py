@@ -22,14 +22,14 @@ class MixingTable:
     """Faces whose styles are mixed in, a column each."""
     rows: dict[str, list[Tensor]] = field(default_factory=dict)
     """Face and finished mixtures, (1, 3, S, S), of each subject by name."""
-    codes: list[tuple[str, str]] = field(default_factory=list)
-    """Name, and checksum of the codes, of each finished mixture."""
+    codes: list[tuple[str, str, str]] = field(default_factory=list)
+    """Subject, and checksums of its codes before and after, of each finished mixture."""
 
     def add(self, subject: Subject, w_plus: Tensor) -> None:
         """Add a subject's mixture with the next style, of codes (F, num_ws, w_dim)."""
         row = self.rows.setdefault(subject.name, [self._face(subject.w_plus)])
         row.append(self._face(w_plus))
-        self.codes.append((subject.name, checksum_of(w_plus)))
+        self.codes.append((subject.name, checksum_of(subject.w_plus), checksum_of(w_plus)))
 
     @property
     def stamp(self) -> Stamp:
