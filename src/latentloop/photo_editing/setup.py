@@ -36,9 +36,7 @@ class SubjectFinder:
             try:
                 if is_coded(argument):
                     photos, most = options.photos, options.faces.max_pixels
-                    for subject in subjects_of(argument, generator, photos=photos, max_pixels=most):
-                        self._warn_if_alone(subject)
-                        yield subject
+                    yield from subjects_of(argument, generator, photos=photos, max_pixels=most)
                 else:
                     results = names.get(canonical(argument))
                     yield self._of_photo(argument, results) if results else None
@@ -69,6 +67,8 @@ class SubjectFinder:
         complete = True
         for subject in self.subjects(arguments):
             try:
+                if subject:
+                    self._warn_if_alone(subject)
                 for path in results(subject) if subject else ():
                     self.listener.result(path)
             except UserError as error:
