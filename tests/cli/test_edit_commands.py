@@ -11,13 +11,15 @@ from PIL import Image
 from latentloop.editing import Direction, direction_file, mix, morph, transfer
 from latentloop.editing.direction_file import read_directions, save_directions
 from latentloop.files import sha256_of
-from latentloop.generators import Generator
+from latentloop.generators import Generator, MobileStyleGAN, load_generator
+from latentloop.generators.registry import save_generator
 from latentloop.images import read_image, to_uint8, write_png
 from latentloop.latents import sample_codes
 from latentloop.latents.code_file import Code, load_code, save_code
 from latentloop.photo_editing.edit_name import edit_suffix
 from latentloop.photo_editing.editor import Editor
 from latentloop.weights import WeightsFile
+from small_generators import SmallGenerator
 
 ToyPhotos = Callable[..., list[Path]]
 Run = Callable[..., tuple[int, list[str], list[str]]]
@@ -72,7 +74,7 @@ def drawn(generator: Generator, w_plus: torch.Tensor) -> np.ndarray:
 def test_an_edit_moves_the_code_and_draws_it(
     run: Run, make_code: MakeCode, float_toy: Generator, directions: Path, tmp_path: Path
 ) -> None:
-    code, out = make_code(), tmp_path / "out"
+    code, out = make_code(details={}), tmp_path / "out"
     save_code(tmp_path / "anna.npz", code)
     edit = ["edit", tmp_path / "anna.npz", "--set", f"{directions}:smile=1.5", f"{directions}:age=-1"]
     name = named("anna", directions, smile=1.5, age=-1)
@@ -155,7 +157,7 @@ def test_an_edited_code_is_one_to_go_on_from(
 def test_no_strangers_are_overwritten(
     run: Run, make_code: MakeCode, toy_photos: ToyPhotos, directions: Path, tmp_path: Path
 ) -> None:
-    save_code(tmp_path / "anna.npz", make_code())
+    save_code(tmp_path / "anna.npz", make_code(details={}))
     out = tmp_path / "out"
     edit = ["edit", tmp_path / "anna.npz", "--set", f"{directions}:smile=1", "--out", out, *QUICK]
     anna = named("anna", directions, smile=1)
@@ -180,7 +182,7 @@ def test_no_strangers_are_overwritten(
 
 def test_results_of_one_name(run: Run, make_code: MakeCode, directions: Path, tmp_path: Path) -> None:
     for folder in ("x", "y"):
-        save_code(tmp_path / folder / "anna.npz", make_code())
+        save_code(tmp_path / folder / "anna.npz", make_code(details={}))
     pair = [tmp_path / "x" / "anna.npz", tmp_path / "y" / "anna.npz"]
     status, lines, errors = run("edit", *pair, "--set", f"{directions}:smile=1", "--out", tmp_path / "out", *QUICK)
     assert (status, len(lines)) == (2, 1)
@@ -296,6 +298,23 @@ def test_another_result_of_the_same_name_is_kept(
     assert [Path(run(*command)[1][-1]) for command in commands[::-1]] == results[::-1]
     assert {path: path.read_bytes() for path in out.rglob("*.*")}.keys() == before.keys()
     assert all(path.read_bytes() == before[path] for path in results)
+
+
+def test_generators_of_one_name_do_not_share_files(run: Run, small_generator: SmallGenerator, tmp_path: Path) -> None:
+    one, two = small_generator(), tmp_path / "two" / "small.safetensors"
+    other = load_generator(one)
+    assert isinstance(other, MobileStyleGAN)
+    with torch.no_grad():
+        for name, parameter in other.named_parameters():
+            parameter.mul_(1 if name.startswith("mapping.") else 0.5)
+    save_generator(two, other)
+    assert load_generator(two).fingerprint == load_generator(one).fingerprint
+    out = tmp_path / "out"
+    mixtures = ["mix", "seed:1", "--styles", "seed:2", "--layers", "2", "--out", out, *QUICK]
+    first, second = ([Path(line) for line in run(*mixtures, "--generator", path)[1]] for path in (one, two))
+    assert first == [out / "seed-1+seed-2.png", out / "strips" / "mix.png"]
+    assert not set(first) & set(second)
+    assert all(path.is_file() for path in (*first, *second))
 
 
 def test_a_strangers_file_is_found_before_anything_is_drawn(

@@ -63,7 +63,7 @@ class EditFolder:
             name: The name that it has if no other result has it.
             subject: The faces before the edit.
             editor: Draws and pastes.
-            change: What the edit changes, and by how much.
+            change: What the edit changes, by how much, and the checksum of the weights that draw it.
 
         Raises:
             UserError: A file of someone else or a source is in the way, or this run has made the same result already.

@@ -83,7 +83,8 @@ class EditJob:
     def _results(self, subject: Subject) -> Iterator[Path]:
         change, generator = self.directions.apply, self.finder.components.generator
         name = f"{subject.name}-{self.suffix}"
-        claim = self.folder.claim(name, subject, self.editor, {"edit": self.suffix})
+        stamp = {"edit": self.suffix, "weights": self.finder.components.checksum_of(self.editor.renderer)}
+        claim = self.folder.claim(name, subject, self.editor, stamp)
         edit = render_edit(self.editor, subject, change(subject.w_plus), generator, self.details)
         yield self.folder.save(claim, subject, edit)
         if self.options.strip:

@@ -43,12 +43,12 @@ def mix_pictures(
     layers = parse_layers(options.layers, generator.num_ws)
     folder.check_table(TABLE)
     others = finder.all_subjects(styles)
-    table = MixingTable(editor, others)
+    table, weights = MixingTable(editor, others), finder.components.checksum_of(editor.renderer)
 
     def results(subject: Subject) -> Iterator[Path]:
         for other in others:
             w_plus = mix(subject.w_plus, other.w_plus[:1], layers, strength=options.strength)
-            stamp = stamp_of(options, style=checksum_of(other.w_plus[:1]))
+            stamp = stamp_of(options, style=checksum_of(other.w_plus[:1]), weights=weights)
             claim = folder.claim(f"{subject.name}+{other.name}", subject, editor, stamp)
             details = {"mix": other.name, "layers": options.layers, "strength": options.strength}
             mixture = render_edit(editor, subject, w_plus, generator, details)
@@ -57,6 +57,6 @@ def mix_pictures(
 
     complete = finder.for_each(arguments, results)
     if table.rows:
-        claim = folder.claim_table(TABLE, table.stamp)
+        claim = folder.claim_table(TABLE, {**table.stamp, "weights": weights})
         finder.listener.result(folder.save_strip(claim, table.image()))
     return complete

@@ -45,7 +45,8 @@ def transfer_expression(
     layers = parse_layers(options.layers, generator.num_ws)
     neutral, expressive = _codes_of_pair(pair, options, finder)
     details = {"transfer": list(pair), "layers": options.layers, "strength": options.strength}
-    stamp = stamp_of(options, neutral=checksum_of(neutral), expressive=checksum_of(expressive))
+    codes = {"neutral": checksum_of(neutral), "expressive": checksum_of(expressive)}
+    stamp = stamp_of(options, **codes, weights=finder.components.checksum_of(editor.renderer))
 
     def change(w_plus: Tensor, share: float) -> Tensor:
         return transfer(w_plus, neutral, expressive, layers, strength=share * options.strength)
