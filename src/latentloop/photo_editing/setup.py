@@ -110,7 +110,8 @@ class SubjectFinder:
         return names
 
     def _warn_if_alone(self, subject: Subject) -> None:
-        if subject.origin is None and any("photo" in code.details for code in subject.codes):
+        known = any("photo" in code.details for code in subject.codes)
+        if subject.origin is None and known and not self.options.faces.aligned:
             text = f"{subject.name}: the face is drawn alone; name its photo to paste it back"
             self.listener.warn(UserError(text, arguments="photos"))
 
