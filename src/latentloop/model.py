@@ -78,7 +78,7 @@ class Model:
 
         Raises:
             UserError: The photo cannot be used, has no such face, or a file cannot be read.
-            TypeError: There is no such option.
+            TypeError: There is no such option, or it takes no values of that type.
             ValueError: An option or the photo has a value that it cannot have.
         """
         if str(face) == "all":
@@ -122,7 +122,7 @@ class Model:
 
         Raises:
             UserError: No photo is named, or the folder cannot be written to.
-            TypeError: There is no such option.
+            TypeError: There is no such option, or it takes no values of that type.
         """
         named = [photos] if isinstance(photos, str | PathLike) else photos
         run = embed_files(
