@@ -13,7 +13,7 @@ from torch.profiler import ProfilerActivity, profile
 from latentloop.benchmark.options import MachineOptions, SpeedOptions
 from latentloop.benchmark.speed import describe_machine, drawing_with_gradient, median_time
 from latentloop.cache import CodeCache, CodeSpace
-from latentloop.devices import find_device, find_precision
+from latentloop.devices import find_device, find_precision, repeatable_arithmetic
 from latentloop.encoders import PRESETS, make_embedder
 from latentloop.features.lpips import load_lpips
 from latentloop.generators import Generator, load_generator, low_precision
@@ -39,6 +39,7 @@ def time_collaboration(options: SpeedOptions | None = None, machine: MachineOpti
         UserError: A generator or the device is missing.
     """
     options, machine = options or SpeedOptions(), machine or MachineOptions()
+    repeatable_arithmetic()
     device = find_device(machine.device)
     dtype = find_precision(machine.precision, device)
     with ReadOnce():

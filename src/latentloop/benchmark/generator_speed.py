@@ -19,7 +19,7 @@ from latentloop.benchmark.speed import (
     reference_speed,
 )
 from latentloop.defaults import WORKING_SIZE
-from latentloop.devices import find_device, find_precision
+from latentloop.devices import find_device, find_precision, repeatable_arithmetic
 from latentloop.errors import UserError
 from latentloop.generators import Generator, compiled, load_generator, low_precision
 from latentloop.inversion import IteratorConfig, LatentIterator
@@ -37,6 +37,7 @@ def time_generators(options: SpeedOptions | None = None, machine: MachineOptions
         UserError: A generator or the device is missing, or torch.compile does not work here.
     """
     options, machine = options or SpeedOptions(), machine or MachineOptions()
+    repeatable_arithmetic()
     device = find_device(machine.device)
     dtype = find_precision(machine.precision, device)
     with ReadOnce():

@@ -15,7 +15,7 @@ from latentloop.benchmark.options import ComparisonOptions
 from latentloop.benchmark.protocols import load_protocol
 from latentloop.benchmark.result_files import BenchmarkFolder
 from latentloop.benchmark.run import Benchmark
-from latentloop.devices import describe_device, find_device, find_precision
+from latentloop.devices import describe_device, find_device, find_precision, repeatable_arithmetic
 from latentloop.encoders import Encoder, load_encoder
 from latentloop.encoders.embedder_file import embedder_weights, shipped_embedder
 from latentloop.errors import UserError
@@ -108,6 +108,7 @@ def comparison_stamp(options: ComparisonOptions, resolved: Resolved, **method: o
 
 
 def _resolve(options: ComparisonOptions) -> Resolved:
+    repeatable_arithmetic()
     device = find_device(options.machine.device)
     generator = load_generator(options.generator, device=device)
     network = options.embedder or shipped_embedder(generator)

@@ -51,9 +51,7 @@ class Bench:
             refuse_missing(generators=self.speed.generators)
         from latentloop.benchmark import run_benchmark, time_collaboration, time_generators
         from latentloop.cli.bench_progress import BenchProgress
-        from latentloop.devices import repeatable_arithmetic
 
-        repeatable_arithmetic()
         if self.what == "methods":
             with BenchProgress() as progress:
                 comparison = run_benchmark(options=self.comparison, observer=progress)
