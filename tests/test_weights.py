@@ -4,7 +4,6 @@ import os
 import re
 import subprocess
 import sys
-import weakref
 from pathlib import Path
 
 import pytest
@@ -156,21 +155,6 @@ def test_a_file_that_has_changed_is_read_again(file: Path) -> None:
         assert read_weights(WeightsFile(file)).tensors.keys() == {"x"}
         os.utime(file, ns=(0, 0))
         assert read_weights(WeightsFile(file)) is not before
-
-
-def test_what_was_read_can_be_forgotten_but_for_its_checksum(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    job = ReadOnce()
-    with job:
-        tensor = weakref.ref(read_weights(WeightsFile(file)).tensors["weight"])
-    assert tensor() is not None
-    job.forget()
-    assert tensor() is None
-    monkeypatch.setattr("latentloop.weights.sha256_of", lambda _: "read again")
-    with job:
-        assert checksum(WeightsFile(file)) == sum_of(file)
-        assert read_weights(WeightsFile(file)).tensors.keys() == tensors().keys()
-        job.forget()  # also while it is entered
-        assert checksum(WeightsFile(file)) == sum_of(file)
 
 
 def test_what_is_kept_is_held_against_each_checksum(file: Path) -> None:

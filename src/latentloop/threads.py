@@ -57,12 +57,6 @@ class WriteBehind(Generic[Result]):
         """Queue a function to be called in the background."""
         self._waiting.append(self._thread.submit(function, *args, **kwargs))
 
-    def put(self, result: Result) -> None:
-        """Take a place in the order for a result that needs no call."""
-        ready: Future[Result] = Future()
-        ready.set_result(result)
-        self._waiting.append(ready)
-
     def done(self, *, all_of_them: bool = False) -> Iterator[Result]:
         """Yield the results of calls that have ended, in order; an error of one is raised here.
 

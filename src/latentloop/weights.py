@@ -70,9 +70,9 @@ class ReadOnce:
     """A context in which each weights file is read and checked once, however many parts ask for it.
 
     It can be entered again, so that parts which a job loads later share what the first ones read, and nested: inner and
-    outer contexts share what is read in both. What was read is kept as long as the object, or until `forget`. Modules
-    on the CPU share that memory; where they were moved to another device, it is a second copy of their weights. Another
-    thread has contexts of its own.
+    outer contexts share what is read in both. What was read is kept as long as the object. Modules on the CPU share
+    that memory; where they were moved to another device, it is a second copy of their weights. Another thread has
+    contexts of its own.
     """
 
     def __init__(self) -> None:
@@ -84,11 +84,6 @@ class ReadOnce:
 
     def __exit__(self, *_: type[BaseException] | BaseException | TracebackType | None) -> None:
         _active.set(_active.get()[:-1])
-
-    def forget(self) -> None:
-        """Free what was read, except checksums: for a holder that outlives the loading, once all parts are loaded."""
-        for key in [key for key in self._files if key[0] != CHECKSUM]:
-            del self._files[key]
 
 
 def read_once(path: Path, purpose: Hashable, read: Callable[[], Content]) -> Content:
