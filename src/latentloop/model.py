@@ -22,7 +22,7 @@ from latentloop.files import sha256_of
 from latentloop.inversion.iterator import OnStep
 from latentloop.latents import sample_codes
 from latentloop.options import flat_fields, with_changes
-from latentloop.photo_editing.applied_directions import resolve_directions
+from latentloop.photo_editing.applied_directions import record_edit, resolve_directions
 from latentloop.photo_editing.editor import make_editor
 from latentloop.photo_editing.options import RenderOptions
 from latentloop.photo_editing.rendered_edit import render_edit
@@ -170,12 +170,12 @@ class Model:
             applied = resolve_directions(list(wanted.items()), generator, keep=keep, layers=layers)
         subject = self._subject(photo)
         editor = make_editor(render or RenderOptions(), self.components.renderer)
-        details = {"set": [f"{n}={s:g}" for n, s in wanted.items()], "keep": list(keep), "layers": layers}
+        details = record_edit(wanted, keep=keep, layers=layers)
         edit = render_edit(editor, subject, applied.apply(subject.w_plus), generator, details)
         return EditedPhoto.of(subject, edit, wanted)
 
     def sample(self, seed: int = 0, *, truncation_psi: float = SAMPLE_PSI) -> Picture:
-        """Sample a random face, with its code.
+        """Draw a random face.
 
         Args:
             seed: Of the random z; the same on every device.

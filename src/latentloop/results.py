@@ -34,7 +34,7 @@ class InvertedPhoto:
     code: Code
     """The code, with the face's place in the photo and its provenance."""
     origin: Picture
-    """The whole photo, if there is one."""
+    """The whole photo."""
     one_pass: Picture | None = None
     """One-pass reconstruction, if the iterator started from it."""
 

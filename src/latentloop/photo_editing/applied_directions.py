@@ -1,7 +1,8 @@
 """Directions with strengths: an edit as a user writes it, ready to change codes."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 from torch import Tensor
 
@@ -58,3 +59,9 @@ def resolve_directions(
             raise UserError(message, arguments=("keep", "layers"))
         edits.append((rest, strength))
     return AppliedDirections(edits)
+
+
+def record_edit(strengths: Mapping[str, float], *, keep: Sequence[str], layers: str | None) -> dict[str, Any]:
+    """Record an edit for the code files that it makes, in plain JSON values; arguments as `resolve_directions`."""
+    texts = [f"{name}={strength:g}" for name, strength in strengths.items()]
+    return {"set": texts, "keep": list(keep), "layers": layers}

@@ -4,11 +4,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
 
 from latentloop.editing import shipped_directions
 from latentloop.errors import UserError
-from latentloop.photo_editing.applied_directions import AppliedDirections, resolve_directions
+from latentloop.photo_editing.applied_directions import AppliedDirections, record_edit, resolve_directions
 from latentloop.photo_editing.edit_folder import EditFolder
 from latentloop.photo_editing.edit_name import edit_suffix
 from latentloop.photo_editing.editor import Editor, strength_strip
@@ -51,13 +50,6 @@ class EditJob:
         options = self.options
         return edit_suffix(list(self.strengths.items()), keep=options.keep, layers=options.layers)
 
-    @property
-    def details(self) -> dict[str, Any]:
-        """Record of the edit for code files, in plain JSON values."""
-        options = self.options
-        strengths = [f"{name}={strength:g}" for name, strength in self.strengths.items()]
-        return {"set": strengths, "keep": list(options.keep), "layers": options.layers}
-
     def run(self, arguments: Sequence[str]) -> bool:
         """Edit what arguments name; returns whether all could be edited.
 
@@ -85,7 +77,8 @@ class EditJob:
         name = f"{subject.name}-{self.suffix}"
         stamp = {"edit": self.suffix, "weights": self.finder.components.checksum_of(self.editor.renderer)}
         claim = self.folder.claim(name, subject, self.editor, stamp)
-        edit = render_edit(self.editor, subject, change(subject.w_plus), generator, self.details)
+        details = record_edit(self.strengths, keep=self.options.keep, layers=self.options.layers)
+        edit = render_edit(self.editor, subject, change(subject.w_plus), generator, details)
         yield self.folder.save(claim, subject, edit)
         if self.options.strip:
             image = strength_strip(self.editor, subject, change, self.directions.label)
