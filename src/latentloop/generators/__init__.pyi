@@ -1,4 +1,6 @@
+from .affine import Affine as Affine
 from .affine import affine_weights as affine_weights
+from .affine import affines as affines
 from .compiled import compiled as compiled
 from .convert import convert_generator as convert_generator
 from .convert import describe_generator as describe_generator

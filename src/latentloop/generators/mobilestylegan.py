@@ -15,6 +15,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from latentloop.generators.affine import Affine, affines_of
 from latentloop.generators.haar import inverse_haar
 from latentloop.generators.mapping import SLOPE, Mapping
 
@@ -171,9 +172,11 @@ class MobileStyleGAN(nn.Module):
         """Device of the generator's weights."""
         return self.latent_avg.device
 
-    def affine_weights(self) -> list[Tensor]:
-        """Give the weights (C, w_dim) of the linear maps from each style, coarsest first."""
-        synthesis, weights = self.synthesis, [self.synthesis.conv1.affine.weight]
+    def affines(self) -> list[list[Affine]]:
+        """Give the linear maps from each style, coarsest first; the head's styles share its bias evenly."""
+        synthesis, maps = self.synthesis, [affines_of([self.synthesis.conv1.affine])]
         for block in cast("list[Block]", list(synthesis.blocks)):
-            weights += [torch.cat([block.up.weight, block.conv1.affine.weight]), block.conv2.affine.weight]
-        return [*weights, *synthesis.to_rgb.affine.weight.split(self.w_dim, dim=1)]
+            maps += [affines_of([block.up, block.conv1.affine]), affines_of([block.conv2.affine])]
+        (head,) = affines_of([synthesis.to_rgb.affine])
+        parts = head.weight.split(self.w_dim, dim=1)
+        return [*maps, *([Affine(part, head.bias / len(parts))] for part in parts)]

@@ -8,6 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from latentloop.generators.affine import Affine, affines_of
 from latentloop.generators.mapping import SLOPE, Mapping
 from latentloop.generators.noise import Noise, noise_maps
 from latentloop.generators.resampling import area_average
@@ -253,7 +254,12 @@ class StyleGAN1(nn.Module):
         """Device of the generator's weights."""
         return self.latent_avg.device
 
-    def affine_weights(self) -> list[Tensor]:
-        """Give the weights (C, w_dim) of the linear maps from each style, coarsest first."""
+    def affines(self) -> list[list[Affine]]:
+        """Give the linear maps from each style, coarsest first: to a layer's scales, and to its shifts."""
         layers = (self.synthesis.const, *self.synthesis.convs)
-        return [layer.finish.affine.weight for layer in layers]
+        return [_scales_and_shifts(one) for one in affines_of([layer.finish.affine for layer in layers])]
+
+
+def _scales_and_shifts(affine: Affine) -> list[Affine]:
+    (to_scale, to_shift), (scale, shift) = affine.weight.chunk(2), affine.bias.chunk(2)
+    return [Affine(to_scale, scale + 1), Affine(to_shift, shift)]

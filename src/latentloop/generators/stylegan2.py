@@ -13,6 +13,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from latentloop.generators.affine import Affine, affines_of
 from latentloop.generators.mapping import SLOPE, Mapping
 from latentloop.generators.noise import Noise, noise_maps
 from latentloop.generators.resampling import area_average, blur, upsample_image
@@ -271,10 +272,10 @@ class StyleGAN2(nn.Module):
         """Device of the generator's weights."""
         return self.latent_avg.device
 
-    def affine_weights(self) -> list[Tensor]:
-        """Give the weights (C, w_dim) of the linear maps from each style, coarsest first."""
+    def affines(self) -> list[list[Affine]]:
+        """Give the linear maps from each style, coarsest first."""
         synthesis, num_ws = self.synthesis, self.num_ws
-        maps = [[layer.affine.weight] for layer in synthesis.layers] + [[]]
+        maps = [affines_of([layer.affine]) for layer in synthesis.layers] + [[]]
         for style, layer in zip(range(num_ws - 1, 0, -2), reversed(synthesis.drawing), strict=False):
-            maps[style].append(layer.affine.weight)
-        return [torch.cat(weights) for weights in maps]
+            maps[style] += affines_of([layer.affine])
+        return maps

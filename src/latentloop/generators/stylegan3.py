@@ -12,6 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from latentloop.generators.affine import Affine, affines_of
 from latentloop.generators.filtering import between, filtered_leaky_relu, lowpass, unused_border
 from latentloop.generators.folding import MAX_RESOLUTION
 from latentloop.generators.mapping import Mapping
@@ -247,8 +248,7 @@ class StyleGAN3(nn.Module):
         """Device of the generator's weights."""
         return self.latent_avg.device
 
-    def affine_weights(self) -> list[Tensor]:
-        """Give the weights (C, w_dim) of the linear maps from each style, coarsest first."""
+    def affines(self) -> list[list[Affine]]:
+        """Give the linear maps from each style, coarsest first; that of the first one gives its rotation and shift."""
         synthesis = self.synthesis
-        convs = [layer.affine.weight for layer in synthesis.layers]
-        return [synthesis.input.affine.weight, *convs, synthesis.to_rgb.affine.weight]
+        return [affines_of([layer.affine]) for layer in (synthesis.input, *synthesis.layers, synthesis.to_rgb)]

@@ -1,0 +1,102 @@
+"""Measures of codes that edit well: how near their styles are to those of random codes, and to each other."""
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from latentloop.generators.affine import Affine, affines
+from latentloop.generators.protocol import Generator
+from latentloop.generators.sampling import random_inputs
+from latentloop.latents.sampling import broadcast
+
+SAMPLES = 10_000
+"""Random codes from which the anchors are computed. LSAP takes 100,000; the cosines then differ by less than .001."""
+BATCH = 1000
+"""Number of styles that are mapped at once."""
+
+
+@dataclass(frozen=True)
+class AnchoredStyle:
+    """A style vector of the generator, with the mean of its direction over random codes."""
+
+    layer: int
+    """Layer of the code that it is mapped from."""
+    affine: Affine
+    """Map from a layer's style in W to the style vector, of C numbers."""
+    anchor: Tensor
+    """Mean of the style vectors, each of unit length, (C,); itself shorter than 1."""
+
+
+@dataclass(frozen=True)
+class StyleAlignment:
+    """How far the style vectors of a code point where those of random codes do (LSAP, Cao et al., arXiv:2209.12746)."""
+
+    styles: Sequence[AnchoredStyle]
+    w_std: float
+    """Standard deviation of W: the root of its numbers' mean variance."""
+
+    def __call__(self, w_plus: Tensor) -> Tensor:
+        """Compute the mean over style vectors of the cosine to the anchor times the anchor's length, (N,).
+
+        It is differentiable; LSAP adds it to a loss with a negative weight. Higher is nearer to random codes, and the
+        most that a code can reach is the mean of the anchors' lengths.
+
+        Args:
+            w_plus: Codes, (N, num_ws, w_dim), on the generator's device.
+        """
+        cosines = [F.normalize(one.affine(w_plus[:, one.layer]), dim=1) @ one.anchor for one in self.styles]
+        return torch.stack(cosines).mean(dim=0)
+
+
+def layer_spread(w_plus: Tensor, *, w_std: float) -> Tensor:
+    """Compute how far the styles of a code are from each other, (N,): 0 in W, about 1 if each layer is drawn alone.
+
+    It is the mean over layers and numbers of the squared distance to the layers' mean, in units of W's variance; e4e
+    (arXiv:2102.02766) keeps codes near W by a penalty of this kind.
+
+    Args:
+        w_plus: Codes, (N, num_ws, w_dim).
+        w_std: Standard deviation of W, see `StyleAlignment`.
+    """
+    return (w_plus - w_plus.mean(dim=1, keepdim=True)).square().mean(dim=(1, 2)) / w_std**2
+
+
+@torch.no_grad()  # not inference_mode: gradients with respect to codes go through the anchors
+def style_alignment(generator: Generator, *, samples: int = SAMPLES, seed: int = 0) -> StyleAlignment:
+    """Compute the anchors of a generator from random codes, not truncated; a few seconds for 10,000.
+
+    A generator that does not expose its affine maps is measured by the styles of W themselves.
+
+    Args:
+        generator: The generator.
+        samples: Number of codes.
+        seed: Random seed of z.
+    """
+    maps = affines(generator) or _styles_of_w(generator)
+    layers = [(layer, affine) for layer, of_style in enumerate(maps) for affine in of_style]
+    sums = [torch.zeros_like(affine.bias) for _, affine in layers]
+    mean, square = (torch.zeros(generator.num_ws, generator.w_dim, dtype=torch.float64) for _ in range(2))
+    for w_plus in _random_codes(generator, samples, seed):
+        for total, (layer, affine) in zip(sums, layers, strict=True):
+            total += F.normalize(affine(w_plus[:, layer]), dim=1).sum(dim=0) / samples
+        mean += w_plus.sum(dim=0).cpu() / samples
+        square += w_plus.square().sum(dim=0).cpu() / samples
+    styles = [AnchoredStyle(layer, affine, total) for total, (layer, affine) in zip(sums, layers, strict=True)]
+    return StyleAlignment(styles, math.sqrt((square - mean.square()).mean()))
+
+
+def _random_codes(generator: Generator, count: int, seed: int) -> Iterator[Tensor]:
+    randomness = torch.Generator().manual_seed(seed)
+    for first in range(0, count, BATCH):
+        inputs = random_inputs(generator, min(BATCH, count - first), randomness)
+        yield broadcast(generator.mapping(*inputs), generator.num_ws)
+
+
+def _styles_of_w(generator: Generator) -> list[list[Affine]]:
+    average = generator.latent_avg
+    itself = Affine(torch.eye(generator.w_dim).to(average), average.new_zeros(generator.w_dim))
+    return [[itself] for _ in range(generator.num_ws)]
