@@ -2,6 +2,9 @@ from .collaboration_speed import time_collaboration as time_collaboration
 from .comparison import Comparison as Comparison
 from .comparison import Result as Result
 from .comparison import Skipped as Skipped
+from .editability import measure_editability as measure_editability
+from .editability_files import EditabilityRow as EditabilityRow
+from .editability_options import EditabilityOptions as EditabilityOptions
 from .generator_speed import time_generators as time_generators
 from .job import run_benchmark as run_benchmark
 from .observer import Observer as Observer

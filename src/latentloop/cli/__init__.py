@@ -7,7 +7,7 @@ from types import FrameType
 from typing import NoReturn
 
 from latentloop.allocator import keep_freed_memory
-from latentloop.cli.commands import COMMANDS, Command, overview
+from latentloop.cli.commands import COMMANDS, PARTS, Command, overview
 from latentloop.cli.complaints import complain, did_you_mean, offered
 from latentloop.cli.streams import drop_output, open_closed_streams, output_fails
 from latentloop.errors import UserError
@@ -57,7 +57,8 @@ def parse(arguments: Sequence[str]) -> Command:
         parse_command,
     )  # takes longer than all that the list of commands needs
 
-    command = parse_command(name, arguments[1:])
+    words = 2 if " ".join(arguments[:2]) in PARTS else 1
+    command = parse_command(" ".join(arguments[:words]), arguments[words:])
     offered.set(frozenset(options_of(type(command), command)))
     return command
 

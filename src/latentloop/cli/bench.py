@@ -24,6 +24,9 @@ class Bench:
     collaboration: a training step of the embedding network, beside the generator passes that its iterator needs, with
     peak memory and a profile.
 
+    editability: how well the codes of photos edit after some numbers of steps; with options of its own, see
+    latentloop bench editability --help
+
     On the sample photos: latentloop bench --root examples/photos --methods one-pass hybrid image2stylegan:100
 
     As in the papers: latentloop bench --data celeba-hq --root CelebA-HQ --protocol psp --features vgg16

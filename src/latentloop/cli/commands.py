@@ -46,11 +46,15 @@ GROUPS = {
     },
 }
 COMMANDS = {name: entry for group in GROUPS.values() for name, entry in group.items()}
+PARTS = {
+    "bench editability": Entry("editability:Editability", "Measure how well the codes of photos edit"),
+}
+"""Commands of two words, each described by the command of the first word, which has other options."""
 
 
 def load_command(name: str) -> type[Command]:
-    """Import the class of a command of `COMMANDS`."""
-    module, _, place = COMMANDS[name].place.partition(":")
+    """Import the class of a command of `COMMANDS` or `PARTS`."""
+    module, _, place = (COMMANDS | PARTS)[name].place.partition(":")
     return cast("type[Command]", getattr(importlib.import_module(f"{__package__}.{module}"), place))
 
 

@@ -251,4 +251,5 @@ class StyleGAN3(nn.Module):
     def affines(self) -> list[list[Affine]]:
         """Give the linear maps from each style, coarsest first; that of the first one gives its rotation and shift."""
         synthesis = self.synthesis
-        return [affines_of([layer.affine]) for layer in (synthesis.input, *synthesis.layers, synthesis.to_rgb)]
+        convs = [layer.affine for layer in cast("list[StyledConv]", list(synthesis.layers))]
+        return [affines_of([layer]) for layer in (synthesis.input.affine, *convs, synthesis.to_rgb.affine)]

@@ -1,0 +1,145 @@
+"""The door to the benchmark of edits: how well the codes of photos edit after some numbers of steps."""
+
+import hashlib
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from importlib.metadata import version
+from pathlib import Path
+from typing import TypeVar
+
+import torch
+from torch import Tensor
+
+from latentloop.benchmark.edit_meter import EditMeter
+from latentloop.benchmark.editability_files import EditabilityRow, read_figures, write_figures, write_table
+from latentloop.benchmark.editability_options import EditabilityOptions
+from latentloop.devices import describe_device
+from latentloop.editing import find_direction
+from latentloop.embedding import Components, Failed, components_for, embed_files
+from latentloop.embedding.result_folder import ResultFolder, ResultPaths
+from latentloop.errors import UserError
+from latentloop.files import sha256_of
+from latentloop.images import read_image
+from latentloop.latents import load_code, style_alignment
+from latentloop.stamps import Stamp, key_of, stamp_of
+
+T = TypeVar("T")
+OnProgress = Callable[[str, int, int], None]
+"""Called with what is being done, how much of it is done, and how much there is."""
+
+
+def measure_editability(
+    photos: Sequence[str],
+    out: Path,
+    options: EditabilityOptions | None = None,
+    *,
+    components: Components | None = None,
+    warn: Callable[[str], None] = lambda _: None,
+    on_progress: OnProgress = lambda *_: None,
+) -> Iterator[EditabilityRow]:
+    """Embed photos with each number of steps, and measure how the codes edit; yields a row once it is measured.
+
+    The codes of a row are those of `embed_files`, in a folder of their own. What is finished there is kept.
+
+    Args:
+        photos: Files, folders and globs.
+        out: Folder for the codes and figures.
+        options: Which codes, and which edits.
+        components: Networks that are loaded already.
+        warn: Called with what does not work as asked, but need not stop the job.
+        on_progress: Follows the photos of each row.
+
+    Raises:
+        UserError: A file cannot be used; there is no such direction, or no embedding network for the generator.
+    """
+    options = options or EditabilityOptions()
+    components = components or components_for(options.embedding(options.steps[0]))
+    bench = EditabilityBench(components, options, out, warn, on_progress)
+    _ = bench.changes, components.encoder  # what cannot work is said before the first code is looked for
+    rows: list[EditabilityRow] = []
+    for steps in options.steps:
+        rows.append(bench.row(photos, steps))
+        write_table(out, rows, bench.facts)
+        yield rows[-1]
+
+
+@dataclass(frozen=True)
+class EditabilityBench:
+    """Finds codes and measures them; all that is made is kept in a folder."""
+
+    components: Components
+    options: EditabilityOptions
+    out: Path
+    warn: Callable[[str], None] = field(default=lambda _: None)
+    on_progress: OnProgress = field(default=lambda *_: None)
+
+    @cached_property
+    def changes(self) -> Tensor:
+        """What each edit adds to a code, (K, num_ws, w_dim): both ways along each direction."""
+        found = [find_direction(name, self.components.generator).change() for name in self.options.directions]
+        return torch.stack([sign * change for change in found for sign in (1, -1)]).float()
+
+    @cached_property
+    def meter(self) -> EditMeter:
+        """The figures of a code, with all that they need."""
+        parts, options = self.components, self.options
+        alignment = style_alignment(parts.generator, samples=options.samples, seed=options.common.seed)
+        changes = self.changes.to(parts.device)
+        return EditMeter(
+            parts.generator, parts.encoder, parts.evaluator, alignment, changes, options.strength, options.change
+        )
+
+    @property
+    def facts(self) -> dict[str, str]:
+        """What the figures depend on, for the table."""
+        parts, options = self.components, self.options
+        return {
+            "generator": parts.generator.name,
+            "network": str(parts.embedder),
+            "edits": f"{', '.join(options.directions)}, each both ways",
+            "strength of LEC and cycle": f"{options.strength:g}",
+            "LPIPS of edits for ID": f"{options.change:g}",
+            "device": f"{describe_device(parts.device)}, {str(parts.precision).removeprefix('torch.')}",
+            "versions": ", ".join(f"{name} {version(name)}" for name in ("latentloop", "torch")),
+        }
+
+    def row(self, photos: Sequence[str], steps: int) -> EditabilityRow:
+        """Find and measure the codes of photos after a number of steps."""
+        folder, names, left_out = ResultFolder(self.out / f"steps-{steps}"), list[str](), list[UserError]()
+        options = replace(self.options.embedding(steps), render=self.components.generator.resolution)
+        run = embed_files(photos, folder.path, options, components=self.components, with_report=False, warn=self.warn)
+        for outcome in self._followed(f"{steps} steps: codes", run.outcomes(), len(run.photos)):
+            if isinstance(outcome, Failed):
+                left_out.append(outcome.error)
+            else:
+                names.append(outcome.name)
+        followed = self._followed(f"{steps} steps: figures", names, len(names))
+        return EditabilityRow(steps, {name: self._figures(folder.paths(name)) for name in followed}, tuple(left_out))
+
+    def _figures(self, paths: ResultPaths) -> dict[str, float]:
+        """Measure a code, unless its figures are there."""
+        file = paths.code.with_suffix(".json")
+        key = key_of(self._stamp(paths))
+        if (figures := read_figures(file, key)) is None:
+            code, generator = load_code(paths.code), self.components.generator
+            figures = self.meter.measure(code.w_plus[None].to(generator.device), read_image(paths.aligned))
+            write_figures(file, key, figures)
+        return figures
+
+    def _stamp(self, paths: ResultPaths) -> Stamp:
+        return stamp_of(
+            self.options,
+            code_sha256=sha256_of(paths.code),
+            photo_sha256=sha256_of(paths.aligned),
+            changes_sha256=hashlib.sha256(self.changes.numpy().tobytes()).hexdigest(),
+            weights_sha256=self.components.generator_sha256,
+            embedder_sha256=self.components.embedder_sha256,
+            latentloop=version("latentloop"),
+        )
+
+    def _followed(self, stage: str, items: Iterable[T], total: int) -> Iterator[T]:
+        self.on_progress(stage, 0, total)
+        for done, item in enumerate(items, start=1):
+            yield item
+            self.on_progress(stage, done, total)

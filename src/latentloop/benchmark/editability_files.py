@@ -1,0 +1,88 @@
+"""Files of the benchmark of edits: the figures of each code, and the table of all rows."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import fmean, median
+
+from latentloop.benchmark.edit_meter import COLUMNS
+from latentloop.errors import UserError
+from latentloop.files import replacing
+
+TABLE, FIGURES = "editability.md", "editability.json"
+"""Files of a benchmark's folder."""
+
+
+@dataclass(frozen=True)
+class EditabilityRow:
+    """Figures of the codes after a number of steps."""
+
+    steps: int
+    images: dict[str, dict[str, float]]
+    """Figures of each code by their names in `edit_meter.COLUMNS`, by the name of the code."""
+    left_out: tuple[UserError, ...] = ()
+    """Why photos have no code."""
+
+    def means(self) -> dict[str, float]:
+        """Average the figures over the codes: means, but medians of the LECs, which have outliers."""
+        columns: dict[str, list[float]] = {}
+        for figures in self.images.values():
+            for name, value in figures.items():
+                columns.setdefault(name, []).append(value)
+        return {name: (median if name.startswith("lec") else fmean)(values) for name, values in columns.items()}
+
+
+def table_head() -> list[str]:
+    """Head of the table in Markdown, two lines."""
+    cells = ["steps", *COLUMNS.values(), "n"]
+    return [f"| {' | '.join(cells)} |", "|---" * len(cells) + "|"]
+
+
+def table_line(row: EditabilityRow) -> str:
+    """A row of the table in Markdown; dashes if there is no code."""
+    means = row.means()
+    cells = [f"{means[name]:.3f}" if name in means else "-" for name in COLUMNS]
+    return f"| {' | '.join([str(row.steps), *cells, str(len(row.images))])} |"
+
+
+def write_table(out: Path, rows: Sequence[EditabilityRow], facts: Mapping[str, str]) -> None:
+    """Write the rows so far, in Markdown and in JSON with the figures of each code.
+
+    Raises:
+        UserError: The files cannot be written.
+    """
+    lines = ["# Edits of codes", "", *(f"- {name}: {value}" for name, value in facts.items()), "", *table_head()]
+    lines += [*map(table_line, rows), "", "Means over the photos; medians of LEC."]
+    lines += dict.fromkeys(f"- Left out: {error}" for row in rows for error in row.left_out)
+    content = {
+        "facts": dict(facts),
+        "rows": [{"steps": row.steps, "means": row.means(), "images": row.images} for row in rows],
+    }
+    for name, text in ((TABLE, "\n".join(lines) + "\n"), (FIGURES, json.dumps(content, indent=1))):
+        with replacing(out / name) as part:
+            part.write_text(text, encoding="utf-8")
+
+
+def read_figures(file: Path, key: str) -> dict[str, float] | None:
+    """Read the figures of a code; None if there are none, or others than those of the key."""
+    try:
+        content = json.loads(file.read_text(encoding="utf-8"))
+        return dict(content["figures"]) if content["key"] == key else None
+    except (OSError, ValueError, LookupError, TypeError):
+        return None
+
+
+def write_figures(file: Path, key: str, figures: Mapping[str, float]) -> None:
+    """Write the figures of a code.
+
+    Args:
+        file: Where they go.
+        key: SHA-256 of what they depend on.
+        figures: The figures by name.
+
+    Raises:
+        UserError: The file cannot be written.
+    """
+    with replacing(file) as part:
+        part.write_text(json.dumps({"key": key, "figures": dict(figures)}), encoding="utf-8")

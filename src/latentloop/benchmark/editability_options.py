@@ -1,0 +1,56 @@
+"""Options of the benchmark of edits; kept apart so that reading them needs no PyTorch."""
+
+import math
+from dataclasses import dataclass
+
+from latentloop.common import Common
+from latentloop.defaults import Precision
+from latentloop.embedding.options import EmbedOptions, FaceOptions, SearchOptions, StepOptions
+from latentloop.losses.config import LossConfig
+from latentloop.stamps import stamped_as
+
+MOST = 4.0
+"""Largest strength that an edit may need to change its image as much as is wanted."""
+
+
+@dataclass(frozen=True)
+class EditabilityOptions:
+    """Codes whose edits are measured, and the edits."""
+
+    steps: tuple[int, ...] = stamped_as("code_sha256", default=(0, 25, 50, 100))
+    """Numbers of steps of the iterator, each a row of the table. 0: the network's one pass alone."""
+    directions: tuple[str, ...] = stamped_as("changes_sha256", default=("smile", "age", "yaw"))
+    """Directions of the edits, each of which is taken both ways: bundled ones, or FILE:NAME."""
+    strength: float = 1.0
+    """Strength of the edits that are drawn, embedded and taken back."""
+    change: float = 0.05
+    """LPIPS between the unedited and the edited reconstruction, the same for all edits whose identity is measured."""
+    samples: int = 10_000
+    """Random codes that the styles are compared with."""
+    common: Common = Common()
+    embedder: str | None = stamped_as("embedder_sha256", default=None)
+    """Embedding network of the first code and of the edited images, see latentloop embed. Default: the bundled one."""
+    lr: float | None = SearchOptions.lr
+    """Step size of the iterator, see latentloop embed."""
+    precision: Precision = SearchOptions.precision
+    """Precision of the generator in the iterator; figures are computed in float32."""
+    step: StepOptions = StepOptions()
+    loss: LossConfig = LossConfig()
+    faces: FaceOptions = FaceOptions()
+
+    def __post_init__(self) -> None:
+        if not self.steps or len(set(self.steps)) < len(self.steps):
+            raise ValueError("name one number of steps or more, each once")
+        if not self.directions:
+            raise ValueError("name at least one direction")
+        if not (math.isfinite(self.strength) and self.strength > 0 and 0 < self.change < 1):
+            raise ValueError("strength must be above 0, and change between 0 and 1")
+        if self.samples < 2:
+            raise ValueError(f"samples must be 2 or more, got {self.samples}")
+        for steps in self.steps:
+            self.embedding(steps)
+
+    def embedding(self, steps: int) -> EmbedOptions:
+        """Options of embedding with a number of steps."""
+        search = SearchOptions(embedder=self.embedder, steps=steps, lr=self.lr, precision=self.precision)
+        return EmbedOptions(self.common, search=search, step=self.step, loss=self.loss, faces=self.faces)
