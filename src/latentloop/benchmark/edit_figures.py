@@ -1,5 +1,6 @@
 """Figures of a code under edits, each a function of codes and of what draws, embeds or compares them."""
 
+import math
 from collections.abc import Callable
 
 import torch
@@ -9,9 +10,11 @@ Draw = Callable[[Tensor], Tensor]
 """Draws codes (N, num_ws, w_dim) as images (N, 3, R, R)."""
 Embed = Callable[[Tensor], Tensor]
 """Finds codes (N, num_ws, w_dim) of images (N, 3, R, R) in one pass."""
-CORRECTIONS, GROWTH = 4, 1.5
-"""Corrections of an edit's strength, and the power of the strength by which a change is taken to grow. If it grows by a
-power p, each correction leaves |1 - p / 1.5| of the error: a third or less for LPIPS, whose p was 1 to 1.9."""
+CORRECTIONS = 3
+"""Corrections of an edit's strength after the first."""
+GROWTH, LEAST_GROWTH, MOST_GROWTH = 1.5, 0.5, 4.0
+"""Power of the strength by which an image's change is first taken to grow, and the range in which it is then looked
+for."""
 
 
 def code_distance(w_plus: Tensor, other: Tensor) -> Tensor:
@@ -35,7 +38,7 @@ def there_and_back(w_plus: Tensor, change: Tensor, draw: Draw, embed: Embed) -> 
 
 
 def strengths_of_change(change_at: Callable[[Tensor], Tensor], wanted: float, *, count: int, most: float) -> Tensor:
-    """Find the strengths at which edits change their images equally; (count,).
+    """Find the strengths at which edits change their images equally, by the secant method on logarithms; (count,).
 
     Args:
         change_at: Gives the change of each image, (count,), at strengths, (count,); it grows with the strength.
@@ -43,7 +46,16 @@ def strengths_of_change(change_at: Callable[[Tensor], Tensor], wanted: float, *,
         count: Number of edits.
         most: Largest strength, which an edit gets that changes its image less than is wanted.
     """
-    strengths = torch.ones(count)
+
+    def error_at(log_strengths: Tensor) -> Tensor:
+        return (change_at(log_strengths.exp()) / wanted).log()
+
+    growth, at = torch.full((count,), GROWTH), torch.zeros(count)
+    error = error_at(at)
     for _ in range(CORRECTIONS):
-        strengths = (strengths * (wanted / change_at(strengths)) ** (1 / GROWTH)).clamp(max=most)
-    return strengths
+        corrected = (at - error / growth).clamp(max=math.log(most))
+        left = error_at(corrected)
+        slope = (left - error) / (corrected - at)
+        growth = torch.where(slope.isfinite(), slope, growth).clamp(LEAST_GROWTH, MOST_GROWTH)
+        at, error = corrected, left
+    return (at - error / growth).clamp(max=math.log(most)).exp()
