@@ -9,7 +9,6 @@ import torch
 
 from latentloop.benchmark import editability
 from latentloop.benchmark.edit_meter import COLUMNS, EditMeter
-from latentloop.benchmark.editability_options import EditabilityOptions
 from latentloop.editing import Direction, save_directions
 from latentloop.encoders import EmbedderConfig, make_embedder, save_embedder
 from latentloop.generators import load_generator
@@ -118,10 +117,3 @@ def test_bad_input_is_told_in_one_line(
     assert (code, lines, len(errors)) == (2, [], 1)
     assert message in errors[0]
     assert not (tmp_path / "out").exists()
-
-
-def test_later_options_of_the_iterator_are_taken_along() -> None:
-    options = EditabilityOptions(lr=0.1)
-    embedding = options.embedding(7)
-    assert (embedding.search.steps, embedding.search.lr) == (7, 0.1)
-    assert (embedding.step, embedding.loss, embedding.faces) == (options.step, options.loss, options.faces)

@@ -120,14 +120,15 @@ class EditabilityBench:
     def _figures(self, paths: ResultPaths) -> dict[str, float]:
         """Measure a code, unless its figures are there."""
         file = paths.code.with_suffix(".json")
-        key = key_of(self._stamp(paths))
+        key = key_of(self.stamp(paths))
         if (figures := read_figures(file, key)) is None:
             code, generator = load_code(paths.code), self.components.generator
             figures = self.meter.measure(code.w_plus[None].to(generator.device), read_image(paths.aligned))
             write_figures(file, key, figures)
         return figures
 
-    def _stamp(self, paths: ResultPaths) -> Stamp:
+    def stamp(self, paths: ResultPaths) -> Stamp:
+        """What the figures of a code are made from."""
         return stamp_of(
             self.options,
             code_sha256=sha256_of(paths.code),
