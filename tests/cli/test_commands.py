@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 
 from latentloop.cli import parse
-from latentloop.cli.commands import COMMANDS, load_command
+from latentloop.cli.commands import COMMANDS, PARTS, load_command
 from latentloop.cli.complaints import offered, with_options
 from latentloop.cli.parsing import options_of
 from latentloop.errors import UserError
@@ -22,11 +22,14 @@ def modules_after(*arguments: str) -> set[str]:
     return set(result.stdout.splitlines()[-1].split())
 
 
-@pytest.mark.parametrize("name", COMMANDS)
+ALL = COMMANDS | PARTS
+
+
+@pytest.mark.parametrize("name", ALL)
 def test_a_commands_line_is_how_its_docstring_begins(name: str) -> None:
     command = load_command(name)
-    assert (command.__doc__ or "").startswith(COMMANDS[name].line)
-    assert command.__name__.lower() == name
+    assert (command.__doc__ or "").startswith(ALL[name].line)
+    assert command.__name__.lower() == name.split()[-1]
     assert callable(command.run)
 
 
@@ -40,9 +43,9 @@ def test_help_lists_the_commands_on_one_screen(run: Run, option: str) -> None:
     assert "latentloop edit photo.jpg --set smile=1" in lines[1]
 
 
-@pytest.mark.parametrize("name", COMMANDS)
+@pytest.mark.parametrize("name", ALL)
 def test_options_of_a_job_are_listed_among_its_commands_own(run: Run, name: str) -> None:
-    text = "\n".join(run(name, "--help")[1])
+    text = "\n".join(run(*name.split(), "--help")[1])
     assert " options " in text
     assert not re.search(r"options options|options\.\w+ options", text)
 
@@ -52,10 +55,10 @@ def flags(lines: list[str]) -> set[str]:
     return {flag for line in lines for flag in re.findall(r"  (--[a-z][a-z0-9-]*)", line)}
 
 
-@pytest.mark.parametrize("name", COMMANDS)
+@pytest.mark.parametrize("name", ALL)
 def test_the_options_that_errors_may_name_are_those_of_the_help(run: Run, name: str) -> None:
     subcommands = {"directions": [("list",), ("find",), ("samples",)], "cache": [("show",), ("export",)]}
-    screens = [run(name, *chosen, "--help")[1] for chosen in subcommands.get(name, [()])]
+    screens = [run(*name.split(), *chosen, "--help")[1] for chosen in subcommands.get(name, [()])]
     assert set(options_of(load_command(name))) == set[str]().union(*map(flags, screens))
 
 
@@ -80,6 +83,11 @@ def test_an_error_names_only_options_that_its_command_has(arguments: list[str], 
         offered.set(before)
 
 
+def test_the_help_of_a_command_names_its_parts() -> None:
+    for name in PARTS:
+        assert f"latentloop {name} --help" in " ".join((load_command(name.split()[0]).__doc__ or "").split())
+
+
 def test_no_command_shows_the_same_screen_and_fails(run: Run) -> None:
     assert run() == (2, [], run("--help")[1])
 
@@ -94,6 +102,9 @@ def test_a_command_imports_no_other_one() -> None:
     imported = modules_after("fetch", "vgg17")
     assert "latentloop.cli.fetch" in imported
     assert not imported & {"torch", "numpy", "latentloop.cli.embed", "latentloop.cli.train"}
+    imported = modules_after("bench", "editability", "nowhere.png")
+    assert "latentloop.cli.editability" in imported
+    assert not imported & {"torch", "numpy", "latentloop.cli.bench"}
 
 
 @pytest.mark.parametrize(
@@ -107,6 +118,10 @@ def test_a_command_imports_no_other_one() -> None:
         (["embed", "x", "--lambda_mes", "3"], "no option --lambda_mes; did you mean --lambda-mse? see latentloop "),
         (["train", "--cache", "False"], "no option --cache; did you mean --no-cache? see latentloop train --help"),
         (["train", "--no-cach"], "no option --no-cach; did you mean --no-cache? see latentloop train --help"),
+        (
+            ["bench", "editability", "x", "--stepz", "1"],
+            "no option --stepz; did you mean --steps? see latentloop bench ",
+        ),
         (["embed", "x", "--zzz"], "no option --zzz; see latentloop embed --help"),
         (["embed", "x", "--method", "hybird"], "--method hybird: no such choice; did you mean hybrid? see latentloop "),
         (["embed", "x", "--space", "z"], "--space z: no such choice; there are w, w+; see latentloop embed --help"),
