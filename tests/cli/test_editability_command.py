@@ -19,9 +19,7 @@ TINY = EmbedderConfig(resolution=32, channels=(8, 16), depths=(1, 1), fusion_blo
 
 
 @pytest.fixture
-def command(
-    small_generator: Callable[..., Path], small_photos: Callable[..., Path], tmp_path: Path
-) -> list[str | Path]:
+def command(small_generator: Callable[..., Path], small_photos: Callable[..., Path], tmp_path: Path) -> list[object]:
     """The command on two photos, with a generator, a network and two directions of its own."""
     file = small_generator()
     generator = load_generator(file)
@@ -31,7 +29,7 @@ def command(
     smile, age = Direction("smile", vectors[0], (1, 2), **told), Direction("age", vectors[1], (0, 1, 2, 3), **told)
     save_directions(tmp_path / "d.safetensors", [smile, age])
     names = [f"{tmp_path / 'd.safetensors'}:{name}" for name in ("smile", "age")]
-    made = ["--generator", file, "--embedder", tmp_path / "network.safetensors", "--directions", *names]
+    made: list[object] = ["--generator", file, "--embedder", tmp_path / "network.safetensors", "--directions", *names]
     common = ["--aligned", "--device", "cpu", "--precision", "float32", "--samples", "20"]
     return ["bench", "editability", small_photos(file, 2), "--out", tmp_path / "out", *made, *common]
 
@@ -50,7 +48,7 @@ def measured(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     return codes
 
 
-def test_a_row_of_means_for_each_number_of_steps(run: Run, command: list[str | Path], tmp_path: Path) -> None:
+def test_a_row_of_means_for_each_number_of_steps(run: Run, command: list[object], tmp_path: Path) -> None:
     code, lines, errors = run(*command, "--steps", "0", "2")
     assert (code, errors) == (0, [])
     out = tmp_path / "out"
@@ -71,7 +69,7 @@ def test_a_row_of_means_for_each_number_of_steps(run: Run, command: list[str | P
     assert rows[1]["images"]["0"]["distance"] == pytest.approx(moved, abs=1e-3)
 
 
-def test_what_is_measured_is_kept(run: Run, command: list[str | Path], measured: list[float]) -> None:
+def test_what_is_measured_is_kept(run: Run, command: list[object], measured: list[float]) -> None:
     first = run(*command, "--steps", "2")
     assert len(measured) == 2
     both = run(*command, "--steps", "0", "2")
@@ -81,15 +79,13 @@ def test_what_is_measured_is_kept(run: Run, command: list[str | Path], measured:
     assert len(measured) == 6
 
 
-def test_a_finished_run_computes_no_anchors(
-    run: Run, command: list[str | Path], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_finished_run_computes_no_anchors(run: Run, command: list[object], monkeypatch: pytest.MonkeyPatch) -> None:
     before = run(*command, "--steps", "0")
     monkeypatch.delattr(editability, "style_alignment")
     assert run(*command, "--steps", "0") == before
 
 
-def test_a_damaged_photo_is_left_out_and_named_once(run: Run, command: list[str | Path], tmp_path: Path) -> None:
+def test_a_damaged_photo_is_left_out_and_named_once(run: Run, command: list[object], tmp_path: Path) -> None:
     (tmp_path / "faces" / "broken.png").write_bytes(b"no image")
     code, lines, errors = run(*command, "--steps", "0", "1")
     assert (code, len(errors)) == (2, 1)
@@ -111,7 +107,7 @@ def test_a_damaged_photo_is_left_out_and_named_once(run: Run, command: list[str 
     ids=str,
 )
 def test_bad_input_is_told_in_one_line(
-    run: Run, command: list[str | Path], tmp_path: Path, options: list[str], message: str
+    run: Run, command: list[object], tmp_path: Path, options: list[str], message: str
 ) -> None:
     code, lines, errors = run(*command, *options)
     assert (code, lines, len(errors)) == (2, [], 1)
