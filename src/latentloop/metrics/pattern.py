@@ -48,7 +48,8 @@ def _power(image: Tensor) -> Tensor:
     luminance = (image * image.new_tensor(LUMINANCE)[:, None, None]).sum(dim=1)
     luminance = luminance - luminance.mean(dim=(1, 2), keepdim=True)
     rows, columns = (torch.hann_window(n, dtype=image.dtype, device=image.device) for n in image.shape[-2:])
-    return torch.fft.fft2(luminance * rows[:, None] * columns).abs().square()
+    spectrum: Tensor = torch.fft.fft2(luminance * rows[:, None] * columns)
+    return spectrum.abs().square()
 
 
 def _around(power: Tensor, vertical: float, horizontal: float) -> Tensor:
