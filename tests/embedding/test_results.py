@@ -18,6 +18,7 @@ from latentloop.images import write_png
 from latentloop.latents.code_file import Code, save_code
 
 METRICS = {"mse": 0.01, "psnr": 26.0, "ssim": 0.9, "lpips_alex": 0.1, "id": 0.8}
+NO_FULL_SIZE = {"lpips_full": None, "pattern": None, "pattern_photo": None}
 RUN = Run("toy-32", torch.device("cpu"), {"steps": 2, "space": "w+"})
 FAILED = Failed(Path("photos/b.jpg"), UserError("photos/b.jpg: no face found"))
 
@@ -55,7 +56,7 @@ def test_results_say_all_about_a_run(tmp_path: Path, embedded: Callable[..., Emb
             {
                 "file": str(Path("photos/a.jpg")),
                 "name": "a",
-                "metrics": METRICS,
+                "metrics": METRICS | NO_FULL_SIZE,
                 "seconds": 1.235,
                 "code": "a.npz",
                 "reconstruction": "a.png",
@@ -78,7 +79,12 @@ def test_the_files_named_are_there(tmp_path: Path, embedded: Callable[..., Embed
 @pytest.mark.parametrize("value", [math.inf, -math.inf, math.nan])
 def test_a_figure_that_json_cannot_say_is_null(tmp_path: Path, embedded: Callable[..., Embedded], value: float) -> None:
     (photo,) = results_of(tmp_path, embedded(psnr=value))["photos"]
-    assert photo["metrics"] == {**METRICS, "psnr": None}
+    assert photo["metrics"] == {**METRICS, **NO_FULL_SIZE, "psnr": None}
+
+
+def test_figures_at_full_size_are_told_where_there_are_any(tmp_path: Path, embedded: Callable[..., Embedded]) -> None:
+    (photo,) = results_of(tmp_path, embedded(pattern=1.25))["photos"]
+    assert photo["metrics"] == {**METRICS, **NO_FULL_SIZE, "pattern": 1.25}
 
 
 def test_photos_keep_their_order(tmp_path: Path, embedded: Callable[..., Embedded]) -> None:
