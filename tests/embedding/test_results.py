@@ -1,5 +1,8 @@
+import base64
+import io
 import json
 import math
+import re
 from collections.abc import Callable
 from importlib.metadata import version
 from pathlib import Path
@@ -7,6 +10,7 @@ from typing import Any
 
 import pytest
 import torch
+from PIL import Image
 
 from latentloop.devices import describe_device
 from latentloop.embedding.inverter import Figures
@@ -107,6 +111,22 @@ def test_the_report_shows_the_first_photos_and_counts_the_others(
     assert "ben" in report
     assert "cleo" not in report
     assert "1 more in results.json" in report
+
+
+@pytest.mark.parametrize(("size", "crops"), [(1024, 4), (256, 0)])
+def test_the_first_photos_are_shown_at_full_size(
+    tmp_path: Path, embedded: Callable[..., Embedded], monkeypatch: pytest.MonkeyPatch, size: int, crops: int
+) -> None:
+    monkeypatch.setattr("latentloop.embedding.results.CLOSE_UPS", 2)
+    photos = [embedded(name) for name in ("anna", "ben", "cleo")]
+    for photo in photos:
+        write_png(ResultFolder(tmp_path).paths(photo.name).reconstruction, torch.ones(3, size, size))
+    results_of(tmp_path, *photos)
+    report = (tmp_path / "report.html").read_text(encoding="utf-8")
+    pictures = [base64.b64decode(found) for found in re.findall(r"data:image/jpeg;base64,([^\"]+)", report)]
+    sizes = [Image.open(io.BytesIO(picture)).size for picture in pictures]
+    assert sizes.count((512, 512)) == crops
+    assert len(sizes) == 9 + crops
 
 
 def test_the_cpu_is_described_with_its_threads() -> None:
