@@ -47,7 +47,7 @@ def test_a_photo_that_was_enlarged_much_says_nothing_about_likeness(image: Tenso
 
 
 def test_beside_a_smaller_photo_the_reconstruction_is_measured_alone(image: Tensor, lpips: Lpips) -> None:
-    figures = measure_full_size(image, torch.zeros(1, 3, 384, 384), lpips, side=384)
+    figures = measure_full_size(image, torch.zeros(1, 3, 480, 480), lpips, side=480)
     assert figures == {"pattern": pytest.approx(periodic_pattern(image.clamp(-1, 1)).item())}
 
 
