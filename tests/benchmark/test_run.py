@@ -19,7 +19,6 @@ from latentloop.benchmark.targets import Aligner
 from latentloop.cli.bench_progress import BenchProgress
 from latentloop.errors import NotFiniteError, UserError
 from latentloop.faces import AlignedFace
-from latentloop.features.lpips import Lpips
 from latentloop.generators import Generator
 from latentloop.images import read_image
 from latentloop.inversion import Inversion
@@ -210,28 +209,6 @@ def test_another_protocol_measures_the_codes_that_were_found(make: Make, toy_pho
     third = make()
     assert results(list(third.run(photos))) == first
     assert seen(third) == []
-
-
-def test_codes_that_were_found_are_measured_at_full_size_when_that_is_asked_for(
-    make: Make, toy_photos: ToyPhotos, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def measure(image: Tensor, photo: Tensor, lpips: Lpips, *, side: float) -> dict[str, float]:
-        assert image.shape == photo.shape == (1, 3, 32, 32)
-        assert lpips is job.full_size
-        return {"pattern": mse(image, photo).item(), "pattern_photo": side}
-
-    monkeypatch.setattr("latentloop.benchmark.run.measure_full_size", measure)
-    photos = toy_photos(2)
-    before = results(list(make(batch=2).run(photos)))
-    job = replace(make(batch=2), full_size=Lpips("alex"))
-    found = results(list(job.run(photos)))
-    assert seen(job) == []
-    assert job.columns == ("mse", "lpips_alex", "lpips_full", "pattern", "pattern_photo")
-    for old, new in zip(before, found, strict=True):
-        assert new.figures == {**old.figures, "pattern": pytest.approx(old.figures["mse"]), "pattern_photo": 32}
-    again = make(batch=2)
-    assert results(list(again.run(photos))) == before
-    assert seen(again) == []
 
 
 def test_other_settings_or_photos_are_found_anew(make: Make, toy_photos: ToyPhotos, tmp_path: Path) -> None:
