@@ -91,7 +91,7 @@ class Model:
         sha256 = sha256_of(path) if path else None
         start = setup.start.of_face(Wanted(name, path or Path(name), sha256 or ""))
         aligned_face = self._face(image, changed)
-        (found,) = inverter.invert([aligned_face.image], lambda target: setup.start.codes(target, [start]), on_step)
+        (found,) = inverter.invert([aligned_face], lambda target: setup.start.codes(target, [start]), on_step)
         file = {"file": path.name, "sha256": sha256, "faces": None} if path else None
         size = (image.shape[-1], image.shape[-2])
         code = record_code(inverter, found, aligned_face, size, file, {**setup.stamp(), **start.stamp})

@@ -28,7 +28,8 @@ class InvertedPhoto:
     """The aligned face that was reconstructed."""
     metrics: Mapping[str, float]
     """Metrics of the reconstruction at 256 pixels: `mse` on [-1, 1], `psnr` in dB, `ssim`, `lpips_alex`, and `id`, the
-    cosine similarity of face-recognition embeddings."""
+    cosine similarity of face-recognition embeddings. At full size, as far as image and photo have the pixels:
+    `lpips_full`, and the periodic pattern of reconstruction and photo, `pattern` and `pattern_photo`."""
     seconds: float
     """Seconds spent on the code and its reconstruction."""
     code: Code

@@ -3,14 +3,17 @@ from pathlib import Path
 
 import pytest
 import torch
+from torch import Tensor
 
 import latentloop.benchmark
 from latentloop.benchmark import Comparison, ComparisonOptions, MachineOptions, run_benchmark
 from latentloop.benchmark.comparison import Outcome
 from latentloop.benchmark.observer import Silent
 from latentloop.errors import UserError
+from latentloop.features.lpips import Lpips
 from latentloop.generators import MobileStyleGAN, mobilestylegan
 from latentloop.generators.registry import save_generator
+from latentloop.metrics import mse
 
 ToyPhotos = Callable[..., list[Path]]
 
@@ -89,3 +92,23 @@ def test_what_is_missing_is_named_by_its_argument(options: ComparisonOptions) ->
 def test_the_room_gives_its_doors() -> None:
     assert latentloop.benchmark.Comparison is Comparison
     assert {"run_benchmark", "time_generators", "time_collaboration"} <= set(dir(latentloop.benchmark))
+
+
+def test_codes_that_were_found_are_measured_at_full_size_when_that_is_asked_for(
+    options: ComparisonOptions, toy_photos: ToyPhotos, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def measure(image: Tensor, photo: Tensor, lpips: Lpips, *, side: float) -> dict[str, float]:
+        assert image.shape == photo.shape == (1, 3, 32, 32)
+        assert isinstance(lpips, Lpips)
+        return {"pattern": mse(image.clamp(-1, 1), photo).item(), "pattern_photo": side}
+
+    monkeypatch.setattr("latentloop.benchmark.run.measure_full_size", measure)
+    photos = toy_photos(2)
+    plain, full, again = (run_benchmark(photos, options=options, full_size=wanted) for wanted in (False, True, False))
+    assert again.lines == plain.lines
+    assert [*full.columns] == [*plain.columns, "lpips_full", "pattern", "pattern_photo"]
+    for before, after in zip(plain.lines[0].results, full.lines[0].results, strict=True):
+        assert after.seconds == before.seconds  # found once
+        assert after.figures.items() >= before.figures.items()
+        assert after.figures["pattern_photo"] == 32
+        assert 0 < after.figures["pattern"] < 1

@@ -34,6 +34,7 @@ OTHER: dict[str, Any] = {
     "methods": ("optimize:3",),
     "steps": 4,
     "protocol": "strict",
+    "full_size": True,
     "features": "vgg16",
     "generator": "b.safetensors",
     "embedder": "e.safetensors",

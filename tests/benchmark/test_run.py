@@ -18,6 +18,7 @@ from latentloop.benchmark.run import Benchmark
 from latentloop.benchmark.targets import Aligner
 from latentloop.cli.bench_progress import BenchProgress
 from latentloop.errors import NotFiniteError, UserError
+from latentloop.faces import AlignedFace
 from latentloop.generators import Generator
 from latentloop.images import read_image
 from latentloop.inversion import Inversion
@@ -166,7 +167,7 @@ def test_what_is_finished_is_not_read_again(
     read: list[Path] = []
     face = Aligner.face
 
-    def watched(aligner: Aligner, photo: Path) -> Tensor:
+    def watched(aligner: Aligner, photo: Path) -> AlignedFace:
         read.append(photo)
         return face(aligner, photo)
 

@@ -16,7 +16,8 @@ def test_an_aligned_image_is_taken_as_it_is(toy_photos: ToyPhotos) -> None:
     (photo,) = toy_photos(1)
     target = find_target(photo, Aligner(None, 1024, 16)).read()
     assert target.name == "photo-0"
-    torch.testing.assert_close(target.face, read_image(photo))
+    torch.testing.assert_close(target.face.image, read_image(photo))
+    assert target.face.side == 32
     torch.testing.assert_close(target.small, resample(read_image(photo), 16))
 
 

@@ -33,6 +33,7 @@ class Measured:
     """Stands for the evaluator, which is tested by itself."""
 
     shapes: list[tuple[int, ...]] = field(default_factory=list)
+    lpips = None
 
     def measure(self, image: Tensor, target: Tensor) -> list[dict[str, float]]:
         self.shapes += [tuple(image.shape), tuple(target.shape)]

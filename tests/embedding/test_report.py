@@ -11,7 +11,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from latentloop.embedding.report import DIFFERENCE_RANGE, LABELS, OnePass, Page, Row, difference, write_report
+from latentloop.embedding.report import DIFFERENCE_RANGE, LABELS, CloseUp, OnePass, Page, Row, difference, write_report
 from latentloop.errors import UserError
 
 METRICS = {"mse": 0.01234, "psnr": 25.107, "ssim": 0.8766, "lpips_alex": 0.1234, "id": 0.7654}
@@ -26,11 +26,16 @@ class Shown(HTMLParser):
         super().__init__()
         self.tags: list[str] = []
         self.links: list[str] = []
+        self.opens: list[str] = []  # what a click on each button opens
+        self.closed: list[str] = []  # what is shown only after a click
         self.text = ""
         self.feed(html)
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         self.tags.append(tag)
+        named = dict(attrs)
+        self.opens += [named.get("popovertarget") or ""] if tag == "button" else []
+        self.closed += [named.get("id") or ""] if "popover" in named else []
         self.links += [value or "" for name, value in attrs if name in ("src", "href", "srcset", "action", "data")]
 
     def handle_data(self, data: str) -> None:
@@ -55,8 +60,8 @@ def test_a_report_shows_title_facts_names_and_figures(show: Show) -> None:
     shown = show(row("anna"), row("zoë"))
     for text in ("A title", "toy <32>", "cpu", "anna", "zoë", "0.0123", "25.11", "0.877", "0.123", "0.765", "12.3"):
         assert text in shown.text
-    for label, _, better in LABELS.values():
-        assert f"{label} {'↓' if better == 'lower' else '↑'}" in shown.text
+    for name in METRICS:
+        assert "{0} {2}".format(*LABELS[name]) in shown.text
 
 
 def test_a_report_needs_no_other_file_and_no_network(show: Show) -> None:
@@ -85,6 +90,28 @@ def test_what_one_pass_found_stands_beside_what_became_of_it(show: Show) -> None
     assert len(shown.links) == 9
     for text in ("one pass", "0.7500", "0.2500", "0.3750"):
         assert text in shown.text
+
+
+def test_a_click_on_a_picture_shows_it_at_full_size(show: Show) -> None:
+    crop = torch.ones(1, 3, 512, 512)
+    shown = show(row(), replace(row(), close_up=CloseUp(-crop, crop)), replace(row(), close_up=CloseUp(crop, crop)))
+    assert shown.opens == 3 * ["close-up-2"] + 3 * ["close-up-3"]
+    assert shown.closed == ["close-up-2", "close-up-3"]
+    pixels = [np.asarray(Image.open(io.BytesIO(base64.b64decode(link.split(",")[1])))) for link in shown.links[8:10]]
+    assert [one.shape for one in pixels] == 2 * [(512, 512, 3)]
+    assert [one.mean() for one in pixels] == [0, 255]
+
+
+def test_figures_that_a_photo_lacks_are_dashes_and_do_not_count_in_means(show: Show) -> None:
+    shown = show(row(lpips_full=0.2), row(lpips_full=0.4), row())
+    assert "LPIPS, full size ↓" in shown.text
+    assert "pattern" not in shown.text
+    assert shown.text.count("0.300") == 1
+    assert shown.text.count("0.765-12.3") == 1
+
+
+def test_what_id_means_is_explained(show: Show) -> None:
+    assert "Photos of different persons have" in " ".join(show(row()).text.split())
 
 
 def test_a_name_is_text_and_never_markup(show: Show) -> None:

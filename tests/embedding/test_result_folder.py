@@ -85,6 +85,18 @@ def test_a_result_is_finished_when_all_of_it_is_there(folder: ResultFolder, fini
     assert list(folder.finished(ANNA, "anna", lambda _: SETTINGS, all_faces=False).results) == ["anna"]
 
 
+@pytest.mark.parametrize("full_size", [{}, {"pattern": 1.5, "pattern_photo": -0.1}])
+def test_figures_at_full_size_are_read_where_there_are_any(
+    folder: ResultFolder, finish: Callable[..., None], full_size: dict[str, float]
+) -> None:
+    """Results of version 0.1 have none."""
+    metrics = {"mse": 0.01, "psnr": 26.0, "ssim": 0.9, "lpips_alex": 0.1, "id": 0.8} | full_size
+    finish("anna", metrics=metrics)
+    result = folder.read("anna")
+    assert result is not None
+    assert result.figures.metrics == metrics
+
+
 def test_nothing_is_finished_in_an_empty_or_missing_folder(tmp_path: Path) -> None:
     for path in (tmp_path, tmp_path / "missing"):
         for all_faces in (False, True):

@@ -1,5 +1,8 @@
+import base64
+import io
 import json
 import math
+import re
 from collections.abc import Callable
 from importlib.metadata import version
 from pathlib import Path
@@ -7,6 +10,7 @@ from typing import Any
 
 import pytest
 import torch
+from PIL import Image
 
 from latentloop.devices import describe_device
 from latentloop.embedding.inverter import Figures
@@ -18,6 +22,7 @@ from latentloop.images import write_png
 from latentloop.latents.code_file import Code, save_code
 
 METRICS = {"mse": 0.01, "psnr": 26.0, "ssim": 0.9, "lpips_alex": 0.1, "id": 0.8}
+NO_FULL_SIZE = {"lpips_full": None, "pattern": None, "pattern_photo": None}
 RUN = Run("toy-32", torch.device("cpu"), {"steps": 2, "space": "w+"})
 FAILED = Failed(Path("photos/b.jpg"), UserError("photos/b.jpg: no face found"))
 
@@ -55,7 +60,7 @@ def test_results_say_all_about_a_run(tmp_path: Path, embedded: Callable[..., Emb
             {
                 "file": str(Path("photos/a.jpg")),
                 "name": "a",
-                "metrics": METRICS,
+                "metrics": METRICS | NO_FULL_SIZE,
                 "seconds": 1.235,
                 "code": "a.npz",
                 "reconstruction": "a.png",
@@ -78,7 +83,12 @@ def test_the_files_named_are_there(tmp_path: Path, embedded: Callable[..., Embed
 @pytest.mark.parametrize("value", [math.inf, -math.inf, math.nan])
 def test_a_figure_that_json_cannot_say_is_null(tmp_path: Path, embedded: Callable[..., Embedded], value: float) -> None:
     (photo,) = results_of(tmp_path, embedded(psnr=value))["photos"]
-    assert photo["metrics"] == {**METRICS, "psnr": None}
+    assert photo["metrics"] == {**METRICS, **NO_FULL_SIZE, "psnr": None}
+
+
+def test_figures_at_full_size_are_told_where_there_are_any(tmp_path: Path, embedded: Callable[..., Embedded]) -> None:
+    (photo,) = results_of(tmp_path, embedded(pattern=1.25))["photos"]
+    assert photo["metrics"] == {**METRICS, **NO_FULL_SIZE, "pattern": 1.25}
 
 
 def test_photos_keep_their_order(tmp_path: Path, embedded: Callable[..., Embedded]) -> None:
@@ -101,6 +111,22 @@ def test_the_report_shows_the_first_photos_and_counts_the_others(
     assert "ben" in report
     assert "cleo" not in report
     assert "1 more in results.json" in report
+
+
+@pytest.mark.parametrize(("size", "crops"), [(1024, 4), (256, 0)])
+def test_the_first_photos_are_shown_at_full_size(
+    tmp_path: Path, embedded: Callable[..., Embedded], monkeypatch: pytest.MonkeyPatch, size: int, crops: int
+) -> None:
+    monkeypatch.setattr("latentloop.embedding.results.CLOSE_UPS", 2)
+    photos = [embedded(name) for name in ("anna", "ben", "cleo")]
+    for photo in photos:
+        write_png(ResultFolder(tmp_path).paths(photo.name).reconstruction, torch.ones(3, size, size))
+    results_of(tmp_path, *photos)
+    report = (tmp_path / "report.html").read_text(encoding="utf-8")
+    pictures = [base64.b64decode(found) for found in re.findall(r"data:image/jpeg;base64,([^\"]+)", report)]
+    sizes = [Image.open(io.BytesIO(picture)).size for picture in pictures]
+    assert sizes.count((512, 512)) == crops
+    assert len(sizes) == 9 + crops
 
 
 def test_the_cpu_is_described_with_its_threads() -> None:

@@ -16,9 +16,12 @@ LABELS: Mapping[str, str] = {
     "lpips_squeeze": "LPIPS (squeeze)",
     "lpips_vgg": "LPIPS (vgg)",
     "id": "ID",
+    "lpips_full": "LPIPS (full size)",
+    "pattern": "pattern",
+    "pattern_photo": "photo's pattern",
 }
 """Headings of metrics in tables and plots."""
-DIGITS = {"mse": 4, "psnr": 2}
+DIGITS = {"mse": 4, "psnr": 2, "pattern": 2, "pattern_photo": 2}
 """Decimals of metrics in tables; 3 for all others."""
 
 
@@ -31,7 +34,7 @@ class Result:
     image: str
     """Name of the image, without its ending."""
     figures: Mapping[str, float]
-    """Values of the metrics, by metric."""
+    """Values of the metrics, by metric; those at full size are missing where the photo lacks the pixels."""
     seconds: float
     """Seconds for the code and for its image at full size."""
     memory: int | None
@@ -73,13 +76,17 @@ class MethodLine:
         """Median seconds of an image."""
         return median(result.seconds for result in self.results)
 
-    def spread(self, figure: str) -> Spread:
-        """Mean, deviation and confidence interval of a metric over the images."""
-        return summarize([result.figures[figure] for result in self.results])
+    def spread(self, figure: str) -> Spread | None:
+        """Mean, deviation and confidence interval of a metric over the images that have it; None if none has."""
+        values = self._values(figure)
+        return summarize(values) if values else None
 
     def means(self, figures: Sequence[str]) -> dict[str, float]:
-        """Mean of each of these metrics over the images."""
-        return {figure: fmean(result.figures[figure] for result in self.results) for figure in figures}
+        """Mean of each of these metrics over the images that have it; metrics that none has are missing."""
+        return {figure: fmean(values) for figure in figures if (values := self._values(figure))}
+
+    def _values(self, figure: str) -> list[float]:
+        return [result.figures[figure] for result in self.results if figure in result.figures]
 
 
 @dataclass(frozen=True)

@@ -91,5 +91,5 @@ def _comparison(setup: Setup, images: ImageSet, outcomes: Sequence[Outcome], bes
     if len(shown) < len(results):
         facts["images"] = "those that all methods have"
     left_out = list(dict.fromkeys(outcome.reason for outcome in outcomes if isinstance(outcome, Skipped)))
-    columns = setup.benchmark.protocol.columns
+    columns = setup.benchmark.columns
     return Comparison(images.title, facts, setup.conditions, columns, lines, left_out, beside)

@@ -51,6 +51,9 @@ class ComparisonOptions:
     protocol: ProtocolName = neutral("strict")  # codes stay as they are, and are measured by each protocol
     """Evaluation protocol. strict: floats, PSNR, SSIM, MS-SSIM and all LPIPS. psp: 8-bit images, as in the tables of
     pSp and e4e."""
+    full_size: bool = neutral(False)  # codes stay as they are, and are measured once more
+    """Measure the reconstructions at full size, too: LPIPS on the face's own pixels, where the photo has them, and the
+    pattern of periods 2 and 4. Takes half a second per image at 1024 pixels."""
     features: FeatureNet = "alexnet"
     """Classifier that the earlier methods compare images with: vgg16, as published, after latentloop fetch vgg16; or
     alexnet instead."""

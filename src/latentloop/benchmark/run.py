@@ -17,7 +17,9 @@ from latentloop.benchmark.result_files import PHOTOS, BenchmarkFolder, Cost, Sto
 from latentloop.benchmark.targets import Aligner, Target, check_names, find_target
 from latentloop.defaults import WORKING_SIZE
 from latentloop.errors import NotFiniteError, UserError
+from latentloop.evaluation.full_size import FULL_SIZE_METRICS, measure_full_size
 from latentloop.faces import FaceDetector
+from latentloop.features.lpips import Lpips
 from latentloop.generators import Generator, noisy_synthesis
 from latentloop.images import resample, write_png
 from latentloop.inversion.iterator import OnStep
@@ -46,6 +48,8 @@ class Benchmark:
     """Number of images that are inverted together."""
     observer: Observer = field(default_factory=Silent)
     """Follows the steps of the methods."""
+    full_size: Lpips | None = None
+    """LPIPS network of the metrics at full size; None measures by the protocol alone."""
     _warm: set[str] = field(default_factory=set)
     _noted: set[str] = field(default_factory=set)
 
@@ -75,6 +79,11 @@ class Benchmark:
     def device(self) -> torch.device:
         """Device on which codes are computed."""
         return self.generator.device
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Names of the metrics, in the order of tables."""
+        return (*self.protocol.columns, *(FULL_SIZE_METRICS if self.full_size else ()))
 
     @property
     def size(self) -> int:
@@ -132,7 +141,7 @@ class Benchmark:
             for target in targets:  # one image must not take the others of its batch with it
                 yield from self._find(method, [target])
             return
-        figures = self.protocol.measure(images, torch.cat([target.face for target in targets]))
+        figures = self._measure(images, targets)
         for i, target in enumerate(targets):
             noise = [layer[i] for layer in codes.noise or ()]
             self.folder.write_code(method.name, target.name, codes.w_plus[i], noise)
@@ -150,7 +159,18 @@ class Benchmark:
         noise = None if codes.noise is None else tuple(layer.to(self.device) for layer in codes.noise)
         with torch.inference_mode():
             image = self._synthesized(Codes(codes.w_plus.to(self.device), noise), 0).cpu()
-        return self.protocol.measure(image, target.face)[0]
+        return self._measure(image, [target])[0]
+
+    def _measure(self, images: Tensor, targets: Sequence[Target]) -> list[dict[str, float]]:
+        """Measure images (N, 3, S, S) of N targets by the protocol and, if wanted, at full size."""
+        faces = [target.face for target in targets]
+        figures = self.protocol.measure(images, torch.cat([face.image for face in faces]))
+        if self.full_size is None:
+            return figures
+        return [
+            one | measure_full_size(image[None], face.image, self.full_size, side=face.side)
+            for one, image, face in zip(figures, images, faces, strict=True)
+        ]
 
     def _timed(self, finder: CodeFinder, small: Tensor, on_step: OnStep | None) -> tuple[Codes, Tensor, Cost]:
         """Find codes; returns them, their images on the CPU, and the cost of both."""
@@ -179,7 +199,7 @@ class Benchmark:
 
     @property
     def _metrics(self) -> str:
-        return f"{self.protocol.name}: {', '.join(self.protocol.columns)}"
+        return f"{self.protocol.name}: {', '.join(self.columns)}"
 
     def _key(self, method: PreparedMethod, target: Target) -> str:
         return key_of({**method.stamp, "photo_sha256": target.sha256})

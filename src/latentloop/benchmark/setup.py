@@ -20,6 +20,7 @@ from latentloop.encoders import Encoder, load_encoder
 from latentloop.encoders.embedder_file import embedder_weights, shipped_embedder
 from latentloop.errors import UserError
 from latentloop.faces import load_face_detector
+from latentloop.features.lpips import load_lpips
 from latentloop.generators import Generator, load_generator, low_precision, noisy_synthesis
 from latentloop.generators.registry import weights_checksum
 from latentloop.losses import iterator_loss
@@ -77,6 +78,7 @@ def set_up(options: ComparisonOptions, observer: Observer) -> Setup:
             counter=counter,
             batch=options.batch,
             observer=observer,
+            full_size=load_lpips() if options.full_size else None,
         )
     conditions = {
         "protocol": options.protocol,

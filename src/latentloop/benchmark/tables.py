@@ -15,7 +15,7 @@ def rows_as_csv(comparison: Comparison) -> str:
     rows = [["method", "image", *columns, "seconds", "peak_memory_bytes", "generator_calls", "batch"]]
     for line in comparison.lines:
         for r in line.results:
-            figures = [r.figures[column] for column in columns]
+            figures = [r.figures.get(column, "") for column in columns]
             rows.append([str(x) for x in (line.name, r.image, *figures, r.seconds, r.memory or "", r.calls, r.batch)])
     return _csv(rows)
 
@@ -24,9 +24,11 @@ def spreads_as_csv(comparison: Comparison) -> str:
     """Write summary.csv: a row for each method and metric, with mean, deviation and 95 % interval."""
     rows = [["method", "figure", "n", "mean", "standard_deviation", "low_95", "high_95"]]
     for line in comparison.lines:
-        for column in comparison.columns:
-            s = line.spread(column)
-            rows.append([str(x) for x in (line.name, column, s.count, s.mean, s.deviation, s.low, s.high)])
+        rows += [
+            [str(x) for x in (line.name, column, s.count, s.mean, s.deviation, s.low, s.high)]
+            for column in comparison.columns
+            if (s := line.spread(column))
+        ]
     return _csv(rows)
 
 
@@ -55,7 +57,7 @@ def table_cells(comparison: Comparison) -> list[list[str]]:
         cells = [line.title]
         for column in comparison.columns:
             spread, digits = line.spread(column), DIGITS.get(column, 3)
-            cells.append(f"{spread.mean:.{digits}f} ({spread.deviation:.{digits}f})")
+            cells.append(f"{spread.mean:.{digits}f} ({spread.deviation:.{digits}f})" if spread else "-")
         memory = [r.memory for r in line.results if r.memory is not None]
         cells += [f"{line.seconds:.3g}", f"{max(memory) / 1e9:.1f}" if memory else "-"]
         rows.append([*cells, f"{median(r.calls for r in line.results):.0f}", str(len(line.results))])

@@ -9,7 +9,7 @@ from typing import Self
 from torch import Tensor
 
 from latentloop.errors import UserError
-from latentloop.faces import FaceDetector, align_faces, already_aligned
+from latentloop.faces import AlignedFace, FaceDetector, align_faces, already_aligned
 from latentloop.files import sha256_of
 from latentloop.images import read_image, resample
 
@@ -25,18 +25,17 @@ class Aligner:
     small: int
     """Side of the images that methods compare, in pixels."""
 
-    def face(self, photo: Path) -> Tensor:
-        """Read an image and align its largest face, (1, 3, S, S) in [-1, 1].
+    def face(self, photo: Path) -> AlignedFace:
+        """Read an image and align its largest face.
 
         Raises:
             UserError: It is not an image, has no face, or is not square where it is taken as aligned.
         """
         image, detector = read_image(photo), self.detector
         try:
-            found = align_faces(image, detector, self.size)[0] if detector else already_aligned(image, self.size)
+            return align_faces(image, detector, self.size)[0] if detector else already_aligned(image, self.size)
         except UserError as error:
             raise error.within(photo) from error
-        return found.image
 
 
 @dataclass(frozen=True)
@@ -54,14 +53,14 @@ class Target:
         return self.photo.stem
 
     @cached_property
-    def face(self) -> Tensor:
-        """Aligned face of the generator's size, (1, 3, S, S) in [-1, 1]; raises as `Aligner.face`."""
+    def face(self) -> AlignedFace:
+        """Aligned face of the generator's size; raises as `Aligner.face`."""
         return self.aligner.face(self.photo)
 
     @cached_property
     def small(self) -> Tensor:
         """Aligned face of the size that methods compare, (1, 3, R, R); raises as `Aligner.face`."""
-        return resample(self.face, self.aligner.small)
+        return resample(self.face.image, self.aligner.small)
 
     def read(self) -> Self:
         """Read the file now; raises as `Aligner.face`."""

@@ -11,7 +11,9 @@ from torch import Tensor
 
 from latentloop.defaults import WORKING_SIZE
 from latentloop.errors import NotFiniteError
-from latentloop.evaluation.measure import EVALUATION_SIZE, Evaluator
+from latentloop.evaluation.full_size import FULL_SIZE_METRICS, measure_full_size
+from latentloop.evaluation.measure import EVALUATION_SIZE, METRICS, Evaluator
+from latentloop.faces import AlignedFace
 from latentloop.generators import Generator
 from latentloop.images import resample
 from latentloop.inversion.chain import IteratorChain
@@ -26,11 +28,13 @@ class Figures:
     """Quality of a reconstruction, and the seconds spent on its code."""
 
     metrics: Mapping[str, float]
+    """Metrics by name; those at full size are missing where the photo or the reconstruction lacks the pixels."""
     seconds: float
 
     def as_json(self) -> dict[str, Any]:
-        """Convert to the values of results.json: non-finite numbers as null, seconds to three decimals."""
-        metrics = {name: value if math.isfinite(value) else None for name, value in self.metrics.items()}
+        """Convert to the values of results.json: missing and non-finite numbers as null, seconds to three decimals."""
+        named = {name: self.metrics.get(name, math.nan) for name in (*METRICS, *FULL_SIZE_METRICS)}
+        metrics = {name: value if math.isfinite(value) else None for name, value in named.items()}
         return {"metrics": metrics, "seconds": round(self.seconds, 3)}
 
 
@@ -82,11 +86,13 @@ class Inverter:
         """Latent space of the codes: w or w+."""
         return self.iterators.iterators[0].config.space if self.iterators else "w+"
 
-    def invert(self, faces: Sequence[Tensor], starting: Starting, on_step: OnStep | None = None) -> list[InvertedFace]:
+    def invert(
+        self, faces: Sequence[AlignedFace], starting: Starting, on_step: OnStep | None = None
+    ) -> list[InvertedFace]:
         """Compute the code of each aligned face.
 
         Args:
-            faces: N aligned faces, (1, 3, S, S) each, in [-1, 1]; S may differ.
+            faces: N aligned faces; their sizes may differ.
             starting: Where the iterator starts.
             on_step: As for `LatentIterator.refine`.
 
@@ -96,30 +102,36 @@ class Inverter:
         if not faces:
             return []
         resolution = min(WORKING_SIZE, self.generator.resolution)
-        target = torch.cat([resample(face, resolution) for face in faces])
+        target = torch.cat([resample(face.image, resolution) for face in faces])
         on_device, begun = target.to(self.generator.device), time.perf_counter()
         start = starting(on_device)
         if not start.isfinite().all():
             raise NotFiniteError("the code to start from is not finite")
         if not self.iterators:
-            drawn = self._drawn(start, target, begun)
+            drawn = self._drawn(start, faces, target, begun)
             return [
                 InvertedFace(w.cpu(), torch.zeros(0), 0, one, one if self.show_start else None)
                 for w, one in zip(start, drawn, strict=True)
             ]
-        first = self._drawn(start, target, begun) if self.show_start else []
+        first = self._drawn(start, faces, target, begun) if self.show_start else []
         begun = time.perf_counter() - sum(one.figures.seconds for one in first)
         found = self.iterators.refine(on_device, start, on_step)
-        last = self._drawn(found.w_plus, target, begun)
+        last = self._drawn(found.w_plus, faces, target, begun)
         return [
             InvertedFace(w.cpu(), found.losses[:, i].cpu(), int(found.steps[i]), last[i], first[i] if first else None)
             for i, w in enumerate(found.w_plus)
         ]
 
-    def _drawn(self, w_plus: Tensor, target: Tensor, begun: float) -> list[Reconstruction]:
+    def _drawn(
+        self, w_plus: Tensor, faces: Sequence[AlignedFace], target: Tensor, begun: float
+    ) -> list[Reconstruction]:
         """Draw codes (N, num_ws, w_dim) that were looked for since `begun`, and measure the images."""
         with torch.inference_mode():
             images = [self.renderer.synthesis(one[None]).cpu() for one in w_plus]
         seconds = (time.perf_counter() - begun) / len(w_plus)
         metrics = self.evaluator.measure(torch.cat([resample(image, EVALUATION_SIZE) for image in images]), target)
-        return [Reconstruction(image, Figures(one, seconds)) for image, one in zip(images, metrics, strict=True)]
+        lpips = self.evaluator.lpips
+        return [
+            Reconstruction(image, Figures(one | measure_full_size(image, face.image, lpips, side=face.side), seconds))
+            for image, one, face in zip(images, metrics, faces, strict=True)
+        ]

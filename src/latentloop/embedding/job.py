@@ -219,7 +219,7 @@ class EmbedJob:
         tasks = [item for item in items if isinstance(item, _Task)]
         starts = [task.start for task in tasks]
         try:
-            faces = [task.face.image for task in tasks]
+            faces = [task.face for task in tasks]
             found = self.inverter.invert(faces, lambda target: self.start.codes(target, starts), on_step)
         except NotFiniteError as error:
             if len(items) > 1:

@@ -5,6 +5,7 @@ import io
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from statistics import fmean
 
 import jinja2
 import matplotlib as mpl
@@ -33,6 +34,16 @@ class OnePass:
 
 
 @dataclass(frozen=True)
+class CloseUp:
+    """The same part of a photo and of its reconstruction, at full size."""
+
+    photo: Tensor
+    """Crop of the aligned photo, (1, 3, C, C) in [-1, 1]."""
+    reconstruction: Tensor
+    """Crop of the reconstruction, in the same form."""
+
+
+@dataclass(frozen=True)
 class Row:
     """One reconstruction in the report, beside its photo."""
 
@@ -47,6 +58,8 @@ class Row:
     """Loss at the start and after each step."""
     one_pass: OnePass | None = None
     """One-pass reconstruction, if the iterator started from it."""
+    close_up: CloseUp | None = None
+    """What a click on the pictures shows."""
 
 
 @dataclass(frozen=True)
@@ -70,25 +83,29 @@ def write_report(path: Path, page: Page) -> None:
         UserError: The file cannot be written.
     """
     environment = jinja2.Environment(loader=jinja2.PackageLoader("latentloop.embedding"), autoescape=True)
+    means = _means([row.metrics for row in page.rows])
     html = environment.get_template("report.html.j2").render(
         page=page,
         cards=[_card(row) for row in page.rows],
-        means=_means([row.metrics for row in page.rows]),
+        means=means,
         one_pass=_means([row.one_pass.metrics for row in page.rows if row.one_pass]),
-        labels=LABELS,
+        labels={name: label for name, label in LABELS.items() if name in means},
         difference_range=DIFFERENCE_RANGE,
     )
     with replacing(path) as part:
         part.write_text(html, encoding="utf-8")
 
 
-# Metric -> (what it is called, its digits, which direction is better).
+# Metric -> (what it is called, its digits, the arrow to the better side).
 LABELS = {
-    "mse": ("MSE", 4, "lower"),
-    "psnr": ("PSNR, dB", 2, "higher"),
-    "ssim": ("SSIM", 3, "higher"),
-    "lpips_alex": ("LPIPS (alex)", 3, "lower"),
-    "id": ("ID", 3, "higher"),
+    "mse": ("MSE", 4, "↓"),
+    "psnr": ("PSNR, dB", 2, "↑"),
+    "ssim": ("SSIM", 3, "↑"),
+    "lpips_alex": ("LPIPS (alex)", 3, "↓"),
+    "id": ("ID", 3, "↑"),
+    "lpips_full": ("LPIPS, full size", 3, "↓"),
+    "pattern": ("pattern", 2, "↓"),
+    "pattern_photo": ("photo's pattern", 2, ""),
 }
 
 
@@ -109,11 +126,18 @@ def _card(row: Row) -> dict[str, object]:
         "row": row,
         "pictures": {caption: _jpeg(image) for caption, image in pictures.items()},
         "curve": _curve(row.losses) if len(row.losses) > 1 else None,
+        "close_up": _close_up(row.close_up) if row.close_up else None,
     }
 
 
+def _close_up(close_up: CloseUp) -> dict[str, str]:
+    return {"photo": _jpeg(close_up.photo), "reconstruction": _jpeg(close_up.reconstruction)}
+
+
 def _means(metrics: Sequence[Mapping[str, float]]) -> dict[str, float]:
-    return {name: sum(m[name] for m in metrics) / len(metrics) for name in LABELS} if metrics else {}
+    """Mean of each metric over the rows that have it; those that no row has are missing."""
+    columns = {name: [row[name] for row in metrics if name in row] for name in LABELS}
+    return {name: fmean(values) for name, values in columns.items() if values}
 
 
 def _jpeg(image: Tensor) -> str:

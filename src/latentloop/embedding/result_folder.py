@@ -9,6 +9,7 @@ from typing import Any
 
 from latentloop.embedding.inverter import Figures
 from latentloop.errors import UserError
+from latentloop.evaluation.full_size import FULL_SIZE_METRICS
 from latentloop.evaluation.measure import METRICS
 from latentloop.latents.code_file import load_code
 from latentloop.stamps import Stamp, differences
@@ -191,7 +192,9 @@ class ResultFolder:
 
 
 def _figures(details: Mapping[str, Any]) -> Figures:
-    return Figures({name: float(details["metrics"][name]) for name in METRICS}, float(details["seconds"]))
+    metrics = details["metrics"]
+    names = (*METRICS, *(name for name in FULL_SIZE_METRICS if name in metrics))  # earlier versions lack the latter
+    return Figures({name: float(metrics[name]) for name in names}, float(details["seconds"]))
 
 
 def face_name(stem: str, number: int) -> str:

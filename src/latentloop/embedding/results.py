@@ -8,17 +8,23 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from torch import Tensor
 
 from latentloop.devices import describe_device
 from latentloop.embedding.inverter import Figures
 from latentloop.embedding.job import Embedded, Failed, Outcome
-from latentloop.embedding.report import THUMBNAIL, OnePass, Page, Row, write_report
+from latentloop.embedding.report import THUMBNAIL, CloseUp, OnePass, Page, Row, write_report
 from latentloop.embedding.result_folder import ResultFolder
+from latentloop.evaluation.measure import EVALUATION_SIZE
 from latentloop.files import replacing
 from latentloop.images import read_image, resample
 
 SHOWN = 300
 """Reconstructions that a report shows; a browser chokes on many more."""
+CLOSE_UPS = 100
+"""Reconstructions that it shows at full size, too: each takes about 0.2 MB."""
+CLOSE_UP_SIZE, CLOSE_UP_TOP = 512, 0.15
+"""Side in pixels of what is shown at full size, hair and eyes, and its upper edge as a share of the image's height."""
 
 
 @dataclass(frozen=True)
@@ -74,7 +80,7 @@ def _page(folder: ResultFolder, embedded: Sequence[Embedded], failed: Iterable[F
     return Page(
         title="latentloop: photos and their reconstructions",
         facts=facts,
-        rows=[_row(folder, outcome) for outcome in embedded[:SHOWN]],
+        rows=[_row(folder, outcome, closer=i < CLOSE_UPS) for i, outcome in enumerate(embedded[:SHOWN])],
         failures={str(outcome.photo): outcome.reason for outcome in failed},
         left_out=max(0, len(embedded) - SHOWN),
     )
@@ -84,14 +90,27 @@ def _one_pass(picture: Path, figures: Figures) -> OnePass:
     return OnePass(resample(read_image(picture), THUMBNAIL), figures.metrics, figures.seconds)
 
 
-def _row(folder: ResultFolder, outcome: Embedded) -> Row:
+def _row(folder: ResultFolder, outcome: Embedded, *, closer: bool) -> Row:
     paths, result = folder.paths(outcome.name), folder.read(outcome.name)
+    photo, reconstruction = read_image(paths.aligned), read_image(paths.reconstruction)
     return Row(
         name=outcome.name,
-        photo=resample(read_image(paths.aligned), THUMBNAIL),
-        reconstruction=resample(read_image(paths.reconstruction), THUMBNAIL),
+        photo=resample(photo, THUMBNAIL),
+        reconstruction=resample(reconstruction, THUMBNAIL),
         metrics=outcome.figures.metrics,
         seconds=outcome.figures.seconds,
         one_pass=_one_pass(paths.one_pass, outcome.one_pass) if outcome.one_pass else None,
         losses=result.losses if result else [],
+        close_up=_close_up(photo, reconstruction) if closer else None,
     )
+
+
+def _close_up(photo: Tensor, reconstruction: Tensor) -> CloseUp | None:
+    """Hair and eyes at full size; None where a thumbnail shows all there is."""
+    size = reconstruction.shape[-1]
+    if size <= EVALUATION_SIZE:
+        return None
+    side = min(CLOSE_UP_SIZE, size)
+    left, top = (size - side) // 2, min(round(CLOSE_UP_TOP * size), size - side)
+    shown = (slice(None), slice(None), slice(top, top + side), slice(left, left + side))
+    return CloseUp(resample(photo, size)[shown].clone(), reconstruction[shown].clone())  # not views of whole images

@@ -20,6 +20,11 @@ class AlignedFace:
     quad: Tensor
     """Corners of the square in the photo: top left, bottom left, bottom right, top right, (4, 2)."""
 
+    @property
+    def side(self) -> float:
+        """Side of the square in the photo's pixels: what the aligned image was enlarged or shrunk from."""
+        return float((self.quad[3] - self.quad[0]).norm())
+
 
 def align_faces(photo: Tensor, detector: FaceDetector, size: int, *, face: str = "largest") -> list[AlignedFace]:
     """Find faces in a photo and align them as FFHQ does, the largest first.

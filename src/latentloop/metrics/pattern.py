@@ -1,0 +1,70 @@
+"""Periodic patterns in an image: the canvas that generators weave into hair and skin at full size."""
+
+import math
+
+import torch
+from torch import Tensor
+
+LUMINANCE = (0.299, 0.587, 0.114)
+"""Weights of red, green and blue in the luminance (ITU-R BT.601)."""
+FREQUENCIES = ((0, 1), (0, 2), (1, 0), (1, 1), (1, 2), (1, -1), (2, 0), (2, 1), (2, 2))
+"""Vertical and horizontal frequency of each peak, in quarters of a cycle per pixel: all of periods 2 and 4."""
+PEAK = 3
+"""Bins of the spectrum to each side of a frequency that count as its peak: the pattern varies with what it covers."""
+RING = (6, 16)
+"""Nearest and farthest bins of a peak's surroundings, along the axis in which they are farther."""
+SMALLEST = 128
+"""Least side of an image, in pixels: below, the surroundings of one frequency reach the peak of the next."""
+
+
+def periodic_pattern(image: Tensor) -> Tensor:
+    """Compute how far the spectrum of each image (N, 3, H, W) rises at periods of 2 and 4 pixels, (N,).
+
+    The image's luminance, less its mean, is weighted with a Hann window in both axes; P is the power of its 2-D
+    Fourier transform. The value is the mean over `FREQUENCIES` of log10(peak / surroundings):
+
+    - peak: mean of P over the 7 x 7 bins around the frequency;
+    - surroundings: median of P over the ring of bins 6 to 16 away, divided by ln 2, which makes it the mean where
+      power is distributed exponentially, as that of noise is.
+
+    Noise has 0. At 1024 pixels the sample photos have -0.26 to 0.00, random images of mobile-ffhq-1024 (psi 0.7) 0.80
+    to 1.09, and its one-pass reconstructions of the photos 1.22 to 1.57.
+
+    Args:
+        image: Images in [-1, 1], of `SMALLEST` pixels or more.
+
+    Raises:
+        ValueError: The images are smaller.
+    """
+    if min(image.shape[-2:]) < SMALLEST:
+        raise ValueError(f"image must be of {SMALLEST} pixels or more, got {tuple(image.shape)}")
+    power = _power(image)
+    rises = [_rise(_around(power, vertical / 4, horizontal / 4)) for vertical, horizontal in FREQUENCIES]
+    return torch.stack(rises).mean(dim=0)
+
+
+def _power(image: Tensor) -> Tensor:
+    """Power spectrum of the windowed luminance, (N, H, W)."""
+    luminance = (image * image.new_tensor(LUMINANCE)[:, None, None]).sum(dim=1)
+    luminance = luminance - luminance.mean(dim=(1, 2), keepdim=True)
+    rows, columns = (torch.hann_window(n, dtype=image.dtype, device=image.device) for n in image.shape[-2:])
+    spectrum: Tensor = torch.fft.fft2(luminance * rows[:, None] * columns)
+    return spectrum.abs().square()
+
+
+def _around(power: Tensor, vertical: float, horizontal: float) -> Tensor:
+    """The bins around a frequency in cycles per pixel, (N, 33, 33)."""
+    offsets = torch.arange(-RING[1], RING[1] + 1, device=power.device)
+    height, width = power.shape[-2:]
+    rows, columns = (round(vertical * height) + offsets) % height, (round(horizontal * width) + offsets) % width
+    return power[:, rows[:, None], columns]
+
+
+def _rise(bins: Tensor) -> Tensor:
+    """log10 of the peak in the middle over its surroundings, (N,)."""
+    offsets = torch.arange(-RING[1], RING[1] + 1, device=bins.device).abs()
+    away = torch.maximum(offsets[:, None], offsets)
+    peak = bins[:, away <= PEAK].mean(dim=1)
+    surroundings = bins[:, away >= RING[0]].median(dim=1).values / math.log(2)
+    smallest = torch.finfo(bins.dtype).tiny  # of a flat image both are 0
+    return torch.log10(peak.clamp_min(smallest) / surroundings.clamp_min(smallest))
