@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 import pytest
 
 from latentloop.options import with_changes
-from latentloop.stamps import differences, key_of, neutral, stamp_of, stamped_as
+from latentloop.stamps import differences, key_of, left_out_at, neutral, stamp_of, stamped_as
 
 
 @dataclass(frozen=True)
@@ -29,6 +29,16 @@ def test_a_stamp_has_every_option_but_the_neutral_ones() -> None:
     stamp = stamp_of(Outer(), generator_sha256="f00", precision="float32")
     assert stamp == {"generator_sha256": "f00", "precision": "float32", "steps": 5, "layers": [1, 2]}
     assert json.loads(json.dumps(stamp)) == stamp
+
+
+def test_an_option_that_is_newer_than_some_results_counts_unless_it_has_the_value_of_before() -> None:
+    @dataclass(frozen=True)
+    class Newer:
+        seed: int = 0
+        weight: float = left_out_at(0.0, default=0.5)
+
+    assert stamp_of(Newer()) == {"seed": 0, "weight": 0.5}
+    assert stamp_of(Newer(weight=0.0)) == {"seed": 0}
 
 
 def test_what_an_option_is_stamped_as_may_not_be_forgotten() -> None:

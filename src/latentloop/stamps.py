@@ -13,7 +13,7 @@ from typing import Any
 from latentloop.options import flat_fields
 
 Stamp = Mapping[str, Any]
-STAMPED_AS = "stamped as"
+STAMPED_AS, LEFT_OUT = "stamped as", "left out at"
 
 
 def neutral(default: Any) -> Any:  # noqa: ANN401 - of the field's type
@@ -24,6 +24,11 @@ def neutral(default: Any) -> Any:  # noqa: ANN401 - of the field's type
 def stamped_as(*entries: str, default: Any) -> Any:  # noqa: ANN401 - of the field's type
     """Declare an option that a stamp has under other names: a file's path counts as its content's checksum."""
     return dataclasses.field(default=default, metadata={STAMPED_AS: entries})
+
+
+def left_out_at(value: Any, *, default: Any) -> Any:  # noqa: ANN401 - of the field's type
+    """Declare an option that a stamp leaves out at one value: that by which results of earlier versions were made."""
+    return dataclasses.field(default=default, metadata={LEFT_OUT: value})
 
 
 def stamp_of(options: Any, **resolved: Any) -> dict[str, Any]:  # noqa: ANN401 - any dataclass
@@ -40,10 +45,10 @@ def stamp_of(options: Any, **resolved: Any) -> dict[str, Any]:  # noqa: ANN401 -
     stamp: dict[str, Any] = {}
     for field, value in flat_fields(options):
         entries = field.metadata.get(STAMPED_AS)
-        if entries is None:
-            stamp[field.name] = value
-        elif missing := set(entries) - resolved.keys():
+        if missing := set(entries or ()) - resolved.keys():
             raise LookupError(f"option {field.name} is stamped as {', '.join(sorted(missing))}, which is missing")
+        if entries is None and field.metadata.get(LEFT_OUT, dataclasses.MISSING) != value:
+            stamp[field.name] = value
     return as_plain({**stamp, **resolved})
 
 

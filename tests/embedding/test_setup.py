@@ -32,6 +32,8 @@ OTHER: dict[str, Any] = {
     "lambda_mse": 2.0,
     "lambda_lpips": 0.0,
     "lpips_net": "squeeze",
+    "lambda_identity": 0.5,
+    "identity_layers": "all",
     "polish": 2,
     "start": "sample",
     "face": "2",

@@ -40,6 +40,7 @@ def test_a_weight_of_zero_leaves_a_term_out(pair: tuple[Tensor, Tensor]) -> None
     ("settings", "message"),
     [
         ({"lambda_mse": -1.0}, "lambda_mse must be 0 or more, got -1.0"),
+        ({"lambda_identity": float("nan")}, "lambda_identity must be 0 or more, got nan"),
         ({"lambda_lpips": float("inf")}, "lambda_lpips must be 0 or more, got inf"),
         ({"lambda_mse": 0.0, "lambda_lpips": 0.0}, "one of lambda_mse and lambda_lpips must be above 0"),
     ],

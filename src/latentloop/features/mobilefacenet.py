@@ -1,5 +1,8 @@
 """MobileFaceNet, a small face-recognition network (Chen et al., arXiv:1804.07573), with batch norm folded in."""
 
+from collections.abc import Iterator
+from itertools import pairwise
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -10,6 +13,10 @@ FILE = shipped("mobilefacenet.safetensors", "28afe94a451812325c581cde6734329ffd2
 """Bundled weights of the network."""
 # (expansion, channels, blocks, stride of the first block)
 STAGES = ((2, 64, 5, 2), (4, 128, 1, 2), (2, 128, 6, 1), (4, 128, 1, 2), (2, 128, 2, 1))
+SIZE_ENDS = (0, 5, 12, 15)
+"""Number of blocks before each halving of the maps, and of all."""
+LAYERS = 1 + len(SIZE_ENDS)
+"""Number of layers that `MobileFaceNet.features` yields."""
 # ImageNet's statistics for images in [0, 1].
 MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 
@@ -60,15 +67,33 @@ class MobileFaceNet(nn.Module):
         Args:
             face: Crops (N, 3, 112, 112) in [-1, 1], placed as ArcFace places them; see `latentloop.faces.recognition`.
         """
-        x = (0.5 * (face + 1) - self.mean) / self.std
-        x = self.pointwise(self.depthwise(F.relu6(self.stem(x))).relu()).relu()
-        x = F.relu6(self.widen(self.blocks(x)))
-        embedding: Tensor = self.embed(self.pool(x))
+        *_, embedding = self.features(face)
         return embedding.flatten(1)
 
+    def features(self, face: Tensor) -> Iterator[Tensor]:
+        """Yield the last map of each size and then the embedding; what is not taken is not computed.
 
-def load_mobilefacenet(*, device: torch.device | str = "cpu") -> MobileFaceNet:
+        Args:
+            face: Crops (N, 3, 112, 112) in [-1, 1], as for `forward`.
+
+        Yields:
+            (N, 64, 56, 56), (N, 64, 28, 28), (N, 128, 14, 14), (N, 128, 7, 7) and (N, 128, 1, 1), in the crops' type.
+        """
+        x = ((0.5 * (face + 1) - self.mean) / self.std).to(self.stem.weight.dtype)
+        x = self.pointwise(self.depthwise(F.relu6(self.stem(x))).relu()).relu()
+        yield x.to(face.dtype)
+        for first, end in pairwise(SIZE_ENDS):
+            x = self.blocks[first:end](x)
+            yield x.to(face.dtype)
+        yield self.embed(self.pool(F.relu6(self.widen(x)))).to(face.dtype)
+
+
+def load_mobilefacenet(*, device: torch.device | str = "cpu", dtype: torch.dtype = torch.float32) -> MobileFaceNet:
     """Load MobileFaceNet with the bundled weights, frozen.
+
+    Args:
+        device: Where its weights go.
+        dtype: Type of the layers' arithmetic; features come in the crops' type.
 
     Raises:
         UserError: The weights file of the package is missing or damaged.
@@ -77,4 +102,7 @@ def load_mobilefacenet(*, device: torch.device | str = "cpu") -> MobileFaceNet:
         module = MobileFaceNet()
     statistics = {"mean": torch.tensor(MEAN).view(3, 1, 1), "std": torch.tensor(STD).view(3, 1, 1)}
     tensors = {**read_weights(FILE).tensors, **statistics}
-    return with_weights(module, tensors).to(device)
+    module = with_weights(module, tensors).to(device)
+    for layer in module.children():  # not the statistics
+        layer.to(dtype)
+    return module

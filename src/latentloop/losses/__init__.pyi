@@ -1,4 +1,5 @@
 from .config import LossConfig as LossConfig
+from .identity import IdentityDistance as IdentityDistance
 from .image import ImageLoss as ImageLoss
 from .image import LossToward as LossToward
 from .image import pixel_loss as pixel_loss

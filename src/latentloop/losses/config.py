@@ -4,10 +4,14 @@ import math
 from dataclasses import dataclass
 from typing import Literal
 
+from latentloop.stamps import left_out_at
+
+IdentityLayers = Literal["early", "all", "last"]
+
 
 @dataclass(frozen=True)
 class LossConfig:
-    """Settings of the iterator's loss, lambda_mse * MSE + lambda_lpips * LPIPS (Guan et al., arXiv:2007.01758)."""
+    """Settings of the iterator's loss: MSE and LPIPS (Guan et al., arXiv:2007.01758), and a distance of identity."""
 
     lambda_mse: float = 1.0
     """Weight of the mean squared error on [-1, 1]."""
@@ -15,10 +19,15 @@ class LossConfig:
     """Weight of the LPIPS distance."""
     lpips_net: Literal["alex", "squeeze"] = "alex"
     """Network whose features LPIPS compares."""
+    lambda_identity: float = left_out_at(0.0, default=0.0)
+    """Weight of the distance of the faces in a face-recognition network; 0 for images of anything but faces."""
+    identity_layers: IdentityLayers = left_out_at("early", default="early")
+    """Layers of that network that are compared. early: three of the first twelve blocks, which leaves the reported ID,
+    the cosine of the last, a measure of its own; all: these, the last block and the embedding; last: the embedding."""
 
     def __post_init__(self) -> None:
-        for name, value in (("lambda_mse", self.lambda_mse), ("lambda_lpips", self.lambda_lpips)):
-            if not (math.isfinite(value) and value >= 0):
+        for name in ("lambda_mse", "lambda_lpips", "lambda_identity"):
+            if not (math.isfinite(value := getattr(self, name)) and value >= 0):
                 raise ValueError(f"{name} must be 0 or more, got {value}")
         if self.lambda_mse == self.lambda_lpips == 0:
             raise ValueError("one of lambda_mse and lambda_lpips must be above 0")

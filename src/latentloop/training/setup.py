@@ -1,7 +1,7 @@
 """Setting up the training of an embedding network from its options."""
 
 from collections.abc import Sequence
-from dataclasses import asdict, replace
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -143,7 +143,7 @@ def make_collaboration(
     return Collaboration(
         embedder=embedder,
         generator=generator,
-        loss=iterator_loss(options.loss, lpips=lpips),
+        loss=iterator_loss(options.loss, lpips=lpips, device=machine.device, dtype=machine.dtype),
         perceptual=lpips,
         config=options.collaboration,
         cache=open_cache(options, generator, size, machine) if options.collaboration.cache else NoCache(),
@@ -166,7 +166,7 @@ def open_cache(options: TrainOptions, generator: Generator, resolution: int, mac
     """
     weights = weights_checksum(options.quick or options.generator)
     drawn = {"weights_sha256": weights, "precision": machine.precision, "resolution": resolution}
-    space = CodeSpace(generator.fingerprint, generator.num_ws, generator.w_dim, {**asdict(options.loss), **drawn})
+    space = CodeSpace(generator.fingerprint, generator.num_ws, generator.w_dim, {**stamp_of(options.loss), **drawn})
     path = Path(options.codes) if options.codes else options.out / "codes.cache"
     return PendingCodes(CodeCache(path, space), machine.processes)
 
