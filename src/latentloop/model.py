@@ -73,7 +73,8 @@ class Model:
             aligned: The photo is square and FFHQ-aligned already: skip face detection.
             on_step: Called at the start and after each step with the steps done and the best loss so far, (1,).
             options: Further options by name: method, lr, start ("average", or the path of a code), seed, polish,
-                render, optimizer, ramp_up, ramp_down, space, patience, lambda_mse, lambda_lpips, lpips_net, compile,
+                render, optimizer, ramp_up, ramp_down, space, patience, lambda_mse, lambda_lpips, lpips_net,
+                lambda_identity, identity_layers, lambda_near, lambda_align, lambda_spread, lambda_fine, compile,
                 max_pixels; `latentloop embed --help` explains them.
 
         Raises:

@@ -14,6 +14,7 @@ from latentloop.evaluation.measure import Evaluator, load_evaluator
 from latentloop.faces import FaceDetector, load_face_detector
 from latentloop.generators import Generator, load_generator, load_renderer, low_precision
 from latentloop.generators.registry import weights_checksum
+from latentloop.latents import StyleAlignment, style_alignment
 from latentloop.losses import LossToward, iterator_loss
 from latentloop.losses.config import LossConfig
 from latentloop.weights import ReadOnce, checksum
@@ -84,6 +85,11 @@ class Components:
         """The metrics of reconstructions."""
         with self.reads:
             return load_evaluator()
+
+    @cached_property
+    def alignment(self) -> StyleAlignment:
+        """Statistics of the generator's random codes, which a prior on codes compares with."""
+        return style_alignment(self.generator)
 
     def loss(self, config: LossConfig) -> LossToward:
         """The iterator's loss, on the device."""

@@ -6,6 +6,7 @@ from typing import Literal
 from latentloop.common import Common
 from latentloop.defaults import MAX_PIXELS, Precision
 from latentloop.inversion.config import IteratorConfig, Space
+from latentloop.inversion.prior_config import PriorConfig
 from latentloop.losses.config import LossConfig
 from latentloop.optim.names import OptimizerName
 from latentloop.stamps import neutral, stamped_as
@@ -108,6 +109,7 @@ class EmbedOptions:
     search: SearchOptions = SearchOptions()
     step: StepOptions = StepOptions()
     loss: LossConfig = LossConfig()
+    prior: PriorConfig = PriorConfig()
     polish: int = 0
     """Additional smaller steps at the end, on the rendering generator; useful if the iterator uses another one."""
     render: Literal["largest"] | int = stamped_as("render", "renderer_sha256", default="largest")

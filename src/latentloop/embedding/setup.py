@@ -16,7 +16,7 @@ from latentloop.embedding.result_folder import ResultFolder
 from latentloop.embedding.starts import FolderStart, NetworkStart, SameStart, Start, start_from_file
 from latentloop.errors import UserError
 from latentloop.generators import Generator, compiled, low_precision
-from latentloop.inversion import IteratorChain, IteratorConfig, LatentIterator
+from latentloop.inversion import IteratorChain, IteratorConfig, LatentIterator, code_prior
 from latentloop.latents import mean_code, sample_codes
 from latentloop.stamps import stamp_of
 
@@ -61,13 +61,14 @@ class Setup:
     def _iterators(self, photos: int) -> IteratorChain:
         config, loss = self.config, self.components.loss(self.options.loss)
         drawing = self._compiled(self.components.drawing, photos * config.steps)
-        iterators = [LatentIterator(drawing, loss, config)]
+        prior = code_prior(self.options.prior, lambda: self.components.alignment)
+        iterators = [LatentIterator(drawing, loss, config, prior)]
         if polish := self.options.polish:
             own = self.renderer is self.components.generator
             exact = low_precision(self.renderer, self.components.precision)
             finest = drawing if own else self._compiled(exact, photos * polish)
             whole = self.options.step.applied(self.options.search.sizes(near=self.start.near))
-            iterators.append(LatentIterator(finest, loss, whole.polish(polish)))
+            iterators.append(LatentIterator(finest, loss, whole.polish(polish), prior))
         return IteratorChain(iterators)
 
     def _compiled(self, generator: Generator, steps: int) -> Generator:

@@ -11,13 +11,14 @@ from torch import Tensor
 from latentloop.errors import NotFiniteError
 from latentloop.generators.protocol import Generator
 from latentloop.inversion.config import IteratorConfig
+from latentloop.inversion.prior import CodePrior
 from latentloop.losses.image import LossToward
 from latentloop.optim.adam import State, adam_step
 from latentloop.optim.muon import muon_step
 
 MUON_MOMENTUM = 0.9
 """Momentum of Muon, lower than for the weights of a network, since no gradient is of a random batch."""
-OnStep = Callable[[int, Tensor], None]  # (steps done, best loss so far of each image, (N,))
+OnStep = Callable[[int, Tensor], None]  # (steps done, loss of each image's best code so far, (N,))
 
 
 @dataclass(frozen=True)
@@ -57,6 +58,9 @@ class LatentIterator:
     """The loss to descend, of images against a target."""
     config: IteratorConfig = IteratorConfig()
     """Number and size of the steps."""
+    prior: CodePrior | None = None
+    """What is descended beside the loss, of codes against their start. The best code is the one with the least sum;
+    the losses that are told are those of its image alone, so that they compare with those of other priors."""
 
     def refine(self, target: Tensor, start: Tensor, on_step: OnStep | None = None) -> Inversion:
         """Refine a code for each target; an image's path does not depend on the rest of its batch.
@@ -77,16 +81,18 @@ class LatentIterator:
         if not self.config.steps:
             return self._unrefined(code, target)
         loss_of, state = self.loss(target), State()
+        prior_of = self.prior(self._every_layer(code)) if self.prior else None
         losses = target.new_zeros(self.config.steps + 1, len(target))
         never = target.new_full((len(target),), math.inf)
-        best = _Best(code, never, code.new_zeros(len(code)).long(), torch.zeros_like(target))
+        best = _Best(code, never, never, code.new_zeros(len(code)).long(), torch.zeros_like(target))
         for step in range(self.config.steps + 1):
             variable = code.detach().requires_grad_(step < self.config.steps)
             with torch.set_grad_enabled(variable.requires_grad):
                 image = self._draw(variable, target.shape[-1])
                 loss = loss_of(image)
-            _check_finite(loss, f"the loss after {step} steps")
-            best.update(code, loss, step, image)
+                total = loss + prior_of(self._every_layer(variable)) if prior_of else loss
+            _check_finite(total, f"the loss after {step} steps")
+            best.update(code, total, loss, step, image)
             losses[step] = loss.detach()
             if on_step:
                 on_step(step, best.loss)
@@ -95,10 +101,10 @@ class LatentIterator:
                 losses[step + 1 :] = losses[step]
                 break
             # Summed, not averaged: an image's path must not depend on the rest of its batch.
-            (gradient,) = torch.autograd.grad(loss.sum(), variable)
+            (gradient,) = torch.autograd.grad(total.sum(), variable)
             stepped = self._stepped(code, gradient, state, lr=self.config.largest_step * self.ramp(step + 1))
             code = torch.where(active[:, None, None], stepped, code)
-        w_plus = best.code.expand(-1, self.generator.num_ws, -1).clone()
+        w_plus = self._every_layer(best.code).clone()
         return Inversion(w_plus, best.loss, losses, best.step, lambda: best.image)
 
     def _unrefined(self, code: Tensor, target: Tensor) -> Inversion:
@@ -108,7 +114,7 @@ class LatentIterator:
         def draw() -> Tensor:
             return self._draw(code, target.shape[-1])
 
-        w_plus = code.expand(-1, self.generator.num_ws, -1).clone()
+        w_plus = self._every_layer(code).clone()
         steps = torch.zeros_like(unmeasured, dtype=torch.long)
         return Inversion(w_plus, unmeasured, target.new_empty(0, len(target)), steps, draw)
 
@@ -122,7 +128,11 @@ class LatentIterator:
         return stepped
 
     def _draw(self, code: Tensor, resolution: int) -> Tensor:
-        return self.generator.synthesis(code.expand(-1, self.generator.num_ws, -1), resolution=resolution)
+        return self.generator.synthesis(self._every_layer(code), resolution=resolution)
+
+    def _every_layer(self, code: Tensor) -> Tensor:
+        """Codes (N, num_ws, w_dim) of codes (N, num_ws or 1, w_dim)."""
+        return code.expand(-1, self.generator.num_ws, -1)
 
     def _active(self, best: "_Best", step: int) -> Tensor:
         """Images still worth a step, (N,)."""
@@ -152,12 +162,14 @@ class _Best:
     """The best code seen so far of each image."""
 
     code: Tensor  # (N, num_ws or 1, w_dim)
+    total: Tensor  # (N,), loss and prior
     loss: Tensor  # (N,)
     step: Tensor  # (N,)
     image: Tensor  # (N, 3, R, R)
 
-    def update(self, code: Tensor, loss: Tensor, step: int, image: Tensor) -> None:
-        better = loss.detach() < self.loss
+    def update(self, code: Tensor, total: Tensor, loss: Tensor, step: int, image: Tensor) -> None:
+        better = total.detach() < self.total
+        self.total = torch.where(better, total.detach(), self.total)
         self.code = torch.where(better[:, None, None], code, self.code)
         self.loss = torch.where(better, loss.detach(), self.loss)
         self.step = torch.where(better, step, self.step)
