@@ -1,4 +1,5 @@
 from .config import LossConfig as LossConfig
+from .full_size import full_size_loss as full_size_loss
 from .identity import IdentityDistance as IdentityDistance
 from .image import ImageLoss as ImageLoss
 from .image import LossToward as LossToward
