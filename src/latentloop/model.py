@@ -74,8 +74,8 @@ class Model:
             on_step: Called at the start and after each step with the steps done and the best loss so far, (1,).
             options: Further options by name: method, lr, start ("average", or the path of a code), seed, polish,
                 render, optimizer, ramp_up, ramp_down, space, patience, lambda_mse, lambda_lpips, lpips_net,
-                lambda_identity, identity_layers, lambda_near, lambda_align, lambda_spread, lambda_fine, compile,
-                max_pixels; `latentloop embed --help` explains them.
+                lambda_identity, identity_layers, lambda_near, lambda_align, lambda_spread, lambda_fine,
+                full_size_steps, compile, max_pixels; `latentloop embed --help` explains them.
 
         Raises:
             UserError: The photo cannot be used, has no such face, or a file cannot be read.

@@ -10,7 +10,7 @@ from latentloop.embedding import components_for, set_up
 from latentloop.embedding.options import EmbedOptions
 from latentloop.encoders import EmbedderConfig, make_embedder, save_embedder
 from latentloop.generators import Generator
-from latentloop.latents import Code, save_code
+from latentloop.latents import Code, StyleAlignment, save_code
 from latentloop.options import flat_fields, with_changes
 from latentloop.stamps import STAMPED_AS
 
@@ -39,6 +39,7 @@ OTHER: dict[str, Any] = {
     "lambda_spread": 0.01,
     "lambda_fine": 0.01,
     "polish": 2,
+    "full_size_steps": 2,
     "start": "sample",
     "face": "2",
     "aligned": True,
@@ -140,3 +141,32 @@ def test_from_a_code_of_the_photos_own_the_iterator_takes_fewer_and_smaller_step
     options = with_changes(EmbedOptions(), {**BASE, **filled})
     config = set_up(options, components_for(options)).config
     assert (config.steps, config.lr) == (steps, lr)
+
+
+def test_at_full_size_the_renderer_is_compared_where_it_draws_more_than_the_working_size(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    options = with_changes(EmbedOptions(), {**BASE, "full_size_steps": 7, "steps": 2})
+    setup = set_up(options, components_for(options))
+    assert setup.inverter().full_size is None
+    monkeypatch.setattr("latentloop.embedding.setup.WORKING_SIZE", 16)
+    inverter = setup.inverter()
+    assert inverter.full_size is not None
+    assert inverter.full_size.config.steps == 7
+    assert inverter.steps == 9
+
+
+def test_a_prior_is_on_all_iterators_and_its_statistics_are_computed_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[Generator] = []
+
+    def statistics(generator: Generator) -> StyleAlignment:
+        asked.append(generator)
+        return StyleAlignment((), 1.0)
+
+    monkeypatch.setattr("latentloop.embedding.components.style_alignment", statistics)
+    for weight in (0.0, 0.5):
+        options = with_changes(EmbedOptions(), {**BASE, "polish": 2, "lambda_near": weight})
+        chain = set_up(options, components_for(options)).inverter().iterators
+        assert chain is not None
+        assert [one.prior is not None for one in chain.iterators] == [weight > 0] * 2
+    assert len(asked) == 1

@@ -11,13 +11,13 @@ from torch import Tensor
 
 from latentloop.defaults import WORKING_SIZE
 from latentloop.errors import NotFiniteError
-from latentloop.evaluation.full_size import FULL_SIZE_METRICS, measure_full_size
+from latentloop.evaluation.full_size import ENLARGED, FULL_SIZE_METRICS, measure_full_size
 from latentloop.evaluation.measure import EVALUATION_SIZE, METRICS, Evaluator
 from latentloop.faces import AlignedFace
 from latentloop.generators import Generator
 from latentloop.images import resample
-from latentloop.inversion.chain import IteratorChain
-from latentloop.inversion.iterator import OnStep
+from latentloop.inversion.chain import IteratorChain, counting_from
+from latentloop.inversion.iterator import LatentIterator, OnStep
 
 Starting = Callable[[Tensor], Tensor]
 """Gives faces (N, 3, R, R) in [-1, 1] the codes to start from, (N, num_ws, w_dim)."""
@@ -63,6 +63,15 @@ class InvertedFace:
 
 
 @dataclass(frozen=True)
+class _Refined:
+    """What the iterators found for one face."""
+
+    w_plus: Tensor  # (num_ws, w_dim)
+    losses: Tensor  # (steps + 1,)
+    steps: int
+
+
+@dataclass(frozen=True)
 class Inverter:
     """Finds codes of aligned faces where the generator lies; metrics are computed on the CPU, alike for all devices."""
 
@@ -73,13 +82,16 @@ class Inverter:
     renderer: Generator
     """Generator of the same latent space that draws the reconstructions."""
     evaluator: Evaluator
+    full_size: LatentIterator | None = None
+    """Iterator on the renderer that takes the last steps, toward faces of the renderer's size that have the pixels."""
     show_start: bool = False
     """Whether to draw and measure the iterator's initial code, too."""
 
     @property
     def steps(self) -> int:
         """Number of optimization steps for each face."""
-        return self.iterators.steps if self.iterators else 0
+        last = self.full_size.config.steps if self.full_size else 0
+        return last + (self.iterators.steps if self.iterators else 0)
 
     @property
     def space(self) -> str:
@@ -115,12 +127,39 @@ class Inverter:
             ]
         first = self._drawn(start, faces, target, begun) if self.show_start else []
         begun = time.perf_counter() - sum(one.figures.seconds for one in first)
-        found = self.iterators.refine(on_device, start, on_step)
-        last = self._drawn(found.w_plus, faces, target, begun)
+        found = self._refined(self.iterators, faces, on_device, start, on_step)
+        last = self._drawn(torch.stack([one.w_plus for one in found]), faces, target, begun)
         return [
-            InvertedFace(w.cpu(), found.losses[:, i].cpu(), int(found.steps[i]), last[i], first[i] if first else None)
-            for i, w in enumerate(found.w_plus)
+            InvertedFace(one.w_plus.cpu(), one.losses.cpu(), one.steps, last[i], first[i] if first else None)
+            for i, one in enumerate(found)
         ]
+
+    def _refined(
+        self,
+        iterators: IteratorChain,
+        faces: Sequence[AlignedFace],
+        target: Tensor,
+        start: Tensor,
+        on_step: OnStep | None,
+    ) -> list[_Refined]:
+        """Refine the codes of all faces at the target's size, and then of those that have the pixels at full size."""
+        found = iterators.refine(target, start, on_step)
+        refined = [_Refined(w, found.losses[:, i], int(found.steps[i])) for i, w in enumerate(found.w_plus)]
+        if self.full_size is None:
+            return refined
+        size, done = self.renderer.resolution, iterators.steps
+        sharp = [i for i, face in enumerate(faces) if face.image.shape[-1] == size and face.side * ENLARGED >= size]
+        if not sharp:
+            return refined
+        full = torch.cat([faces[i].image for i in sharp]).to(target)
+        later = self.full_size.refine(full, found.w_plus[sharp], counting_from(done, on_step) if done else on_step)
+        for row, i in enumerate(sharp):
+            refined[i] = _Refined(
+                later.w_plus[row],
+                torch.cat([refined[i].losses, later.losses[min(done, 1) :, row]]),
+                done + int(later.steps[row]) if later.steps[row] else refined[i].steps,
+            )
+        return refined
 
     def _drawn(
         self, w_plus: Tensor, faces: Sequence[AlignedFace], target: Tensor, begun: float

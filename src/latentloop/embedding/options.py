@@ -9,7 +9,7 @@ from latentloop.inversion.config import IteratorConfig, Space
 from latentloop.inversion.prior_config import PriorConfig
 from latentloop.losses.config import LossConfig
 from latentloop.optim.names import OptimizerName
-from latentloop.stamps import neutral, stamped_as
+from latentloop.stamps import left_out_at, neutral, stamped_as
 
 Method = Literal["auto", "embed", "hybrid", "optimize"]
 NEAR_STEPS, NEAR_LR = 50, 0.04
@@ -112,6 +112,9 @@ class EmbedOptions:
     prior: PriorConfig = PriorConfig()
     polish: int = 0
     """Additional smaller steps at the end, on the rendering generator; useful if the iterator uses another one."""
+    full_size_steps: int = left_out_at(0, default=0)
+    """Additional steps at the very end that also compare the eyes, the mouth and the hair with the photo's own pixels,
+    on the rendering generator; only for faces that have as many pixels as it draws, or nearly so."""
     render: Literal["largest"] | int = stamped_as("render", "renderer_sha256", default="largest")
     """Size of the reconstructions in pixels: a bundled generator of the same latent space draws them."""
     start: str = stamped_as("start", default="auto")
@@ -126,8 +129,9 @@ class EmbedOptions:
     """Photos to optimize together; more is faster on a GPU and takes more memory."""
 
     def __post_init__(self) -> None:
-        if self.polish < 0:
-            raise ValueError(f"polish must be 0 or more, got {self.polish}")
+        for name in ("polish", "full_size_steps"):
+            if getattr(self, name) < 0:
+                raise ValueError(f"{name} must be 0 or more, got {getattr(self, name)}")
         if self.batch < 1:
             raise ValueError(f"batch must be 1 or more, got {self.batch}")
         if self.method == "optimize" and self.search.embedder:
@@ -137,5 +141,5 @@ class EmbedOptions:
                 raise ValueError("embed and hybrid start from the network's code; leave start out")
             if self.step.space != "w+":
                 raise ValueError("the network's codes are of space w+; for w take method optimize")
-        if self.method == "embed" and self.polish:
-            raise ValueError("method embed takes no steps; with polish take hybrid")
+        if self.method == "embed" and (self.polish or self.full_size_steps):
+            raise ValueError("method embed takes no steps; with polish or full_size_steps take hybrid")

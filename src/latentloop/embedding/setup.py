@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence, Set
 from dataclasses import asdict, dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -16,12 +17,17 @@ from latentloop.embedding.result_folder import ResultFolder
 from latentloop.embedding.starts import FolderStart, NetworkStart, SameStart, Start, start_from_file
 from latentloop.errors import UserError
 from latentloop.generators import Generator, compiled, low_precision
-from latentloop.inversion import IteratorChain, IteratorConfig, LatentIterator, code_prior
+from latentloop.inversion import CodePrior, IteratorChain, IteratorConfig, LatentIterator, code_prior
 from latentloop.latents import mean_code, sample_codes
+from latentloop.losses import full_size_loss
 from latentloop.stamps import stamp_of
 
 REPAYS = 3000
 """Steps of the iterator after which compiling has saved the time that it took, measured on two CPU cores."""
+
+
+FULL_SIZE_WEIGHT = 1.0
+"""Weight of the crops at full size, beside the loss of the whole image."""
 
 
 @dataclass(frozen=True)
@@ -53,23 +59,43 @@ class Setup:
     def inverter(self, photos: int = 1) -> Inverter:
         """Make the inverter for a number of photos."""
         parts = self.components
-        needed = self.config.steps or self.options.polish or self.config.space == "w"
+        last_steps = self.options.polish + self.options.full_size_steps
+        needed = self.config.steps or last_steps or self.config.space == "w"
         iterators = self._iterators(photos) if needed else None
         show_start = self.options.method == "hybrid"
-        return Inverter(parts.generator, iterators, self.renderer, parts.evaluator, show_start)
+        return Inverter(parts.generator, iterators, self.renderer, parts.evaluator, self._full_size(), show_start)
 
     def _iterators(self, photos: int) -> IteratorChain:
         config, loss = self.config, self.components.loss(self.options.loss)
         drawing = self._compiled(self.components.drawing, photos * config.steps)
-        prior = code_prior(self.options.prior, lambda: self.components.alignment)
-        iterators = [LatentIterator(drawing, loss, config, prior)]
+        iterators = [LatentIterator(drawing, loss, config, self._prior)]
         if polish := self.options.polish:
             own = self.renderer is self.components.generator
             exact = low_precision(self.renderer, self.components.precision)
             finest = drawing if own else self._compiled(exact, photos * polish)
-            whole = self.options.step.applied(self.options.search.sizes(near=self.start.near))
-            iterators.append(LatentIterator(finest, loss, whole.polish(polish), prior))
+            iterators.append(LatentIterator(finest, loss, self._last(polish), self._prior))
         return IteratorChain(iterators)
+
+    def _full_size(self) -> LatentIterator | None:
+        parts, loss = self.components, self.options.loss
+        if not self.options.full_size_steps or self.renderer.resolution <= WORKING_SIZE:
+            return None
+        compared = full_size_loss(
+            parts.loss(loss),
+            parts.loss(replace(loss, lambda_identity=0.0)),  # no crop shows a whole face
+            weight=FULL_SIZE_WEIGHT,
+            working_size=WORKING_SIZE,
+        )
+        exact = low_precision(self.renderer, parts.precision)
+        return LatentIterator(exact, compared, self._last(self.options.full_size_steps), self._prior)
+
+    def _last(self, steps: int) -> IteratorConfig:
+        """Settings of steps that follow those of the iterator."""
+        return self.options.step.applied(self.options.search.sizes(near=self.start.near)).polish(steps)
+
+    @cached_property
+    def _prior(self) -> CodePrior | None:
+        return code_prior(self.options.prior, lambda: self.components.alignment)
 
     def _compiled(self, generator: Generator, steps: int) -> Generator:
         wanted = self.options.compile

@@ -34,7 +34,7 @@ class IteratorChain:
         first, *rest = [one for one in self.iterators if one.config.steps] or self.iterators[-1:]
         result, done = first.refine(target, start, on_step), first.config.steps
         for iterator in rest:
-            later = iterator.refine(target, result.w_plus, _counting_from(done, on_step))
+            later = iterator.refine(target, result.w_plus, counting_from(done, on_step))
             result = replace(
                 later,
                 losses=torch.cat([result.losses, later.losses[1:]]),
@@ -44,7 +44,8 @@ class IteratorChain:
         return result
 
 
-def _counting_from(done: int, on_step: OnStep | None) -> OnStep | None:
+def counting_from(done: int, on_step: OnStep | None) -> OnStep | None:
+    """Wrap what a later iterator calls: its steps are counted on from those that are done, without its start."""
     if on_step is None:
         return None
     return lambda step, loss: on_step(done + step, loss) if step else None
