@@ -28,7 +28,7 @@ def faces(toy: Generator) -> list[AlignedFace]:
     """Two faces of the generator's size, and between them one that was enlarged to it."""
     codes = sample_codes(toy, 3, randomness=torch.Generator().manual_seed(1)).double()
     first, second, third = (already_aligned(image[None], 32) for image in toy.synthesis(codes))
-    return [first, replace(second, quad=second.quad / 2), third]
+    return [first, replace(second, quad=second.quad / 2.1), third]
 
 
 @pytest.fixture

@@ -45,6 +45,7 @@ OTHERS = {
     "start_from": "average",
     "image_target": "photo",
     "lpips_net": "squeeze",
+    "identity_layers": "all",
     "device": "cuda",
     "precision": "bfloat16",
     "batch": 2,

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from latentloop.defaults import WORKING_SIZE
 from latentloop.errors import NotFiniteError
-from latentloop.evaluation.full_size import ENLARGED, FULL_SIZE_METRICS, measure_full_size
+from latentloop.evaluation.full_size import FULL_SIZE_METRICS, measure_full_size
 from latentloop.evaluation.measure import EVALUATION_SIZE, METRICS, Evaluator
 from latentloop.faces import AlignedFace
 from latentloop.generators import Generator
@@ -21,6 +21,10 @@ from latentloop.inversion.iterator import LatentIterator, OnStep
 
 Starting = Callable[[Tensor], Tensor]
 """Gives faces (N, 3, R, R) in [-1, 1] the codes to start from, (N, num_ws, w_dim)."""
+
+MOST_ENLARGED = 2.0
+"""Enlargement of a photo to the renderer's size beyond which it is not compared at that size. Up to it the comparison
+takes away more of the canvas that the generator weaves than it blurs."""
 
 
 @dataclass(frozen=True)
@@ -148,7 +152,7 @@ class Inverter:
         if self.full_size is None:
             return refined
         size, done = self.renderer.resolution, iterators.steps
-        sharp = [i for i, face in enumerate(faces) if face.image.shape[-1] == size and face.side * ENLARGED >= size]
+        sharp = [i for i, one in enumerate(faces) if one.image.shape[-1] == size and one.side * MOST_ENLARGED >= size]
         if not sharp:
             return refined
         full = torch.cat([faces[i].image for i in sharp]).to(target)

@@ -22,8 +22,8 @@ class LossConfig:
     lambda_identity: float = left_out_at(0.0, default=0.0)
     """Weight of the distance of the faces in a face-recognition network; 0 for images of anything but faces."""
     identity_layers: IdentityLayers = left_out_at("early", default="early")
-    """Layers of that network that are compared. early: three of the first twelve blocks, which leaves the reported ID,
-    the cosine of the last, a measure of its own; all: these, the last block and the embedding; last: the embedding."""
+    """Layers of that network that are compared. early: those before its last blocks, so that the reported ID, the
+    cosine of its embeddings, stays a measure of its own; last: the embedding alone; all: both, and the last block."""
 
     def __post_init__(self) -> None:
         for name in ("lambda_mse", "lambda_lpips", "lambda_identity"):
