@@ -5,6 +5,7 @@ from torch import Tensor
 
 from latentloop.features.lpips import load_lpips
 from latentloop.losses import LossConfig, iterator_loss, pixel_loss, toward, weighted_sum
+from latentloop.stamps import stamp_of
 
 
 @pytest.fixture
@@ -48,3 +49,7 @@ def test_a_weight_of_zero_leaves_a_term_out(pair: tuple[Tensor, Tensor]) -> None
 def test_weights_out_of_range_are_named(settings: dict[str, float], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         LossConfig(**settings)  # type: ignore[arg-type]
+
+
+def test_caches_of_codes_have_the_loss_as_earlier_versions_wrote_it() -> None:
+    assert stamp_of(LossConfig()) == {"lambda_mse": 1.0, "lambda_lpips": 0.8, "lpips_net": "alex"}
