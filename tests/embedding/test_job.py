@@ -412,3 +412,20 @@ def test_a_job_that_shares_a_folder_leaves_other_codes_of_a_photo_alone(
     assert isinstance(outcome, Embedded)
     assert (outcome.name, outcome.skipped) == ("photo-0", True)
     assert (make_job().folder.path / "photo-0.npz").read_bytes() == before
+
+
+@pytest.mark.parametrize(("enlarged", "steps"), [(2.0, 5), (0.0, 3)])
+def test_the_steps_that_are_told_are_those_that_were_taken(
+    make_job: MakeJob,
+    toy_photos: ToyPhotos,
+    toy: Generator,
+    monkeypatch: pytest.MonkeyPatch,
+    enlarged: float,
+    steps: int,
+) -> None:
+    monkeypatch.setattr("latentloop.embedding.inverter.MOST_ENLARGED", enlarged)
+    job, full_size = make_job(steps=3), LatentIterator(toy, toward(pixel_loss), IteratorConfig(steps=2))
+    job = replace(job, inverter=replace(job.inverter, full_size=full_size))
+    photos = toy_photos(1)
+    told = [outcome.steps for _ in range(2) for outcome in job.run(photos) if isinstance(outcome, Embedded)]
+    assert told == [steps, steps]  # new, and finished before

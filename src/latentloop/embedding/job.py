@@ -265,7 +265,8 @@ class EmbedJob:
         save_code(paths.code, code)
         figures = inverted.reconstruction.figures
         one_pass = first.figures if first else None
-        return self._record([Embedded(task.photo, task.name, figures, one_pass, self.inverter.steps, skipped=False)])
+        steps = max(len(inverted.losses) - 1, 0)
+        return self._record([Embedded(task.photo, task.name, figures, one_pass, steps, skipped=False)])
 
 
 def _skipped(photo: Path, name: str, result: Result) -> Embedded:
