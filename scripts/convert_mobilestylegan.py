@@ -111,7 +111,7 @@ def affine_tensors(named: Mapping[str, Array], theirs: str, ours: str) -> Iterat
 
 def build(tensors: Mapping[str, Tensor]) -> MobileStyleGAN:
     """Build the generator around its tensors."""
-    return from_tensors(tensors, name="mobile-ffhq-1024", fingerprint="")
+    return from_tensors(tensors, {}, name="mobile-ffhq-1024", fingerprint="")
 
 
 @torch.no_grad()

@@ -245,5 +245,5 @@ def test_one_job_opens_each_weights_file_once_and_leaves_it_as_it_was() -> None:
     result = subprocess.run([sys.executable, "-c", LOADING], capture_output=True, text=True, check=False)
     assert result.returncode == 0, result.stderr
     times = json.loads(result.stdout)
-    assert times.keys() > {"mobile-ffhq-256.safetensors", "mobile-ffhq-1024.safetensors", "lpips-alex.safetensors"}
+    assert times.keys() > {"mobile-ffhq-256.safetensors", "mobile-ffhq-1024-v2.safetensors", "lpips-alex.safetensors"}
     assert set(times.values()) == {1}

@@ -14,7 +14,7 @@ GENERATOR = "mobile-ffhq-1024"
 """Name of the default generator."""
 QUICK_GENERATOR = "mobile-ffhq-256"
 """A faster generator with the same latent space, of 256 pixels."""
-SHIPPED_GENERATORS = (QUICK_GENERATOR, GENERATOR)
+SHIPPED_GENERATORS = (QUICK_GENERATOR, GENERATOR, "mobile-ffhq-1024-v1")
 """Names of the generators in the package: the keys of `generators.registry.SHIPPED`."""
 SHIPPED_EMBEDDERS = ("small-ffhq",)
 """Names of the embedding networks in the package: the keys of `encoders.embedder_file.SHIPPED`."""

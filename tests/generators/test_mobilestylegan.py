@@ -16,7 +16,7 @@ FIXED_POINT = 2**14
 
 @pytest.fixture(scope="module")
 def generator() -> MobileStyleGAN:
-    return cast("MobileStyleGAN", load_generator("mobile-ffhq-1024"))
+    return cast("MobileStyleGAN", load_generator("mobile-ffhq-1024-v1"))
 
 
 @pytest.fixture(scope="module")

@@ -28,7 +28,7 @@ def test_a_network_comes_back_from_its_tensors(shape: Shape) -> None:
     generator, w_plus = random(shape), randn(1, shape.num_ws, shape.w_dim)
     tensors = to_tensors(generator)
     assert find_shape(tensors) == shape
-    again = from_tensors(tensors, name="tiny", fingerprint="")
+    again = from_tensors(tensors, {}, name="tiny", fingerprint="")
     assert torch.equal(again.synthesis(w_plus), generator.synthesis(w_plus))
 
 
@@ -57,7 +57,7 @@ def test_any_missing_tensor_is_refused(shape: Shape) -> None:
     whole = to_tensors(random(shape))
     for missing in whole:
         with pytest.raises(RuntimeError, match=r"(?i)missing"):
-            from_tensors({name: t for name, t in whole.items() if name != missing}, name="tiny", fingerprint="")
+            from_tensors({name: t for name, t in whole.items() if name != missing}, {}, name="tiny", fingerprint="")
 
 
 @pytest.mark.parametrize("tensor", [torch.zeros(()), torch.zeros(0), torch.zeros(3, 3)])
@@ -65,11 +65,11 @@ def test_any_misshapen_tensor_is_refused(tensor: Tensor) -> None:
     whole = to_tensors(random(SHAPES[0]))
     for misshapen in whole:
         with pytest.raises(RuntimeError):
-            from_tensors(whole | {misshapen: tensor}, name="tiny", fingerprint="")
+            from_tensors(whole | {misshapen: tensor}, {}, name="tiny", fingerprint="")
 
 
 def test_a_missing_tensor_is_named() -> None:
     tensors = to_tensors(random(SHAPES[0]))
     del tensors["latent_avg"]
     with pytest.raises(RuntimeError, match="missing or misshapen 'latent_avg'"):
-        from_tensors(tensors, name="tiny", fingerprint="")
+        from_tensors(tensors, {}, name="tiny", fingerprint="")

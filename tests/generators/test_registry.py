@@ -24,12 +24,12 @@ def test_a_generator_is_found_by_name_and_by_path(tmp_path: Path) -> None:
     shutil.copy(SHIPPED, copy)
     by_name, by_path = load_generator("mobile-ffhq-1024"), load_generator(copy)
     assert (by_name.name, by_path.name) == ("mobile-ffhq-1024", "mine")
-    assert by_name.fingerprint == by_path.fingerprint
+    assert by_name.fingerprint == by_path.fingerprint == load_generator("mobile-ffhq-1024-v1").fingerprint
 
 
 def test_what_is_listed_is_what_loading_gives() -> None:
     listed = list_generators()
-    assert [info.name for info in listed] == ["mobile-ffhq-256", "mobile-ffhq-1024"]
+    assert [info.name for info in listed] == ["mobile-ffhq-256", "mobile-ffhq-1024", "mobile-ffhq-1024-v1"]
     for info in listed:
         generator = load_generator(info.name)
         assert (generator.name, generator.resolution) == (info.name, info.resolution)
@@ -72,14 +72,11 @@ def test_an_unknown_name_lists_the_known_ones() -> None:
 def test_a_truncated_shipped_file_is_refused_with_its_checksum(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     cut = tmp_path / "cut.safetensors"
     cut.write_bytes(SHIPPED.read_bytes()[:-1000])
-    expected = registry.SHIPPED["mobile-ffhq-1024"].file.sha256
-    monkeypatch.setitem(
-        registry.SHIPPED,
-        "mobile-ffhq-1024",
-        replace(registry.SHIPPED["mobile-ffhq-1024"], file=WeightsFile(cut, expected)),
-    )
+    whole = registry.SHIPPED["mobile-ffhq-1024-v1"]
+    expected = whole.file.sha256
+    monkeypatch.setitem(registry.SHIPPED, "mobile-ffhq-1024-v1", replace(whole, file=WeightsFile(cut, expected)))
     with pytest.raises(UserError, match=f"sha256 is {sha256_of(cut)}, not {expected}"):
-        load_generator("mobile-ffhq-1024")
+        load_generator("mobile-ffhq-1024-v1")
 
 
 def test_weights_of_something_else_are_refused() -> None:
@@ -109,6 +106,8 @@ def test_the_largest_of_a_family_draws_unless_a_size_is_named() -> None:
     assert load_renderer(quick).name == load_renderer(large).name == large.name
     assert load_renderer(quick, 256) is quick
     assert load_renderer(large, 256).name == quick.name
+    published = load_generator("mobile-ffhq-1024-v1")
+    assert load_renderer(published) is published
 
 
 def test_a_generator_of_its_own_latent_space_draws_itself(float_toy: Generator) -> None:
@@ -130,12 +129,12 @@ def test_a_saved_generator_keeps_its_latent_space_to_the_last_bit(tmp_path: Path
 
 
 def test_a_checksum_covers_the_file_that_the_rest_is_in(monkeypatch: pytest.MonkeyPatch) -> None:
-    quick, large = registry.SHIPPED["mobile-ffhq-256"], registry.SHIPPED["mobile-ffhq-1024"]
+    quick, large = registry.SHIPPED["mobile-ffhq-256"], registry.SHIPPED["mobile-ffhq-1024-v1"]
     before = registry.weights_checksum("mobile-ffhq-256")
-    assert registry.weights_checksum("mobile-ffhq-1024") == large.file.sha256
+    assert registry.weights_checksum("mobile-ffhq-1024-v1") == large.file.sha256
     assert before not in (quick.file.sha256, large.file.sha256)
     other = replace(large, file=replace(large.file, sha256="0" * 64))
-    monkeypatch.setitem(registry.SHIPPED, "mobile-ffhq-1024", other)
+    monkeypatch.setitem(registry.SHIPPED, "mobile-ffhq-1024-v1", other)
     assert registry.weights_checksum("mobile-ffhq-256") != before
 
 

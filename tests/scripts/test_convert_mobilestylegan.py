@@ -28,7 +28,7 @@ def test_the_original_weights_agree_with_openvino_and_give_the_shipped_file(
     assert found["mapping"] < 1e-4
     assert found["image"] < 2e-4
     converter.Convert(source, tmp_path).run()
-    assert sha256_of(tmp_path / "mobile-ffhq-1024.safetensors") == SHIPPED["mobile-ffhq-1024"].file.sha256
+    assert sha256_of(tmp_path / "mobile-ffhq-1024.safetensors") == SHIPPED["mobile-ffhq-1024-v1"].file.sha256
 
 
 def test_storage_spares_only_what_matters_little(converter: ModuleType) -> None:

@@ -168,12 +168,8 @@ def _makes_fingerprint(name: str) -> bool:
     return name.startswith("mapping.") or name == "latent_avg"
 
 
-def _mobilestylegan(tensors: Tensors, _: Settings, *, name: str, fingerprint: str) -> Generator:
-    return mobilestylegan_file.from_tensors(tensors, name=name, fingerprint=fingerprint)
-
-
 BUILDERS: dict[str, Builder] = {
-    "mobilestylegan": _mobilestylegan,
+    "mobilestylegan": mobilestylegan_file.from_tensors,
     "stylegan1": stylegan1_file.from_tensors,
     "stylegan2": stylegan2_file.from_tensors,
     "stylegan3": stylegan3_file.from_tensors,

@@ -16,11 +16,14 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from latentloop.generators.affine import Affine, affines_of
+from latentloop.generators.descreen import descreen
 from latentloop.generators.haar import inverse_haar
 from latentloop.generators.mapping import SLOPE, Mapping
 
 DEPTH = 8
 """Layers of the mapping network."""
+PERIOD = 4
+"""Longest period, in pixels, of the pattern that descreening takes out: that of the last block's transform."""
 
 
 @dataclass(frozen=True)
@@ -119,8 +122,9 @@ class Head(nn.Module):
 class Synthesis(nn.Module):
     """The synthesis network, from styles in W+ to an image; the styles left over by the blocks drive the head."""
 
-    def __init__(self, shape: Shape) -> None:
+    def __init__(self, shape: Shape, *, descreened: bool = False) -> None:
         super().__init__()
+        self.descreened = descreened
         self.num_ws, w_dim, channels = shape.num_ws, shape.w_dim, shape.channels
         first = channels[0]
         self.const = nn.Parameter(torch.zeros(first, 4, 4))
@@ -144,7 +148,11 @@ class Synthesis(nn.Module):
         for i, block in enumerate(self.blocks):
             x = block(x, w_plus[:, 2 * i + 1 : 2 * i + 3])
         ws = w_plus[:, 2 * len(self.blocks) + 1 :]
-        image = self.to_rgb(x, ws, low_only=resolution <= self.features_resolution)
+        # Averages over the pattern's period are free of it.
+        descreened = self.descreened and resolution > self.resolution // PERIOD
+        image = self.to_rgb(x, ws, low_only=resolution <= self.features_resolution and not descreened)
+        if descreened:
+            image = descreen(image, period=PERIOD)
         shrink = image.shape[-1] // resolution
         return F.avg_pool2d(image, shrink) if shrink > 1 else image
 
@@ -154,7 +162,15 @@ class MobileStyleGAN(nn.Module):
 
     latent_avg: Tensor
 
-    def __init__(self, shape: Shape = Shape(), *, name: str, fingerprint: str) -> None:
+    def __init__(self, shape: Shape = Shape(), *, name: str, fingerprint: str, descreened: bool = False) -> None:
+        """Make the network, with weights as PyTorch initialises them.
+
+        Args:
+            shape: Its sizes.
+            name: Its name.
+            fingerprint: That of its latent space.
+            descreened: Whether the pattern of periods 2 and 4 is taken out of its images.
+        """
         super().__init__()
         self.shape = shape
         self.name = name
@@ -162,7 +178,7 @@ class MobileStyleGAN(nn.Module):
         self.z_dim = self.w_dim = shape.w_dim
         self.c_dim = 0
         self.mapping = Mapping([shape.w_dim] * (DEPTH + 1))
-        self.synthesis = Synthesis(shape)
+        self.synthesis = Synthesis(shape, descreened=descreened)
         self.resolution = self.synthesis.resolution
         self.num_ws = shape.num_ws
         self.register_buffer("latent_avg", torch.zeros(shape.w_dim))

@@ -6,7 +6,7 @@ high along H, along W, and along both. `inverse_haar` wants band after band, so 
 
 import re
 from collections.abc import Callable, Mapping
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 from torch import Tensor
@@ -14,20 +14,31 @@ from torch import Tensor
 from latentloop.generators.mobilestylegan import MobileStyleGAN, Shape
 from latentloop.weights import with_weights
 
+DESCREENED = "descreened"
+"""Setting: the pattern of periods 2 and 4 is taken out of the images."""
 
-def from_tensors(tensors: Mapping[str, Tensor], *, name: str, fingerprint: str) -> MobileStyleGAN:
-    """Build the frozen network of a file's tensors.
+
+def from_tensors(
+    tensors: Mapping[str, Tensor], settings: Mapping[str, Any], *, name: str, fingerprint: str
+) -> MobileStyleGAN:
+    """Build the frozen network of a file's tensors and settings.
 
     Raises:
         RuntimeError: The tensors are not those of a MobileStyleGAN.
     """
     try:
         with torch.device("meta"):
-            generator = MobileStyleGAN(find_shape(tensors), name=name, fingerprint=fingerprint)
+            shape, descreened = find_shape(tensors), settings.get(DESCREENED) is True
+            generator = MobileStyleGAN(shape, name=name, fingerprint=fingerprint, descreened=descreened)
         reordered = _reordered(tensors, _band_after_band)
     except (LookupError, TypeError, ArithmeticError, ValueError) as error:
         raise RuntimeError(f"missing or misshapen {error}") from error
     return with_weights(generator, reordered)
+
+
+def settings_of(generator: MobileStyleGAN) -> dict[str, Any]:
+    """Give the settings that a file of this network holds."""
+    return {DESCREENED: True} if generator.synthesis.descreened else {}
 
 
 def to_tensors(generator: MobileStyleGAN) -> dict[str, Tensor]:
@@ -51,8 +62,13 @@ def find_shape(tensors: Mapping[str, Tensor]) -> Shape:
 
 
 def on_trunk(tensors: Mapping[str, Tensor], trunk: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Complete a network by the tensors that it shares with a larger one: all but the head and later blocks."""
+    """Complete a network by the tensors that it shares with a larger one: all but the head and later blocks.
+
+    A file without any layers shares them all, and differs in its settings alone.
+    """
     blocks = count_blocks(tensors)
+    if not blocks:
+        return {**trunk, **tensors}
     shared = {
         name: tensor
         for name, tensor in trunk.items()

@@ -16,7 +16,7 @@ from latentloop.generators.generator_file import (
     write_generator_file,
 )
 from latentloop.generators.mobilestylegan import MobileStyleGAN
-from latentloop.generators.mobilestylegan_file import on_trunk, to_tensors
+from latentloop.generators.mobilestylegan_file import on_trunk, settings_of, to_tensors
 from latentloop.generators.protocol import Generator
 from latentloop.weights import WeightsFile, checksum, shipped
 
@@ -55,10 +55,15 @@ SHIPPED = {
     "mobile-ffhq-256": ShippedGenerator(
         GeneratorInfo("mobile-ffhq-256", 256, _FFHQ, "faces (FFHQ), MobileStyleGAN; quick", _TERMS),
         shipped("mobile-ffhq-256.safetensors", "ac5957b524177f000b6a1525962b11e742081b1196477e2d0f23f0f68e552065"),
-        trunk="mobile-ffhq-1024",
+        trunk="mobile-ffhq-1024-v1",
     ),
     "mobile-ffhq-1024": ShippedGenerator(
         GeneratorInfo("mobile-ffhq-1024", 1024, _FFHQ, "faces (FFHQ), MobileStyleGAN", _TERMS),
+        shipped("mobile-ffhq-1024-v2.safetensors", "50deeb666c8e0981222f0e23d46cc2854fe64af593fb76df879a542a27bf61fe"),
+        trunk="mobile-ffhq-1024-v1",
+    ),
+    "mobile-ffhq-1024-v1": ShippedGenerator(
+        GeneratorInfo("mobile-ffhq-1024-v1", 1024, _FFHQ, "the same as published, with a periodic pattern", _TERMS),
         shipped("mobile-ffhq-1024.safetensors", "8a58a23a66507b79d598f6c1692cf7bf82b2fe822a775f3ad2ba99960ac7a496"),
     ),
 }
@@ -84,7 +89,8 @@ def load_generator(
         UserError: No such name or file; a wrong or damaged file; one that has no generator of a kind that we know.
     """
     file = find_generator_file(name_or_path, which=which)
-    generator = build_generator(file, name=_file_of(str(name_or_path)).path.stem)
+    name = str(name_or_path)
+    generator = build_generator(file, name=name if name in SHIPPED else Path(name).stem)
     if isinstance(generator, nn.Module):
         generator.to(device)
     return generator
@@ -121,7 +127,8 @@ def load_renderer(
 ) -> Generator:
     """Find a generator that draws the codes of another: itself, or one that we ship of the same latent space.
 
-    No other weights are loaded than those of the result.
+    Of those that we ship of one resolution, it is the first in `list_generators`. No other weights are loaded than
+    those of the result.
 
     Args:
         generator: The generator of the codes.
@@ -132,7 +139,7 @@ def load_renderer(
         UserError: No generator of that resolution shares the latent space.
     """
     shared = [info for info in list_generators() if info.latent_space == generator.fingerprint]
-    family = {info.resolution: info.name for info in shared} | {generator.resolution: generator.name}
+    family = {info.resolution: info.name for info in reversed(shared)} | {generator.resolution: generator.name}
     wanted = max(family) if resolution is None else resolution
     if wanted not in family:
         sizes = ", ".join(map(str, sorted(family)))
@@ -151,7 +158,8 @@ def save_generator(path: Path, generator: MobileStyleGAN) -> None:
     Raises:
         UserError: The file cannot be written.
     """
-    write_generator_file(path, GeneratorFile("mobilestylegan", to_tensors(generator)), half=True)
+    file = GeneratorFile("mobilestylegan", to_tensors(generator), settings_of(generator))
+    write_generator_file(path, file, half=True)
 
 
 def _file_of(name: str) -> WeightsFile:
