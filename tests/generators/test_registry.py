@@ -128,6 +128,26 @@ def test_a_saved_generator_keeps_its_latent_space_to_the_last_bit(tmp_path: Path
     assert torch.equal(saved["synthesis.const"], teacher.synthesis.const.half().float())
 
 
+def test_a_saved_generator_is_descreened_as_it_was(tmp_path: Path) -> None:
+    for descreened in (True, False):
+        generator = MobileStyleGAN(Shape(w_dim=8, num_ws=6, channels=(16, 16, 8)), name="t", fingerprint="")
+        generator.synthesis.descreened = descreened
+        save_generator(tmp_path / "saved.safetensors", generator)
+        loaded = load_generator(tmp_path / "saved.safetensors")
+        assert isinstance(loaded, MobileStyleGAN)
+        assert loaded.synthesis.descreened == descreened
+
+
+def test_the_repaired_generator_has_all_weights_of_the_published_one() -> None:
+    repaired, published = (load_generator(name) for name in ("mobile-ffhq-1024", "mobile-ffhq-1024-v1"))
+    assert isinstance(repaired, MobileStyleGAN)
+    assert isinstance(published, MobileStyleGAN)
+    assert (repaired.synthesis.descreened, published.synthesis.descreened) == (True, False)
+    theirs = published.state_dict()
+    assert all(torch.equal(tensor, theirs[name]) for name, tensor in repaired.state_dict().items())
+    assert registry.weights_checksum("mobile-ffhq-1024") != registry.weights_checksum("mobile-ffhq-1024-v1")
+
+
 def test_a_checksum_covers_the_file_that_the_rest_is_in(monkeypatch: pytest.MonkeyPatch) -> None:
     quick, large = registry.SHIPPED["mobile-ffhq-256"], registry.SHIPPED["mobile-ffhq-1024-v1"]
     before = registry.weights_checksum("mobile-ffhq-256")
