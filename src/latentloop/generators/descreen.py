@@ -4,11 +4,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-CELL = 8
+CELL = 4
 """Periods, along each axis, over which the pattern is averaged before it is smoothed over the neighbouring cells."""
 BUSY = 3.0
 """Activity, relative to the image's median, at which a place counts half."""
-LARGEST = 6.0
+LARGEST = 4.0
 """Largest value of the pattern that is believed, relative to the image's median activity."""
 
 

@@ -22,8 +22,10 @@ from latentloop.generators.mapping import SLOPE, Mapping
 
 DEPTH = 8
 """Layers of the mapping network."""
-PERIOD = 4
-"""Longest period, in pixels, of the pattern that descreening takes out: that of the last block's transform."""
+PERIOD = 8
+"""Longest period, in pixels, of the pattern that descreening takes out: that of the last block but one."""
+SHRUNK = 4
+"""Factor from which on a shrunk image is not descreened: periods 2 and 4 average out, and 8 is hardly seen."""
 
 
 @dataclass(frozen=True)
@@ -148,8 +150,7 @@ class Synthesis(nn.Module):
         for i, block in enumerate(self.blocks):
             x = block(x, w_plus[:, 2 * i + 1 : 2 * i + 3])
         ws = w_plus[:, 2 * len(self.blocks) + 1 :]
-        # Averages over the pattern's period are free of it.
-        descreened = self.descreened and resolution > self.resolution // PERIOD
+        descreened = self.descreened and resolution > self.resolution // SHRUNK
         image = self.to_rgb(x, ws, low_only=resolution <= self.features_resolution and not descreened)
         if descreened:
             image = descreen(image, period=PERIOD)
@@ -169,7 +170,8 @@ class MobileStyleGAN(nn.Module):
             shape: Its sizes.
             name: Its name.
             fingerprint: That of its latent space.
-            descreened: Whether the pattern of periods 2 and 4 is taken out of its images.
+            descreened: Whether the pattern of periods 2, 4 and 8 is taken out of images larger than a quarter of the
+                full size.
         """
         super().__init__()
         self.shape = shape

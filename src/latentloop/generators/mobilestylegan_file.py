@@ -15,7 +15,7 @@ from latentloop.generators.mobilestylegan import MobileStyleGAN, Shape
 from latentloop.weights import with_weights
 
 DESCREENED = "descreened"
-"""Setting: the pattern of periods 2 and 4 is taken out of the images."""
+"""Setting: the pattern of periods 2, 4 and 8 is taken out of the images."""
 
 
 def from_tensors(
