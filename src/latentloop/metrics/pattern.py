@@ -27,8 +27,8 @@ def periodic_pattern(image: Tensor) -> Tensor:
     - surroundings: median of P over the ring of bins 6 to 16 away, divided by ln 2, which makes it the mean where
       power is distributed exponentially, as that of noise is.
 
-    Noise has 0. At 1024 pixels the sample photos have -0.26 to 0.00, random images of mobile-ffhq-1024 (psi 0.7) 0.80
-    to 1.09, and its one-pass reconstructions of the photos 1.22 to 1.57.
+    Noise has 0. At 1024 pixels the sample photos have -0.26 to 0.00, random images of mobile-ffhq-1024-v1 (psi 0.7)
+    0.80 to 1.09, and its one-pass reconstructions of the photos 1.22 to 1.57.
 
     Args:
         image: Images in [-1, 1], of `SMALLEST` pixels or more.
