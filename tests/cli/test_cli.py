@@ -92,11 +92,12 @@ def test_a_damaged_weights_file_is_told_with_both_checksums(
     monkeypatch: pytest.MonkeyPatch,
     command: str,
 ) -> None:
-    shipped, damaged = registry.SHIPPED[GENERATOR].file, tmp_path / "damaged.safetensors"
+    name = registry.SHIPPED[GENERATOR].trunk or GENERATOR
+    shipped, damaged = registry.SHIPPED[name].file, tmp_path / "damaged.safetensors"
     with shipped.path.open("rb") as file:
         damaged.write_bytes(file.read(100_000))
-    other = replace(registry.SHIPPED[GENERATOR], file=WeightsFile(damaged, shipped.sha256))
-    monkeypatch.setitem(registry.SHIPPED, GENERATOR, other)
+    other = replace(registry.SHIPPED[name], file=WeightsFile(damaged, shipped.sha256))
+    monkeypatch.setitem(registry.SHIPPED, name, other)
     line = error_of(run, command, *([picture()] if command == "embed" else []), "--out", tmp_path / "out")
     assert line.startswith(f"{damaged}: wrong or damaged, its sha256 is ")
     assert str(shipped.sha256) in line
