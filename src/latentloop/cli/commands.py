@@ -35,6 +35,7 @@ GROUPS = {
     "Generators": {
         "directions": Entry("directions:Directions", "List the directions that photos can be edited in, or find more"),
         "inspect": Entry("convert:Inspect", "Show which generator a file holds"),
+        "metric": Entry("metric:Metric", "Measure a generator once, so that its codes take half the steps"),
         "convert": Entry("convert:Convert", "Convert a StyleGAN checkpoint to safetensors"),
     },
     "Networks": {

@@ -24,8 +24,8 @@ from latentloop.stamps import stamp_of
 
 REPAYS = 3000
 """Steps of the iterator after which compiling has saved the time that it took, measured on two CPU cores."""
-
-
+METRIC_REPAYS = 5000
+"""Steps of the iterator of which half are more than the estimation of a metric takes."""
 FULL_SIZE_WEIGHT = 1.0
 """Weight of the crops at full size, beside the loss of the whole image."""
 
@@ -66,6 +66,8 @@ class Setup:
 
     def _iterators(self, photos: int) -> IteratorChain:
         config, loss = self.config, self.components.loss(self.options.loss)
+        if self._asks_for_metric and not self._metric and photos * config.steps >= METRIC_REPAYS:
+            self.warn(f"half of the steps would do with a metric: latentloop metric {self.components.generator_file}")
         drawing = self._compiled(self.components.drawing, photos * config.steps)
         iterators = [LatentIterator(drawing, loss, config, self._prior, self._metric)]
         if polish := self.options.polish:
@@ -99,8 +101,11 @@ class Setup:
     @cached_property
     def _metric(self) -> PerceptualMetric | None:
         """The metric, where the iterator takes it."""
-        taken = self.options.step.metric == "auto" and self.config.takes_matrices and self._takes_steps
-        return self.components.metric if taken else None
+        return self.components.metric if self._asks_for_metric else None
+
+    @property
+    def _asks_for_metric(self) -> bool:
+        return self.options.step.metric == "auto" and self.config.takes_matrices and self._takes_steps
 
     @property
     def _takes_steps(self) -> bool:
