@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from latentloop.generators import load_generator
-from latentloop.inversion import metric_job
+from latentloop.inversion import metric_estimate
 from latentloop.inversion.metric_file import find_metric
 from small_generators import SmallGenerator
 
@@ -36,13 +36,13 @@ def test_a_metric_goes_where_it_is_looked_for(run: Run, small_generator: SmallGe
 def test_an_interrupted_run_leaves_no_file(
     run: Run, small_generator: SmallGenerator, tmp_path: Path, cache: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    estimate = metric_job.estimate_metric
+    estimate = metric_estimate.estimate_metric
 
     def interrupted(*arguments: object, **options: object) -> object:
         estimate(*arguments, **options)  # type: ignore[arg-type]
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(metric_job, "estimate_metric", interrupted)
+    monkeypatch.setattr("latentloop.inversion.metric_job.estimate_metric", interrupted)
     out = tmp_path / "out" / "metric.safetensors"
     for place in ([], ["--out", out]):
         assert run("metric", small_generator(), "--samples", "1", *place)[0] == 130

@@ -67,4 +67,4 @@ def overview() -> str:
     ]
     for heading, group in GROUPS.items():
         lines += ["", heading, *(f"  {name:<12}{entry.line}" for name, entry in group.items())]
-    return "\n".join([*lines, "", "Options and examples: latentloop COMMAND --help. Version: latentloop --version"])
+    return "\n".join([*lines, "Options and examples: latentloop COMMAND --help. Version: latentloop --version"])
