@@ -70,3 +70,13 @@ def sha256_of(path: Path) -> str:
     """Compute the SHA-256 of a file's content, in hexadecimal."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def cache_folder() -> Path:
+    """Path of the folder for what is made or downloaded once on a computer.
+
+    It is the environment variable LATENTLOOP_CACHE, or else latentloop in XDG_CACHE_HOME, or else in ~/.cache.
+    """
+    if folder := os.environ.get("LATENTLOOP_CACHE"):
+        return Path(folder)
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "latentloop"

@@ -22,6 +22,8 @@ from latentloop.generators import MobileStyleGAN, load_generator
 from latentloop.generators.mobilestylegan import Shape
 from latentloop.generators.registry import save_generator
 from latentloop.inversion import IteratorConfig
+from latentloop.inversion.metric_job import make_metric
+from latentloop.inversion.metric_options import MetricOptions
 from latentloop.options import flat_fields, with_changes
 from latentloop.stamps import STAMPED_AS, key_of
 
@@ -128,6 +130,20 @@ def test_results_of_earlier_versions_keep_their_keys(options: ComparisonOptions)
     }
     key = sha256(dumps(earlier, sort_keys=True).encode()).hexdigest()
     assert key_of({**stamps["optimize-2"], "photo_sha256": "ab" * 32}) == key
+
+
+def test_a_metric_counts_for_our_iterator_alone(
+    options: ComparisonOptions, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LATENTLOOP_CACHE", str(tmp_path))
+    without = {method.name: method.stamp for method in setup.set_up(options, Silent()).benchmark.methods}
+    make_metric(options.generator, options=MetricOptions(samples=1))
+    methods = setup.set_up(options, Silent()).benchmark.methods
+    changed = {method.name for method in methods if method.stamp != without[method.name]}
+    taken = {method.name for method in methods if getattr(method.finder.refiner, "metric", None)}
+    assert changed == taken == {"hybrid-2", "optimize-2"}
+    (file,) = tmp_path.glob("metrics/*")
+    assert {method.stamp.get("metric.sha256") for method in methods} == {None, sha256_of(file)}
 
 
 @pytest.mark.parametrize(

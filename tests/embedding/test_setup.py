@@ -9,7 +9,10 @@ import torch
 from latentloop.embedding import components_for, set_up
 from latentloop.embedding.options import EmbedOptions
 from latentloop.encoders import EmbedderConfig, make_embedder, save_embedder
+from latentloop.files import sha256_of
 from latentloop.generators import Generator
+from latentloop.inversion.metric_estimate import metric_of
+from latentloop.inversion.metric_file import cached_metric_path, save_metric
 from latentloop.latents import Code, StyleAlignment, save_code
 from latentloop.options import flat_fields, with_changes
 from latentloop.stamps import STAMPED_AS
@@ -45,7 +48,7 @@ OTHER: dict[str, Any] = {
     "aligned": True,
 }
 """Another value of each option, in the base's place."""
-BY_CONTENT = {"generator", "embedder", "render"}
+BY_CONTENT = {"generator", "embedder", "render", "metric"}
 """Options that are files or become them; tested by themselves."""
 
 
@@ -85,6 +88,54 @@ def test_files_count_by_their_content(network: Path, float_toy: Generator, tmp_p
     save_embedder(other, make_embedder(TINY, float_toy, seed=1))
     stamps = [stamp(network, method="embed", embedder=str(path)) for path in (network, copy, other)]
     assert stamps[0] == stamps[1] != stamps[2]
+
+
+@pytest.fixture
+def metric(float_toy: Generator, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The file of a metric of the toy generator, where it is looked for."""
+    monkeypatch.setenv("LATENTLOOP_CACHE", str(tmp_path / "cache"))
+    path = cached_metric_path(float_toy)
+    save_metric(path, metric_of(torch.eye(8).expand(4, -1, -1), fingerprint=float_toy.fingerprint), {})
+    return path
+
+
+def test_a_metric_counts_by_its_content_where_it_is_taken(network: Path, metric: Path) -> None:
+    """So results without one equal those of versions without metrics."""
+    changes: list[dict[str, Any]] = [{"metric": "off"}, {"optimizer": "adam"}, {"space": "w"}, {"steps": 0}]
+    changes += [{"method": "embed", "embedder": str(network)}, {"steps": 0, "polish": 3}, {}]
+    taken = [stamp(network, **change).get("metric_sha256") for change in changes]
+    assert taken[:-2] == [None] * 5
+    assert taken[-2:] == [sha256_of(metric)] * 2
+    metric.unlink()
+    assert stamp(network) == stamp(network, metric="off")
+
+
+@pytest.mark.parametrize(("changes", "taken"), [({}, True), ({"metric": "off"}, False)])
+def test_all_iterators_take_the_metric(
+    metric: Path, monkeypatch: pytest.MonkeyPatch, changes: dict[str, Any], *, taken: bool
+) -> None:
+    assert metric.is_file()
+    monkeypatch.setattr("latentloop.embedding.setup.WORKING_SIZE", 16)
+    options = with_changes(EmbedOptions(), {**BASE, "full_size_steps": 1, "polish": 1, **changes})
+    inverter = set_up(options, components_for(options)).inverter()
+    assert inverter.iterators is not None
+    assert inverter.full_size is not None
+    iterators = [*inverter.iterators.iterators, inverter.full_size]
+    assert [one.metric is not None for one in iterators] == [taken] * 3
+
+
+@pytest.mark.parametrize(
+    ("photos", "changes", "told"),
+    [(100, {}, 1), (49, {}, 0), (100, {"metric": "off"}, 0), (100, {"optimizer": "adam"}, 0)],
+)
+def test_a_long_job_is_told_that_a_metric_would_pay(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, photos: int, changes: dict[str, Any], told: int
+) -> None:
+    monkeypatch.setenv("LATENTLOOP_CACHE", str(tmp_path))
+    said: list[str] = []
+    options = with_changes(EmbedOptions(), {**BASE, **changes})
+    set_up(options, components_for(options), warn=said.append).inverter(photos)
+    assert said == ["half of the steps would do with a metric: latentloop metric mobile-ffhq-1024"] * told
 
 
 def test_the_stamp_is_what_earlier_versions_wrote(network: Path) -> None:

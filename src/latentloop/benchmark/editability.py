@@ -136,6 +136,7 @@ class EditabilityBench:
             changes_sha256=hashlib.sha256(self.changes.numpy().tobytes()).hexdigest(),
             weights_sha256=self.components.generator_sha256,
             embedder_sha256=self.components.embedder_sha256,
+            metric_sha256=None,  # it counts by the code that was found with it
             latentloop=version("latentloop"),
         )
 

@@ -1,7 +1,7 @@
 """The methods of a benchmark, ready to run: each is where a code starts, and what refines it."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, fields, is_dataclass
+from dataclasses import MISSING, dataclass, fields, is_dataclass
 from typing import Any
 
 import torch
@@ -21,12 +21,12 @@ from latentloop.encoders import Encoder
 from latentloop.errors import UserError
 from latentloop.generators import Generator
 from latentloop.images import resample
-from latentloop.inversion import IteratorConfig, LatentIterator
+from latentloop.inversion import IteratorConfig, LatentIterator, PerceptualMetric
 from latentloop.inversion.iterator import OnStep
 from latentloop.latents import mean_code
 from latentloop.losses import LossToward
 from latentloop.metrics.pixels import SMALLEST
-from latentloop.stamps import Stamp
+from latentloop.stamps import LEFT_OUT, Stamp
 
 WARM_UP_STEPS = 2
 Initializer = Callable[[Tensor], Tensor]
@@ -44,6 +44,8 @@ class Tools:
     """Classifiers of the earlier methods."""
     encoder: Encoder | None
     """Encoder into the generator's latent space, where there is one."""
+    metric: PerceptualMetric | None = None
+    """Perceptual metric of the generator, where there is one, for our methods alone."""
 
 
 @dataclass(frozen=True)
@@ -123,6 +125,8 @@ def _settings(refiner: object) -> dict[str, Any]:
     settings: dict[str, Any] = {}
     for field in fields(refiner) if is_dataclass(refiner) else ():
         value = getattr(refiner, field.name)
+        if field.metadata.get(LEFT_OUT, MISSING) == value:
+            continue
         if value is None or isinstance(value, bool | int | float | str):
             settings[field.name] = value
         elif is_dataclass(value):
@@ -147,7 +151,7 @@ def _mean(tools: Tools) -> Initializer:
 
 
 def _iterator(tools: Tools, config: IteratorConfig) -> LatentIterator:
-    return LatentIterator(tools.generator, tools.loss, config)
+    return LatentIterator(tools.generator, tools.loss, config, metric=tools.metric)
 
 
 def _one_pass(tools: Tools, _: int) -> CodeFinder:

@@ -23,6 +23,7 @@ from latentloop.faces import load_face_detector
 from latentloop.features.lpips import load_lpips
 from latentloop.generators import Generator, load_generator, low_precision, noisy_synthesis
 from latentloop.generators.registry import weights_checksum
+from latentloop.inversion.metric_file import find_metric
 from latentloop.losses import iterator_loss
 from latentloop.stamps import Stamp, stamp_of
 from latentloop.weights import ReadOnce, checksum
@@ -142,6 +143,7 @@ def _load_tools(options: ComparisonOptions, resolved: Resolved, counter: CallCou
         loss=iterator_loss(device=device, dtype=dtype),
         networks=load_networks(options.features, device=device, dtype=dtype),
         encoder=resolved.encoder,
+        metric=find_metric(resolved.generator),
     )
 
 

@@ -35,6 +35,7 @@ GROUPS = {
     "Generators": {
         "directions": Entry("directions:Directions", "List the directions that photos can be edited in, or find more"),
         "inspect": Entry("convert:Inspect", "Show which generator a file holds"),
+        "metric": Entry("metric:Metric", "Measure a generator once, so that its codes take half the steps"),
         "convert": Entry("convert:Convert", "Convert a StyleGAN checkpoint to safetensors"),
     },
     "Networks": {
@@ -66,4 +67,4 @@ def overview() -> str:
     ]
     for heading, group in GROUPS.items():
         lines += ["", heading, *(f"  {name:<12}{entry.line}" for name, entry in group.items())]
-    return "\n".join([*lines, "", "Options and examples: latentloop COMMAND --help. Version: latentloop --version"])
+    return "\n".join([*lines, "Options and examples: latentloop COMMAND --help. Version: latentloop --version"])

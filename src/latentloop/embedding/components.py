@@ -14,6 +14,8 @@ from latentloop.evaluation.measure import Evaluator, load_evaluator
 from latentloop.faces import FaceDetector, load_face_detector
 from latentloop.generators import Generator, load_generator, load_renderer, low_precision
 from latentloop.generators.registry import weights_checksum
+from latentloop.inversion import PerceptualMetric
+from latentloop.inversion.metric_file import find_metric
 from latentloop.latents import StyleAlignment, style_alignment
 from latentloop.losses import LossToward, iterator_loss
 from latentloop.losses.config import LossConfig
@@ -90,6 +92,12 @@ class Components:
     def alignment(self) -> StyleAlignment:
         """Statistics of the generator's random codes, which a prior on codes compares with."""
         return style_alignment(self.generator)
+
+    @cached_property
+    def metric(self) -> PerceptualMetric | None:
+        """The generator's perceptual metric; None if there is none in the package or the cache."""
+        with self.reads:
+            return find_metric(self.generator)
 
     def loss(self, config: LossConfig) -> LossToward:
         """The iterator's loss, on the device."""

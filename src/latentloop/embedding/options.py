@@ -81,6 +81,9 @@ class StepOptions:
     """Latent space. w: one style for all layers, easier to edit; w+: one style per layer, closer to the photo."""
     patience: int = IteratorConfig.patience
     """Stop with a photo once this many steps brought no lower loss; 0 never does."""
+    metric: Literal["auto", "off"] = stamped_as("metric_sha256", default="auto")
+    """Perceptual metric of the generator, with which muon needs half the steps. auto: take it where there is one; those
+    of bundled generators are in the package, latentloop metric makes others."""
 
     def __post_init__(self) -> None:
         self.applied(IteratorConfig())

@@ -17,15 +17,15 @@ from latentloop.embedding.result_folder import ResultFolder
 from latentloop.embedding.starts import FolderStart, NetworkStart, SameStart, Start, start_from_file
 from latentloop.errors import UserError
 from latentloop.generators import Generator, compiled, low_precision
-from latentloop.inversion import CodePrior, IteratorChain, IteratorConfig, LatentIterator, code_prior
+from latentloop.inversion import CodePrior, IteratorChain, IteratorConfig, LatentIterator, PerceptualMetric, code_prior
 from latentloop.latents import mean_code, sample_codes
 from latentloop.losses import full_size_loss
 from latentloop.stamps import stamp_of
 
 REPAYS = 3000
 """Steps of the iterator after which compiling has saved the time that it took, measured on two CPU cores."""
-
-
+METRIC_REPAYS = 5000
+"""Steps of the iterator of which half are more than the estimation of a metric takes."""
 FULL_SIZE_WEIGHT = 1.0
 """Weight of the crops at full size, beside the loss of the whole image."""
 
@@ -59,21 +59,22 @@ class Setup:
     def inverter(self, photos: int = 1) -> Inverter:
         """Make the inverter for a number of photos."""
         parts = self.components
-        last_steps = self.options.polish + self.options.full_size_steps
-        needed = self.config.steps or last_steps or self.config.space == "w"
+        needed = self._takes_steps or self.config.space == "w"
         iterators = self._iterators(photos) if needed else None
         show_start = self.options.method == "hybrid"
         return Inverter(parts.generator, iterators, self.renderer, parts.evaluator, self._full_size(), show_start)
 
     def _iterators(self, photos: int) -> IteratorChain:
         config, loss = self.config, self.components.loss(self.options.loss)
+        if self._asks_for_metric and not self._metric and photos * config.steps >= METRIC_REPAYS:
+            self.warn(f"half of the steps would do with a metric: latentloop metric {self.components.generator_file}")
         drawing = self._compiled(self.components.drawing, photos * config.steps)
-        iterators = [LatentIterator(drawing, loss, config, self._prior)]
+        iterators = [LatentIterator(drawing, loss, config, self._prior, self._metric)]
         if polish := self.options.polish:
             own = self.renderer is self.components.generator
             exact = low_precision(self.renderer, self.components.precision)
             finest = drawing if own else self._compiled(exact, photos * polish)
-            iterators.append(LatentIterator(finest, loss, self._last(polish), self._prior))
+            iterators.append(LatentIterator(finest, loss, self._last(polish), self._prior, self._metric))
         return IteratorChain(iterators)
 
     def _full_size(self) -> LatentIterator | None:
@@ -87,7 +88,7 @@ class Setup:
             working_size=WORKING_SIZE,
         )
         exact = low_precision(self.renderer, parts.precision)
-        return LatentIterator(exact, compared, self._last(self.options.full_size_steps), self._prior)
+        return LatentIterator(exact, compared, self._last(self.options.full_size_steps), self._prior, self._metric)
 
     def _last(self, steps: int) -> IteratorConfig:
         """Settings of steps that follow those of the iterator."""
@@ -96,6 +97,19 @@ class Setup:
     @cached_property
     def _prior(self) -> CodePrior | None:
         return code_prior(self.options.prior, lambda: self.components.alignment)
+
+    @cached_property
+    def _metric(self) -> PerceptualMetric | None:
+        """The metric, where the iterator takes it."""
+        return self.components.metric if self._asks_for_metric else None
+
+    @property
+    def _asks_for_metric(self) -> bool:
+        return self.options.step.metric == "auto" and self.config.takes_matrices and self._takes_steps
+
+    @property
+    def _takes_steps(self) -> bool:
+        return bool(self.config.steps or self.options.polish or self.options.full_size_steps)
 
     def _compiled(self, generator: Generator, steps: int) -> Generator:
         wanted = self.options.compile
@@ -118,6 +132,7 @@ class Setup:
             start=self._start_name,
             embedder_sha256=parts.embedder_sha256 if isinstance(self.start, NetworkStart) else None,
             seed=options.common.seed if options.start == "sample" else None,
+            metric_sha256=self._metric.sha256 if self._metric else None,
             **asdict(self.config),
         )
         return {name: value for name, value in stamp.items() if value is not None}

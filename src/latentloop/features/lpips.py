@@ -107,6 +107,11 @@ class Lpips(nn.Module):
             # Inside the root, where the gradient of a pixel without any feature stays finite.
             yield seen * (seen.square().sum(dim=1, keepdim=True) + 1e-20).rsqrt()
 
+    def coordinates(self, image: Tensor) -> Iterator[Tensor]:
+        """Yield maps of images (N, 3, H, W) whose squared distance to those of a target, summed, is the distance."""
+        for seen, weight in zip(self.features(image), self.linear, strict=True):
+            yield seen * (weight.view(-1, 1, 1) / seen[0, 0].numel()).sqrt()
+
     def forward(self, image: Tensor, target: Tensor) -> Tensor:
         """Compute the distance of each image to its target, both (N, 3, H, W) in [-1, 1]; (N,)."""
         return self._distance(self.features(image), self.features(target))

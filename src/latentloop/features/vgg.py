@@ -3,7 +3,6 @@
 The weights are too large to ship; `latentloop fetch vgg16` makes a file of them from torchvision's and LPIPS's.
 """
 
-import os
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice, pairwise
 from pathlib import Path
@@ -16,7 +15,7 @@ from latentloop.checkpoints.reading import reading
 from latentloop.checkpoints.torch_files import read_torch_file
 from latentloop.errors import UserError, in_one_line
 from latentloop.features.lpips import MEAN, STD, VGG_BLOCKS, Lpips, vgg_stages
-from latentloop.files import replacing, sha256_of
+from latentloop.files import cache_folder, replacing, sha256_of
 from latentloop.weights import WeightsFile, read_weights, with_weights
 
 Shape = tuple[int, ...]
@@ -90,13 +89,8 @@ class VGG16(nn.Module):
 
 
 def vgg16_path() -> Path:
-    """Path of the file that `latentloop fetch vgg16` writes.
-
-    Its folder is the environment variable LATENTLOOP_CACHE, or else latentloop in XDG_CACHE_HOME, or else in ~/.cache.
-    """
-    if folder := os.environ.get("LATENTLOOP_CACHE"):
-        return Path(folder) / "vgg16.safetensors"
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "latentloop" / "vgg16.safetensors"
+    """Path of the file that `latentloop fetch vgg16` writes, in `cache_folder()`."""
+    return cache_folder() / "vgg16.safetensors"
 
 
 def make_vgg16_file(vgg16: Path, linear: Path, target: Path) -> None:

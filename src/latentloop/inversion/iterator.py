@@ -11,10 +11,12 @@ from torch import Tensor
 from latentloop.errors import NotFiniteError
 from latentloop.generators.protocol import Generator
 from latentloop.inversion.config import IteratorConfig
+from latentloop.inversion.metric import PerceptualMetric
 from latentloop.inversion.prior import CodePrior
 from latentloop.losses.image import LossToward
 from latentloop.optim.adam import State, adam_step
 from latentloop.optim.muon import muon_step
+from latentloop.stamps import left_out_at
 
 MUON_MOMENTUM = 0.9
 """Momentum of Muon, lower than for the weights of a network, since no gradient is of a random batch."""
@@ -58,9 +60,11 @@ class LatentIterator:
     """The loss to descend, of images against a target."""
     config: IteratorConfig = IteratorConfig()
     """Number and size of the steps."""
-    prior: CodePrior | None = None
+    prior: CodePrior | None = left_out_at(None, default=None)
     """What is descended beside the loss, of codes against their start. The best code is the one with the least sum;
     the losses that are told are those of its image alone, so that they compare with those of other priors."""
+    metric: PerceptualMetric | None = left_out_at(None, default=None)
+    """Metric of the generator, with which Muon needs half the steps; Adam does without it."""
 
     def refine(self, target: Tensor, start: Tensor, on_step: OnStep | None = None) -> Inversion:
         """Refine a code for each target; an image's path does not depend on the rest of its batch.
@@ -122,7 +126,8 @@ class LatentIterator:
         """The codes (N, num_ws or 1, w_dim) after a step of size `lr`."""
         stepped = code.clone()
         if self.config.takes_matrices:
-            muon_step(stepped, gradient, state, lr=lr, rms=1.0, momentum=MUON_MOMENTUM)
+            descended = self.metric.natural(gradient) if self.metric else gradient
+            muon_step(stepped, descended, state, lr=lr, rms=1.0, momentum=MUON_MOMENTUM)
         else:
             adam_step(stepped, gradient, state, lr=lr)
         return stepped

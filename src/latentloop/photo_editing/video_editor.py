@@ -134,6 +134,8 @@ class VideoEditor:
                     yield (iterator.refine(target, start).w_plus - start)[0].cpu()
 
         settings = {"smoothing": asdict(self.smoothing), **asdict(iterator.config)}
+        if iterator.metric:
+            settings["metric_sha256"] = iterator.metric.sha256
         count = len(keys)
         found = work.collect("corrections", settings, missing, lambda n: progress("key frames", n, count), every=1)
         return interpolate_frames(torch.stack(found), keys[: len(found)], len(codes))

@@ -58,4 +58,6 @@ class VideoJob:
     def _iterator(self) -> LatentIterator | None:
         parts = self.edit.finder.components
         config = self.edit.finder.options.search.sizes(near=True).from_good_start()
-        return LatentIterator(parts.drawing, parts.loss(LossConfig()), config) if config.steps else None
+        if not config.steps:
+            return None
+        return LatentIterator(parts.drawing, parts.loss(LossConfig()), config, metric=parts.metric)

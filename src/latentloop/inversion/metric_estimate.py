@@ -1,0 +1,88 @@
+"""Estimation of a generator's perceptual metric from random codes."""
+
+from collections.abc import Callable, Iterable, Iterator
+
+import torch
+from torch import Tensor
+
+from latentloop.defaults import WORKING_SIZE
+from latentloop.features.lpips import Lpips
+from latentloop.generators.protocol import Generator
+from latentloop.inversion.metric import PerceptualMetric
+from latentloop.latents import sample_codes
+from latentloop.losses.config import LossConfig
+
+RANK = 96
+"""Most axes that are kept of a layer; those beyond have less than a tenth of the mean energy."""
+BATCH = 4
+"""Number of codes that are drawn at once."""
+Features = Callable[[Tensor], Iterable[Tensor]]
+"""Images (N, 3, H, W) -> maps whose squared distance between two images, summed, is a loss of theirs."""
+
+
+def loss_features(lpips: Lpips, config: LossConfig | None = None) -> Features:
+    """Make the features of the iterator's loss, MSE and LPIPS with the weights of a configuration."""
+    config = config or LossConfig()
+
+    def features(image: Tensor) -> Iterator[Tensor]:
+        yield image * (config.lambda_mse / image[0].numel()) ** 0.5
+        for seen in lpips.coordinates(image):
+            yield seen * config.lambda_lpips**0.5
+
+    return features
+
+
+def estimate_metric(
+    generator: Generator,
+    features: Features,
+    *,
+    samples: int,
+    seed: int = 0,
+    on_progress: Callable[[int, int], None] = lambda *_: None,
+) -> PerceptualMetric:
+    """Estimate the metric of a generator, on the CPU: a backward pass for each sample.
+
+    With standard normal u, J^T u has the covariance J^T J; its mean over random codes, not truncated, is the metric.
+
+    Args:
+        generator: The generator.
+        features: The features of the loss.
+        samples: Number of random codes.
+        seed: Seed of the codes and of u.
+        on_progress: Called with how many codes are done, and how many there are.
+    """
+    randomness = torch.Generator().manual_seed(seed)
+    metric = torch.zeros(generator.num_ws, generator.w_dim, generator.w_dim)
+    for done in range(0, samples, BATCH):
+        on_progress(done, samples)
+        w_plus = sample_codes(generator, min(BATCH, samples - done), randomness=randomness)
+        pulled = pulled_back(generator, features, w_plus, randomness=randomness).float().cpu().transpose(0, 1)
+        metric += pulled.mT @ pulled / samples
+    on_progress(samples, samples)
+    return metric_of(metric, fingerprint=generator.fingerprint)
+
+
+def pulled_back(generator: Generator, features: Features, w_plus: Tensor, *, randomness: torch.Generator) -> Tensor:
+    """Compute J^T u of codes (N, num_ws, w_dim), of the same shape, for standard normal u over the features.
+
+    Args:
+        generator: The generator, which draws at the size that codes are optimized for.
+        features: The features, whose Jacobian with respect to the code is J.
+        w_plus: The codes.
+        randomness: Source of u; on the CPU, so that a seed means the same on every device.
+    """
+    w_plus = w_plus.detach().requires_grad_()
+    with torch.enable_grad():
+        image = generator.synthesis(w_plus, resolution=min(WORKING_SIZE, generator.resolution))
+        parts = [(torch.randn(seen.shape, generator=randomness).to(seen) * seen).sum() for seen in features(image)]
+        (pulled,) = torch.autograd.grad(torch.stack(parts).sum(), w_plus)
+    return pulled
+
+
+def metric_of(matrices: Tensor, *, fingerprint: str) -> PerceptualMetric:
+    """Keep the largest eigenvalues of the matrices M_l (num_ws, w_dim, w_dim), with their eigenvectors."""
+    rank = min(RANK, matrices.shape[-1])
+    means = matrices.diagonal(dim1=-2, dim2=-1).mean(dim=-1).clamp_min(torch.finfo(matrices.dtype).tiny)
+    values, vectors = torch.linalg.eigh(matrices / means[:, None, None])
+    energies = values[:, -rank:].flip(-1).clamp_min(0)
+    return PerceptualMetric(vectors[..., -rank:].mT.flip(-2).contiguous(), energies, fingerprint)

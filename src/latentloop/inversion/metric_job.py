@@ -1,0 +1,54 @@
+"""Making the file of a generator's metric."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+from latentloop.devices import find_device, repeatable_arithmetic
+from latentloop.errors import UserError
+from latentloop.features.lpips import SMALLEST, load_lpips
+from latentloop.generators import Generator, load_generator
+from latentloop.inversion.metric_estimate import estimate_metric, loss_features
+from latentloop.inversion.metric_file import cached_metric_path, save_metric
+from latentloop.inversion.metric_options import MetricOptions
+from latentloop.weights import ReadOnce
+
+
+def make_metric(
+    name_or_path: str | Path,
+    out: Path | None = None,
+    options: MetricOptions | None = None,
+    *,
+    force: bool = False,
+    on_progress: Callable[[int, int], None] = lambda *_: None,
+) -> Path:
+    """Estimate the metric of a generator for the iterator's default loss, and return its file, which appears whole.
+
+    Args:
+        name_or_path: Name of a bundled generator, or a file.
+        out: Where to; None for where all jobs look for the metric of this generator.
+        options: How well.
+        force: Replace a file that is there.
+        on_progress: Called with how many codes are done, and how many there are.
+
+    Raises:
+        UserError: The generator cannot be used; the file is there already, or cannot be written.
+    """
+    options = options or MetricOptions()
+    repeatable_arithmetic()
+    with ReadOnce():
+        generator = load_generator(name_or_path, device=find_device(options.device))
+        lpips = load_lpips(device=generator.device)
+    target = out or cached_metric_path(generator)
+    _check(generator, target, force=force)
+    metric = estimate_metric(
+        generator, loss_features(lpips), samples=options.samples, seed=options.seed, on_progress=on_progress
+    )
+    save_metric(target, metric, {"generator": generator.name, "samples": options.samples, "seed": options.seed})
+    return target
+
+
+def _check(generator: Generator, target: Path, *, force: bool) -> None:
+    if generator.resolution < SMALLEST:
+        raise UserError(f"LPIPS takes images of {SMALLEST} pixels or more, {generator.name} draws fewer")
+    if target.exists() and not force:
+        raise UserError(f"{target}: here already", arguments="force")

@@ -1,0 +1,22 @@
+"""Options of estimating a generator's metric; kept apart so that reading them needs no PyTorch."""
+
+from dataclasses import dataclass
+
+from latentloop.options import check_seed
+
+
+@dataclass(frozen=True)
+class MetricOptions:
+    """Settings of the estimation of a generator's perceptual metric."""
+
+    samples: int = 2000
+    """Number of random codes, each drawn once, with its gradient: about as long as as many steps of the iterator."""
+    device: str = "auto"
+    """Device: auto, cpu, cuda, cuda:1, mps ..."""
+    seed: int = 0
+    """Random seed."""
+
+    def __post_init__(self) -> None:
+        check_seed(self.seed)
+        if self.samples < 1:
+            raise ValueError(f"samples must be 1 or more, got {self.samples}")
