@@ -21,6 +21,7 @@ NEUTRAL: dict[str, Any] = {"device": "auto", "compile": "off", "batch": 4, "max_
 OTHER: dict[str, Any] = {
     "seed": 1,
     "method": "hybrid",
+    "quality": "instant",
     "steps": 7,
     "lr": 0.5,
     "precision": "bfloat16",
@@ -122,7 +123,7 @@ def test_the_stamp_is_what_earlier_versions_wrote(network: Path) -> None:
         ({"method": "auto", "embedder": "{network}"}, 50, 0.02),
         ({"start": "{code}"}, 100, 0.08),
         ({"start": "{folder}"}, 50, 0.02),
-        ({"start": "{folder}", "steps": 7, "lr": 0.5}, 7, 0.25),
+        ({"start": "{folder}", "steps": 7, "lr": 0.5}, 7, 0.5),
     ],
 )
 def test_from_a_code_of_the_photos_own_the_iterator_takes_fewer_and_smaller_steps(
