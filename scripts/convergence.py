@@ -3,7 +3,7 @@
     python scripts/convergence.py dev/*.png --steps 100 --out convergence.png
 
 Also prints the means over the photos as a Markdown table. From the network's code the iterator takes half the step
-size, as `latentloop embed` does.
+size, 0.04 instead of 0.08.
 """
 
 from dataclasses import dataclass
@@ -54,8 +54,8 @@ class Convergence:
         generator = load_generator(self.generator, device=device)
         embedder = load_embedder(self.embedder, generator)
         drawing, loss = low_precision(generator, dtype), iterator_loss(device=device, dtype=dtype)
-        config, size = IteratorConfig(steps=self.steps), min(256, generator.resolution)
-        far, near = (LatentIterator(drawing, loss, c) for c in (config, config.from_good_start()))
+        far, near = (LatentIterator(drawing, loss, IteratorConfig(steps=self.steps, lr=lr)) for lr in (0.08, 0.04))
+        size = min(256, generator.resolution)
         photos, losses = (self.first, *self.more), {name: list[Tensor]() for name in STARTS}
         for path in track(photos, "following", console=Console(stderr=True)):
             photo = read_image(path).to(device)

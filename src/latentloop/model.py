@@ -15,6 +15,7 @@ from latentloop.allocator import keep_freed_memory
 from latentloop.defaults import GENERATOR, SAMPLE_PSI, Precision
 from latentloop.embedding import Components, Embedded, Failed, Outcome, embed_files, load_components, set_up
 from latentloop.embedding.options import EmbedOptions
+from latentloop.embedding.quality import Quality
 from latentloop.embedding.record import record_code
 from latentloop.embedding.starts import Wanted
 from latentloop.faces import AlignedFace, align_faces, already_aligned
@@ -57,6 +58,7 @@ class Model:
         self,
         photo: PictureLike,
         *,
+        quality: Quality = "balanced",
         steps: int | None = None,
         face: str | int = "largest",
         aligned: bool = False,
@@ -67,8 +69,11 @@ class Model:
 
         Args:
             photo: Path of an image; an image of Pillow; an array (H, W, 3) of uint8; or a tensor (3, H, W) in [-1, 1].
-            steps: Steps of the iterator: more come closer to the photo, but edit less well. 0 is one pass of the
-                embedding network. Default: 50 from the network's code, 100 from the mean latent.
+            quality: What the code may cost: "instant", a few steps on the quick generator of the same latent space;
+                "balanced"; or "best", several times the steps, the last ones at full size.
+                `latentloop embed --help` says what each gives.
+            steps: Steps of the iterator, instead of the quality's: more come closer to the photo, but edit less well. 0
+                is one pass of the embedding network.
             face: Face to take if there are several: "largest", or a number (1 is the largest).
             aligned: The photo is square and FFHQ-aligned already: skip face detection.
             on_step: Called at the start and after each step with the steps done and the best loss so far, (1,).
@@ -84,7 +89,7 @@ class Model:
         """
         if str(face) == "all":
             raise ValueError("face must be largest or a number; for all faces of a photo take invert_files")
-        changed = self._options({"steps": steps, "face": str(face), "aligned": aligned, **options})
+        changed = self._options({"quality": quality, "steps": steps, "face": str(face), "aligned": aligned, **options})
         path = Path(photo) if isinstance(photo, str | PathLike) else None
         image = as_image(photo, max_pixels=changed.faces.max_pixels)
         setup = set_up(changed, self.components, photos=[path] if path else [], warn=_warn)

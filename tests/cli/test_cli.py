@@ -114,6 +114,7 @@ def test_a_damaged_weights_file_is_told_with_both_checksums(
         (["embed", "a.png", "--steps"], ["--steps"]),
         (["embed", "a.png", "--lr", "0"], ["lr", "0"]),
         (["embed", "a.png", "--space", "z"], ["--space", "z"]),
+        (["embed", "a.png", "--quality", "9"], ["--quality 9: no such choice"]),
         (["embed", "a.png", "--lambda-mse", "nan"], ["lambda_mse", "nan"]),
         (["embed", "a.png", "--unknown", "1"], ["--unknown"]),
         (["embed", "a.png", "--face", "foo"], ["face", "foo"]),

@@ -51,7 +51,7 @@ def test_hybrid_goes_on_from_the_networks_code(
     run: Run, toy_photos: ToyPhotos, float_toy: Generator, network: Path, tmp_path: Path
 ) -> None:
     (photo,) = toy_photos(1)
-    method = ["--method", "hybrid", "--embedder", network, "--steps", 20]
+    method = ["--method", "hybrid", "--embedder", network, "--steps", 20, "--lr", 0.04]
     assert run("embed", photo, *method, "--out", tmp_path / "out", *QUICK)[0] == 0
     found, target = load_code(tmp_path / "out" / f"{photo.stem}.npz"), read_image(photo)
     proposed = pixel_loss(float_toy.synthesis(load_embedder(network, float_toy)(target)), target)

@@ -1,4 +1,4 @@
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -87,19 +87,22 @@ def test_photos_of_one_name_keep_their_codes(
         torch.testing.assert_close(load_code(out / f"{name}.npz").losses[:1], loss, rtol=1e-4, atol=0)
 
 
-def test_codes_of_the_photos_own_get_smaller_steps(run: Run, toy_photos: ToyPhotos, tmp_path: Path, out: Path) -> None:
+def test_codes_of_the_photos_own_get_smaller_steps_unless_their_size_is_given(
+    run: Run, toy_photos: ToyPhotos, tmp_path: Path, out: Path
+) -> None:
     photos = toy_photos(2)
 
-    def lr(start: object, count: int = 1) -> float:
+    def lr(start: object, count: int = 1, given: Sequence[object] = ()) -> float:
         if not isinstance(start, Path):
             torch.save(start, tmp_path / "file.pt")
         path = start if isinstance(start, Path) else tmp_path / "file.pt"
-        assert run("embed", *photos[:count], "--start", path, "--lr", 0.25, "--out", out, *QUICK)[0] == 0
+        assert run("embed", *photos[:count], "--start", path, *given, "--out", out, *QUICK)[0] == 0
         return float(load_code(out / "photo-0.npz").details["settings"]["lr"])
 
-    assert lr(CODES[:1], 2) == 0.25
+    assert lr(CODES[:1], 2) == 0.08
     folder = out.rename(out.with_name("earlier"))
-    assert lr(CODES[:1]) == lr({"photo-0": CODES[0]}) == lr(CODES[:2], 2) == lr(folder) == 0.125
+    assert lr(CODES[:1]) == lr({"photo-0": CODES[0]}) == lr(CODES[:2], 2) == lr(folder) == 0.02
+    assert lr(folder, given=["--lr", 0.25]) == lr(CODES[:1], 2, ["--lr", 0.25]) == 0.25
 
 
 def test_a_code_more_in_the_file_does_not_undo_the_others(

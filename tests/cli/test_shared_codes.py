@@ -74,6 +74,8 @@ def test_codes_with_settings_of_their_own_replace_no_others(
 def test_each_kind_of_code_has_a_folder() -> None:
     folders = {
         SearchOptions(): "embedded",
+        SearchOptions(quality="balanced"): "embedded",
+        SearchOptions(quality="best", steps=20): "embedded/best-steps20",
         SearchOptions(steps=0): "embedded/steps0",
         SearchOptions(steps=200, lr=0.08): "embedded/steps200-lr0.08",
         SearchOptions(embedder="run/best.safetensors"): "embedded/best",

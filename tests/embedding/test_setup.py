@@ -24,6 +24,7 @@ NEUTRAL: dict[str, Any] = {"device": "auto", "compile": "off", "batch": 4, "max_
 OTHER: dict[str, Any] = {
     "seed": 1,
     "method": "hybrid",
+    "quality": "instant",
     "steps": 7,
     "lr": 0.5,
     "precision": "bfloat16",
@@ -166,6 +167,17 @@ def test_the_stamp_is_what_earlier_versions_wrote(network: Path) -> None:
     assert json.loads(json.dumps(settings)) == settings
 
 
+def test_results_of_earlier_versions_count_by_the_step_size_that_was_used(network: Path) -> None:
+    """Those from the network's code were asked for with twice the number."""
+    settings = stamp(network, method="hybrid", steps=50, lr=0.02, ramp_up=0.0)
+    assert {"steps": 50, "lr": 0.02, "ramp_up": 0.0, "start": "network"}.items() <= settings.items()
+    earlier = {*stamp(network, steps=50, lr=0.1), "embedder_sha256"}
+    assert set(settings) == earlier
+    one_pass = stamp(network, method="embed", embedder=str(network))
+    assert {"steps": 0, "lr": 0.08, "ramp_up": 0.0, "method": "embed"}.items() <= one_pass.items()
+    assert set(one_pass) == earlier
+
+
 @pytest.mark.parametrize(
     ("changes", "steps", "lr"),
     [
@@ -173,7 +185,7 @@ def test_the_stamp_is_what_earlier_versions_wrote(network: Path) -> None:
         ({"method": "auto", "embedder": "{network}"}, 50, 0.02),
         ({"start": "{code}"}, 100, 0.08),
         ({"start": "{folder}"}, 50, 0.02),
-        ({"start": "{folder}", "steps": 7, "lr": 0.5}, 7, 0.25),
+        ({"start": "{folder}", "steps": 7, "lr": 0.5}, 7, 0.5),
     ],
 )
 def test_from_a_code_of_the_photos_own_the_iterator_takes_fewer_and_smaller_steps(

@@ -28,12 +28,6 @@ def test_long_runs_of_muon_take_smaller_steps() -> None:
     assert IteratorConfig(steps=400, lr=0.1, space="w").largest_step == 0.1
 
 
-def test_from_a_good_start_steps_are_half_as_large() -> None:
-    config = IteratorConfig(steps=30, optimizer="adam", lr=0.2, ramp_up=0.1, space="w", patience=4)
-    assert config.from_good_start() == replace(config, lr=0.1)
-    assert IteratorConfig().from_good_start().largest_step == IteratorConfig().largest_step / 2
-
-
-def test_polishing_takes_steps_of_half_the_size_that_fall_to_0() -> None:
+def test_polishing_takes_steps_that_fall_to_0() -> None:
     config = IteratorConfig(steps=30, optimizer="adam", lr=0.2, ramp_up=0.1, ramp_down=0.5, space="w", patience=4)
-    assert config.polish(7) == replace(config, steps=7, lr=0.1, ramp_up=0.0, ramp_down=1.0)
+    assert config.polish(7) == replace(config, steps=7, ramp_up=0.0, ramp_down=1.0)

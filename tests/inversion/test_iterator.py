@@ -47,6 +47,17 @@ def test_the_same_run_gives_the_same_code_bit_for_bit(toy: Generator) -> None:
     assert torch.equal(refine(toy, target, steps=20).w_plus, refine(toy, target, steps=20).w_plus)
 
 
+def test_where_the_first_step_is_too_large_a_ramp_keeps_the_loss_from_rising(toy: Generator) -> None:
+    w_plus, target = drawn(toy, 2)
+    start, losses = w_plus + 0.05, []
+    for ramp_up in (0.0, 0.1):
+        config = IteratorConfig(steps=50, lr=0.2, ramp_up=ramp_up)
+        losses.append(LatentIterator(toy, PIXELS, config).refine(target, start).losses)
+    steep, ramped = losses
+    assert (steep[1] > steep[0]).all()
+    assert (ramped[1] < ramped[0]).all()
+
+
 def test_the_steps_are_adams(toy: Generator) -> None:
     """Adam by hand, in NumPy, on numerical gradients."""
     _, target = drawn(toy, 1)

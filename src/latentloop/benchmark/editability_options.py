@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from latentloop.common import Common
 from latentloop.defaults import Precision
 from latentloop.embedding.options import EmbedOptions, FaceOptions, SearchOptions, StepOptions
+from latentloop.embedding.quality import Quality
 from latentloop.losses.config import LossConfig
 from latentloop.stamps import stamped_as
 
@@ -30,12 +31,14 @@ class EditabilityOptions:
     common: Common = Common()
     embedder: str | None = stamped_as("embedder_sha256", default=None)
     """Embedding network of the first code and of the edited images, see latentloop embed. Default: the bundled one."""
+    quality: Quality = stamped_as("code_sha256", default="balanced")
+    """What the rest of the steps is like, see latentloop embed."""
     lr: float | None = SearchOptions.lr
     """Step size of the iterator, see latentloop embed."""
     precision: Precision = SearchOptions.precision
     """Precision of the generator in the iterator; figures are computed in float32."""
     step: StepOptions = StepOptions()
-    loss: LossConfig = LossConfig()
+    loss: LossConfig = LossConfig(lambda_identity=None)
     faces: FaceOptions = FaceOptions()
 
     def __post_init__(self) -> None:
@@ -52,5 +55,5 @@ class EditabilityOptions:
 
     def embedding(self, steps: int) -> EmbedOptions:
         """Options of embedding with a number of steps."""
-        search = SearchOptions(embedder=self.embedder, steps=steps, lr=self.lr, precision=self.precision)
+        search = SearchOptions(self.embedder, self.quality, steps, self.lr, self.precision)
         return EmbedOptions(self.common, search=search, step=self.step, loss=self.loss, faces=self.faces)

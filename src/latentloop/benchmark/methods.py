@@ -29,6 +29,8 @@ from latentloop.metrics.pixels import SMALLEST
 from latentloop.stamps import LEFT_OUT, Stamp
 
 WARM_UP_STEPS = 2
+HYBRID_LR = 0.04
+"""Step size from the network's code, half of that from the mean latent."""
 Initializer = Callable[[Tensor], Tensor]
 """Function from targets (N, 3, R, R) in [-1, 1] to the codes that refinement starts from, (N, num_ws, w_dim)."""
 
@@ -159,7 +161,7 @@ def _one_pass(tools: Tools, _: int) -> CodeFinder:
 
 
 def _hybrid(tools: Tools, steps: int) -> CodeFinder:
-    return CodeFinder(_network(tools), _iterator(tools, IteratorConfig(steps=steps).from_good_start()))
+    return CodeFinder(_network(tools), _iterator(tools, IteratorConfig(steps=steps, lr=HYBRID_LR)))
 
 
 def _optimize(tools: Tools, steps: int) -> CodeFinder:

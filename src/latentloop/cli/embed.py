@@ -30,7 +30,9 @@ class Embed:
 
     An FFHQ-aligned image, closer to it: latentloop embed face.png --aligned --steps 300
 
-    A rough code, quickly: latentloop embed photo.jpg --steps 10
+    A rough code, quickly: latentloop embed photo.jpg --quality instant
+
+    As close as it gets: latentloop embed photo.jpg --quality best
 
     In one pass: latentloop embed photo.jpg --method embed
 

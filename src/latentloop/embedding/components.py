@@ -5,7 +5,7 @@ from functools import cached_property
 
 import torch
 
-from latentloop.defaults import Precision
+from latentloop.defaults import WORKING_SIZE, Precision
 from latentloop.devices import find_device, find_precision, repeatable_arithmetic
 from latentloop.encoders.embedder_file import embedder_weights, shipped_embedder
 from latentloop.encoders.pretrained import Encoder, load_encoder
@@ -13,7 +13,7 @@ from latentloop.errors import UserError
 from latentloop.evaluation.measure import Evaluator, load_evaluator
 from latentloop.faces import FaceDetector, load_face_detector
 from latentloop.generators import Generator, load_generator, load_renderer, low_precision
-from latentloop.generators.registry import weights_checksum
+from latentloop.generators.registry import renderers_of, weights_checksum
 from latentloop.inversion import PerceptualMetric
 from latentloop.inversion.metric_file import find_metric
 from latentloop.latents import StyleAlignment, style_alignment
@@ -49,6 +49,13 @@ class Components:
     def drawing(self) -> Generator:
         """The generator in the precision of the iterator."""
         return low_precision(self.generator, self.precision)
+
+    @cached_property
+    def quick(self) -> Generator:
+        """The generator of 256 pixels of the same latent space, if there is one, in the precision of the iterator."""
+        if self.generator.resolution <= WORKING_SIZE or WORKING_SIZE not in renderers_of(self.generator):
+            return self.drawing
+        return low_precision(self.renderer(WORKING_SIZE), self.precision)
 
     def renderer(self, resolution: int | None = None) -> Generator:
         """The generator that draws the same codes at a resolution; by default at the largest there is."""

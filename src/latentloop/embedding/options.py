@@ -1,10 +1,11 @@
 """Options of embedding; kept apart so that reading them needs no PyTorch."""
 
-from dataclasses import dataclass, replace
-from typing import Literal
+from dataclasses import asdict, dataclass, replace
+from typing import Literal, TypeVar
 
 from latentloop.common import Common
 from latentloop.defaults import MAX_PIXELS, Precision
+from latentloop.embedding.quality import Preset, Quality, preset_of
 from latentloop.inversion.config import IteratorConfig, Space
 from latentloop.inversion.prior_config import PriorConfig
 from latentloop.losses.config import LossConfig
@@ -12,10 +13,12 @@ from latentloop.optim.names import OptimizerName
 from latentloop.stamps import left_out_at, neutral, stamped_as
 
 Method = Literal["auto", "embed", "hybrid", "optimize"]
-NEAR_STEPS, NEAR_LR = 50, 0.04
-"""Steps and step size from a network's or an earlier code: few and small enough to leave codes that edit well."""
-FAR_STEPS, FAR_LR = IteratorConfig.steps, IteratorConfig.lr
-"""Steps and step size from the mean latent."""
+OPEN_PRIOR = PriorConfig(lambda_near=None, lambda_align=None, lambda_spread=None, lambda_fine=None)
+T = TypeVar("T")
+
+
+def _given(value: T | None, default: T) -> T:
+    return default if value is None else value
 
 
 @dataclass(frozen=True)
@@ -43,27 +46,27 @@ class SearchOptions:
     embedder: str | None = stamped_as("embedder_sha256", default=None)
     """Embedding network: a bundled one, a file from latentloop train, or a checkpoint of pSp, e4e or ReStyle for the
     generator. Default: the one that is bundled for the generator."""
+    quality: Quality = stamped_as("steps", "lr", "ramp_up", default="balanced")
+    """What the codes may cost; an option that is given, such as steps, counts instead of its part of it.
+    instant: a few steps on the quick generator of the same latent space, in about a second.
+    balanced: the default, close to the photo and good to edit.
+    best: several times the steps, the last ones at full size."""
     steps: int | None = stamped_as("steps", default=None)
     """Steps of the iterator: more come closer to the photo, but edit less well. 0: the network's one pass alone.
-    Default: 50 from the network's or an earlier code, 100 from the mean latent."""
+    Default, in balanced quality: 50 from the network's or an earlier code, 100 from the mean latent."""
     lr: float | None = stamped_as("lr", default=None)
-    """Step size of the iterator, in units of W. From the network's or an earlier code, half of the value is used.
-    Default: 0.04 from such a code (so 0.02 is used), 0.08 from the mean latent."""
+    """Largest step size of the iterator: about the root mean square of a number's change, in units of W. Default, in
+    balanced quality: 0.02 from the network's or an earlier code, 0.08 from the mean latent."""
     precision: Precision = stamped_as("precision", default="auto")
     """Precision of the generator in the iterator: auto is bfloat16 on a CPU with bfloat16 instructions, a third faster
     without measurable loss, else float32."""
 
     def __post_init__(self) -> None:
-        self.sizes(near=True)
+        self.sizes(preset_of(self.quality, near=True))
 
-    def sizes(self, *, near: bool) -> IteratorConfig:
-        """Steps and step size of the iterator.
-
-        Args:
-            near: It starts from a code of the photo's own, not from the mean latent.
-        """
-        steps, lr = (NEAR_STEPS, NEAR_LR) if near else (FAR_STEPS, FAR_LR)
-        return IteratorConfig(steps=steps if self.steps is None else self.steps, lr=lr if self.lr is None else self.lr)
+    def sizes(self, preset: Preset) -> IteratorConfig:
+        """Steps and step size of the iterator: those that are given, or a preset's."""
+        return IteratorConfig(steps=_given(self.steps, preset.steps), lr=_given(self.lr, preset.lr))
 
 
 @dataclass(frozen=True)
@@ -73,8 +76,9 @@ class StepOptions:
     optimizer: OptimizerName = IteratorConfig.optimizer
     """Optimizer of the iterator: muon, which needs fewer steps, or adam, as in the papers (lr 0.1 with ramp-down 0.3
     suits it). In space w it is always adam."""
-    ramp_up: float = IteratorConfig.ramp_up
-    """Share of the steps in which the step size grows from 0."""
+    ramp_up: float | None = None
+    """Share of the steps in which the step size grows from 0. Default: 0.1 from the network's or an earlier code, so
+    that the loss does not rise at first; 0 from the mean latent."""
     ramp_down: float = IteratorConfig.ramp_down
     """Share of the steps, at the end, in which the step size falls to 0 along a cosine."""
     space: Space = IteratorConfig.space
@@ -89,11 +93,11 @@ class StepOptions:
         self.applied(IteratorConfig())
 
     def applied(self, config: IteratorConfig) -> IteratorConfig:
-        """Settings of the iterator with these options, and the steps and the step size of `config`."""
+        """Settings of the iterator with these options, and those of `config` that they leave open."""
         return replace(
             config,
             optimizer=self.optimizer,
-            ramp_up=self.ramp_up,
+            ramp_up=_given(self.ramp_up, config.ramp_up),
             ramp_down=self.ramp_down,
             space=self.space,
             patience=self.patience,
@@ -111,13 +115,14 @@ class EmbedOptions:
     asked for."""
     search: SearchOptions = SearchOptions()
     step: StepOptions = StepOptions()
-    loss: LossConfig = LossConfig()
-    prior: PriorConfig = PriorConfig()
+    loss: LossConfig = LossConfig(lambda_identity=None)
+    prior: PriorConfig = OPEN_PRIOR
     polish: int = 0
     """Additional smaller steps at the end, on the rendering generator; useful if the iterator uses another one."""
-    full_size_steps: int = left_out_at(0, default=0)
+    full_size_steps: int | None = left_out_at(0, default=None)
     """Additional steps at the very end that also compare the eyes, the mouth and the hair with the photo's own pixels,
-    on the rendering generator. Not for faces that are enlarged more than twice to the size that it draws."""
+    on the rendering generator. Not for faces that are enlarged more than twice to the size that it draws. Default: by
+    quality."""
     render: Literal["largest"] | int = stamped_as("render", "renderer_sha256", default="largest")
     """Size of the reconstructions in pixels: a bundled generator of the same latent space draws them."""
     start: str = stamped_as("start", default="auto")
@@ -133,7 +138,7 @@ class EmbedOptions:
 
     def __post_init__(self) -> None:
         for name in ("polish", "full_size_steps"):
-            if getattr(self, name) < 0:
+            if (getattr(self, name) or 0) < 0:
                 raise ValueError(f"{name} must be 0 or more, got {getattr(self, name)}")
         if self.batch < 1:
             raise ValueError(f"batch must be 1 or more, got {self.batch}")
@@ -146,3 +151,18 @@ class EmbedOptions:
                 raise ValueError("the network's codes are of space w+; for w take method optimize")
         if self.method == "embed" and (self.polish or self.full_size_steps):
             raise ValueError("method embed takes no steps; with polish or full_size_steps take hybrid")
+
+    def filled(self, preset: Preset) -> "EmbedOptions":
+        """Copy the options with a preset's value for each that is left open."""
+        search, loss = self.search, self.loss
+        sizes = search.sizes(preset)
+        prior = {name: _given(value, getattr(preset.prior, name)) for name, value in asdict(self.prior).items()}
+        return replace(
+            self,
+            search=replace(search, steps=sizes.steps, lr=sizes.lr),
+            step=replace(self.step, ramp_up=_given(self.step.ramp_up, preset.ramp_up)),
+            loss=replace(loss, lambda_identity=_given(loss.lambda_identity, preset.lambda_identity)),
+            prior=PriorConfig(**prior),
+            # A preset's last steps follow others; one pass is wanted alone.
+            full_size_steps=_given(self.full_size_steps, preset.full_size_steps if sizes.steps else 0),
+        )

@@ -13,10 +13,12 @@ from latentloop.embedding.components import Components
 from latentloop.embedding.inverter import Inverter
 from latentloop.embedding.job import EmbedJob
 from latentloop.embedding.options import EmbedOptions, Method
+from latentloop.embedding.quality import ONE_PASS, Preset, preset_of
 from latentloop.embedding.result_folder import ResultFolder
 from latentloop.embedding.starts import FolderStart, NetworkStart, SameStart, Start, start_from_file
 from latentloop.errors import UserError
 from latentloop.generators import Generator, compiled, low_precision
+from latentloop.generators.registry import weights_checksum
 from latentloop.inversion import CodePrior, IteratorChain, IteratorConfig, LatentIterator, PerceptualMetric, code_prior
 from latentloop.latents import mean_code, sample_codes
 from latentloop.losses import full_size_loss
@@ -26,6 +28,8 @@ REPAYS = 3000
 """Steps of the iterator after which compiling has saved the time that it took, measured on two CPU cores."""
 METRIC_REPAYS = 5000
 """Steps of the iterator of which half are more than the estimation of a metric takes."""
+NEARER = 0.5
+"""Factor of the step size of last steps, if the start was far: the code is near by then."""
 FULL_SIZE_WEIGHT = 1.0
 """Weight of the crops at full size, beside the loss of the whole image."""
 
@@ -35,7 +39,7 @@ class Setup:
     """Options of embedding with all networks chosen, ready to run."""
 
     options: EmbedOptions
-    """Options with the method resolved."""
+    """Options with the method resolved, and the values of the quality in what was left open."""
     components: Components
     start: Start
     warn: Callable[[str], None]
@@ -43,12 +47,16 @@ class Setup:
 
     @property
     def config(self) -> IteratorConfig:
-        """Settings of the iterator: smaller steps from a code specific to the photo, none for one pass."""
-        options = self.options
-        if options.method == "embed":
-            return options.step.applied(replace(options.search.sizes(near=False), steps=0))
-        config = options.step.applied(options.search.sizes(near=self.start.near))
-        return config.from_good_start() if self.start.near else config
+        """Settings of the iterator; one pass takes no steps, whatever is asked for."""
+        config = self.options.step.applied(self.options.search.sizes(self.preset))
+        return replace(config, steps=0) if self.options.method == "embed" else config
+
+    @property
+    def preset(self) -> Preset:
+        """Values of the options that were left open."""
+        if self.options.method == "embed":
+            return ONE_PASS
+        return preset_of(self.options.search.quality, near=self.start.near)
 
     @property
     def renderer(self) -> Generator:
@@ -56,22 +64,33 @@ class Setup:
         render = self.options.render
         return self.components.renderer(None if render == "largest" else render)
 
+    @property
+    def drawing(self) -> Generator:
+        """The generator that the steps are taken on."""
+        return self.components.quick if self.preset.quick else self.components.drawing
+
     def inverter(self, photos: int = 1) -> Inverter:
         """Make the inverter for a number of photos."""
         parts = self.components
         needed = self._takes_steps or self.config.space == "w"
         iterators = self._iterators(photos) if needed else None
-        show_start = self.options.method == "hybrid"
+        show_start = self.options.method == "hybrid" and not self.preset.quick
         return Inverter(parts.generator, iterators, self.renderer, parts.evaluator, self._full_size(), show_start)
 
+    @property
+    def iterator(self) -> LatentIterator:
+        """The iterator that takes the steps, without last ones."""
+        loss = self.components.loss(self.options.loss)
+        return LatentIterator(self.drawing, loss, self.config, self._prior, self._metric)
+
     def _iterators(self, photos: int) -> IteratorChain:
-        config, loss = self.config, self.components.loss(self.options.loss)
-        if self._asks_for_metric and not self._metric and photos * config.steps >= METRIC_REPAYS:
+        first = self.iterator
+        if self._asks_for_metric and not self._metric and photos * first.config.steps >= METRIC_REPAYS:
             self.warn(f"half of the steps would do with a metric: latentloop metric {self.components.generator_file}")
-        drawing = self._compiled(self.components.drawing, photos * config.steps)
-        iterators = [LatentIterator(drawing, loss, config, self._prior, self._metric)]
+        drawing, loss = self._compiled(first.generator, photos * first.config.steps), first.loss
+        iterators = [replace(first, generator=drawing)]
         if polish := self.options.polish:
-            own = self.renderer is self.components.generator
+            own = self.renderer is self.components.generator and drawing.resolution == self.renderer.resolution
             exact = low_precision(self.renderer, self.components.precision)
             finest = drawing if own else self._compiled(exact, photos * polish)
             iterators.append(LatentIterator(finest, loss, self._last(polish), self._prior, self._metric))
@@ -92,7 +111,8 @@ class Setup:
 
     def _last(self, steps: int) -> IteratorConfig:
         """Settings of steps that follow those of the iterator."""
-        return self.options.step.applied(self.options.search.sizes(near=self.start.near)).polish(steps)
+        config = self.config.polish(steps)
+        return config if self.start.near else replace(config, lr=NEARER * config.lr)
 
     @cached_property
     def _prior(self) -> CodePrior | None:
@@ -133,9 +153,18 @@ class Setup:
             embedder_sha256=parts.embedder_sha256 if isinstance(self.start, NetworkStart) else None,
             seed=options.common.seed if options.start == "sample" else None,
             metric_sha256=self._metric.sha256 if self._metric else None,
+            **self._stepped_on,
             **asdict(self.config),
         )
         return {name: value for name, value in stamp.items() if value is not None}
+
+    @property
+    def _stepped_on(self) -> dict[str, str]:
+        """The generator that the steps are taken on, if it is another one."""
+        drawing = self.drawing
+        if not self.config.steps or drawing.resolution == self.components.generator.resolution:
+            return {}
+        return {"stepped_on": drawing.name, "stepped_on_sha256": weights_checksum(drawing.name)}
 
     @property
     def _start_name(self) -> str:
@@ -200,8 +229,11 @@ def set_up(
     method = _method(options, components)
     options = replace(options, method=method)
     if method != "optimize":
-        return Setup(options, components, NetworkStart(components.encoder), warn)
-    return Setup(options, components, _start(options, components.generator, photos, out), warn)
+        start: Start = NetworkStart(components.encoder)
+    else:
+        start = _start(options, components.generator, photos, out)
+    setup = Setup(options, components, start, warn)
+    return replace(setup, options=options.filled(setup.preset))
 
 
 def once(call: Callable[[str], None]) -> Callable[[str], None]:
@@ -221,7 +253,8 @@ def _method(options: EmbedOptions, components: Components) -> Method:
         return options.method
     if not (components.embedder and options.start == "auto" and options.step.space == "w+"):
         return "optimize"
-    return "embed" if options.search.steps == 0 and not options.polish else "hybrid"
+    steps = options.search.sizes(preset_of(options.search.quality, near=True)).steps
+    return "hybrid" if steps or options.polish or options.full_size_steps else "embed"
 
 
 def _start(options: EmbedOptions, generator: Generator, photos: Sequence[Path], out: Path | None) -> Start:

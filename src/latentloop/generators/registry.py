@@ -122,13 +122,21 @@ def weights_checksum(name_or_path: str | Path) -> str:
     return hashlib.sha256(f"{sha256} {weights_checksum(trunk)}".encode()).hexdigest() if trunk else sha256
 
 
+def renderers_of(generator: Generator) -> dict[int, str]:
+    """Find the generators that draw the codes of another, itself and those that we ship: their names by resolution.
+
+    Of those that we ship of one resolution, it is the first in `list_generators`.
+    """
+    shared = [info for info in list_generators() if info.latent_space == generator.fingerprint]
+    return {info.resolution: info.name for info in reversed(shared)} | {generator.resolution: generator.name}
+
+
 def load_renderer(
     generator: Generator, resolution: int | None = None, *, device: torch.device | str | None = None
 ) -> Generator:
     """Find a generator that draws the codes of another: itself, or one that we ship of the same latent space.
 
-    Of those that we ship of one resolution, it is the first in `list_generators`. No other weights are loaded than
-    those of the result.
+    No other weights are loaded than those of the result, the one that `renderers_of` names.
 
     Args:
         generator: The generator of the codes.
@@ -138,8 +146,7 @@ def load_renderer(
     Raises:
         UserError: No generator of that resolution shares the latent space.
     """
-    shared = [info for info in list_generators() if info.latent_space == generator.fingerprint]
-    family = {info.resolution: info.name for info in reversed(shared)} | {generator.resolution: generator.name}
+    family = renderers_of(generator)
     wanted = max(family) if resolution is None else resolution
     if wanted not in family:
         sizes = ", ".join(map(str, sorted(family)))

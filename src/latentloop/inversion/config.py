@@ -9,10 +9,6 @@ from latentloop.optim.names import OptimizerName, check_optimizer
 Space = Literal["w", "w+"]
 FULL_STEPS = 100
 """Longest run, in steps, that takes Muon's full step size."""
-GOOD_START = 0.5
-"""Factor of the step size for a start that is near already."""
-POLISH = 0.5
-"""Factor of the step size with which steps on another generator begin."""
 
 
 @dataclass(frozen=True)
@@ -57,10 +53,6 @@ class IteratorConfig:
         """Step size before the ramps, in units of W."""
         return self.lr * math.sqrt(FULL_STEPS / max(self.steps, FULL_STEPS)) if self.takes_matrices else self.lr
 
-    def from_good_start(self) -> "IteratorConfig":
-        """Adapt the settings to a start that is near already, such as a network's code: half the step size."""
-        return replace(self, lr=GOOD_START * self.lr)
-
     def polish(self, steps: int) -> "IteratorConfig":
-        """Adapt the settings to a few last steps on another generator: half the step size, falling to 0 throughout."""
-        return replace(self, steps=steps, lr=POLISH * self.lr, ramp_up=0.0, ramp_down=1.0)
+        """Adapt the settings to a few last steps on another generator: their size falls to 0 throughout."""
+        return replace(self, steps=steps, ramp_up=0.0, ramp_down=1.0)

@@ -27,7 +27,7 @@ def code_prior(config: PriorConfig, alignment: Callable[[], StyleAlignment]) -> 
         return None
     styles = alignment()
     w_std = styles.w_std
-    terms: list[tuple[float, CodePrior]] = [
+    terms: list[tuple[float | None, CodePrior]] = [
         (config.lambda_near, distance_from_start(w_std)),
         (config.lambda_align, lambda _: lambda w_plus: -styles(w_plus)),
         (config.lambda_spread, lambda _: lambda w_plus: layer_spread(w_plus, w_std=w_std)),

@@ -19,15 +19,16 @@ class LossConfig:
     """Weight of the LPIPS distance."""
     lpips_net: Literal["alex", "squeeze"] = "alex"
     """Network whose features LPIPS compares."""
-    lambda_identity: float = left_out_at(0.0, default=0.0)
-    """Weight of the distance of the faces in a face-recognition network; 0 for images of anything but faces."""
+    lambda_identity: float | None = left_out_at(0.0, default=0.0)
+    """Weight of the distance of the faces in a face-recognition network; 0 for images of anything but faces. None is 0,
+    unless the job has a default of its own: that of embed goes by quality."""
     identity_layers: IdentityLayers = left_out_at("early", default="early")
     """Layers of that network that are compared. early: those before its last blocks, so that the reported ID, the
     cosine of its embeddings, stays a measure of its own; last: the embedding alone; all: both, and the last block."""
 
     def __post_init__(self) -> None:
         for name in ("lambda_mse", "lambda_lpips", "lambda_identity"):
-            if not (math.isfinite(value := getattr(self, name)) and value >= 0):
+            if not (math.isfinite(value := getattr(self, name) or 0.0) and value >= 0):
                 raise ValueError(f"{name} must be 0 or more, got {value}")
         if self.lambda_mse == self.lambda_lpips == 0:
             raise ValueError("one of lambda_mse and lambda_lpips must be above 0")

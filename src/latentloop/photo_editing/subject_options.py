@@ -7,6 +7,9 @@ from latentloop.common import Common
 from latentloop.defaults import GENERATOR
 from latentloop.embedding.options import EmbedOptions, FaceOptions, SearchOptions
 
+BY_QUALITY = ("stepped_on_sha256", "full_size_steps")
+"""Entries of a code's stamp that tell the qualities apart, beside the steps and their size."""
+
 
 @dataclass(frozen=True)
 class SubjectOptions:
@@ -20,7 +23,7 @@ class SubjectOptions:
     faces: FaceOptions = FaceOptions()
     codes: Path = Path("embedded")
     """Folder of the photos' codes: those that are there, such as ones from latentloop embed, are used, and new ones are
-    kept there. Codes with a number of steps, step size or embedder of their own get a folder within it."""
+    kept there. Codes with a quality, number of steps, step size or embedder of their own get a folder within it."""
     photos: Path | None = None
     """Photo, or folder of the photos, to paste the faces of code files back into. Default: draw the faces
     alone."""
@@ -29,7 +32,8 @@ class SubjectOptions:
     def folder(self) -> Path:
         """Folder of the codes that are found as these options say: one of its own if they ask for something special."""
         search = self.search
-        parts = [f"steps{search.steps}"] if search.steps is not None else []
+        parts: list[str] = [search.quality] if search.quality != SearchOptions.quality else []
+        parts += [f"steps{search.steps}"] if search.steps is not None else []
         parts += [f"lr{search.lr:g}"] if search.lr is not None else []
         parts += [Path(search.embedder).stem] if search.embedder else []
         return self.codes / "-".join(parts) if parts else self.codes
@@ -38,6 +42,7 @@ class SubjectOptions:
     def deciding(self) -> frozenset[str]:
         """Entries of a code's stamp that must agree for the code to be used; other codes of a photo are left alone."""
         asked = {name for name in ("steps", "lr") if getattr(self.search, name) is not None}
+        asked |= {"steps", "lr", *BY_QUALITY} if self.search.quality != SearchOptions.quality else set()
         asked |= {"embedder_sha256"} if self.search.embedder else set()
         return frozenset({"weights_sha256", "face", "aligned"} | asked)
 

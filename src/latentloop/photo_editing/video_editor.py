@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from itertools import islice
 from pathlib import Path
 
@@ -23,6 +23,7 @@ from latentloop.photo_editing.flicker import Flicker, measure_flicker
 from latentloop.photo_editing.listener import Progress
 from latentloop.photo_editing.smoothing import interpolate_frames, smooth_codes, smooth_quads
 from latentloop.photo_editing.video_work import VideoWork
+from latentloop.stamps import Stamp
 from latentloop.video import Video
 
 DETECTED_AT = 640
@@ -74,6 +75,8 @@ class VideoEditor:
     smoothing: Smoothing = Smoothing()
     iterator: LatentIterator | None = None
     """Iterator that refines the codes of key frames; its changes are interpolated in between. None skips it."""
+    refined_by: Stamp = field(default_factory=dict)
+    """What refined codes depend on, beside the iterator's settings."""
 
     def track(self, video: Video, work: VideoWork, progress: Progress) -> Track:
         """Find the face's quad and code in each frame.
@@ -133,9 +136,7 @@ class VideoEditor:
                     start = codes[i : i + 1].to(target)
                     yield (iterator.refine(target, start).w_plus - start)[0].cpu()
 
-        settings = {"smoothing": asdict(self.smoothing), **asdict(iterator.config)}
-        if iterator.metric:
-            settings["metric_sha256"] = iterator.metric.sha256
+        settings = {"smoothing": asdict(self.smoothing), **asdict(iterator.config), **self.refined_by}
         count = len(keys)
         found = work.collect("corrections", settings, missing, lambda n: progress("key frames", n, count), every=1)
         return interpolate_frames(torch.stack(found), keys[: len(found)], len(codes))

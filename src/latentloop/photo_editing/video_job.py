@@ -3,16 +3,20 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+from latentloop.embedding import set_up
 from latentloop.errors import UserError
 from latentloop.files import sha256_of
-from latentloop.inversion import LatentIterator
-from latentloop.losses.config import LossConfig
 from latentloop.photo_editing.edit_job import EditJob
 from latentloop.photo_editing.listener import Progress
 from latentloop.photo_editing.video import EditedVideo, edit_video
 from latentloop.photo_editing.video_editor import Smoothing, VideoEditor
 from latentloop.photo_editing.video_work import VideoWork
 from latentloop.video import read_video
+
+REFINED = frozenset(
+    {"stepped_on_sha256", "metric_sha256", "lambda_identity", "lambda_near", "lambda_align", "lambda_spread", "lambda_fine"}
+)
+"""Entries of a code's stamp on which its refinement depends, beside the settings of the iterator."""
 
 
 @dataclass(frozen=True)
@@ -50,14 +54,13 @@ class VideoJob:
 
     def _editor(self) -> VideoEditor:
         parts = self.edit.finder.components
-        smoothing = Smoothing(codes=self.edit.options.smooth)
+        setup = set_up(self.edit.finder.options.embedding(), parts)
         return VideoEditor(
-            parts.generator, parts.encoder, parts.detector, self.edit.editor, smoothing, self._iterator()
+            parts.generator,
+            parts.encoder,
+            parts.detector,
+            self.edit.editor,
+            Smoothing(codes=self.edit.options.smooth),
+            setup.iterator if setup.config.steps else None,
+            {name: value for name, value in setup.stamp().items() if name in REFINED},
         )
-
-    def _iterator(self) -> LatentIterator | None:
-        parts = self.edit.finder.components
-        config = self.edit.finder.options.search.sizes(near=True).from_good_start()
-        if not config.steps:
-            return None
-        return LatentIterator(parts.drawing, parts.loss(LossConfig()), config, metric=parts.metric)
