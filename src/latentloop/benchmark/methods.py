@@ -1,7 +1,7 @@
 """The methods of a benchmark, ready to run: each is where a code starts, and what refines it."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import MISSING, dataclass, fields, is_dataclass
+from dataclasses import MISSING, dataclass, field, fields, is_dataclass
 from typing import Any
 
 import torch
@@ -21,18 +21,19 @@ from latentloop.encoders import Encoder
 from latentloop.errors import UserError
 from latentloop.generators import Generator
 from latentloop.images import resample
-from latentloop.inversion import IteratorConfig, LatentIterator, PerceptualMetric
+from latentloop.inversion import LatentIterator
 from latentloop.inversion.iterator import OnStep
 from latentloop.latents import mean_code
-from latentloop.losses import LossToward
 from latentloop.metrics.pixels import SMALLEST
 from latentloop.stamps import LEFT_OUT, Stamp
 
 WARM_UP_STEPS = 2
-HYBRID_LR = 0.04
-"""Step size from the network's code, half of that from the mean latent."""
 Initializer = Callable[[Tensor], Tensor]
 """Function from targets (N, 3, R, R) in [-1, 1] to the codes that refinement starts from, (N, num_ws, w_dim)."""
+
+
+OurIterator = Callable[[int, bool], tuple[LatentIterator, Mapping[str, Any]]]
+"""Function from a number of steps, and whether they start near, to our iterator and the settings of its loss."""
 
 
 @dataclass(frozen=True)
@@ -40,14 +41,12 @@ class Tools:
     """The networks that methods are built from."""
 
     generator: Generator
-    loss: LossToward
-    """Image loss that our iterator minimizes."""
+    iterator: OurIterator
+    """Maker of our own iterator."""
     networks: Networks
     """Classifiers of the earlier methods."""
     encoder: Encoder | None
     """Encoder into the generator's latent space, where there is one."""
-    metric: PerceptualMetric | None = None
-    """Perceptual metric of the generator, where there is one, for our methods alone."""
 
 
 @dataclass(frozen=True)
@@ -67,6 +66,8 @@ class CodeFinder:
     initialize: Initializer
     refiner: Refiner | None
     """Refiner of the initial codes; None returns them as they are."""
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    """Settings that the refiner's fields do not show, for the stamp."""
 
     def find(self, target: Tensor, on_step: OnStep | None = None) -> Codes:
         """Find the codes of targets (N, 3, R, R) in [-1, 1]."""
@@ -118,21 +119,21 @@ def prepare_method(choice: ChosenMethod, tools: Tools, stamp: Callable[..., Stam
         steps=choice.steps,
         finder=finder,
         warm_up=build(tools, min(choice.steps, WARM_UP_STEPS)),
-        stamp=stamp(method=choice.key, features=features, **_settings(finder.refiner)),
+        stamp=stamp(method=choice.key, features=features, **_settings(finder.refiner), **finder.settings),
     )
 
 
 def _settings(refiner: object) -> dict[str, Any]:
     """Plain values among a refiner's fields, and among those of its parts under dotted names."""
     settings: dict[str, Any] = {}
-    for field in fields(refiner) if is_dataclass(refiner) else ():
-        value = getattr(refiner, field.name)
-        if field.metadata.get(LEFT_OUT, MISSING) == value:
+    for entry in fields(refiner) if is_dataclass(refiner) else ():
+        value = getattr(refiner, entry.name)
+        if entry.metadata.get(LEFT_OUT, MISSING) == value:
             continue
         if value is None or isinstance(value, bool | int | float | str):
-            settings[field.name] = value
+            settings[entry.name] = value
         elif is_dataclass(value):
-            settings |= {f"{field.name}.{name}": inner for name, inner in _settings(value).items()}
+            settings |= {f"{entry.name}.{name}": inner for name, inner in _settings(value).items()}
     return settings
 
 
@@ -152,20 +153,16 @@ def _mean(tools: Tools) -> Initializer:
     return lambda target: mean_code(tools.generator, len(target))
 
 
-def _iterator(tools: Tools, config: IteratorConfig) -> LatentIterator:
-    return LatentIterator(tools.generator, tools.loss, config, metric=tools.metric)
-
-
 def _one_pass(tools: Tools, _: int) -> CodeFinder:
     return CodeFinder(_network(tools), None)
 
 
 def _hybrid(tools: Tools, steps: int) -> CodeFinder:
-    return CodeFinder(_network(tools), _iterator(tools, IteratorConfig(steps=steps, lr=HYBRID_LR)))
+    return CodeFinder(_network(tools), *tools.iterator(steps, True))
 
 
 def _optimize(tools: Tools, steps: int) -> CodeFinder:
-    return CodeFinder(_mean(tools), _iterator(tools, IteratorConfig(steps=steps)))
+    return CodeFinder(_mean(tools), *tools.iterator(steps, False))
 
 
 def _image2stylegan(tools: Tools, steps: int) -> CodeFinder:

@@ -12,6 +12,7 @@ from latentloop.benchmark.meters import CallCounter
 from latentloop.benchmark.methods import Tools, prepare_method
 from latentloop.benchmark.observer import Observer
 from latentloop.benchmark.options import ComparisonOptions
+from latentloop.benchmark.our_iterator import our_iterator
 from latentloop.benchmark.protocols import load_protocol
 from latentloop.benchmark.result_files import BenchmarkFolder
 from latentloop.benchmark.run import Benchmark
@@ -22,9 +23,8 @@ from latentloop.errors import UserError
 from latentloop.faces import load_face_detector
 from latentloop.features.lpips import load_lpips
 from latentloop.generators import Generator, load_generator, low_precision, noisy_synthesis
-from latentloop.generators.registry import weights_checksum
+from latentloop.generators.registry import draws_faces, weights_checksum
 from latentloop.inversion.metric_file import find_metric
-from latentloop.losses import iterator_loss
 from latentloop.stamps import Stamp, stamp_of
 from latentloop.weights import ReadOnce, checksum
 
@@ -138,12 +138,13 @@ def _precision(options: ComparisonOptions, generator: Generator, device: torch.d
 
 def _load_tools(options: ComparisonOptions, resolved: Resolved, counter: CallCounter) -> Tools:
     device, dtype = resolved.device, resolved.dtype
+    generator = counter.counted(low_precision(resolved.generator, dtype))
+    faces = not options.takes_aligned or draws_faces(resolved.generator)
     return Tools(
-        generator=counter.counted(low_precision(resolved.generator, dtype)),
-        loss=iterator_loss(device=device, dtype=dtype),
+        generator=generator,
+        iterator=our_iterator(generator, find_metric(resolved.generator), faces=faces, dtype=dtype),
         networks=load_networks(options.features, device=device, dtype=dtype),
         encoder=resolved.encoder,
-        metric=find_metric(resolved.generator),
     )
 
 

@@ -16,7 +16,7 @@ from latentloop.generators import Generator, load_generator, load_renderer, low_
 from latentloop.generators.registry import renderers_of, weights_checksum
 from latentloop.inversion import PerceptualMetric
 from latentloop.inversion.metric_file import find_metric
-from latentloop.latents import StyleAlignment, style_alignment
+from latentloop.latents import StyleAlignment, style_alignment, w_std_of
 from latentloop.losses import LossToward, iterator_loss
 from latentloop.losses.config import LossConfig
 from latentloop.weights import ReadOnce, checksum
@@ -99,6 +99,11 @@ class Components:
     def alignment(self) -> StyleAlignment:
         """Statistics of the generator's random codes, which a prior on codes compares with."""
         return style_alignment(self.generator)
+
+    @cached_property
+    def w_std(self) -> float:
+        """Standard deviation of W."""
+        return w_std_of(self.generator)
 
     @cached_property
     def metric(self) -> PerceptualMetric | None:

@@ -1,7 +1,7 @@
 """Qualities of inversion: what `--quality` stands for; kept apart so that reading it needs no PyTorch."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from latentloop.inversion.prior_config import PriorConfig
@@ -15,6 +15,8 @@ class Preset:
 
     steps: int
     lr: float
+    plain_lr: float
+    """Step size without the generator's perceptual metric."""
     ramp_up: float = 0.0
     full_size_steps: int = 0
     lambda_identity: float = 0.0
@@ -23,20 +25,32 @@ class Preset:
     """Take the steps on a generator of the same latent space that draws 256 pixels, where there is one, and draw the
     result alone, without the one-pass reconstruction."""
 
+    def suited(self, *, metric: bool, faces: bool) -> "Preset":
+        """Adapt the values to a generator.
 
-ONE_PASS = Preset(steps=0, lr=0.08)
+        Args:
+            metric: The iterator takes the generator's perceptual metric.
+            faces: The images are of faces, whose identity can be compared.
+        """
+        lr = self.lr if metric else self.plain_lr
+        return replace(self, lr=lr, lambda_identity=self.lambda_identity if faces else 0.0)
+
+
+ONE_PASS = Preset(steps=0, lr=0.08, plain_lr=0.08)
 """The network's code as it is."""
+_NEAR = Preset(steps=50, lr=0.06, plain_lr=0.02, ramp_up=0.1, lambda_identity=0.3, prior=PriorConfig(lambda_near=0.03))
+_FAR = Preset(steps=100, lr=0.08, plain_lr=0.08, lambda_identity=0.3)
 NEAR: Mapping[Quality, Preset] = {
-    "instant": Preset(steps=4, lr=0.05, ramp_up=0.1, quick=True),
-    "balanced": Preset(steps=50, lr=0.02, ramp_up=0.1),
-    "best": Preset(steps=200, lr=0.02, ramp_up=0.1, full_size_steps=20),
+    "instant": replace(_NEAR, steps=6, lr=0.08, plain_lr=0.04, ramp_up=0.2, quick=True),
+    "balanced": _NEAR,
+    "best": replace(_NEAR, steps=200, full_size_steps=20),
 }
 """From a network's or an earlier code: steps few and small enough to leave codes that edit well, which grow at first so
 that the loss never rises."""
 FAR: Mapping[Quality, Preset] = {
-    "instant": Preset(steps=30, lr=0.08, quick=True),
-    "balanced": Preset(steps=100, lr=0.08),
-    "best": Preset(steps=500, lr=0.08, full_size_steps=20),
+    "instant": replace(_FAR, steps=30, quick=True),
+    "balanced": _FAR,
+    "best": replace(_FAR, steps=500, full_size_steps=20),
 }
 """From a code that is not the photo's own, such as the mean latent."""
 

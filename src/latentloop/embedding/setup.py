@@ -18,7 +18,7 @@ from latentloop.embedding.result_folder import ResultFolder
 from latentloop.embedding.starts import FolderStart, NetworkStart, SameStart, Start, start_from_file
 from latentloop.errors import UserError
 from latentloop.generators import Generator, compiled, low_precision
-from latentloop.generators.registry import weights_checksum
+from latentloop.generators.registry import draws_faces, weights_checksum
 from latentloop.inversion import CodePrior, IteratorChain, IteratorConfig, LatentIterator, PerceptualMetric, code_prior
 from latentloop.latents import mean_code, sample_codes
 from latentloop.losses import full_size_loss
@@ -54,9 +54,15 @@ class Setup:
     @property
     def preset(self) -> Preset:
         """Values of the options that were left open."""
-        if self.options.method == "embed":
+        options = self.options
+        if options.method == "embed":
             return ONE_PASS
-        return preset_of(self.options.search.quality, near=self.start.near)
+        takes_metric = options.step.metric == "auto" and options.step.applied(IteratorConfig()).takes_matrices
+        preset = preset_of(options.search.quality, near=self.start.near)
+        return preset.suited(
+            metric=bool(takes_metric and self.components.metric),
+            faces=not options.faces.aligned or draws_faces(self.components.generator),
+        )
 
     @property
     def renderer(self) -> Generator:
@@ -116,7 +122,8 @@ class Setup:
 
     @cached_property
     def _prior(self) -> CodePrior | None:
-        return code_prior(self.options.prior, lambda: self.components.alignment)
+        parts = self.components
+        return code_prior(self.options.prior, w_std=lambda: parts.w_std, alignment=lambda: parts.alignment)
 
     @cached_property
     def _metric(self) -> PerceptualMetric | None:

@@ -75,6 +75,11 @@ def list_generators() -> list[GeneratorInfo]:
     return [one.info for one in SHIPPED.values()]
 
 
+def draws_faces(generator: Generator) -> bool:
+    """Whether a generator is known to draw faces: it has the latent space of a bundled one."""
+    return generator.fingerprint in {info.latent_space for info in list_generators()}
+
+
 def load_generator(
     name_or_path: str | Path = GENERATOR, *, device: torch.device | str = "cpu", which: Which = "g_ema"
 ) -> Generator:

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
-DAMPING = 1.0
+DAMPING = 0.5
 """Share of the unit metric in the one that is inverted, in units of a layer's mean energy: directions of less than
 about a tenth of it are all treated alike."""
 

@@ -14,25 +14,29 @@ FINE = 11
 """First style that draws at 256 pixels or more, 4 * 2^ceil(i / 2) in StyleGAN and MobileStyleGAN."""
 
 
-def code_prior(config: PriorConfig, alignment: Callable[[], StyleAlignment]) -> CodePrior | None:
+def code_prior(
+    config: PriorConfig, *, w_std: Callable[[], float], alignment: Callable[[], StyleAlignment]
+) -> CodePrior | None:
     """Make the prior of some weights; None if all are 0.
 
     Call it with the starts, then with codes: `prior(start)(w_plus)`, (N,). A term of weight 0 costs nothing.
 
     Args:
         config: The weights.
-        alignment: Gives the statistics of W, on the generator's device; called only if there is a term.
+        w_std: Gives the standard deviation of W; called only if there is a term.
+        alignment: Gives the style vectors of random codes, on the generator's device; called only if their term counts.
     """
     if not any((config.lambda_near, config.lambda_align, config.lambda_spread, config.lambda_fine)):
         return None
-    styles = alignment()
-    w_std = styles.w_std
+    std = w_std()
     terms: list[tuple[float | None, CodePrior]] = [
-        (config.lambda_near, distance_from_start(w_std)),
-        (config.lambda_align, lambda _: lambda w_plus: -styles(w_plus)),
-        (config.lambda_spread, lambda _: lambda w_plus: layer_spread(w_plus, w_std=w_std)),
-        (config.lambda_fine, distance_from_start(w_std, first=FINE)),
+        (config.lambda_near, distance_from_start(std)),
+        (config.lambda_spread, lambda _: lambda w_plus: layer_spread(w_plus, w_std=std)),
+        (config.lambda_fine, distance_from_start(std, first=FINE)),
     ]
+    if config.lambda_align:
+        styles = alignment()
+        terms.append((config.lambda_align, lambda _: lambda w_plus: -styles(w_plus)))
     return weighted_sum(*[(weight, term) for weight, term in terms if weight])
 
 

@@ -1,6 +1,7 @@
 from .alignment import StyleAlignment as StyleAlignment
 from .alignment import layer_spread as layer_spread
 from .alignment import style_alignment as style_alignment
+from .alignment import w_std_of as w_std_of
 from .code_file import Code as Code
 from .code_file import is_code_file as is_code_file
 from .code_file import load_code as load_code

@@ -65,6 +65,19 @@ def layer_spread(w_plus: Tensor, *, w_std: float) -> Tensor:
     return (w_plus - w_plus.mean(dim=1, keepdim=True)).square().mean(dim=(1, 2)) / w_std**2
 
 
+@torch.no_grad()
+def w_std_of(generator: Generator, *, samples: int = BATCH, seed: int = 0) -> float:
+    """Estimate the standard deviation of W, the root of its numbers' mean variance, to about one part in a hundred.
+
+    Args:
+        generator: The generator.
+        samples: Number of random codes.
+        seed: Random seed of z.
+    """
+    codes = torch.cat(list(_random_codes(generator, samples, seed)))
+    return math.sqrt(codes.var(dim=0).mean())
+
+
 @torch.no_grad()  # not inference_mode: gradients with respect to codes go through the anchors
 def style_alignment(generator: Generator, *, samples: int = SAMPLES, seed: int = 0) -> StyleAlignment:
     """Compute the anchors of a generator from random codes, not truncated; a few seconds for 10,000.

@@ -14,7 +14,15 @@ from latentloop.photo_editing.video_work import VideoWork
 from latentloop.video import read_video
 
 REFINED = frozenset(
-    {"stepped_on_sha256", "metric_sha256", "lambda_identity", "lambda_near", "lambda_align", "lambda_spread", "lambda_fine"}
+    {
+        "stepped_on_sha256",
+        "metric_sha256",
+        "lambda_identity",
+        "lambda_near",
+        "lambda_align",
+        "lambda_spread",
+        "lambda_fine",
+    }
 )
 """Entries of a code's stamp on which its refinement depends, beside the settings of the iterator."""
 
