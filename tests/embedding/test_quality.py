@@ -74,6 +74,12 @@ def test_one_pass_is_the_same_in_each_quality(network: Path, quality: Quality) -
     assert setup.stamp() == made(steps=0, embedder=str(network)).stamp()
 
 
+def test_no_last_steps_of_a_quality_follow_no_steps(network: Path) -> None:
+    for start in ({"embedder": str(network), "method": "hybrid"}, {}):
+        assert made(quality="best", steps=0, **start).options.full_size_steps == 0
+        assert made(quality="best", steps=0, full_size_steps=3, **start).options.full_size_steps == 3
+
+
 def test_last_steps_alone_follow_the_networks_code(network: Path) -> None:
     setup = made(steps=0, full_size_steps=3, embedder=str(network))
     assert (setup.options.method, setup.options.full_size_steps) == ("hybrid", 3)

@@ -18,7 +18,7 @@ from latentloop.faces.detection import Faces
 from latentloop.images import resample
 from latentloop.inversion import IteratorConfig, LatentIterator
 from latentloop.losses import pixel_loss
-from latentloop.losses.image import toward
+from latentloop.losses.image import toward, weighted_sum
 from latentloop.photo_editing.applied_directions import AppliedDirections
 from latentloop.photo_editing.edit_folder import EditFolder
 from latentloop.photo_editing.editor import Editor
@@ -228,6 +228,19 @@ def test_other_steps_of_the_iterator_begin_anew(
         codes.append(make_editor(float_toy, iterator=iterator).track(clip, work, ignore).codes)
     assert not torch.equal(codes[0], codes[1])
     assert torch.equal(codes[0], codes[2])
+
+
+def test_codes_that_are_refined_by_something_else_begin_anew(
+    float_toy: ToyGenerator, clip: Video, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("latentloop.photo_editing.video_editor.WORKING_SIZE", 32)
+    work, codes = VideoWork(tmp_path / "work", {}), []
+    for weight in (1.0, 0.5):
+        loss = weighted_sum((weight, toward(pixel_loss)), (1 - weight, toward(lambda a, _: a.mean(dim=(1, 2, 3)))))
+        iterator = LatentIterator(float_toy, loss, IteratorConfig(steps=3))
+        editor = make_editor(float_toy, iterator=iterator, refined_by={"weight": weight})
+        codes.append(editor.track(clip, work, ignore).codes)
+    assert not torch.equal(*codes)
 
 
 def test_damaged_work_is_done_again(float_toy: ToyGenerator, clip: Video, tmp_path: Path) -> None:

@@ -32,7 +32,7 @@ class EditabilityOptions:
     embedder: str | None = stamped_as("embedder_sha256", default=None)
     """Embedding network of the first code and of the edited images, see latentloop embed. Default: the bundled one."""
     quality: Quality = stamped_as("code_sha256", default="balanced")
-    """What the rest of the steps is like, see latentloop embed."""
+    """Size of the steps, and the generator that they are taken on, see latentloop embed."""
     lr: float | None = SearchOptions.lr
     """Step size of the iterator, see latentloop embed."""
     precision: Precision = SearchOptions.precision
