@@ -36,7 +36,7 @@ def made(**changes: Any) -> Setup:  # noqa: ANN401
 @pytest.mark.parametrize("quality", QUALITIES)
 def test_a_quality_is_its_preset(network: Path, quality: Quality, near: bool) -> None:
     setup = made(quality=quality, **({"embedder": str(network)} if near else {}))
-    preset = (NEAR if near else FAR)[quality]
+    preset = (NEAR if near else FAR)[quality].suited(metric=False, faces=True)
     assert setup.preset == preset
     assert setup.config == IteratorConfig(steps=preset.steps, lr=preset.lr, ramp_up=preset.ramp_up)
     options = setup.options
@@ -45,7 +45,7 @@ def test_a_quality_is_its_preset(network: Path, quality: Quality, near: bool) ->
 
 
 def test_options_that_are_given_count_instead(network: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    preset = Preset(9, 0.3, ramp_up=0.2, full_size_steps=4, lambda_identity=0.5)
+    preset = Preset(9, 0.7, 0.3, ramp_up=0.2, full_size_steps=4, lambda_identity=0.5)
     monkeypatch.setitem(NEAR, "best", preset)
     base: dict[str, Any] = {"quality": "best", "embedder": str(network)}
     assert made(**base, steps=10).config == IteratorConfig(10, lr=0.3, ramp_up=0.2)
@@ -59,7 +59,8 @@ def test_options_that_are_given_count_instead(network: Path, monkeypatch: pytest
 def test_the_stamp_has_the_values_and_not_the_name(network: Path) -> None:
     net = {"embedder": str(network)}
     assert made(**net).stamp() == made(quality="balanced", **net).stamp()
-    for preset, start in ((NEAR["best"], net), (FAR["best"], {})):
+    for best, start in ((NEAR["best"], net), (FAR["best"], {})):
+        preset = best.suited(metric=False, faces=True)
         numbers = {name: getattr(preset, name) for name in ("steps", "lr", "ramp_up", "full_size_steps")}
         priors = {"lambda_identity": preset.lambda_identity, **vars(preset.prior)}
         by_numbers, by_name = made(**numbers, **priors, **start).stamp(), made(quality="best", **start).stamp()

@@ -27,7 +27,7 @@ def alignment(toy: ToyGenerator) -> StyleAlignment:
 
 
 def prior_of(alignment: StyleAlignment, **weights: float) -> CodePrior:
-    prior = code_prior(PriorConfig(**weights), lambda: alignment)
+    prior = code_prior(PriorConfig(**weights), w_std=lambda: alignment.w_std, alignment=lambda: alignment)
     assert prior is not None
     return prior
 
@@ -72,13 +72,14 @@ def test_without_fine_styles_there_is_nothing_to_penalise(alignment: StyleAlignm
 
 
 def test_weights_of_zero_cost_nothing() -> None:
-    assert code_prior(PriorConfig(), never) is None
+    assert code_prior(PriorConfig(), w_std=never, alignment=never) is None
 
 
 @pytest.mark.parametrize("name", ["lambda_near", "lambda_spread", "lambda_fine"])
 def test_styles_are_aligned_only_where_that_has_a_weight(alignment: StyleAlignment, name: str) -> None:
-    blind = StyleAlignment((), alignment.w_std)  # stacking nothing would fail
-    assert prior_of(blind, **{name: 1.0})(randn(1, NUM_WS, 8))(randn(1, NUM_WS, 8)).shape == (1,)
+    prior = code_prior(PriorConfig(**{name: 1.0}), w_std=lambda: alignment.w_std, alignment=never)
+    assert prior
+    assert prior(randn(1, NUM_WS, 8))(randn(1, NUM_WS, 8)).shape == (1,)
 
 
 @pytest.mark.parametrize("name", NAMES)
