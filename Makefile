@@ -13,7 +13,7 @@ INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 .PHONY: demo test clean
 
 demo: .venv/.installed
-	$(BIN)/latentloop embed examples/photos --steps 50 --lr 0.04 --out $(DEMO_OUT)
+	$(BIN)/latentloop embed examples/photos --out $(DEMO_OUT)
 
 test: .venv/.installed-dev
 	$(BIN)/ruff check .

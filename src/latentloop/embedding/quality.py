@@ -41,7 +41,7 @@ ONE_PASS = Preset(steps=0, lr=0.08, plain_lr=0.08)
 _NEAR = Preset(steps=50, lr=0.06, plain_lr=0.02, ramp_up=0.1, lambda_identity=0.3, prior=PriorConfig(lambda_near=0.03))
 _FAR = Preset(steps=100, lr=0.08, plain_lr=0.08, lambda_identity=0.3)
 NEAR: Mapping[Quality, Preset] = {
-    "instant": replace(_NEAR, steps=6, lr=0.08, plain_lr=0.04, ramp_up=0.2, quick=True),
+    "instant": replace(_NEAR, steps=8, lr=0.08, plain_lr=0.04, ramp_up=0.2, quick=True),
     "balanced": _NEAR,
     "best": replace(_NEAR, steps=200, full_size_steps=20),
 }
