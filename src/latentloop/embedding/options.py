@@ -56,7 +56,8 @@ class SearchOptions:
     Default, in balanced quality: 50 from the network's or an earlier code, 100 from the mean latent."""
     lr: float | None = stamped_as("lr", default=None)
     """Largest step size of the iterator: about the root mean square of a number's change, in units of W. Default, in
-    balanced quality: 0.02 from the network's or an earlier code, 0.08 from the mean latent."""
+    balanced quality: from the network's or an earlier code 0.06 with the generator's metric and 0.02 without, 0.08 from
+    the mean latent."""
     precision: Precision = stamped_as("precision", default="auto")
     """Precision of the generator in the iterator: auto is bfloat16 on a CPU with bfloat16 instructions, a third faster
     without measurable loss, else float32."""
