@@ -34,7 +34,7 @@ def our_iterator(
 
     def made(steps: int, near: bool) -> tuple[LatentIterator, Mapping[str, Any]]:
         preset = preset_of("balanced", near=near).suited(metric=metric is not None, faces=faces)
-        config = IteratorConfig(steps=steps, lr=preset.lr, ramp_up=preset.ramp_up)
+        config = IteratorConfig(steps=steps, lr=preset.lr_for(steps), ramp_up=preset.ramp_up)
         prior = code_prior(
             preset.prior, w_std=lambda: w_std_of(generator), alignment=lambda: style_alignment(generator)
         )

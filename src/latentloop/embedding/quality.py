@@ -1,5 +1,6 @@
 """Qualities of inversion: what `--quality` stands for; kept apart so that reading it needs no PyTorch."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Literal
@@ -17,6 +18,8 @@ class Preset:
     lr: float
     plain_lr: float
     """Step size without the generator's perceptual metric."""
+    largest_lr: float | None = None
+    """Step size that shorter runs may grow to; None: they take the same."""
     ramp_up: float = 0.0
     full_size_steps: int = 0
     lambda_identity: float = 0.0
@@ -32,13 +35,27 @@ class Preset:
             metric: The iterator takes the generator's perceptual metric.
             faces: The images are of faces, whose identity can be compared.
         """
-        lr = self.lr if metric else self.plain_lr
-        return replace(self, lr=lr, lambda_identity=self.lambda_identity if faces else 0.0)
+        suited = self if metric else replace(self, lr=self.plain_lr, largest_lr=None)
+        return replace(suited, lambda_identity=self.lambda_identity if faces else 0.0)
+
+    def lr_for(self, steps: int) -> float:
+        """Step size of a run: one that is shorter than the preset's takes larger steps, by the root of the ratio."""
+        if self.largest_lr is None or not 0 < steps < self.steps:
+            return self.lr
+        return min(self.lr * math.sqrt(self.steps / steps), self.largest_lr)
 
 
 ONE_PASS = Preset(steps=0, lr=0.08, plain_lr=0.08)
 """The network's code as it is."""
-_NEAR = Preset(steps=50, lr=0.06, plain_lr=0.02, ramp_up=0.1, lambda_identity=0.3, prior=PriorConfig(lambda_near=0.03))
+_NEAR = Preset(
+    steps=50,
+    lr=0.06,
+    plain_lr=0.02,
+    largest_lr=0.085,
+    ramp_up=0.1,
+    lambda_identity=0.3,
+    prior=PriorConfig(lambda_near=0.03),
+)
 _FAR = Preset(steps=100, lr=0.08, plain_lr=0.08, lambda_identity=0.3)
 NEAR: Mapping[Quality, Preset] = {
     "instant": replace(_NEAR, steps=8, lr=0.08, plain_lr=0.04, ramp_up=0.2, quick=True),
