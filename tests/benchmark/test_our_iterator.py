@@ -1,4 +1,6 @@
+from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
 import pytest
 import torch
@@ -6,7 +8,7 @@ import torch
 from latentloop.benchmark import our_iterator as module
 from latentloop.benchmark.our_iterator import our_iterator
 from latentloop.embedding.quality import NEAR
-from latentloop.generators import load_generator, low_precision
+from latentloop.generators import Generator, load_generator, low_precision
 from latentloop.inversion import PriorConfig, code_prior
 from latentloop.latents import sample_codes, style_alignment, w_std_of
 from small_generators import SmallGenerator
@@ -36,9 +38,16 @@ def test_the_prior_is_that_of_embed_whatever_draws(small_generator: SmallGenerat
 @pytest.mark.usefixtures("aligning")
 def test_random_codes_are_looked_at_once(small_generator: SmallGenerator, monkeypatch: pytest.MonkeyPatch) -> None:
     generator, seen = load_generator(small_generator()), list[str]()
+
+    def counted(name: str, look: Callable[[Generator], Any]) -> Callable[[Generator], Any]:
+        def looked(generator: Generator) -> Any:  # noqa: ANN401
+            seen.append(name)
+            return look(generator)
+
+        return looked
+
     for name in ("w_std_of", "style_alignment"):
-        looked = getattr(module, name)
-        monkeypatch.setattr(module, name, lambda g, name=name, looked=looked: (seen.append(name), looked(g))[1])
+        monkeypatch.setattr(module, name, counted(name, getattr(module, name)))
     made = our_iterator(generator, generator, None, faces=False)
     for steps in (2, 5):
         made(steps, True)
