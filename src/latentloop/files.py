@@ -6,6 +6,7 @@ import secrets
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from tempfile import TemporaryFile
 
 from latentloop.errors import UserError
 
@@ -52,6 +53,19 @@ def refuse_overwriting(path: Path, sources: Iterable[Path], *, ours: bool) -> No
         raise UserError(f"{path.name!r}: no name for a file") from error
     if taken or path.resolve() in {source.resolve() for source in sources}:
         raise UserError(f"the result would overwrite {path}; choose another folder", arguments="out")
+
+
+def check_writable(folder: Path) -> None:
+    """Create a folder if it is missing, and check that files can be written there, before long work and not after it.
+
+    Raises:
+        UserError: It cannot be created or written to.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        TemporaryFile(dir=folder).close()
+    except OSError as error:
+        raise UserError(f"{folder}: cannot write here: {error.strerror or error}") from error
 
 
 def remove_leftovers(folder: Path) -> None:

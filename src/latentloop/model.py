@@ -69,18 +69,15 @@ class Model:
 
         Args:
             photo: Path of an image; an image of Pillow; an array (H, W, 3) of uint8; or a tensor (3, H, W) in [-1, 1].
-            quality: What the code may cost: "instant", a few steps on the quick generator of the same latent space;
-                "balanced"; or "best", several times the steps, the last ones at full size.
-                `latentloop embed --help` says what each gives.
+            quality: What the code may cost: "instant", about a second; "balanced"; or "best", several times the steps,
+                the last ones at full size.
             steps: Steps of the iterator, instead of the quality's: more come closer to the photo, but edit less well. 0
                 is one pass of the embedding network.
             face: Face to take if there are several: "largest", or a number (1 is the largest).
             aligned: The photo is square and FFHQ-aligned already: skip face detection.
             on_step: Called at the start and after each step with the steps done and the best loss so far, (1,).
-            options: Further options by name: method, lr, start ("average", or the path of a code), seed, polish,
-                render, optimizer, ramp_up, ramp_down, space, patience, lambda_mse, lambda_lpips, lpips_net,
-                lambda_identity, identity_layers, lambda_near, lambda_align, lambda_spread, lambda_fine,
-                full_size_steps, compile, max_pixels; `latentloop embed --help` explains them.
+            options: Further options of `latentloop embed`, whose --help explains them, by their names with underscores:
+                lr, start ("average", or the path of a code), seed, metric, lambda_identity, full_size_steps ...
 
         Raises:
             UserError: The photo cannot be used, has no such face, or a file cannot be read.

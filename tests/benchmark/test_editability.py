@@ -45,12 +45,13 @@ def test_a_codes_figures_depend_on_every_option_but_the_device(bench: Editabilit
     other: dict[str, Any] = {
         "directions": ("age",), "strength": 2.0, "change": 0.1, "samples": 10, "seed": 1, "lr": 0.5,
         "precision": "bfloat16", "optimizer": "adam", "ramp_up": 0.5, "ramp_down": 0.5, "space": "w", "patience": 3,
-        "lambda_mse": 2.0, "lambda_lpips": 2.0, "lpips_net": "squeeze", "face": "all", "aligned": True,
+        "lambda_mse": 2.0, "lambda_lpips": 2.0, "lpips_net": "squeeze", "lambda_identity": 2.0,
+        "identity_layers": "all", "face": "all", "aligned": True,
     }  # fmt: skip
-    # The code's checksum stands for the steps, the weights' for the networks, and the others change nothing.
-    rest = {"steps", "generator", "embedder", "device", "max_pixels"}
+    # The code's checksum stands for how it was found, the weights' for the networks, and the others change nothing.
+    rest = {"steps", "quality", "metric", "generator", "embedder", "device", "max_pixels"}
     known = {field.name for field, _ in flat_fields(bench.options)}
-    assert known >= other.keys() | rest
+    assert known == other.keys() | rest
     stamp = bench.stamp(paths)
     for name, value in other.items():
         changed = replace(bench, options=with_changes(bench.options, {name: value}))

@@ -47,6 +47,28 @@ def test_an_interrupted_run_leaves_no_file(
     for place in ([], ["--out", out]):
         assert run("metric", small_generator(), "--samples", "1", *place)[0] == 130
     assert not out.exists()
+    assert not list(cache.rglob("*.safetensors"))
+
+
+def test_what_cannot_be_kept_is_not_measured(
+    run: Run, small_generator: SmallGenerator, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("latentloop.inversion.metric_job.estimate_metric", lambda *_, **__: pytest.fail("measured"))
+    file = tmp_path / "file"
+    file.write_text("")
+    generator = small_generator()
+    assert run("metric", generator, "--out", file / "metric.safetensors")[2] == [
+        f"latentloop: {file}: cannot write here: File exists"
+    ]
+    assert run("metric", generator, "--out", tmp_path, "--force")[2] == [
+        f"latentloop: {tmp_path}: a folder, not a file; see --out"
+    ]
+
+
+def test_a_bundled_metric_is_not_measured_where_nobody_would_look(run: Run, cache: Path) -> None:
+    code, lines, errors = run("metric", "mobile-ffhq-256")
+    reason = "the metric of mobile-ffhq-256 is in the package; name a file to measure it anew; see --out"
+    assert (code, lines, errors) == (2, [], [f"latentloop: {reason}"])
     assert not cache.exists()
 
 

@@ -93,6 +93,16 @@ def test_last_steps_are_as_large_as_those_from_a_near_code(network: Path) -> Non
         assert chain.iterators[-1].config == IteratorConfig(2, lr=lr, ramp_up=0.0)
 
 
+def test_steps_at_full_size_cost_no_second_copy_of_the_generator(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("latentloop.embedding.setup.WORKING_SIZE", 16)
+    monkeypatch.setattr("latentloop.embedding.setup.full_size_loss", lambda *_, **__: None)
+    monkeypatch.setattr("latentloop.embedding.setup.low_precision", lambda *_: pytest.fail("copied"))
+    setup = made(full_size_steps=2)
+    last = setup.inverter().full_size
+    assert last is not None
+    assert last.generator is setup.components.drawing
+
+
 def test_there_are_no_other_qualities() -> None:
     with pytest.raises(ValueError, match="quality must be one of instant, balanced, best, got fast"):
         made(quality="fast")

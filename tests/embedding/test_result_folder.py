@@ -168,5 +168,5 @@ def test_a_missing_folder_is_made(tmp_path: Path) -> None:
 def test_a_folder_that_cannot_be_made_is_refused(tmp_path: Path, blocked: str) -> None:
     (tmp_path / blocked).parent.mkdir(exist_ok=True)
     (tmp_path / blocked).touch()
-    with pytest.raises(UserError, match=r"out: cannot write here: "):
+    with pytest.raises(UserError, match=rf"{blocked}: cannot write here: "):
         ResultFolder(tmp_path / "out").make()

@@ -60,7 +60,7 @@ DAMAGES: dict[str, Damage] = {
     "axes (4, 8, 7) and energies (4, 8)": lambda tensors, _: tensors.update(axes=tensors["axes"][..., 1:]),
     "axes (4, 8, 8) and energies ()": lambda tensors, _: tensors.update(energies=torch.tensor(1.0)),
     "energies that are negative or not finite": lambda tensors, _: tensors["energies"].sub_(1e3),
-    "axes that are not of unit length": lambda tensors, _: tensors["axes"].mul_(torch.nan),
+    "axes that are not orthonormal": lambda tensors, _: tensors["axes"].mul_(torch.nan),
 }
 
 
@@ -77,6 +77,17 @@ def test_a_damaged_file_gets_one_line(
         read_metric(WeightsFile(path), float_toy)
     advice = "delete it, or make it again: latentloop metric"
     assert str(error.value) == f"{path}: no metric of toy-32 ({reason}); {advice}"
+
+
+@pytest.mark.parametrize("damage", [lambda axes: axes.mul_(1.1), lambda axes: axes[:, 1].copy_(axes[:, 0])])
+def test_axes_must_be_orthonormal(
+    float_toy: ToyGenerator, metric: PerceptualMetric, tmp_path: Path, damage: Callable[[Tensor], object]
+) -> None:
+    damage(metric.axes)
+    path = tmp_path / "metric.safetensors"
+    save_metric(path, metric, {})
+    with pytest.raises(UserError, match="axes that are not orthonormal"):
+        read_metric(WeightsFile(path), float_toy)
 
 
 def test_a_file_of_another_kind_is_refused(float_toy: ToyGenerator, tmp_path: Path) -> None:

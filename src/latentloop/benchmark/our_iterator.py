@@ -10,19 +10,32 @@ import torch
 from latentloop.benchmark.methods import OurIterator
 from latentloop.embedding.quality import preset_of
 from latentloop.generators import Generator
-from latentloop.inversion import IteratorConfig, LatentIterator, PerceptualMetric, code_prior
+from latentloop.inversion import (
+    CodePrior,
+    IteratorConfig,
+    LatentIterator,
+    PerceptualMetric,
+    PriorConfig,
+    code_prior,
+)
 from latentloop.latents import style_alignment, w_std_of
 from latentloop.losses import LossToward, iterator_loss
 from latentloop.losses.config import LossConfig
 
 
 def our_iterator(
-    generator: Generator, metric: PerceptualMetric | None, *, faces: bool, dtype: torch.dtype = torch.float32
+    generator: Generator,
+    drawing: Generator,
+    metric: PerceptualMetric | None,
+    *,
+    faces: bool,
+    dtype: torch.dtype = torch.float32,
 ) -> OurIterator:
     """Make iterators as `latentloop embed` does in balanced quality, but for their number of steps.
 
     Args:
-        generator: Generator that is inverted.
+        generator: Generator that is inverted, in float32: the prior asks it for random codes and their styles.
+        drawing: What draws its codes in the iterator.
         metric: Its perceptual metric, where there is one.
         faces: The images are of faces, whose identity can be compared.
         dtype: Precision of the loss.
@@ -32,13 +45,16 @@ def our_iterator(
     def loss_of(lambda_identity: float) -> LossToward:
         return iterator_loss(LossConfig(lambda_identity=lambda_identity), device=generator.device, dtype=dtype)
 
+    @cache
+    def prior_of(config: PriorConfig) -> CodePrior | None:
+        return code_prior(config, w_std=lambda: w_std_of(generator), alignment=lambda: style_alignment(generator))
+
     def made(steps: int, near: bool) -> tuple[LatentIterator, Mapping[str, Any]]:
         preset = preset_of("balanced", near=near).suited(metric=metric is not None, faces=faces)
         config = IteratorConfig(steps=steps, lr=preset.lr_for(steps), ramp_up=preset.ramp_up)
-        prior = code_prior(
-            preset.prior, w_std=lambda: w_std_of(generator), alignment=lambda: style_alignment(generator)
-        )
-        settings = {"lambda_identity": preset.lambda_identity, **asdict(preset.prior)}
-        return LatentIterator(generator, loss_of(preset.lambda_identity), config, prior, metric), settings
+        weights = {"lambda_identity": preset.lambda_identity, **asdict(preset.prior)}
+        settings = {name: weight for name, weight in weights.items() if weight}  # a term without weight is no setting
+        loss = loss_of(preset.lambda_identity)
+        return LatentIterator(drawing, loss, config, prior_of(preset.prior), metric), settings
 
     return made

@@ -142,7 +142,7 @@ def _load_tools(options: ComparisonOptions, resolved: Resolved, counter: CallCou
     faces = not options.takes_aligned or draws_faces(resolved.generator)
     return Tools(
         generator=generator,
-        iterator=our_iterator(generator, find_metric(resolved.generator), faces=faces, dtype=dtype),
+        iterator=our_iterator(resolved.generator, generator, find_metric(resolved.generator), faces=faces, dtype=dtype),
         networks=load_networks(options.features, device=device, dtype=dtype),
         encoder=resolved.encoder,
     )

@@ -58,7 +58,8 @@ class InvertedFace:
     w_plus: Tensor
     """Code, (num_ws, w_dim), on the CPU."""
     losses: Tensor
-    """Loss at the start and after each step, (steps + 1,); empty without steps."""
+    """Loss at the start and after each step, (steps + 1,); empty without steps. Those of steps at full size have the
+    crops in them, and do not compare with those before."""
     steps: int
     """Step after which the code was reached."""
     reconstruction: Reconstruction
@@ -110,7 +111,7 @@ class Inverter:
         Args:
             faces: N aligned faces; their sizes may differ.
             starting: Where the iterator starts.
-            on_step: As for `LatentIterator.refine`.
+            on_step: As for `LatentIterator.refine`; steps at full size have losses only of the faces that take them.
 
         Raises:
             NotFiniteError: A start or a loss is not finite.

@@ -4,13 +4,13 @@ from collections.abc import Callable, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from itertools import chain, count
 from pathlib import Path
-from tempfile import TemporaryFile
 from typing import Any
 
 from latentloop.embedding.inverter import Figures
 from latentloop.errors import UserError
 from latentloop.evaluation.full_size import FULL_SIZE_METRICS
 from latentloop.evaluation.measure import METRICS
+from latentloop.files import check_writable
 from latentloop.latents.code_file import load_code
 from latentloop.stamps import Stamp, differences
 
@@ -100,11 +100,8 @@ class ResultFolder:
         Raises:
             UserError: It cannot be made or written to; better noticed before the work than after it.
         """
-        try:
-            (self.path / "aligned").mkdir(parents=True, exist_ok=True)
-            TemporaryFile(dir=self.path).close()
-        except OSError as error:
-            raise UserError(f"{self.path}: cannot write here: {error.strerror or error}") from error
+        for folder in (self.path, self.path / "aligned"):
+            check_writable(folder)
 
     def stem_for(self, photo: PhotoKey, *, all_faces: bool, accepts: Callable[[Result], bool] = lambda _: True) -> str:
         """Return the photo's unique stem in this folder: that of its file, numbered if another photo has it.

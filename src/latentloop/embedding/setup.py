@@ -75,6 +75,12 @@ class Setup:
         """The generator that the steps are taken on."""
         return self.components.quick if self.preset.quick else self.components.drawing
 
+    @property
+    def _finest(self) -> Generator:
+        """The renderer in the precision of the iterator."""
+        parts = self.components
+        return parts.drawing if self.renderer is parts.generator else low_precision(self.renderer, parts.precision)
+
     def inverter(self, photos: int = 1) -> Inverter:
         """Make the inverter for a number of photos."""
         parts = self.components
@@ -97,8 +103,7 @@ class Setup:
         iterators = [replace(first, generator=drawing)]
         if polish := self.options.polish:
             own = self.renderer is self.components.generator and drawing.resolution == self.renderer.resolution
-            exact = low_precision(self.renderer, self.components.precision)
-            finest = drawing if own else self._compiled(exact, photos * polish)
+            finest = drawing if own else self._compiled(self._finest, photos * polish)
             iterators.append(LatentIterator(finest, loss, self._last(polish), self._prior, self._metric))
         return IteratorChain(iterators)
 
@@ -112,8 +117,8 @@ class Setup:
             weight=FULL_SIZE_WEIGHT,
             working_size=WORKING_SIZE,
         )
-        exact = low_precision(self.renderer, parts.precision)
-        return LatentIterator(exact, compared, self._last(self.options.full_size_steps), self._prior, self._metric)
+        last = self._last(self.options.full_size_steps)
+        return LatentIterator(self._finest, compared, last, self._prior, self._metric)
 
     def _last(self, steps: int) -> IteratorConfig:
         """Settings of steps that follow those of the iterator."""

@@ -6,9 +6,10 @@ from pathlib import Path
 from latentloop.devices import find_device, repeatable_arithmetic
 from latentloop.errors import UserError
 from latentloop.features.lpips import SMALLEST, load_lpips
+from latentloop.files import check_writable
 from latentloop.generators import Generator, load_generator
 from latentloop.inversion.metric_estimate import estimate_metric, loss_features
-from latentloop.inversion.metric_file import cached_metric_path, save_metric
+from latentloop.inversion.metric_file import SHIPPED, cached_metric_path, save_metric
 from latentloop.inversion.metric_options import MetricOptions
 from latentloop.weights import ReadOnce
 
@@ -31,13 +32,18 @@ def make_metric(
         on_progress: Called with how many codes are done, and how many there are.
 
     Raises:
-        UserError: The generator cannot be used; the file is there already, or cannot be written.
+        UserError: The generator cannot be used, or has a bundled metric and there is no `out`; the file is there
+            already, or cannot be written.
     """
     options = options or MetricOptions()
     repeatable_arithmetic()
     with ReadOnce():
         generator = load_generator(name_or_path, device=find_device(options.device))
         lpips = load_lpips(device=generator.device)
+    if out is None and generator.fingerprint in SHIPPED:
+        raise UserError(
+            f"the metric of {generator.name} is in the package; name a file to measure it anew", arguments="out"
+        )
     target = out or cached_metric_path(generator)
     _check(generator, target, force=force)
     metric = estimate_metric(
@@ -50,5 +56,8 @@ def make_metric(
 def _check(generator: Generator, target: Path, *, force: bool) -> None:
     if generator.resolution < SMALLEST:
         raise UserError(f"LPIPS takes images of {SMALLEST} pixels or more, {generator.name} draws fewer")
+    if target.is_dir():
+        raise UserError(f"{target}: a folder, not a file", arguments="out")
     if target.exists() and not force:
         raise UserError(f"{target}: here already", arguments="force")
+    check_writable(target.parent)
