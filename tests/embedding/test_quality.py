@@ -175,7 +175,7 @@ def test_the_first_steps_from_a_near_code_grow(network: Path) -> None:
 
 
 def test_shorter_runs_with_a_metric_take_larger_steps() -> None:
-    preset = Preset(64, 0.06, 0.02, largest_lr=0.1).suited(metric=True, faces=True)
-    assert [preset.lr_for(steps) for steps in (100, 64, 16, 0)] == [0.06, 0.06, 0.1, 0.06]
-    assert preset.lr_for(32) == pytest.approx(0.06 * 2**0.5)
+    preset = Preset(200, 0.06, 0.02, largest_lr=0.1).suited(metric=True, faces=True)
+    assert [preset.lr_for(steps) for steps in (200, 50, 10, 0)] == [0.06, 0.06, 0.1, 0.06]
+    assert preset.lr_for(32) == pytest.approx(0.06 * (50 / 32) ** 0.5)
     assert preset.suited(metric=False, faces=True).lr_for(16) == 0.02

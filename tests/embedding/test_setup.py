@@ -13,7 +13,7 @@ from latentloop.files import sha256_of
 from latentloop.generators import Generator
 from latentloop.inversion.metric_estimate import metric_of
 from latentloop.inversion.metric_file import cached_metric_path, save_metric
-from latentloop.latents import Code, StyleAlignment, save_code
+from latentloop.latents import Code, save_code
 from latentloop.options import flat_fields, with_changes
 from latentloop.stamps import STAMPED_AS
 
@@ -139,9 +139,13 @@ def test_a_long_job_is_told_that_a_metric_would_pay(
     assert said == ["half of the steps would do with a metric: latentloop metric mobile-ffhq-1024"] * told
 
 
+BEFORE: dict[str, Any] = {"metric": "off", "lambda_identity": 0.0, "lambda_near": 0.0}
+"""Options that earlier versions did not have, at what they did."""
+
+
 def test_the_stamp_is_what_earlier_versions_wrote(network: Path) -> None:
     """So that their results count as finished."""
-    settings = stamp(network, steps=50, lr=0.1)
+    settings = stamp(network, steps=50, lr=0.1, **BEFORE)
     assert {name: value for name, value in settings.items() if not name.endswith("sha256")} == {
         "generator": "toy-32",
         "render": 32,
@@ -169,9 +173,9 @@ def test_the_stamp_is_what_earlier_versions_wrote(network: Path) -> None:
 
 def test_results_of_earlier_versions_count_by_the_step_size_that_was_used(network: Path) -> None:
     """Those from the network's code were asked for with twice the number."""
-    settings = stamp(network, method="hybrid", steps=50, lr=0.02, ramp_up=0.0)
+    settings = stamp(network, method="hybrid", steps=50, lr=0.02, ramp_up=0.0, **BEFORE)
     assert {"steps": 50, "lr": 0.02, "ramp_up": 0.0, "start": "network"}.items() <= settings.items()
-    earlier = {*stamp(network, steps=50, lr=0.1), "embedder_sha256"}
+    earlier = {*stamp(network, steps=50, lr=0.1, **BEFORE), "embedder_sha256"}
     assert set(settings) == earlier
     one_pass = stamp(network, method="embed", embedder=str(network))
     assert {"steps": 0, "lr": 0.08, "ramp_up": 0.0, "method": "embed"}.items() <= one_pass.items()
@@ -222,11 +226,11 @@ def test_at_full_size_the_renderer_is_compared_where_it_draws_more_than_the_work
 def test_a_prior_is_on_all_iterators_and_its_statistics_are_computed_once(monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[Generator] = []
 
-    def statistics(generator: Generator) -> StyleAlignment:
+    def statistics(generator: Generator) -> float:
         asked.append(generator)
-        return StyleAlignment((), 1.0)
+        return 1.0
 
-    monkeypatch.setattr("latentloop.embedding.components.style_alignment", statistics)
+    monkeypatch.setattr("latentloop.embedding.components.w_std_of", statistics)
     for weight in (0.0, 0.5):
         options = with_changes(EmbedOptions(), {**BASE, "polish": 2, "lambda_near": weight})
         chain = set_up(options, components_for(options)).inverter().iterators

@@ -16,10 +16,10 @@ from latentloop.inversion.metric_options import MetricOptions
 class Metric:
     """Measure a generator once, so that its codes take half the steps.
 
-    A few directions of a code change the image a hundred times as much as most others. Who knows them takes steps
-    that the image feels alike in all directions, and needs about half of them for the same result. What is measured
-    is nearly the same for all images of a generator (arXiv:2101.06006), so once is enough; the bundled generators
-    come with theirs.
+    A few directions of a code change the image a hundred times as much as most others. An iterator that knows them
+    can take steps that change the image alike in all directions, and needs about half of them for the same result.
+    What is measured is nearly the same for all images of a generator (arXiv:2101.06006), so once is enough; the
+    bundled generators come with theirs.
 
     The file goes to ~/.cache/latentloop/metrics, or into metrics in the folder that the environment variable
     LATENTLOOP_CACHE names. There embed, edit and bench find it from then on. It takes as long as 2000 steps of 256

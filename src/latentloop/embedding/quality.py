@@ -8,6 +8,8 @@ from typing import Literal
 from latentloop.inversion.prior_config import PriorConfig
 
 Quality = Literal["instant", "balanced", "best"]
+FULL_RUN = 50
+"""Steps of a run from a near code for which the step sizes are meant."""
 
 
 @dataclass(frozen=True)
@@ -39,10 +41,10 @@ class Preset:
         return replace(suited, lambda_identity=self.lambda_identity if faces else 0.0)
 
     def lr_for(self, steps: int) -> float:
-        """Step size of a run: one that is shorter than the preset's takes larger steps, by the root of the ratio."""
-        if self.largest_lr is None or not 0 < steps < self.steps:
+        """Step size of a run: one that is shorter than `FULL_RUN` takes larger steps, by the root of the ratio."""
+        if self.largest_lr is None or not 0 < steps < FULL_RUN:
             return self.lr
-        return min(self.lr * math.sqrt(self.steps / steps), self.largest_lr)
+        return min(self.lr * math.sqrt(FULL_RUN / steps), self.largest_lr)
 
 
 ONE_PASS = Preset(steps=0, lr=0.08, plain_lr=0.08)
