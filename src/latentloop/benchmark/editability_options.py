@@ -5,8 +5,9 @@ from dataclasses import dataclass
 
 from latentloop.common import Common
 from latentloop.defaults import Precision
-from latentloop.embedding.options import EmbedOptions, FaceOptions, SearchOptions, StepOptions
+from latentloop.embedding.options import OPEN_PRIOR, EmbedOptions, FaceOptions, SearchOptions, StepOptions
 from latentloop.embedding.quality import Quality
+from latentloop.inversion.prior_config import PriorConfig
 from latentloop.losses.config import LossConfig
 from latentloop.stamps import stamped_as
 
@@ -40,6 +41,7 @@ class EditabilityOptions:
     """Precision of the generator in the iterator; figures are computed in float32."""
     step: StepOptions = StepOptions()
     loss: LossConfig = LossConfig(lambda_identity=None)
+    prior: PriorConfig = OPEN_PRIOR
     faces: FaceOptions = FaceOptions()
 
     def __post_init__(self) -> None:
@@ -57,4 +59,4 @@ class EditabilityOptions:
     def embedding(self, steps: int) -> EmbedOptions:
         """Options of embedding with a number of steps."""
         search = SearchOptions(self.embedder, self.quality, steps, self.lr, self.precision)
-        return EmbedOptions(self.common, search=search, step=self.step, loss=self.loss, faces=self.faces)
+        return EmbedOptions(self.common, "auto", search, self.step, self.loss, self.prior, faces=self.faces)
