@@ -44,7 +44,7 @@ def test_the_code_is_saved_with_its_photo(found: ll.InvertedPhoto, tmp_path: Pat
     code = ll.load_code(tmp_path / "code.npz")
     assert torch.equal(code.w_plus, found.w_plus)
     assert code.details["photo"]["file"] == "female-1.jpg"
-    assert code.details["settings"]["lr"] == 0.02
+    assert code.details["settings"]["lr"] == 0.085
 
 
 def test_a_photo_comes_in_many_forms(model: ll.Model) -> None:

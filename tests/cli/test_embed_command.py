@@ -204,7 +204,20 @@ def test_an_interrupted_embed_reports_what_is_finished(
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no SIGTERM to catch")
 def test_a_terminated_embed_reports_what_is_finished(toy_photos: ToyPhotos, out: Path) -> None:
     photos = toy_photos(40)
-    command = [sys.executable, "-c", PROGRAM, "embed", *map(str, photos), "--out", str(out), *QUICK, "--steps", "1000"]
+    command = [
+        sys.executable,
+        "-c",
+        PROGRAM,
+        "embed",
+        *map(str, photos),
+        "--out",
+        str(out),
+        *QUICK,
+        "--steps",
+        "1000",
+        "--metric",
+        "off",
+    ]
     with subprocess.Popen(command, cwd=TESTS, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as program:
         assert program.stdout is not None
         first = program.stdout.readline()
