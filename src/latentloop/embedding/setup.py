@@ -57,10 +57,9 @@ class Setup:
         options = self.options
         if options.method == "embed":
             return ONE_PASS
-        takes_metric = options.step.metric == "auto" and options.step.applied(IteratorConfig()).takes_matrices
         preset = preset_of(options.search.quality, near=self.start.near)
         return preset.suited(
-            metric=bool(takes_metric and self.components.metric),
+            metric=bool(self._suits_metric and self.components.metric),
             faces=not options.faces.aligned or draws_faces(self.components.generator),
         )
 
@@ -136,8 +135,13 @@ class Setup:
         return self.components.metric if self._asks_for_metric else None
 
     @property
+    def _suits_metric(self) -> bool:
+        step = self.options.step
+        return step.metric == "auto" and step.applied(IteratorConfig()).takes_matrices
+
+    @property
     def _asks_for_metric(self) -> bool:
-        return self.options.step.metric == "auto" and self.config.takes_matrices and self._takes_steps
+        return self._suits_metric and self._takes_steps
 
     @property
     def _takes_steps(self) -> bool:
