@@ -80,7 +80,7 @@ class StepOptions:
     suits it). In space w it is always adam."""
     ramp_up: float | None = None
     """Share of the steps in which the step size grows from 0. Default: 0.1 from the network's or an earlier code, so
-    that the loss does not rise at first; 0 from the mean latent."""
+    that the loss seldom rises at first; 0 from the mean latent."""
     ramp_down: float = IteratorConfig.ramp_down
     """Share of the steps, at the end, in which the step size falls to 0 along a cosine."""
     space: Space = IteratorConfig.space

@@ -65,7 +65,7 @@ NEAR: Mapping[Quality, Preset] = {
     "best": replace(_NEAR, steps=200, full_size_steps=20),
 }
 """From a network's or an earlier code: steps few and small enough to leave codes that edit well, which grow at first so
-that the loss never rises."""
+that the loss seldom rises."""
 FAR: Mapping[Quality, Preset] = {
     "instant": replace(_FAR, steps=30, quick=True),
     "balanced": _FAR,
