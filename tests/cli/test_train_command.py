@@ -194,7 +194,7 @@ def test_settings_that_were_tampered_with_are_refused(run: Run, command: list[ob
     (out / "config.json").write_text(json.dumps({**settings, "preset": "huge"}))
     code, _, errors = run("train", "--resume", out)
     assert (code, len(errors)) == (2, 1)
-    assert errors[0].endswith("not the settings of a run: preset must be one of small, paper, got huge")
+    assert errors[0].endswith("not the settings of a run: preset must be one of base, small, paper, got huge")
 
 
 @pytest.mark.parametrize("how", ["as it is", "absolute", "through a link"])

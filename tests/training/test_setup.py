@@ -152,7 +152,7 @@ def test_checkpoints_of_earlier_releases_go_on(small_generator: SmallGenerator, 
     generator = small_generator()
     faces = small_photos(generator, 2)
     changes = {"generator": str(generator), "data": (str(faces),), "identity": "none", "save_every": 2, "steps": 2}
-    sizes = {"batch": 4, "teacher_steps": 2, "validation_images": 4}
+    sizes = {"preset": "small", "batch": 4, "teacher_steps": 2, "validation_images": 4}
     listed = "".join(f"{name} {(faces / name).stat().st_size}\n" for name in ("0.png", "1.png"))
     checksums = {"GENERATOR": sha256_of(generator), "DATA": hashlib.sha256(listed.encode()).hexdigest()}
     written = {name: checksums.get(value, value) for name, value in json.loads(STAMP).items()}

@@ -1,6 +1,7 @@
 """The attribute encoder: pose, expression, light, hair and background, as features on a grid."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from itertools import accumulate, pairwise
 
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -51,8 +52,25 @@ class AttributeEncoder(nn.Module):
             layers += [ResidualBlock(before, after, stride=2)]
             layers += [ResidualBlock(after, after, stride=1) for _ in range(depth - 1)]
         self.layers = nn.Sequential(*layers)
+        self._ends = tuple(accumulate((1, *depths[1:])))
 
     def forward(self, image: Tensor) -> Tensor:
         """Map images (N, 3, R, R) in [-1, 1] to features (N, channels[-1], R / 2^len(channels), the same)."""
-        features: Tensor = self.layers(image)
-        return features
+        return self.stages(image, {})[-1]
+
+    def stages(self, image: Tensor, added: Mapping[int, Tensor]) -> list[Tensor]:
+        """Compute the features of all resolutions.
+
+        Args:
+            image: (N, 3, R, R) in [-1, 1].
+            added: By a stage's number from 0, what is added to its features, of their shape.
+
+        Returns:
+            For stage i, (N, channels[i], R / 2^(i + 1), the same).
+        """
+        x, found = image, list[Tensor]()
+        for stage, (first, end) in enumerate(pairwise((0, *self._ends))):
+            x = self.layers[first:end](x)
+            x = x + added[stage] if stage in added else x
+            found.append(x)
+        return found

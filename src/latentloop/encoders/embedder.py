@@ -7,7 +7,9 @@ from torch import Tensor, nn
 from latentloop.encoders.attribute import SLOPE, AttributeEncoder, normalisation
 from latentloop.encoders.config import EmbedderConfig
 from latentloop.encoders.identity import IdentityEncoder, load_identity_encoder
+from latentloop.encoders.shallow import ClassifierMaps, Tap
 from latentloop.encoders.treeconnect import TreeConnect
+from latentloop.features.lpips import Lpips, load_lpips
 from latentloop.generators import Generator
 
 FIRST_OFFSET = 0.1
@@ -49,15 +51,17 @@ class Embedder(nn.Module):
         num_ws: int,
         fingerprint: str,
         identity: IdentityEncoder | None = None,
+        classifier: Lpips | None = None,
     ) -> None:
         """Build a freshly initialised network, which predicts roughly the mean latent for every image.
 
         Args:
-            config: Layer sizes. Its `identity` field is not read here; pass the encoder itself.
+            config: Layer sizes. Its `identity` and `maps` are not read here; pass the networks themselves.
             latent_avg: The generator's mean of w, (w_dim,) or (num_ws, w_dim).
             num_ws: The generator's number of style inputs.
             fingerprint: Fingerprint of the generator's latent space.
             identity: Identity encoder that guides the attributes; None for a plain residual network.
+            classifier: LPIPS on AlexNet, whose maps are added to the attributes; None for no maps.
 
         Raises:
             ValueError: Configuration and identity encoder disagree on whether the latter learns.
@@ -73,7 +77,10 @@ class Embedder(nn.Module):
         channels, identity_features = config.channels[-1], identity.features if identity else None
         self.fusion = nn.ModuleList(FusionBlock(channels, identity_features) for _ in range(config.fusion_blocks))
         self.narrow = nn.Conv2d(channels, config.head_channels, 1)
-        features = config.head_channels * config.grid**2
+        widths, taps = [config.channels[stage] for stage in config.shallow], config.tap_channels
+        self.maps = ClassifierMaps(classifier, widths) if classifier else None
+        self.taps = nn.ModuleList(Tap(width, taps, config.grid) for width in widths if taps)
+        features = (config.head_channels + len(self.taps) * taps) * config.grid**2
         self.head = _make_head(config, features, self.num_ws * self.w_dim)
         self.register_buffer("latent_avg", latent_avg.detach().clone())
 
@@ -92,12 +99,22 @@ class Embedder(nn.Module):
         if image.ndim != 4 or image.shape[1:] != (3, size, size):
             raise ValueError(f"image must be (N, 3, {size}, {size}), got {tuple(image.shape)}")
         identity = self.identity(image) if self.identity else None
-        x = self.attributes(image.contiguous(memory_format=torch.channels_last))  # quicker, a half in bfloat16 on a CPU
+        image = image.contiguous(memory_format=torch.channels_last)  # quicker, a half in bfloat16 on a CPU
+        *shallow, x = self.attributes.stages(image, self._added(image))
         for block in self.fusion:
             x = block(x, identity)
-        offset = self.head(F.leaky_relu(self.narrow(x), SLOPE).flatten(1)).unflatten(1, (self.num_ws, self.w_dim))
+        taps = [tap(stage) for tap, stage in zip(self.taps, shallow[-2:], strict=False)]  # there may be none
+        features = F.leaky_relu(torch.cat([self.narrow(x), *taps], dim=1), SLOPE).flatten(1)
+        offset = self.head(features).unflatten(1, (self.num_ws, self.w_dim))
         w_plus: Tensor = self.latent_avg + FIRST_OFFSET * offset
         return w_plus
+
+    def _added(self, image: Tensor) -> dict[int, Tensor]:
+        if self.maps is None:
+            return {}
+        stages = self.config.shallow
+        grids = [self.resolution >> (stage + 1) for stage in stages]
+        return dict(zip(stages, self.maps(image, grids), strict=True))
 
 
 def make_embedder(config: EmbedderConfig, generator: Generator, *, seed: int) -> Embedder:
@@ -114,6 +131,7 @@ def make_embedder(config: EmbedderConfig, generator: Generator, *, seed: int) ->
             num_ws=generator.num_ws,
             fingerprint=generator.fingerprint,
             identity=find_identity_encoder(config),
+            classifier=find_classifier(config),
         )
     return embedder.to(generator.device)
 
@@ -125,6 +143,15 @@ def find_identity_encoder(config: EmbedderConfig) -> IdentityEncoder | None:
         UserError: The weights are missing or damaged.
     """
     return None if config.identity == "none" else load_identity_encoder(frozen=config.frozen_identity)
+
+
+def find_classifier(config: EmbedderConfig) -> Lpips | None:
+    """Load the classifier whose maps a configuration names, with its pretrained weights; None for none.
+
+    Raises:
+        UserError: The weights are missing or damaged.
+    """
+    return None if config.maps == "none" else load_lpips("alex")
 
 
 def _make_head(config: EmbedderConfig, in_features: int, out_features: int) -> nn.Module:

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from latentloop.encoders.config import EmbedderConfig
-from latentloop.encoders.embedder import Embedder, find_identity_encoder
+from latentloop.encoders.embedder import Embedder, find_classifier, find_identity_encoder
 from latentloop.encoders.identity import IdentityEncoder
 from latentloop.errors import UserError
 from latentloop.generators import Generator
@@ -33,7 +33,7 @@ SHIPPED = {
     ),
 }
 NAME = "embedder"
-FROZEN = "identity.network."
+FROZEN_IDENTITY, CLASSIFIER = "identity.network.", "maps.network."
 
 
 def save_embedder(path: Path, embedder: Embedder) -> None:
@@ -93,9 +93,9 @@ def load_embedder(
 
 
 def own_tensors(embedder: Embedder) -> dict[str, Tensor]:
-    """Give the network's tensors, without those of a frozen identity encoder."""
-    frozen = embedder.config.frozen_identity
-    return {n: t for n, t in embedder.state_dict().items() if not (frozen and n.startswith(FROZEN))}
+    """Give the network's tensors, without those of a frozen identity encoder and of the classifier."""
+    frozen = (CLASSIFIER, FROZEN_IDENTITY) if embedder.config.frozen_identity else (CLASSIFIER,)
+    return {n: t for n, t in embedder.state_dict().items() if not n.startswith(frozen)}
 
 
 def _build(about: dict[str, Any], tensors: Mapping[str, Tensor], identity: IdentityEncoder | None) -> Embedder:
@@ -107,6 +107,7 @@ def _build(about: dict[str, Any], tensors: Mapping[str, Tensor], identity: Ident
         num_ws=about["num_ws"],
         fingerprint=about["fingerprint"],
         identity=identity or find_identity_encoder(config),
+        classifier=find_classifier(config),
     )
     left = {**embedder.state_dict(), **tensors}
     if missing := own_tensors(embedder).keys() - tensors.keys():

@@ -1,9 +1,10 @@
 """The networks of a training run: the embedding network as it begins, and a quicker generator for the iterator."""
 
-from dataclasses import asdict, replace
+from dataclasses import replace
 
 from latentloop.encoders import Embedder, EmbedderConfig, load_embedder, make_embedder
 from latentloop.encoders.config import PRESETS
+from latentloop.encoders.growth import difference, grow
 from latentloop.errors import UserError
 from latentloop.generators import Generator, load_generator
 from latentloop.training.options import TrainOptions
@@ -24,8 +25,8 @@ def first_embedder(options: TrainOptions, generator: Generator, *, resumed: bool
     embedder = make_embedder(config, generator, seed=options.seed)
     if options.start and not resumed:
         begun = load_embedder(options.start, generator)
-        _check_same_network(options.start, begun.config, config)
-        embedder.load_state_dict(begun.state_dict())
+        _check_grows(options.start, begun.config, config)
+        grow(embedder, begun)
     return embedder
 
 
@@ -55,9 +56,7 @@ def quick_generator(name_or_path: str, generator: Generator) -> Generator:
     return quick
 
 
-def _check_same_network(name: str, found: EmbedderConfig, wanted: EmbedderConfig) -> None:
-    for option, ours in asdict(wanted).items():
-        theirs = getattr(found, option)
-        if theirs != ours:
-            help_from = ("preset", "identity", "head")
-            raise UserError(f"{name}: a network with {option} {theirs}, not {ours}", arguments=help_from)
+def _check_grows(name: str, found: EmbedderConfig, wanted: EmbedderConfig) -> None:
+    if option := difference(wanted, found):
+        problem = f"{name}: a network with {option} {getattr(found, option)}, not {getattr(wanted, option)}"
+        raise UserError(problem, arguments=("preset", "identity", "head"))
