@@ -123,3 +123,14 @@ def test_adam_does_without_a_metric(toy: ToyGenerator, changes: dict[str, str]) 
         for metric in (None, metric_with_large_steps(toy))
     ]
     assert torch.equal(*codes)
+
+
+def test_codes_are_as_far_apart_as_the_metric_says() -> None:
+    """Held against the matrices themselves."""
+    matrices = some_matrices()
+    metric = metric_of(matrices, fingerprint="")
+    one, other = randn(3, 4, 8), randn(3, 4, 8, seed=1)
+    means = matrices.diagonal(dim1=1, dim2=2).mean(dim=1)
+    whole = matrices / means[:, None, None] + DAMPING * torch.eye(8, dtype=matrices.dtype)
+    expected = torch.einsum("nld,lde,nle->n", one - other, whole, one - other) / 32
+    torch.testing.assert_close(metric.squared_distance(one, other), expected.to(one), rtol=1e-4, atol=1e-5)

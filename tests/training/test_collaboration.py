@@ -10,7 +10,8 @@ from torch import Tensor, nn
 
 from latentloop.cache import CachedCode, CodeCache, CodeSpace
 from latentloop.generators import DrawnBy, Generator
-from latentloop.inversion import IteratorConfig, LatentIterator
+from latentloop.inversion import IteratorConfig, LatentIterator, PerceptualMetric
+from latentloop.inversion.metric_estimate import metric_of
 from latentloop.latents import mean_code
 from latentloop.losses import pixel_loss, toward
 from latentloop.training.best_codes import BestCodes, NoCache
@@ -272,9 +273,45 @@ def test_no_photo_costs_more_drawing_than_the_method_needs(toy: Generator, photo
         assert drawn == [3] * (1 + 4 + 1)
 
 
+def some_metric(toy: Generator) -> PerceptualMetric:
+    halves = torch.randn(4, 8, 8, generator=torch.Generator().manual_seed(3))
+    return metric_of(halves.mT @ halves, fingerprint=toy.fingerprint)
+
+
+def test_the_iterator_that_teaches_takes_the_metric(toy: Generator, photos: Batch) -> None:
+    metric = some_metric(toy)
+    plain = collaboration(toy)
+    both = replace(plain, metric=metric, config=replace(plain.config, teacher_metric=True))
+    proposal = both.embedder(photos.images).detach()
+    config = IteratorConfig(steps=4, lr=0.04, ramp_down=1.0)
+    expected = LatentIterator(toy, toward(pixel_loss), config, metric=metric).refine(photos.images, proposal).w_plus
+    _, teaching = both.learn(photos, step=1)
+    torch.testing.assert_close(teaching.w_plus, expected)
+    assert not torch.allclose(teaching.w_plus, plain.learn(photos, step=1)[1].w_plus)
+    unused = replace(both, config=replace(plain.config, code_distance="metric"))
+    torch.testing.assert_close(unused.learn(photos, step=1)[1].w_plus, plain.learn(photos, step=1)[1].w_plus)
+
+
+def test_codes_are_compared_in_the_metric(toy: Generator, photos: Batch) -> None:
+    plain, metric = collaboration(toy, lambda_w=2.0), some_metric(toy)
+    both = replace(plain, metric=metric, config=replace(plain.config, code_distance="metric"))
+    terms, teaching = both.learn(photos, step=1)
+    proposal = both.embedder(photos.images).detach()
+    expected = 2.0 * metric.squared_distance(proposal, teaching.w_plus)
+    torch.testing.assert_close(terms["w"].detach(), expected)
+    assert not torch.allclose(expected, plain.learn(photos, step=1)[0]["w"].detach())
+
+
+def test_a_metric_that_is_asked_for_must_be_there(toy: Generator) -> None:
+    with pytest.raises(ValueError, match="takes the generator's metric, none is given"):
+        collaboration(toy, teacher_metric=True)
+
+
 @pytest.mark.parametrize(
     ("changes", "problem"),
     [
+        ({"code_distance": "far"}, "code_distance must be one of plain, metric, got far"),
+        ({"teacher_metric": True, "teacher_optimizer": "adam"}, "teacher_metric is for muon, not adam"),
         ({"teacher_steps": -1}, "teacher_steps must be 0 or more"),
         ({"lambda_w": float("nan")}, "lambda_w must be 0 or more"),
         ({"teacher_optimizer": "sgd"}, "teacher_optimizer must be one of muon, adam, got sgd"),

@@ -28,6 +28,7 @@ OPTIONS = with_changes(
         "generator": "/home/small.safetensors",
         "device": "cpu",
         "seed": 3,
+        "preset": "small",
         "identity": "none",
         "steps": 2,
         "batch": 4,
@@ -47,6 +48,7 @@ def test_the_file_has_what_earlier_releases_wrote(tmp_path: Path) -> None:
     written = json.loads((tmp_path / "config.json").read_text())
     expected = {name: value for name, value in json.loads(WRITTEN).items() if name != "resume"}
     expected["loss"] |= {"lambda_identity": 0.0, "identity_layers": "early"}  # since 0.2
+    expected["collaboration"] |= {"teacher_metric": False, "code_distance": "plain"}
     assert written == expected | {"out": str(tmp_path)}
 
 

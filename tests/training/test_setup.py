@@ -9,8 +9,11 @@ from typing import Any
 import pytest
 import torch
 
+from latentloop.errors import UserError
 from latentloop.features.lpips import load_lpips
 from latentloop.files import sha256_of
+from latentloop.inversion.metric_job import make_metric
+from latentloop.inversion.metric_options import MetricOptions
 from latentloop.optim.muon import Muon
 from latentloop.options import flat_fields, with_changes
 from latentloop.photos.find import find_photos
@@ -42,6 +45,7 @@ OTHERS = {
     "head": "dense",
     "optimizer": "adam",
     "teacher_optimizer": "adam",
+    "code_distance": "metric",
     "start_from": "average",
     "image_target": "photo",
     "lpips_net": "squeeze",
@@ -166,3 +170,20 @@ def test_checkpoints_of_earlier_distillations_go_on(small_generator: SmallGenera
     assert found.keys() == DISTILL_STAMP | vars(options.config).keys()
     assert found["teacher_sha256"] == sha256_of(generator)
     assert (found["start"], found["photos"], found["device"]) == (None, None, "cpu")
+
+
+def test_the_metric_counts_where_it_is_taken(
+    small_generator: SmallGenerator, small_photos: SmallPhotos, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LATENTLOOP_CACHE", str(tmp_path / "cache"))
+    generator = small_generator()
+    common = {"generator": str(generator), "data": (str(small_photos(generator, 2)),), "validation_images": 1}
+    options = with_changes(
+        TrainOptions(), {**common, "identity": "none", "out": tmp_path / "run", "teacher_metric": True}
+    )
+    with pytest.raises(UserError, match=r"has no perceptual metric yet; latentloop metric .*\.safetensors makes one"):
+        set_up_training(options)
+    make_metric(generator, options=MetricOptions(samples=2))
+    job = set_up_training(options)
+    assert job.trainer.collaboration.metric is not None
+    assert job.settings["metric_sha256"] == job.trainer.collaboration.metric.sha256

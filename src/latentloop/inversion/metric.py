@@ -36,3 +36,14 @@ class PerceptualMetric:
         along = (axes @ gradient[..., None]).squeeze(-1)
         shrunk = along * energies / (energies + DAMPING)
         return gradient - (shrunk[..., None, :] @ axes).squeeze(-2)
+
+    def squared_distance(self, w_plus: Tensor, other: Tensor) -> Tensor:
+        """Compute the squared distance of codes, both (N, num_ws, w_dim), as far as the image shows it; (N,).
+
+        The mean over layers and numbers of d_l (M_l / t_l + DAMPING) d_l, with the differences d_l of the codes: in a
+        direction of mean energy it is (1 + DAMPING) times the mean squared difference.
+        """
+        difference = w_plus - other
+        along = (self.axes.to(difference) @ difference[..., None]).squeeze(-1)
+        seen = (along.square() * self.energies.to(difference)).sum(dim=-1)
+        return (seen + DAMPING * difference.square().sum(dim=-1)).mean(dim=-1) / difference.shape[-1]

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from latentloop.generators import Generator
 from latentloop.images import resample
-from latentloop.inversion import IteratorConfig, LatentIterator
+from latentloop.inversion import IteratorConfig, LatentIterator, PerceptualMetric
 from latentloop.latents import mean_code
 from latentloop.losses import LossToward
 from latentloop.losses.image import ImageLoss, pixel_loss
@@ -71,7 +71,12 @@ class Collaboration:
     similarity: ImageLoss | None = None
     """Similarity of the faces in two images, 1 for the same face; None if the configuration does not weigh it."""
 
+    metric: PerceptualMetric | None = None
+    """The generator's perceptual metric; None if the configuration does without it."""
+
     def __post_init__(self) -> None:
+        if self.config.takes_metric and not self.metric:
+            raise ValueError("the configuration takes the generator's metric, none is given")
         if self.config.lambda_id and not self.similarity:
             raise ValueError(f"the configuration says lambda_id={self.config.lambda_id}, no similarity is given")
 
@@ -84,7 +89,7 @@ class Collaboration:
         """The iterator that teaches, whose steps grow smaller down to 0."""
         c = self.config
         config = IteratorConfig(steps=steps, optimizer=c.teacher_optimizer, lr=c.teacher_lr, ramp_down=1.0)
-        return LatentIterator(self.generator, self.loss, config)
+        return LatentIterator(self.generator, self.loss, config, metric=self.metric if c.teacher_metric else None)
 
     def learn(self, batch: Batch, *, step: int) -> tuple[dict[str, Tensor], Teaching]:
         """Compute the network's loss on a batch: each weighted term by name, (P + S,), and the codes that taught it.
@@ -104,7 +109,7 @@ class Collaboration:
     def terms(self, w_plus: Tensor, image: Tensor, teacher: Tensor, target: Tensor) -> dict[str, Tensor]:
         """Compute the terms of L_E of codes (N, num_ws, w_dim) and their images (N, 3, T, T), each (N,)."""
         config = self.config
-        terms = {"w": config.lambda_w * (w_plus - teacher).square().mean(dim=(1, 2))}
+        terms = {"w": config.lambda_w * self._distance(w_plus, teacher)}
         if config.lambda_img:
             terms["img"] = config.lambda_img * pixel_loss(image, target)
         if config.lambda_per:
@@ -112,6 +117,11 @@ class Collaboration:
         if self.similarity and config.lambda_id:
             terms["id"] = config.lambda_id * (1 - self.similarity(image, target))
         return terms
+
+    def _distance(self, w_plus: Tensor, teacher: Tensor) -> Tensor:
+        if self.metric and self.config.code_distance == "metric":
+            return self.metric.squared_distance(w_plus, teacher)
+        return (w_plus - teacher).square().mean(dim=(1, 2))
 
     @torch.no_grad()
     def teach(self, images: Tensor, photos: Sequence[bytes], proposal: Tensor, drawn: Tensor, *, step: int) -> Teaching:

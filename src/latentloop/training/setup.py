@@ -16,6 +16,8 @@ from latentloop.features.lpips import SMALLEST, load_lpips
 from latentloop.features.mobilefacenet import load_mobilefacenet
 from latentloop.generators import Generator, load_generator, low_precision
 from latentloop.generators.registry import weights_checksum
+from latentloop.inversion import PerceptualMetric
+from latentloop.inversion.metric_file import find_metric
 from latentloop.losses import iterator_loss
 from latentloop.metrics import identity_similarity
 from latentloop.photos.find import find_training_photos
@@ -80,7 +82,7 @@ def set_up_training(options: TrainOptions) -> TrainJob:
             trainer=Trainer(collaboration, options.config, options.seed, photos.learned, machine.processes, drawing),
             validation=_validation(options, collaboration, drawing, photos.held_out, resolution) if first else None,
             folder=options.out,
-            settings=stamp_of_training(options, photos, machine),
+            settings=stamp_of_training(options, photos, machine, collaboration.metric),
             saving=Saving(options.save_every, options.keep),
         )
     job.resume()
@@ -149,6 +151,7 @@ def make_collaboration(
         cache=open_cache(options, generator, size, machine) if options.collaboration.cache else NoCache(),
         mixed_precision=machine.processes.mixed_precision,
         similarity=faces,
+        metric=_metric(generator, options.generator) if options.collaboration.takes_metric else None,
     )
 
 
@@ -171,7 +174,9 @@ def open_cache(options: TrainOptions, generator: Generator, resolution: int, mac
     return PendingCodes(CodeCache(path, space), machine.processes)
 
 
-def stamp_of_training(options: TrainOptions, photos: Photos, machine: Machine) -> dict[str, Any]:
+def stamp_of_training(
+    options: TrainOptions, photos: Photos, machine: Machine, metric: PerceptualMetric | None = None
+) -> dict[str, Any]:
     """The stamp of a run: all that its course, and the figures that it logs, depend on."""
     return stamp_of(
         options,
@@ -181,7 +186,14 @@ def stamp_of_training(options: TrainOptions, photos: Photos, machine: Machine) -
         validation=photos.held_out.digest() if photos.held_out else options.validation_images,
         precision=machine.precision,
         device=machine.device.type,
+        **({"metric_sha256": metric.sha256} if metric else {}),
     )
+
+
+def _metric(generator: Generator, name: str) -> PerceptualMetric:
+    if metric := find_metric(generator):
+        return metric
+    raise UserError(f"{name}: has no perceptual metric yet; latentloop metric {name} makes one")
 
 
 def _usable(sources: Sequence[PhotoSource], resolution: int) -> PhotoSet | None:
