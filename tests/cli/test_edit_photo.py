@@ -85,5 +85,5 @@ def test_a_photo_without_a_face(run: Run, picture: Callable[..., Path], tmp_path
         "edit", path, "--set", "smile=1", "--steps", 0, "--out", tmp_path / "out", "--device", "cpu"
     )
     assert status == 2
-    advice = "is it large and upright? If the photo is already aligned, say so; see --aligned"
+    advice = "is it large enough, and seen from the front? If the photo is already aligned, say so; see --aligned"
     assert errors == [f"latentloop: {path}: no face found; {advice}"]

@@ -56,7 +56,7 @@ def test_in_an_aligned_image_the_face_is_where_ffhq_has_it(detector: FaceDetecto
 
 
 def test_a_photo_without_a_face_is_refused(detector: FaceDetector) -> None:
-    with pytest.raises(UserError, match="no face found; is it large and upright") as error:
+    with pytest.raises(UserError, match="no face found; is it large enough, and seen from the front") as error:
         align_faces(torch.zeros(1, 3, 60, 60), detector, 64)
     assert error.value.arguments == ("aligned",)
 

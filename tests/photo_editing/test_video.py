@@ -34,14 +34,13 @@ UPRIGHT = torch.tensor([[-4.0, -4.0], [4.0, -4.0], [0.0, 0.0], [-3.0, 5.0], [3.0
 
 @dataclass
 class SpotDetector:
-    """Takes the brightest spot for a face; none in frames that it is told of."""
+    """Takes the brightest spot for a face; there is none in dark frames."""
 
-    blind: tuple[int, ...] = ()
     calls: int = 0
 
     def detect(self, image: Tensor) -> Faces:
         self.calls += 1
-        if self.calls - 1 in self.blind:
+        if image[0, 0].max() < 0:
             return Faces(torch.zeros(0, 4), torch.zeros(0, 5, 2), torch.zeros(0))
         brightest = int(image[0, 0].argmax())
         y, x = divmod(brightest, image.shape[-1])
@@ -72,6 +71,13 @@ def clip(tmp_path: Path) -> Video:
 def edits() -> AppliedDirections:
     vector = randn(8, seed=1).float()
     return AppliedDirections([(Direction("smile", vector, (1, 2), 4, "0123456789abcdef", "toy-32"), 0.5)])
+
+
+def with_dark_frames(folder: Path, *dark: int) -> Video:
+    """The clip, but dark at some frames."""
+    frames = [np.full_like(frame, 50) if i in dark else frame for i, frame in enumerate(pictures(FRAMES))]
+    write_clip(folder / "dark.mp4", frames)
+    return read_video(folder / "dark.mp4")
 
 
 def make_editor(generator: ToyGenerator, **changes: object) -> VideoEditor:
@@ -251,18 +257,30 @@ def test_damaged_work_is_done_again(float_toy: ToyGenerator, clip: Video, tmp_pa
     assert torch.equal(make_editor(float_toy).track(clip, work, ignore).codes, first.codes)
 
 
-def test_frames_without_a_face_are_filled_in(float_toy: ToyGenerator, clip: Video, tmp_path: Path) -> None:
-    editor = make_editor(float_toy, detector=SpotDetector(blind=(0, 3)))
-    track = editor.track(clip, VideoWork(tmp_path / "work", {}), ignore)
+def test_what_frames_without_a_face_lack_is_interpolated(float_toy: ToyGenerator, clip: Video, tmp_path: Path) -> None:
+    track = make_editor(float_toy).track(with_dark_frames(tmp_path, 0, 3), VideoWork(tmp_path / "work", {}), ignore)
     assert track.missing == 2
     whole = make_editor(float_toy).track(clip, VideoWork(tmp_path / "other", {}), ignore)
     assert (track.quads[3] - whole.quads[3]).abs().max() < 1.5
+    torch.testing.assert_close(track.raw[3], (track.raw[2] + track.raw[4]) / 2)
+    torch.testing.assert_close(track.raw[0], track.raw[1])
 
 
-def test_no_face_at_all(float_toy: ToyGenerator, clip: Video, tmp_path: Path) -> None:
-    editor = make_editor(float_toy, detector=SpotDetector(blind=tuple(range(FRAMES))))
+def test_frames_without_a_face_stay_as_they_are(
+    float_toy: ToyGenerator, edits: AppliedDirections, tmp_path: Path
+) -> None:
+    video = with_dark_frames(tmp_path, 0, 3)
+    folder, work = EditFolder(tmp_path / "out"), VideoWork(tmp_path / "w", {})
+    done = edit_video(make_editor(float_toy), video, folder, work, edits, ignore)
+    before, after = frames_of(video.path), frames_of(done.path)
+    changed = [(a - b).abs().mean().item() > 0.02 for a, b in zip(before, after, strict=True)]
+    assert changed == [i not in (0, 3) for i in range(FRAMES)]
+
+
+def test_no_face_at_all(float_toy: ToyGenerator, tmp_path: Path) -> None:
+    video = with_dark_frames(tmp_path, *range(FRAMES))
     with pytest.raises(UserError, match="no face found in any frame"):
-        editor.track(clip, VideoWork(tmp_path / "work", {}), ignore)
+        make_editor(float_toy).track(video, VideoWork(tmp_path / "work", {}), ignore)
 
 
 def test_key_frames_bring_all_frames_closer(

@@ -13,3 +13,4 @@ from .pasting import FaceMask as FaceMask
 from .pasting import paste_back as paste_back
 from .recognition import fixed_crop as fixed_crop
 from .recognition import landmark_crop as landmark_crop
+from .upright import find_faces as find_faces

@@ -8,6 +8,7 @@ from torch import Tensor
 from latentloop.errors import UserError
 from latentloop.faces.alignment import crop_quad, ffhq_quad
 from latentloop.faces.detection import FaceDetector
+from latentloop.faces.upright import find_faces, looked_at_again
 from latentloop.images import resample
 
 
@@ -27,7 +28,7 @@ class AlignedFace:
 
 
 def align_faces(photo: Tensor, detector: FaceDetector, size: int, *, face: str = "largest") -> list[AlignedFace]:
-    """Find faces in a photo and align them as FFHQ does, the largest first.
+    """Find faces in a photo, however it is turned, and align them as FFHQ does, the largest first.
 
     Args:
         photo: (1, 3, H, W) in [-1, 1].
@@ -38,16 +39,17 @@ def align_faces(photo: Tensor, detector: FaceDetector, size: int, *, face: str =
     Raises:
         UserError: There is no face, or fewer than the number asked for.
     """
-    faces = detector.detect(photo)
+    faces = find_faces(photo, detector)
     if not len(faces):
         raise UserError(
-            "no face found; is it large and upright? If the photo is already aligned, say so", arguments="aligned"
+            "no face found; is it large enough, and seen from the front? If the photo is already aligned, say so",
+            arguments="aligned",
         )
     if face.isdecimal() and not 1 <= int(face) <= len(faces):
         count = f"{len(faces)} face{'s' * (len(faces) > 1)}"
         raise UserError(f"no face {face}: the photo has {count}", arguments="face")
     chosen = range(len(faces)) if face == "all" else [0 if face == "largest" else int(face) - 1]
-    quads = [ffhq_quad(faces.landmarks[i]) for i in chosen]
+    quads = [ffhq_quad(looked_at_again(photo, faces.landmarks[i], detector)) for i in chosen]
     return [AlignedFace(crop_quad(photo, quad, size), quad.cpu()) for quad in quads]
 
 

@@ -69,7 +69,7 @@ def _filled(quads: Tensor) -> Tensor:
     """Interpolate linearly in time where quads (F, 4, 2) are NaN; before the first and after the last, repeat them."""
     found = torch.nonzero(quads.isfinite().all(dim=(1, 2)))[:, 0]
     if not len(found):
-        raise UserError("no face found in any frame; is it large and upright?")
+        raise UserError("no face found in any frame; is it large enough, and seen from the front?")
     return interpolate_frames(quads[found], found, len(quads))
 
 

@@ -12,7 +12,7 @@ from torch import Tensor
 from latentloop.defaults import WORKING_SIZE
 from latentloop.encoders import Encoder
 from latentloop.errors import UserError
-from latentloop.faces import FaceDetector, changed, crop_quad, ffhq_quad, paste_back
+from latentloop.faces import FaceDetector, changed, crop_quad, ffhq_quad, find_faces, paste_back
 from latentloop.features.lpips import Lpips
 from latentloop.generators import Generator
 from latentloop.images import read_image, resample, resize, write_png
@@ -56,8 +56,13 @@ class Track:
     """Codes that are not smoothed in time, (F, num_ws, w_dim)."""
     codes: Tensor
     """Smoothed codes, (F, num_ws, w_dim)."""
-    missing: int
-    """Number of frames without a detected face."""
+    seen: Tensor
+    """Mask of the frames in which a face was found, (F,); in the others, place and codes are interpolated."""
+
+    @property
+    def missing(self) -> int:
+        """Number of frames without a detected face."""
+        return int((~self.seen).sum())
 
 
 @dataclass(frozen=True)
@@ -86,13 +91,13 @@ class VideoEditor:
         """
         quads = self._quads(video, work, progress)
         if not quads.isfinite().any():
-            raise UserError(f"{video.path}: no face found in any frame; is it large and upright?")
+            raise UserError(f"{video.path}: no face found in any frame; is it large enough, and seen from the front?")
         smooth = smooth_quads(list(quads), self.smoothing.middle, axis_sigma=self.smoothing.axis)
-        raw = self._codes(video, work, smooth, progress)
+        seen = quads.isfinite().all(dim=(1, 2))
+        raw = interpolate_frames(self._codes(video, work, smooth, progress)[seen], seen.nonzero()[:, 0], len(seen))
         codes = smooth_codes(raw, self.smoothing.codes)
         corrections = self._corrections(video, work, smooth, codes, progress)
-        missing = int((~quads.isfinite().all(dim=(1, 2))).sum())
-        return Track(smooth, raw + corrections, codes + corrections, missing)
+        return Track(smooth, raw + corrections, codes + corrections, seen)
 
     def _quads(self, video: Video, work: VideoWork, progress: Progress) -> Tensor:
         """Detected quads, (F, 4, 2); NaN in frames without a face."""
@@ -147,7 +152,7 @@ class VideoEditor:
         return self.encoder(resample(faces, self.encoder.resolution)).cpu()
 
     def draw(self, track: Track, edits: AppliedDirections, folder: Path, size: int, progress: Progress) -> None:
-        """Draw the edited faces of all frames that a folder does not have yet.
+        """Draw the edited faces of all frames that show a face, and that a folder does not have yet.
 
         Args:
             track: The face.
@@ -159,7 +164,7 @@ class VideoEditor:
         before, after = (codes.to(self.generator.latent_avg) for codes in (track.codes, edits.apply(track.codes)))
         for i in range(len(before)):
             face, where = _face(folder, i), _where(folder, i)
-            if not face.is_file():
+            if track.seen[i] and not face.is_file():
                 (new,) = self.editor.faces(after[i : i + 1], size=size)
                 if self.editor.only_changed:
                     (old,) = self.editor.faces(before[i : i + 1], size=size)
@@ -168,13 +173,18 @@ class VideoEditor:
             progress("faces drawn", i + 1, len(before))
 
     def frames(self, video: Video, track: Track, folder: Path, progress: Progress) -> Iterator[Tensor]:
-        """Yield the video's frames, (1, 3, H, W) in [-1, 1], with the faces that `draw` left in a folder pasted in."""
-        editor = self.editor
+        """Yield the video's frames, (1, 3, H, W) in [-1, 1], with the faces that `draw` left in a folder pasted in.
+
+        Frames without a face stay as they are.
+        """
         for i, (frame, quad) in enumerate(zip(video.frames(), track.quads, strict=False)):
-            where = (read_image(_where(folder, i))[:, :1] + 1) / 2 if editor.only_changed else None
-            face = read_image(_face(folder, i))
-            yield paste_back(frame, face, quad, where=where, mask=editor.mask, blend=editor.blend)
+            yield self._pasted(frame, quad, folder, i) if track.seen[i] else frame
             progress("frames written", i + 1, len(track.quads))
+
+    def _pasted(self, frame: Tensor, quad: Tensor, folder: Path, i: int) -> Tensor:
+        editor, face = self.editor, read_image(_face(folder, i))
+        where = (read_image(_where(folder, i))[:, :1] + 1) / 2 if editor.only_changed else None
+        return paste_back(frame, face, quad, where=where, mask=editor.mask, blend=editor.blend)
 
     def flicker(self, track: Track, change: Callable[[Tensor], Tensor], lpips: Lpips) -> dict[str, Flicker]:
         """Measure the flicker of the edited face with "unsmoothed" and with "smoothed" codes."""
@@ -205,7 +215,7 @@ def find_quad(frame: Tensor, detector: FaceDetector, *, near: Tensor | None) -> 
     height, width = frame.shape[-2:]
     scale = min(1.0, DETECTED_AT / max(height, width))
     small = resize(frame, round(height * scale), round(width * scale)) if scale < 1 else frame
-    faces = detector.detect(small)
+    faces = find_faces(small, detector)
     if not len(faces):
         return None
     factors = torch.tensor([width / small.shape[-1], height / small.shape[-2]], dtype=torch.float64)

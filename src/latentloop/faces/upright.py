@@ -1,0 +1,104 @@
+"""Finding faces that lie on their side or upside down, in photos that do not say how they were held.
+
+The detector knows upright faces. In others it sees none, or a false one: upside down, the chin for a forehead.
+"""
+
+import math
+
+import torch
+from torch import Tensor
+
+from latentloop.faces.alignment import crop_quad, ffhq_quad
+from latentloop.faces.detection import FaceDetector, Faces
+
+CERTAIN = 0.999
+"""Face probability from which a face that is not tilted is taken for what it is."""
+LEAST_TURNED = 0.99
+"""Least face probability in a turned photo."""
+TILTED = math.radians(30)
+"""Angle of the eyes beyond which another turn of the photo may suit better; half of it calls for a second look."""
+ADVANTAGE = 3.0
+"""Advantage of the photo as it is given, in log-odds."""
+LOOKED_AT = 256
+"""Pixels of an aligned face's side when it is looked at a second time."""
+SUREST = 1 - 1e-5
+"""Face probability beyond which differences say nothing."""
+
+
+def find_faces(photo: Tensor, detector: FaceDetector) -> Faces:
+    """Find the faces of a photo (1, 3, H, W) in [-1, 1], whichever of its sides is up; in the photo's own pixels.
+
+    The photo is turned by 90, 180 and 270 degrees only if its largest face is tilted or not quite certain.
+    """
+    given = detector.detect(photo)
+    if len(given) and given.scores[0] >= CERTAIN and _tilt(given.landmarks[0]) <= TILTED:
+        return given
+    best, trust = given, _trust(photo, given, detector) + ADVANTAGE
+    for turns in (1, 2, 3):
+        turned = _turned_back(detector.detect(torch.rot90(photo, turns, (2, 3))), photo, turns)
+        if len(turned) and turned.scores[0] >= LEAST_TURNED and (found := _trust(photo, turned, detector)) > trust:
+            best, trust = turned, found
+    return best
+
+
+def looked_at_again(photo: Tensor, landmarks: Tensor, detector: FaceDetector) -> Tensor:
+    """Find the landmarks of a tilted face once more, in its aligned image, where the detector sees it upright.
+
+    Args:
+        photo: (1, 3, H, W) in [-1, 1].
+        landmarks: Those found in the photo, (5, 2).
+        detector: Finds them again.
+
+    Returns:
+        Landmarks (5, 2) in the photo; those given where the face is not found again, or is upright in the photo turned
+        by a multiple of 90 degrees.
+    """
+    quarter = math.pi / 2
+    if abs((_tilt(landmarks) + quarter / 2) % quarter - quarter / 2) <= TILTED / 2:
+        return landmarks
+    quad = ffhq_quad(landmarks)
+    again = detector.detect(crop_quad(photo, quad, LOOKED_AT))
+    if not len(again):
+        return landmarks
+    top_left, bottom_left, _, top_right = quad.to(landmarks)
+    across, down = ((again.landmarks[0] + 0.5) / LOOKED_AT).split(1, dim=1)
+    found: Tensor = top_left + across * (top_right - top_left) + down * (bottom_left - top_left)
+    return found
+
+
+def _tilt(landmarks: Tensor) -> float:
+    """Angle between the eyes' axis and the photo's rows, 0 to pi."""
+    x, y = (landmarks[1] - landmarks[0]).tolist()
+    return abs(math.atan2(y, x))
+
+
+def _trust(photo: Tensor, faces: Faces, detector: FaceDetector) -> float:
+    """Log-odds that the largest face is one, as it was found and once more as its aligned image shows it."""
+    if not len(faces):
+        return -math.inf
+    again = detector.detect(crop_quad(photo, ffhq_quad(faces.landmarks[0]), LOOKED_AT))
+    return _log_odds(faces.scores[0]) + _log_odds(again.scores[0]) if len(again) else -math.inf
+
+
+def _log_odds(score: Tensor) -> float:
+    return float(score.clamp(max=SUREST).logit())
+
+
+def _turned_back(faces: Faces, photo: Tensor, turns: int) -> Faces:
+    """Faces of a photo that `torch.rot90` has turned, in the pixels of the photo that is not turned."""
+    corners = faces.boxes.unflatten(1, (2, 2))
+    places = _places_before(torch.cat([corners, faces.landmarks], dim=1), photo, turns)
+    boxes = torch.cat([places[:, :2].amin(dim=1), places[:, :2].amax(dim=1)], dim=1)
+    return Faces(boxes, places[:, 2:], faces.scores)
+
+
+def _places_before(places: Tensor, photo: Tensor, turns: int) -> Tensor:
+    """Points (x, y) of a turned photo, (F, P, 2), as those of the photo that is not turned."""
+    (height, width), (x, y) = photo.shape[-2:], places.unbind(dim=-1)
+    if turns == 1:
+        x, y = width - 1 - y, x
+    elif turns == 2:
+        x, y = width - 1 - x, height - 1 - y
+    else:
+        x, y = y, height - 1 - x
+    return torch.stack([x, y], dim=-1)
