@@ -49,8 +49,7 @@ class IteratorConfig:
 
     @property
     def undoes(self) -> bool:
-        """Return whether a step that leaves an image worse than its start is undone: where steps grow from 0, in runs
-        of `UNDOING` steps and more."""
+        """Return whether a step that leaves an image worse than its start is undone: where steps grow from 0."""
         return self.ramp_up > 0 and self.steps >= UNDOING
 
     @property
