@@ -82,3 +82,18 @@ def test_without_a_face_that_has_the_pixels_nothing_is_drawn_at_full_size(
     idle = replace(inverter.full_size, loss=lambda _: pytest.fail("compared at full size"))
     (found,) = inverted(replace(inverter, full_size=idle), faces[1:2])
     assert len(found.losses) == 4
+
+
+def test_the_photos_own_pattern_is_measured_once(
+    faces: list[AlignedFace], inverter: Inverter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    known: list[float | None] = []
+
+    def measure(*_: object, side: float, pattern_photo: float | None) -> dict[str, float]:
+        known.append(pattern_photo)
+        return {"pattern_photo": side}
+
+    monkeypatch.setattr("latentloop.embedding.inverter.measure_full_size", measure)
+    found = inverted(replace(inverter, show_start=True), faces[:2])
+    assert known == [None, None, faces[0].side, faces[1].side]
+    assert [one.reconstruction.figures.metrics["pattern_photo"] for one in found] == known[2:]

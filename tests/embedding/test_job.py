@@ -183,6 +183,17 @@ def test_changed_settings_or_force_redo_a_photo(
     assert files(job.folder.path) == result_files("photo-0")
 
 
+def test_a_result_without_its_one_pass_is_redone_where_it_is_shown_but_not_where_codes_are_wanted(
+    make_job: MakeJob, toy_photos: ToyPhotos
+) -> None:
+    photos, job = toy_photos(1), make_job()
+    assert redone(job.run(photos)) == [True]
+    showing = replace(job.inverter, show_start=True)
+    assert redone(make_job(inverter=showing, deciding=frozenset({"steps"})).run(photos)) == [False]
+    assert [redone(make_job(inverter=showing).run(photos)) for _ in range(2)] == [[True], [False]]
+    assert redone(make_job().run(photos)) == [False]
+
+
 @pytest.mark.parametrize("kind", ["code", "reconstruction", "aligned"])
 def test_a_photo_with_a_deleted_result_is_redone_and_no_other(
     make_job: MakeJob, toy_photos: ToyPhotos, kind: str

@@ -32,6 +32,13 @@ def made(**changes: Any) -> Setup:  # noqa: ANN401
     return set_up(options, components_for(options))
 
 
+@pytest.fixture
+def large(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The toy generator draws more than the iterator looks at."""
+    monkeypatch.setattr("latentloop.embedding.setup.WORKING_SIZE", 16)
+
+
+@pytest.mark.usefixtures("large")
 @pytest.mark.parametrize("near", [True, False])
 @pytest.mark.parametrize("quality", QUALITIES)
 def test_a_quality_is_its_preset(network: Path, quality: Quality, near: bool) -> None:
@@ -44,6 +51,7 @@ def test_a_quality_is_its_preset(network: Path, quality: Quality, near: bool) ->
     assert options.loss.lambda_identity == preset.lambda_identity
 
 
+@pytest.mark.usefixtures("large")
 def test_options_that_are_given_count_instead(network: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     preset = Preset(9, 0.7, 0.3, ramp_up=0.2, full_size_steps=4, lambda_identity=0.5)
     monkeypatch.setitem(NEAR, "best", preset)
@@ -56,6 +64,7 @@ def test_options_that_are_given_count_instead(network: Path, monkeypatch: pytest
     assert made(**base).stamp().items() >= {"full_size_steps": 4, "lambda_identity": 0.5}.items()
 
 
+@pytest.mark.usefixtures("large")
 def test_the_stamp_has_the_values_and_not_the_name(network: Path) -> None:
     net = {"embedder": str(network)}
     assert made(**net).stamp() == made(quality="balanced", **net).stamp()
@@ -75,12 +84,25 @@ def test_one_pass_is_the_same_in_each_quality(network: Path, quality: Quality) -
     assert setup.stamp() == made(steps=0, embedder=str(network)).stamp()
 
 
+@pytest.mark.usefixtures("large")
 def test_no_last_steps_of_a_quality_follow_no_steps(network: Path) -> None:
     for start in ({"embedder": str(network), "method": "hybrid"}, {}):
         assert made(quality="best", steps=0, **start).options.full_size_steps == 0
         assert made(quality="best", steps=0, full_size_steps=3, **start).options.full_size_steps == 3
 
 
+def test_where_nothing_is_drawn_at_full_size_no_steps_there_are_stamped(network: Path) -> None:
+    net = {"embedder": str(network)}  # of the toy generator, which draws 32 pixels
+    best = made(quality="best", **net)
+    assert "full_size_steps" not in best.stamp()
+    assert best.inverter().full_size is None
+    said: list[str] = []
+    options = with_changes(EmbedOptions(), {**BASE, **net, "full_size_steps": 3})
+    assert "full_size_steps" not in set_up(options, components_for(options), warn=said.append).stamp()
+    assert said == ["no steps at full size: reconstructions have 32 pixels"]
+
+
+@pytest.mark.usefixtures("large")
 def test_last_steps_alone_follow_the_networks_code(network: Path) -> None:
     setup = made(steps=0, full_size_steps=3, embedder=str(network))
     assert (setup.options.method, setup.options.full_size_steps) == ("hybrid", 3)

@@ -1,5 +1,6 @@
 import base64
 import io
+import re
 from collections.abc import Callable
 from dataclasses import replace
 from html.parser import HTMLParser
@@ -150,6 +151,22 @@ def test_photos_left_out_are_counted(show: Show) -> None:
 def test_any_course_of_the_loss_is_shown_without_warning(show: Show, losses: list[float]) -> None:
     shown = show(Row("anna", PHOTO, PHOTO, METRICS, 0.0, losses))
     assert len(shown.links) == (4 if len(losses) > 1 else 3)
+
+
+def test_the_losses_of_steps_at_full_size_are_a_line_of_their_own(show: Show) -> None:
+    def lines(full_size_steps: int) -> list[int]:
+        """Points of each line of the curve."""
+        shown = show(replace(row(), losses=[0.5, 0.3, 0.2, 0.6, 0.4], full_size_steps=full_size_steps))
+        svg = base64.b64decode(shown.links[-1].partition("base64,")[2]).decode()
+        return [
+            len(re.findall("[ML] ", path))
+            for path in re.findall(
+                r'<g id="line2d_\d+">\s*<path d="([^"]*)" clip-path[^>]*stroke: #(?:c2410c|0f766e)', svg
+            )
+        ]
+
+    assert lines(0) == [5]
+    assert lines(2) == [3, 2]
 
 
 def test_a_perfect_reconstruction_is_shown(show: Show) -> None:

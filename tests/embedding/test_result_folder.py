@@ -6,7 +6,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from latentloop.embedding.result_folder import PhotoKey, ResultFolder, face_name
+from latentloop.embedding.inverter import Figures
+from latentloop.embedding.result_folder import PhotoKey, Result, ResultFolder, face_name
 from latentloop.errors import UserError
 from latentloop.latents.code_file import Code, save_code
 
@@ -170,3 +171,28 @@ def test_a_folder_that_cannot_be_made_is_refused(tmp_path: Path, blocked: str) -
     (tmp_path / blocked).touch()
     with pytest.raises(UserError, match=rf"{blocked}: cannot write here: "):
         ResultFolder(tmp_path / "out").make()
+
+
+def test_a_result_without_its_one_pass_is_unfinished_where_that_is_wanted(
+    folder: ResultFolder, finish: Callable[..., None]
+) -> None:
+    metrics = {"mse": 0.01, "psnr": 26.0, "ssim": 0.9, "lpips_alex": 0.1, "id": 0.8}
+
+    def found(*, one_pass: bool) -> list[str]:
+        return list(folder.finished(ANNA, "anna", lambda _: SETTINGS, all_faces=False, one_pass=one_pass).results)
+
+    finish("anna")
+    assert (found(one_pass=False), found(one_pass=True)) == (["anna"], [])
+    finish("anna", one_pass={"metrics": metrics, "seconds": 0.1})
+    folder.paths("anna").one_pass.parent.mkdir()
+    folder.paths("anna").one_pass.touch()
+    assert (found(one_pass=False), found(one_pass=True)) == (["anna"], ["anna"])
+
+
+@pytest.mark.parametrize(
+    ("settings", "steps"), [({"steps": 2}, 3), ({"steps": 2, "polish": 2}, 1), ({"steps": 5}, 0), ({}, 0)]
+)
+def test_the_steps_beyond_the_iterators_are_those_at_full_size(settings: dict[str, Any], steps: int) -> None:
+    figures = Figures({}, 0.0)
+    assert Result(ANNA, None, settings, figures, None, losses=[0.5] * 6).full_size_steps == steps
+    assert Result(ANNA, None, settings, figures, None, losses=[]).full_size_steps == 0

@@ -71,7 +71,10 @@ def test_every_option_has_another_value_here() -> None:
 
 
 @pytest.mark.parametrize("name", OTHER)
-def test_another_value_of_an_option_makes_another_stamp(network: Path, name: str) -> None:
+def test_another_value_of_an_option_makes_another_stamp(
+    network: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    monkeypatch.setattr("latentloop.embedding.setup.WORKING_SIZE", 16)  # steps at full size count from there
     base = {"start": "sample"} if name == "seed" else {}
     assert stamp(network, **base, **{name: OTHER[name]}) != stamp(network, **base)
 
@@ -214,10 +217,9 @@ def test_at_full_size_the_renderer_is_compared_where_it_draws_more_than_the_work
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     options = with_changes(EmbedOptions(), {**BASE, "full_size_steps": 7, "steps": 2})
-    setup = set_up(options, components_for(options))
-    assert setup.inverter().full_size is None
+    assert set_up(options, components_for(options)).inverter().full_size is None
     monkeypatch.setattr("latentloop.embedding.setup.WORKING_SIZE", 16)
-    inverter = setup.inverter()
+    inverter = set_up(options, components_for(options)).inverter()
     assert inverter.full_size is not None
     assert inverter.full_size.config.steps == 7
     assert inverter.steps == 9

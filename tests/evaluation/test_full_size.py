@@ -59,3 +59,18 @@ def test_at_256_pixels_there_is_nothing_more_to_see(photo: Tensor, lpips: Lpips)
 def test_a_reconstruction_beyond_the_range_is_clamped(image: Tensor, photo: Tensor, lpips: Lpips) -> None:
     beyond = measure_full_size(4 * image, photo, lpips, side=512)
     assert beyond == measure_full_size((4 * image).clamp(-1, 1), photo, lpips, side=512)
+
+
+def test_a_pattern_that_is_known_is_not_measured_again(
+    image: Tensor, photo: Tensor, lpips: Lpips, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[Tensor] = []
+
+    def measured(image: Tensor) -> Tensor:
+        seen.append(image)
+        return torch.ones(1)
+
+    monkeypatch.setattr("latentloop.evaluation.full_size.periodic_pattern", measured)
+    figures = measure_full_size(image, photo, lpips, side=512, pattern_photo=0.25)
+    assert (figures["pattern"], figures["pattern_photo"]) == (1, 0.25)
+    assert len(seen) == 1

@@ -58,6 +58,55 @@ def test_where_the_first_step_is_too_large_a_ramp_keeps_the_loss_from_rising(toy
     assert (ramped[1] < ramped[0]).all()
 
 
+def overshooting(toy: Generator, **settings: object) -> tuple[Tensor, Tensor, LatentIterator]:
+    """Targets, starts near their codes, and an iterator whose first steps are far too large for them."""
+    w_plus, target = drawn(toy, 3)
+    offsets = torch.tensor([0.02, 0.05, 0.5], dtype=torch.float64)[:, None, None]
+    config = IteratorConfig(**{"steps": 50, "lr": 0.3, "ramp_up": 0.1, "ramp_down": 0, **settings})  # type: ignore[arg-type]
+    return target, w_plus + offsets, LatentIterator(toy, PIXELS, config)
+
+
+@pytest.mark.parametrize("optimizer", ["muon", "adam"])
+def test_while_steps_grow_from_0_no_image_gets_worse_than_its_start(toy: Generator, optimizer: str) -> None:
+    target, start, iterator = overshooting(toy, optimizer=optimizer)
+    found = iterator.refine(target, start)
+    assert (found.losses <= found.losses[0]).all()
+    assert (found.loss < found.losses[0] / 2).all()
+    for settings in ({"ramp_up": 0}, {"steps": 49}):
+        plain = overshooting(toy, optimizer=optimizer, **settings)[2].refine(target, start)
+        assert (plain.losses[1:] > plain.losses[0]).any(dim=0).tolist() == [True, True, False]
+
+
+def test_an_image_whose_step_is_undone_leaves_the_others_alone(toy: Generator) -> None:
+    target, start, iterator = overshooting(toy)
+    together = iterator.refine(target, start).losses
+    alone = torch.cat([iterator.refine(target[i : i + 1], start[i : i + 1]).losses for i in range(3)], dim=1)
+    undone = (together[1:15] == together[:14]).any(dim=0)  # steps of such a size amplify rounding errors later on
+    assert undone.tolist() == [True, True, False]
+    torch.testing.assert_close(together[:15], alone[:15], rtol=0, atol=1e-9)
+
+
+def test_after_an_undone_step_the_best_code_takes_half_as_large_ones(toy: Generator) -> None:
+    """Adam by hand, in NumPy, on numerical gradients."""
+    target, start, iterator = overshooting(toy, optimizer="adam", ramp_up=0.01)
+    target, code, share = target[:1], start[:1].clone(), 1.0
+    mean, variance = np.zeros(code.shape), np.zeros(code.shape)
+    best, losses = (math.inf, code, np.zeros(0)), list[float]()
+    for step in range(1, 52):
+        loss, gradient = pixel_loss(toy.synthesis(code), target).item(), numerical_gradient(toy, code, target)
+        if losses and loss > losses[0]:
+            (loss, code, gradient), share = best, share / 2
+        best = min(best, (loss, code.clone(), gradient), key=lambda seen: seen[0])
+        losses.append(loss)
+        mean, variance = 0.9 * mean + 0.1 * gradient, 0.999 * variance + 0.001 * gradient**2
+        update = mean / (1 - 0.9**step) / (np.sqrt(variance / (1 - 0.999**step)) + 1e-8)
+        code = code - share * 0.3 * torch.from_numpy(update)
+    assert share < 0.5
+    found = iterator.refine(target, start[:1])
+    np.testing.assert_allclose(found.losses[:, 0].numpy(), losses, atol=1e-6)
+    torch.testing.assert_close(found.w_plus, best[1], rtol=0, atol=1e-5)
+
+
 def test_the_steps_are_adams(toy: Generator) -> None:
     """Adam by hand, in NumPy, on numerical gradients."""
     _, target = drawn(toy, 1)

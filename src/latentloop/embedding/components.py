@@ -12,6 +12,7 @@ from latentloop.encoders.pretrained import Encoder, load_encoder
 from latentloop.errors import UserError
 from latentloop.evaluation.measure import Evaluator, load_evaluator
 from latentloop.faces import FaceDetector, load_face_detector
+from latentloop.features.lpips import Lpips, load_lpips
 from latentloop.generators import Generator, load_generator, load_renderer, low_precision
 from latentloop.generators.registry import renderers_of, weights_checksum
 from latentloop.inversion import PerceptualMetric
@@ -37,6 +38,7 @@ class Components:
     reads: ReadOnce = field(default_factory=ReadOnce)
     """Context in which each weights file is read once for all parts."""
     _losses: dict[LossConfig, LossToward] = field(default_factory=dict)
+    _lpips_by_net: dict[str, Lpips] = field(default_factory=dict)
     _renderers: dict[int | None, Generator] = field(default_factory=dict)
 
     @cached_property
@@ -115,8 +117,15 @@ class Components:
         """The iterator's loss, on the device."""
         if config not in self._losses:
             with self.reads:
-                self._losses[config] = iterator_loss(config, device=self.device, dtype=self.precision)
+                lpips = self._lpips(config) if config.lambda_lpips else None
+                self._losses[config] = iterator_loss(config, lpips=lpips, device=self.device, dtype=self.precision)
         return self._losses[config]
+
+    def _lpips(self, config: LossConfig) -> Lpips:
+        net = config.lpips_net
+        if net not in self._lpips_by_net:
+            self._lpips_by_net[net] = load_lpips(net, device=self.device, dtype=self.precision)
+        return self._lpips_by_net[net]
 
     @cached_property
     def generator_sha256(self) -> str:

@@ -133,7 +133,7 @@ class Inverter:
         first = self._drawn(start, faces, target, begun) if self.show_start else []
         begun = time.perf_counter() - sum(one.figures.seconds for one in first)
         found = self._refined(self.iterators, faces, on_device, start, on_step)
-        last = self._drawn(torch.stack([one.w_plus for one in found]), faces, target, begun)
+        last = self._drawn(torch.stack([one.w_plus for one in found]), faces, target, begun, before=first)
         return [
             InvertedFace(one.w_plus.cpu(), one.losses.cpu(), one.steps, last[i], first[i] if first else None)
             for i, one in enumerate(found)
@@ -167,15 +167,24 @@ class Inverter:
         return refined
 
     def _drawn(
-        self, w_plus: Tensor, faces: Sequence[AlignedFace], target: Tensor, begun: float
+        self,
+        w_plus: Tensor,
+        faces: Sequence[AlignedFace],
+        target: Tensor,
+        begun: float,
+        before: Sequence[Reconstruction] = (),
     ) -> list[Reconstruction]:
-        """Draw codes (N, num_ws, w_dim) that were looked for since `begun`, and measure the images."""
+        """Draw codes (N, num_ws, w_dim) that were looked for since `begun`, and measure the images.
+
+        What does not depend on the code is taken from earlier reconstructions of the faces.
+        """
         with torch.inference_mode():
             images = [self.renderer.synthesis(one[None]).cpu() for one in w_plus]
         seconds = (time.perf_counter() - begun) / len(w_plus)
         metrics = self.evaluator.measure(torch.cat([resample(image, EVALUATION_SIZE) for image in images]), target)
-        lpips = self.evaluator.lpips
-        return [
-            Reconstruction(image, Figures(one | measure_full_size(image, face.image, lpips, side=face.side), seconds))
-            for image, one, face in zip(images, metrics, faces, strict=True)
-        ]
+        patterns = [one.figures.metrics.get("pattern_photo") for one in before] or [None] * len(faces)
+        lpips, drawn = self.evaluator.lpips, []
+        for image, one, face, pattern in zip(images, metrics, faces, patterns, strict=True):
+            full = measure_full_size(image, face.image, lpips, side=face.side, pattern_photo=pattern)
+            drawn.append(Reconstruction(image, Figures(one | full, seconds)))
+        return drawn

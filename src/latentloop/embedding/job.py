@@ -177,7 +177,9 @@ class EmbedJob:
         if key in self._begun:
             return [_Again(photo, key, stem, stamp_of)]
         if not self.force:
-            finished = self.folder.finished(key, stem, stamp_of, all_faces=several, deciding=self.deciding)
+            finished = self.folder.finished(
+                key, stem, stamp_of, all_faces=several, one_pass=self._shows_one_pass, deciding=self.deciding
+            )
             if finished.results:
                 return [_skipped(photo, name, result) for name, result in finished.results.items()]
             if finished.outdated:
@@ -195,6 +197,11 @@ class EmbedJob:
             _Task(photo, key, name, face, count, size, start_of(name), stamp_of(name))
             for name, face in zip(names, faces, strict=True)
         ]
+
+    @property
+    def _shows_one_pass(self) -> bool:
+        """Whether a result must have its one-pass reconstruction; who names what decides wants the code alone."""
+        return self.inverter.show_start and self.deciding is None
 
     def _accepts(self, result: Result) -> bool:
         """Whether a result of the same photo may be used or replaced; if not, the photo gets another name."""

@@ -50,7 +50,7 @@ class SearchOptions:
     """What the codes may cost; an option that is given, such as steps, counts instead of its part of it.
     instant: 8 steps on the quick generator of the same latent space; a third nearer (LPIPS) than one pass.
     balanced: 50 steps, the default; four fifths nearer, six times as long as instant.
-    best: 200 steps, and 20 that compare at full size."""
+    best: 200 steps, and 20 that compare at full size; four to five times as long as balanced."""
     steps: int | None = stamped_as("steps", default=None)
     """Steps of the iterator: more come closer to the photo, but edit less well. 0: the network's one pass alone.
     Default, in balanced quality: 50 from the network's or an earlier code, 100 from the mean latent."""
@@ -79,8 +79,9 @@ class StepOptions:
     """Optimizer of the iterator: muon, which needs fewer steps, or adam, as in the papers (lr 0.1 with ramp-down 0.3
     suits it). In space w it is always adam."""
     ramp_up: float | None = None
-    """Share of the steps in which the step size grows from 0. Default: 0.1 from the network's or an earlier code, so
-    that the loss seldom rises at first; 0 from the mean latent."""
+    """Share of the steps in which the step size grows from 0; runs of 50 steps and more then undo a step that leaves a
+    photo worse than its start. Default: 0.1 from the network's or an earlier code, so that the loss seldom rises at
+    first; 0 from the mean latent."""
     ramp_down: float = IteratorConfig.ramp_down
     """Share of the steps, at the end, in which the step size falls to 0 along a cosine."""
     space: Space = IteratorConfig.space

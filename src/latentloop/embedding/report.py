@@ -56,6 +56,8 @@ class Row:
     seconds: float
     losses: Sequence[float]
     """Loss at the start and after each step."""
+    full_size_steps: int = 0
+    """Number of losses, the last ones, that have the crops at full size in them."""
     one_pass: OnePass | None = None
     """One-pass reconstruction, if the iterator started from it."""
     close_up: CloseUp | None = None
@@ -125,7 +127,7 @@ def _card(row: Row) -> dict[str, object]:
     return {
         "row": row,
         "pictures": {caption: _jpeg(image) for caption, image in pictures.items()},
-        "curve": _curve(row.losses) if len(row.losses) > 1 else None,
+        "curve": _curve(row.losses, row.full_size_steps) if len(row.losses) > 1 else None,
         "close_up": _close_up(row.close_up) if row.close_up else None,
     }
 
@@ -146,10 +148,13 @@ def _jpeg(image: Tensor) -> str:
     return _data_uri("image/jpeg", buffer.getvalue())
 
 
-def _curve(losses: Sequence[float]) -> str:
+def _curve(losses: Sequence[float], full_size_steps: int = 0) -> str:
     figure = Figure(figsize=(3.2, 2.2), layout="constrained")
-    axes = figure.subplots()
-    axes.plot(losses, color="#c2410c", linewidth=1.5)
+    axes, begun = figure.subplots(), len(losses) - full_size_steps
+    axes.plot(losses[:begun], color="#c2410c", linewidth=1.5)
+    if full_size_steps:  # another loss, which does not compare
+        axes.plot(range(begun, len(losses)), losses[begun:], color="#0f766e", linewidth=1.5, label="with crops")
+        axes.legend(frameon=False, fontsize="small")
     axes.set(xlabel="step", ylabel="loss", ylim=(0, None))
     axes.grid(visible=True, alpha=0.25)
     buffer = io.BytesIO()

@@ -63,6 +63,12 @@ class Result:
         """Steps of the iterator that were taken."""
         return max(len(self.losses) - 1, 0)
 
+    @property
+    def full_size_steps(self) -> int:
+        """Steps at full size among these, the last ones: faces without the pixels take none."""
+        others: int = self.settings.get("steps", self.steps) + self.settings.get("polish", 0)
+        return max(self.steps - others, 0)
+
 
 @dataclass(frozen=True)
 class Finished:
@@ -124,6 +130,7 @@ class ResultFolder:
         stamp_of: Callable[[str], Stamp],
         *,
         all_faces: bool,
+        one_pass: bool = False,
         deciding: Set[str] | None = None,
     ) -> "Finished":
         """Find the finished results of a photo.
@@ -133,13 +140,14 @@ class ResultFolder:
             stem: Its stem in this folder.
             stamp_of: Gives the stamp that the result of a name must have.
             all_faces: Look for one result for each face, not for a single one.
+            one_pass: A result counts only with its one-pass reconstruction.
             deciding: Entries of the stamp in which they must agree; None for all.
         """
         names = [stem]
         if all_faces:
             first = self.read(face_name(stem, 1))
             names = [face_name(stem, i + 1) for i in range(first.faces or 0)] if first else []
-        complete = {name: result for name in names if (result := self._complete(name, photo))}
+        complete = {name: result for name in names if (result := self._complete(name, photo, one_pass=one_pass))}
         for name, result in complete.items():
             changed = [entry for entry in differences(result.settings, stamp_of(name)) if entry not in INFORMATIVE]
             if changed := [entry for entry in changed if deciding is None or entry in deciding]:
@@ -173,10 +181,10 @@ class ResultFolder:
             return None
         return next((path for path in (paths.reconstruction, paths.code) if path.exists()), None)
 
-    def _complete(self, name: str, photo: PhotoKey) -> Result | None:
+    def _complete(self, name: str, photo: PhotoKey, *, one_pass: bool) -> Result | None:
         """The result of a name, if it is the photo's and all its files are there."""
         result, paths = self.read(name), self.paths(name)
-        if result is None or result.photo != photo:
+        if result is None or result.photo != photo or (one_pass and not result.one_pass):
             return None
         pictures = [paths.reconstruction, paths.aligned, *([paths.one_pass] if result.one_pass else [])]
         return result if all(picture.is_file() for picture in pictures) else None

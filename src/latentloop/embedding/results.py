@@ -101,6 +101,7 @@ def _row(folder: ResultFolder, outcome: Embedded, *, closer: bool) -> Row:
         seconds=outcome.figures.seconds,
         one_pass=_one_pass(paths.one_pass, outcome.one_pass) if outcome.one_pass else None,
         losses=result.losses if result else [],
+        full_size_steps=result.full_size_steps if result else 0,
         close_up=_close_up(photo, reconstruction) if closer else None,
     )
 

@@ -108,7 +108,7 @@ class Setup:
 
     def _full_size(self) -> LatentIterator | None:
         parts, loss = self.components, self.options.loss
-        if not self.options.full_size_steps or self.renderer.resolution <= WORKING_SIZE:
+        if not self.options.full_size_steps:
             return None
         compared = full_size_loss(
             parts.loss(loss),
@@ -249,7 +249,12 @@ def set_up(
     else:
         start = _start(options, components.generator, photos, out)
     setup = Setup(options, components, start, warn)
-    return replace(setup, options=options.filled(setup.preset))
+    setup = replace(setup, options=options.filled(setup.preset))
+    if setup.options.full_size_steps and setup.renderer.resolution <= WORKING_SIZE:
+        if options.full_size_steps:
+            warn(f"no steps at full size: reconstructions have {setup.renderer.resolution} pixels")
+        return replace(setup, options=replace(setup.options, full_size_steps=0))
+    return setup
 
 
 def once(call: Callable[[str], None]) -> Callable[[str], None]:

@@ -16,7 +16,9 @@ ENLARGED = 1.25
 
 
 @torch.inference_mode()
-def measure_full_size(image: Tensor, photo: Tensor, lpips: Lpips, *, side: float) -> dict[str, float]:
+def measure_full_size(
+    image: Tensor, photo: Tensor, lpips: Lpips, *, side: float, pattern_photo: float | None = None
+) -> dict[str, float]:
     """Compute the metrics of a reconstruction at its full size, as far as the photo has the pixels.
 
     - `lpips_full`: LPIPS of the middle crop, half of the side (512 of 1024 pixels), at its own pixels. Left out where
@@ -29,6 +31,7 @@ def measure_full_size(image: Tensor, photo: Tensor, lpips: Lpips, *, side: float
         photo: Aligned photo, (1, 3, T, T) in [-1, 1].
         lpips: LPIPS network.
         side: Pixels of the original photo along a side of the aligned one.
+        pattern_photo: The photo's pattern, if it was measured before.
 
     Returns:
         The metrics by name; those that were left out are missing.
@@ -42,7 +45,7 @@ def measure_full_size(image: Tensor, photo: Tensor, lpips: Lpips, *, side: float
         figures["lpips_full"] = lpips(_middle(image), _middle(photo)).item()
     figures["pattern"] = periodic_pattern(image).item()
     if same_size:
-        figures["pattern_photo"] = periodic_pattern(photo).item()
+        figures["pattern_photo"] = periodic_pattern(photo).item() if pattern_photo is None else pattern_photo
     return figures
 
 

@@ -10,6 +10,10 @@ Space = Literal["w", "w+"]
 FULL_STEPS = 100
 """Longest run, in steps, that takes Muon's full step size."""
 
+UNDOING = 50
+"""Shortest run, in steps, in which steps are undone. Large first steps often overshoot and are soon the better for it;
+shorter runs cannot catch up with what an undone step costs."""
+
 
 @dataclass(frozen=True)
 class IteratorConfig:
@@ -42,6 +46,11 @@ class IteratorConfig:
             raise ValueError(f"ramps are shares from 0 to 1, got ramp_up {self.ramp_up}, ramp_down {self.ramp_down}")
         if self.patience < 0:
             raise ValueError(f"patience must be 0 or more, got {self.patience}")
+
+    @property
+    def undoes(self) -> bool:
+        """Return whether a step that leaves an image worse than its start is undone: where steps grow from 0."""
+        return self.ramp_up > 0 and self.steps >= UNDOING
 
     @property
     def takes_matrices(self) -> bool:

@@ -20,6 +20,8 @@ from latentloop.stamps import left_out_at
 
 MUON_MOMENTUM = 0.9
 """Momentum of Muon, lower than for the weights of a network, since no gradient is of a random batch."""
+RETREAT = 0.5
+"""Factor of an image's further steps each time that one of them is undone."""
 OnStep = Callable[[int, Tensor], None]  # (steps done, loss of each image's best code so far, (N,))
 
 
@@ -33,7 +35,7 @@ class Inversion:
     """Loss of `w_plus`, (N,); NaN if no step was taken, since then none is measured."""
     losses: Tensor
     """Loss at the start and after each step, (steps + 1, N), constant once an image was left alone; (0, N) if no step
-    was taken."""
+    was taken. After a step that was undone, that of the code it went back to."""
     steps: Tensor
     """Step after which the best code was seen, (N,); 0 for the start."""
     draw: Callable[[], Tensor] = field(repr=False)
@@ -51,7 +53,9 @@ class Inversion:
 class LatentIterator:
     """Gradient descent on the code alone, from a given start (the iterator of Guan et al., arXiv:2007.01758).
 
-    By Muon, or by Adam as in Image2StyleGAN (arXiv:1904.03189). It keeps the best code seen, not the last.
+    By Muon, or by Adam as in Image2StyleGAN (arXiv:1904.03189). It keeps the best code seen, not the last. Where the
+    configuration says so, a step that leaves an image worse than its start is undone: the image goes on from its best
+    code, with half as large steps.
     """
 
     generator: Generator
@@ -86,9 +90,7 @@ class LatentIterator:
             return self._unrefined(code, target)
         loss_of, state = self.loss(target), State()
         prior_of = self.prior(self._every_layer(code)) if self.prior else None
-        losses = target.new_zeros(self.config.steps + 1, len(target))
-        never = target.new_full((len(target),), math.inf)
-        best = _Best(code, never, never, code.new_zeros(len(code)).long(), torch.zeros_like(target))
+        losses, best = target.new_zeros(self.config.steps + 1, len(target)), _Best.unseen(code, target)
         for step in range(self.config.steps + 1):
             variable = code.detach().requires_grad_(step < self.config.steps)
             with torch.set_grad_enabled(variable.requires_grad):
@@ -97,7 +99,8 @@ class LatentIterator:
                 total = loss + prior_of(self._every_layer(variable)) if prior_of else loss
             _check_finite(total, f"the loss after {step} steps")
             best.update(code, total, loss, step, image)
-            losses[step] = loss.detach()
+            undone = best.overshot(total) & self.config.undoes
+            losses[step] = torch.where(undone, best.loss, loss.detach())
             if on_step:
                 on_step(step, best.loss)
             active = self._active(best, step)
@@ -106,8 +109,9 @@ class LatentIterator:
                 break
             # Summed, not averaged: an image's path must not depend on the rest of its batch.
             (gradient,) = torch.autograd.grad(total.sum(), variable)
+            code, gradient = best.retreat(undone, code, gradient, step)
             stepped = self._stepped(code, gradient, state, lr=self.config.largest_step * self.ramp(step + 1))
-            code = torch.where(active[:, None, None], stepped, code)
+            code = torch.where(_each(active), code.lerp(stepped, _each(best.share)), code)
         w_plus = self._every_layer(best.code).clone()
         return Inversion(w_plus, best.loss, losses, best.step, lambda: best.image)
 
@@ -171,14 +175,39 @@ class _Best:
     loss: Tensor  # (N,)
     step: Tensor  # (N,)
     image: Tensor  # (N, 3, R, R)
+    gradient: Tensor  # that of `total`, shaped as the code; older than it after the last step
+    start: Tensor  # (N,), total of the start
+    share: Tensor  # (N,), factor of an image's steps
+
+    @classmethod
+    def unseen(cls, code: Tensor, target: Tensor) -> "_Best":
+        never = target.new_full((len(target),), math.inf)
+        step, image, gradient = torch.zeros_like(never).long(), torch.zeros_like(target), torch.zeros_like(code)
+        return cls(code, never, never, step, image, gradient, never, code.new_ones(len(code)))
 
     def update(self, code: Tensor, total: Tensor, loss: Tensor, step: int, image: Tensor) -> None:
         better = total.detach() < self.total
         self.total = torch.where(better, total.detach(), self.total)
-        self.code = torch.where(better[:, None, None], code, self.code)
+        self.code = torch.where(_each(better), code, self.code)
         self.loss = torch.where(better, loss.detach(), self.loss)
         self.step = torch.where(better, step, self.step)
         self.image = torch.where(better[:, None, None, None], image.detach(), self.image)
+        self.start = self.start if step else self.total
+
+    def overshot(self, total: Tensor) -> Tensor:
+        """Images, (N,), that are worse than their start."""
+        return total.detach() > self.start
+
+    def retreat(self, undone: Tensor, code: Tensor, gradient: Tensor, step: int) -> tuple[Tensor, Tensor]:
+        """Codes and gradients to go on from after a step: of the images whose step is undone, those of the best."""
+        self.gradient = torch.where(_each(self.step == step), gradient, self.gradient)
+        self.share = torch.where(undone, RETREAT * self.share, self.share)
+        return torch.where(_each(undone), self.code, code), torch.where(_each(undone), self.gradient, gradient)
+
+
+def _each(values: Tensor) -> Tensor:
+    """Values of images (N,), shaped to go with codes (N, num_ws, w_dim)."""
+    return values[:, None, None]
 
 
 def _check_finite(values: Tensor, what: str) -> None:
