@@ -48,6 +48,7 @@ OTHERS = {
     "identity_layers": "all",
     "device": "cuda",
     "precision": "bfloat16",
+    "photos_in": "disk",
     "batch": 2,
     "pool": 512,
 }
@@ -111,7 +112,7 @@ def test_only_these_options_are_neutral() -> None:
         {field.name for field in fields(options) if field.metadata.get(STAMPED_AS) == ()}
         for options in (TrainOptions, DistillOptions)
     ]
-    assert neutral == [{"out", "start", "codes", "save_every", "keep"}, {"out"}]
+    assert neutral == [{"photos_in", "out", "start", "codes", "save_every", "keep"}, {"out"}]
 
 
 def test_options_reach_what_they_are_about(

@@ -11,13 +11,14 @@ from latentloop.options import check_seed
 from latentloop.stamps import neutral, stamped_as
 from latentloop.training.collaboration_config import CollaborationConfig
 from latentloop.training.distill_config import DistillConfig
-from latentloop.training.train_config import TrainConfig
+from latentloop.training.train_config import PhotosIn, TrainConfig
 
 CHOICES = {
     "preset": get_args(Preset),
     "identity": get_args(Identity),
     "head": get_args(Head),
     "precision": get_args(Precision),
+    "photos_in": get_args(PhotosIn),
 }
 """Values that some options can have, by the option's name."""
 
@@ -34,6 +35,9 @@ class TrainOptions:
     """Photos to measure on, never learned from; without any, images that the generator draws."""
     validation_images: int = stamped_as("validation", default=64)
     """Number of images to measure on."""
+    photos_in: PhotosIn = neutral("memory")
+    """Where photos are kept once they are read. memory: as many as fit in a quarter of it, a byte a number.
+    device: all, on the GPU. disk: nowhere, they are read each time."""
     out: Path = neutral(Path("trained"))
     """Folder for the network, its checkpoints and logs."""
     device: str = stamped_as("device", default="auto")

@@ -26,6 +26,7 @@ from latentloop.training.collaboration import Collaboration
 from latentloop.training.networks import first_embedder, quick_generator
 from latentloop.training.options import TrainOptions
 from latentloop.training.pending import PendingCodes
+from latentloop.training.photo_store import make_store
 from latentloop.training.photos import PhotoSet
 from latentloop.training.processes import Accelerated, Processes, find_processes
 from latentloop.training.run import Saving, TrainJob, last_checkpoint
@@ -72,6 +73,8 @@ def set_up_training(options: TrainOptions) -> TrainJob:
         embedder = first_embedder(options, generator, resumed=last_checkpoint(options.out) is not None)
         resolution = embedder.config.resolution
         photos = choose_photos(options, resolution)
+        if photos.learned:
+            _keep_photos(photos.learned, options, machine)
         drawing = low_precision(generator, machine.dtype)
         compared = low_precision(quick_generator(options.quick, generator), machine.dtype) if options.quick else drawing
         collaboration = make_collaboration(options, compared, embedder, machine)
@@ -190,6 +193,13 @@ def _usable(sources: Sequence[PhotoSource], resolution: int) -> PhotoSet | None:
     photos = PhotoSet(sources, resolution)
     photos.load([0])  # if none can be used, say so before anything is written
     return photos
+
+
+def _keep_photos(photos: PhotoSet, options: TrainOptions, machine: Machine) -> None:
+    """Have photos read but once, as far as there is room for them."""
+    count, device = machine.processes.count, machine.device
+    photos.store = make_store(options.photos_in, len(photos), photos.resolution, device, processes=count)
+    photos.device = device
 
 
 def _compared_pixels(options: TrainOptions, generator: Generator, embedder: Embedder) -> int:

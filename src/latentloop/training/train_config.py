@@ -2,8 +2,12 @@
 
 import math
 from dataclasses import dataclass
+from typing import Literal
 
 from latentloop.optim.names import OptimizerName, check_optimizer
+
+PhotosIn = Literal["memory", "device", "disk"]
+"""Places where decoded photos can be kept; on the disk, they stay files."""
 
 
 @dataclass(frozen=True)
