@@ -49,6 +49,7 @@ OTHERS = {
     "device": "cuda",
     "precision": "bfloat16",
     "photos_in": "disk",
+    "weights": ("0=0.5",),
     "batch": 2,
     "pool": 512,
 }
@@ -90,6 +91,8 @@ def test_every_option_of_training_counts_or_is_declared_neutral(
     small_generator: SmallGenerator, files: dict[str, object], field: str
 ) -> None:
     options = TrainOptions(generator=str(small_generator()))
+    if field in ("jitter", "relight"):
+        options = with_changes(options, {"cache": False})
     value, metadata = {one.name: (value, one.metadata) for one, value in flat_fields(options)}[field]
     changed = with_changes(options, {field: another(field, value, files)})
     assert changed != options

@@ -100,10 +100,12 @@ def test_photos_of_the_next_step_are_read_while_one_is_taken(begin: Begin, monke
     assert not asked.acquire(blocking=False)  # each step's photos are read once
 
 
-@pytest.mark.parametrize("synthetic", [0.0, 0.5, 1.0])
-def test_a_resumed_run_equals_an_uninterrupted_one(begin: Begin, tmp_path: Path, synthetic: float) -> None:
+@pytest.mark.parametrize(
+    "changes", [{"synthetic": 0.0}, {"synthetic": 0.5}, {"synthetic": 1.0}, {"jitter": 1.0, "spoil_on_device": True}]
+)
+def test_a_resumed_run_equals_an_uninterrupted_one(begin: Begin, tmp_path: Path, changes: dict[str, Any]) -> None:
     """With the kill coming two steps after the checkpoint, and the cache written or not."""
-    config = replace(CONFIG, synthetic=synthetic)
+    config = replace(CONFIG, **changes)
     whole = begin("whole", config)
     told = list(whole.run())
     for written in (True, False):
@@ -136,6 +138,24 @@ def test_half_of_the_photos_are_mirrored_and_known_as_others(begin: Begin, photo
     assert 0.3 < len(seen) / (12 * CONFIG.steps) < 0.7
     codes = trainer.collaboration.cache.lookup(list(mirrored))
     assert sum(code is not None for code in codes) > 6
+
+
+CHANGING = replace(CONFIG, mirror=True, jitter=1.0, relight=1.0, spoil_on_device=True, weights=("0=0.5",))
+UNTAUGHT = replace(TEACHING, teacher_steps=0, cache=False, image_target="photo")
+
+
+def test_changed_photos_are_input_and_target_and_follow_from_the_step(begin: Begin) -> None:
+    """The photos of a step differ from its own ones, and are alike in a run that begins there."""
+    config = replace(CHANGING, batch=6)
+    plain, changed = batches(begin("a", replace(config, jitter=0.0, relight=0.0))), batches(begin("b", config))
+    for one, other in zip(plain, changed, strict=True):
+        assert one.photos == other.photos
+        difference = (one.images[:3] - other.images[:3]).abs().mean(dim=(1, 2, 3))
+        assert ((difference > 0.01) & (difference < 0.5)).all()
+        assert torch.equal(one.images[3:], other.images[3:])
+    later = begin("c", config)
+    later._learner.step = 4
+    assert all(torch.equal(a.images, b.images) for a, b in zip(batches(later), changed[4:], strict=True))
 
 
 def test_another_seed_takes_another_course(begin: Begin) -> None:
@@ -226,6 +246,11 @@ def test_of_both_kinds_of_images_there_are_some(share: float, made: int) -> None
         ({"synthetic": 1.5}, "synthetic must be from 0 to 1"),
         ({"batch": 1, "synthetic": 0.5}, "a batch of 1 is synthetic or not"),
         ({"average": 1.0}, "average must be from 0 to below 1"),
+        ({"jitter": -1.0}, "jitter must be from 0 to 3"),
+        ({"relight": float("nan")}, "relight must be from 0 to 3"),
+        ({"weights": ("celeba",)}, "weights are such as celeba=0.2, got 'celeba'"),
+        ({"weights": ("=2",)}, "weights are such as celeba=0.2, got '=2'"),
+        ({"weights": ("a=-1",)}, "weights are such as celeba=0.2, got 'a=-1'"),
     ],
 )
 def test_settings_that_cannot_be_are_refused(changes: dict[str, float], problem: str) -> None:

@@ -14,7 +14,7 @@ from latentloop.images import decode_image, read_image
 from latentloop.photos.sources import PhotoSource, photos_in_tar
 from latentloop.training import photo_store, photos
 from latentloop.training.photo_store import PhotoStore, make_store
-from latentloop.training.photos import PhotoSet, indices_of_batch
+from latentloop.training.photos import PhotoSet, indices_of_batch, weights_of
 
 ToyPhotos = Callable[..., list[Path]]
 
@@ -113,6 +113,23 @@ def test_epochs_and_seeds_have_orders_of_their_own() -> None:
     assert first != second
     assert first != indices_of_batch(50, 50, 0, seed=2)
     assert first == indices_of_batch(50, 50, 0, seed=1)
+
+
+def test_photos_are_chosen_as_often_as_they_weigh() -> None:
+    weights = [1.0, 0.2, 0.0, 2.0]
+    chosen = [i for step in range(2000) for i in indices_of_batch(4, 5, step, seed=1, weights=weights)]
+    found = [chosen.count(i) / len(chosen) * sum(weights) for i in range(4)]
+    assert found == pytest.approx(weights, abs=0.05)
+    assert indices_of_batch(4, 5, 7, seed=1, weights=weights) == chosen[35:40]
+
+
+def test_weights_are_those_of_texts_in_paths() -> None:
+    given = [PhotoSource(Path("faces/a.png")), PhotoSource(Path("all.tar"), "celeba-1.jpg"), PhotoSource(Path("b.png"))]
+    assert weights_of(given, {"all": 3.0, "celeba": 0.2, "faces": 0}) == [0, 0.2, 1]
+    with pytest.raises(UserError, match="no photo to learn from has 'ffhq' in its path"):
+        weights_of(given, {"ffhq": 1.0})
+    with pytest.raises(UserError, match="all photos have weight 0"):
+        weights_of(given[:1], {"a": 0})
 
 
 @pytest.fixture

@@ -106,7 +106,7 @@ class Learner:
         self._optimizer.load_state_dict(state["optimizer"])
 
 
-def randomness_of(seed: int, number: int) -> torch.Generator:
-    """Make a random generator, on the CPU, from a seed and the number of a step or pool alone."""
-    words = np.random.SeedSequence([seed, number]).generate_state(1, np.uint64)
+def randomness_of(seed: int, number: int, purpose: int = 0) -> torch.Generator:
+    """Make a random generator, on the CPU, from a seed, the number of a step or pool, and a purpose alone."""
+    words = np.random.SeedSequence([seed, number, purpose]).generate_state(1, np.uint64)  # 0 at the end is as none
     return torch.Generator().manual_seed(int(words[0]))

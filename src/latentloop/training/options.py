@@ -80,6 +80,8 @@ class TrainOptions:
                 raise ValueError(f"{name} must be one of {', '.join(known)}, got {getattr(self, name)}")
         if self.data and self.config.synthetic == 1:
             raise ValueError("with synthetic 1 nothing is learned from data; leave it out")
+        if self.collaboration.cache and (self.config.jitter or self.config.relight):
+            raise ValueError("jitter and relight change photos, whose codes a cache cannot keep: do without the cache")
         if self.codes and not self.collaboration.cache:
             raise ValueError("codes are for a run with a cache")
 

@@ -2,7 +2,7 @@
 
 import hashlib
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -122,8 +122,39 @@ def mirror_key(photo: bytes) -> bytes:
     return hashlib.sha256(b"mirrored" + photo).digest()
 
 
-def indices_of_batch(count: int, batch: int, step: int, *, seed: int) -> list[int]:
-    """Choose the photos of a step's batch: each of `count` once per epoch, newly shuffled in each epoch."""
+def weights_of(sources: Sequence[PhotoSource], weights: Mapping[str, float]) -> list[float]:
+    """Give each photo the weight of the last text that its path contains, else 1.
+
+    Raises:
+        UserError: A text is in no path, or all weights are 0.
+    """
+    found = [1.0] * len(sources)
+    for text, weight in weights.items():
+        meant = [i for i, source in enumerate(sources) if text in source.name]
+        if not meant:
+            raise UserError(f"no photo to learn from has {text!r} in its path", arguments="weights")
+        for i in meant:
+            found[i] = weight
+    if not any(found):
+        raise UserError("all photos have weight 0: nothing is left to learn from", arguments="weights")
+    return found
+
+
+def indices_of_batch(
+    count: int, batch: int, step: int, *, seed: int, weights: Sequence[float] | None = None
+) -> list[int]:
+    """Choose the photos of a step's batch: each of `count` once per epoch, newly shuffled in each epoch.
+
+    Args:
+        count: Number of photos.
+        batch: Number of photos in a batch.
+        step: Number of the step.
+        seed: Seed of the order.
+        weights: How often each is chosen, as a ratio: each time anew then, without epochs.
+    """
+    if weights is not None:
+        chances = np.array(weights) / sum(weights)
+        return [int(i) for i in np.random.default_rng([seed, step]).choice(count, batch, p=chances)]
     places = range(step * batch, (step + 1) * batch)
     return [int(_order(count, place // count, seed)[place % count]) for place in places]
 

@@ -9,18 +9,23 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from latentloop.devices import onto
 from latentloop.encoders import Embedder
 from latentloop.errors import NotFiniteError, UserError
 from latentloop.generators import Generator
 from latentloop.optim.muon import Muon
 from latentloop.threads import read_ahead
+from latentloop.training.augmentation import LIGHTS, PLACES, jitter, relight
 from latentloop.training.collaboration import Batch, Collaboration, Teaching
-from latentloop.training.degradation import degrade
+from latentloop.training.degradation import AMOUNTS, degrade, degrade_together
 from latentloop.training.learner import Learner, adam, randomness_of
-from latentloop.training.photos import Loaded, PhotoSet, indices_of_batch, mirror_key
+from latentloop.training.photos import Loaded, PhotoSet, indices_of_batch, mirror_key, weights_of
 from latentloop.training.processes import Alone, Processes, failing_together
 from latentloop.training.synthetic import Synthetic
 from latentloop.training.train_config import TrainConfig
+
+MIRRORED, MOVED, RELIT = range(3)
+"""Purposes of random numbers for photos."""
 
 
 @dataclass
@@ -44,6 +49,8 @@ class Trainer:
 
     def __post_init__(self) -> None:
         self._check_shares()
+        given = self.config.photo_weights
+        self._weights = weights_of(self.photos.sources, given) if self.photos and given else None
         self._synthetic = Synthetic(
             generator=self.drawing or self.collaboration.generator,
             resolution=self.embedder.config.resolution,
@@ -107,7 +114,8 @@ class Trainer:
         wanted = self.config.batch - self._made
         if not self.photos or not wanted:
             return None
-        return self.photos.load(indices_of_batch(len(self.photos), wanted, step, seed=self.seed)[self._share])
+        chosen = indices_of_batch(len(self.photos), wanted, step, seed=self.seed, weights=self._weights)
+        return self.photos.load(chosen[self._share])
 
     def _take_step(self, photos: Loaded | None) -> dict[str, float]:
         self.embedder.train()
@@ -128,25 +136,38 @@ class Trainer:
         w_plus, drawn = self._synthetic.of_step(self.step)
         images, keys = self._degraded(drawn), list[bytes]()
         if photos:
-            given, keys = self._mirrored(*photos)
-            images = torch.cat([given.to(drawn), images])
+            given, keys = self._varied(onto(photos.images, drawn.device).to(drawn.dtype), photos.keys)
+            images = torch.cat([given, images])
         return Batch(images, keys, w_plus, drawn)
 
-    def _mirrored(self, photos: Tensor, keys: list[bytes]) -> Loaded:
-        """Mirror half of the photos, at random, and give these the keys of other photos."""
-        if not self.config.mirror:
-            return Loaded(photos, keys)
-        wanted = self.config.batch - self._made
-        chosen = torch.rand(wanted, generator=randomness_of(self.seed, self.step))[self._share] < 0.5
-        photos = torch.where(chosen[:, None, None, None].to(photos.device), photos.flip(3), photos)
-        keys = [mirror_key(key) if one else key for key, one in zip(keys, chosen.tolist(), strict=True)]
+    def _varied(self, photos: Tensor, keys: list[bytes]) -> Loaded:
+        """Mirror half of the photos, and move and relight them, at random; mirrored ones get keys of their own."""
+        config = self.config
+        if config.mirror:
+            chosen = self._numbers(1, MIRRORED).squeeze(1) < 0.5
+            photos = torch.where(onto(chosen, photos.device).view(-1, 1, 1, 1), photos.flip(3), photos)
+            keys = [mirror_key(key) if one else key for key, one in zip(keys, chosen.tolist(), strict=True)]
+        if config.jitter:
+            photos = jitter(photos, onto(config.jitter * (2 * self._numbers(PLACES, MOVED) - 1), photos.device))
+        if config.relight:
+            photos = relight(photos, onto(config.relight * (2 * self._numbers(LIGHTS, RELIT) - 1), photos.device))
         return Loaded(photos, keys)
+
+    def _numbers(self, each: int, purpose: int) -> Tensor:
+        """Random numbers from 0 to 1 for this process's photos in this step, (N, each)."""
+        wanted = self.config.batch - self._made
+        return torch.rand(wanted, each, generator=randomness_of(self.seed, self.step, purpose))[self._share]
 
     def _degraded(self, drawn: Tensor) -> Tensor:
         if not (self.config.spoil and len(drawn)):
             return drawn
-        seeds = torch.randint(1 << 62, (self._made,), generator=randomness_of(self.seed, self.step))[self._share]
-        return degrade(drawn, seeds.tolist())
+        randomness = randomness_of(self.seed, self.step)
+        if not self.config.spoil_on_device:
+            return degrade(drawn, torch.randint(1 << 62, (self._made,), generator=randomness)[self._share].tolist())
+        numbers = torch.rand(self._made, AMOUNTS, generator=randomness)[self._share]
+        there = torch.Generator(drawn.device).manual_seed(randomness.initial_seed() >> 1)
+        noise = torch.randn(self._made, *drawn.shape[1:], generator=there, device=drawn.device)[self._share]
+        return degrade_together(drawn, onto(numbers, drawn.device), noise)
 
     @property
     def _made(self) -> int:
