@@ -140,19 +140,26 @@ def test_half_of_the_photos_are_mirrored_and_known_as_others(begin: Begin, photo
     assert sum(code is not None for code in codes) > 6
 
 
-CHANGING = replace(CONFIG, mirror=True, jitter=1.0, relight=1.0, spoil_on_device=True, weights=("0=0.5",))
+CHANGING = replace(CONFIG, mirror=True, jitter=1.0, relight=1.0, spoil_on_device=True, weights=("03.png=0",))
 UNTAUGHT = replace(TEACHING, teacher_steps=0, cache=False, image_target="photo")
 
 
-def test_changed_photos_are_input_and_target_and_follow_from_the_step(begin: Begin) -> None:
-    """The photos of a step differ from its own ones, and are alike in a run that begins there."""
-    config = replace(CHANGING, batch=6)
+def test_photos_change_anew_in_each_step_as_it_says(begin: Begin, photos: PhotoSet) -> None:
+    """A run that begins later changes them alike; one of weight 0 never comes."""
+    config, (never,) = replace(CHANGING, batch=6), photos.load([3]).keys
     plain, changed = batches(begin("a", replace(config, jitter=0.0, relight=0.0))), batches(begin("b", config))
     for one, other in zip(plain, changed, strict=True):
         assert one.photos == other.photos
         difference = (one.images[:3] - other.images[:3]).abs().mean(dim=(1, 2, 3))
         assert ((difference > 0.01) & (difference < 0.5)).all()
         assert torch.equal(one.images[3:], other.images[3:])
+    seen: dict[bytes, list[torch.Tensor]] = {}
+    for batch in changed:
+        assert not {never, mirror_key(never)} & set(batch.photos)
+        for key, image in zip(batch.photos, batch.images, strict=False):
+            assert all((image - other).abs().mean() > 0.01 for other in seen.get(key, ()))
+            seen.setdefault(key, []).append(image)
+    assert max(map(len, seen.values())) > 1
     later = begin("c", config)
     later._learner.step = 4
     assert all(torch.equal(a.images, b.images) for a, b in zip(batches(later), changed[4:], strict=True))
