@@ -37,6 +37,19 @@ def repeatable_arithmetic() -> None:
     """
     torch.backends.cudnn.allow_tf32 = False
     torch.backends.cudnn.deterministic = True
+    torch.backends.cudnn.benchmark = False
+    torch.set_float32_matmul_precision("highest")
+
+
+def quick_arithmetic() -> None:
+    """Let CUDA use TF32 and whatever convolution is quickest, for work whose rounding does not matter.
+
+    As `repeatable_arithmetic`, which takes it back, this is a setting of the whole process.
+    """
+    torch.backends.cudnn.allow_tf32 = True
+    torch.backends.cudnn.deterministic = False
+    torch.backends.cudnn.benchmark = True
+    torch.set_float32_matmul_precision("high")
 
 
 def find_device(name: str) -> torch.device:

@@ -8,7 +8,7 @@ from latentloop.defaults import GENERATOR, Precision
 from latentloop.encoders.config import Head, Identity, Preset
 from latentloop.losses.config import LossConfig
 from latentloop.options import check_seed
-from latentloop.stamps import neutral, stamped_as
+from latentloop.stamps import left_out_at, neutral, stamped_as
 from latentloop.training.collaboration_config import CollaborationConfig
 from latentloop.training.distill_config import DistillConfig
 from latentloop.training.train_config import PhotosIn, TrainConfig
@@ -64,7 +64,9 @@ class TrainOptions:
     loss: LossConfig = LossConfig()
     precision: Precision = stamped_as("precision", default="auto")
     """Precision of the arithmetic; weights stay in float32. auto is bfloat16 on a CPU that multiplies it by itself,
-    else float32."""
+    else float32. With bfloat16, CUDA also uses TF32, and does not compute alike each time."""
+    compile: bool = left_out_at(False, default=False)
+    """Compile the network, the generator and the loss: quicker after a minute or two; needs a C++ compiler."""
     save_every: int = neutral(100)
     """Steps between two checkpoints."""
     keep: int = neutral(2)

@@ -19,6 +19,9 @@ class TrainConfig:
 
     steps: int = 20_000
     """Optimizer steps of the whole run."""
+    minutes: float | None = left_out_at(None, default=None)
+    """Minutes after which the run ends, if it has not taken all its steps by then, those before a pause included. The
+    step size falls by the steps or by the time, whichever is nearer to its end."""
     batch: int = 8
     """Images per step, over all processes."""
     synthetic: float = 0.5
@@ -45,6 +48,9 @@ class TrainConfig:
     Adam wants a smaller lr, 2e-4 for a long run."""
     lr: float = 2e-3
     """Largest step size; it falls to 0 along a cosine."""
+    ramp_down: float = left_out_at(1.0, default=1.0)
+    """Share of the run, at the end, over which the step size falls. A network that is to learn on in another run wants
+    less, such as 0.3."""
     warm_up: int = 100
     """Steps in which the step size grows to its largest."""
     clip: float = 1.0
@@ -62,9 +68,16 @@ class TrainConfig:
         for name in ("lr", "clip"):
             if not (math.isfinite(getattr(self, name)) and getattr(self, name) > 0):
                 raise ValueError(f"{name} must be above 0, got {getattr(self, name)}")
+        if self.minutes is not None and not (math.isfinite(self.minutes) and self.minutes > 0):
+            raise ValueError(f"minutes must be above 0, got {self.minutes}")
+        self._check_shares()
+        self._check_photos()
+
+    def _check_shares(self) -> None:
+        if not 0 < self.ramp_down <= 1:
+            raise ValueError(f"ramp_down must be above 0 and at most 1, got {self.ramp_down}")
         if not 0 <= self.synthetic <= 1:
             raise ValueError(f"synthetic must be from 0 to 1, got {self.synthetic}")
-        self._check_photos()
         if self.batch == 1 and 0 < self.synthetic < 1:
             raise ValueError(f"a batch of 1 is synthetic or not: synthetic must be 0 or 1, got {self.synthetic}")
         if not 0 <= self.average < 1:
