@@ -118,7 +118,7 @@ class Trainer:
         self._clock.start()
         self._learner.check()
         steps = range(self.step, self.config.steps) if not self.finished else ()
-        with closing(read_ahead(self._read, steps, ahead=1)) as reading:
+        with closing(read_ahead(self.read, steps, ahead=1)) as reading:
             taken: list[Metrics] = []
             for _, photos in reading:
                 taken.append(self._take_step(photos.result()))
@@ -149,8 +149,8 @@ class Trainer:
         self._clock = Clock(state.get("seconds", 0.0))  # which older states lack
         self.progress = self._progress()
 
-    def _read(self, step: int) -> Loaded | None:
-        """Photos that this process learns from in a step; called from a thread of its own."""
+    def read(self, step: int) -> Loaded | None:
+        """Read the photos that this process learns from in a step; None for none. Called from a thread of its own."""
         wanted = self.config.batch - self._made
         if not self.photos or not wanted:
             return None
@@ -161,7 +161,7 @@ class Trainer:
         self.embedder.train()
         try:
             with failing_together(self.processes, NotFiniteError):
-                terms, teaching = self.collaboration.learn(self._batch(photos), step=self.step)
+                terms, teaching = self.collaboration.learn(self.batch(photos), step=self.step)
             loss = torch.stack(list(terms.values())).sum() / self.config.batch
             metrics = self._summary(loss, terms, teaching)
             self._learner.learn(loss, progress=self.progress)
@@ -180,8 +180,8 @@ class Trainer:
         seconds = self.processes.collected([self._clock.seconds])[0]  # all go by the first one's clock
         return min(1.0, max(by_steps, seconds / (60 * self.config.minutes)))
 
-    def _batch(self, photos: Loaded | None) -> Batch:
-        """Put together what this process learns from in this step."""
+    def batch(self, photos: Loaded | None) -> Batch:
+        """Put together what this process learns from in this step: photos, changed at random, and drawn images."""
         w_plus, drawn = self._synthetic.of_step(self.step)
         images, keys = self._degraded(drawn), list[bytes]()
         if photos:
