@@ -1,8 +1,10 @@
 import io
 import random
 import struct
+import threading
 import zlib
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +15,9 @@ import torch
 from PIL import Image, features
 from torch import Tensor
 
+from latentloop import images
 from latentloop.errors import UserError
-from latentloop.images import from_uint8, read_image, resample, resize, to_uint8, write_png
+from latentloop.images import Pixels, decode_image, from_uint8, read_image, resample, resize, to_uint8, write_png
 
 Array = npt.NDArray[Any]
 Save = Callable[..., Path]
@@ -319,3 +322,25 @@ def test_resample_is_resize_where_the_resolution_does_not_divide(resolution: int
     planes = [Image.fromarray(plane.numpy()) for plane in image[0]]
     resized = [np.array(plane.resize((resolution, resolution), Image.Resampling.BILINEAR)) for plane in planes]
     torch.testing.assert_close(resample(image, resolution)[0], torch.from_numpy(np.stack(resized)), rtol=0, atol=1e-5)
+
+
+def test_threads_with_one_limit_decode_side_by_side_and_others_wait(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two threads meet within the decoder; one with another limit gets its own, afterwards."""
+    meeting, limits, converted = threading.Barrier(2, timeout=60), list[int | None](), images._rgb
+
+    def meet(name: str, image: Image.Image, background: tuple[int, ...]) -> Pixels:
+        limits.append(Image.MAX_IMAGE_PIXELS)
+        if name != "other":
+            meeting.wait()
+        return converted(name, image, background)
+
+    monkeypatch.setattr(images, "_rgb", meet)
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 10)
+    file = io.BytesIO()
+    Image.fromarray(colours()).save(file, "png")
+    with ThreadPoolExecutor(3) as threads:
+        wanted = [("one", 1000), ("two", 1000), ("other", 2000)]
+        for made in [threads.submit(decode_image, file.getvalue(), name, max_pixels=most) for name, most in wanted]:
+            made.result()
+    assert sorted(limit or 0 for limit in limits) == [1000, 1000, 2000]
+    assert Image.MAX_IMAGE_PIXELS == 10

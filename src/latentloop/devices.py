@@ -1,12 +1,32 @@
 """Devices to compute on, and the precision to compute in."""
 
+import os
 import platform
 from collections.abc import Mapping
+from pathlib import Path
 
 import torch
+from torch import Tensor
 
 from latentloop.defaults import Precision
 from latentloop.errors import UserError
+
+CONTAINER = Path("/sys/fs/cgroup/memory.max")
+"""File with the memory that a container's processes may take, in bytes, or "max"."""
+UNKNOWN_MEMORY = 4 << 30
+"""Memory to count on where the system does not tell, in bytes."""
+
+
+def host_memory() -> int:
+    """Return the memory of the machine, or of the container, in bytes."""
+    try:
+        memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    except (AttributeError, ValueError, OSError):  # Windows has no sysconf
+        return UNKNOWN_MEMORY
+    try:
+        return min(memory, int(CONTAINER.read_text(encoding="utf-8")))
+    except (OSError, ValueError):
+        return memory
 
 
 def repeatable_arithmetic() -> None:
@@ -17,6 +37,19 @@ def repeatable_arithmetic() -> None:
     """
     torch.backends.cudnn.allow_tf32 = False
     torch.backends.cudnn.deterministic = True
+    torch.backends.cudnn.benchmark = False
+    torch.set_float32_matmul_precision("highest")
+
+
+def quick_arithmetic() -> None:
+    """Let CUDA use TF32 and whatever convolution is quickest, for work whose rounding does not matter.
+
+    As `repeatable_arithmetic`, which takes it back, this is a setting of the whole process.
+    """
+    torch.backends.cudnn.allow_tf32 = True
+    torch.backends.cudnn.deterministic = False
+    torch.backends.cudnn.benchmark = True
+    torch.set_float32_matmul_precision("high")
 
 
 def find_device(name: str) -> torch.device:
@@ -50,6 +83,13 @@ def find_precision(name: Precision, device: torch.device) -> torch.dtype:
         return torch.float32 if name == "float32" else torch.bfloat16
     capable = device.type == "cpu" and _cpu_capabilities().get("avx512_bf16", False)
     return torch.bfloat16 if capable else torch.float32
+
+
+def onto(tensor: Tensor, device: torch.device) -> Tensor:
+    """Bring a tensor to a device without waiting for CUDA, which goes on with its work meanwhile."""
+    if device.type == "cuda" and tensor.device.type == "cpu":
+        return tensor.pin_memory().to(device, non_blocking=True)
+    return tensor.to(device)
 
 
 def describe_device(device: torch.device) -> str:

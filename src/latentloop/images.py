@@ -6,9 +6,9 @@ import sys
 import warnings
 import zlib
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from threading import RLock
+from threading import Condition
 
 import numpy as np
 import numpy.typing as npt
@@ -30,7 +30,6 @@ COMPRESSION = 2
 """Compression level of PNGs, 1 to 9. With 6 photos get a tenth smaller, and take four times as long."""
 COMMENT = "Comment"
 """Keyword of a comment in a PNG, one of those that its specification names."""
-_decoding = RLock()
 # What Pillow's decoders are known to raise on damaged files.
 DECODING_ERRORS = (
     OSError,
@@ -94,7 +93,7 @@ def decode_image(
     """
     if not content:
         raise UserError(f"{name}: the file is empty")
-    with _pillows_pixel_limit(max_pixels):
+    with _pixel_limit.of(max_pixels):
         try:
             with Image.open(io.BytesIO(content), formats=sorted(set(_endings().values()))) as image:
                 pixels = _rgb(name, ImageOps.exif_transpose(image), tuple(background))
@@ -118,7 +117,7 @@ def from_pillow(image: Image.Image, *, background: Sequence[int] = WHITE) -> Ten
 
 def colour_profile(path: Path | str) -> bytes | None:
     """Read the ICC colour profile of an image that `read_image` can read; None if it has none for RGB."""
-    with _pillows_pixel_limit(sys.maxsize), Image.open(path, formats=sorted(set(_endings().values()))) as image:
+    with _pixel_limit.of(sys.maxsize), Image.open(path, formats=sorted(set(_endings().values()))) as image:
         profile = image.info.get("icc_profile") if image.mode in ("RGB", "RGBA") else None
     return profile if isinstance(profile, bytes) else None
 
@@ -161,7 +160,7 @@ def gif_comment(path: Path) -> str | None:
 def _info(path: Path, format_name: str) -> dict[str | tuple[int, int], object]:
     """What an image file of a format says beside its pixels; nothing if it is damaged or of another format."""
     try:
-        with _pillows_pixel_limit(sys.maxsize), Image.open(path, formats=[format_name]) as image:
+        with _pixel_limit.of(sys.maxsize), Image.open(path, formats=[format_name]) as image:
             return dict(image.info)
     except DECODING_ERRORS:
         return {}
@@ -215,15 +214,39 @@ def _rgb(name: str, image: Image.Image, background: tuple[int, ...]) -> Pixels:
     return np.array(image.convert("RGB"))
 
 
-@contextmanager
-def _pillows_pixel_limit(max_pixels: int) -> Iterator[None]:
-    # Pillow checks it before it decodes. It and the filters of warnings are settings of the process: one thread a time.
-    with _decoding:
-        limit, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, max_pixels
+class _PixelLimit:
+    """Pillow's limit of pixels, and silence about oddities, while images are decoded.
+
+    Pillow checks the limit before it decodes. It and the filters of warnings are settings of the process: threads that
+    want the same limit share them, others wait.
+    """
+
+    def __init__(self) -> None:
+        self._changed, self._users, self._pixels = Condition(), 0, 0
+        self._settings = ExitStack()
+
+    @contextmanager
+    def of(self, max_pixels: int) -> Iterator[None]:
+        with self._changed:
+            self._changed.wait_for(lambda: not self._users or self._pixels == max_pixels)
+            if not self._users:
+                self._set(max_pixels)
+            self._users += 1
         try:
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore")  # e.g. about odd EXIF or a palette's transparency: nothing to act on
-                warnings.simplefilter("error", Image.DecompressionBombWarning)
-                yield
+            yield
         finally:
-            Image.MAX_IMAGE_PIXELS = limit
+            with self._changed:
+                self._users -= 1
+                if not self._users:
+                    self._settings.close()
+                    self._changed.notify_all()
+
+    def _set(self, max_pixels: int) -> None:
+        self._settings.callback(setattr, Image, "MAX_IMAGE_PIXELS", Image.MAX_IMAGE_PIXELS)
+        Image.MAX_IMAGE_PIXELS = self._pixels = max_pixels
+        self._settings.enter_context(warnings.catch_warnings())
+        warnings.simplefilter("ignore")  # e.g. about odd EXIF or a palette's transparency: nothing to act on
+        warnings.simplefilter("error", Image.DecompressionBombWarning)
+
+
+_pixel_limit = _PixelLimit()

@@ -19,7 +19,7 @@ from latentloop.generators.registry import save_generator
 from latentloop.images import write_png
 from latentloop.training.photos import Loaded
 from latentloop.training.student import make_student
-from latentloop.training.trainer import Trainer
+from latentloop.training.trainer import Metrics, Trainer
 from small_generators import SmallGenerator, SmallPhotos
 
 # A process of several, of which one meets NaN.
@@ -123,7 +123,7 @@ def test_asked_to_stop_it_saves_the_step_and_says_how_to_go_on(
     assert run(*command, "--out", whole)[0] == 0
     take_step = Trainer._take_step
 
-    def interrupted(self: Trainer, photos: Loaded | None) -> dict[str, float]:
+    def interrupted(self: Trainer, photos: Loaded | None) -> Metrics:
         metrics = take_step(self, photos)
         if self.step == 3:
             os.kill(os.getpid(), signal.SIGTERM)
@@ -410,7 +410,7 @@ def test_a_loss_that_is_not_finite_stops_the_run_and_saves_it(
 ) -> None:
     out, take_step = tmp_path / "out", Trainer._take_step
 
-    def poisoned(self: Trainer, photos: Loaded | None) -> dict[str, float]:
+    def poisoned(self: Trainer, photos: Loaded | None) -> Metrics:
         if self.step == 3:
             next(self.embedder.parameters()).register_hook(lambda gradient: gradient * float("nan"))
         return take_step(self, photos)

@@ -5,8 +5,8 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from latentloop.images import decode_image, to_uint8
-from latentloop.training.degradation import degrade
+from latentloop.images import decode_image, resize, to_uint8
+from latentloop.training.degradation import AMOUNTS, SHARE, SHRINK, degrade, degrade_together
 
 
 def images(count: int) -> Tensor:
@@ -53,3 +53,28 @@ def test_each_kind_of_damage_does_its_own(monkeypatch: pytest.MonkeyPatch, kind:
     Image.fromarray(to_uint8(before[0])).save(file, "jpeg", quality=84)
     compressed = decode_image(file.getvalue(), "")
     assert {0: change < 0.7, 1: change > 1.2, 2: torch.equal(after, compressed)}[kind]
+
+
+def test_a_batch_is_degraded_as_its_images_are_one_by_one() -> None:
+    """The same kinds, each by its own amounts; the blur of another filter takes away as much of what is fine."""
+    before = images(64)
+    randomness = torch.Generator().manual_seed(0)
+    numbers, noise = torch.rand(64, AMOUNTS, generator=randomness), torch.randn(before.shape, generator=randomness)
+    after = degrade_together(before, numbers, noise)
+    changed = (after - before).square().mean(dim=(1, 2, 3))
+    assert torch.equal(changed == 0, (numbers[:, :3] >= SHARE).all(dim=1))
+    one_by_one = (degrade(before, range(64)) - before).square().mean(dim=(1, 2, 3))
+    assert changed.mean().item() == pytest.approx(one_by_one.mean().item(), rel=0.3)
+    assert after.abs().max() <= 1
+    assert torch.equal(before, images(64))
+    torch.testing.assert_close(degrade_together(before[3:4], numbers[3:4], noise[3:4])[0], after[3])
+
+
+@pytest.mark.parametrize("amount", [0.0, 0.4, 1.0])
+def test_a_gaussian_blurs_as_shrinking_and_enlarging_does(amount: float) -> None:
+    before = torch.rand(1, 3, 96, 96, generator=torch.Generator().manual_seed(0)) * 2 - 1
+    small = round(96 / (SHRINK[0] + amount * (SHRINK[1] - SHRINK[0])))
+    expected = resize(resize(before, small, small), 96, 96)
+    numbers = torch.tensor([[0.0, 1, 1, amount, 0, 0]])
+    blurred = degrade_together(before, numbers, torch.zeros_like(before))
+    assert blurred.std().item() == pytest.approx(expected.std().item(), rel=0.25)

@@ -25,7 +25,7 @@ from latentloop.training.options import DistillOptions, TrainOptions
 from latentloop.training.pending import PendingCodes
 from latentloop.training.photos import PhotoSet
 from latentloop.training.processes import Alone
-from latentloop.training.setup import Machine, choose_photos, set_up_training, stamp_of_training
+from latentloop.training.setup import Machine, _look_every, choose_photos, set_up_training, stamp_of_training
 from small_generators import SmallGenerator, SmallPhotos
 
 STAMP = """
@@ -52,6 +52,9 @@ OTHERS = {
     "identity_layers": "all",
     "device": "cuda",
     "precision": "bfloat16",
+    "photos_in": "disk",
+    "weights": ("0=0.5",),
+    "minutes": 5.0,
     "batch": 2,
     "pool": 512,
 }
@@ -93,6 +96,8 @@ def test_every_option_of_training_counts_or_is_declared_neutral(
     small_generator: SmallGenerator, files: dict[str, object], field: str
 ) -> None:
     options = TrainOptions(generator=str(small_generator()))
+    if field in ("jitter", "relight"):
+        options = with_changes(options, {"cache": False})
     value, metadata = {one.name: (value, one.metadata) for one, value in flat_fields(options)}[field]
     changed = with_changes(options, {field: another(field, value, files)})
     assert changed != options
@@ -115,7 +120,7 @@ def test_only_these_options_are_neutral() -> None:
         {field.name for field in fields(options) if field.metadata.get(STAMPED_AS) == ()}
         for options in (TrainOptions, DistillOptions)
     ]
-    assert neutral == [{"out", "start", "codes", "save_every", "keep"}, {"out"}]
+    assert neutral == [{"photos_in", "out", "start", "codes", "save_every", "keep"}, {"out"}]
 
 
 def test_options_reach_what_they_are_about(
@@ -150,6 +155,35 @@ def test_options_reach_what_they_are_about(
         assert both.iterator(3).config.optimizer == options.collaboration.teacher_optimizer
         assert (both.similarity is None) == (options.collaboration.lambda_id == 0)
         assert job.saving.every == options.save_every
+
+
+def test_an_accelerator_is_waited_for_seldom_where_nobody_looks_in_each_step() -> None:
+    untaught = with_changes(TrainOptions(), {"teacher_steps": 0, "cache": False})
+    assert _look_every(untaught, torch.device("cuda")) == 20
+    assert _look_every(with_changes(untaught, {"save_every": 30}), torch.device("cuda")) == 10
+    assert _look_every(untaught, torch.device("cpu")) == 1
+    for change in ({"teacher_steps": 1}, {"cache": True}):
+        assert _look_every(with_changes(untaught, change), torch.device("cuda")) == 1
+
+
+def test_what_each_step_computes_is_compiled(
+    small_generator: SmallGenerator, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And what measures is not: it works on batches of other sizes."""
+    compiled: list[object] = []
+
+    def compile_nothing(function: object, **_: object) -> object:
+        compiled.append(function)
+        return function
+
+    monkeypatch.setattr(torch, "compile", compile_nothing)
+    changes = {"generator": str(small_generator()), "compile": True, "identity": "none", "validation_images": 1}
+    job = set_up_training(with_changes(TrainOptions(), {**changes, "out": tmp_path / "out"}))
+    assert len(compiled) == 3
+    both, measured = job.trainer.collaboration, job.validation
+    assert measured is not None
+    assert both.perceptual in compiled
+    assert type(both.generator) is not type(measured.collaboration.generator)
 
 
 def test_checkpoints_of_earlier_releases_go_on(small_generator: SmallGenerator, small_photos: SmallPhotos) -> None:

@@ -16,6 +16,7 @@ from latentloop.images import write_png
 from latentloop.latents import sample_codes
 from latentloop.losses import pixel_loss, toward
 from latentloop.photos.sources import PhotoSource
+from latentloop.training.best_codes import NoCache
 from latentloop.training.checkpoint import load_checkpoint, save_checkpoint
 from latentloop.training.collaboration import Batch, Collaboration, Teaching
 from latentloop.training.collaboration_config import CollaborationConfig
@@ -46,13 +47,17 @@ def begin(float_toy: Generator, photos: PhotoSet, tmp_path: Path) -> Begin:
     """Begins a run; its cache is in a file of some name."""
 
     def begin(
-        name: str = "codes", config: TrainConfig = CONFIG, teaching: CollaborationConfig = TEACHING, seed: int = 0
+        name: str = "codes",
+        config: TrainConfig = CONFIG,
+        teaching: CollaborationConfig = TEACHING,
+        seed: int = 0,
+        look_every: int = 1,
     ) -> Trainer:
         space = CodeSpace(float_toy.fingerprint, float_toy.num_ws, float_toy.w_dim, {})
-        pending = PendingCodes(CodeCache(tmp_path / f"{name}.cache", space))
+        pending = PendingCodes(CodeCache(tmp_path / f"{name}.cache", space)) if teaching.cache else NoCache()
         embedder = make_embedder(NETWORK, float_toy, seed=seed)
         both = Collaboration(embedder, float_toy, toward(pixel_loss), pixel_loss, teaching, pending)
-        return Trainer(both, config, seed, photos if config.synthetic < 1 else None)
+        return Trainer(both, config, seed, photos if config.synthetic < 1 else None, look_every=look_every)
 
     return begin
 
@@ -100,10 +105,12 @@ def test_photos_of_the_next_step_are_read_while_one_is_taken(begin: Begin, monke
     assert not asked.acquire(blocking=False)  # each step's photos are read once
 
 
-@pytest.mark.parametrize("synthetic", [0.0, 0.5, 1.0])
-def test_a_resumed_run_equals_an_uninterrupted_one(begin: Begin, tmp_path: Path, synthetic: float) -> None:
+@pytest.mark.parametrize(
+    "changes", [{"synthetic": 0.0}, {"synthetic": 0.5}, {"synthetic": 1.0}, {"jitter": 1.0, "spoil_on_device": True}]
+)
+def test_a_resumed_run_equals_an_uninterrupted_one(begin: Begin, tmp_path: Path, changes: dict[str, Any]) -> None:
     """With the kill coming two steps after the checkpoint, and the cache written or not."""
-    config = replace(CONFIG, synthetic=synthetic)
+    config = replace(CONFIG, **changes)
     whole = begin("whole", config)
     told = list(whole.run())
     for written in (True, False):
@@ -136,6 +143,31 @@ def test_half_of_the_photos_are_mirrored_and_known_as_others(begin: Begin, photo
     assert 0.3 < len(seen) / (12 * CONFIG.steps) < 0.7
     codes = trainer.collaboration.cache.lookup(list(mirrored))
     assert sum(code is not None for code in codes) > 6
+
+
+CHANGING = replace(CONFIG, mirror=True, jitter=1.0, relight=1.0, spoil_on_device=True, weights=("03.png=0",))
+UNTAUGHT = replace(TEACHING, teacher_steps=0, cache=False, image_target="photo")
+
+
+def test_photos_change_anew_in_each_step_as_it_says(begin: Begin, photos: PhotoSet) -> None:
+    """A run that begins later changes them alike; one of weight 0 never comes."""
+    config, (never,) = replace(CHANGING, batch=6), photos.load([3]).keys
+    plain, changed = batches(begin("a", replace(config, jitter=0.0, relight=0.0))), batches(begin("b", config))
+    for one, other in zip(plain, changed, strict=True):
+        assert one.photos == other.photos
+        difference = (one.images[:3] - other.images[:3]).abs().mean(dim=(1, 2, 3))
+        assert ((difference > 0.01) & (difference < 0.5)).all()
+        assert torch.equal(one.images[3:], other.images[3:])
+    seen: dict[bytes, list[torch.Tensor]] = {}
+    for batch in changed:
+        assert not {never, mirror_key(never)} & set(batch.photos)
+        for key, image in zip(batch.photos, batch.images, strict=False):
+            assert all((image - other).abs().mean() > 0.01 for other in seen.get(key, ()))
+            seen.setdefault(key, []).append(image)
+    assert max(map(len, seen.values())) > 1
+    later = begin("c", config)
+    later._learner.step = 4
+    assert all(torch.equal(a.images, b.images) for a, b in zip(batches(later), changed[4:], strict=True))
 
 
 def test_another_seed_takes_another_course(begin: Begin) -> None:
@@ -209,6 +241,67 @@ def test_what_is_not_finite_stops_the_run_before_it_harms_the_network(
         assert all(torch.equal(mine[name], theirs[name]) for name in mine)
 
 
+@pytest.mark.parametrize("every", [2, 4])
+def test_looking_at_several_steps_at_a_time_changes_nothing(begin: Begin, every: int) -> None:
+    one, several = begin(teaching=UNTAUGHT), begin(teaching=UNTAUGHT, look_every=every)
+    told, steps = list(one.run()), []
+    for metrics, expected in zip(several.run(), told, strict=True):
+        assert metrics == expected
+        steps.append(several.step)
+    assert steps == {2: [2, 2, 4, 4, 6, 6], 4: [4, 4, 4, 4, 6, 6]}[every]
+    assert "gain" not in told[0]  # nobody taught, so it was not looked at
+    network = one.result().state_dict()
+    assert all(torch.equal(tensor, network[name]) for name, tensor in several.result().state_dict().items())
+
+
+def test_what_is_not_finite_is_taken_back_to_the_last_look(begin: Begin) -> None:
+    trainer = begin(teaching=UNTAUGHT, look_every=2)
+    steps = trainer.run()
+    next(steps)
+    before = copy.deepcopy(trainer.state())
+    trainer.collaboration = replace(trainer.collaboration, perceptual=nan, config=replace(UNTAUGHT, lambda_per=1.0))
+    with pytest.raises(NotFiniteError, match="the loss of step 3 is not finite"):
+        list(steps)
+    assert trainer.step == 2
+    assert all(torch.equal(tensor, before["learning"][name]) for name, tensor in trainer.state()["learning"].items())
+
+
+def test_who_looks_in_each_step_cannot_look_seldom(begin: Begin) -> None:
+    with pytest.raises(ValueError, match="look_every must be 1"):
+        begin(look_every=2)
+
+
+@pytest.fixture
+def seconds(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """The time, which does not go on by itself."""
+    now = [100.0]
+    monkeypatch.setattr("latentloop.training.clock.time.monotonic", lambda: now[0])
+    return now
+
+
+def test_a_run_ends_with_its_time_and_its_step_size_falls_to_0_by_then(begin: Begin, seconds: list[float]) -> None:
+    """Twenty seconds a step of a minute, with a pause after the second one."""
+    config = replace(CONFIG, steps=100, warm_up=0, minutes=1.0, ramp_down=0.5)
+    first, sizes = begin(config=config), []
+    for _ in first.run():
+        sizes.append(first._learner._optimizer.param_groups[0]["lr"])
+        seconds[0] += 20
+        if first.step == 2:
+            break
+    state = first.state()
+    assert state["seconds"] == 40
+    seconds[0] += 1000
+    second = begin(config=config)
+    second.load_state(state)
+    for _ in second.run():
+        sizes.append(second._learner._optimizer.param_groups[0]["lr"])
+        seconds[0] += 20
+    # The share that is done is that of the end of the step before, or of the pause: 0, 0, then 40 of 60 seconds.
+    assert sizes == pytest.approx([1e-3, 1e-3, 0.75e-3, 0.75e-3])
+    assert second.finished
+    assert list(second.run()) == []
+
+
 @pytest.mark.parametrize(("share", "made"), [(0.0, 0), (0.1, 1), (0.5, 2), (0.9, 3), (1.0, 4)])
 def test_of_both_kinds_of_images_there_are_some(share: float, made: int) -> None:
     assert replace(CONFIG, batch=4, synthetic=share).synthetic_images == made
@@ -226,6 +319,13 @@ def test_of_both_kinds_of_images_there_are_some(share: float, made: int) -> None
         ({"synthetic": 1.5}, "synthetic must be from 0 to 1"),
         ({"batch": 1, "synthetic": 0.5}, "a batch of 1 is synthetic or not"),
         ({"average": 1.0}, "average must be from 0 to below 1"),
+        ({"jitter": -1.0}, "jitter must be from 0 to 3"),
+        ({"relight": float("nan")}, "relight must be from 0 to 3"),
+        ({"minutes": 0.0}, "minutes must be above 0"),
+        ({"ramp_down": 0.0}, "ramp_down must be above 0 and at most 1"),
+        ({"weights": ("celeba",)}, "weights are such as celeba=0.2, got 'celeba'"),
+        ({"weights": ("=2",)}, "weights are such as celeba=0.2, got '=2'"),
+        ({"weights": ("a=-1",)}, "weights are such as celeba=0.2, got 'a=-1'"),
     ],
 )
 def test_settings_that_cannot_be_are_refused(changes: dict[str, float], problem: str) -> None:

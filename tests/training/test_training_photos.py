@@ -10,9 +10,11 @@ import torch
 from PIL import Image
 
 from latentloop.errors import UserError
-from latentloop.images import read_image
+from latentloop.images import decode_image, read_image
 from latentloop.photos.sources import PhotoSource, photos_in_tar
-from latentloop.training.photos import PhotoSet, indices_of_batch
+from latentloop.training import photo_store, photos
+from latentloop.training.photo_store import PhotoStore, make_store
+from latentloop.training.photos import PhotoSet, indices_of_batch, weights_of
 
 ToyPhotos = Callable[..., list[Path]]
 
@@ -111,3 +113,84 @@ def test_epochs_and_seeds_have_orders_of_their_own() -> None:
     assert first != second
     assert first != indices_of_batch(50, 50, 0, seed=2)
     assert first == indices_of_batch(50, 50, 0, seed=1)
+
+
+def test_photos_are_chosen_as_often_as_they_weigh() -> None:
+    weights = [1.0, 0.2, 0.0, 2.0]
+    chosen = [i for step in range(2000) for i in indices_of_batch(4, 5, step, seed=1, weights=weights)]
+    found = [chosen.count(i) / len(chosen) * sum(weights) for i in range(4)]
+    assert found == pytest.approx(weights, abs=0.05)
+    assert indices_of_batch(4, 5, 7, seed=1, weights=weights) == chosen[35:40]
+
+
+def test_weights_are_those_of_texts_in_paths() -> None:
+    given = [PhotoSource(Path("faces/a.png")), PhotoSource(Path("all.tar"), "celeba-1.jpg"), PhotoSource(Path("b.png"))]
+    assert weights_of(given, {"all": 3.0, "celeba": 0.2, "faces": 0}) == [0, 0.2, 1]
+    with pytest.raises(UserError, match="no photo to learn from has 'ffhq' in its path"):
+        weights_of(given, {"ffhq": 1.0})
+    with pytest.raises(UserError, match="all photos have weight 0"):
+        weights_of(given[:1], {"a": 0})
+
+
+@pytest.fixture
+def decoded(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The names of the photos that are decoded."""
+    names: list[str] = []
+
+    def counted(content: bytes, name: str) -> torch.Tensor:
+        names.append(name)
+        return decode_image(content, name)
+
+    monkeypatch.setattr(photos, "decode_image", counted)
+    return names
+
+
+@pytest.mark.parametrize(("room", "reads"), [(5, 5), (3, 9), (0, 15)])
+def test_what_there_is_room_for_is_decoded_once(
+    toy_photos: ToyPhotos, tmp_path: Path, decoded: list[str], room: int, reads: int
+) -> None:
+    """Over three epochs, one of them a photo that is replaced by the next one."""
+    bad = tmp_path / "bad.png"
+    paths = [*toy_photos(5), bad]
+    bad.write_bytes(b"no image")
+    kept = PhotoSet(sources(paths), 16, store=PhotoStore(room, 16))
+    plain = PhotoSet(sources(paths), 16)
+    for _ in range(3):
+        images, keys = kept.load([3, 1, 0, 2, 4])
+        expected, names = plain.load([3, 1, 0, 2, 4])
+        assert torch.equal(images, expected)
+        assert keys == names
+    assert len(decoded) == reads + 15
+    decoded.clear()
+    assert torch.equal(kept.load([5])[0], kept.load([0])[0])
+    assert decoded.count(str(bad)) == 1
+
+
+def test_a_photo_that_comes_twice_in_a_batch_is_decoded_once(toy_photos: ToyPhotos, decoded: list[str]) -> None:
+    images, _ = PhotoSet(sources(toy_photos(2)), 32).load([1, 0, 1])
+    assert torch.equal(images[0], images[2])
+    assert len(decoded) == 2
+
+
+def test_a_quarter_of_the_memory_is_for_photos(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(photo_store, "host_memory", lambda: 4 * 3 * 16 * 16 * 10)
+    rooms = {count: make_store("memory", count, 16, torch.device("cpu")) for count in (7, 10, 30)}
+    assert {count: store and store.room for count, store in rooms.items()} == {7: 7, 10: 10, 30: 10}
+    shared = make_store("memory", 30, 16, torch.device("cpu"), processes=2)
+    assert shared is not None
+    assert shared.room == 5
+    assert make_store("disk", 7, 16, torch.device("cpu")) is None
+
+
+@pytest.mark.cuda
+def test_photos_on_a_gpu_are_those_on_the_disk(toy_photos: ToyPhotos) -> None:
+    paths, cuda = toy_photos(4), torch.device("cuda")
+    expected, _ = PhotoSet(sources(paths), 16).load([2, 0, 3])
+    for store in (make_store("device", 4, 16, cuda), make_store("memory", 4, 16, cuda)):
+        photos = PhotoSet(sources(paths), 16, store=store, device=cuda)
+        for _ in range(2):
+            images = photos.load([2, 0, 3])[0]
+            assert images.is_cuda
+            torch.testing.assert_close(images.cpu(), expected)
+    with pytest.raises(UserError, match="too much for cuda"):
+        make_store("device", 1 << 40, 16, cuda)

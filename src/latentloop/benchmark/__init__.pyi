@@ -11,3 +11,4 @@ from .observer import Observer as Observer
 from .options import ComparisonOptions as ComparisonOptions
 from .options import MachineOptions as MachineOptions
 from .options import SpeedOptions as SpeedOptions
+from .training_speed import time_training as time_training

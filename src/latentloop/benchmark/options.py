@@ -98,7 +98,7 @@ class SpeedOptions:
     batches: tuple[int, ...] = (1, 8)
     """Numbers of images in a batch to time."""
     compile: bool = False
-    """Time the generator through torch.compile, too, which takes a minute for each row."""
+    """Time the generator through torch.compile, too, which takes a minute for each row; of training, all of it."""
     runs: int = 10
     """Runs of each measurement, of which the median counts."""
 

@@ -68,7 +68,7 @@ def drawing_with_gradient(generator: Generator, *, batch: int, resolution: int) 
     return draw
 
 
-def median_time(work: Callable[[], None], *, runs: int) -> float:
+def median_time(work: Callable[[], object], *, runs: int) -> float:
     """Time some work: median seconds, after a run that does not count; waits for the accelerator, if any."""
     times = []
     for _ in range(runs + 1):

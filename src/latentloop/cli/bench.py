@@ -24,6 +24,8 @@ class Bench:
     collaboration: a training step of the embedding network, beside the generator passes that its iterator needs, with
     peak memory and a profile.
 
+    training: images a second of the training of an embedding network on photos, and where the time goes.
+
     editability: how well the codes of photos edit after some numbers of steps; with options of its own, see
     latentloop bench editability --help
 
@@ -34,9 +36,11 @@ class Bench:
     For speed, leave the machine alone meanwhile: latentloop bench generator
 
     As in a training run: latentloop bench collaboration --precision auto --batches 4
+
+    As a GPU trains: latentloop bench training --generators mobile-ffhq-256 --precision bfloat16 --batches 64 256
     """
 
-    what: Annotated[Literal["methods", "generator", "collaboration"], tyro.conf.Positional] = "methods"
+    what: Annotated[Literal["methods", "generator", "collaboration", "training"], tyro.conf.Positional] = "methods"
     """Quantity to measure."""
     comparison: ComparisonOptions = ComparisonOptions()
     speed: SpeedOptions = SpeedOptions()
@@ -52,14 +56,14 @@ class Bench:
             )
         else:
             refuse_missing(generators=self.speed.generators)
-        from latentloop.benchmark import run_benchmark, time_collaboration, time_generators
+        from latentloop.benchmark import run_benchmark, time_collaboration, time_generators, time_training
         from latentloop.cli.bench_progress import BenchProgress
 
         if self.what == "methods":
             with BenchProgress() as progress:
                 comparison = run_benchmark(options=self.comparison, observer=progress)
             return 2 if comparison.left_out else 0
-        measure = time_generators if self.what == "generator" else time_collaboration
-        for line in measure(self.speed, self.comparison.machine):
+        measures = {"generator": time_generators, "collaboration": time_collaboration, "training": time_training}
+        for line in measures[self.what](self.speed, self.comparison.machine):
             say(line)
         return 0

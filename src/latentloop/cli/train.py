@@ -63,7 +63,7 @@ class Train:
             _name_skipped("measured on", job.validation.skipped.values())
             with TrainProgress(options.config.steps, job.trainer.step, options.config.batch) as progress:
                 for metrics, saved in job.run():
-                    progress.step(metrics)
+                    progress.step(metrics, job.trainer.progress)
                     if saved:
                         say("  ".join(f"{name} {value:.4g}" for name, value in saved.items()))
         _name_skipped("learned from", job.trainer.photos.skipped.values() if job.trainer.photos else ())

@@ -7,12 +7,16 @@ from typing import Self
 
 from latentloop.cli.console import progress_bars
 
+SECONDS = 1.0
+"""Least time over which the speed is measured; several steps may be told of at a time."""
+
 
 class TrainProgress:
     """Progress bar of training: the loss, the iterator's gain, the share of cached codes, and the speed."""
 
     def __init__(self, steps: int, done: int, batch: int) -> None:
-        self._progress, self._batch, self._begun = progress_bars(), batch, time.perf_counter()
+        self._progress, self._batch, self._done = progress_bars(), batch, done
+        self._begun, self._speed = time.perf_counter(), 0.0
         self._task = self._progress.add_task("steps", total=steps, completed=done)
 
     def __enter__(self) -> Self:
@@ -22,11 +26,19 @@ class TrainProgress:
     def __exit__(self, *_: type[BaseException] | BaseException | TracebackType | None) -> None:
         self._progress.stop()
 
-    def step(self, metrics: Mapping[str, float]) -> None:
-        """Show the metrics of a step: its number and its loss, and of a collaboration what the iterator gained."""
-        seconds, self._begun = time.perf_counter() - self._begun, time.perf_counter()
+    def step(self, metrics: Mapping[str, float], share: float) -> None:
+        """Show the metrics of a step: its number and its loss, and of a collaboration what the iterator gained.
+
+        Args:
+            metrics: Figures of the step.
+            share: Share of the run that is done; a run that ends with its time is shown with the steps it will take.
+        """
+        step, now = int(metrics["step"]), time.perf_counter()
+        if now - self._begun > SECONDS:
+            self._speed = self._batch * (step - self._done) / (now - self._begun)
+            self._begun, self._done = now, step
         parts = [f"loss {metrics['loss']:.4f}"]
         if "gain" in metrics:
             parts += [f"iterator gains {metrics['gain']:.4f}", f"codes known {metrics['known']:.0%}"]
-        parts += [f"{self._batch / seconds:.2f} images/s"]
-        self._progress.update(self._task, completed=int(metrics["step"]), description=", ".join(parts))
+        parts += [f"{self._speed:.2f} images/s"] if self._speed else []
+        self._progress.update(self._task, completed=step, total=step / share, description=", ".join(parts))

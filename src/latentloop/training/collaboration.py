@@ -45,7 +45,7 @@ class Teaching:
     image: Tensor
     """The images of these codes, (N, 3, T, T), at the T pixels that are compared."""
     loss: Tensor
-    """Optimization loss L_opt of each image, (N,)."""
+    """Optimization loss L_opt of each image, (N,); NaN where nothing taught."""
     gain: Tensor
     """Reduction of the loss by the iterator, from that of its start, (N,)."""
     known: Tensor
@@ -84,6 +84,11 @@ class Collaboration:
     def resolution(self) -> int:
         """Pixels of the images that are compared."""
         return min(self.config.resolution, self.generator.resolution)
+
+    @property
+    def teaches(self) -> bool:
+        """Return whether photos have teachers: codes of the iterator or of the cache."""
+        return bool(self.config.teacher_steps or self.config.cache)
 
     def iterator(self, steps: int) -> LatentIterator:
         """The iterator that teaches, whose steps grow smaller down to 0."""
@@ -134,11 +139,10 @@ class Collaboration:
             drawn: The images of these codes, (N, 3, T, T).
             step: Number of the training's step.
         """
+        if not (photos and self.teaches):
+            return _untaught(proposal, drawn)
         cached = self.cache.lookup(photos)
         known = torch.tensor([code is not None for code in cached], device=proposal.device)
-        if not photos:
-            empty = proposal.new_empty(0)
-            return Teaching(proposal, drawn, empty, empty, known)
         codes = [own if code is None else code.w_plus.to(own) for own, code in zip(proposal, cached, strict=True)]
         best, losses = torch.stack(codes), [math.inf if code is None else code.loss for code in cached]
         best_loss = torch.tensor(losses, device=drawn.device, dtype=drawn.dtype)
@@ -184,3 +188,9 @@ class Collaboration:
         image = refined.image.clone()
         image[worse] = self.generator.synthesis(best[worse], resolution=image.shape[-1])
         return replace(refined, w_plus=w_plus, image=image, loss=torch.minimum(best_loss, refined.loss))
+
+
+def _untaught(proposal: Tensor, drawn: Tensor) -> Teaching:
+    """The network's own codes, by which nothing is taught: what they are worth is not looked at."""
+    unknown, none = drawn.new_full((len(proposal),), math.nan), torch.zeros(len(proposal), device=drawn.device)
+    return Teaching(proposal, drawn, unknown, none.to(drawn), none.bool())

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from latentloop.images import as_jpeg, resize
+from latentloop.training.jpeg import jpeg
 
 SHARE = 0.5
 """Probability of each kind of degradation."""
@@ -15,6 +16,9 @@ NOISE = 0.06
 """Largest standard deviation of the noise, on [-1, 1]."""
 QUALITY = (40, 95)
 """Range of the JPEG quality."""
+
+AMOUNTS = 6
+"""Numbers that `degrade_together` takes for each image."""
 
 
 def degrade(images: Tensor, seeds: Iterable[int]) -> Tensor:
@@ -42,3 +46,27 @@ def _degraded(image: Tensor, seed: int) -> Tensor:
     if compressed:
         image = as_jpeg(image, quality=round(QUALITY[0] + compression * (QUALITY[1] - QUALITY[0])))
     return image.clamp(-1, 1)
+
+
+def degrade_together(images: Tensor, numbers: Tensor, noise: Tensor) -> Tensor:
+    """Degrade a batch on its device as `degrade` does; its blur is a Gaussian as wide as shrinking makes it.
+
+    Args:
+        images: (N, 3, R, R) in [-1, 1]; not written to.
+        numbers: Uniform random numbers from 0 to 1, (N, 6): whether each kind befalls an image, then how much of it.
+        noise: Normal random numbers, (N, 3, R, R).
+    """
+    befallen, (blur, loud, compression) = (numbers[:, :3] < SHARE).T[..., None, None, None], numbers[:, 3:].T
+    shrinking = SHRINK[0] + blur * (SHRINK[1] - SHRINK[0])
+    images = torch.where(befallen[0], _blurred(images, ((shrinking.square() - 1) / 3).sqrt()), images)
+    images = torch.where(befallen[1], images + NOISE * loud.view(-1, 1, 1, 1) * noise, images)
+    quality = QUALITY[0] + compression * (QUALITY[1] - QUALITY[0])
+    return torch.where(befallen[2], jpeg(images, quality), images).clamp(-1, 1)
+
+
+def _blurred(images: Tensor, sigma: Tensor) -> Tensor:
+    """Blur images with Gaussians of some standard deviations in pixels, (N,)."""
+    place = torch.arange(images.shape[-1], device=images.device)
+    away = (place[:, None] - place) / sigma.clamp_min(1e-3).view(-1, 1, 1, 1)
+    weights = torch.softmax(-away.square() / 2, dim=-1).to(images)
+    return weights @ images @ weights.mT

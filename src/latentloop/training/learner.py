@@ -1,5 +1,6 @@
 """Gradient descent with a schedule of step sizes, a running mean of the weights, and exact resume."""
 
+import copy
 import math
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
@@ -20,7 +21,7 @@ adam: MakeOptimizer = partial(torch.optim.Adam, betas=(0.9, 0.99))
 class Learner:
     """Takes an optimizer's steps on some parameters; their running mean is the result.
 
-    The step size grows linearly to its largest, then falls to 0 along a cosine.
+    The step size grows linearly to its largest, then falls to 0 along a cosine over the last part of the run.
     """
 
     def __init__(
@@ -33,6 +34,8 @@ class Learner:
         clip: float = math.inf,
         optimizer: MakeOptimizer = adam,
         processes: Processes | None = None,
+        ramp_down: float = 1.0,
+        patient: bool = False,
     ) -> None:
         """Begin at step 0.
 
@@ -44,31 +47,42 @@ class Learner:
             clip: Largest norm of the gradient of all parameters together; a longer one is scaled down to it.
             optimizer: Makes the optimizer from groups of parameters.
             processes: Processes that learn the same together; None for this one alone.
+            ramp_down: Share of the run, at the end, over which the step size falls.
+            patient: Look at `check` whether numbers are finite, not in each step, for which an accelerator must stop.
         """
         self.step = 0
         self.parameters = {name: parameter for group, _ in groups for name, parameter in group.items()}
         self.average = {name: parameter.detach().clone() for name, parameter in self.parameters.items()}
         self._sizes = [lr for _, lr in groups]
         self._steps, self._warm_up, self._keep, self._clip = steps, warm_up, average, clip
-        self._processes = processes or Alone()
+        self._processes, self._ramp_down = processes or Alone(), ramp_down
+        self._unchecked: list[Tensor] | None = [] if patient else None
+        self._checked: dict[str, Any] = {}
         self._optimizer = optimizer([{"params": list(group.values())} for group, _ in groups])
 
-    def learn(self, loss: Tensor) -> None:
+    def learn(self, loss: Tensor, *, progress: float | None = None) -> None:
         """Take a step down a loss, or down the sum of the processes' losses.
 
+        Args:
+            loss: A single number.
+            progress: Share of the run that is done, from 0 to 1; None for that of the steps.
+
         Raises:
-            NotFiniteError: The loss or its gradient is not finite; nothing is changed.
+            NotFiniteError: The loss or its gradient is not finite; nothing is changed. A patient learner raises it at
+                `check`.
         """
-        if not self._processes.total(loss.detach()).isfinite():
-            raise NotFiniteError(f"the loss of step {self.step + 1} is not finite")
+        total = self._processes.total(loss.detach())
+        self._refuse(total, "loss")
         self._optimizer.zero_grad()
         loss.backward()
         if self._processes.count > 1:
             self._add_up_gradients()
-        if not torch.nn.utils.clip_grad_norm_(self.parameters.values(), self._clip).isfinite():
-            raise NotFiniteError(f"the gradient of step {self.step + 1} is not finite")
+        norm = torch.nn.utils.clip_grad_norm_(self.parameters.values(), self._clip)
+        self._refuse(norm, "gradient")
+        if self._unchecked is not None:
+            self._unchecked.append(torch.stack([total.isfinite(), norm.isfinite()]))
         for group, size in zip(self._optimizer.param_groups, self._sizes, strict=True):
-            group["lr"] = size * self.ramp()
+            group["lr"] = size * self.ramp(progress)
         with self._processes.mixed_precision():  # for an optimizer that multiplies matrices
             self._optimizer.step()
         self.step += 1
@@ -76,10 +90,36 @@ class Learner:
         keep = min(self._keep, self.step / (self.step + 10))
         torch._foreach_lerp_(list(self.average.values()), [p.detach() for p in self.parameters.values()], 1 - keep)
 
-    def ramp(self) -> float:
-        """The next step's size, as a share of the largest."""
-        down = 0.5 + 0.5 * math.cos(math.pi * min(1.0, self.step / self._steps))
-        return min(1.0, (self.step + 1) / (self._warm_up + 1)) * down
+    def check(self) -> None:
+        """Look at all numbers since the last check, and remember the state if they are finite; if not, go back to it.
+
+        It does nothing for a learner that is not patient.
+
+        Raises:
+            NotFiniteError: A loss or its gradient was not finite; the state is that of the last check.
+        """
+        if self._unchecked is None:
+            return
+        for i, finite in enumerate(torch.stack(self._unchecked).tolist() if self._unchecked else ()):
+            if not all(finite):
+                number, what = self.step - len(self._unchecked) + i + 1, "gradient" if finite[0] else "loss"
+                self._unchecked.clear()
+                self.load_state(self._checked)
+                raise NotFiniteError(f"the {what} of step {number} is not finite")
+        self._unchecked.clear()
+        self._checked = copy.deepcopy(self.state())
+
+    def ramp(self, progress: float | None = None) -> float:
+        """The next step's size, as a share of the largest, where a share of the run is done."""
+        done = min(1.0, self.step / self._steps if progress is None else progress)
+        up = min(1.0, (self.step + 1) / (self._warm_up + 1))
+        if done <= 1 - self._ramp_down:
+            return up
+        return up * (0.5 + 0.5 * math.cos(math.pi * (done - (1 - self._ramp_down)) / self._ramp_down))
+
+    def _refuse(self, number: Tensor, what: str) -> None:
+        if self._unchecked is None and not number.isfinite():
+            raise NotFiniteError(f"the {what} of step {self.step + 1} is not finite")
 
     def _add_up_gradients(self) -> None:
         gradients = [parameter.grad for parameter in self.parameters.values() if parameter.grad is not None]
@@ -106,7 +146,7 @@ class Learner:
         self._optimizer.load_state_dict(state["optimizer"])
 
 
-def randomness_of(seed: int, number: int) -> torch.Generator:
-    """Make a random generator, on the CPU, from a seed and the number of a step or pool alone."""
-    words = np.random.SeedSequence([seed, number]).generate_state(1, np.uint64)
+def randomness_of(seed: int, number: int, purpose: int = 0) -> torch.Generator:
+    """Make a random generator, on the CPU, from a seed, the number of a step or pool, and a purpose alone."""
+    words = np.random.SeedSequence([seed, number, purpose]).generate_state(1, np.uint64)  # 0 at the end is as none
     return torch.Generator().manual_seed(int(words[0]))

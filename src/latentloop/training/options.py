@@ -8,16 +8,17 @@ from latentloop.defaults import GENERATOR, Precision
 from latentloop.encoders.config import Head, Identity, Preset
 from latentloop.losses.config import LossConfig
 from latentloop.options import check_seed
-from latentloop.stamps import neutral, stamped_as
+from latentloop.stamps import left_out_at, neutral, stamped_as
 from latentloop.training.collaboration_config import CollaborationConfig
 from latentloop.training.distill_config import DistillConfig
-from latentloop.training.train_config import TrainConfig
+from latentloop.training.train_config import PhotosIn, TrainConfig
 
 CHOICES = {
     "preset": get_args(Preset),
     "identity": get_args(Identity),
     "head": get_args(Head),
     "precision": get_args(Precision),
+    "photos_in": get_args(PhotosIn),
 }
 """Values that some options can have, by the option's name."""
 
@@ -34,6 +35,9 @@ class TrainOptions:
     """Photos to measure on, never learned from; without any, images that the generator draws."""
     validation_images: int = stamped_as("validation", default=64)
     """Number of images to measure on."""
+    photos_in: PhotosIn = neutral("memory")
+    """Where photos are kept once they are read. memory: as many as fit in a quarter of it, a byte a number.
+    device: all, on the GPU. disk: nowhere, they are read each time."""
     out: Path = neutral(Path("trained"))
     """Folder for the network, its checkpoints and logs."""
     device: str = stamped_as("device", default="auto")
@@ -62,7 +66,9 @@ class TrainOptions:
     loss: LossConfig = LossConfig()
     precision: Precision = stamped_as("precision", default="auto")
     """Precision of the arithmetic; weights stay in float32. auto is bfloat16 on a CPU that multiplies it by itself,
-    else float32."""
+    else float32. With bfloat16, CUDA also uses TF32, and does not compute alike each time."""
+    compile: bool = left_out_at(False, default=False)
+    """Compile the network, the generator and the loss: quicker after a minute or two; needs a C++ compiler."""
     save_every: int = neutral(100)
     """Steps between two checkpoints."""
     keep: int = neutral(2)
@@ -78,6 +84,8 @@ class TrainOptions:
                 raise ValueError(f"{name} must be one of {', '.join(known)}, got {getattr(self, name)}")
         if self.data and self.config.synthetic == 1:
             raise ValueError("with synthetic 1 nothing is learned from data; leave it out")
+        if self.collaboration.cache and (self.config.jitter or self.config.relight):
+            raise ValueError("jitter and relight change photos, whose codes a cache cannot keep: do without the cache")
         if self.codes and not self.collaboration.cache:
             raise ValueError("codes are for a run with a cache")
 

@@ -1,7 +1,10 @@
 """Aligned photos to learn from, in folders and tar files."""
 
 import hashlib
-from collections.abc import Iterable, Sequence
+import os
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
@@ -12,9 +15,15 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from latentloop.devices import onto
 from latentloop.errors import UserError
-from latentloop.images import decode_image, resample
+from latentloop.images import decode_image, resample, to_uint8
 from latentloop.photos.sources import PhotoSource
+from latentloop.training.photo_store import Photo, PhotoStore
+
+CPU = torch.device("cpu")
+THREADS = min(16, os.cpu_count() or 1)
+"""Number of photos that are decoded at a time."""
 
 
 class Loaded(NamedTuple):
@@ -28,12 +37,16 @@ class Loaded(NamedTuple):
 
 @dataclass
 class PhotoSet:
-    """Photos in a fixed order, read on demand."""
+    """Photos in a fixed order, read on demand, and only once where there is a store for them."""
 
     sources: Sequence[PhotoSource]
     resolution: int
     skipped: dict[str, str] = field(default_factory=dict)
     """Reason for each photo that could not be used so far."""
+    store: PhotoStore | None = None
+    """Store that keeps photos once they are read; None to read them each time."""
+    device: torch.device = CPU
+    """Device of the images."""
 
     def __post_init__(self) -> None:
         if not self.sources:
@@ -50,30 +63,58 @@ class PhotoSet:
     def load(self, indices: Iterable[int]) -> Loaded:
         """Read photos; an unusable one is replaced by the next usable one, and `skipped` records the reason.
 
+        Photos of another size are resized and rounded to 8 bits.
+
         Raises:
             UserError: None can be used.
         """
-        images, keys = zip(*(self._usable(index) for index in indices), strict=True)
-        return Loaded(torch.cat(images), list(keys))
+        wanted = list(indices)
+        self._read_together(wanted, read := dict[int, Photo]())
+        photos = [self._usable(index, read) for index in wanted]
+        pixels = onto(torch.stack([photo.pixels for photo in photos]), self.device)
+        return Loaded(pixels.float().div_(127.5).sub_(1), [photo.key for photo in photos])
 
-    def _usable(self, index: int) -> tuple[Tensor, bytes]:
+    def _read_together(self, indices: Sequence[int], read: dict[int, Photo]) -> None:
+        """Read those photos that are neither kept nor skipped, several at a time, into `read`."""
+        new = [i for i in dict.fromkeys(indices) if self._kept(i) is None and self.sources[i].name not in self.skipped]
+        with ThreadPoolExecutor(THREADS, "decode") as threads:
+            reading = [threads.submit(self._aligned, self.sources[i]) for i in new]
+            for index, photo in zip(new, reading, strict=True):
+                with self._skipping(index):
+                    read[index] = self._keep(index, photo.result())
+
+    def _usable(self, index: int, read: dict[int, Photo]) -> Photo:
         for i in range(len(self)):
-            source = self.sources[(index + i) % len(self)]
-            if source.name in self.skipped:
+            place = (index + i) % len(self)
+            if self.sources[place].name in self.skipped:
                 continue
-            try:
-                content = source.read()
-                return self._aligned(content, source.name), hashlib.sha256(content).digest()
-            except UserError as error:
-                self.skipped[source.name] = str(error)
+            if photo := read.get(place) or self._kept(place):
+                return photo
+            with self._skipping(place):
+                return self._keep(place, self._aligned(self.sources[place]))
         raise UserError(f"none of {len(self)} photos can be used; the first: {next(iter(self.skipped.values()))}")
 
-    def _aligned(self, content: bytes, name: str) -> Tensor:
+    def _kept(self, index: int) -> Photo | None:
+        return self.store.get(index) if self.store else None
+
+    def _keep(self, index: int, photo: Photo) -> Photo:
+        return self.store.keep(index, photo) if self.store else photo
+
+    @contextmanager
+    def _skipping(self, index: int) -> Iterator[None]:
+        try:
+            yield
+        except UserError as error:
+            self.skipped[self.sources[index].name] = str(error)
+
+    def _aligned(self, source: PhotoSource) -> Photo:
+        content, name = source.read(), source.name
         image = decode_image(content, name)
         height, width = image.shape[-2:]
         if height != width:
             raise UserError(f"{name}: not aligned, it is {width} x {height}; training takes square, aligned photos")
-        return resample(image, self.resolution)
+        pixels = torch.from_numpy(to_uint8(resample(image, self.resolution)[0]))
+        return Photo(pixels.permute(2, 0, 1).contiguous(), hashlib.sha256(content).digest())
 
 
 def mirror_key(photo: bytes) -> bytes:
@@ -81,8 +122,39 @@ def mirror_key(photo: bytes) -> bytes:
     return hashlib.sha256(b"mirrored" + photo).digest()
 
 
-def indices_of_batch(count: int, batch: int, step: int, *, seed: int) -> list[int]:
-    """Choose the photos of a step's batch: each of `count` once per epoch, newly shuffled in each epoch."""
+def weights_of(sources: Sequence[PhotoSource], weights: Mapping[str, float]) -> list[float]:
+    """Give each photo the weight of the last text that its path contains, else 1.
+
+    Raises:
+        UserError: A text is in no path, or all weights are 0.
+    """
+    found = [1.0] * len(sources)
+    for text, weight in weights.items():
+        meant = [i for i, source in enumerate(sources) if text in source.name]
+        if not meant:
+            raise UserError(f"no photo to learn from has {text!r} in its path", arguments="weights")
+        for i in meant:
+            found[i] = weight
+    if not any(found):
+        raise UserError("all photos have weight 0: nothing is left to learn from", arguments="weights")
+    return found
+
+
+def indices_of_batch(
+    count: int, batch: int, step: int, *, seed: int, weights: Sequence[float] | None = None
+) -> list[int]:
+    """Choose the photos of a step's batch: each of `count` once per epoch, newly shuffled in each epoch.
+
+    Args:
+        count: Number of photos.
+        batch: Number of photos in a batch.
+        step: Number of the step.
+        seed: Seed of the order.
+        weights: How often each is chosen, as a ratio: each time anew then, without epochs.
+    """
+    if weights is not None:
+        chances = np.array(weights) / sum(weights)
+        return [int(i) for i in np.random.default_rng([seed, step]).choice(count, batch, p=chances)]
     places = range(step * batch, (step + 1) * batch)
     return [int(_order(count, place // count, seed)[place % count]) for place in places]
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import torch
+from torch._dynamo.exc import BackendCompilerFailed
 
 from latentloop.encoders import save_embedder
 from latentloop.errors import NotFiniteError, UserError
@@ -77,8 +78,8 @@ class TrainJob:
 
     @property
     def finished(self) -> bool:
-        """Return whether the run has taken all its steps."""
-        return self.trainer.step >= self.trainer.config.steps
+        """Return whether the run has taken all its steps, or all its time."""
+        return self.trainer.finished
 
     def resume(self) -> None:
         """Go on from the folder's last checkpoint, if it has one.
@@ -113,6 +114,9 @@ class TrainJob:
             for metrics in self.trainer.run():
                 self._recent.append(metrics)
                 tensorboard.scalars(metrics)
+                if metrics["step"] < self.trainer.step:  # the trainer tells of several steps at a time
+                    yield Progress(metrics, None)
+                    continue
                 stop, line = self._asked_to_stop(), None
                 if self.finished or self.trainer.step % self.saving.every == 0:
                     means = _means(self._recent) | {"seconds": round(time.perf_counter() - begun, 1)}
@@ -136,6 +140,8 @@ class TrainJob:
                 begin, helpful = f"begin another run from {last}", ["start", "lr"]
             saved = f"{error}; step {self.trainer.step} is saved, {begin} with smaller steps"
             raise UserError(saved, arguments=helpful) from error
+        except BackendCompilerFailed as error:
+            raise UserError(f"cannot compile: {error.inner_exception}; do without", arguments="compile") from error
         except torch.OutOfMemoryError as error:
             raise UserError("not enough memory on the device; try a smaller batch", arguments="batch") from error
 
@@ -219,5 +225,6 @@ def last_checkpoint(folder: Path) -> Path | None:
 
 
 def _means(steps: Sequence[Figures]) -> dict[str, float]:
-    """The mean of each figure, and the last step."""
-    return {name: sum(step[name] for step in steps) / len(steps) for name in steps[0]} | {"step": steps[-1]["step"]}
+    """The mean of each figure that all have, and the last step."""
+    names = [name for name in steps[0] if all(name in step for step in steps)]
+    return {name: sum(step[name] for step in steps) / len(steps) for name in names} | {"step": steps[-1]["step"]}

@@ -1,5 +1,6 @@
 """Setting up the training of an embedding network from its options."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
@@ -9,12 +10,12 @@ from typing import Any, NamedTuple
 import torch
 
 from latentloop.cache import CodeCache, CodeSpace
-from latentloop.devices import find_device, find_precision, repeatable_arithmetic
+from latentloop.devices import find_device, find_precision, quick_arithmetic, repeatable_arithmetic
 from latentloop.encoders import Embedder
 from latentloop.errors import UserError
 from latentloop.features.lpips import SMALLEST, load_lpips
 from latentloop.features.mobilefacenet import load_mobilefacenet
-from latentloop.generators import Generator, load_generator, low_precision
+from latentloop.generators import DrawnBy, Generator, load_generator, low_precision
 from latentloop.generators.registry import weights_checksum
 from latentloop.inversion import PerceptualMetric
 from latentloop.inversion.metric_file import find_metric
@@ -28,6 +29,7 @@ from latentloop.training.collaboration import Collaboration
 from latentloop.training.networks import first_embedder, quick_generator
 from latentloop.training.options import TrainOptions
 from latentloop.training.pending import PendingCodes
+from latentloop.training.photo_store import make_store
 from latentloop.training.photos import PhotoSet
 from latentloop.training.processes import Accelerated, Processes, find_processes
 from latentloop.training.run import Saving, TrainJob, last_checkpoint
@@ -35,6 +37,9 @@ from latentloop.training.settings_file import write_options
 from latentloop.training.trainer import Trainer
 from latentloop.training.validation import Validation, unseen_images
 from latentloop.weights import ReadOnce
+
+LOOK_EVERY = 20
+"""Most steps that an accelerator takes before it is waited for."""
 
 
 class Machine(NamedTuple):
@@ -62,24 +67,35 @@ class Photos(NamedTuple):
 def set_up_training(options: TrainOptions) -> TrainJob:
     """Set up a run that resumes from the state in its folder; its options are in the folder then.
 
-    In CUDA the process computes repeatably from now on, which an exact resume rests on.
+    In CUDA and float32 the process computes repeatably from now on, which an exact resume rests on.
 
     Raises:
         UserError: A file is missing or wrong, or the folder holds a run with other options or something else.
     """
-    repeatable_arithmetic()
     machine = find_machine(options)
+    (repeatable_arithmetic if machine.dtype == torch.float32 else quick_arithmetic)()
     with ReadOnce():
         generator = load_generator(options.generator, device=machine.device)
         embedder = first_embedder(options, generator, resumed=last_checkpoint(options.out) is not None)
         resolution = embedder.config.resolution
         photos = choose_photos(options, resolution)
+        if photos.learned:
+            _keep_photos(photos.learned, options, machine)
         drawing = low_precision(generator, machine.dtype)
         compared = low_precision(quick_generator(options.quick, generator), machine.dtype) if options.quick else drawing
         collaboration = make_collaboration(options, compared, embedder, machine)
         first = machine.processes.index == 0
+        learning = _compiled(collaboration) if options.compile else collaboration
         job = TrainJob(
-            trainer=Trainer(collaboration, options.config, options.seed, photos.learned, machine.processes, drawing),
+            trainer=Trainer(
+                learning,
+                options.config,
+                options.seed,
+                photos.learned,
+                machine.processes,
+                drawing,
+                look_every=_look_every(options, machine.device),
+            ),
             validation=_validation(options, collaboration, drawing, photos.held_out, resolution) if first else None,
             folder=options.out,
             settings=stamp_of_training(options, photos, machine, collaboration.metric),
@@ -139,6 +155,8 @@ def make_collaboration(
         UserError: Images cannot be compared at the resolution that is asked for; the cache is of other codes.
     """
     size = _compared_pixels(options, generator, embedder)
+    if machine.device.type == "cuda":
+        embedder.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     lpips = load_lpips(options.loss.lpips_net, device=machine.device, dtype=machine.dtype)
     weighs_faces = options.collaboration.lambda_id > 0
     faces = partial(identity_similarity, embed=load_mobilefacenet(device=machine.device)) if weighs_faces else None
@@ -202,6 +220,30 @@ def _usable(sources: Sequence[PhotoSource], resolution: int) -> PhotoSet | None:
     photos = PhotoSet(sources, resolution)
     photos.load([0])  # if none can be used, say so before anything is written
     return photos
+
+
+def _look_every(options: TrainOptions, device: torch.device) -> int:
+    """Steps that an accelerator takes before it is waited for: so many that the run is saved between two such looks."""
+    looks = device.type == "cpu" or options.collaboration.teacher_steps or options.collaboration.cache
+    return 1 if looks else math.gcd(options.save_every, LOOK_EVERY)
+
+
+def _compiled(collaboration: Collaboration) -> Collaboration:
+    """Compile what is computed in each step. The network itself is, too; copies of it are not."""
+    collaboration.embedder.compile(dynamic=False)
+    generator = collaboration.generator
+    return replace(
+        collaboration,
+        generator=DrawnBy(generator, torch.compile(generator.synthesis, dynamic=False)),
+        perceptual=torch.compile(collaboration.perceptual, dynamic=False),
+    )
+
+
+def _keep_photos(photos: PhotoSet, options: TrainOptions, machine: Machine) -> None:
+    """Have photos read but once, as far as there is room for them."""
+    count, device = machine.processes.count, machine.device
+    photos.store = make_store(options.photos_in, len(photos), photos.resolution, device, processes=count)
+    photos.device = device
 
 
 def _compared_pixels(options: TrainOptions, generator: Generator, embedder: Embedder) -> int:

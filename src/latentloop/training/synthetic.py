@@ -6,6 +6,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from latentloop.devices import onto
 from latentloop.generators import Generator
 from latentloop.training.codes import sample_training_codes
 from latentloop.training.learner import randomness_of
@@ -55,7 +56,7 @@ class Synthetic:
         rows = torch.rand(batches, self.batch, generator=randomness_of(self.seed, step - place)).argsort(dim=0)
         own = torch.arange(self.batch)[self.share]
         chosen = (rows[place, own] if repeat else torch.full_like(own, place)) * len(own) + torch.arange(len(own))
-        chosen = chosen.to(self._pool.images.device)
+        chosen = onto(chosen, self._pool.images.device)
         return Drawn(self._pool.w_plus[chosen], self._pool.images[chosen])
 
     @torch.no_grad()

@@ -1,26 +1,41 @@
 """The steps of collaborative training."""
 
 import copy
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
 
+from latentloop.devices import onto
 from latentloop.encoders import Embedder
 from latentloop.errors import NotFiniteError, UserError
 from latentloop.generators import Generator
 from latentloop.optim.muon import Muon
 from latentloop.threads import read_ahead
+from latentloop.training.augmentation import LIGHTS, PLACES, jitter, relight
+from latentloop.training.clock import Clock
 from latentloop.training.collaboration import Batch, Collaboration, Teaching
-from latentloop.training.degradation import degrade
+from latentloop.training.degradation import AMOUNTS, degrade, degrade_together
 from latentloop.training.learner import Learner, adam, randomness_of
-from latentloop.training.photos import Loaded, PhotoSet, indices_of_batch, mirror_key
+from latentloop.training.photos import Loaded, PhotoSet, indices_of_batch, mirror_key, weights_of
 from latentloop.training.processes import Alone, Processes, failing_together
 from latentloop.training.synthetic import Synthetic
 from latentloop.training.train_config import TrainConfig
+
+MIRRORED, MOVED, RELIT = range(3)
+"""Purposes of random numbers for photos."""
+
+
+class Metrics(NamedTuple):
+    """Figures of a step, still on the device."""
+
+    step: int
+    names: tuple[str, ...]
+    figures: Tensor
+    """A number for each name."""
 
 
 @dataclass
@@ -41,9 +56,16 @@ class Trainer:
     """Processes that take each step together, each on its share of the batch: they learn what one alone would."""
     drawing: Generator | None = None
     """Generator that draws images to learn from; None for the collaboration's, which has the same latent space."""
+    look_every: int = 1
+    """Steps after which the device is waited for, to look at figures and whether they are finite; without an iterator
+    or a cache, which do so in each step, an accelerator is busy meanwhile."""
 
     def __post_init__(self) -> None:
+        if self.look_every > 1 and self.collaboration.teaches:
+            raise ValueError("an iterator or a cache looks at figures in each step: look_every must be 1")
         self._check_shares()
+        given = self.config.photo_weights
+        self._weights = weights_of(self.photos.sources, given) if self.photos and given else None
         self._synthetic = Synthetic(
             generator=self.drawing or self.collaboration.generator,
             resolution=self.embedder.config.resolution,
@@ -62,7 +84,17 @@ class Trainer:
             clip=c.clip,
             optimizer=Muon if c.optimizer == "muon" else adam,
             processes=self.processes,
+            ramp_down=c.ramp_down,
+            patient=self.look_every > 1,
         )
+        self._clock = Clock()
+        self.progress = 0.0
+        """Share of the run that is done, from 0 to 1, after the last step."""
+
+    @property
+    def finished(self) -> bool:
+        """Return whether the run has taken all its steps, or all its time."""
+        return self.progress >= 1
 
     @property
     def step(self) -> int:
@@ -78,14 +110,24 @@ class Trainer:
         return embedder
 
     def run(self) -> Iterator[dict[str, float]]:
-        """Take one step after another until they are done; yields the metrics of each.
+        """Take one step after another until they are done; yields the metrics of each, of `look_every` at a time.
 
         Raises:
-            NotFiniteError: The loss is not finite; the network is as before that step.
+            NotFiniteError: The loss is not finite; the network is as before that step, or as it was last looked at.
         """
-        with closing(read_ahead(self._read, range(self.step, self.config.steps), ahead=1)) as reading:
+        self._clock.start()
+        self._learner.check()
+        steps = range(self.step, self.config.steps) if not self.finished else ()
+        with closing(read_ahead(self.read, steps, ahead=1)) as reading:
+            taken: list[Metrics] = []
             for _, photos in reading:
-                yield self._take_step(photos.result())
+                taken.append(self._take_step(photos.result()))
+                if self.finished or self.step % self.look_every == 0:
+                    self._learner.check()
+                    yield from _as_numbers(taken)
+                    taken.clear()
+                if self.finished:
+                    return
 
     def result(self) -> Embedder:
         """A frozen copy of the network with the running mean of its weights: the result of the training so far."""
@@ -95,58 +137,86 @@ class Trainer:
 
     def state(self) -> dict[str, Any]:
         """The state that a run goes on from; write it before the next step, which changes it."""
-        return self._learner.state() | {"pending": self.collaboration.cache.state()}
+        return self._learner.state() | {
+            "pending": self.collaboration.cache.state(),
+            "seconds": self._clock.seconds,
+        }
 
     def load_state(self, state: Mapping[str, Any]) -> None:
         """Restore the state that `state` returned."""
         self._learner.load_state(state)
         self.collaboration.cache.load_state(state["pending"])
+        self._clock = Clock(state.get("seconds", 0.0))  # which older states lack
+        self.progress = self._progress()
 
-    def _read(self, step: int) -> Loaded | None:
-        """Photos that this process learns from in a step; called from a thread of its own."""
+    def read(self, step: int) -> Loaded | None:
+        """Read the photos that this process learns from in a step; None for none. Called from a thread of its own."""
         wanted = self.config.batch - self._made
         if not self.photos or not wanted:
             return None
-        return self.photos.load(indices_of_batch(len(self.photos), wanted, step, seed=self.seed)[self._share])
+        chosen = indices_of_batch(len(self.photos), wanted, step, seed=self.seed, weights=self._weights)
+        return self.photos.load(chosen[self._share])
 
-    def _take_step(self, photos: Loaded | None) -> dict[str, float]:
+    def _take_step(self, photos: Loaded | None) -> Metrics:
         self.embedder.train()
         try:
             with failing_together(self.processes, NotFiniteError):
-                terms, teaching = self.collaboration.learn(self._batch(photos), step=self.step)
+                terms, teaching = self.collaboration.learn(self.batch(photos), step=self.step)
             loss = torch.stack(list(terms.values())).sum() / self.config.batch
             metrics = self._summary(loss, terms, teaching)
-            self._learner.learn(loss)
+            self._learner.learn(loss, progress=self.progress)
         except NotFiniteError:
             self.collaboration.cache.discard()
             raise
         self.collaboration.cache.accept()
-        return {"step": self.step, **metrics}
+        self.progress = self._progress()
+        return metrics
 
-    def _batch(self, photos: Loaded | None) -> Batch:
-        """Put together what this process learns from in this step."""
+    def _progress(self) -> float:
+        """Share of the steps or of the time, whichever is larger."""
+        by_steps = self.step / self.config.steps
+        if self.config.minutes is None:
+            return min(1.0, by_steps)
+        seconds = self.processes.collected([self._clock.seconds])[0]  # all go by the first one's clock
+        return min(1.0, max(by_steps, seconds / (60 * self.config.minutes)))
+
+    def batch(self, photos: Loaded | None) -> Batch:
+        """Put together what this process learns from in this step: photos, changed at random, and drawn images."""
         w_plus, drawn = self._synthetic.of_step(self.step)
         images, keys = self._degraded(drawn), list[bytes]()
         if photos:
-            given, keys = self._mirrored(*photos)
-            images = torch.cat([given.to(drawn), images])
+            given, keys = self._varied(onto(photos.images, drawn.device).to(drawn.dtype), photos.keys)
+            images = torch.cat([given, images])
         return Batch(images, keys, w_plus, drawn)
 
-    def _mirrored(self, photos: Tensor, keys: list[bytes]) -> Loaded:
-        """Mirror half of the photos, at random, and give these the keys of other photos."""
-        if not self.config.mirror:
-            return Loaded(photos, keys)
-        wanted = self.config.batch - self._made
-        chosen = torch.rand(wanted, generator=randomness_of(self.seed, self.step))[self._share] < 0.5
-        photos = torch.where(chosen[:, None, None, None].to(photos.device), photos.flip(3), photos)
-        keys = [mirror_key(key) if one else key for key, one in zip(keys, chosen.tolist(), strict=True)]
+    def _varied(self, photos: Tensor, keys: list[bytes]) -> Loaded:
+        """Mirror half of the photos, and move and relight them, at random; mirrored ones get keys of their own."""
+        config = self.config
+        if config.mirror:
+            chosen = self._numbers(1, MIRRORED).squeeze(1) < 0.5
+            photos = torch.where(onto(chosen, photos.device).view(-1, 1, 1, 1), photos.flip(3), photos)
+            keys = [mirror_key(key) if one else key for key, one in zip(keys, chosen.tolist(), strict=True)]
+        if config.jitter:
+            photos = jitter(photos, onto(config.jitter * (2 * self._numbers(PLACES, MOVED) - 1), photos.device))
+        if config.relight:
+            photos = relight(photos, onto(config.relight * (2 * self._numbers(LIGHTS, RELIT) - 1), photos.device))
         return Loaded(photos, keys)
+
+    def _numbers(self, each: int, purpose: int) -> Tensor:
+        """Random numbers from 0 to 1 for this process's photos in this step, (N, each)."""
+        wanted = self.config.batch - self._made
+        return torch.rand(wanted, each, generator=randomness_of(self.seed, self.step, purpose))[self._share]
 
     def _degraded(self, drawn: Tensor) -> Tensor:
         if not (self.config.spoil and len(drawn)):
             return drawn
-        seeds = torch.randint(1 << 62, (self._made,), generator=randomness_of(self.seed, self.step))[self._share]
-        return degrade(drawn, seeds.tolist())
+        randomness = randomness_of(self.seed, self.step)
+        if not self.config.spoil_on_device:
+            return degrade(drawn, torch.randint(1 << 62, (self._made,), generator=randomness)[self._share].tolist())
+        numbers = torch.rand(self._made, AMOUNTS, generator=randomness)[self._share]
+        there = torch.Generator(drawn.device).manual_seed(randomness.initial_seed() >> 1)
+        noise = torch.randn(self._made, *drawn.shape[1:], generator=there, device=drawn.device)[self._share]
+        return degrade_together(drawn, onto(numbers, drawn.device), noise)
 
     @property
     def _made(self) -> int:
@@ -166,11 +236,17 @@ class Trainer:
                 f"a batch of {photos} photos and {self._made} drawn images is too small for {count} processes"
             )
 
-    def _summary(self, loss: Tensor, terms: Mapping[str, Tensor], teaching: Teaching) -> dict[str, float]:
+    def _summary(self, loss: Tensor, terms: Mapping[str, Tensor], teaching: Teaching) -> Metrics:
         """Means over all processes of a step's terms, and of what the iterator did for the photos."""
         about = {"gain": teaching.gain, "known": teaching.known, "teacher": teaching.loss}
-        photos = self.config.batch - self._made
+        photos = self.config.batch - self._made if self.collaboration.teaches else 0
         parts = {"loss": loss} | {name: term.sum() / self.config.batch for name, term in terms.items()}
         parts |= {name: values.sum() / photos for name, values in about.items()} if photos else {}
         totals = self.processes.total(torch.stack([part.detach().float() for part in parts.values()]))
-        return dict(zip(parts, totals.tolist(), strict=True))
+        return Metrics(self.step + 1, tuple(parts), totals)
+
+
+def _as_numbers(steps: Sequence[Metrics]) -> Iterator[dict[str, float]]:
+    """The figures of steps, for which the device is waited for once."""
+    for one, figures in zip(steps, torch.stack([one.figures for one in steps]).tolist(), strict=True):
+        yield {"step": one.step, **dict(zip(one.names, figures, strict=True))}
