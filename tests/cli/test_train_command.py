@@ -115,6 +115,34 @@ def test_a_killed_run_goes_on_as_if_it_never_had_been(run: Run, command: list[ob
     assert told[0] == told[1]
 
 
+def test_a_finished_run_can_be_made_longer(run: Run, command: list[object], tmp_path: Path) -> None:
+    out = tmp_path / "run"
+    assert run(*command, "--out", out)[0] == 0
+    code, lines, errors = run("train", "--resume", out, "--steps", 8)
+    assert (code, errors) == (0, [])
+    assert [line.split()[1] for line in lines[:-1]] == ["8"]
+    assert [json.loads(line)["step"] for line in (out / "log.jsonl").read_text().splitlines()] == [2, 4, 6, 8]
+    before = tensors(out)
+    code, lines, errors = run("train", "--resume", out)  # it is the longer one now
+    assert (code, errors) == (0, [])
+    assert all(torch.equal(tensor, before[name]) for name, tensor in tensors(out).items())
+    code, _, errors = run("train", "--resume", out, "--steps", 5)
+    assert (code, errors) == (2, [f"latentloop: {out}: this run has taken 8 steps already; see --steps"])
+
+
+def test_a_run_that_was_stopped_just_when_it_was_made_longer_can_be_made_so_again(
+    run: Run, command: list[object], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its checkpoint is of the longer run then, its settings are not."""
+    out = tmp_path / "run"
+    assert run(*command, "--out", out)[0] == 0
+    with monkeypatch.context() as patch:
+        patch.setattr("latentloop.training.setup.write_options", lambda _: (_ for _ in ()).throw(KeyboardInterrupt))
+        assert run("train", "--resume", out, "--steps", 8)[0] == 130
+    assert run("train", "--resume", out, "--steps", 8)[0] == 0
+    assert (out / "log.jsonl").read_text().count("\n") == 4
+
+
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no SIGTERM")
 def test_asked_to_stop_it_saves_the_step_and_says_how_to_go_on(
     run: Run, command: list[object], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -330,7 +358,10 @@ def test_unusable_photos_are_left_out_and_named(run: Run, command: list[object],
         (["--no-cache", "--codes", "{tmp}/codes"], "codes are for a run with a cache"),
         (["--validation", "{tmp}/faces"], "all photos to learn from are among those to measure on: nothing is left"),
         (["--data", "{tmp}/none.tar"], "{tmp}/none.tar: no such file or folder"),
-        (["--resume", "{tmp}/empty"], "resume takes all settings from the run; leave out the other options"),
+        (
+            ["--resume", "{tmp}/empty"],
+            "resume takes all settings from the run but steps and minutes; leave out the other",
+        ),
         (["--out", "{generator}/out"], "cannot"),
     ],
 )

@@ -4,14 +4,15 @@ import signal
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 from latentloop.cli.console import say
 from latentloop.cli.inputs import refuse_missing
 from latentloop.cli.options import UNTITLED
 from latentloop.cli.train_progress import TrainProgress
+from latentloop.options import with_changes
 from latentloop.training.options import TrainOptions
-from latentloop.training.settings_file import checkpoints_in, read_options
+from latentloop.training.settings_file import LENGTH, checkpoints_in, read_options
 from latentloop.training.stopping import stop_signals
 
 STOPPING = "latentloop: stopping after this step; once more stops at once"
@@ -32,6 +33,8 @@ class Train:
 
     A stopped run: latentloop train --resume run
 
+    A finished run, made longer: latentloop train --resume run --steps 30000
+
     No faces, tar files: latentloop train --generator yours.safetensors --identity none --data "shards/*.tar"
 
     Several GPUs: accelerate launch -m latentloop train --data faces/ --batch 64 --precision bfloat16
@@ -39,22 +42,31 @@ class Train:
 
     options: Annotated[TrainOptions, UNTITLED] = TrainOptions()
     resume: str | None = None
-    """Folder of a run to resume, with all its settings."""
+    """Folder of a run to resume, with all its settings; but for steps and minutes, which may be more."""
 
     def __post_init__(self) -> None:
-        if self.resume is not None and self.options != TrainOptions():
-            raise ValueError("resume takes all settings from the run; leave out the other options")
+        if self.resume is not None and self.options != with_changes(TrainOptions(), self._length):
+            raise ValueError(
+                "resume takes all settings from the run but steps and minutes; leave out the other options"
+            )
+
+    @property
+    def _length(self) -> dict[str, Any]:
+        """Options that a run which is resumed may change, where they are given."""
+        given, default = self.options.config, TrainOptions().config
+        return {name: getattr(given, name) for name in LENGTH if getattr(given, name) != getattr(default, name)}
 
     def run(self) -> int:
         """Train, with a line on stdout each time the run is saved; returns 130 if it was stopped."""
-        options = self.options if self.resume is None else read_options(Path(self.resume))
+        longer = {} if self.resume is None else self._length
+        options = self.options if self.resume is None else with_changes(read_options(Path(self.resume)), longer)
         generators = [options.generator, options.quick] if options.quick else [options.generator]
         begun = None if checkpoints_in(options.out) else options.start  # of a run that goes on, it may be gone
         refuse_missing(each=[*options.data, *options.validation], generators=generators, embedders=[begun])
         from latentloop.training import set_up_training
 
         with stop_signals(signal.SIGINT, signal.SIGTERM, on_ask=lambda: say(STOPPING, error=True)) as stopping:
-            job = set_up_training(options)
+            job = set_up_training(options, longer=bool(longer))
             job.stopping = stopping
             if job.validation is None:  # of several processes, only the first one speaks
                 for _ in job.run():

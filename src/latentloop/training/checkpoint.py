@@ -1,7 +1,7 @@
 """Saving a training run, and going on exactly where it was saved: safetensors, with all else as JSON beside them."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -36,8 +36,14 @@ def save_checkpoint(path: Path, *, kind: str, config: Mapping[str, Any], state: 
         part.write_bytes(save(tensors, {ENTRY: json.dumps(entry)}))
 
 
-def load_checkpoint(path: Path, *, kind: str, config: Mapping[str, Any]) -> dict[str, Any]:
+def load_checkpoint(path: Path, *, kind: str, config: Mapping[str, Any], but: Collection[str] = ()) -> dict[str, Any]:
     """Read the state of a run of this kind and with these settings, on the CPU. It holds data, never code.
+
+    Args:
+        path: The file.
+        kind: What is being trained.
+        config: The run's stamp.
+        but: Names of settings that may be others.
 
     Raises:
         UserError: It is something else, damaged, or of a run with other settings (the first such is named).
@@ -48,7 +54,7 @@ def load_checkpoint(path: Path, *, kind: str, config: Mapping[str, Any]) -> dict
             if (entry["format"], entry["kind"]) != (FORMAT, kind):
                 found = f"a checkpoint of {entry['kind']} (format {entry['format']})"
                 raise UserError(f"{path}: {found}, not of {kind} (format {FORMAT})")
-            _check_settings(path, dict(entry["config"]), as_plain(config))
+            _check_settings(path, _without(but, dict(entry["config"])), _without(but, as_plain(config)))
             state = _with_tensors(entry["state"], {name: file.get_tensor(name) for name in file.keys()})  # noqa: SIM118
             if not isinstance(state, dict):
                 raise TypeError("the state is no dict")
@@ -56,6 +62,10 @@ def load_checkpoint(path: Path, *, kind: str, config: Mapping[str, Any]) -> dict
         what_to_do = "delete it to go on from an earlier one, or choose another folder"
         raise UserError(f"{path}: not a checkpoint of a training run, or damaged; {what_to_do}") from error
     return state
+
+
+def _without(names: Collection[str], settings: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in settings.items() if name not in names}
 
 
 def _check_settings(path: Path, found: Mapping[str, Any], wanted: Mapping[str, Any]) -> None:

@@ -18,7 +18,7 @@ from latentloop.images import write_png
 from latentloop.training.checkpoint import load_checkpoint, save_checkpoint
 from latentloop.training.processes import failing_together
 from latentloop.training.run_log import RunLog
-from latentloop.training.settings_file import CHECKPOINTS, SETTINGS, checkpoints_in
+from latentloop.training.settings_file import CHECKPOINTS, LENGTH, SETTINGS, checkpoints_in
 from latentloop.training.tensorboard_log import TensorBoardLog
 from latentloop.training.trainer import Trainer
 from latentloop.training.validation import Validation
@@ -81,8 +81,11 @@ class TrainJob:
         """Return whether the run has taken all its steps, or all its time."""
         return self.trainer.finished
 
-    def resume(self) -> None:
+    def resume(self, *, longer: bool = False) -> None:
         """Go on from the folder's last checkpoint, if it has one.
+
+        Args:
+            longer: It may be of a run of another length; it is written anew as one of this.
 
         Raises:
             UserError: The checkpoint is damaged, or of a run with other settings; the folder holds files that are not
@@ -90,9 +93,12 @@ class TrainJob:
         """
         with failing_together(self.trainer.processes, UserError):
             if checkpoint := last_checkpoint(self.folder):
-                state = load_checkpoint(checkpoint, kind=KIND, config=self.settings)
+                state = load_checkpoint(checkpoint, kind=KIND, config=self.settings, but=LENGTH if longer else ())
                 self.trainer.load_state(state)
                 self._recent = state["recent"]
+                self._check_length()
+                if longer:
+                    self._write_checkpoint()
             if self._first:
                 remove_leftovers(self.folder)
                 remove_leftovers(self.folder / CHECKPOINTS)
@@ -127,6 +133,11 @@ class TrainJob:
                 yield Progress(metrics, line)
                 if stop:
                     return
+
+    def _check_length(self) -> None:
+        taken, steps = self.trainer.step, self.trainer.config.steps
+        if taken > steps:
+            raise UserError(f"{self.folder}: this run has taken {taken} steps already", arguments="steps")
 
     @contextmanager
     def _explained(self) -> Iterator[None]:

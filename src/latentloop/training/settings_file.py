@@ -12,6 +12,8 @@ from latentloop.options import with_changes
 from latentloop.training.options import TrainOptions
 
 SETTINGS, CHECKPOINTS = "config.json", "checkpoints"
+LENGTH = ("steps", "minutes")
+"""Options by which a run can be made longer."""
 GROUPED = ("generator", "device", "seed")
 """Options that the file keeps in a separate group, "common"."""
 

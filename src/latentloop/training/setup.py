@@ -64,10 +64,15 @@ class Photos(NamedTuple):
     """Photos to measure on; None for images that the generator draws."""
 
 
-def set_up_training(options: TrainOptions) -> TrainJob:
+def set_up_training(options: TrainOptions, *, longer: bool = False) -> TrainJob:
     """Set up a run that resumes from the state in its folder; its options are in the folder then.
 
     In CUDA and float32 the process computes repeatably from now on, which an exact resume rests on.
+
+    Args:
+        options: Of the run.
+        longer: The folder's run may be one with other steps and minutes, and goes on with these: its step size, too, is
+            from there on that of the longer run.
 
     Raises:
         UserError: A file is missing or wrong, or the folder holds a run with other options or something else.
@@ -101,7 +106,7 @@ def set_up_training(options: TrainOptions) -> TrainJob:
             settings=stamp_of_training(options, photos, machine, collaboration.metric),
             saving=Saving(options.save_every, options.keep),
         )
-    job.resume()
+    job.resume(longer=longer)
     if first:
         write_options(options)
     return job
