@@ -166,6 +166,15 @@ def _info(path: Path, format_name: str) -> dict[str | tuple[int, int], object]:
         return {}
 
 
+def is_animated(path: Path) -> bool:
+    """Return whether a GIF or PNG holds more than one frame; False for other, missing and damaged files."""
+    try:
+        with _pixel_limit.of(sys.maxsize), Image.open(path, formats=["GIF", "PNG"]) as image:
+            return bool(getattr(image, "is_animated", False))
+    except DECODING_ERRORS:
+        return False
+
+
 def as_jpeg(image: Tensor, *, quality: int) -> Tensor:
     """Compress an image (1, 3, H, W) in [-1, 1] as JPEG and decode it again; `quality` is 1 to 95."""
     file = io.BytesIO()

@@ -32,7 +32,7 @@ class Edit:
 
     A direction of your own: latentloop edit seed:7 --set directions.safetensors:sefa0=2
 
-    A video, with its sound: latentloop edit clip.mp4 --set smile=1
+    A video, with its sound, or an animated GIF: latentloop edit clip.mp4 --set smile=1
 
     Available directions: latentloop directions list
     """

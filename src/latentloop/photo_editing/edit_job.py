@@ -7,6 +7,7 @@ from pathlib import Path
 
 from latentloop.editing import shipped_directions
 from latentloop.errors import UserError
+from latentloop.images import is_animated
 from latentloop.photo_editing.applied_directions import AppliedDirections, record_edit, resolve_directions
 from latentloop.photo_editing.edit_folder import EditFolder
 from latentloop.photo_editing.edit_name import edit_suffix
@@ -17,6 +18,8 @@ from latentloop.photo_editing.rendered_edit import render_edit
 from latentloop.photo_editing.setup import SubjectFinder
 from latentloop.photo_editing.subjects import Subject
 
+VIDEOS, ANIMATED = frozenset({".mp4", ".mov", ".m4v", ".mkv", ".webm", ".avi"}), frozenset({".gif", ".png", ".apng"})
+"""Endings of videos, and of pictures that may be animated."""
 FAR = 3.0
 """Strength of a bundled direction beyond which most faces fall apart."""
 
@@ -89,8 +92,9 @@ class EditJob:
 
 
 def is_video(argument: str) -> bool:
-    """Return whether an argument names a video by its ending."""
-    return Path(argument).suffix.lower() in {".mp4", ".mov", ".m4v", ".mkv", ".webm", ".avi"}
+    """Return whether an argument names a video: by its ending, or an animated GIF or PNG."""
+    ending = Path(argument).suffix.lower()
+    return ending in VIDEOS or (ending in ANIMATED and is_animated(Path(argument)))
 
 
 def check_videos(arguments: Sequence[str], options: EditOptions) -> None:
