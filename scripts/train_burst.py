@@ -137,7 +137,7 @@ def train(job: TrainJob, out: Path) -> None:
                 means = {name: sum(one[name] for one in recent) / len(recent) for name in metrics if name != "step"}
                 speed = batch * len(recent) / (now - logged)
                 about = {"step": metrics["step"], "seconds": now - begun, "images_per_second": speed}
-                log.write(json.dumps({**about, "images": batch * metrics["step"], **means, **(figures or {})}) + "\n")
+                log.write(json.dumps({**means, **(figures or {}), **about, "images": batch * metrics["step"]}) + "\n")
                 log.flush()
                 logged, recent = now, []
             if now - saved > SAVE_SECONDS and metrics["step"] == job.trainer.step:

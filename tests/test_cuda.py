@@ -6,7 +6,9 @@ layers by 1e-5 to 1e-4: images are held to 0.002, a quarter of a grey level.
 """
 
 import copy
+import math
 from collections.abc import Iterator
+from pathlib import Path
 from typing import TypeVar
 
 import pytest
@@ -19,9 +21,14 @@ from latentloop.encoders import load_embedder
 from latentloop.features.lpips import load_lpips
 from latentloop.generators import Generator, load_generator, low_precision
 from latentloop.generators.stylegan2 import Shape
+from latentloop.images import write_png
 from latentloop.inversion import IteratorConfig, LatentIterator
 from latentloop.latents import mean_code, sample_codes
 from latentloop.losses import iterator_loss, pixel_loss, toward
+from latentloop.options import with_changes
+from latentloop.training import TrainOptions, set_up_training
+from latentloop.training.augmentation import jitter, relight
+from latentloop.training.degradation import degrade_together
 from stylegan2_tensors import random_stylegan2
 
 pytestmark = [pytest.mark.cuda, pytest.mark.usefixtures("exact")]
@@ -132,3 +139,39 @@ def test_the_shipped_network_finds_the_same_codes() -> None:
             image = generator.synthesis(codes(generator))
             found.append(load_embedder("small-ffhq", generator)(image.to(device)).cpu())
     torch.testing.assert_close(found[1], found[0], rtol=0, atol=1e-3)
+
+
+def test_photos_change_alike() -> None:
+    """JPEG rounds, so that a coefficient at the border of two steps may fall to either: rarely."""
+    randomness = torch.Generator().manual_seed(5)
+    images, noise = torch.rand(4, 3, 64, 64, generator=randomness) * 2 - 1, torch.randn(4, 3, 64, 64)
+    amounts, lights = torch.rand(2, 4, 6, generator=randomness)
+    for change, numbers in ((jitter, (amounts[:, :4],)), (relight, (lights,)), (degrade_together, (amounts, noise))):
+        changed = change(images, *numbers)
+        same = change(images.to(CUDA), *(one.to(CUDA) for one in numbers)).cpu()
+        assert ((same - changed).abs() > 1e-4).float().mean() < 0.02
+
+
+@pytest.mark.parametrize("changes", [{}, {"precision": "bfloat16"}, {"compile": True}])
+def test_training_is_looked_at_seldom_and_learns(tmp_path: Path, changes: dict[str, object]) -> None:
+    """Without a synchronisation in its steps: CUDA would raise an error."""
+    photos = tmp_path / "photos"
+    generator = load_generator("mobile-ffhq-256")
+    for i, w_plus in enumerate(codes(generator, 8)):
+        write_png(photos / f"{i}.png", generator.synthesis(w_plus[None]))
+    untaught = {"teacher_steps": 0, "cache": False, "image_target": "photo", "jitter": 1.0, "relight": 1.0}
+    sizes = {"batch": 4, "steps": 40, "save_every": 20, "repeats": 4, "validation_images": 2, "warm_up": 2}
+    named = {"generator": "mobile-ffhq-256", "data": str(photos), "out": tmp_path / "out", "device": "cuda"}
+    on_device = {"photos_in": "device", "spoil_on_device": True, "mirror": True}
+    job = set_up_training(with_changes(TrainOptions(), {**untaught, **sizes, **named, **on_device, **changes}))
+    assert job.trainer.look_every == 20
+    steps = job.trainer.run()
+    told = [next(steps) for _ in range(20)]
+    photos_read = job.trainer.read(job.trainer.step)
+    torch.cuda.set_sync_debug_mode("error")
+    try:
+        job.trainer._take_step(photos_read)
+    finally:
+        torch.cuda.set_sync_debug_mode("default")
+    assert all(math.isfinite(one["loss"]) for one in told)
+    assert told[-1]["loss"] < told[0]["loss"]

@@ -23,9 +23,10 @@ def jitter(images: Tensor, amounts: Tensor) -> Tensor:
         images: The images, in [-1, 1]; not written to.
         amounts: Turn, scale and shifts of each image, (N, 4) in [-1, 1]; 0 changes nothing.
     """
-    turn, zoom, right, down = (amounts.to(images) * amounts.new_tensor([TURN, ZOOM, SHIFT, SHIFT]).to(images)).T
-    across, along = zoom.exp() * turn.cos(), zoom.exp() * turn.sin()
-    affine = torch.stack([across, -along, right, along, across, down], dim=1).view(-1, 2, 3)
+    turn, zoom, right, down = amounts.to(images).T
+    scale = (ZOOM * zoom).exp()
+    across, along = scale * (TURN * turn).cos(), scale * (TURN * turn).sin()
+    affine = torch.stack([across, -along, SHIFT * right, along, across, SHIFT * down], dim=1).view(-1, 2, 3)
     grid = F.affine_grid(affine, list(images.shape), align_corners=False)
     moved = F.grid_sample(images, grid, mode="bicubic", padding_mode="reflection", align_corners=False)
     return moved.clamp(-1, 1)

@@ -1,6 +1,8 @@
 """JPEG compression of batches of images on any device: what a file of it would look like (ITU-T T.81)."""
 
 import math
+from functools import lru_cache
+from typing import NamedTuple
 
 import torch
 import torch.nn.functional as F
@@ -26,37 +28,49 @@ def jpeg(images: Tensor, quality: Tensor) -> Tensor:
         images: (N, 3, H, W) in [-1, 1]; not written to.
         quality: Quality of each image as in libjpeg, 1 to 100; (N,).
     """
-    size, matrix = images.shape[-2:], images.new_tensor(TO_YCC, dtype=torch.float32)
+    size, tables = images.shape[-2:], _tables(images.device)
     pixels = ((images.float().clamp(-1, 1) + 1) * 127.5).round()
     pixels = F.pad(pixels, (0, -size[1] % (2 * BLOCK), 0, -size[0] % (2 * BLOCK)), mode="replicate")
-    brightness, colours = torch.einsum("ij,njhw->nihw", matrix, pixels).round().split((1, 2), dim=1)
-    brightness = _quantised(brightness - 128, _steps(LUMINANCE, quality)) + 128
-    colours = _quantised(F.avg_pool2d(colours, 2).round(), _steps(CHROMINANCE, quality))
+    brightness, colours = torch.einsum("ij,njhw->nihw", tables.to_ycc, pixels).round().split((1, 2), dim=1)
+    brightness = _quantised(brightness - 128, _steps(tables.luminance, quality), tables.cosines) + 128
+    colours = _quantised(F.avg_pool2d(colours, 2).round(), _steps(tables.chrominance, quality), tables.cosines)
     colours = F.interpolate(colours, scale_factor=2, mode="bilinear", align_corners=False)
     planes = torch.cat([brightness.clamp(0, 255), colours.clamp(-128, 127)], dim=1)
-    decoded = torch.einsum("ij,njhw->nihw", torch.linalg.inv(matrix), planes).round().clamp(0, 255)
+    decoded = torch.einsum("ij,njhw->nihw", tables.to_rgb, planes).round().clamp(0, 255)
     return (decoded / 127.5 - 1)[..., : size[0], : size[1]].to(images)
 
 
-def _steps(table: str, quality: Tensor) -> Tensor:
-    """Steps of quantisation for each image, (N, 1, 1, 1, 8, 8)."""
-    base = torch.tensor([float(number) for number in table.split()], device=quality.device).view(BLOCK, BLOCK)
-    quality = quality.float().round().clamp(1, 100)
-    percent = torch.where(quality < 50, 5000 / quality, 200 - 2 * quality).floor().view(-1, 1, 1)
-    return ((base * percent + 50) / 100).floor().clamp(1, 255)[:, None, None, None]
-
-
-def _quantised(planes: Tensor, steps: Tensor) -> Tensor:
-    """Quantise the cosine transform of each block of planes (N, C, H, W)."""
-    transform = _cosines().to(planes)
-    blocks = planes.unflatten(3, (-1, BLOCK)).unflatten(2, (-1, BLOCK)).transpose(3, 4)
-    frequencies = (transform @ blocks @ transform.T / steps).round() * steps
-    planes = (transform.T @ frequencies @ transform).transpose(3, 4).flatten(4, 5).flatten(2, 3)
-    return planes.round()
-
-
-def _cosines() -> Tensor:
+class _Tables(NamedTuple):
+    to_ycc: Tensor
+    to_rgb: Tensor
+    luminance: Tensor
+    chrominance: Tensor
+    cosines: Tensor
     """The orthogonal cosine transform, a frequency a row."""
+
+
+@lru_cache
+def _tables(device: torch.device) -> _Tables:
+    """All numbers on a device, where they are brought once: CUDA waits for what is brought."""
+    to_ycc = torch.tensor(TO_YCC)
+    steps = [torch.tensor([float(step) for step in table.split()]) for table in (LUMINANCE, CHROMINANCE)]
     place, frequency = torch.arange(BLOCK) + 0.5, torch.arange(BLOCK)[:, None]
     cosines = (math.pi / BLOCK * frequency * place).cos() * math.sqrt(2 / BLOCK)
-    return torch.where(frequency == 0, cosines / math.sqrt(2), cosines)
+    cosines = torch.where(frequency == 0, cosines / math.sqrt(2), cosines)
+    tables = (to_ycc, torch.linalg.inv(to_ycc), *(step.view(BLOCK, BLOCK) for step in steps), cosines)
+    return _Tables(*(table.to(device) for table in tables))
+
+
+def _steps(table: Tensor, quality: Tensor) -> Tensor:
+    """Steps of quantisation for each image, (N, 1, 1, 1, 8, 8), from those of quality 50."""
+    quality = quality.float().round().clamp(1, 100)
+    percent = torch.where(quality < 50, 5000 / quality, 200 - 2 * quality).floor().view(-1, 1, 1)
+    return ((table * percent + 50) / 100).floor().clamp(1, 255)[:, None, None, None]
+
+
+def _quantised(planes: Tensor, steps: Tensor, cosines: Tensor) -> Tensor:
+    """Quantise the cosine transform of each block of planes (N, C, H, W)."""
+    blocks = planes.unflatten(3, (-1, BLOCK)).unflatten(2, (-1, BLOCK)).transpose(3, 4)
+    frequencies = (cosines @ blocks @ cosines.T / steps).round() * steps
+    planes = (cosines.T @ frequencies @ cosines).transpose(3, 4).flatten(4, 5).flatten(2, 3)
+    return planes.round()
