@@ -90,17 +90,8 @@ def set_up_training(options: TrainOptions, *, longer: bool = False) -> TrainJob:
         compared = low_precision(quick_generator(options.quick, generator), machine.dtype) if options.quick else drawing
         collaboration = make_collaboration(options, compared, embedder, machine)
         first = machine.processes.index == 0
-        learning = _compiled(collaboration) if options.compile else collaboration
         job = TrainJob(
-            trainer=Trainer(
-                learning,
-                options.config,
-                options.seed,
-                photos.learned,
-                machine.processes,
-                drawing,
-                look_every=_look_every(options, machine.device),
-            ),
+            trainer=_make_trainer(options, collaboration, photos.learned, drawing, machine),
             validation=_validation(options, collaboration, drawing, photos.held_out, resolution) if first else None,
             folder=options.out,
             settings=stamp_of_training(options, photos, machine, collaboration.metric),
@@ -110,6 +101,20 @@ def set_up_training(options: TrainOptions, *, longer: bool = False) -> TrainJob:
     if first:
         write_options(options)
     return job
+
+
+def _make_trainer(
+    options: TrainOptions, collaboration: Collaboration, photos: PhotoSet | None, drawing: Generator, machine: Machine
+) -> Trainer:
+    return Trainer(
+        _compiled(collaboration) if options.compile else collaboration,
+        options.config,
+        options.seed,
+        photos,
+        machine.processes,
+        drawing,
+        look_every=_look_every(options, machine.device),
+    )
 
 
 def find_machine(options: TrainOptions) -> Machine:
