@@ -15,20 +15,18 @@ import shutil
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor
 
 from latentloop.allocator import keep_freed_memory
 from latentloop.encoders import Embedder, load_embedder, save_embedder
 from latentloop.errors import UserError
-from latentloop.features.lpips import load_lpips
-from latentloop.features.mobilefacenet import load_mobilefacenet
+from latentloop.evaluation.measure import load_evaluator
+from latentloop.evaluation.one_pass import means_by_part, measure_one_pass
 from latentloop.generators import Generator, load_generator
-from latentloop.metrics import identity_similarity
 from latentloop.options import with_changes
 from latentloop.photos.find import find_training_photos
 from latentloop.training import TrainOptions, set_up_training
@@ -169,31 +167,15 @@ def measure(options: argparse.Namespace, network: Embedder, held_out: Sequence[P
             say(f"{when} {part}: " + "  ".join(f"{name} {value:.4f}" for name, value in figures.items()))
 
 
-@torch.inference_mode()
 def evaluation(network: Embedder, generator: Generator, held_out: Sequence[Path]) -> dict[str, dict[str, float]]:
-    """Mean LPIPS, MSE and ID of one pass on each part of the photos, and over all; drawn in float32."""
+    """Figures of one pass on each part of the photos, and their mean; drawn in float32."""
     photos = PhotoSet(find_training_photos(map(str, held_out)), network.resolution, device=generator.device)
-    measures = _measures(generator)
-    sums: dict[str, dict[str, list[float]]] = {}
+    evaluator, rows = load_evaluator(device=generator.device), []
     for begin in range(0, len(photos), AT_ONCE):
         indices = range(begin, min(begin + AT_ONCE, len(photos)))
-        given = photos.load(indices).images
-        image = generator.synthesis(network(given), resolution=network.resolution).clamp(-1, 1)
-        for name, measured in measures.items():
-            for index, value in zip(indices, measured(image, given).tolist(), strict=True):
-                part = Path(photos.sources[index].member or "").name.split("-")[0]
-                for one in (part, "all"):
-                    sums.setdefault(one, {}).setdefault(name, []).append(value)
-    return {part: {name: sum(v) / len(v) for name, v in figures.items()} for part, figures in sums.items()}
-
-
-def _measures(generator: Generator) -> dict[str, Callable[[Tensor, Tensor], Tensor]]:
-    faces, lpips = load_mobilefacenet(device=generator.device), load_lpips(device=generator.device)
-    return {
-        "lpips": lpips,
-        "mse": lambda image, target: (image - target).square().mean(dim=(1, 2, 3)),
-        "id": lambda image, target: identity_similarity(image, target, embed=faces),
-    }
+        measured = measure_one_pass(network, generator, photos.load(indices).images, evaluator)
+        rows += [(photos.sources[index].member or "", row) for index, row in zip(indices, measured, strict=True)]
+    return means_by_part(rows)
 
 
 def _value(text: str) -> Any:  # noqa: ANN401 - of an option's type

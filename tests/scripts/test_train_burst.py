@@ -66,8 +66,8 @@ def test_a_burst_trains_saves_and_measures_without_the_command_line(packed: Path
     assert (line["step"], line["images"]) == (2, 8)
     assert {"loss", "images_per_second", "val_lpips"} <= line.keys()
     found = json.loads((out / "evaluation.json").read_text())["after"]
-    assert found.keys() == {"a", "b", "all"}
-    assert found["all"]["mse"] == pytest.approx((found["a"]["mse"] + found["b"]["mse"]) / 2)
+    assert found.keys() == {"a", "b", "mean"}
+    assert found["mean"]["mse"] == pytest.approx((found["a"]["mse"] + found["b"]["mse"]) / 2)
     assert load_embedder(out / "network.safetensors", load_generator(generator)).num_ws == 6
 
 
@@ -84,7 +84,7 @@ def test_what_breaks_leaves_the_network_and_its_figures(
     options = ["--photos", packed, "--generator", generator, "--out", out, "--device", "cpu", "--set", *TINY]
     assert script.main(list(map(str, options))) == 1
     assert load_embedder(out / "network.safetensors", load_generator(generator)).num_ws == 6
-    assert json.loads((out / "evaluation.json").read_text())["after"]["all"]["mse"] > 0
+    assert json.loads((out / "evaluation.json").read_text())["after"]["mean"]["mse"] > 0
 
 
 def test_a_large_network_comes_in_pieces(
