@@ -74,8 +74,7 @@ def write_nvidia(tmp_path: Path, as_published: None) -> Callable[..., Path]:  # 
         protocol: int = 4,
         layers: Mapping[str, Any] | None = None,
     ) -> Path:
-        about = {"_init_args": (), "_init_kwargs": EasyDict(settings), "img_resolution": 8}
-        module = _module(tensors, about, layers or {})
+        module = nvidia_module(tensors, settings, layers=layers)
         content = {"G": None, "D": None, "G_ema": None, "training_set_kwargs": EasyDict(path="x"), "augment_pipe": None}
         path = tmp_path / "nvidia.pkl"
         path.write_bytes(pickle.dumps(content | {name: module}, protocol=protocol))
@@ -89,25 +88,38 @@ def write_tensorflow(tmp_path: Path, as_published: None) -> Callable[..., Path]:
     """Writes a pickle of NVIDIA's TensorFlow projects, from variables with "mapping/" and "synthesis/" before them."""
 
     def write(variables: Mapping[str, Tensor], settings: Mapping[str, Any]) -> Path:
-        def network(prefix: str, **components: Network) -> Network:
-            found = {n.removeprefix(prefix): t for n, t in variables.items() if n.startswith(prefix)}
-            own = [(n, t.numpy()) for n, t in found.items() if prefix or "/" not in n]
-            return Network(
-                version=4,
-                name="G",
-                static_kwargs=EasyDict(settings),
-                components=EasyDict(components),
-                build_module_src=SOURCE,
-                build_func_name="G_main",
-                variables=own,
-            )
-
-        whole = network("", mapping=network("mapping/"), synthesis=network("synthesis/"))
-        path = tmp_path / "tensorflow.pkl"
-        path.write_bytes(pickle.dumps((network("nothing/"), network("nothing/"), whole), protocol=4))
+        path, other = tmp_path / "tensorflow.pkl", tensorflow_network({}, settings)
+        path.write_bytes(pickle.dumps((other, other, tensorflow_network(variables, settings)), protocol=4))
         return path
 
     return write
+
+
+def tensorflow_network(variables: Mapping[str, Tensor], settings: Mapping[str, Any]) -> Network:
+    """A network of NVIDIA's TensorFlow projects and its components, from variables with theirs before the names."""
+
+    def network(prefix: str, **components: Network) -> Network:
+        found = {n.removeprefix(prefix): t for n, t in variables.items() if n.startswith(prefix)}
+        own = [(n, t.numpy()) for n, t in found.items() if prefix or "/" not in n]
+        return Network(
+            version=4,
+            name="G",
+            static_kwargs=EasyDict(settings),
+            components=EasyDict(components),
+            build_module_src=SOURCE,
+            build_func_name="G_main",
+            variables=own,
+        )
+
+    return network("", mapping=network("mapping/"), synthesis=network("synthesis/"))
+
+
+def nvidia_module(
+    tensors: Mapping[str, Tensor], settings: Mapping[str, Any], *, layers: Mapping[str, Any] | None = None
+) -> Persistent:
+    """A network of NVIDIA's PyTorch projects, from tensors by their full names."""
+    about = {"_init_args": (), "_init_kwargs": EasyDict(settings), "img_resolution": 8}
+    return _module(tensors, about, layers or {})
 
 
 def _module(tensors: Mapping[str, Tensor], more: Mapping[str, Any], layers: Mapping[str, Any]) -> Persistent:

@@ -70,11 +70,12 @@ def test_convert_needs_a_name_that_says_what_it_is(run: Run, small: Path, tmp_pa
     ("content", "message"),
     [
         (None, "neither a file nor one of the generators we ship"),
-        (b"", "no checkpoint that we know: neither safetensors, nor a pickle, nor a file of torch.save"),
+        (b"", "an empty file"),
+        (b"hello", "no checkpoint that we know: neither safetensors, nor a pickle, nor a file of torch.save"),
         (b"\x80\x04cos\nsystem\n.", "refused, it asks for the global os.system; a checkpoint needs only data"),
         (b"\x80\x04", "damaged, truncated or no checkpoint"),
     ],
-    ids=["missing", "empty", "code", "cut"],
+    ids=["missing", "empty", "text", "code", "cut"],
 )
 def test_what_is_no_generator_is_one_line_and_writes_nothing(
     run: Run, tmp_path: Path, command: str, content: bytes | None, message: str
