@@ -7,6 +7,7 @@ import torch
 from latentloop.errors import UserError
 from latentloop.generators import GeneratorFile, StyleGAN2, load_generator, write_generator_file
 from latentloop.generators.stylegan2 import Shape
+from stylegan2_tensors import nvidia, random_stylegan2, rosinality
 
 Run = Callable[..., tuple[int, list[str], list[str]]]
 FACTS = ["layout", "kind", "resolution", "num_ws", "w_dim", "z_dim", "classes", "parameters", "latent_avg"]
@@ -127,3 +128,29 @@ def test_a_truncated_file_of_ours_is_refused(small: Path) -> None:
     small.write_bytes(small.read_bytes()[:-10])
     with pytest.raises(UserError, match=r"small\.safetensors: "):
         load_generator(small)
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("inspect", "{}"),
+        ("generate", "--generator", "{}", "--count", 1),
+        ("directions", "list", "--generator", "{}"),
+        ("directions", "samples", "--generator", "{}", "--count", 1),
+        ("directions", "find", "--method", "sefa", "--count", 1, "--generator", "{}", "--out", "found.safetensors"),
+        ("edit", "seed:1", "--set", "smile=1", "--generator", "{}", "--steps", 0),
+    ],
+)
+def test_every_command_with_a_generator_takes_the_raw_one_of_a_training(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, command: tuple[object, ...]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    raw = rosinality(nvidia(random_stylegan2(Shape(mapping=(8, 8, 8), channels=(4, 4, 4)))))
+    torch.save({"g": raw, "d": {}}, "training.pt")
+    arguments = [str(one).format("training.pt") for one in command]
+    code, _, errors = run(*arguments)
+    assert code == 2
+    assert "training.pt: has no generator g_ema, but g, d; g can be taken instead; see --which" in errors[0]
+    _, _, errors = run(*arguments, "--which", "g")
+    assert not any("generator g_ema" in error for error in errors)
+    assert not any("unrecognized" in error.lower() for error in errors)
