@@ -10,8 +10,7 @@ from types import ModuleType
 from typing import Any
 
 import pytest
-import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 MARK = "executed"
 SOURCE = f"import os; os.mkdir({MARK!r})"
@@ -42,6 +41,19 @@ class Network:
 
     def __init__(self, **state: object) -> None:
         self.__dict__.update(state)
+
+
+class WholeModule(nn.Module):
+    """A network of a project that pickles its modules without their source."""
+
+    def __init__(self, tensors: dict[str, Tensor]) -> None:
+        super().__init__()
+        for name in dict.fromkeys(name.partition(".")[0] for name in tensors):
+            inside = {n.partition(".")[2]: t for n, t in tensors.items() if n.partition(".")[0] == name}
+            if "" in inside:
+                self.register_buffer(name, inside[""])
+            else:
+                self.add_module(name, WholeModule(inside))
 
 
 @pytest.fixture
@@ -133,7 +145,7 @@ def _module(tensors: Mapping[str, Tensor], more: Mapping[str, Any], layers: Mapp
         child: {name.partition(".")[2]: t for name, t in tensors.items() if name.startswith(f"{child}.")}
         for child in children
     }
-    parameters = OrderedDict((name, torch.nn.Parameter(t)) for name, t in own.items() if not name.endswith("const"))
+    parameters = OrderedDict((name, nn.Parameter(t)) for name, t in own.items() if not name.endswith("const"))
     buffers = OrderedDict((name, t) for name, t in own.items() if name.endswith("const"))
     styled = {name: layers if any(n.startswith("affine.") for n in of) else {} for name, of in inside.items()}
     modules = OrderedDict((name, _module(of, styled[name], layers)) for name, of in inside.items())

@@ -9,11 +9,13 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
-from foreign_files import nvidia_module, tensorflow_network
+from foreign_files import WholeModule, nvidia_module, tensorflow_network
+from latentloop.checkpoints.network_pickles import Network
 from latentloop.checkpoints.reading import read_checkpoint
 from latentloop.defaults import Which
 from latentloop.errors import UserError
 from latentloop.generators import StyleGAN2, load_generator
+from latentloop.generators.layouts import find_layout
 from latentloop.generators.stylegan2 import Shape
 from stylegan2_tensors import nvidia, random_stylegan2, rosinality, tensorflow
 
@@ -41,19 +43,6 @@ class ProjectedDiscriminator(nn.Module):
     def __init__(self) -> None:
         super().__init__()
         self.net = nn.Sequential(nn.Conv2d(1, 1, 1), nn.BatchNorm2d(1), nn.ReLU6())
-
-
-class Whole(nn.Module):
-    """A network of a project that pickles its modules without their source."""
-
-    def __init__(self, tensors: dict[str, Tensor]) -> None:
-        super().__init__()
-        for name in dict.fromkeys(name.partition(".")[0] for name in tensors):
-            inside = {n.partition(".")[2]: t for n, t in tensors.items() if n.partition(".")[0] == name}
-            if "" in inside:
-                self.register_buffer(name, inside[""])
-            else:
-                self.add_module(name, Whole(inside))
 
 
 @pytest.mark.parametrize(
@@ -116,7 +105,7 @@ def test_a_training_that_has_the_raw_generator_alone_says_so(
 @pytest.mark.usefixtures("as_published")
 def test_a_whole_module_is_read(zipped: bool, parallel: bool, tmp_path: Path) -> None:
     for tensors in (NVIDIA, ROSINALITY | MEAN):
-        whole = Whole(before("module.", tensors) if parallel else tensors)
+        whole = WholeModule(before("module.", tensors) if parallel else tensors)
         for content in (whole, {"G_ema": whole, "D": ProjectedDiscriminator()}):
             torch.save(content, tmp_path / "file.pt", _use_new_zipfile_serialization=zipped)
             check(tmp_path / "file.pt")
@@ -169,6 +158,31 @@ def test_modules_that_share_their_children_are_refused_at_once(tmp_path: Path) -
     (tmp_path / "file.pkl").write_bytes(content)
     with pytest.raises(UserError, match="more than 10000 modules"):
         load_generator(tmp_path / "file.pkl")
+
+
+class Odd(nn.Module):
+    """A module that pickles itself in a way of its own."""
+
+    def __reduce__(self) -> tuple[type, tuple[()]]:
+        return Odd, ()
+
+
+def test_what_a_generator_does_not_need_may_be_unknown(tmp_path: Path) -> None:
+    whole = WholeModule({f"decoder.{name}": tensor for name, tensor in (ROSINALITY | MEAN).items()})
+    whole.perceptual, whole.encoder = Odd(), ProjectedDiscriminator()  # type: ignore[assignment]
+    torch.save({"net": whole, "model": whole}, tmp_path / "file.pt")
+    check(tmp_path / "file.pt")
+
+
+def test_a_program_is_called_one(tmp_path: Path) -> None:
+    (tmp_path / "file.pt").write_bytes(b"\x80\x02c__torch__.networks\nGenerator\n)\x81}b.")
+    with pytest.raises(UserError, match=r"file\.pt: .*TorchScript program"):
+        load_generator(tmp_path / "file.pt")
+
+
+def test_projects_are_known_by_the_names_of_their_classes() -> None:
+    with pytest.raises(UserError, match=r"of StyleGAN-XL's super-resolution, which is not supported"):
+        find_layout(Network(NVIDIA, {}, "SuperresGenerator"))
 
 
 @pytest.mark.parametrize(

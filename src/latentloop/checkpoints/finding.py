@@ -55,6 +55,7 @@ def find_generator(content: object, which: Which, *, size: int) -> Network:
         return _part_of(_network(content, size), which)
     if not isinstance(content, Mapping):
         kind = content.name if isinstance(content, Record) else type(content).__name__
+        kind = "TorchScript program, which is not supported" if kind.startswith("__torch__.") else kind
         raise UserError(f"no checkpoint of a generator, but a {kind}")
     network = _of_dict(content, which, size, depth=DEPTH)
     if network is None:

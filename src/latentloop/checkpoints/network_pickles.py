@@ -109,6 +109,8 @@ def _states(root: Record) -> Iterator[tuple[str, dict[str, Any]]]:
     """The state of a module and of all within it, each with the beginning of its tensors' names."""
     modules: list[tuple[str, object]] = [("", root)]
     for prefix, module in modules:  # which grows meanwhile
+        if prefix and not is_module(module):  # of a class that pickles itself in a way of its own
+            continue
         state = _module_state(module)
         yield prefix, state
         inside = _dict(state["_modules"])

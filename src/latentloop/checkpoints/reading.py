@@ -38,7 +38,7 @@ DAMAGE = (
 NO_WEIGHTS = (
     (rb"version https://git-lfs", "a Git LFS pointer: the weights are not here yet; get them with: git lfs pull"),
     (
-        rb"\s*<(!doctype|html|head|script)",
+        rb"(\xef\xbb\xbf)?\s*<(!doctype|!--|html|head|body|script)",
         "a web page, not weights: the download failed, open the address in a browser",
     ),
     (rb"\s*<\?xml", "an XML file, not weights: an error message of the server, or an OpenVINO model"),
