@@ -14,7 +14,7 @@ from latentloop.checkpoints.network_pickles import Network
 from latentloop.checkpoints.reading import read_checkpoint
 from latentloop.defaults import Which
 from latentloop.errors import UserError
-from latentloop.generators import StyleGAN2, load_generator
+from latentloop.generators import Generator, StyleGAN2, generator_file, load_generator, random_inputs
 from latentloop.generators.layouts import find_layout
 from latentloop.generators.stylegan2 import Shape
 from stylegan2_tensors import nvidia, random_stylegan2, rosinality, tensorflow
@@ -206,3 +206,30 @@ def test_what_is_not_drawn_is_refused_by_its_projects_name(
     with pytest.raises(UserError, match=rf"file\.pt: .*{message}") as caught:
         load_generator(tmp_path / "file.pt")
     assert "\n" not in str(caught.value)
+
+
+def of_classes(count: int) -> dict[str, Tensor]:
+    """A network with so many classes and no mean latent, whose labels all have the same effect."""
+    generator = random_stylegan2(Shape(mapping=(3, 3, 3), channels=(2, 2), c_dim=1))
+    tensors = {name: tensor for name, tensor in nvidia(generator).items() if name != "mapping.w_avg"}
+    return tensors | {"mapping.embed.weight": torch.ones(3, 1).expand(3, count), "mapping.embed.bias": torch.zeros(3)}
+
+
+def test_the_mean_over_many_classes_takes_little_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    numbers: list[int] = []
+
+    def counted(generator: Generator, count: int, randomness: torch.Generator) -> tuple[Tensor, Tensor | None]:
+        numbers.append(count * generator.c_dim)
+        return random_inputs(generator, count, randomness)
+
+    monkeypatch.setattr(generator_file, "random_inputs", counted)
+    torch.save(of_classes(5000), tmp_path / "file.pt")
+    load_generator(tmp_path / "file.pt")
+    assert max(numbers) < 2**23
+    assert sum(numbers) < 2**27
+
+
+def test_more_classes_than_any_network_has_are_refused(tmp_path: Path) -> None:
+    torch.save(of_classes(100_000), tmp_path / "file.pt")
+    with pytest.raises(UserError, match=r"file\.pt: a StyleGAN2 .*, but 100000 classes, as no network has"):
+        load_generator(tmp_path / "file.pt")
