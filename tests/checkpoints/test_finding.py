@@ -169,7 +169,7 @@ class Odd(nn.Module):
 
 def test_what_a_generator_does_not_need_may_be_unknown(tmp_path: Path) -> None:
     whole = WholeModule({f"decoder.{name}": tensor for name, tensor in (ROSINALITY | MEAN).items()})
-    whole.perceptual, whole.encoder = Odd(), ProjectedDiscriminator()  # type: ignore[assignment]
+    whole.perceptual, whole.encoder = Odd(), ProjectedDiscriminator()
     torch.save({"net": whole, "model": whole}, tmp_path / "file.pt")
     check(tmp_path / "file.pt")
 

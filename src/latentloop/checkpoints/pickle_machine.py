@@ -13,6 +13,7 @@ from typing import Any, BinaryIO
 
 from torch import Tensor
 
+from latentloop.checkpoints.alarms import is_alarming
 from latentloop.errors import UserError
 
 MAX_INSTRUCTIONS = 5_000_000
@@ -21,25 +22,6 @@ SPENDING = 2
 """Data that the makers may be handed in total, as a multiple of the file's size: a file may repeat itself."""
 SMALL_CHANGE = 1 << 20
 """Data that the makers may be handed beyond that, in bytes and items, so that small files may repeat more."""
-FUNCTIONS = {
-    "apply",
-    "breakpoint",
-    "compile",
-    "eval",
-    "exec",
-    "execfile",
-    "file",
-    "input",
-    "open",
-    "print",
-    "__import__",
-}
-"""Built-in functions that no data needs. Refusing them is a warning to the user: they would not be called anyway."""
-RUNNING = {
-    *("asyncio", "commands", "ctypes", "importlib", "multiprocessing", "nt", "os", "pickle", "popen2", "posix", "pty"),
-    *("runpy", "shutil", "signal", "socket", "subprocess", "sys", "threading", "urllib", "webbrowser"),
-}
-"""Modules that run programs, load code or reach out, none of which data needs; refused likewise."""
 MAX_KEY = 1 << 60
 """Bound of integer dict keys; larger ones could be chosen to collide in a dict."""
 MAX_KEY_PARTS = 8
@@ -164,9 +146,7 @@ class _Machine:
         self.stack.append(value)
 
     def look_up(self, name: str) -> None:
-        module, _, last = name.rpartition(".")
-        built_in = module in ("builtins", "__builtin__")
-        if name not in self.makers and (name.partition(".")[0] in RUNNING or (built_in and last in FUNCTIONS)):
+        if name not in self.makers and is_alarming(name):
             raise RefusedError(f"the global {name}")
         self.push(Global(name, self.makers[name] if name in self.makers else passive(name)))
 
