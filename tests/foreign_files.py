@@ -10,8 +10,7 @@ from types import ModuleType
 from typing import Any
 
 import pytest
-import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 MARK = "executed"
 SOURCE = f"import os; os.mkdir({MARK!r})"
@@ -44,6 +43,19 @@ class Network:
         self.__dict__.update(state)
 
 
+class WholeModule(nn.Module):
+    """A network of a project that pickles its modules without their source."""
+
+    def __init__(self, tensors: dict[str, Tensor]) -> None:
+        super().__init__()
+        for name in dict.fromkeys(name.partition(".")[0] for name in tensors):
+            inside = {n.partition(".")[2]: t for n, t in tensors.items() if n.partition(".")[0] == name}
+            if "" in inside:
+                self.register_buffer(name, inside[""])
+            else:
+                self.add_module(name, WholeModule(inside))
+
+
 @pytest.fixture
 def as_published(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
     """Gives the stand-ins the names by which files call them, and sees that nothing in a file was executed."""
@@ -74,8 +86,7 @@ def write_nvidia(tmp_path: Path, as_published: None) -> Callable[..., Path]:  # 
         protocol: int = 4,
         layers: Mapping[str, Any] | None = None,
     ) -> Path:
-        about = {"_init_args": (), "_init_kwargs": EasyDict(settings), "img_resolution": 8}
-        module = _module(tensors, about, layers or {})
+        module = nvidia_module(tensors, settings, layers=layers)
         content = {"G": None, "D": None, "G_ema": None, "training_set_kwargs": EasyDict(path="x"), "augment_pipe": None}
         path = tmp_path / "nvidia.pkl"
         path.write_bytes(pickle.dumps(content | {name: module}, protocol=protocol))
@@ -89,25 +100,38 @@ def write_tensorflow(tmp_path: Path, as_published: None) -> Callable[..., Path]:
     """Writes a pickle of NVIDIA's TensorFlow projects, from variables with "mapping/" and "synthesis/" before them."""
 
     def write(variables: Mapping[str, Tensor], settings: Mapping[str, Any]) -> Path:
-        def network(prefix: str, **components: Network) -> Network:
-            found = {n.removeprefix(prefix): t for n, t in variables.items() if n.startswith(prefix)}
-            own = [(n, t.numpy()) for n, t in found.items() if prefix or "/" not in n]
-            return Network(
-                version=4,
-                name="G",
-                static_kwargs=EasyDict(settings),
-                components=EasyDict(components),
-                build_module_src=SOURCE,
-                build_func_name="G_main",
-                variables=own,
-            )
-
-        whole = network("", mapping=network("mapping/"), synthesis=network("synthesis/"))
-        path = tmp_path / "tensorflow.pkl"
-        path.write_bytes(pickle.dumps((network("nothing/"), network("nothing/"), whole), protocol=4))
+        path, other = tmp_path / "tensorflow.pkl", tensorflow_network({}, settings)
+        path.write_bytes(pickle.dumps((other, other, tensorflow_network(variables, settings)), protocol=4))
         return path
 
     return write
+
+
+def tensorflow_network(variables: Mapping[str, Tensor], settings: Mapping[str, Any]) -> Network:
+    """A network of NVIDIA's TensorFlow projects and its components, from variables with theirs before the names."""
+
+    def network(prefix: str, **components: Network) -> Network:
+        found = {n.removeprefix(prefix): t for n, t in variables.items() if n.startswith(prefix)}
+        own = [(n, t.numpy()) for n, t in found.items() if prefix or "/" not in n]
+        return Network(
+            version=4,
+            name="G",
+            static_kwargs=EasyDict(settings),
+            components=EasyDict(components),
+            build_module_src=SOURCE,
+            build_func_name="G_main",
+            variables=own,
+        )
+
+    return network("", mapping=network("mapping/"), synthesis=network("synthesis/"))
+
+
+def nvidia_module(
+    tensors: Mapping[str, Tensor], settings: Mapping[str, Any], *, layers: Mapping[str, Any] | None = None
+) -> Persistent:
+    """A network of NVIDIA's PyTorch projects, from tensors by their full names."""
+    about = {"_init_args": (), "_init_kwargs": EasyDict(settings), "img_resolution": 8}
+    return _module(tensors, about, layers or {})
 
 
 def _module(tensors: Mapping[str, Tensor], more: Mapping[str, Any], layers: Mapping[str, Any]) -> Persistent:
@@ -121,7 +145,7 @@ def _module(tensors: Mapping[str, Tensor], more: Mapping[str, Any], layers: Mapp
         child: {name.partition(".")[2]: t for name, t in tensors.items() if name.startswith(f"{child}.")}
         for child in children
     }
-    parameters = OrderedDict((name, torch.nn.Parameter(t)) for name, t in own.items() if not name.endswith("const"))
+    parameters = OrderedDict((name, nn.Parameter(t)) for name, t in own.items() if not name.endswith("const"))
     buffers = OrderedDict((name, t) for name, t in own.items() if name.endswith("const"))
     styled = {name: layers if any(n.startswith("affine.") for n in of) else {} for name, of in inside.items()}
     modules = OrderedDict((name, _module(of, styled[name], layers)) for name, of in inside.items())

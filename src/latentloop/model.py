@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from latentloop.allocator import keep_freed_memory
-from latentloop.defaults import GENERATOR, SAMPLE_PSI, Precision
+from latentloop.defaults import GENERATOR, SAMPLE_PSI, Precision, Which
 from latentloop.embedding import Components, Embedded, Failed, Outcome, embed_files, load_components, set_up
 from latentloop.embedding.options import EmbedOptions
 from latentloop.embedding.quality import Quality
@@ -32,7 +32,7 @@ from latentloop.pictures.inputs import PictureLike, as_image
 from latentloop.pictures.picture import Picture
 from latentloop.results import EditedPhoto, InvertedPhoto
 
-FIXED = ("generator", "device", "precision", "embedder")
+FIXED = ("generator", "which", "device", "precision", "embedder")
 """Options that `load` fixes for all later calls."""
 
 
@@ -204,7 +204,9 @@ class Model:
     def _options(self, changes: Mapping[str, Any]) -> EmbedOptions:
         if given := sorted(set(FIXED) & changes.keys()):
             raise TypeError(f"{given[0]} is decided by latentloop.load")
-        options = EmbedOptions(common=replace(EmbedOptions().common, generator=self.components.generator_file))
+        parts = self.components
+        common = replace(EmbedOptions().common, generator=parts.generator_file, which=parts.which)
+        options = EmbedOptions(common=common)
         return with_changes(options, changes)
 
     def _face(self, image: Tensor, options: EmbedOptions) -> AlignedFace:
@@ -228,6 +230,7 @@ class Model:
 def load(
     generator: str | PathLike[str] = GENERATOR,
     *,
+    which: Which = "g_ema",
     embedder: str | PathLike[str] | None = None,
     device: str = "auto",
     precision: Precision = "auto",
@@ -237,6 +240,7 @@ def load(
     Args:
         generator: A bundled generator (`latentloop.list_generators` has the names), or the file of a StyleGAN: ours, or
             .pkl, .pt or .pth as its project wrote it.
+        which: Weights to read where a StyleGAN's file has both: their running mean, or, as g, the weights as trained.
         embedder: Embedding network: a bundled one, a file from `latentloop.train`, or a checkpoint of pSp, e4e or
             ReStyle. Default: the one that is bundled for the generator, if there is one.
         device: auto (CUDA, then Apple's MPS, then CPU), cpu, cuda, cuda:1, mps ...
@@ -247,7 +251,11 @@ def load(
     """
     keep_freed_memory()
     components = load_components(
-        fspath(generator), device=device, precision=precision, embedder=fspath(embedder) if embedder else None
+        fspath(generator),
+        which=which,
+        device=device,
+        precision=precision,
+        embedder=fspath(embedder) if embedder else None,
     )
     _ = components.generator if embedder is None else components.encoder  # what cannot be used is said now
     return Model(components)

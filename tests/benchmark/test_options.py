@@ -18,7 +18,7 @@ from latentloop.benchmark.options import ComparisonOptions, MachineOptions
 from latentloop.devices import describe_device
 from latentloop.encoders import EmbedderConfig, make_embedder, save_embedder
 from latentloop.files import sha256_of
-from latentloop.generators import MobileStyleGAN, load_generator
+from latentloop.generators import MobileStyleGAN, load_generator, stylegan2
 from latentloop.generators.mobilestylegan import Shape
 from latentloop.generators.registry import save_generator
 from latentloop.inversion import IteratorConfig
@@ -26,6 +26,7 @@ from latentloop.inversion.metric_job import make_metric
 from latentloop.inversion.metric_options import MetricOptions
 from latentloop.options import flat_fields, with_changes
 from latentloop.stamps import STAMPED_AS, key_of
+from stylegan2_tensors import nvidia, random_stylegan2, rosinality
 
 TINY = EmbedderConfig(resolution=32, channels=(8, 16), depths=(1, 1), fusion_blocks=1, identity="none", head_channels=4)
 OTHER: dict[str, Any] = {
@@ -39,6 +40,7 @@ OTHER: dict[str, Any] = {
     "full_size": True,
     "features": "vgg16",
     "generator": "b.safetensors",
+    "which": "g",
     "embedder": "e.safetensors",
     "batch": 2,
     "out": Path("other"),
@@ -51,7 +53,7 @@ OTHER: dict[str, Any] = {
 
 @pytest.fixture(scope="module")
 def files(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with two generators of one latent space, and two networks for the first."""
+    """A folder with two generators of one latent space, two networks for the first, and a file of two generators."""
     folder = tmp_path_factory.mktemp("files")
     for seed, name in enumerate(("a", "b")):
         torch.manual_seed(seed)
@@ -61,6 +63,8 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for seed, name in enumerate(("d", "e")):
         network = make_embedder(TINY, load_generator(folder / "a.safetensors"), seed=seed)
         save_embedder(folder / f"{name}.safetensors", network)
+    both = rosinality(nvidia(random_stylegan2(stylegan2.Shape(mapping=(8, 8, 8), channels=(4, 4, 4, 4)))))
+    torch.save({"g_ema": both, "g": both}, folder / "both.pt")
     return folder
 
 
@@ -100,8 +104,10 @@ def test_every_option_changes_what_results_are_made_from_unless_declared_neutral
 ) -> None:
     (field,) = [field for field, _ in flat_fields(options) if field.name == name]
     neutral = field.metadata.get(STAMPED_AS) == ()
-    if name == "generator":  # no network here finds the codes of the other one
+    if name in ("generator", "which"):  # no network here finds the codes of the other ones
         options = with_changes(options, {"methods": ("optimize:2",), "embedder": None})
+    if name == "which":
+        options = with_changes(options, {"generator": str(files / "both.pt")})
     value = str(files / OTHER[name]) if name in ("generator", "embedder") else OTHER[name]
     changed = with_changes(options, {name: value})
     assert (keys(changed) == keys(options)) is neutral

@@ -160,7 +160,7 @@ def test_damaged_settings_of_our_own_files_are_told(tiny: StyleGAN2, tmp_path: P
             {"synthesis.b8.conv1.weight": torch.zeros(4, 9, 3, 3)},
             "its tensors do not fit a stylegan2: .*convs.2.weight",
         ),
-        ({"synthesis.b4.const": torch.zeros(5, 4, 5)}, "its tensors do not fit a stylegan2: .*const"),
+        ({"synthesis.b4.const": torch.zeros(6, 4, 4)}, "its tensors do not fit a stylegan2: .*const"),
         ({"synthesis.b4.conv1.affine.weight": None}, r"no generator of a layout that we know, but tensors \(mapping"),
     ],
 )

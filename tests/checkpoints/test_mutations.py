@@ -15,7 +15,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from safetensors.torch import save_file
 
-from foreign_files import MARK
+from foreign_files import MARK, WholeModule
 from latentloop.encoders import load_encoder
 from latentloop.errors import UserError
 from latentloop.generators import Generator, load_generator, stylegan2, stylegan3
@@ -54,6 +54,8 @@ FILES: dict[str, Callable[[Path], object]] = {
     ),
     "genforce": lambda path: torch.save({"generator_smooth": genforce(STYLEGAN2_TENSORS)}, path),
     "old": lambda path: torch.save(nvidia_tensors(STYLEGAN3), path, _use_new_zipfile_serialization=False),
+    "module": lambda path: torch.save(WholeModule(rosinality(STYLEGAN2_TENSORS)), path),
+    "safetensors": lambda path: save_file(STYLEGAN2_TENSORS, path),
     "ours": lambda path: save_file(dict(STYLEGAN2.state_dict()), path, {"latentloop": 'stylegan2 {"clamp": 256}'}),
 }
 

@@ -23,7 +23,7 @@ def same(found: dict[str, Tensor], wanted: dict[str, Tensor]) -> bool:
     return found.keys() == wanted.keys() and all(torch.equal(found[name], wanted[name]) for name in wanted)
 
 
-@pytest.mark.parametrize("protocol", [2, 4])
+@pytest.mark.parametrize("protocol", range(6))
 def test_a_pickled_module_gives_its_tensors_and_settings(write_nvidia: Callable[..., Path], protocol: int) -> None:
     network = read_checkpoint(write_nvidia(TENSORS, {"z_dim": 3, "psi": np.float64(0.5)}, protocol=protocol))
     assert same(network.tensors, TENSORS)
@@ -81,11 +81,11 @@ def test_a_file_with_one_generator_has_no_other(content: object, tmp_path: Path)
     ("content", "message"),
     [
         ({"d": TENSORS, "d_optim": {}}, "has no generator g_ema, but d, d_optim"),
-        ({"state_dict": {"encoder.x": torch.zeros(1)}}, "has no generator, but encoder.x"),
-        ([1, 2], "no checkpoint of a generator, but a list"),
-        ((1, 2), "no generator, discriminator and mean generator, but 2 other things"),
+        ([1, 2], "no network with a mean latent, but a list of 0 networks in 2 things"),
+        ((TENSORS, None), "no network with a mean latent, but a tuple of 1 networks in 2 things"),
+        (torch.zeros(1), "no checkpoint of a generator, but a Tensor"),
         ({}, "has no generator g_ema, but nothing"),
-        (SimpleNamespace(a=1), "refused, it asks for the global types.SimpleNamespace"),
+        (SimpleNamespace(a=1), "no checkpoint of a generator, but a types.SimpleNamespace"),
     ],
 )
 def test_what_has_no_generator_is_refused_in_one_line(content: object, message: str, tmp_path: Path) -> None:
@@ -93,6 +93,25 @@ def test_what_has_no_generator_is_refused_in_one_line(content: object, message: 
     with pytest.raises(UserError, match=message) as caught:
         read_checkpoint(tmp_path / "file.pt")
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"", "an empty file"),
+        (b"\n<!DOCTYPE html>\n<html>", "a web page, not weights"),
+        (b"<HTML><head>", "a web page, not weights"),
+        (b"version https://git-lfs.github.com/spec/v1\noid sha256:12", "a Git LFS pointer: the weights are not here"),
+        (b"<?xml version='1.0'?><Error/>", "an XML file, not weights"),
+        (b"\x1f\x8b\x08\x00", "a compressed archive; unpack it first"),
+        (b"\x89HDF\r\n", "an HDF5 file of Keras or TensorFlow"),
+        (b"\x93NUMPY\x01\x00", "a NumPy file"),
+    ],
+)
+def test_what_often_lies_in_the_place_of_weights_is_named(content: bytes, message: str, tmp_path: Path) -> None:
+    (tmp_path / "file.pkl").write_bytes(content)
+    with pytest.raises(UserError, match=rf"file\.pkl: {message}"):
+        read_checkpoint(tmp_path / "file.pkl")
 
 
 def test_what_is_no_checkpoint_is_said_to_be_none(tmp_path: Path) -> None:

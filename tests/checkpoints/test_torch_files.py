@@ -4,7 +4,7 @@ import os
 import pathlib
 import pickle
 import zipfile
-from collections import OrderedDict
+from collections import OrderedDict, defaultdict
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -95,7 +95,7 @@ def claiming(kind: str, count: int) -> bytes:
 def test_a_storage_may_not_claim_more_than_there_is() -> None:
     with pytest.raises(ValueError, match="truncated: a tensor of 1099511627776 numbers"):
         read_storage(claiming("torch\nFloatStorage", 2**40))
-    with pytest.raises(RefusedError, match=r"the global torch\.StrangeStorage"):
+    with pytest.raises(ValueError, match="a persistent id that is no storage"):
         read_storage(claiming("torch\nStrangeStorage", 1))
 
 
@@ -143,6 +143,34 @@ def test_the_keys_of_an_old_file_are_data_too(tmp_path: Path, keys: object) -> N
     (tmp_path / "file.pt").write_bytes(content[:place] + pickle.dumps(keys, protocol=2))
     with pytest.raises((RefusedError, ValueError), match=r"mkdir|other storages"):
         read_torch_file(tmp_path / "file.pt")
+
+
+class Tensor(torch.Tensor):
+    """A class of tensors of its own."""
+
+
+def test_tensors_with_attributes_are_plain_ones(save: Callable[[object], Path]) -> None:
+    parameter = torch.nn.Parameter(torch.arange(3.0))
+    parameter.gain = 2  # type: ignore[attr-defined]
+    found = read_torch_file(save([parameter, torch.arange(3.0).as_subclass(Tensor)]))
+    assert torch.equal(found[0], torch.arange(3.0))
+    assert torch.equal(found[1], torch.arange(3.0))
+
+
+def test_dicts_of_other_classes_are_plain_ones(save: Callable[[object], Path]) -> None:
+    assert read_torch_file(save({"a": defaultdict(list, b=[1]), (8, 8): {2, 3}})) == {"a": {"b": [1]}, (8, 8): {2, 3}}
+
+
+@pytest.mark.parametrize("kind", [torch.Size, OrderedDict, set, frozenset])
+def test_what_is_made_of_a_list_is_not_made_of_a_tensor(
+    kind: Callable[[object], object], save: Callable[[object], Path]
+) -> None:
+    class Long:
+        def __reduce__(self) -> tuple[Any, ...]:
+            return kind, (torch.empty(10**7, 0),)
+
+    with pytest.raises(ValueError, match=r"that is none|no pairs|no list"):
+        read_torch_file(save(Long()))
 
 
 def test_a_tensor_may_repeat_few_numbers_only(save: Callable[[object], Path]) -> None:

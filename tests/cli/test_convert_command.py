@@ -7,6 +7,7 @@ import torch
 from latentloop.errors import UserError
 from latentloop.generators import GeneratorFile, StyleGAN2, load_generator, write_generator_file
 from latentloop.generators.stylegan2 import Shape
+from stylegan2_tensors import nvidia, random_stylegan2, rosinality
 
 Run = Callable[..., tuple[int, list[str], list[str]]]
 FACTS = ["layout", "kind", "resolution", "num_ws", "w_dim", "z_dim", "classes", "parameters", "latent_avg"]
@@ -70,11 +71,12 @@ def test_convert_needs_a_name_that_says_what_it_is(run: Run, small: Path, tmp_pa
     ("content", "message"),
     [
         (None, "neither a file nor one of the generators we ship"),
-        (b"", "no checkpoint that we know: neither safetensors, nor a pickle, nor a file of torch.save"),
+        (b"", "an empty file"),
+        (b"hello", "no checkpoint that we know: neither safetensors, nor a pickle, nor a file of torch.save"),
         (b"\x80\x04cos\nsystem\n.", "refused, it asks for the global os.system; a checkpoint needs only data"),
         (b"\x80\x04", "damaged, truncated or no checkpoint"),
     ],
-    ids=["missing", "empty", "code", "cut"],
+    ids=["missing", "empty", "text", "code", "cut"],
 )
 def test_what_is_no_generator_is_one_line_and_writes_nothing(
     run: Run, tmp_path: Path, command: str, content: bytes | None, message: str
@@ -126,3 +128,29 @@ def test_a_truncated_file_of_ours_is_refused(small: Path) -> None:
     small.write_bytes(small.read_bytes()[:-10])
     with pytest.raises(UserError, match=r"small\.safetensors: "):
         load_generator(small)
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("inspect", "{}"),
+        ("generate", "--generator", "{}", "--count", 1),
+        ("directions", "list", "--generator", "{}"),
+        ("directions", "samples", "--generator", "{}", "--count", 1),
+        ("directions", "find", "--method", "sefa", "--count", 1, "--generator", "{}", "--out", "found.safetensors"),
+        ("edit", "seed:1", "--set", "smile=1", "--generator", "{}", "--steps", 0),
+    ],
+)
+def test_every_command_with_a_generator_takes_the_raw_one_of_a_training(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, command: tuple[object, ...]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    raw = rosinality(nvidia(random_stylegan2(Shape(mapping=(8, 8, 8), channels=(4, 4, 4)))))
+    torch.save({"g": raw, "d": {}}, "training.pt")
+    arguments = [str(one).format("training.pt") for one in command]
+    code, _, errors = run(*arguments)
+    assert code == 2
+    assert "training.pt: has no generator g_ema, but g, d; g can be taken instead; see --which" in errors[0]
+    _, _, errors = run(*arguments, "--which", "g")
+    assert not any("generator g_ema" in error for error in errors)
+    assert not any("unrecognized" in error.lower() for error in errors)

@@ -49,7 +49,7 @@ OTHER: dict[str, Any] = {
     "aligned": True,
 }
 """Another value of each option, in the base's place."""
-BY_CONTENT = {"generator", "embedder", "render", "metric"}
+BY_CONTENT = {"generator", "which", "embedder", "render", "metric"}
 """Options that are files or become them; tested by themselves."""
 
 

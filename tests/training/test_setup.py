@@ -40,6 +40,7 @@ STAMP = """
 DISTILL_STAMP = {"teacher_sha256", "resolution", "seed", "start", "photos", "name", "device", "compile"}
 """Entries in a checkpoint of release 0.1.0 beside the fields of `DistillConfig`."""
 OTHERS = {
+    "which": "g",
     "preset": "paper",
     "identity": "none",
     "head": "dense",

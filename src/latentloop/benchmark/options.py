@@ -6,7 +6,7 @@ from typing import Literal
 
 from latentloop.baselines.names import FeatureNet
 from latentloop.benchmark.method_table import ChosenMethod, choose_methods
-from latentloop.defaults import GENERATOR, QUICK_GENERATOR, Precision
+from latentloop.defaults import GENERATOR, QUICK_GENERATOR, Precision, Which
 from latentloop.stamps import neutral, stamped_as
 
 DataName = Literal["folder", "celeba-hq", "cacd", "ffhq"]
@@ -59,6 +59,8 @@ class ComparisonOptions:
     alexnet instead."""
     generator: str = stamped_as("weights_sha256", default=GENERATOR)
     """Generator of all methods: a bundled one, or a StyleGAN's file."""
+    which: Which = stamped_as("weights_sha256", default="g_ema")
+    """Weights to read where a StyleGAN's file has both: their running mean, or, as g, the weights as trained."""
     embedder: str | None = stamped_as("embedder_sha256", default=None)
     """Embedding network of one-pass and hybrid: a bundled one, a file from latentloop train, or a checkpoint of pSp,
     e4e or ReStyle for the generator. Default: the one that is bundled for the generator."""

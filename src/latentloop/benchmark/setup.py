@@ -113,13 +113,13 @@ def comparison_stamp(options: ComparisonOptions, resolved: Resolved, **method: o
 def _resolve(options: ComparisonOptions) -> Resolved:
     repeatable_arithmetic()
     device = find_device(options.machine.device)
-    generator = load_generator(options.generator, device=device)
+    generator = load_generator(options.generator, which=options.which, device=device)
     network = options.embedder or shipped_embedder(generator)
     return Resolved(
         device=device,
         dtype=_precision(options, generator, device),
         generator=generator,
-        weights_sha256=weights_checksum(options.generator),
+        weights_sha256=weights_checksum(options.generator, which=options.which),
         encoder=load_encoder(network, generator) if network else None,
         embedder_sha256=checksum(embedder_weights(network)) if network else None,
     )

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from latentloop.checkpoints import numpy_records
 from latentloop.checkpoints.pickle_machine import Maker, Record, unpickle
-from latentloop.checkpoints.torch_files import ordered_dict, read_storage, view
+from latentloop.checkpoints.torch_files import COMMON, REBUILDERS, read_storage, view
 
 MODULE = "torch_utils.persistence._reconstruct_persistent_obj"
 """Name under which NVIDIA's PyTorch pickles hold each module, with its source code."""
@@ -36,10 +36,12 @@ class Network:
     """Tensors by the names that they have in the file: "a.b.c" in PyTorch, "a/b/c" in TensorFlow."""
     settings: dict[str, Any]
     """Keyword arguments that the network was built with, as far as the file has them."""
+    class_name: str = ""
+    """Name of its class, as far as the file has it."""
 
 
 def read_pickle(file: BinaryIO) -> Any:  # noqa: ANN401
-    """Read a pickle as data, with its networks as `Record`s.
+    """Read a pickle as data, with its networks, and all objects of unknown classes, as `Record`s.
 
     Raises:
         RefusedError: The pickle asks for more than data.
@@ -48,8 +50,13 @@ def read_pickle(file: BinaryIO) -> Any:  # noqa: ANN401
     return unpickle(file, MAKERS)
 
 
+def is_module(value: object) -> bool:
+    """Whether an object is the record of a PyTorch module, with or without its source code."""
+    return isinstance(value, Record) and "_modules" in _attributes(value)
+
+
 def module_network(module: Record, *, size: int) -> Network:
-    """Extract the tensors and settings of a PyTorch module from a pickle that carries its source code.
+    """Extract the tensors and settings of a PyTorch module, pickled whole.
 
     Args:
         module: The module, as `read_pickle` returns it.
@@ -59,10 +66,12 @@ def module_network(module: Record, *, size: int) -> Network:
         ValueError or LookupError: The record is not such a module, or damaged.
     """
     states = dict(_states(module))
-    settings = dict(_dict(states[""].get("_init_kwargs") or {}))
+    about = _dict(module.args[0]) if module.name == MODULE else {}
+    settings = dict(_dict(next((state["_init_kwargs"] for state in states.values() if state.get("_init_kwargs")), {})))
     convolving = [state for state in states.values() if "conv_clamp" in state]
     by_layers = {name: state[name] for state in convolving for name in LAYER_SETTINGS if name in state}
-    return Network(gathered(_parameters(states), size=size), settings | by_layers)
+    name = str(about.get("class_name", module.name)).rpartition(".")[2]
+    return Network(gathered(_parameters(states), size=size), settings | by_layers, name)
 
 
 def tensorflow_network(network: Record, *, size: int) -> Network:
@@ -99,13 +108,16 @@ def gathered(tensors: Iterable[tuple[str, Tensor]], *, size: int) -> dict[str, T
 def _states(root: Record) -> Iterator[tuple[str, dict[str, Any]]]:
     """The state of a module and of all within it, each with the beginning of its tensors' names."""
     modules: list[tuple[str, object]] = [("", root)]
-    for count, (prefix, module) in enumerate(modules):  # which grows meanwhile
-        if count >= MAX_MODULES or len(prefix) > MAX_NAME:
-            raise ValueError(f"more than {MAX_MODULES} modules, or one within itself")
+    for prefix, module in modules:  # which grows meanwhile
+        if prefix and not is_module(module):  # of a class that pickles itself in a way of its own
+            continue
         state = _module_state(module)
         yield prefix, state
-        inside = _dict(state["_modules"]).items()
-        modules += [(f"{prefix}{name}.", child) for name, child in inside if child is not None]
+        inside = _dict(state["_modules"])
+        # Counted before they are listed: modules that share one dict of children would be listed for each of them.
+        if len(modules) + len(inside) > MAX_MODULES or len(prefix) > MAX_NAME:
+            raise ValueError(f"more than {MAX_MODULES} modules, or one within itself")
+        modules += [(f"{prefix}{name}.", child) for name, child in inside.items() if child is not None]
 
 
 def _parameters(states: Mapping[str, dict[str, Any]]) -> Iterator[tuple[str, Tensor]]:
@@ -126,9 +138,18 @@ def _all_variables(state: Mapping[str, Any]) -> Iterator[tuple[str, Tensor]]:
 
 
 def _module_state(module: object) -> dict[str, Any]:
-    if not isinstance(module, Record) or module.name != MODULE:
+    if not isinstance(module, Record) or not is_module(module):
         raise ValueError("a module that is none")
-    return _dict(_dict(module.args[0])["state"])
+    return _attributes(module)
+
+
+def _attributes(record: Record) -> dict[str, Any]:
+    """The attributes of an object, as its state has them, or, if it carries its source code, its only argument."""
+    state = record.state
+    if record.name == MODULE:
+        about = record.args[0] if record.args else None
+        state = about.get("state") if isinstance(about, dict) else None
+    return _dict(state) if isinstance(state, dict | Record) else {}
 
 
 def _variables(state: Mapping[str, Any]) -> Iterator[tuple[str, Tensor]]:
@@ -153,6 +174,7 @@ def plain_tensor(value: object) -> Tensor:
 
 
 def _dict(value: object) -> dict[str, Any]:
+    value = value.items if isinstance(value, Record) else value
     if not isinstance(value, dict):
         raise ValueError(f"a {type(value).__name__} where a dict should be")
     return value
@@ -171,14 +193,8 @@ def _storage(blob: object) -> Tensor:
 
 
 MAKERS: dict[str, Maker] = {
-    **numpy_records.MAKERS,
-    "collections.OrderedDict": ordered_dict,
-    "torch._utils._rebuild_tensor_v2": _rebuild_tensor,
-    "torch._utils._rebuild_parameter": lambda data, *_: data,
+    **COMMON,
+    **dict.fromkeys(REBUILDERS, _rebuild_tensor),
     "torch.storage._load_from_bytes": _storage,
-    "torch.Size": lambda size=(): tuple(size),
-    MODULE: lambda *args: Record(MODULE, args),
-    "dnnlib.util.EasyDict": ordered_dict,
-    NETWORK: lambda *args: Record(NETWORK, args),
 }
-"""Harmless stand-ins for the globals that these pickles may name; all others are refused."""
+"""Harmless stand-ins for globals; an object of any other, such as a network, becomes a `Record`."""

@@ -1,15 +1,16 @@
 """NumPy arrays and scalars in pickles, built from their bytes without NumPy's own unpickling."""
 
 import re
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from latentloop.checkpoints.pickle_machine import Maker, Record, simple
+from latentloop.checkpoints.pickle_machine import Global, Maker, Record, simple
 from latentloop.errors import shown
 
+BUILT_IN = ("builtins", "__builtin__")
+"""Names of the module of built-in classes, in Python 3 and 2."""
 _DTYPE = re.compile(r"[<>|=]?([fiub][1248])")
 
 
@@ -78,15 +79,37 @@ def _record(name: str) -> Maker:
     return lambda *args: Record(name, args)
 
 
-def _set(items: Sequence[Any] = ()) -> set[Any]:
+def _set(items: object = ()) -> set[Any]:
+    if not isinstance(items, list | tuple | set | frozenset):
+        raise ValueError("a set of what is no list")
     return set(simple(list(items)))
+
+
+def _object(kind: object, base: object, state: object) -> object:
+    """An object as protocols 0 and 1 have it: its class, the built-in one below it, and the content of that."""
+    if not isinstance(kind, Global) or not isinstance(base, Global):
+        raise ValueError("an object without a class")
+    made = kind.make()
+    if base.name.endswith(".dict") and isinstance(state, dict):
+        if isinstance(made, Record):
+            made.items.update(state)
+        elif isinstance(made, dict):
+            made.update(state)
+    return made
+
+
+def _raw_bytes(text: object = b"", encoding: object = "latin-1") -> bytes | bytearray:
+    return text if isinstance(text, bytes | bytearray) else _encode(text, encoding)
 
 
 MAKERS: dict[str, Maker] = {
     "numpy.dtype": _record("dtype"),
     "numpy.ndarray": _record("ndarray"),
     "_codecs.encode": _encode,
-    "builtins.set": _set,
+    **{f"{module}.set": _set for module in BUILT_IN},
+    **{f"{module}.frozenset": lambda items=(): frozenset(_set(items)) for module in BUILT_IN},
+    **{f"{module}.{name}": _raw_bytes for module in BUILT_IN for name in ("bytes", "bytearray")},
+    **{f"{module}._reconstructor": _object for module in ("copyreg", "copy_reg")},
     **_in_every("multiarray", "_reconstruct", _record("_reconstruct")),
     **_in_every("multiarray", "scalar", _scalar),
     **_in_every("numeric", "_frombuffer", _record("_frombuffer")),

@@ -1,7 +1,8 @@
 """A pickle machine that only builds data: it imports nothing, calls nothing that a file names, and limits its memory.
 
 Python's own unpickler imports what a file names, and calls it. This one follows the same instructions, parsed by the
-standard library's `pickletools`, but looks each name up in a table of harmless makers; any other name is refused.
+standard library's `pickletools`, but looks each name up in a table of harmless makers; an object of any other name
+becomes a passive `Record`, which is never built or called. Names that only an attack has a use for are refused.
 """
 
 import pickletools
@@ -10,6 +11,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, BinaryIO
 
+from torch import Tensor
+
+from latentloop.checkpoints.alarms import is_alarming
 from latentloop.errors import UserError
 
 MAX_INSTRUCTIONS = 5_000_000
@@ -20,6 +24,8 @@ SMALL_CHANGE = 1 << 20
 """Data that the makers may be handed beyond that, in bytes and items, so that small files may repeat more."""
 MAX_KEY = 1 << 60
 """Bound of integer dict keys; larger ones could be chosen to collide in a dict."""
+MAX_KEY_PARTS = 8
+"""Most items of a tuple that is a dict key."""
 
 Maker = Callable[..., Any]
 """A stand-in for a global: called with the arguments that the file has for it."""
@@ -49,6 +55,8 @@ class Record:
     """Arguments that the file has for it."""
     state: Any = None
     """State that the file sets after construction; None if it sets none."""
+    items: dict[Any, Any] = field(default_factory=dict)
+    """Items that the file sets, if the class is a dict; those that it appends are left out."""
 
 
 class BoundedFile:
@@ -88,14 +96,14 @@ def unpickle(file: BinaryIO, makers: Mapping[str, Maker], *, persistent: Maker |
 
     Args:
         file: Seekable.
-        makers: Stand-ins for the globals that a file may name, by "module.name".
+        makers: Stand-ins for globals, by "module.name"; of any other, calls give a `Record`.
         persistent: Stand-in for the lookup of persistent ids; None refuses them.
 
     Returns:
         None, numbers, text, bytes, and lists, tuples, sets and dicts of them; and what the makers return.
 
     Raises:
-        RefusedError: The file names another global, or asks for a call of something that is no global.
+        RefusedError: The file names a global that only an attack has a use for, or asks for a call of what is none.
         ValueError or LookupError: It is no pickle, or truncated, or damaged.
     """
     with warnings.catch_warnings():
@@ -138,9 +146,9 @@ class _Machine:
         self.stack.append(value)
 
     def look_up(self, name: str) -> None:
-        if name not in self.makers:
+        if name not in self.makers and is_alarming(name):
             raise RefusedError(f"the global {name}")
-        self.push(Global(name, self.makers[name]))
+        self.push(Global(name, self.makers[name] if name in self.makers else passive(name)))
 
     def look_up_parts(self, module: object, name: object) -> None:
         if not isinstance(module, str) or not isinstance(name, str):
@@ -148,6 +156,8 @@ class _Machine:
         self.look_up(f"{module}.{name}")
 
     def call(self, function: object, args: object) -> None:
+        if isinstance(function, Record):  # an object that stands for a class or a function
+            function = Global(function.name, passive(function.name))
         if not isinstance(function, Global) or not isinstance(args, tuple):
             raise RefusedError(f"a call of {type(function).__name__}")
         self.allowance -= sum(len(given) for given in args if isinstance(given, SIZED))
@@ -160,6 +170,7 @@ class _Machine:
 
     def set_items(self, items: list[Any]) -> None:
         target, keys = self.stack[-1], items[::2]
+        target = target.items if isinstance(target, Record) else target
         if type(target) is not dict or len(items) % 2:
             raise ValueError("items for what is no dict")
         target.update(zip(simple(keys), items[1::2], strict=True))
@@ -170,14 +181,14 @@ class _Machine:
             target.extend(items)
         elif type(target) is set:
             target.update(simple(items))
-        else:
+        elif not isinstance(target, Record):
             raise ValueError("items for what is neither list nor set")
 
     def build(self) -> None:
         state, target = self.stack.pop(), self.stack[-1]
         if isinstance(target, Record):
             target.state = state
-        elif type(target) is not dict:  # the attributes of a subclass of dict are none of its items
+        elif type(target) not in (dict, set, Tensor):  # attributes of a subclass are none of its items
             raise RefusedError(f"a state for {type(target).__name__}")
 
     def persist(self, identity: object) -> None:
@@ -186,8 +197,13 @@ class _Machine:
         self.push(self.persistent(identity))
 
 
+def passive(name: str) -> Maker:
+    """Make a maker of records of a class that is known by name only."""
+    return lambda *args: Record(name, args)
+
+
 def simple(items: list[Any]) -> list[Any]:
-    """Check that dict keys or set items are quick to hash (text, bytes, numbers or None), and return them.
+    """Check that dict keys or set items are quick to hash (text, bytes, numbers, None, tuples of them); return them.
 
     Hashing tuples nested a million deep would crash the process.
 
@@ -195,9 +211,27 @@ def simple(items: list[Any]) -> list[Any]:
         ValueError: One is of another type, or an integer of `MAX_KEY` or more.
     """
     for item in items:
-        if not isinstance(item, SIMPLE) or (isinstance(item, int) and abs(item) >= MAX_KEY):
+        parts = item if isinstance(item, tuple) and len(item) <= MAX_KEY_PARTS else (item,)
+        if not all(isinstance(part, SIMPLE) and not (isinstance(part, int) and abs(part) >= MAX_KEY) for part in parts):
             raise ValueError(f"a key that is a {type(item).__name__}, and a strange one")
     return items
+
+
+def _make(machine: _Machine, name: str | None) -> None:
+    """Build an object as the oldest protocols say it: after a mark its class, if no name is given, and arguments."""
+    items = machine.since_mark()
+    if name is not None:
+        machine.look_up(name.replace(" ", ".", 1))
+    else:
+        machine.push(items.pop(0))
+    machine.call(machine.stack.pop(), tuple(items))
+
+
+def _make_with_keywords(machine: _Machine) -> None:
+    keywords, args, function = machine.stack.pop(), machine.stack.pop(), machine.stack.pop()
+    machine.call(function, args)
+    if isinstance(keywords, dict) and isinstance(machine.stack[-1], Record):
+        machine.stack[-1].items.update(keywords)
 
 
 def _make_dict(machine: _Machine) -> None:
@@ -250,6 +284,9 @@ STEPS: dict[str, Callable[[_Machine, Any], object]] = {
     "GLOBAL": lambda m, name: m.look_up(name.replace(" ", ".", 1)),
     "STACK_GLOBAL": lambda m, _: m.look_up_parts(name=m.stack.pop(), module=m.stack.pop()),
     "REDUCE": lambda m, _: m.call(args=m.stack.pop(), function=m.stack.pop()),
+    "OBJ": _make,
+    "INST": _make,
+    "NEWOBJ_EX": lambda m, _: _make_with_keywords(m),
     "NEWOBJ": lambda m, _: m.call(args=m.stack.pop(), function=m.stack.pop()),
     "BUILD": lambda m, _: m.build(),
     "BINPERSID": lambda m, _: m.persist(m.stack.pop()),

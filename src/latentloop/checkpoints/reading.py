@@ -1,32 +1,23 @@
 """Checkpoints of other projects: the format is detected from the content, and the generator is extracted."""
 
+import re
 import struct
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from tokenize import TokenError
-from typing import Any
 from zipfile import BadZipFile
 
-from torch import Tensor
-
-from latentloop.checkpoints.network_pickles import (
-    NETWORK,
-    Network,
-    gathered,
-    module_network,
-    read_pickle,
-    tensorflow_network,
-)
-from latentloop.checkpoints.pickle_machine import Record, RefusedError
+from latentloop.checkpoints.finding import find_generator
+from latentloop.checkpoints.network_pickles import Network, read_pickle
+from latentloop.checkpoints.pickle_machine import RefusedError
 from latentloop.checkpoints.torch_files import is_torch_file, read_torch_file
 from latentloop.defaults import Which
 from latentloop.errors import UserError, in_one_line
 
-AVERAGE = "latent_avg"
-"""Key of the mean latent in checkpoints of pSp, ReStyle and rosinality's projects."""
-
+PROTOCOL = b"\x80"
+"""First byte of pickles from protocol 2 on."""
 DAMAGE = (
     ValueError,
     LookupError,
@@ -44,27 +35,34 @@ DAMAGE = (
 )
 """Errors that reading a damaged file is known to raise."""
 
-NAMES: dict[Which, tuple[str, ...]] = {
-    "g_ema": ("G_ema", "g_ema", "generator_smooth"),
-    "g": ("G", "g", "generator"),
-}
-"""Keys under which projects store the two generators."""
-
-POSITIONS: dict[Which, int] = {"g_ema": 2, "g": 0}
-"""Positions of the two in NVIDIA's TensorFlow triples of generator, discriminator and mean generator."""
+NO_WEIGHTS = (
+    (rb"version https://git-lfs", "a Git LFS pointer: the weights are not here yet; get them with: git lfs pull"),
+    (
+        rb"(\xef\xbb\xbf)?\s*<(!doctype|!--|html|head|body|script)",
+        "a web page, not weights: the download failed, open the address in a browser",
+    ),
+    (rb"\s*<\?xml", "an XML file, not weights: an error message of the server, or an OpenVINO model"),
+    (rb"\x89HDF", "an HDF5 file of Keras or TensorFlow, which is not supported"),
+    (rb"\x1f\x8b|7z|Rar!|BZh", "a compressed archive; unpack it first"),
+    (rb"\x93NUMPY|PK\x03\x04.{26}[^/]*\.npy", "a NumPy file: codes, not a generator"),
+)
+"""Beginnings of files that stand where weights should be, as regular expressions, and what such files are."""
+BEGINNING = 200
+"""Bytes of a file by which such a beginning is recognised."""
 
 
 def read_checkpoint(path: Path, *, which: Which = "g_ema") -> Network:
     """Read the generator of another project's file; nothing in the file is executed.
 
     Args:
-        path: A pickle by NVIDIA's projects, or a file of `torch.save`.
+        path: A pickle by NVIDIA's projects, of any protocol, or a file of `torch.save`.
         which: Which of the generators in it.
 
     Raises:
         UserError: The file is neither; damaged; has no such generator; or asks for more than data.
     """
     with reading(path):
+        refuse_other_files(path)
         content = read_torch_file(path) if is_torch_file(path) else _read_pickle(path)
         return find_generator(content, which, size=path.stat().st_size)
 
@@ -86,81 +84,30 @@ def reading(path: Path) -> Iterator[None]:
         raise UserError(f"{path}: damaged, truncated or no checkpoint ({in_one_line(error)})") from error
 
 
-def find_generator(content: object, which: Which, *, size: int) -> Network:
-    """Extract the generator from the content of a checkpoint.
-
-    Args:
-        content: What the file holds, as `read_torch_file` or `read_pickle` returns it.
-        which: Which of the generators in it.
-        size: Size of the file, in bytes.
+def refuse_other_files(path: Path) -> None:
+    """Refuse what often lies where weights should be, by its name: an empty file, a web page, a Git LFS pointer.
 
     Raises:
-        UserError: There is no such generator.
-        ValueError or LookupError: The checkpoint is damaged.
+        UserError: It is such a file.
     """
-    if isinstance(content, tuple):
-        return _of_triple(content, which, size)
-    if not isinstance(content, Mapping):
-        raise UserError(f"no checkpoint of a generator, but a {type(content).__name__}")
-    if "state_dict" in content:
-        _only_one(which)
-        return _of_encoder(content, size)
-    found = next((content[name] for name in NAMES[which] if content.get(name) is not None), None)
-    if isinstance(found, Record):
-        return module_network(found, size=size)
-    tensors = dict(_tensors(content if found is None else found))
-    if not tensors or set(tensors) == {AVERAGE}:
-        raise UserError(f"has no generator {which}, but {_listed(content)}")
-    if found is None:
-        _only_one(which)
-    return Network(gathered((tensors | _average(content)).items(), size=size), {})
-
-
-def _only_one(which: Which) -> None:
-    """Refuse a request for the raw generator of a file that has only one."""
-    if which != "g_ema":
-        raise UserError(f"has only one generator, so {which} cannot be chosen", arguments="which")
-
-
-def _of_triple(content: tuple[Any, ...], which: Which, size: int) -> Network:
-    """Extract the generator from TensorFlow's triple."""
-    networks = [part for part in content if isinstance(part, Record) and part.name == NETWORK]
-    if len(networks) != len(content) or len(networks) != 3:
-        raise UserError(f"no generator, discriminator and mean generator, but {len(content)} other things")
-    return tensorflow_network(networks[POSITIONS[which]], size=size)
-
-
-def _of_encoder(content: Mapping[str, Any], size: int) -> Network:
-    """Extract the generator that pSp, or an encoder like it, was trained for."""
-    prefix = "decoder."
-    state = _tensors(content["state_dict"])
-    tensors = {name.removeprefix(prefix): tensor for name, tensor in state.items() if name.startswith(prefix)}
-    if not tensors:
-        raise UserError(f"has no generator, but {_listed(state)}")
-    return Network(gathered((tensors | _average(content)).items(), size=size), {})
-
-
-def _average(content: Mapping[str, Any]) -> dict[str, Tensor]:
-    """The mean latent, where it lies beside the generator."""
-    found = content.get(AVERAGE)
-    return {AVERAGE: found} if isinstance(found, Tensor) else {}
-
-
-def _tensors(state: object) -> dict[str, Tensor]:
-    if not isinstance(state, Mapping):
-        raise ValueError(f"tensors in a {type(state).__name__}")
-    return {name: value for name, value in state.items() if isinstance(name, str) and isinstance(value, Tensor)}
+    with path.open("rb") as file:
+        beginning = file.read(BEGINNING)
+    if not beginning:
+        raise UserError("an empty file")
+    for pattern, what in NO_WEIGHTS:
+        if re.match(pattern, beginning, re.DOTALL | re.IGNORECASE):
+            raise UserError(what)
 
 
 def _read_pickle(path: Path) -> object:
     with path.open("rb") as file:
-        if file.read(1) != b"\x80":
-            raise UserError("no checkpoint that we know: neither safetensors, nor a pickle, nor a file of torch.save")
+        marked = file.read(1) == PROTOCOL
         file.seek(0)
-        return read_pickle(file)
-
-
-def _listed(names: Mapping[str, Any]) -> str:
-    """The first few names, for a message."""
-    first = [str(name)[:40] for name in list(names)[:5]]
-    return (", ".join(first) + (f" and {len(names) - 5} more" if len(names) > 5 else "")) or "nothing"
+        try:
+            return read_pickle(file)
+        except DAMAGE as error:
+            if marked:
+                raise
+            # Protocols 0 and 1 have no mark at the beginning: it may have been anything.
+            what = "no checkpoint that we know: neither safetensors, nor a pickle, nor a file of torch.save"
+            raise UserError(what) from error

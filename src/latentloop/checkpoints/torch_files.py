@@ -5,7 +5,7 @@ and it would read another. Here a tensor is built from a storage's bytes, once t
 """
 
 import zipfile
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from latentloop.checkpoints import numpy_records
-from latentloop.checkpoints.pickle_machine import BoundedFile, Global, Maker, Record, simple, unpickle
+from latentloop.checkpoints.pickle_machine import BoundedFile, Global, Maker, simple, unpickle
 
 ZIPPED = b"PK\x03\x04"
 """First bytes of the current format of `torch.save`, a zip archive."""
@@ -167,8 +167,11 @@ def _read_old(file: BinaryIO, size: int) -> Any:  # noqa: ANN401
     storages: dict[str, Storage] = {}
     left = size
 
-    def storage(identity: object) -> Storage:
+    def storage(identity: object) -> Storage | Global:
         nonlocal left
+        match identity:
+            case ("module", Global() as kind, *_):  # with its source code
+                return kind
         claim = _claim(identity)
         if claim.key not in storages:
             left -= claim.size
@@ -228,30 +231,61 @@ def ordered_dict(items: Any = ()) -> dict[Any, Any]:  # noqa: ANN401
     Raises:
         ValueError: They are no pairs, or their keys are not simple.
     """
+    if isinstance(items, dict):
+        return dict(items)
+    if not isinstance(items, list | tuple) or not all(
+        isinstance(pair, list | tuple) and len(pair) == 2 for pair in items
+    ):
+        raise ValueError("items that are no pairs")
     pairs = [tuple(pair) for pair in items]
     simple([pair[0] for pair in pairs])
     return dict(pairs)
 
 
-def _record(name: str) -> Callable[..., Record]:
-    return lambda *args: Record(name, args)
+def dict_subclass(*args: Any) -> dict[Any, Any]:  # noqa: ANN401
+    """Build a dict for an object of a class of dicts, from what its constructor is given, such as a default."""
+    return ordered_dict(args[-1]) if args and isinstance(args[-1], dict | list | tuple) else {}
 
 
-SETTINGS = (
-    NAMESPACE,
-    "torch.device",
-    *(f"pathlib.{kind}Path" for kind in ("Posix", "Windows", "PurePosix", "PureWindows", "")),
-    *(f"torch.float{bits}" for bits in (16, 32, 64)),
-)
-"""Globals that stored options name; each becomes a `Record`."""
+def shape_of(size: object = ()) -> tuple[Any, ...]:
+    """Convert the sizes that a file stores for a `torch.Size` to a tuple.
+
+    Raises:
+        ValueError: They are no list of numbers.
+    """
+    if not isinstance(size, list | tuple):
+        raise ValueError("a shape that is none")
+    return tuple(size)
+
+
+def subclassed(function: object, _kind: object, args: object, _state: object = None) -> Any:  # noqa: ANN401
+    """Build a tensor that has attributes, or a class of its own, as a plain one.
+
+    Raises:
+        ValueError: It is not built as other tensors are.
+    """
+    if not isinstance(function, Global) or function.name not in REBUILDERS or not isinstance(args, tuple):
+        raise ValueError("a tensor that is built in a strange way")
+    return function.make(*args)
+
+
+REBUILDERS = ("torch._utils._rebuild_tensor", "torch._utils._rebuild_tensor_v2")
+"""Functions that files name to build a tensor; their stand-ins make a view, without a copy."""
+COMMON: dict[str, Maker] = {
+    **numpy_records.MAKERS,
+    **dict.fromkeys(
+        ("collections.defaultdict", "dnnlib.util.EasyDict", "dnnlib.EasyDict", "easydict.EasyDict"), dict_subclass
+    ),
+    "collections.OrderedDict": ordered_dict,
+    "torch._utils._rebuild_parameter": lambda data, *_: data,
+    "torch._utils._rebuild_parameter_with_state": lambda data, *_: data,
+    "torch._tensor._rebuild_from_type_v2": subclassed,
+    "torch.Size": shape_of,
+}
+"""Stand-ins for the globals that all of PyTorch's pickles have in common."""
 
 MAKERS: dict[str, Maker] = {
-    **numpy_records.MAKERS,
-    **{name: _record(name) for name in (*DTYPES, *SETTINGS)},
-    "collections.OrderedDict": ordered_dict,
-    "torch._utils._rebuild_tensor": _tensor,
-    "torch._utils._rebuild_tensor_v2": _tensor,
-    "torch._utils._rebuild_parameter": lambda data, *_: data,
-    "torch.Size": lambda size=(): tuple(size),
+    **COMMON,
+    **dict.fromkeys(REBUILDERS, _tensor),
 }
-"""Harmless stand-ins for the globals that these files may name; all others are refused."""
+"""Harmless stand-ins for globals; an object of any other becomes a `Record`."""

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 import tyro
 
 from latentloop.cli.inputs import refuse_missing
-from latentloop.defaults import GENERATOR
+from latentloop.defaults import GENERATOR, Which
 
 
 @dataclass(frozen=True)
@@ -32,6 +32,8 @@ class Cache:
     """Folder for the code files of an export."""
     generator: str = GENERATOR
     """Generator of the codes in an export: a bundled one, or a StyleGAN's file."""
+    which: Which = "g_ema"
+    """Weights to read where a StyleGAN's file has both: their running mean, or, as g, the weights as trained."""
 
     def __post_init__(self) -> None:
         if (self.what == "show") == bool(self.files):

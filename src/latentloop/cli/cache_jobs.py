@@ -32,7 +32,7 @@ def export_cache(command: "Cache") -> int:
     """Write a code file for each photo that the cache has a code of."""
     cache = _open(command.cache)
     photos = find_training_photos(command.files)
-    generator = load_generator(command.generator)
+    generator = load_generator(command.generator, which=command.which)
     written = list(export_codes(cache, track(photos, len(photos), "photos"), command.out, generator))
     if not written:
         raise UserError(f"none of {len(photos)} photos has a code in {command.cache}")

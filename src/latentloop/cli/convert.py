@@ -17,7 +17,9 @@ class Convert:
     """Convert a StyleGAN checkpoint to safetensors, a format that holds nothing but numbers.
 
     Takes pickles of StyleGAN 1, 2 and 3 by NVIDIA (PyTorch and TensorFlow), and files of rosinality, genforce,
-    InterFaceGAN, IDInvert, pSp, e4e, ReStyle and HyperStyle. The content tells which it is; nothing in it is executed.
+    InterFaceGAN, IDInvert, pSp, e4e, ReStyle and HyperStyle: whole modules, tensors, or several networks, of which the
+    running mean is taken. The content tells which it is; nothing in it is executed.
+
     Every --generator takes such files, too; a converted one loads sooner.
 
     Try: latentloop convert ffhq.pkl ffhq.safetensors

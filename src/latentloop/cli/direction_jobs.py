@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 from latentloop.cli.complaints import complain
 from latentloop.cli.console import say, track
 from latentloop.common import Common
+from latentloop.defaults import Which
 from latentloop.devices import find_device
 from latentloop.editing import save_directions
 from latentloop.generators import Generator, load_generator
@@ -18,9 +19,9 @@ if TYPE_CHECKING:
     from latentloop.cli.directions import Find, Samples
 
 
-def list_known(file: Path | None, generator_name: str) -> int:
+def list_known(file: Path | None, generator_name: str, which: Which) -> int:
     """Print a table of the directions in a file, or of those that ship for a generator."""
-    generator = load_generator(generator_name)
+    generator = load_generator(generator_name, which=which)
     directions = known_directions(file, generator)
     if not directions:
         complain(f"no directions come with {generator.name}; find some: latentloop directions find --help")
@@ -56,4 +57,4 @@ def find_and_draw(command: "Find") -> int:
 
 
 def _load(common: Common) -> Generator:
-    return load_generator(common.generator, device=find_device(common.device))
+    return load_generator(common.generator, which=common.which, device=find_device(common.device))

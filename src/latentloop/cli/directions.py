@@ -9,7 +9,7 @@ import tyro
 from latentloop.cli.inputs import refuse_missing
 from latentloop.cli.options import UNTITLED
 from latentloop.common import Common
-from latentloop.defaults import GENERATOR
+from latentloop.defaults import GENERATOR, Which
 from latentloop.photo_editing.direction_options import DirectionOptions
 
 
@@ -21,13 +21,15 @@ class List:
     """InterFaceGAN's .npy, e4e's and rosinality's .pt, GANSpace's .npz, or a file of latentloop directions find."""
     generator: str = GENERATOR
     """Generator that the directions are for: one we ship, or a StyleGAN's file."""
+    which: Which = "g_ema"
+    """Weights to read where a StyleGAN's file has both: their running mean, or, as g, the weights as trained."""
 
     def run(self) -> int:
         """Print a table of the directions."""
         refuse_missing(each=[self.file], generators=[self.generator])
         from latentloop.cli.direction_jobs import list_known
 
-        return list_known(self.file, self.generator)
+        return list_known(self.file, self.generator, self.which)
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ from functools import cached_property
 
 import torch
 
-from latentloop.defaults import WORKING_SIZE, Precision
+from latentloop.defaults import WORKING_SIZE, Precision, Which
 from latentloop.devices import find_device, find_precision, repeatable_arithmetic
 from latentloop.encoders.embedder_file import embedder_weights, shipped_embedder
 from latentloop.encoders.pretrained import Encoder, load_encoder
@@ -35,6 +35,8 @@ class Components:
     """Precision of image synthesis in the iterator."""
     embedder_file: str | None = None
     """Embedding network, if it is not the one that is bundled for the generator."""
+    which: Which = "g_ema"
+    """Which of the generators in another project's file."""
     reads: ReadOnce = field(default_factory=ReadOnce)
     """Context in which each weights file is read once for all parts."""
     _losses: dict[LossConfig, LossToward] = field(default_factory=dict)
@@ -45,7 +47,7 @@ class Components:
     def generator(self) -> Generator:
         """The generator that is inverted, in float32."""
         with self.reads:
-            return load_generator(self.generator_file, device=self.device)
+            return load_generator(self.generator_file, which=self.which, device=self.device)
 
     @cached_property
     def drawing(self) -> Generator:
@@ -131,7 +133,7 @@ class Components:
     def generator_sha256(self) -> str:
         """Checksum of the generator's weights."""
         with self.reads:
-            return weights_checksum(self.generator_file)
+            return weights_checksum(self.generator_file, which=self.which)
 
     def checksum_of(self, renderer: Generator) -> str:
         """Checksum of the weights of a renderer."""
@@ -147,7 +149,12 @@ class Components:
 
 
 def load_components(
-    generator: str, *, device: str = "auto", precision: Precision = "auto", embedder: str | None = None
+    generator: str,
+    *,
+    which: Which = "g_ema",
+    device: str = "auto",
+    precision: Precision = "auto",
+    embedder: str | None = None,
 ) -> Components:
     """Choose a device and a precision; networks are loaded as they are needed.
 
@@ -158,4 +165,4 @@ def load_components(
     """
     repeatable_arithmetic()
     where = find_device(device)
-    return Components(generator, where, find_precision(precision, where), embedder)
+    return Components(generator, where, find_precision(precision, where), embedder, which)

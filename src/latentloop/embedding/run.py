@@ -65,7 +65,13 @@ class EmbedRun:
 def components_for(options: EmbedOptions) -> Components:
     """Choose the networks that options name."""
     common, search = options.common, options.search
-    return load_components(common.generator, device=common.device, precision=search.precision, embedder=search.embedder)
+    return load_components(
+        common.generator,
+        which=common.which,
+        device=common.device,
+        precision=search.precision,
+        embedder=search.embedder,
+    )
 
 
 def embed_files(

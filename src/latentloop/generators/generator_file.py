@@ -10,14 +10,24 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor
 
-from latentloop.checkpoints.reading import DAMAGE, read_checkpoint
+from latentloop.checkpoints.finding import find_generator
+from latentloop.checkpoints.reading import DAMAGE, read_checkpoint, reading
 from latentloop.defaults import Which
 from latentloop.errors import UserError, in_one_line
 from latentloop.generators import mobilestylegan_file, stylegan1_file, stylegan2_file, stylegan3_file
 from latentloop.generators.layouts import find_layout
 from latentloop.generators.protocol import Generator
 from latentloop.generators.sampling import random_inputs
-from latentloop.weights import WeightsFile, is_safetensors, read_once, read_ours, write_ours
+from latentloop.weights import (
+    KIND,
+    ReadOnce,
+    WeightsFile,
+    is_safetensors,
+    read_once,
+    read_ours,
+    read_weights,
+    write_ours,
+)
 
 Tensors = Mapping[str, Tensor]
 Settings = Mapping[str, Any]
@@ -35,6 +45,10 @@ AVERAGED = 1 << 15
 """Samples of z from which the mean latent is estimated where a file lacks it."""
 BATCH = 4096
 """Samples of z that are mapped at a time."""
+MAX_LABELS = 1 << 23
+"""Most numbers of the labels, one-hot, that are mapped at a time; where there are many classes, samples are fewer."""
+MAX_CLASSES = 1 << 15
+"""Most classes of a network whose mean latent is estimated; ImageNet-21k has 21,841."""
 
 
 @dataclass(frozen=True)
@@ -70,7 +84,8 @@ def read_generator_file(file: WeightsFile, *, which: Which = "g_ema") -> Generat
     """
     if not file.path.is_file():
         raise UserError(f"{file.path}: no such file")
-    return read_once(file.path, ("generator", which, file.sha256), lambda: _read(file, which))
+    with ReadOnce():  # what tells whose file it is, and what takes its tensors
+        return read_once(file.path, ("generator", which, file.sha256), lambda: _read(file, which))
 
 
 def write_generator_file(path: Path, file: GeneratorFile, *, half: bool = False) -> None:
@@ -112,7 +127,7 @@ def latent_fingerprint(tensors: Mapping[str, Tensor]) -> str:
 
 
 def _read(file: WeightsFile, which: Which) -> GeneratorFile:
-    ours = file.sha256 is not None or is_safetensors(file.path)
+    ours = file.sha256 is not None or (is_safetensors(file.path) and KIND in read_weights(file).metadata)
     if ours and which != "g_ema":
         raise UserError(f"{file.path}: has one generator alone, no {which}", arguments="which")
     content = _read_ours(file) if ours else _read_theirs(file.path, which)
@@ -128,7 +143,11 @@ def _read_ours(file: WeightsFile) -> GeneratorFile:
 
 
 def _read_theirs(path: Path, which: Which) -> GeneratorFile:
-    network = read_checkpoint(path, which=which)
+    if is_safetensors(path):  # that another program made of a checkpoint
+        with reading(path):
+            network = find_generator(read_weights(WeightsFile(path)).tensors, which, size=path.stat().st_size)
+    else:
+        network = read_checkpoint(path, which=which)
     try:
         layout = find_layout(network)
         tensors, settings = layout.convert(network)
@@ -144,6 +163,8 @@ def _read_theirs(path: Path, which: Which) -> GeneratorFile:
 @torch.no_grad()
 def _with_mean(file: GeneratorFile) -> GeneratorFile:
     """With the mean latent of samples of z, and of labels where there are classes; always the same ones."""
+    if (embed := file.tensors.get("mapping.embed.weight")) is not None and embed.shape[-1] > MAX_CLASSES:
+        raise ValueError(f"{embed.shape[-1]} classes, as no network has")
     biases = [name for name in file.tensors if re.fullmatch(r"mapping\.fc\.\d+\.bias", name)]
     if not biases:
         raise ValueError("the mean latent of its layers is missing")
@@ -151,9 +172,12 @@ def _with_mean(file: GeneratorFile) -> GeneratorFile:
     unfinished = replace(file, tensors={**file.tensors, "latent_avg": total.float()})
     generator = build_generator(unfinished, name="without a mean latent")
     randomness = torch.Generator().manual_seed(0)
-    for _ in range(AVERAGED // BATCH):
-        total += generator.mapping(*random_inputs(generator, BATCH, randomness)).double().sum(dim=0)
-    average = (total / AVERAGED).float()
+    batch, batches = BATCH, AVERAGED // BATCH
+    while batch * generator.c_dim > MAX_LABELS:  # one-hot
+        batch //= 2
+    for _ in range(batches):
+        total += generator.mapping(*random_inputs(generator, batch, randomness)).double().sum(dim=0)
+    average = (total / (batches * batch)).float()
     return replace(file, tensors={**file.tensors, "latent_avg": average}, latent_avg_estimated=True)
 
 

@@ -1,5 +1,6 @@
 """Recognising other projects' generators by the names of their tensors."""
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -32,12 +33,16 @@ def find_layout(network: Network) -> Layout:
     """Find the layout of a network's tensors.
 
     Raises:
-        UserError: The layout is not supported.
+        UserError: The layout is not supported, or of a project whose generators we do not draw.
     """
+    names = " ".join(network.tensors)
+    project = PROJECTS.get(network.class_name) or next((p for pattern, p in FOREIGN if re.search(pattern, names)), None)
+    if project is not None:
+        raise UserError(f"of {project}, which is not supported")
     layout = next((one for one in LAYOUTS if one.marker in network.tensors), None)
     if layout is None:
-        names = sorted(network.tensors)
-        some = ", ".join([*names[:3], *names[-2:]]) if len(names) > 5 else ", ".join(names)
+        known = sorted(network.tensors)
+        some = ", ".join([*known[:3], *known[-2:]]) if len(known) > 5 else ", ".join(known)
         what = "a discriminator" if any(name in network.tensors for name in DISCRIMINATORS) else "tensors"
         raise UserError(f"no generator of a layout that we know, but {what} ({some or 'none'})")
     return layout
@@ -101,6 +106,22 @@ LAYOUTS = (
     ),
 )
 """Supported layouts; the first that fits a file is taken."""
+
+PROJECTS = {
+    "SuperresGenerator": "StyleGAN-XL's super-resolution",
+    "TriPlaneGenerator": "EG3D",
+}
+"""Projects whose generators we do not draw, by the names of their classes."""
+FOREIGN = (
+    (r"\bmapping\.embed_proj\.", "StyleGAN-XL with classes"),
+    (r"\bprogression\.\d+\.(conv1|adain1)\.", "rosinality's StyleGAN1"),
+    (r"\biwt\.ll\b", "SWAGAN"),
+    (r"\bfeat_8\.\d|\bse_64\.", "FastGAN"),
+    (r"\bblocks\.\d+\.to_style1\.|\bG\.initial_(block|conv)\b", "lucidrains' StyleGAN2"),
+    (r"\bstyle_conv1\.modulated_conv\.", "BasicSR's StyleGAN2"),
+    (r"\bmodel\.diffusion_model\.", "Stable Diffusion"),
+)
+"""Projects whose generators we do not draw, by what the names of their tensors have: regular expressions."""
 
 DISCRIMINATORS = (
     "b4.out.weight",

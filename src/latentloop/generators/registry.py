@@ -120,9 +120,16 @@ def find_generator_file(name_or_path: str | Path, *, which: Which = "g_ema") -> 
     return replace(file, tensors=on_trunk(file.tensors, find_generator_file(trunk).tensors)) if trunk else file
 
 
-def weights_checksum(name_or_path: str | Path) -> str:
-    """Compute the SHA-256 of a generator's weights file; of two checksums if another file completes it."""
+def weights_checksum(name_or_path: str | Path, *, which: Which = "g_ema") -> str:
+    """Compute the SHA-256 of a generator's weights file; of two checksums if another file completes it.
+
+    Args:
+        name_or_path: As of `load_generator`.
+        which: Which of the generators in the file: the two have different checksums.
+    """
     sha256 = checksum(_file_of(str(name_or_path)))
+    if which != "g_ema":
+        return hashlib.sha256(f"{sha256} {which}".encode()).hexdigest()
     trunk = _trunk_of(sha256)
     return hashlib.sha256(f"{sha256} {weights_checksum(trunk)}".encode()).hexdigest() if trunk else sha256
 

@@ -79,6 +79,7 @@ def from_nvidia(tensors: Tensors, settings: Settings) -> Converted:
     mapping = settings.get("mapping_kwargs") or {}
     if any(name.endswith(".skip.weight") for name in tensors):
         raise ValueError("architecture: a generator with residual connections is not supported")
+    _check_square(tensors["synthesis.b4.const"], _sizes(tensors)[-1])
     if (activation := settings.get("activation", "lrelu")) != "lrelu":
         raise ValueError(f"activation {activation!r} is not supported, only 'lrelu'")
     ours = {"synthesis.const": tensors["synthesis.b4.const"]}
@@ -95,6 +96,15 @@ def from_nvidia(tensors: Tensors, settings: Settings) -> Converted:
     for k, layer in enumerate(drawing):
         ours |= _to_rgb(tensors, layer, f"synthesis.to_rgb.{k}")
     return ours, {"clamp": settings.get("conv_clamp", (settings.get("synthesis_kwargs") or {}).get("conv_clamp"))}
+
+
+def _check_square(const: Tensor, resolution: int) -> None:
+    """Refuse networks that grow from another size than 4 x 4, given those pixels of a side for each 4."""
+    height, width = const.shape[-2:]
+    if (height, width) != (4, 4):
+        size = f"{height * resolution // 4} x {width * resolution // 4} pixels"
+        shape = "are not square" if height != width else "grow from another size than 4 x 4"
+        raise ValueError(f"its images of {size} (height x width) {shape}, which is not supported")
 
 
 def _sizes(tensors: Tensors) -> list[int]:

@@ -114,6 +114,8 @@ def from_nvidia(tensors: Tensors, settings: Settings) -> Converted:
         LookupError, TypeError or ValueError: A tensor is missing, misshapen or unknown; filters that the settings do
             not give.
     """
+    if "mapping.embed.bias" not in tensors:  # StyleGAN-XL's without classes, which embed nothing
+        tensors = {name: tensor for name, tensor in tensors.items() if name != "mapping.embed.weight"}
     unknown = [name for name in tensors if name.startswith(("mapping.", "synthesis.")) and not KNOWN.fullmatch(name)]
     if unknown:
         raise ValueError(f"{min(unknown)}: not of the StyleGAN3 that we know")

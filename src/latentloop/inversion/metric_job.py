@@ -38,7 +38,7 @@ def make_metric(
     options = options or MetricOptions()
     repeatable_arithmetic()
     with ReadOnce():
-        generator = load_generator(name_or_path, device=find_device(options.device))
+        generator = load_generator(name_or_path, which=options.which, device=find_device(options.device))
         lpips = load_lpips(device=generator.device)
     if out is None and generator.fingerprint in SHIPPED:
         raise UserError(

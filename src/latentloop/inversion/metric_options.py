@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from latentloop.defaults import Which
 from latentloop.options import check_seed
 
 
@@ -11,6 +12,8 @@ class MetricOptions:
 
     samples: int = 2000
     """Number of random codes, each drawn once, with its gradient: about as long as as many steps of the iterator."""
+    which: Which = "g_ema"
+    """Weights to read where a StyleGAN's file has both: their running mean, or, as g, the weights as trained."""
     device: str = "auto"
     """Device: auto, cpu, cuda, cuda:1, mps ..."""
     seed: int = 0

@@ -31,7 +31,7 @@ def generate_images(out: Path, options: SampleOptions) -> Iterator[Path]:
         UserError: The generator cannot be loaded, or has no such class or no noise; the folder cannot be written to.
     """
     common = options.common
-    generator = load_generator(common.generator, device=find_device(common.device))
+    generator = load_generator(common.generator, which=common.which, device=find_device(common.device))
     yield from draw_samples(generator, out, options)
 
 

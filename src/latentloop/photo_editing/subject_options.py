@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from latentloop.common import Common
-from latentloop.defaults import GENERATOR
+from latentloop.defaults import GENERATOR, Which
 from latentloop.embedding.options import EmbedOptions, FaceOptions, SearchOptions
 
 BY_QUALITY = ("stepped_on_sha256", "full_size_steps")
@@ -17,6 +17,8 @@ class SubjectOptions:
 
     generator: str = GENERATOR
     """A bundled generator, or the file of a StyleGAN: ours, or .pkl, .pt or .pth as its project wrote it."""
+    which: Which = "g_ema"
+    """Weights to read where a StyleGAN's file has both: their running mean, or, as g, the weights as trained."""
     device: str = "auto"
     """Device: auto, cpu, cuda, cuda:1, mps ..."""
     search: SearchOptions = SearchOptions()
@@ -48,5 +50,5 @@ class SubjectOptions:
 
     def embedding(self) -> EmbedOptions:
         """Options of embedding for the photos without a code."""
-        common = Common(generator=self.generator, device=self.device)
+        common = Common(generator=self.generator, which=self.which, device=self.device)
         return EmbedOptions(common=common, search=self.search, faces=self.faces)

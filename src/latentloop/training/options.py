@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import get_args
 
-from latentloop.defaults import GENERATOR, Precision
+from latentloop.defaults import GENERATOR, Precision, Which
 from latentloop.encoders.config import Head, Identity, Preset
 from latentloop.losses.config import LossConfig
 from latentloop.options import check_seed
@@ -19,6 +19,7 @@ CHOICES = {
     "head": get_args(Head),
     "precision": get_args(Precision),
     "photos_in": get_args(PhotosIn),
+    "which": get_args(Which),
 }
 """Values that some options can have, by the option's name."""
 
@@ -29,6 +30,8 @@ class TrainOptions:
 
     generator: str = stamped_as("generator_sha256", default=GENERATOR)
     """Generator to train for: one we ship, or a StyleGAN's file: ours, or .pkl, .pt or .pth as its project wrote it."""
+    which: Which = stamped_as("generator_sha256", default="g_ema")
+    """Weights to read where a StyleGAN's file has both: their running mean, or, as g, the weights as trained."""
     data: tuple[str, ...] = stamped_as("data", default=())
     """Square, aligned photos to learn from: folders, quoted globs ("faces/**/*.png"), uncompressed tar files."""
     validation: tuple[str, ...] = stamped_as("validation", default=())

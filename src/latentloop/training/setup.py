@@ -80,7 +80,7 @@ def set_up_training(options: TrainOptions, *, longer: bool = False) -> TrainJob:
     machine = find_machine(options)
     (repeatable_arithmetic if machine.dtype == torch.float32 else quick_arithmetic)()
     with ReadOnce():
-        generator = load_generator(options.generator, device=machine.device)
+        generator = load_generator(options.generator, which=options.which, device=machine.device)
         embedder = first_embedder(options, generator, resumed=last_checkpoint(options.out) is not None)
         resolution = embedder.config.resolution
         photos = choose_photos(options, resolution)
@@ -195,7 +195,8 @@ def open_cache(options: TrainOptions, generator: Generator, resolution: int, mac
     Raises:
         UserError: It holds codes of another latent space, or losses that cannot be compared.
     """
-    weights = weights_checksum(options.quick or options.generator)
+    quick, which = options.quick, options.which
+    weights = weights_checksum(quick) if quick else weights_checksum(options.generator, which=which)
     drawn = {"weights_sha256": weights, "precision": machine.precision, "resolution": resolution}
     space = CodeSpace(generator.fingerprint, generator.num_ws, generator.w_dim, {**stamp_of(options.loss), **drawn})
     path = Path(options.codes) if options.codes else options.out / "codes.cache"
@@ -208,7 +209,7 @@ def stamp_of_training(
     """The stamp of a run: all that its course, and the figures that it logs, depend on."""
     return stamp_of(
         options,
-        generator_sha256=weights_checksum(options.generator),
+        generator_sha256=weights_checksum(options.generator, which=options.which),
         quick_sha256=weights_checksum(options.quick) if options.quick else None,
         data=photos.learned.digest() if photos.learned else None,
         validation=photos.held_out.digest() if photos.held_out else options.validation_images,
