@@ -1,5 +1,6 @@
 """The command line: one module per command, imported on demand; heavy imports wait until a command runs."""
 
+import errno
 import signal
 import sys
 from collections.abc import Sequence
@@ -11,6 +12,11 @@ from latentloop.cli.commands import COMMANDS, PARTS, Command, overview
 from latentloop.cli.complaints import complain, did_you_mean, offered
 from latentloop.cli.streams import drop_output, open_closed_streams, output_fails
 from latentloop.errors import UserError
+
+OUT_OF_MEMORY = "not enough memory; finished files are kept; take a smaller batch, or smaller photos"
+"""Complaint about memory that has run out."""
+REFUSED_MEMORY = ("can't allocate memory", "not enough memory", "bad_alloc", "out of memory")
+"""Words by which PyTorch says that it got no memory; on a CPU it has no exception of its own."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -30,8 +36,18 @@ def main(argv: Sequence[str] | None = None) -> int:
     except BrokenPipeError:  # of `latentloop ... | head`
         drop_output()
         return 1
+    except MemoryError:
+        complain(OUT_OF_MEMORY)
+        return 2
+    except RuntimeError as error:
+        if not any(words in str(error) for words in REFUSED_MEMORY):
+            raise
+        complain(OUT_OF_MEMORY)
+        return 2
     except OSError as error:
-        if error.filename is not None:  # such as a file that may not be read
+        if error.errno == errno.ENOMEM:
+            complain(OUT_OF_MEMORY)
+        elif error.filename is not None:  # such as a file that may not be read
             complain(f"{error.filename}: {error.strerror}")
         elif output_fails():
             complain(f"standard output: {error.strerror}")
