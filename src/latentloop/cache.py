@@ -4,7 +4,6 @@ It is an SQLite database: it stays intact whenever a process is killed, and memo
 """
 
 import json
-import math
 import os
 import sqlite3
 import threading
@@ -20,23 +19,19 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from latentloop.cache_description import (
+    BUSY_SECONDS,
+    MAX_VALUE,
+    SCHEMA,
+    check_schema,
+    checked_loss,
+    open_read_only,
+    read_description,
+)
 from latentloop.errors import NotFiniteError, UserError, in_one_line, shown
 
 FORMAT = 1
 """Version of the cache file's format."""
-BUSY_SECONDS = 60
-"""Longest time that a process waits for others to finish writing, in seconds."""
-MAX_VALUE = 1 << 20
-"""Longest value that a cache file may hold, in bytes: ten times the largest code."""
-MAX_ENTRIES = 20
-"""Most entries of a cache's description."""
-MAX_SIDE = 1 << 16
-"""Most styles of a code, and the longest one."""
-SCHEMA = """
-CREATE TABLE about (name TEXT PRIMARY KEY, value TEXT NOT NULL);
-CREATE TABLE best (photo BLOB PRIMARY KEY, loss REAL NOT NULL, step INTEGER NOT NULL, code BLOB NOT NULL);
-"""
-"""SQL that creates the tables of a new cache."""
 UPDATE = """
 INSERT INTO best (photo, loss, step, code) VALUES (?, ?, ?, ?) ON CONFLICT (photo) DO UPDATE
 SET loss = excluded.loss, step = excluded.step, code = excluded.code WHERE excluded.loss < best.loss
@@ -102,7 +97,7 @@ class CodeCache:
                         connection.execute(statement)
                     rows = [(name, json.dumps(value, sort_keys=True)) for name, value in about.items()]
                     connection.executemany("INSERT INTO about VALUES (?, ?)", rows)
-            found = _about(path, connection)
+            found = read_description(path, connection)
         self._check(found, about)
         self.dtype = np.dtype(found["dtype"])
 
@@ -121,7 +116,7 @@ class CodeCache:
         w_plus = self.decoded(np.frombuffer(code, self.dtype))
         if not w_plus.isfinite().all():
             raise UserError(f"{self.path}: damaged: a code that is not finite")
-        return CachedCode(w_plus, _loss(self.path, loss), step)
+        return CachedCode(w_plus, checked_loss(self.path, loss), step)
 
     def update(self, photos: Sequence[bytes], w_plus: Tensor, loss: Tensor, *, step: int) -> list[bool]:
         """Store each code whose loss is lower than that of the photo's code in the cache.
@@ -169,7 +164,7 @@ class CodeCache:
         """Iterate over the losses of all codes, in no order."""
         with _explained(self.path):
             for (loss,) in self._connect().execute("SELECT loss FROM best"):
-                yield _loss(self.path, loss)
+                yield checked_loss(self.path, loss)
 
     def stored(self, w_plus: Tensor) -> npt.NDArray[np.floating[Any]]:
         """Convert codes (N, num_ws, w_dim) to the type that the file stores.
@@ -240,40 +235,10 @@ def space_of(path: Path) -> CodeSpace:
     """
     if not path.is_file():
         raise UserError(f"{path}: no such cache of codes")
-    with _explained(path), closing(_read_only(path)) as connection:
-        found = _about(path, connection)
+    with _explained(path), closing(open_read_only(path)) as connection:
+        found = read_description(path, connection)
     num_ws, w_dim = found["shape"]
     return CodeSpace(found["fingerprint"], num_ws, w_dim, found["loss"])
-
-
-def _about(path: Path, connection: sqlite3.Connection) -> dict[str, Any]:
-    """What a cache file says of itself, each entry of the type it should be."""
-    _check_schema(path, connection)
-    rows = connection.execute("SELECT name, value FROM about LIMIT ?", (MAX_ENTRIES,)).fetchall()
-    if not all(isinstance(entry, str) for row in rows for entry in row):
-        raise UserError(f"{path}: not a cache of codes, or damaged: a description that is no text")
-    found = {name: json.loads(value) for name, value in rows}
-    shape, texts = found.get("shape"), (found.get("fingerprint"), found.get("dtype"))
-    sides = shape if isinstance(shape, list) and len(shape) == 2 else [None]
-    if not all(type(side) is int and 0 < side <= MAX_SIDE for side in sides):
-        raise UserError(f"{path}: not a cache of codes, or damaged: codes of shape {shown(shape)}")
-    if not all(isinstance(text, str) for text in texts) or not isinstance(found.get("loss"), dict):
-        raise UserError(f"{path}: not a cache of codes, or damaged: an odd description")
-    return found
-
-
-def _check_schema(path: Path, connection: sqlite3.Connection) -> None:
-    """Check that a file has our tables alone: a view or a trigger can run for ever."""
-    ours = sorted(statement.strip() for statement in SCHEMA.split(";") if statement.strip())
-    rows = connection.execute("SELECT sql FROM sqlite_master WHERE sql IS NOT NULL LIMIT ?", (len(ours) + 1,))
-    if sorted(str(sql) for (sql,) in rows) != ours:
-        raise UserError(f"{path}: not a cache of codes; choose another file")
-
-
-def _loss(path: Path, value: object) -> float:
-    if not isinstance(value, float) or not math.isfinite(value):
-        raise UserError(f"{path}: damaged: a loss of {shown(value)}")
-    return value
 
 
 def _patiently(connection: sqlite3.Connection, statement: str) -> None:
@@ -297,9 +262,9 @@ def _refuse_strangers(path: Path) -> None:
     """Look, without writing, whether an old file is a cache."""
     if not path.exists() or not path.stat().st_size:
         return
-    with closing(_read_only(path)) as connection:
+    with closing(open_read_only(path)) as connection:
         if connection.execute("SELECT 1 FROM sqlite_master").fetchone():
-            _check_schema(path, connection)
+            check_schema(path, connection)
 
 
 def _differences(found: Mapping[str, Any], wanted: Mapping[str, Any]) -> Iterator[tuple[str, Any, Any]]:
@@ -308,12 +273,6 @@ def _differences(found: Mapping[str, Any], wanted: Mapping[str, Any]) -> Iterato
     for name in sorted((old.keys() | new.keys()) - {"dtype", "loss"}):
         if old.get(name) != new.get(name):
             yield name, old.get(name), new.get(name)
-
-
-def _read_only(path: Path) -> sqlite3.Connection:
-    connection = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, timeout=BUSY_SECONDS)
-    connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, MAX_VALUE)
-    return connection
 
 
 def _describe(space: CodeSpace) -> dict[str, Any]:

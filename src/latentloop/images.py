@@ -133,7 +133,7 @@ def write_png(path: Path | str, image: Tensor, *, profile: bytes | None = None, 
 
     Raises:
         UserError: The file cannot be written.
-        ValueError: `image` is not one image of floating-point numbers, as bytes are not, or they are not finite.
+        ValueError: `image` is not one image of floating-point numbers, as bytes are not.
     """
     if not image.is_floating_point():
         raise ValueError(f"image must be floating-point numbers in [-1, 1], got {image.dtype}; see from_uint8")
