@@ -4,6 +4,7 @@ import sqlite3
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from pathlib import Path
 from threading import Barrier
 
@@ -221,3 +222,46 @@ def test_a_kill_loses_nothing_that_was_acknowledged(tmp_path: Path) -> None:
     # It may have gone on for a few updates between its last words and the kill.
     assert all(value is not None and value <= best[number] for number, value in found.items())
     assert cache._connect().execute("PRAGMA integrity_check").fetchone() == ("ok",)
+
+
+# ruff: noqa: S608 - statements that a hostile file is made with
+ENDLESS = "WITH RECURSIVE c(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM c)"
+
+
+@pytest.mark.parametrize(
+    "statements",
+    [
+        ["DROP TABLE about", f"CREATE VIEW about AS {ENDLESS} SELECT 'n' || i AS name, '1' AS value FROM c"],
+        ["DROP TABLE best", f"CREATE VIEW best AS {ENDLESS} SELECT x'00' photo, 0.5 loss, 1 step, x'00' code FROM c"],
+        [f"CREATE TRIGGER t AFTER UPDATE ON best BEGIN INSERT INTO about {ENDLESS} SELECT 'n' || i, '1' FROM c; END"],
+        ["DROP TABLE best", "CREATE TABLE best (photo BLOB, loss REAL, step INTEGER, code AS (zeroblob(900000000)))"],
+        [f"INSERT INTO about {ENDLESS} SELECT 'n' || i, '1' FROM c LIMIT 1000"],
+        ["UPDATE about SET value = x'ff'"],
+        ["INSERT INTO about VALUES (NULL, '1')"],
+        ["UPDATE about SET value = '[-2, -3]' WHERE name = 'shape'"],
+        ["UPDATE about SET value = '[1]' WHERE name = 'loss'"],
+        ["UPDATE about SET value = '[1]' WHERE name = 'dtype'"],
+        [f"UPDATE about SET value = '{'[' * 5000}' WHERE name = 'loss'"],
+        ["UPDATE best SET loss = 'abc'"],
+        ["UPDATE best SET loss = 9e999"],
+        ["UPDATE best SET step = x'00'"],
+        ["UPDATE best SET code = 'xyz'"],
+        ["UPDATE best SET code = x'001122'"],
+        ["UPDATE best SET code = zeroblob(100000000)"],
+        ["UPDATE best SET photo = 'text'"],
+    ],
+)
+def test_a_file_is_not_believed(cache: CodeCache, statements: list[str]) -> None:
+    cache.update([b"a" * 32], torch.zeros(1, 4, 8), torch.tensor([0.5]), step=1)
+    cache.close()
+    with closing(sqlite3.connect(cache.path)) as connection, connection:
+        for statement in statements:
+            connection.execute(statement)
+    with pytest.raises(UserError, match=r"codes\.cache: (a cache with|not a cache|damaged)") as caught:
+        read_all(cache.path)
+    assert str(caught.value).isprintable()
+
+
+def read_all(path: Path) -> None:
+    cache = CodeCache(path, SPACE)
+    _ = cache.lookup([b"a" * 32]), list(cache.photos()), list(cache.losses())

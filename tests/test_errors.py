@@ -48,3 +48,10 @@ def test_the_library_names_no_flags_in_its_errors() -> None:
 def test_a_flag_in_an_error_is_seen() -> None:
     code = 'def f(name):\n    if name:\n        raise UserError(f"{name}: too large; see --max-pixels")\n'
     assert [text.value for text in raised_texts(ast.parse(code)) if FLAG.search(str(text.value))] != []
+
+
+def test_a_message_is_one_short_printable_line() -> None:
+    message = str(UserError("caf\udce9.jpg\n\x1b[31m" + "x" * 9000))
+    assert message.startswith(r"caf\udce9.jpg \x1b[31mx")
+    assert message.isprintable()
+    assert len(message) <= 1000

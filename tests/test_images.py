@@ -344,3 +344,10 @@ def test_threads_with_one_limit_decode_side_by_side_and_others_wait(monkeypatch:
             made.result()
     assert sorted(limit or 0 for limit in limits) == [1000, 1000, 2000]
     assert Image.MAX_IMAGE_PIXELS == 10
+
+
+@pytest.mark.parametrize("dtype", [torch.uint8, torch.int64, torch.bool])
+def test_whole_numbers_are_not_written(tmp_path: Path, dtype: torch.dtype) -> None:
+    with pytest.raises(ValueError, match="floating-point"):
+        write_png(tmp_path / "image.png", torch.zeros(3, 2, 2, dtype=dtype))
+    assert not (tmp_path / "image.png").exists()

@@ -19,17 +19,19 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from latentloop.errors import NotFiniteError, UserError
+from latentloop.cache_description import (
+    BUSY_SECONDS,
+    MAX_VALUE,
+    SCHEMA,
+    check_schema,
+    checked_loss,
+    open_read_only,
+    read_description,
+)
+from latentloop.errors import NotFiniteError, UserError, in_one_line, shown
 
 FORMAT = 1
 """Version of the cache file's format."""
-BUSY_SECONDS = 60
-"""Longest time that a process waits for others to finish writing, in seconds."""
-SCHEMA = """
-CREATE TABLE about (name TEXT PRIMARY KEY, value TEXT NOT NULL);
-CREATE TABLE best (photo BLOB PRIMARY KEY, loss REAL NOT NULL, step INTEGER NOT NULL, code BLOB NOT NULL);
-"""
-"""SQL that creates the tables of a new cache."""
 UPDATE = """
 INSERT INTO best (photo, loss, step, code) VALUES (?, ?, ?, ?) ON CONFLICT (photo) DO UPDATE
 SET loss = excluded.loss, step = excluded.step, code = excluded.code WHERE excluded.loss < best.loss
@@ -95,7 +97,7 @@ class CodeCache:
                         connection.execute(statement)
                     rows = [(name, json.dumps(value, sort_keys=True)) for name, value in about.items()]
                     connection.executemany("INSERT INTO about VALUES (?, ?)", rows)
-            found = {name: json.loads(value) for name, value in connection.execute("SELECT name, value FROM about")}
+            found = read_description(path, connection)
         self._check(found, about)
         self.dtype = np.dtype(found["dtype"])
 
@@ -104,7 +106,17 @@ class CodeCache:
         select = "SELECT code, loss, step FROM best WHERE photo = ?"
         with _explained(self.path):
             rows = [self._connect().execute(select, (photo,)).fetchone() for photo in photos]
-        return [row and CachedCode(self.decoded(np.frombuffer(row[0], self.dtype)), row[1], row[2]) for row in rows]
+        return [row and self._cached(*row) for row in rows]
+
+    def _cached(self, code: object, loss: object, step: object) -> CachedCode:
+        """A row of the file, whose types SQLite does not hold to."""
+        size = self.space.num_ws * self.space.w_dim * self.dtype.itemsize
+        if not isinstance(code, bytes) or len(code) != size or not isinstance(step, int):
+            raise UserError(f"{self.path}: damaged: a code of another size, or a step that is no number")
+        w_plus = self.decoded(np.frombuffer(code, self.dtype))
+        if not w_plus.isfinite().all():
+            raise UserError(f"{self.path}: damaged: a code that is not finite")
+        return CachedCode(w_plus, checked_loss(self.path, loss), step)
 
     def update(self, photos: Sequence[bytes], w_plus: Tensor, loss: Tensor, *, step: int) -> list[bool]:
         """Store each code whose loss is lower than that of the photo's code in the cache.
@@ -143,12 +155,16 @@ class CodeCache:
     def photos(self) -> Iterator[bytes]:
         """Iterate over the hashes of the photos that have a code, in order."""
         with _explained(self.path):
-            yield from (row[0] for row in self._connect().execute("SELECT photo FROM best ORDER BY photo"))
+            for (photo,) in self._connect().execute("SELECT photo FROM best ORDER BY photo"):
+                if not isinstance(photo, bytes):
+                    raise UserError(f"{self.path}: damaged: a photo with an odd hash")
+                yield photo
 
     def losses(self) -> Iterator[float]:
         """Iterate over the losses of all codes, in no order."""
         with _explained(self.path):
-            yield from (row[0] for row in self._connect().execute("SELECT loss FROM best"))
+            for (loss,) in self._connect().execute("SELECT loss FROM best"):
+                yield checked_loss(self.path, loss)
 
     def stored(self, w_plus: Tensor) -> npt.NDArray[np.floating[Any]]:
         """Convert codes (N, num_ws, w_dim) to the type that the file stores.
@@ -175,6 +191,7 @@ class CodeCache:
         """This thread's own connection. One that came here through a fork is kept unused: to close it does harm."""
         if _here() not in self._connections:
             connection = sqlite3.connect(self.path, timeout=BUSY_SECONDS, isolation_level=None)
+            connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, MAX_VALUE)
             # A log beside the file lets readers and a writer meet.
             for setting in ("journal_mode = WAL", "synchronous = NORMAL"):
                 _patiently(connection, f"PRAGMA {setting}")
@@ -205,9 +222,9 @@ class CodeCache:
 
     def _check(self, found: Mapping[str, Any], wanted: Mapping[str, Any]) -> None:
         if found.get("dtype") not in ("float16", "float32"):
-            raise UserError(f"{self.path}: not a cache of codes, or damaged: of type {found.get('dtype')}")
+            raise UserError(f"{self.path}: not a cache of codes, or damaged: of type {shown(found.get('dtype'))}")
         for name, theirs, ours in _differences(found, wanted):
-            raise UserError(f"{self.path}: a cache with {name} {theirs}, not {ours}; choose another file")
+            raise UserError(f"{self.path}: a cache with {name} {theirs!s:.100}, not {ours!s:.100}; choose another file")
 
 
 def space_of(path: Path) -> CodeSpace:
@@ -218,10 +235,10 @@ def space_of(path: Path) -> CodeSpace:
     """
     if not path.is_file():
         raise UserError(f"{path}: no such cache of codes")
-    with _explained(path), closing(_read_only(path)) as connection:
-        found = {name: json.loads(value) for name, value in connection.execute("SELECT name, value FROM about")}
-        num_ws, w_dim = found.get("shape", (0, 0))
-    return CodeSpace(found.get("fingerprint", ""), num_ws, w_dim, found.get("loss", {}))
+    with _explained(path), closing(open_read_only(path)) as connection:
+        found = read_description(path, connection)
+    num_ws, w_dim = found["shape"]
+    return CodeSpace(found["fingerprint"], num_ws, w_dim, found["loss"])
 
 
 def _patiently(connection: sqlite3.Connection, statement: str) -> None:
@@ -245,10 +262,9 @@ def _refuse_strangers(path: Path) -> None:
     """Look, without writing, whether an old file is a cache."""
     if not path.exists() or not path.stat().st_size:
         return
-    with closing(_read_only(path)) as connection:
-        known = {name for (name,) in connection.execute("SELECT name FROM sqlite_master")}
-    if known and not {"about", "best"} <= known:
-        raise UserError(f"{path}: not a cache of codes; choose another file")
+    with closing(open_read_only(path)) as connection:
+        if connection.execute("SELECT 1 FROM sqlite_master").fetchone():
+            check_schema(path, connection)
 
 
 def _differences(found: Mapping[str, Any], wanted: Mapping[str, Any]) -> Iterator[tuple[str, Any, Any]]:
@@ -257,10 +273,6 @@ def _differences(found: Mapping[str, Any], wanted: Mapping[str, Any]) -> Iterato
     for name in sorted((old.keys() | new.keys()) - {"dtype", "loss"}):
         if old.get(name) != new.get(name):
             yield name, old.get(name), new.get(name)
-
-
-def _read_only(path: Path) -> sqlite3.Connection:
-    return sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, timeout=BUSY_SECONDS)
 
 
 def _describe(space: CodeSpace) -> dict[str, Any]:
@@ -274,5 +286,5 @@ def _explained(path: Path) -> Iterator[None]:
         yield
     except (sqlite3.OperationalError, OSError) as error:
         raise UserError(f"{path}: cannot use this cache: {error}") from error
-    except (sqlite3.DatabaseError, json.JSONDecodeError) as error:
-        raise UserError(f"{path}: not a cache of codes, or damaged: {error}") from error
+    except (sqlite3.DatabaseError, ValueError, TypeError, RecursionError) as error:
+        raise UserError(f"{path}: not a cache of codes, or damaged: {in_one_line(error)}") from error

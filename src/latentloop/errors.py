@@ -4,6 +4,8 @@ from collections.abc import Sequence
 
 MAX_LENGTH = 300
 """Longest part of a message that another message quotes, in characters."""
+MAX_MESSAGE = 1000
+"""Longest message of a `UserError`, in characters."""
 MAX_VALUE = 40
 """Longest part of a value that a message quotes, in characters."""
 
@@ -12,18 +14,34 @@ class UserError(Exception):
     """Error in a file or an input; the message says what is wrong, and what to do about it.
 
     Args:
-        message: One line.
+        message: One line; characters that cannot be printed, as a name may have, are escaped.
         arguments: Names of the job's arguments that could help, such as "max_pixels"; the command line appends its
             options of these names.
     """
 
     def __init__(self, message: str, *, arguments: str | Sequence[str] = ()) -> None:
-        super().__init__(message)
+        super().__init__(printable(message)[:MAX_MESSAGE])
         self.arguments = (arguments,) if isinstance(arguments, str) else tuple(arguments)
 
     def within(self, what: object) -> "UserError":
         """Prefix the message with what the error is about, such as a file's path; `arguments` are kept."""
         return UserError(f"{what}: {in_one_line(self)}", arguments=self.arguments)
+
+
+def printable(text: str, *, kept: str = "") -> str:
+    """Escape what a terminal would obey or could not show, and put line breaks and the like into one line.
+
+    Args:
+        text: Any text, such as the name of a file.
+        kept: Characters that stay as they are, such as a line break.
+    """
+    if text.isprintable():
+        return text
+    return "".join(one if one in kept or one.isprintable() else " " if one.isspace() else _escaped(one) for one in text)
+
+
+def _escaped(character: str) -> str:
+    return character.encode("unicode_escape").decode("ascii")
 
 
 class NotFiniteError(ValueError):

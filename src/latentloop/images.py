@@ -133,8 +133,10 @@ def write_png(path: Path | str, image: Tensor, *, profile: bytes | None = None, 
 
     Raises:
         UserError: The file cannot be written.
-        ValueError: `image` is not one image.
+        ValueError: `image` is not one image of floating-point numbers, as bytes are not.
     """
+    if not image.is_floating_point():
+        raise ValueError(f"image must be floating-point numbers in [-1, 1], got {image.dtype}; see from_uint8")
     if image.shape[:-2] not in ((3,), (1, 3)):
         raise ValueError(f"image must be (3, H, W) or (1, 3, H, W), got {tuple(image.shape)}; write them one by one")
     with replacing(Path(path)) as part:

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 
 from latentloop.errors import UserError, in_one_line, shown
 from latentloop.files import replacing, sha256_of
+from latentloop.safetensors_header import METADATA, check_header
 
 ASSETS = Path(__file__).parent / "assets"
 KIND = "latentloop"
@@ -200,12 +201,15 @@ def _read(file: WeightsFile) -> Weights:
     content = file.path.read_bytes()
     sha256 = hashlib.sha256(content).hexdigest()
     _check(file, sha256)
+    length = int.from_bytes(content[:8], "little")
     try:
+        header = check_header(content[8 : 8 + length], length)
         tensors = {name: tensor.float() for name, tensor in sorted(load(content).items())}
-    except SafetensorError as error:
-        raise UserError(f"{file.path}: not a readable safetensors file (sha256 {sha256}): {error}") from error
-    header = json.loads(content[8 : 8 + int.from_bytes(content[:8], "little")])
-    return Weights(tensors, header.get("__metadata__") or {}, sha256)
+    except (SafetensorError, LookupError, TypeError, ValueError) as error:
+        raise UserError(
+            f"{file.path}: not a readable safetensors file (sha256 {sha256}): {in_one_line(error)}"
+        ) from error
+    return Weights(tensors, header.get(METADATA) or {}, sha256)
 
 
 def _check(file: WeightsFile, sha256: str) -> None:

@@ -1,9 +1,12 @@
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+
+from latentloop.cli import OUT_OF_MEMORY
 
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="streams close otherwise there")
 HELP = ["--help", "embed --help"]
@@ -60,3 +63,17 @@ def test_a_name_that_the_output_cannot_encode_is_escaped(environment: dict[str, 
     code, out, errors = shell(f"latentloop {FETCH}", environment | {"PYTHONIOENCODING": "ascii"})
     assert (code, errors) == (0, "")
     assert "\\u0142" in out
+
+
+@pytest.mark.parametrize(
+    "error",
+    [MemoryError(), RuntimeError("DefaultCPUAllocator: can't allocate memory"), OSError(12, "Cannot allocate memory")],
+)
+def test_memory_that_has_run_out_is_told_in_one_line(
+    run: Callable[..., tuple[int, list[str], list[str]]], monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    def fail(_arguments: list[str]) -> int:
+        raise error
+
+    monkeypatch.setattr("latentloop.cli._run", fail)
+    assert run("fetch", "vgg16") == (2, [], [f"latentloop: {OUT_OF_MEMORY}"])

@@ -199,3 +199,8 @@ def test_the_difference_grows_brighter_up_to_its_range() -> None:
     brightness = difference(image + steps, image).sum(dim=1)[0, 0]
     assert (brightness.diff()[:4] > 0).all()
     assert brightness[4] == brightness[5]
+
+
+def test_a_name_that_is_not_utf8_is_escaped(tmp_path: Path) -> None:
+    write_report(tmp_path / "report.html", Page("caf\udce9.jpg", {}, [], {}))
+    assert r"caf\udce9.jpg" in (tmp_path / "report.html").read_text(encoding="utf-8")

@@ -1,5 +1,7 @@
-from dataclasses import replace
+import json
+from dataclasses import asdict, replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -93,4 +95,29 @@ def test_a_tensor_of_another_shape_is_refused(tmp_path: Path, float_toy: Generat
     whole = read_weights(WeightsFile(file))
     save_file({**whole.tensors, "narrow.bias": torch.zeros(5)}, file, dict(whole.metadata))
     with pytest.raises(UserError, match=r"narrow\.bias"):
+        load_embedder(file, float_toy)
+
+
+@pytest.mark.parametrize(
+    "claim",
+    [
+        {"num_ws": 10**6},
+        {"num_ws": True},
+        {"fusion_blocks": 10**7},
+        {"head_channels": 10**8},
+        {"resolution": 1 << 40},
+        {"depths": [10**7] * len(TINY.depths)},
+        {"channels": [8000] * len(TINY.channels)},
+        {"channels": [4.5] * len(TINY.channels)},
+        {"frozen_identity": "no"},
+    ],
+)
+def test_a_huge_or_odd_claim_is_refused_before_anything_is_built(
+    tmp_path: Path, float_toy: Generator, claim: dict[str, Any]
+) -> None:
+    file, embedder = saved(tmp_path, float_toy)
+    about: dict[str, Any] = {"config": asdict(TINY), "num_ws": embedder.num_ws, "fingerprint": embedder.fingerprint}
+    (about if "num_ws" in claim else about["config"]).update(claim)
+    save_file(load_file(file), file, {KIND: f"embedder {json.dumps(about)}"})
+    with pytest.raises(UserError, match=r"damaged|finds codes of"):
         load_embedder(file, float_toy)

@@ -332,3 +332,14 @@ def test_inputs_are_not_written_to(toy: Generator) -> None:
     assert torch.equal(target, inputs[1])
     assert not torch.equal(found.w_plus, start)
     assert not found.w_plus.requires_grad
+
+
+@pytest.mark.parametrize("context", [torch.no_grad, torch.inference_mode])
+def test_it_works_where_gradients_are_switched_off(
+    toy: Generator, context: Callable[[], torch.autograd.grad_mode.no_grad | torch.autograd.grad_mode.inference_mode]
+) -> None:
+    _, target = drawn(toy, 1)
+    expected = refine(toy, target, steps=5)
+    with context():
+        found = refine(toy, target.clone(), steps=5)  # of inference mode, where that is on
+    assert torch.equal(found.w_plus, expected.w_plus)

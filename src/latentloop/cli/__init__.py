@@ -10,7 +10,12 @@ from latentloop.allocator import keep_freed_memory
 from latentloop.cli.commands import COMMANDS, PARTS, Command, overview
 from latentloop.cli.complaints import complain, did_you_mean, offered
 from latentloop.cli.streams import drop_output, open_closed_streams, output_fails
-from latentloop.errors import UserError
+from latentloop.errors import UserError, printable
+
+OUT_OF_MEMORY = "not enough memory; finished files are kept; take a smaller batch, or smaller photos"
+"""Complaint about memory that has run out."""
+REFUSED_MEMORY = ("can't allocate memory", "not enough memory", "bad_alloc", "out of memory", "Cannot allocate memory")
+"""Words by which PyTorch says that it got no memory; on a CPU it has no exception of its own."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -30,15 +35,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     except BrokenPipeError:  # of `latentloop ... | head`
         drop_output()
         return 1
-    except OSError as error:
-        if error.filename is not None:  # such as a file that may not be read
-            complain(f"{error.filename}: {error.strerror}")
-        elif output_fails():
-            complain(f"standard output: {error.strerror}")
-            drop_output()
-        else:
-            raise
-        return 2
+    except (MemoryError, RuntimeError, OSError) as error:
+        return _failed(error)
     return code
 
 
@@ -81,6 +79,22 @@ def _run(arguments: Sequence[str]) -> int:
         return int(stop.code or 0)
     keep_freed_memory()
     return command.run()
+
+
+def _failed(error: MemoryError | RuntimeError | OSError) -> int:
+    """Tell of an error of the machine; raises again what is an error of ours."""
+    if isinstance(error, MemoryError) or any(words in str(error) for words in REFUSED_MEMORY):
+        complain(OUT_OF_MEMORY)
+    elif isinstance(error, RuntimeError):
+        raise error
+    elif error.filename is not None:  # such as a file that may not be read
+        complain(f"{printable(str(error.filename))}: {error.strerror}")
+    elif output_fails():
+        complain(f"standard output: {error.strerror}")
+        drop_output()
+    else:
+        raise error
+    return 2
 
 
 def _interrupt(_signal: int, _frame: FrameType | None) -> NoReturn:

@@ -5,6 +5,8 @@ from collections.abc import Iterable
 from types import TracebackType
 from typing import TYPE_CHECKING, Self, TypeVar
 
+from latentloop.errors import printable
+
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
 
@@ -40,7 +42,7 @@ class StageProgress:
 
 def say(line: object, *, error: bool = False) -> None:
     """Print a line, on stdout unless it tells of an error, and do not wait for more to print."""
-    print(line, file=sys.stderr if error else sys.stdout, flush=True)
+    print(printable(str(line), kept="\n\t"), file=sys.stderr if error else sys.stdout, flush=True)
 
 
 def progress_bars(*, in_bytes: bool = False) -> "Progress":

@@ -95,7 +95,7 @@ def write_report(path: Path, page: Page) -> None:
         difference_range=DIFFERENCE_RANGE,
     )
     with replacing(path) as part:
-        part.write_text(html, encoding="utf-8")
+        part.write_text(html, encoding="utf-8", errors="backslashreplace")  # names of files may have any bytes
 
 
 # Metric -> (what it is called, its digits, the arrow to the better side).

@@ -11,9 +11,9 @@ from torch import Tensor
 from latentloop.encoders.config import EmbedderConfig
 from latentloop.encoders.embedder import Embedder, find_classifier, find_identity_encoder
 from latentloop.encoders.identity import IdentityEncoder
-from latentloop.errors import UserError
+from latentloop.errors import UserError, in_one_line, shown
 from latentloop.generators import Generator
-from latentloop.weights import WeightsFile, read_ours, shipped, write_ours
+from latentloop.weights import OurWeights, WeightsFile, read_ours, shipped, write_ours
 
 
 @dataclass(frozen=True)
@@ -33,6 +33,10 @@ SHIPPED = {
     ),
 }
 NAME = "embedder"
+MAX_SIZE = 1 << 13
+"""Largest resolution, and most channels of a layer, that a file may claim."""
+MAX_STAGES = 12
+"""Most halvings of the resolution that a file may claim."""
 FROZEN_IDENTITY, CLASSIFIER = "identity.network.", "maps.network."
 
 
@@ -79,16 +83,17 @@ def load_embedder(
     file = embedder_weights(name_or_path)
     ours = read_ours(file, NAME, what="an embedding network", advice="latentloop train makes one")
     try:
-        embedder = _build(ours.settings, ours.tensors, identity)
+        config, found = _config(ours), (ours.settings["fingerprint"], ours.settings["num_ws"])
+        if (wanted := (generator.fingerprint, generator.num_ws)) != found or type(found[1]) is not int:
+            raise UserError(
+                f"{name_or_path}: finds codes of the latent space {found[0]!s:.40} with {found[1]!s:.40} styles, "
+                f"{generator.name} has {wanted[0]} with {wanted[1]}"
+            )
+        embedder = _build(config, ours.tensors, generator, identity)
     except (AttributeError, LookupError, TypeError, ValueError, RuntimeError) as error:
-        reason = str(error).splitlines()[-1].strip() if str(error) else type(error).__name__
+        lines = str(error).splitlines() or [type(error).__name__]
+        reason = in_one_line(error if isinstance(error, LookupError) else ValueError(lines[-1]))
         raise UserError(f"{name_or_path}: damaged, or of another latentloop: {reason}") from error
-    wanted, found = (generator.fingerprint, generator.num_ws), (embedder.fingerprint, embedder.num_ws)
-    if wanted != found:
-        raise UserError(
-            f"{name_or_path}: finds codes of the latent space {found[0]} with {found[1]} styles, "
-            f"{generator.name} has {wanted[0]} with {wanted[1]}"
-        )
     return embedder.to(generator.device)
 
 
@@ -98,19 +103,51 @@ def own_tensors(embedder: Embedder) -> dict[str, Tensor]:
     return {n: t for n, t in embedder.state_dict().items() if not n.startswith(frozen)}
 
 
-def _build(about: dict[str, Any], tensors: Mapping[str, Tensor], identity: IdentityEncoder | None) -> Embedder:
-    settings: dict[str, Any] = {n: tuple(v) if isinstance(v, list) else v for n, v in about["config"].items()}
+def _config(ours: OurWeights) -> EmbedderConfig:
+    """The configuration in a file; it claims nothing that takes long or much memory to look at."""
+    settings: dict[str, Any] = {n: tuple(v) if isinstance(v, list) else v for n, v in ours.settings["config"].items()}
+    for name, default in asdict(EmbedderConfig()).items():
+        if not _is_alike(settings.get(name, default), default):
+            raise TypeError(f"{name} is {shown(settings[name])}")
     config = EmbedderConfig(**settings)
-    embedder = Embedder(
-        config,
-        latent_avg=torch.zeros_like(tensors["latent_avg"]),
-        num_ws=about["num_ws"],
-        fingerprint=about["fingerprint"],
-        identity=identity or find_identity_encoder(config),
-        classifier=find_classifier(config),
-    )
-    left = {**embedder.state_dict(), **tensors}
-    if missing := own_tensors(embedder).keys() - tensors.keys():
+    sizes = (config.resolution, config.head_channels, config.tap_channels, *config.channels)
+    if max(sizes) > MAX_SIZE or sum(config.depths) + config.fusion_blocks > len(ours.tensors):
+        raise ValueError("a network of another size than its tensors")
+    return config
+
+
+def _is_alike(value: object, default: object) -> bool:
+    """Whether a setting is of the type of its default."""
+    if isinstance(default, tuple):
+        return isinstance(value, tuple) and len(value) <= MAX_STAGES and all(type(one) is int for one in value)
+    return type(value) is type(default)
+
+
+def _build(
+    config: EmbedderConfig, tensors: Mapping[str, Tensor], generator: Generator, identity: IdentityEncoder | None
+) -> Embedder:
+    identity, classifier = identity or find_identity_encoder(config), find_classifier(config)
+
+    def empty() -> Embedder:
+        latent_avg = torch.zeros_like(tensors["latent_avg"])
+        return Embedder(
+            config,
+            latent_avg=latent_avg,
+            num_ws=generator.num_ws,
+            fingerprint=generator.fingerprint,
+            identity=identity,
+            classifier=classifier,
+        )
+
+    if tensors["latent_avg"].shape[-1:] != (generator.w_dim,):
+        raise ValueError(f"latent_avg is {tuple(tensors['latent_avg'].shape)}")
+    with torch.device("meta"):  # takes no memory, however large
+        wanted = own_tensors(empty())
+    if missing := wanted.keys() - tensors.keys():
         raise LookupError(f"it lacks {min(missing)}")
-    embedder.load_state_dict(left)
+    for name, tensor in wanted.items():
+        if tensor.shape != tensors[name].shape:
+            raise ValueError(f"{name} is {tuple(tensors[name].shape)}, not {tuple(tensor.shape)}")
+    embedder = empty()
+    embedder.load_state_dict({**embedder.state_dict(), **tensors})
     return embedder.requires_grad_(False).eval()

@@ -85,6 +85,10 @@ class LatentIterator:
             NotFiniteError: Target, start or loss are not finite.
         """
         self._check(target, start)
+        with torch.inference_mode(mode=False), torch.enable_grad():  # whatever the caller has switched off
+            return self._refined(_usual(target), _usual(start), on_step)
+
+    def _refined(self, target: Tensor, start: Tensor, on_step: OnStep | None) -> Inversion:
         code = (start[:, :1] if self.config.space == "w" else start).detach().clone()
         if not self.config.steps:
             return self._unrefined(code, target)
@@ -203,6 +207,11 @@ class _Best:
         self.gradient = torch.where(_each(self.step == step), gradient, self.gradient)
         self.share = torch.where(undone, RETREAT * self.share, self.share)
         return torch.where(_each(undone), self.code, code), torch.where(_each(undone), self.gradient, gradient)
+
+
+def _usual(values: Tensor) -> Tensor:
+    """The same values, though they are of inference mode, which autograd cannot take."""
+    return values.clone() if values.is_inference() else values
 
 
 def _each(values: Tensor) -> Tensor:

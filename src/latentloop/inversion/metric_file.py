@@ -76,6 +76,8 @@ def _metric(ours: OurWeights, generator: Generator) -> PerceptualMetric:
     wanted = (generator.num_ws, energies.shape[-1] if energies.ndim else 0, generator.w_dim)
     if axes.shape != wanted or energies.shape != wanted[:2]:
         raise ValueError(f"axes {tuple(axes.shape)} and energies {tuple(energies.shape)}")
+    if energies.ndim != 2 or not 0 < wanted[1] <= wanted[2]:
+        raise ValueError(f"energies {tuple(energies.shape)}")
     if not (energies.isfinite().all() and (energies >= 0).all()):
         raise ValueError("energies that are negative or not finite")
     if not ((axes @ axes.mT - torch.eye(wanted[1])).abs() < TOLERANCE).all():

@@ -14,24 +14,43 @@
 | `details` | text | JSON: the photo's name and checksum, settings, metrics; free to grow |
 """
 
-import io
 import json
 import zlib
 from dataclasses import dataclass, field
 from pathlib import Path
+from tokenize import TokenError
 from typing import IO, Any
 from zipfile import BadZipFile, ZipFile
 
 import numpy as np
+import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from latentloop.errors import UserError
+from latentloop.errors import UserError, in_one_line
 from latentloop.files import replacing
 from latentloop.generators.protocol import Generator
+from latentloop.latents.numpy_archive import read_arrays
 
 VERSION = 1
 """Version of the code file's format."""
+ARRAYS = (
+    "version",
+    "w_plus",
+    "space",
+    "generator",
+    "fingerprint",
+    "quad",
+    "original_size",
+    "losses",
+    "steps",
+    "details",
+)
+"""Names of the arrays."""
+MAX_BYTES = 1 << 24
+"""Largest array of a code file, in bytes: losses of four million steps."""
+MAX_SIZE = 1 << 31
+"""Largest of a photo's width and height, in pixels."""
 # What NumPy, zipfile and the conversions below are known to raise on damaged files.
 DAMAGE = (
     OSError,
@@ -43,6 +62,7 @@ DAMAGE = (
     RuntimeError,
     MemoryError,
     BadZipFile,
+    TokenError,
     zlib.error,
 )
 
@@ -127,34 +147,58 @@ def parse_code(content: bytes, path: Path | str) -> Code:
         UserError: The content is no code file, of a later version, or damaged, or its code is not finite.
     """
     try:
-        with np.load(io.BytesIO(content), allow_pickle=False) as arrays:
-            version = int(arrays["version"])
-            if version != VERSION:
-                raise UserError(f"{path}: code file of version {version}, this latentloop reads version {VERSION}")
-            width, height = arrays["original_size"].tolist()
-            details = json.loads(str(arrays["details"]))
-            if not isinstance(details, dict):
-                raise ValueError("details are not a JSON object")
-            code = Code(
-                w_plus=torch.from_numpy(arrays["w_plus"].astype(np.float32)),
-                space=str(arrays["space"]),
-                generator=str(arrays["generator"]),
-                fingerprint=str(arrays["fingerprint"]),
-                quad=torch.from_numpy(arrays["quad"].astype(np.float64)),
-                original_size=(width, height),
-                losses=torch.from_numpy(arrays["losses"].astype(np.float32)),
-                steps=int(arrays["steps"]),
-                details=details,
-            )
+        arrays = read_arrays(content, ("version",), max_bytes=MAX_BYTES)
+        if (version := _whole(arrays, "version")) != VERSION:
+            raise UserError(f"{path}: code file of version {version}, this latentloop reads version {VERSION}")
+        code = _code(read_arrays(content, ARRAYS, max_bytes=MAX_BYTES))
     except DAMAGE as error:
-        # NumPy's own words would advise to allow pickle.
-        reason = "no arrays that load without pickle" if "pickle" in str(error) else error
-        raise UserError(f"{path}: not a code file of latentloop, or damaged ({reason})") from error
+        raise UserError(f"{path}: not a code file of latentloop, or damaged ({in_one_line(error)})") from error
     if tuple(code.quad.shape) != (4, 2) or not code.quad.isfinite().all():
         raise UserError(f"{path}: quad must be finite, (4, 2), got {tuple(code.quad.shape)}")
     if code.w_plus.ndim != 2 or not code.w_plus.isfinite().all():
         raise UserError(f"{path}: w_plus must be finite, (num_ws, w_dim), got {tuple(code.w_plus.shape)}")
     return code
+
+
+def _code(arrays: dict[str, npt.NDArray[Any]]) -> Code:
+    sizes = arrays["original_size"]
+    if sizes.shape != (2,) or sizes.dtype.kind not in "iu" or not (sizes.min() > 0 and sizes.max() <= MAX_SIZE):
+        raise ValueError("original_size is no width and height")
+    losses, steps = _floats(arrays, "losses"), _whole(arrays, "steps")
+    if losses.ndim != 1 or steps < 0:
+        raise ValueError(f"losses {losses.shape} with steps {steps}")
+    details = json.loads(_text(arrays, "details"))
+    if not isinstance(details, dict):
+        raise ValueError("details are not a JSON object")
+    return Code(
+        w_plus=torch.from_numpy(_floats(arrays, "w_plus").astype(np.float32)),
+        space=_text(arrays, "space"),
+        generator=_text(arrays, "generator"),
+        fingerprint=_text(arrays, "fingerprint"),
+        quad=torch.from_numpy(_floats(arrays, "quad").astype(np.float64)),
+        original_size=(int(sizes[0]), int(sizes[1])),
+        losses=torch.from_numpy(losses.astype(np.float32)),
+        steps=steps,
+        details=details,
+    )
+
+
+def _floats(arrays: dict[str, npt.NDArray[Any]], name: str) -> npt.NDArray[Any]:
+    if arrays[name].dtype.kind not in "fiu":
+        raise ValueError(f"{name} must be numbers, not {arrays[name].dtype}")
+    return arrays[name]
+
+
+def _whole(arrays: dict[str, npt.NDArray[Any]], name: str) -> int:
+    if arrays[name].shape or arrays[name].dtype.kind not in "iu":
+        raise ValueError(f"{name} must be a whole number")
+    return int(arrays[name])
+
+
+def _text(arrays: dict[str, npt.NDArray[Any]], name: str) -> str:
+    if arrays[name].shape or arrays[name].dtype.kind != "U":
+        raise ValueError(f"{name} must be a text")
+    return str(arrays[name])
 
 
 def is_code_file(file: Path | IO[bytes]) -> bool:

@@ -27,6 +27,7 @@ from latentloop.checkpoints.reading import reading
 from latentloop.checkpoints.torch_files import is_torch_file, read_torch_file
 from latentloop.errors import UserError
 from latentloop.generators.protocol import Generator
+from latentloop.latents.numpy_archive import HEADERS, check_entry, largest
 
 Archived = Callable[[IO[bytes], Mapping[str, zipfile.ZipInfo]], Any]
 """Reader of a NumPy archive with several arrays: called with the open file and its entries by name."""
@@ -36,8 +37,6 @@ MAX_NAME = 100
 """Longest name of an image, in characters."""
 MAX_BYTES = 1 << 34
 """Largest array, in bytes: the codes of half a million images."""
-HEADERS = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
-"""Readers of the header of each version of the `.npy` format."""
 
 
 @dataclass(frozen=True)
@@ -63,7 +62,8 @@ def read_latents(path: Path, generator: Generator) -> Latents:
         raise UserError(f"{path}: no such file")
     with reading(path):
         content = read_content(path, _of_projector)
-        latents = _named(content, generator) if isinstance(content, Mapping) else _unnamed(content, generator)
+        size = path.stat().st_size
+        latents = _named(content, generator, size) if isinstance(content, Mapping) else _unnamed(content, generator)
         if not latents.codes.isfinite().all():
             raise UserError("has numbers that are not finite")
     return latents
@@ -73,10 +73,13 @@ def _unnamed(content: object, generator: Generator) -> Latents:
     return Latents(_codes(plain_tensor(content), generator), names=None)
 
 
-def _named(content: Mapping[Any, Any], generator: Generator) -> Latents:
-    """Codes of images by their names, one code for each."""
+def _named(content: Mapping[Any, Any], generator: Generator, size: int) -> Latents:
+    """Codes of images by their names, one code for each, from a file of so many bytes."""
     if not content:
         raise UserError("has no codes")
+    # Names may share one tensor.
+    if len(content) * generator.num_ws * generator.w_dim * 4 > largest(size):
+        raise UserError(f"has {len(content):,} codes in few bytes")
     codes: dict[str, Tensor] = {}
     for key, value in content.items():
         name = PurePath(str(key)).stem
@@ -118,11 +121,9 @@ def read_entry(file: IO[bytes], entry: zipfile.ZipInfo) -> Any:  # noqa: ANN401
     """Read one array of an open NumPy archive.
 
     Raises:
-        ValueError: It is compressed in another way than NumPy's, or damaged.
+        ValueError: It is compressed in another way than NumPy's, or far more than codes can be, or damaged.
     """
-    # NumPy's own compression; it makes a thousandth of zeros, not less.
-    if entry.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
-        raise ValueError("compressed as NumPy does not")
+    check_entry(entry)
     with zipfile.ZipFile(file) as archive, archive.open(entry) as array:
         return _read_array(array, entry.file_size)
 

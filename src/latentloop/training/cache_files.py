@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from latentloop.cache import CachedCode, CodeCache
-from latentloop.errors import UserError
+from latentloop.errors import UserError, in_one_line
 from latentloop.faces import already_aligned
 from latentloop.generators import Generator
 from latentloop.images import decode_image
@@ -67,17 +67,22 @@ def _comparable(cache: CodeCache, path: Path, code: Code) -> tuple[bytes, Tensor
     # The loss must be that of the photo itself, drawn by one generator.
     of_photo = {"fingerprint": cache.space.fingerprint, "polish": 0, "aligned": True}
     wanted: Mapping[str, object] = {**cache.space.loss, **of_photo}
-    settings = {**code.details.get("settings", {}), "fingerprint": code.fingerprint}
+    known = code.details.get("settings", {})
+    settings = {**(known if isinstance(known, dict) else {}), "fingerprint": code.fingerprint}
     for name, value in wanted.items():
         if settings.get(name) != value:
-            raise UserError(f"{path}: its loss is of {name} {settings.get(name)}, the cache's of {value}")
+            raise UserError(f"{path}: its loss is of {name} {settings.get(name)!s:.100}, the cache's of {value!s:.100}")
     if not len(code.losses):
         raise UserError(f"{path}: its loss is unknown, since no step was taken; embed the photo with 1 step or more")
     try:
         photo, loss = bytes.fromhex(code.details["photo"]["sha256"]), code.losses[code.steps]
+        if len(photo) != hashlib.sha256().digest_size:
+            raise ValueError("sha256 is no SHA-256")
+        if not loss.isfinite():
+            raise ValueError("its loss is not finite")
         cache.stored(code.w_plus[None])
     except (LookupError, TypeError, ValueError) as error:
-        raise UserError(f"{path}: not a code that embed or cache export made: {error}") from error
+        raise UserError(f"{path}: not a code that embed or cache export made: {in_one_line(error)}") from error
     return photo, code.w_plus, loss
 
 

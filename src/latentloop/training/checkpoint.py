@@ -11,9 +11,12 @@ from torch import Tensor
 
 from latentloop.errors import UserError
 from latentloop.files import replacing
+from latentloop.safetensors_header import read_header
 from latentloop.stamps import as_plain, differences
 
 FORMAT = 2
+MAX_HEADER = 100_000_000
+"""Longest header, in bytes, since it holds the state: all that the format allows."""
 ENTRY = "latentloop"
 """Name of the metadata entry with the settings, and the state with a name in the place of each tensor."""
 
@@ -49,16 +52,17 @@ def load_checkpoint(path: Path, *, kind: str, config: Mapping[str, Any], but: Co
         UserError: It is something else, damaged, or of a run with other settings (the first such is named).
     """
     try:
+        read_header(path, max_bytes=MAX_HEADER)
         with safe_open(path, framework="pt") as file:
             entry = json.loads((file.metadata() or {})[ENTRY])
             if (entry["format"], entry["kind"]) != (FORMAT, kind):
-                found = f"a checkpoint of {entry['kind']} (format {entry['format']})"
+                found = f"a checkpoint of {entry['kind']!s:.40} (format {entry['format']!s:.40})"
                 raise UserError(f"{path}: {found}, not of {kind} (format {FORMAT})")
             _check_settings(path, _without(but, dict(entry["config"])), _without(but, as_plain(config)))
             state = _with_tensors(entry["state"], {name: file.get_tensor(name) for name in file.keys()})  # noqa: SIM118
             if not isinstance(state, dict):
                 raise TypeError("the state is no dict")
-    except (OSError, SafetensorError, LookupError, TypeError, ValueError) as error:
+    except (OSError, SafetensorError, LookupError, TypeError, ValueError, RecursionError) as error:
         what_to_do = "delete it to go on from an earlier one, or choose another folder"
         raise UserError(f"{path}: not a checkpoint of a training run, or damaged; {what_to_do}") from error
     return state
@@ -70,7 +74,7 @@ def _without(names: Collection[str], settings: Mapping[str, Any]) -> dict[str, A
 
 def _check_settings(path: Path, found: Mapping[str, Any], wanted: Mapping[str, Any]) -> None:
     if others := differences(found, wanted):
-        made = f"made with {others[0]} {found.get(others[0])}, not {wanted.get(others[0])}"
+        made = f"made with {others[0]} {found.get(others[0])!s:.100}, not {wanted.get(others[0])!s:.100}"
         raise UserError(f"{path}: {made}; use that, or choose another folder", arguments="out")
 
 

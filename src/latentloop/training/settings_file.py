@@ -6,7 +6,7 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
-from latentloop.errors import UserError
+from latentloop.errors import UserError, in_one_line
 from latentloop.files import replacing
 from latentloop.options import with_changes
 from latentloop.training.options import TrainOptions
@@ -43,8 +43,8 @@ def read_options(folder: Path) -> TrainOptions:
         return with_changes(TrainOptions(), settings | {"out": folder})
     except OSError as error:
         raise UserError(f"{path}: cannot read a run's settings: {error.strerror or error}") from error
-    except (ValueError, LookupError, TypeError, AttributeError) as error:
-        raise UserError(f"{path}: not the settings of a run: {error}") from error
+    except (ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
+        raise UserError(f"{path}: not the settings of a run: {in_one_line(error)}") from error
 
 
 def checkpoints_in(folder: Path) -> list[Path]:

@@ -1,0 +1,74 @@
+"""What a cache file says of itself. It may be anybody's: neither its tables nor its types are believed."""
+
+import json
+import math
+import sqlite3
+from pathlib import Path
+from typing import Any
+
+from latentloop.errors import UserError, shown
+
+BUSY_SECONDS = 60
+"""Longest time that a process waits for others to finish writing, in seconds."""
+MAX_VALUE = 1 << 20
+"""Longest value that a cache file may hold, in bytes: ten times the largest code."""
+MAX_ENTRIES = 20
+"""Most entries of a cache's description."""
+MAX_SIDE = 1 << 16
+"""Most styles of a code, and the longest one."""
+SCHEMA = """
+CREATE TABLE about (name TEXT PRIMARY KEY, value TEXT NOT NULL);
+CREATE TABLE best (photo BLOB PRIMARY KEY, loss REAL NOT NULL, step INTEGER NOT NULL, code BLOB NOT NULL);
+"""
+"""SQL that creates the tables of a new cache."""
+
+
+def read_description(path: Path, connection: sqlite3.Connection) -> dict[str, Any]:
+    """Read what a cache file says of itself, each entry of the type it should be.
+
+    Raises:
+        UserError: The file is no cache, or its description is damaged.
+        ValueError, RecursionError: An entry is no JSON.
+    """
+    check_schema(path, connection)
+    rows = connection.execute("SELECT name, value FROM about LIMIT ?", (MAX_ENTRIES,)).fetchall()
+    if not all(isinstance(entry, str) for row in rows for entry in row):
+        raise UserError(f"{path}: not a cache of codes, or damaged: a description that is no text")
+    found = {name: json.loads(value) for name, value in rows}
+    shape, texts = found.get("shape"), (found.get("fingerprint"), found.get("dtype"))
+    sides = shape if isinstance(shape, list) and len(shape) == 2 else [None]
+    if not all(type(side) is int and 0 < side <= MAX_SIDE for side in sides):
+        raise UserError(f"{path}: not a cache of codes, or damaged: codes of shape {shown(shape)}")
+    if not all(isinstance(text, str) for text in texts) or not isinstance(found.get("loss"), dict):
+        raise UserError(f"{path}: not a cache of codes, or damaged: an odd description")
+    return found
+
+
+def check_schema(path: Path, connection: sqlite3.Connection) -> None:
+    """Check that a file has our tables alone: a view or a trigger can run for ever.
+
+    Raises:
+        UserError: It has others.
+    """
+    ours = sorted(statement.strip() for statement in SCHEMA.split(";") if statement.strip())
+    rows = connection.execute("SELECT sql FROM sqlite_master WHERE sql IS NOT NULL LIMIT ?", (len(ours) + 1,))
+    if sorted(str(sql) for (sql,) in rows) != ours:
+        raise UserError(f"{path}: not a cache of codes; choose another file")
+
+
+def checked_loss(path: Path, value: object) -> float:
+    """Check a loss of a cache file, whose types SQLite does not hold to.
+
+    Raises:
+        UserError: It is no finite number.
+    """
+    if not isinstance(value, float) or not math.isfinite(value):
+        raise UserError(f"{path}: damaged: a loss of {shown(value)}")
+    return value
+
+
+def open_read_only(path: Path) -> sqlite3.Connection:
+    """Open a cache file without writing to it."""
+    connection = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, timeout=BUSY_SECONDS)
+    connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, MAX_VALUE)
+    return connection

@@ -1,0 +1,71 @@
+"""Arrays of a NumPy archive: what each claims to be is checked before it is read, and nothing is executed."""
+
+import io
+import math
+from collections.abc import Iterable
+from typing import Any
+from zipfile import ZIP_DEFLATED, ZIP_STORED, ZipFile, ZipInfo
+
+import numpy as np
+import numpy.typing as npt
+
+HEADERS = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
+"""Readers of the header of each version of the `.npy` format."""
+ALWAYS = 1 << 26
+"""Bytes that any array may have."""
+RATIO = 20
+"""How many times its size in the file a larger array may have. Codes hardly shrink; zeros do a thousandfold."""
+
+
+def largest(size: int) -> int:
+    """Give the bytes that data of `size` bytes in a file may take in memory."""
+    return max(ALWAYS, RATIO * size)
+
+
+def check_entry(entry: ZipInfo) -> None:
+    """Check an array of an archive before it is read.
+
+    Raises:
+        ValueError: It is compressed in another way than NumPy's, or so that a small file takes all memory.
+    """
+    # Python reads other compressions without a bound.
+    if entry.compress_type not in (ZIP_STORED, ZIP_DEFLATED):
+        raise ValueError("compressed as NumPy does not")
+    if entry.file_size > largest(entry.compress_size):
+        raise ValueError(f"an array of {entry.file_size:,} bytes in a file of few")
+
+
+def read_arrays(content: bytes, names: Iterable[str], *, max_bytes: int) -> dict[str, npt.NDArray[Any]]:
+    """Read arrays of an archive by their names.
+
+    Args:
+        content: The archive's bytes.
+        names: Names of the arrays, without ".npy".
+        max_bytes: Largest array.
+
+    Raises:
+        ValueError, LookupError and others of NumPy and zipfile: One is missing, damaged, too large or of objects.
+    """
+    with ZipFile(io.BytesIO(content)) as archive:
+        return {name: _read(archive, name, max_bytes) for name in names}
+
+
+def _read(archive: ZipFile, name: str, max_bytes: int) -> npt.NDArray[Any]:
+    entry = archive.getinfo(f"{name}.npy")
+    check_entry(entry)
+    with archive.open(entry) as file:
+        version = np.lib.format.read_magic(file)
+        if version not in HEADERS:
+            raise ValueError(f"{name} in format {version}")
+        shape, fortran, dtype = HEADERS[version](file)
+        size = math.prod(shape) * dtype.itemsize
+        if dtype.hasobject:
+            raise ValueError("no arrays that load without pickle")
+        if min(shape, default=0) < 0 or not 0 <= size <= max_bytes:
+            raise ValueError(f"{name} is too large: {size:,} bytes" if size > max_bytes else f"{name} has no size")
+        flat = file.read(size)
+        if file.read(1) or len(flat) != size:  # at its end its checksum is compared, too
+            raise ValueError(f"{name} is of another length than it claims")
+    if not dtype.itemsize:
+        return np.zeros(shape, dtype)
+    return np.frombuffer(flat, dtype).reshape(shape, order="F" if fortran else "C")
