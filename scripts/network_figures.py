@@ -59,7 +59,10 @@ class Figures:
         for name, network in networks.items():
             print(f"{name}\n{table(network, generator, photos)}", flush=True)
         if self.sheet:
-            write_png(self.sheet, sheet(list(networks.values()), generator, photos.load(range(self.shown)).images))
+            write_png(
+                self.sheet,
+                sheet(list(networks.values()), generator, photos.load(range(min(self.shown, len(photos)))).images),
+            )
 
 
 def table(network: Encode, generator: Generator, photos: PhotoSet) -> str:

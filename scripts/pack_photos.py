@@ -12,6 +12,7 @@ import gzip
 import io
 import os
 import random
+import sys
 import tarfile
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -22,6 +23,7 @@ from typing import Literal
 import tyro
 from PIL import Image
 
+from latentloop.errors import UserError
 from latentloop.images import decode_image, resample, to_uint8
 from latentloop.photos.find import find_training_photos
 from latentloop.photos.sources import PhotoSource
@@ -71,6 +73,8 @@ class Pack:
         randomness.shuffle(kept)
         quality = self.quality or self._best_quality(kept)
         self.out.mkdir(parents=True, exist_ok=True)
+        for earlier in self.out.glob(f"{self.name}-*.tar.gz"):
+            earlier.unlink()
         pieces = list(self._write(kept, quality))
         total = sum(piece.stat().st_size for piece in pieces)
         print(f"{len(kept)} photos, {self.format} quality {quality}: {total / MIB:.2f} MiB in {len(pieces)} pieces")
@@ -116,10 +120,16 @@ class Pack:
             yield from threads.map(lambda source: self._encode(source, quality), sources)
 
     def _encode(self, source: PhotoSource, quality: int) -> bytes:
-        image, file = resample(decode_image(source.read(), source.name), self.size), io.BytesIO()
+        photo, file = decode_image(source.read(), source.name), io.BytesIO()
+        if photo.shape[-2] != photo.shape[-1]:
+            raise UserError(f"{source.name}: not square; training takes square, aligned photos")
+        image = resample(photo, self.size)
         Image.fromarray(to_uint8(image[0])).save(file, self.format, quality=quality, **OPTIONS[self.format])
         return file.getvalue()
 
 
 if __name__ == "__main__":
-    tyro.cli(Pack).run()
+    try:
+        tyro.cli(Pack).run()
+    except UserError as error:
+        sys.exit(str(error))

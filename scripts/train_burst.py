@@ -22,6 +22,7 @@ from typing import Any
 import torch
 
 from latentloop.allocator import keep_freed_memory
+from latentloop.devices import repeatable_arithmetic
 from latentloop.encoders import Embedder, load_embedder, save_embedder
 from latentloop.errors import UserError
 from latentloop.evaluation.measure import load_evaluator
@@ -64,6 +65,8 @@ NETWORK, LOG, EVALUATION = "network.safetensors", "log.jsonl", "evaluation.json"
 def main(arguments: Sequence[str] | None = None) -> int:
     """Train, save, measure; returns 1 if the training broke, after what there is has been saved and measured."""
     options = parser().parse_args(arguments)
+    if wrong := [one for one in options.set if "=" not in one]:
+        parser().error(f"--set takes NAME=VALUE, got {wrong[0]}")
     keep_freed_memory()
     options.out.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as folder:
@@ -147,16 +150,20 @@ def save(out: Path, network: Embedder) -> None:
     """Write the network, in pieces where it is large; a piece appears whole."""
     save_embedder(out / NETWORK, network)
     content = (out / NETWORK).read_bytes()
-    if len(content) > PIECE:
-        for number, begin in enumerate(range(0, len(content), PIECE), 1):
-            part = out / f"{NETWORK}.part"
-            part.write_bytes(content[begin : begin + PIECE])
-            part.replace(out / f"{NETWORK}.{number}")
-        (out / NETWORK).unlink()
+    if len(content) <= PIECE:
+        return
+    pieces = [content[begin : begin + PIECE] for begin in range(0, len(content), PIECE)]
+    parts = [out / f"{NETWORK}.{number}.part" for number in range(1, len(pieces) + 1)]
+    for part, piece in zip(parts, pieces, strict=True):
+        part.write_bytes(piece)
+    for part in parts:  # all at once, or pieces of two networks would stand side by side for long
+        part.replace(part.with_suffix(""))
+    (out / NETWORK).unlink()
 
 
 def measure(options: argparse.Namespace, network: Embedder, held_out: Sequence[Path]) -> None:
     """Measure the network, and the one that it began with, on held-out photos, by part."""
+    repeatable_arithmetic()
     generator = load_generator(options.generator, device=network.latent_avg.device)
     found = {"after": evaluation(network, generator, held_out)}
     if options.start:

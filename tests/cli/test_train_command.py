@@ -124,10 +124,10 @@ def test_a_finished_run_can_be_made_longer(run: Run, command: list[object], tmp_
     assert [json.loads(line)["step"] for line in (out / "log.jsonl").read_text().splitlines()] == [2, 4, 6, 8]
     before = tensors(out)
     code, lines, errors = run("train", "--resume", out)  # it is the longer one now
-    assert (code, errors) == (0, [])
+    assert (code, errors) == (0, ["latentloop: over after 8 steps; --steps or --minutes make it longer"])
     assert all(torch.equal(tensor, before[name]) for name, tensor in tensors(out).items())
     code, _, errors = run("train", "--resume", out, "--steps", 5)
-    assert (code, errors) == (2, [f"latentloop: {out}: this run has taken 8 steps already; see --steps"])
+    assert (code, errors) == (2, [f"latentloop: {out}: over after 8 steps; give it more; see --steps, --minutes"])
 
 
 def test_a_run_that_was_stopped_just_when_it_was_made_longer_can_be_made_so_again(

@@ -42,7 +42,7 @@ class Train:
 
     options: Annotated[TrainOptions, UNTITLED] = TrainOptions()
     resume: str | None = None
-    """Folder of a run to resume, with all its settings; but for steps and minutes, which may be more."""
+    """Folder of a run to resume, with all its settings; but for steps and minutes, which may be others."""
 
     def __post_init__(self) -> None:
         if self.resume is not None and self.options != with_changes(TrainOptions(), self._length):
@@ -67,7 +67,7 @@ class Train:
 
         with stop_signals(signal.SIGINT, signal.SIGTERM, on_ask=lambda: say(STOPPING, error=True)) as stopping:
             job = set_up_training(options, longer=bool(longer))
-            job.stopping = stopping
+            job.stopping, begun_at = stopping, job.trainer.step
             if job.validation is None:  # of several processes, only the first one speaks
                 for _ in job.run():
                     pass
@@ -82,6 +82,8 @@ class Train:
         if not job.finished:
             say(f"latentloop: stopped; step {job.trainer.step} is saved, go on: latentloop train --resume {job.folder}")
             return 130
+        if job.trainer.step == begun_at:
+            say(f"latentloop: over after {begun_at} steps; --steps or --minutes make it longer", error=True)
         say(job.result)
         return 0
 

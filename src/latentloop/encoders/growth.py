@@ -9,9 +9,6 @@ from latentloop.encoders.config import EmbedderConfig
 from latentloop.encoders.embedder import Embedder
 from latentloop.encoders.treeconnect import TreeConnect
 
-GROWING = ("maps", "tap_channels")
-"""Settings in which the two networks may differ: the smaller one has no maps, or no taps."""
-
 
 @torch.no_grad()
 def grow(embedder: Embedder, smaller: Embedder) -> None:
@@ -59,6 +56,8 @@ def _grow_head(head: nn.Module, smaller: nn.Module) -> None:
         head.weight.zero_()
         _put(head.weight[:, : smaller.in_features], smaller.weight)
         _put(head.bias, smaller.bias)
+    else:
+        raise ValueError(f"a {type(smaller).__name__} does not grow into a {type(head).__name__}")
 
 
 def _put(place: Tensor, values: Tensor) -> None:

@@ -96,4 +96,4 @@ def _fine(image: Tensor, blur: int) -> Tensor:
 
 
 def _spread(image: Tensor) -> Tensor:
-    return image.flatten(1).std(dim=1)
+    return image.flatten(1).std(dim=1).clamp_min(1e-6)  # of a flat photo

@@ -14,3 +14,4 @@ from .pasting import paste_back as paste_back
 from .recognition import fixed_crop as fixed_crop
 from .recognition import landmark_crop as landmark_crop
 from .upright import find_faces as find_faces
+from .upright import looked_at_again as looked_at_again

@@ -12,7 +12,7 @@ from torch import Tensor
 from latentloop.defaults import WORKING_SIZE
 from latentloop.encoders import Encoder
 from latentloop.errors import UserError
-from latentloop.faces import FaceDetector, changed, crop_quad, ffhq_quad, find_faces, paste_back
+from latentloop.faces import FaceDetector, changed, crop_quad, ffhq_quad, find_faces, looked_at_again, paste_back
 from latentloop.features.lpips import Lpips
 from latentloop.generators import Generator
 from latentloop.images import read_image, resample, resize, write_png
@@ -30,6 +30,8 @@ DETECTED_AT = 640
 """Longer side of the frames that the face detector looks at, in pixels."""
 BATCH = 8
 """Frames that the encoder takes at a time."""
+FINDING = {"finding": 2}
+"""How faces are found in frames: earlier work that knew fewer of them is done again."""
 KEY = 50
 """Largest number of frames from one key frame to the next."""
 
@@ -96,7 +98,7 @@ class VideoEditor:
         seen = quads.isfinite().all(dim=(1, 2))
         raw = interpolate_frames(self._codes(video, work, smooth, progress)[seen], seen.nonzero()[:, 0], len(seen))
         codes = smooth_codes(raw, self.smoothing.codes)
-        corrections = self._corrections(video, work, smooth, codes, progress)
+        corrections = self._corrections(video, work, smooth, codes, seen, progress)
         return Track(smooth, raw + corrections, codes + corrections, seen)
 
     def _quads(self, video: Video, work: VideoWork, progress: Progress) -> Tensor:
@@ -109,7 +111,9 @@ class VideoEditor:
                 last = last if quad is None else quad
                 yield torch.full((4, 2), math.nan, dtype=torch.float64) if quad is None else quad
 
-        return torch.stack(work.collect("quads", {}, missing, lambda n: progress("faces found", n, video.frame_count)))
+        return torch.stack(
+            work.collect("quads", FINDING, missing, lambda n: progress("faces found", n, video.frame_count))
+        )
 
     def _codes(self, video: Video, work: VideoWork, quads: Tensor, progress: Progress) -> Tensor:
         """Codes that the encoder predicts, (F, num_ws, w_dim)."""
@@ -119,11 +123,13 @@ class VideoEditor:
             while batch := list(islice(frames, BATCH)):
                 yield from self._encoded(torch.cat([crop_quad(frame, quad, WORKING_SIZE) for frame, quad in batch]))
 
-        settings = {"middle": self.smoothing.middle, "axis": self.smoothing.axis}
+        settings = {**FINDING, "middle": self.smoothing.middle, "axis": self.smoothing.axis}
         found = work.collect("codes", settings, missing, lambda n: progress("codes found", n, len(quads)))
         return torch.stack(found)
 
-    def _corrections(self, video: Video, work: VideoWork, quads: Tensor, codes: Tensor, progress: Progress) -> Tensor:
+    def _corrections(
+        self, video: Video, work: VideoWork, quads: Tensor, codes: Tensor, seen: Tensor, progress: Progress
+    ) -> Tensor:
         """Differences from predicted to refined codes, (F, num_ws, w_dim).
 
         They are found in key frames and interpolated: what the encoder misses of a face, it misses in all frames.
@@ -131,7 +137,8 @@ class VideoEditor:
         iterator = self.iterator
         if iterator is None:
             return torch.zeros_like(codes)
-        keys = torch.linspace(0, len(codes) - 1, 1 + -(-len(codes) // KEY)).round().long().unique()
+        faces = seen.nonzero()[:, 0]
+        keys = faces[torch.linspace(0, len(faces) - 1, 1 + -(-len(faces) // KEY)).round().long().unique()]
 
         def missing(found: Sequence[Tensor]) -> Iterator[Tensor]:
             wanted = keys[len(found) :].tolist()
@@ -141,7 +148,7 @@ class VideoEditor:
                     start = codes[i : i + 1].to(target)
                     yield (iterator.refine(target, start).w_plus - start)[0].cpu()
 
-        settings = {"smoothing": asdict(self.smoothing), **asdict(iterator.config), **self.refined_by}
+        settings = {**FINDING, "smoothing": asdict(self.smoothing), **asdict(iterator.config), **self.refined_by}
         count = len(keys)
         found = work.collect("corrections", settings, missing, lambda n: progress("key frames", n, count), every=1)
         return interpolate_frames(torch.stack(found), keys[: len(found)], len(codes))
@@ -219,10 +226,13 @@ def find_quad(frame: Tensor, detector: FaceDetector, *, near: Tensor | None) -> 
     if not len(faces):
         return None
     factors = torch.tensor([width / small.shape[-1], height / small.shape[-2]], dtype=torch.float64)
-    quads = [ffhq_quad((landmarks.double() + 0.5) * factors - 0.5) for landmarks in faces.landmarks]
-    if near is None:
-        return quads[0]
-    return min(quads, key=lambda quad: float((quad.mean(dim=0) - near.mean(dim=0)).norm()))
+    places = [(landmarks.double() + 0.5) * factors - 0.5 for landmarks in faces.landmarks]
+    chosen = 0 if near is None else min(range(len(faces)), key=lambda i: _distance(places[i], near))
+    return ffhq_quad((looked_at_again(small, faces.landmarks[chosen], detector).double() + 0.5) * factors - 0.5)
+
+
+def _distance(landmarks: Tensor, quad: Tensor) -> float:
+    return float((ffhq_quad(landmarks).mean(dim=0) - quad.mean(dim=0)).norm())
 
 
 def _face(folder: Path, i: int) -> Path:

@@ -40,7 +40,7 @@ class TrainOptions:
     """Number of images to measure on."""
     photos_in: PhotosIn = neutral("memory")
     """Where photos are kept once they are read. memory: as many as fit in a quarter of it, a byte a number.
-    device: all, on the GPU. disk: nowhere, they are read each time."""
+    device: all, on the GPU (else as memory). disk: nowhere, they are read each time."""
     out: Path = neutral(Path("trained"))
     """Folder for the network, its checkpoints and logs."""
     device: str = stamped_as("device", default="auto")

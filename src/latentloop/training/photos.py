@@ -123,14 +123,17 @@ def mirror_key(photo: bytes) -> bytes:
 
 
 def weights_of(sources: Sequence[PhotoSource], weights: Mapping[str, float]) -> list[float]:
-    """Give each photo the weight of the last text that its path contains, else 1.
+    """Give each photo the weight of the last text that its name or the names just around it contain, else 1.
+
+    These are a file's folder; of a photo in a tar file, also its name and folder there. From wherever a run is resumed,
+    they are the same.
 
     Raises:
         UserError: A text is in no path, or all weights are 0.
     """
     found = [1.0] * len(sources)
     for text, weight in weights.items():
-        meant = [i for i, source in enumerate(sources) if text in source.name]
+        meant = [i for i, source in enumerate(sources) if text in _named(source)]
         if not meant:
             raise UserError(f"no photo to learn from has {text!r} in its path", arguments="weights")
         for i in meant:
@@ -138,6 +141,10 @@ def weights_of(sources: Sequence[PhotoSource], weights: Mapping[str, float]) -> 
     if not any(found):
         raise UserError("all photos have weight 0: nothing is left to learn from", arguments="weights")
     return found
+
+
+def _named(source: PhotoSource) -> str:
+    return "/".join([*source.file.absolute().parts[-2:], source.member or ""])
 
 
 def indices_of_batch(

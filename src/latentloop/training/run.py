@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import torch
-from torch._dynamo.exc import BackendCompilerFailed
 
 from latentloop.encoders import save_embedder
 from latentloop.errors import NotFiniteError, UserError
@@ -96,8 +95,8 @@ class TrainJob:
                 state = load_checkpoint(checkpoint, kind=KIND, config=self.settings, but=LENGTH if longer else ())
                 self.trainer.load_state(state)
                 self._recent = state["recent"]
-                self._check_length()
                 if longer:
+                    self._check_length()
                     self._write_checkpoint()
             if self._first:
                 remove_leftovers(self.folder)
@@ -135,9 +134,9 @@ class TrainJob:
                     return
 
     def _check_length(self) -> None:
-        taken, steps = self.trainer.step, self.trainer.config.steps
-        if taken > steps:
-            raise UserError(f"{self.folder}: this run has taken {taken} steps already", arguments="steps")
+        if self.finished:
+            taken = self.trainer.step
+            raise UserError(f"{self.folder}: over after {taken} steps; give it more", arguments=LENGTH)
 
     @contextmanager
     def _explained(self) -> Iterator[None]:
@@ -151,10 +150,10 @@ class TrainJob:
                 begin, helpful = f"begin another run from {last}", ["start", "lr"]
             saved = f"{error}; step {self.trainer.step} is saved, {begin} with smaller steps"
             raise UserError(saved, arguments=helpful) from error
-        except BackendCompilerFailed as error:
-            raise UserError(f"cannot compile: {error.inner_exception}; do without", arguments="compile") from error
         except torch.OutOfMemoryError as error:
             raise UserError("not enough memory on the device; try a smaller batch", arguments="batch") from error
+        except _failure_to_compile() as error:
+            raise UserError(f"cannot compile: {error}; do without", arguments="compile") from error
 
     def _asked_to_stop(self) -> bool:
         return any(self.trainer.processes.collected([self.stopping()]))
@@ -217,6 +216,13 @@ class TrainJob:
     @property
     def _first(self) -> bool:
         return self.trainer.processes.index == 0
+
+
+def _failure_to_compile() -> type[Exception]:
+    """Look it up only once something has failed: the import takes seconds."""
+    from torch._dynamo.exc import BackendCompilerFailed
+
+    return BackendCompilerFailed
 
 
 def last_checkpoint(folder: Path) -> Path | None:

@@ -147,7 +147,7 @@ class Trainer:
         self._learner.load_state(state)
         self.collaboration.cache.load_state(state["pending"])
         self._clock = Clock(state.get("seconds", 0.0))  # which older states lack
-        self.progress = self._progress()
+        self.progress = self._share_done(self._clock.seconds)
 
     def read(self, step: int) -> Loaded | None:
         """Read the photos that this process learns from in a step; None for none. Called from a thread of its own."""
@@ -173,12 +173,14 @@ class Trainer:
         return metrics
 
     def _progress(self) -> float:
-        """Share of the steps or of the time, whichever is larger."""
-        by_steps = self.step / self.config.steps
         if self.config.minutes is None:
-            return min(1.0, by_steps)
-        seconds = self.processes.collected([self._clock.seconds])[0]  # all go by the first one's clock
-        return min(1.0, max(by_steps, seconds / (60 * self.config.minutes)))
+            return self._share_done(0.0)
+        return self._share_done(self.processes.collected([self._clock.seconds])[0])  # all go by the first one's clock
+
+    def _share_done(self, seconds: float) -> float:
+        """Share of the steps or of the time, whichever is larger."""
+        by_time = seconds / (60 * self.config.minutes) if self.config.minutes else 0.0
+        return min(1.0, max(self.step / self.config.steps, by_time))
 
     def batch(self, photos: Loaded | None) -> Batch:
         """Put together what this process learns from in this step: photos, changed at random, and drawn images."""
