@@ -97,7 +97,9 @@ class TrainingBench:
     def _whole_steps(self) -> float:
         """Mean seconds of a step once all photos are read and a pool is drawn."""
         steps, look = self.trainer.run(), self.trainer.look_every
-        warm, counted = (look * math.ceil(count / look) for count in (PHOTOS / self.trainer.config.batch, self.runs))
+        config = self.trainer.config
+        until_read = math.ceil(PHOTOS / (config.batch - config.synthetic_images)) + 1
+        warm, counted = (look * math.ceil(count / look) for count in (until_read, self.runs))
         for _ in islice(steps, warm):
             pass
         begun = time.perf_counter()
