@@ -30,7 +30,7 @@ import latentloop.generators
 from conftest import ToyGenerator
 from latentloop.cli import main
 
-latentloop.generators.load_generator = lambda name, device: ToyGenerator().requires_grad_(False)
+latentloop.generators.load_generator = lambda name, **_: ToyGenerator().requires_grad_(False)
 sys.exit(main(sys.argv[1:]))
 """
 

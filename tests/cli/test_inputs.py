@@ -85,7 +85,7 @@ def test_the_names_of_what_ships_are_those_of_the_tables() -> None:
 def test_a_picture_may_be_a_file_a_folder_a_glob_or_a_sample(argument: str) -> None:
     missing = {"none.png": "no such file or folder", "*.jpg": "no file matches", "x\0": "no such file or folder"}
     if reason := missing.get(argument):
-        assert message(any_of=[argument]) == message(each=[argument]) == f"{argument}: {reason}"
+        assert message(any_of=[argument]) == message(each=[argument]) == f"{argument}: {reason}".replace("\0", "\\x00")
     else:
         refuse_missing([argument], each=[argument])
 

@@ -51,7 +51,7 @@ def test_the_file_has_what_earlier_releases_wrote(tmp_path: Path) -> None:
     expected["collaboration"] |= {"teacher_metric": False, "code_distance": "plain"}
     expected["config"] |= {"jitter": 0.0, "relight": 0.0, "weights": [], "spoil_on_device": False}
     expected["config"] |= {"minutes": None, "ramp_down": 1.0}
-    expected |= {"photos_in": "memory", "compile": False}
+    expected |= {"photos_in": "memory", "compile": False, "which": "g_ema"}
     assert written == expected | {"out": str(tmp_path)}
 
 

@@ -147,11 +147,12 @@ class ResultFolder:
         if all_faces:
             first = self.read(face_name(stem, 1))
             names = [face_name(stem, i + 1) for i in range(first.faces or 0)] if first else []
-        complete = {name: result for name in names if (result := self._complete(name, photo, one_pass=one_pass))}
+        complete = {name: result for name in names if (result := self._complete(name, photo))}
         for name, result in complete.items():
             changed = [entry for entry in differences(result.settings, stamp_of(name)) if entry not in INFORMATIVE]
             if changed := [entry for entry in changed if deciding is None or entry in deciding]:
                 return Finished(outdated=f"{name}: there is a result with other settings ({', '.join(changed)})")
+        complete = {name: result for name, result in complete.items() if result.one_pass or not one_pass}
         return Finished(complete if len(complete) == len(names) else {})
 
     def read(self, name: str) -> Result | None:
@@ -181,10 +182,10 @@ class ResultFolder:
             return None
         return next((path for path in (paths.reconstruction, paths.code) if path.exists()), None)
 
-    def _complete(self, name: str, photo: PhotoKey, *, one_pass: bool) -> Result | None:
+    def _complete(self, name: str, photo: PhotoKey) -> Result | None:
         """The result of a name, if it is the photo's and all its files are there."""
         result, paths = self.read(name), self.paths(name)
-        if result is None or result.photo != photo or (one_pass and not result.one_pass):
+        if result is None or result.photo != photo:
             return None
         pictures = [paths.reconstruction, paths.aligned, *([paths.one_pass] if result.one_pass else [])]
         return result if all(picture.is_file() for picture in pictures) else None

@@ -29,7 +29,8 @@ class TreeConnect(nn.Module):
         self.within_columns = nn.Parameter(torch.empty(columns, rows, out_features // columns))
         self.bias = nn.Parameter(torch.zeros(out_features))
         self.activation = activation or nn.Identity()
-        for weight in (self.within_rows, self.within_columns):
+        # On the meta device there is nothing to fill, and trying imports half of PyTorch's compiler.
+        for weight in () if self.bias.is_meta else (self.within_rows, self.within_columns):
             nn.init.normal_(weight, std=1 / math.sqrt(weight.shape[1]))
 
     def forward(self, x: Tensor) -> Tensor:
