@@ -189,7 +189,7 @@ class Subjects:
     @torch.no_grad()
     def of(cls, photos: Iterable[Path], generator: Generator) -> "Subjects":
         """Take the one-pass codes of photos."""
-        encoder = load_encoder("small-ffhq", generator)
+        encoder = load_encoder("base-ffhq", generator)
         photos = list(photos)
         codes = torch.cat([encoder(resample(read_image(photo), encoder.resolution)) for photo in photos])
         drawn = [generator.synthesis(code[None]) for code in codes]

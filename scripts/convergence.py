@@ -39,7 +39,7 @@ class Convergence:
     """Further photos."""
     generator: str = "mobile-ffhq-1024"
     """Generator: a bundled one, or a file."""
-    embedder: str = "small-ffhq"
+    embedder: str = "base-ffhq"
     """Embedding network for it: a bundled one, or a file."""
     steps: int = 100
     """Steps of the iterator."""

@@ -1,6 +1,6 @@
 """Measure embedding networks on held-out faces, part by part, and draw what they see.
 
-    python scripts/network_figures.py small-ffhq run/last.safetensors --photos held-out --sheet sheet.png
+    python scripts/network_figures.py base-ffhq run/last.safetensors --photos held-out --sheet sheet.png
 
 Photos are square and aligned; the beginning of a name, up to the first "-", tells its part. The sheet has a row for
 every photo (the first --shown of them): the photo, and one pass of each network.
@@ -18,6 +18,7 @@ from torch import Tensor
 
 from latentloop.allocator import keep_freed_memory
 from latentloop.encoders import load_embedder
+from latentloop.encoders.embedder import TwoLooks
 from latentloop.errors import UserError
 from latentloop.evaluation.measure import load_evaluator
 from latentloop.evaluation.one_pass import Encode, means_by_part, measure_one_pass
@@ -55,9 +56,14 @@ class Figures:
         generator = load_generator(self.generator)
         networks = {name: load_embedder(name, generator) for name in self.networks}
         resolution = next(iter(networks.values())).resolution
-        photos = PhotoSet(find_training_photos(self.photos)[:: self.every], resolution)
+        encoders: dict[str, Encode] = {}
         for name, network in networks.items():
-            print(f"{name}\n{table(network, generator, photos)}", flush=True)
+            encoders |= {name: network}
+            if network.second:
+                encoders |= {f"{name}, two looks": TwoLooks(network, generator)}
+        photos = PhotoSet(find_training_photos(self.photos)[:: self.every], resolution)
+        for name, encode in encoders.items():
+            print(f"{name}\n{table(encode, generator, photos)}", flush=True)
         if self.sheet:
             write_png(
                 self.sheet,

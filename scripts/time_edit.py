@@ -50,7 +50,7 @@ class Time:
     def time_photos(self, folder: Path) -> None:
         """Time an edit of each photo."""
         generator, detector = load_generator(GENERATOR), load_face_detector()
-        encoder, editor = load_encoder("small-ffhq", generator), Editor(generator)
+        encoder, editor = load_encoder("base-ffhq", generator), Editor(generator)
         edits = AppliedDirections([(find_direction("smile", generator), 1.0)])
 
         @torch.inference_mode()
@@ -74,7 +74,7 @@ class Time:
         """Time an edit of a clip, in one pass, with faces of 256 pixels."""
         generator = load_generator(GENERATOR)
         renderer = load_renderer(generator, 256)
-        editor = VideoEditor(generator, load_encoder("small-ffhq", generator), load_face_detector(), Editor(renderer))
+        editor = VideoEditor(generator, load_encoder("base-ffhq", generator), load_face_detector(), Editor(renderer))
         photo = read_image(min(self.photos.glob("*.jpg")))
         clip = folder / "clip.mp4"
         frames = [crop_quad(photo, square(200 - i, 30, 640), 480) for i in range(self.frames)]

@@ -24,9 +24,10 @@ import torch
 from latentloop.allocator import keep_freed_memory
 from latentloop.devices import repeatable_arithmetic
 from latentloop.encoders import Embedder, load_embedder, save_embedder
+from latentloop.encoders.embedder import TwoLooks
 from latentloop.errors import UserError
 from latentloop.evaluation.measure import load_evaluator
-from latentloop.evaluation.one_pass import means_by_part, measure_one_pass
+from latentloop.evaluation.one_pass import Encode, means_by_part, measure_one_pass
 from latentloop.generators import Generator, load_generator
 from latentloop.options import with_changes
 from latentloop.photos.find import find_training_photos
@@ -39,16 +40,19 @@ RECIPE: Mapping[str, Any] = {
     "teacher_steps": 0,
     "cache": False,
     "lambda_w": 0.1,
-    "lambda_id": 0.1,
+    "lambda_img": 0.5,
+    "lambda_per": 1.0,
+    "lambda_id": 0.2,
+    "lambda_again": 1.0,
     "synthetic": 0.25,
     "repeats": 4,
     "mirror": True,
-    "jitter": 1.0,
+    "jitter": 0.7,
     "relight": 0.5,
     "spoil_on_device": True,
     "photos_in": "device",
     "warm_up": 100,
-    "ramp_down": 0.5,
+    "ramp_down": 0.8,
     "steps": 1_000_000,
     "save_every": 1_000_000,
 }
@@ -165,22 +169,27 @@ def measure(options: argparse.Namespace, network: Embedder, held_out: Sequence[P
     """Measure the network, and the one that it began with, on held-out photos, by part."""
     repeatable_arithmetic()
     generator = load_generator(options.generator, device=network.latent_avg.device)
-    found = {"after": evaluation(network, generator, held_out)}
+    found = {"after": evaluation(network, network, generator, held_out)}
+    if network.second:
+        found["after two looks"] = evaluation(network, TwoLooks(network, generator), generator, held_out)
     if options.start:
-        found["before"] = evaluation(load_embedder(options.start, generator), generator, held_out)
+        begun = load_embedder(options.start, generator)
+        found["before"] = evaluation(begun, begun, generator, held_out)
     (options.out / EVALUATION).write_text(json.dumps(found, indent=2) + "\n", encoding="utf-8")
     for when, parts in found.items():
         for part, figures in parts.items():
             say(f"{when} {part}: " + "  ".join(f"{name} {value:.4f}" for name, value in figures.items()))
 
 
-def evaluation(network: Embedder, generator: Generator, held_out: Sequence[Path]) -> dict[str, dict[str, float]]:
-    """Figures of one pass on each part of the photos, and their mean; drawn in float32."""
+def evaluation(
+    network: Embedder, encode: Encode, generator: Generator, held_out: Sequence[Path]
+) -> dict[str, dict[str, float]]:
+    """Figures of the codes of each part of the photos, and their mean; drawn in float32."""
     photos = PhotoSet(find_training_photos(map(str, held_out)), network.resolution, device=generator.device)
     evaluator, rows = load_evaluator(device=generator.device), []
     for begin in range(0, len(photos), AT_ONCE):
         indices = range(begin, min(begin + AT_ONCE, len(photos)))
-        measured = measure_one_pass(network, generator, photos.load(indices).images, evaluator)
+        measured = measure_one_pass(encode, generator, photos.load(indices).images, evaluator)
         rows += [(photos.sources[index].member or "", row) for index, row in zip(indices, measured, strict=True)]
     return means_by_part(rows)
 

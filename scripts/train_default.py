@@ -23,6 +23,8 @@ QUICK = "mobile-128"
 DISTILLING: Options = {"resolution": 128, "steps": 1024, "precision": "bfloat16"}
 COMMON: Options = {"repeats": 4, "lambda_w": 0.1, "image_target": "photo"}
 PHOTOS: Options = {"synthetic": 0.25, "teacher_steps": 0, "cache": False}
+VARIED: Options = {"mirror": True, "jitter": 0.7, "relight": 0.5}
+WEIGHED: Options = {"lambda_img": 0.5, "lambda_per": 1.0, "lambda_id": 0.2, "lambda_again": 1.0}
 
 
 @dataclass(frozen=True)
@@ -40,7 +42,7 @@ class Stage:
 STAGES = {
     "drawn": Stage({"resolution": 128, "steps": 800, "lr": 2e-3}, photos=False),
     "photos": Stage({**PHOTOS, "resolution": 128, "lambda_id": 0.2, "steps": 3000, "lr": 2.5e-3}),
-    "fine": Stage({**PHOTOS, "lambda_id": 0.1, "mirror": True, "steps": 4000, "lr": 2e-3, "warm_up": 30}, quick=False),
+    "fine": Stage({**PHOTOS, **VARIED, **WEIGHED, "steps": 4000, "lr": 2e-3, "warm_up": 30}, quick=False),
 }
 
 

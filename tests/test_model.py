@@ -147,7 +147,7 @@ def test_what_ships_is_listed(model: ll.Model) -> None:
     assert {"mobile-ffhq-256", "mobile-ffhq-1024", "mobile-ffhq-1024-v1"} == {one.name for one in ll.list_generators()}
     assert {"smile", "age", "glasses"} <= {one.name for one in ll.list_directions()}
     assert ll.__version__.count(".") == 2
-    assert repr(model).startswith("Model('mobile-ffhq-256', resolution=256, embedder='small-ffhq', device='cpu'")
+    assert repr(model).startswith("Model('mobile-ffhq-256', resolution=256, embedder='base-ffhq', device='cpu'")
 
 
 def test_pictures_are_copied_and_pickled_with_their_tensors_and_take_gradients(found: ll.InvertedPhoto) -> None:

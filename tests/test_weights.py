@@ -225,7 +225,7 @@ with ReadOnce():
         quick = load_generator("mobile-ffhq-256")
         large = load_renderer(quick)
         registry.weights_checksum("mobile-ffhq-256")
-        load_embedder("small-ffhq", quick)
+        load_embedder("base-ffhq", quick)
         load_lpips(dtype=torch.bfloat16)
         load_lpips()
         load_face_detector()

@@ -16,7 +16,7 @@ QUICK_GENERATOR = "mobile-ffhq-256"
 """A faster generator with the same latent space, of 256 pixels."""
 SHIPPED_GENERATORS = (QUICK_GENERATOR, GENERATOR, "mobile-ffhq-1024-v1")
 """Names of the generators in the package: the keys of `generators.registry.SHIPPED`."""
-SHIPPED_EMBEDDERS = ("small-ffhq",)
+SHIPPED_EMBEDDERS = ("base-ffhq",)
 """Names of the embedding networks in the package: the keys of `encoders.embedder_file.SHIPPED`."""
 WORKING_SIZE = 256
 """Side of the faces that codes are optimized for, in pixels; generators of fewer pixels use their own resolution."""

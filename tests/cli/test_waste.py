@@ -58,7 +58,7 @@ def test_an_edit_reads_each_weights_file_once_and_needs_no_optimizer(
     where = ["--out", tmp_path / "out", "--codes", tmp_path / "codes", "--generator", generator]
     opened, drawn, modules = counted("edit", portrait, "--set", "smile=1", "--steps", 0, *where)
     weights = opens_of(opened)
-    assert {"mobile-ffhq-1024.safetensors", "small-ffhq.safetensors", "mtcnn.safetensors"} <= weights.keys()
+    assert {"mobile-ffhq-1024.safetensors", "base-ffhq.safetensors", "mtcnn.safetensors"} <= weights.keys()
     assert set(weights.values()) == {1}
     assert drawn == [1024, 1024]  # the photo's code and the edited one
     assert modules.isdisjoint({"torch._dynamo", "matplotlib", "latentloop.training", "latentloop.benchmark"})

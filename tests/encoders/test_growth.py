@@ -11,6 +11,7 @@ from latentloop.encoders import EmbedderConfig, load_embedder, save_embedder
 from latentloop.encoders.config import Head
 from latentloop.encoders.embedder import Embedder, make_embedder
 from latentloop.encoders.growth import difference, grow
+from latentloop.encoders.second_look import Look
 from latentloop.generators import Generator
 
 SMALL = EmbedderConfig(
@@ -34,7 +35,18 @@ def small(generator: Generator, head: Head = "tree") -> Embedder:
 
 
 @pytest.mark.parametrize("head", ["tree", "dense"])
-@pytest.mark.parametrize("changes", [{"maps": "alexnet"}, {"tap_channels": 4}, {"maps": "alexnet", "tap_channels": 4}])
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"maps": "alexnet"},
+        {"tap_channels": 4},
+        {"maps": "alexnet", "tap_channels": 4},
+        {"depths": (1, 2, 1, 3)},
+        {"fusion_blocks": 3},
+        {"second_look": True},
+        {"depths": (1, 1, 2, 1), "maps": "alexnet", "tap_channels": 4, "second_look": True},
+    ],
+)
 def test_it_finds_the_same_codes(float_toy: Generator, head: Head, changes: dict[str, object]) -> None:
     begun = small(float_toy, head)
     embedder = make_embedder(replace(begun.config, **changes), float_toy, seed=0)  # type: ignore[arg-type]
@@ -64,9 +76,26 @@ def test_a_network_of_the_same_size_is_taken_whole(float_toy: Generator) -> None
     torch.testing.assert_close(embedder(images(2)), begun(images(2)))
 
 
+def test_a_second_look_grows_with_the_network(float_toy: Generator) -> None:
+    begun = make_embedder(replace(SMALL, second_look=True), float_toy, seed=1)
+    with torch.no_grad():
+        for parameter in begun.parameters():
+            parameter.add_(0.1 * torch.randn(parameter.shape, generator=torch.Generator().manual_seed(2)))
+    embedder = make_embedder(replace(LARGE, depths=(1, 1, 2, 1), second_look=True), float_toy, seed=0)
+    grow(embedder, begun)
+    first = Look(torch.zeros(2, 4, 8), images(2).flip(0))
+    torch.testing.assert_close(embedder(images(2)), begun(images(2)))
+    torch.testing.assert_close(embedder(images(2), first), begun(images(2), first))
+
+
 @pytest.mark.parametrize(
     ("changes", "named"),
-    [({"head_channels": 16}, "head_channels"), ({"identity": "mobilefacenet"}, "identity"), ({"maps": "none"}, "maps")],
+    [
+        ({"head_channels": 16}, "head_channels"),
+        ({"depths": (1, 2, 1, 1), "channels": (8, 16, 24, 24)}, "channels"),
+        ({"identity": "mobilefacenet"}, "identity"),
+        ({"maps": "none"}, "maps"),
+    ],
 )
 def test_another_network_is_refused_and_the_difference_named(
     float_toy: Generator, changes: dict[str, object], named: str

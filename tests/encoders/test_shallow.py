@@ -29,7 +29,7 @@ def test_maps_are_alexnets_at_unit_length_times_the_root_of_their_channels() -> 
     torch.manual_seed(0)
     network, image = load_lpips("alex"), images(2)
     maps = ClassifierMaps(network, (5, 7))
-    fine, coarse = maps(image, (8, 4))
+    fine, coarse = maps(maps.see(image, (8, 4)))
     x, layers = (image - network.mean) / network.std, []
     for stage in network.stages:
         x = stage(x)

@@ -13,7 +13,7 @@ def test_one_pass_of_the_shipped_network_is_far_better_than_the_mean_code(genera
     """On faces that it has not seen, drawn by the generators that it ships for."""
     generator = load_generator(generator_name)
     name = shipped_embedder(generator)
-    assert name == "small-ffhq"
+    assert name == "base-ffhq"
     codes = sample_codes(generator, 4, randomness=torch.Generator().manual_seed(7), truncation_psi=0.8)
     with torch.inference_mode():
         target = generator.synthesis(codes, resolution=256)
@@ -28,4 +28,4 @@ def test_one_pass_of_the_shipped_network_is_far_better_than_the_mean_code(genera
 
 def test_shipped_networks_are_small_enough_to_ship() -> None:
     for one in SHIPPED.values():
-        assert one.file.path.stat().st_size < 14_000_000
+        assert one.file.path.stat().st_size < 20_000_000

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from latentloop.cache import CachedCode, CodeCache, CodeSpace
+from latentloop.encoders.second_look import Look
 from latentloop.generators import DrawnBy, Generator
 from latentloop.inversion import IteratorConfig, LatentIterator, PerceptualMetric
 from latentloop.inversion.metric_estimate import metric_of
@@ -242,6 +243,48 @@ def test_images_of_known_codes_teach_directly(toy: Generator, photos: Batch, cou
         expected, _ = collaboration(toy, Known()).learn(alone, step=1)
         for name, term in expected.items():
             torch.testing.assert_close(terms[name][:count], term)
+
+
+class Looks(Linear):
+    """One that adds what is wrong in the second look."""
+
+    seen: Look
+
+    def forward(self, image: Tensor, first: Look | None = None) -> Tensor:
+        if first is None:
+            return super().forward(image)
+        self.seen = first
+        return first.w_plus + 0.1 * super().forward(image - first.image)
+
+
+@pytest.mark.parametrize("teaches", [True, False])
+def test_some_images_get_a_second_look(toy: Generator, photos: Batch, teaches: bool) -> None:
+    """One in four, the first photo and the second of the drawn images: at what the first look drew, by hand."""
+    plain = collaboration(toy, lambda_again=0.5, teacher_steps=4 if teaches else 0)
+    embedder, codes = Looks(toy), mean_code(toy, 2) + 0.3
+    both = replace(plain, embedder=embedder)
+    mixed = Batch(torch.cat([photos.images, toy.synthesis(codes)]), photos.photos, codes, toy.synthesis(codes))
+    terms, teaching = both.learn(mixed, step=1)
+    first = both.embedder(mixed.images).detach()
+    looked = Look(first[[0, 4]], toy.synthesis(first[[0, 4]]))
+    again = both.embedder(mixed.images[[0, 4]], looked)
+    torch.testing.assert_close(embedder.seen.image, looked.image)
+    teacher = torch.stack([teaching.w_plus[0] if teaches else again[0], codes[1]])
+    target = torch.cat([teaching.image[:1], mixed.drawn[1:]])
+    one = both.terms(again, toy.synthesis(again), teacher, target)
+    expected = torch.zeros(5, dtype=torch.float64)
+    expected[[0, 4]] = 0.5 * sum(one.values())
+    torch.testing.assert_close(terms["again"], expected)
+    assert not again.allclose(first[[0, 4]])
+
+
+def test_a_second_look_teaches_the_first_nothing(toy: Generator, photos: Batch) -> None:
+    """What the first look found and drew is given; its own loss is in the other terms."""
+    embedder = Looks(toy)
+    terms, _ = replace(collaboration(toy, lambda_again=0.5), embedder=embedder).learn(photos, step=1)
+    assert not embedder.seen.w_plus.requires_grad
+    assert not embedder.seen.image.requires_grad
+    assert terms["again"].requires_grad
 
 
 def test_it_works_with_the_real_cache(toy: Generator, photos: Batch, tmp_path: Path) -> None:

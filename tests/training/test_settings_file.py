@@ -67,8 +67,8 @@ def test_paths_hold_from_anywhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
 
 
 def test_names_stay_names(tmp_path: Path) -> None:
-    write_options(TrainOptions(start="small-ffhq", out=tmp_path))
-    assert read_options(tmp_path) == TrainOptions(start="small-ffhq", out=tmp_path)
+    write_options(TrainOptions(start="base-ffhq", out=tmp_path))
+    assert read_options(tmp_path) == TrainOptions(start="base-ffhq", out=tmp_path)
 
 
 @pytest.mark.parametrize("content", ["", "[1]", '{"steps": "many"}', '{"colour": 1}', '{"lr": -1}'])

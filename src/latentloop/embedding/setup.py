@@ -15,7 +15,7 @@ from latentloop.embedding.job import EmbedJob
 from latentloop.embedding.options import EmbedOptions, Method
 from latentloop.embedding.quality import ONE_PASS, Preset, preset_of
 from latentloop.embedding.result_folder import ResultFolder
-from latentloop.embedding.starts import FolderStart, NetworkStart, SameStart, Start, start_from_file
+from latentloop.embedding.starts import FolderStart, NetworkStart, SameStart, Start, looking, start_from_file
 from latentloop.errors import UserError
 from latentloop.generators import Generator, compiled, low_precision
 from latentloop.generators.registry import draws_faces, weights_checksum
@@ -56,7 +56,7 @@ class Setup:
         """Values of the options that were left open."""
         options = self.options
         if options.method == "embed":
-            return ONE_PASS
+            return replace(ONE_PASS, looks=preset_of(options.search.quality, near=True).looks)
         preset = preset_of(options.search.quality, near=self.start.near)
         return preset.suited(
             metric=bool(self._suits_metric and self.components.metric),
@@ -169,6 +169,7 @@ class Setup:
             embedder_sha256=parts.embedder_sha256 if isinstance(self.start, NetworkStart) else None,
             seed=options.common.seed if options.start == "sample" else None,
             metric_sha256=self._metric.sha256 if self._metric else None,
+            looks=self.start.looks if isinstance(self.start, NetworkStart) else None,
             **self._stepped_on,
             **asdict(self.config),
         )
@@ -249,7 +250,9 @@ def set_up(
     else:
         start = _start(options, components.generator, photos, out)
     setup = Setup(options, components, start, warn)
-    setup = replace(setup, options=options.filled(setup.preset))
+    setup = replace(
+        setup, options=options.filled(setup.preset), start=looking(start, setup.preset.looks, lambda: components.quick)
+    )
     if setup.options.full_size_steps and setup.renderer.resolution <= WORKING_SIZE:
         if options.full_size_steps:
             warn(f"no steps at full size: reconstructions have {setup.renderer.resolution} pixels")

@@ -9,7 +9,8 @@ from typing import ClassVar, Protocol
 import torch
 from torch import Tensor
 
-from latentloop.encoders import Encoder
+from latentloop.encoders import Embedder, Encoder
+from latentloop.encoders.embedder import TwoLooks
 from latentloop.errors import UserError, in_one_line
 from latentloop.files import sha256_of
 from latentloop.generators import Generator
@@ -84,6 +85,11 @@ class NetworkStart:
     near: ClassVar[bool] = True
     encoder: Encoder
 
+    @property
+    def looks(self) -> int | None:
+        """Looks that one of our networks takes at a photo, if not a single one."""
+        return 2 if isinstance(self.encoder, TwoLooks) else None
+
     def of_face(self, wanted: Wanted) -> FaceStart:  # noqa: ARG002
         """Leave the code to the encoder."""
         return FaceStart()
@@ -152,6 +158,19 @@ class PhotoStart:
 
 def _given(target: Tensor, starts: Sequence[FaceStart]) -> Tensor:
     return torch.cat([start.w_plus for start in starts if start.w_plus is not None]).to(target.device)
+
+
+def looking(start: Start, looks: int, drawing: Callable[[], Generator]) -> Start:
+    """Let a network look so often at each photo, if it takes a second look.
+
+    Args:
+        start: Of any kind.
+        looks: 1 or 2.
+        drawing: Gives the generator that draws what the first look finds.
+    """
+    if looks > 1 and isinstance(start, NetworkStart) and isinstance(start.encoder, Embedder) and start.encoder.second:
+        return NetworkStart(TwoLooks(start.encoder, drawing()))
+    return start
 
 
 def start_from_file(path: Path, generator: Generator, photos: Sequence[Path]) -> Start:

@@ -37,6 +37,8 @@ class EmbedderConfig:
     """Classifier whose maps are added to the attribute encoder's at the two stages before the last."""
     tap_channels: int = 0
     """Channels that the head takes of each of the two stages before the last; 0 for the last stage alone."""
+    second_look: bool = False
+    """Can look again, at the photo and at what its first code draws, and improve the code."""
 
     def __post_init__(self) -> None:
         for name, known in (("identity", get_args(Identity)), ("head", get_args(Head)), ("maps", get_args(Maps))):
@@ -66,9 +68,9 @@ class EmbedderConfig:
 
 
 PRESETS: dict[Preset, EmbedderConfig] = {
-    "base": EmbedderConfig(maps="alexnet", tap_channels=64),
+    "base": EmbedderConfig(depths=(1, 1, 2, 3, 1), maps="alexnet", tap_channels=64, second_look=True),
     "small": EmbedderConfig(),
     "paper": EmbedderConfig(channels=(64, 128, 256, 512, 512), depths=(1, 3, 4, 3, 1), fusion_blocks=3),
 }
-"""Sizes of the embedding network: "base" sees through AlexNet and finer grids, too; "small" is the same without these;
-"paper" has an attribute encoder of the size of ResNet-50, 23 million parameters."""
+"""Sizes of the embedding network: "base" is a little deeper, sees through AlexNet and finer grids, too, and can look
+again; "small" does without all this; "paper" has an attribute encoder of the size of ResNet-50, 23 million weights."""

@@ -1,5 +1,7 @@
 """The embedding network of Guan et al. (arXiv:2007.01758): from a photo to its code in one pass."""
 
+from dataclasses import dataclass
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -7,10 +9,12 @@ from torch import Tensor, nn
 from latentloop.encoders.attribute import SLOPE, AttributeEncoder, normalisation
 from latentloop.encoders.config import EmbedderConfig
 from latentloop.encoders.identity import IdentityEncoder, load_identity_encoder
+from latentloop.encoders.second_look import Look, SecondLook
 from latentloop.encoders.shallow import ClassifierMaps, Tap
 from latentloop.encoders.treeconnect import TreeConnect
 from latentloop.features.lpips import Lpips, load_lpips
 from latentloop.generators import Generator
+from latentloop.images import resample
 
 FIRST_OFFSET = 0.1
 """Scale of a new network's offsets from the mean latent, in units of W."""
@@ -82,6 +86,8 @@ class Embedder(nn.Module):
         self.taps = nn.ModuleList(Tap(width, taps, config.grid) for width in widths if taps)
         features = (config.head_channels + len(self.taps) * taps) * config.grid**2
         self.head = _make_head(config, features, self.num_ws * self.w_dim)
+        again = _make_head(config, features, self.num_ws * self.w_dim) if config.second_look else None
+        self.second = SecondLook(config.channels[0], widths if classifier else (), again) if again else None
         self.register_buffer("latent_avg", latent_avg.detach().clone())
 
     @property
@@ -89,32 +95,73 @@ class Embedder(nn.Module):
         """Pixels of a side of the images that the network takes."""
         return self.config.resolution
 
-    def forward(self, image: Tensor) -> Tensor:
+    def forward(self, image: Tensor, first: Look | None = None) -> Tensor:
         """Find codes (N, num_ws, w_dim) of aligned images (N, 3, resolution, resolution) in [-1, 1].
 
+        Args:
+            image: The images.
+            first: What came of a look at them, for a second look; None for the first.
+
         Raises:
-            ValueError: The images have another shape.
+            ValueError: The images have another shape; the network takes no second look.
         """
         size = self.resolution
-        if image.ndim != 4 or image.shape[1:] != (3, size, size):
-            raise ValueError(f"image must be (N, 3, {size}, {size}), got {tuple(image.shape)}")
+        for one in (image, first.image) if first else (image,):
+            if one.ndim != 4 or one.shape[1:] != (3, size, size):
+                raise ValueError(f"image must be (N, 3, {size}, {size}), got {tuple(one.shape)}")
         identity = self.identity(image) if self.identity else None
         image = image.contiguous(memory_format=torch.channels_last)  # quicker, a half in bfloat16 on a CPU
-        *shallow, x = self.attributes.stages(image, self._added(image))
+        added = self._added(image, first.image if first else None)
+        *shallow, x = self.attributes.stages(image, added)
         for block in self.fusion:
             x = block(x, identity)
         taps = [tap(stage) for tap, stage in zip(self.taps, shallow[-2:], strict=False)]  # there may be none
         features = F.leaky_relu(torch.cat([self.narrow(x), *taps], dim=1), SLOPE).flatten(1)
-        offset = self.head(features).unflatten(1, (self.num_ws, self.w_dim))
-        w_plus: Tensor = self.latent_avg + FIRST_OFFSET * offset
+        head = self.second.head if self.second and first else self.head
+        offset = head(features).unflatten(1, (self.num_ws, self.w_dim))
+        w_plus: Tensor = (first.w_plus if first else self.latent_avg) + FIRST_OFFSET * offset
         return w_plus
 
-    def _added(self, image: Tensor) -> dict[int, Tensor]:
-        if self.maps is None:
-            return {}
-        stages = self.config.shallow
+    def _added(self, image: Tensor, drawn: Tensor | None) -> dict[int, Tensor]:
+        """What is added to stages of the trunk, by their numbers."""
+        stages = self.config.shallow if self.maps else ()
         grids = [self.resolution >> (stage + 1) for stage in stages]
-        return dict(zip(stages, self.maps(image, grids), strict=True))
+        seen = self.maps.see(image, grids) if self.maps else []
+        added = dict(zip(stages, self.maps(seen) if self.maps else [], strict=True))
+        if drawn is None:
+            return added
+        if not self.second:
+            raise ValueError("this network takes no second look")
+        other = self.maps.see(drawn, grids) if self.maps else []
+        wrong = self.second(image - drawn, [ours - theirs for ours, theirs in zip(seen, other, strict=True)])
+        for stage, one in zip((0, *stages), wrong, strict=True):
+            added[stage] = added[stage] + one if stage in added else one
+        return added
+
+
+@dataclass(frozen=True)
+class TwoLooks:
+    """An embedding network that looks twice, with the generator that draws what it found first."""
+
+    embedder: Embedder
+    """Takes a second look."""
+    generator: Generator
+
+    @property
+    def resolution(self) -> int:
+        """Pixels of a side of the images that the network takes."""
+        return self.embedder.resolution
+
+    def __call__(self, image: Tensor, /) -> Tensor:
+        """Find codes (N, num_ws, w_dim) of aligned images (N, 3, resolution, resolution) in [-1, 1].
+
+        Raises:
+            ValueError: The images have another shape; the network takes no second look.
+        """
+        w_plus, size = self.embedder(image), self.resolution
+        drawn = self.generator.synthesis(w_plus, resolution=min(size, self.generator.resolution))
+        found: Tensor = self.embedder(image, Look(w_plus, resample(drawn, size)))
+        return found
 
 
 def make_embedder(config: EmbedderConfig, generator: Generator, *, seed: int) -> Embedder:

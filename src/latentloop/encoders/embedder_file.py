@@ -27,8 +27,8 @@ class ShippedEmbedder:
 
 
 SHIPPED = {
-    "small-ffhq": ShippedEmbedder(
-        shipped("small-ffhq.safetensors", "8dd04ac08b21d32fd35fba3a76f465fe027ca5769b33b7db62dae440de0a56e6"),
+    "base-ffhq": ShippedEmbedder(
+        shipped("base-ffhq.safetensors", "6a04391c6d2601b6c8f7fd0cb582faba9f89af5af0c2615e06199a7deaaf56c9"),
         fingerprint="cac4c956bbb78d3d",
     ),
 }

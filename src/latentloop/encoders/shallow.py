@@ -31,21 +31,29 @@ class ClassifierMaps(nn.Module):
         """
         super().__init__()
         self.network = network.requires_grad_(False)
-        widths = STAGES["alex"][1]
-        self.project = nn.ModuleList(
-            nn.Conv2d(sum(widths[layer] for layer in layers), width, 1)
-            for layers, width in zip(LAYERS, channels, strict=True)
-        )
+        self.project = make_projections(channels)
 
-    def forward(self, image: Tensor, grids: Sequence[int]) -> list[Tensor]:
-        """Map images (N, 3, R, R) in [-1, 1] to what is added to stages of `grids` rows and columns."""
-        with torch.no_grad():
-            seen = [
-                torch.cat([_fitted(maps[layer], grid) for layer in layers], dim=1)
-                for maps in [list(self.network.features(image))[:READ]]
-                for layers, grid in zip(LAYERS, grids, strict=True)
-            ]
+    @torch.no_grad()
+    def see(self, image: Tensor, grids: Sequence[int]) -> list[Tensor]:
+        """Map images (N, 3, R, R) in [-1, 1] to the classifier's maps on `grids` of so many rows and columns."""
+        maps = list(self.network.features(image))[:READ]
+        return [
+            torch.cat([_fitted(maps[layer], grid) for layer in layers], dim=1)
+            for layers, grid in zip(LAYERS, grids, strict=True)
+        ]
+
+    def forward(self, seen: Sequence[Tensor]) -> list[Tensor]:
+        """Map what `see` returned to what is added to the two stages."""
         return [project(maps) for project, maps in zip(self.project, seen, strict=True)]
+
+
+def make_projections(channels: Sequence[int]) -> nn.ModuleList:
+    """Make layers that map the classifier's maps to the channels of two stages."""
+    widths = STAGES["alex"][1]
+    return nn.ModuleList(
+        nn.Conv2d(sum(widths[layer] for layer in layers), width, 1)
+        for layers, width in zip(LAYERS, channels, strict=True)
+    )
 
 
 class Tap(nn.Module):

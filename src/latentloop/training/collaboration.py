@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor, nn
 
+from latentloop.encoders.second_look import Look
 from latentloop.generators import Generator
 from latentloop.images import resample
 from latentloop.inversion import IteratorConfig, LatentIterator, PerceptualMetric
@@ -20,6 +21,9 @@ from latentloop.losses import LossToward
 from latentloop.losses.image import ImageLoss, pixel_loss
 from latentloop.training.best_codes import BestCodes
 from latentloop.training.collaboration_config import CollaborationConfig
+
+EVERY = 4
+"""One image in so many gets a second look."""
 
 
 @dataclass(frozen=True)
@@ -108,8 +112,27 @@ class Collaboration:
         given = resample(batch.images[:photos], size)
         teaching = self.teach(given, batch.photos, w_plus[:photos].detach(), image[:photos].detach(), step=step)
         target = teaching.image if self.config.image_target == "teacher" else given
-        teacher = torch.cat([teaching.w_plus, batch.w_plus])
-        return self.terms(w_plus, image, teacher, torch.cat([target, resample(batch.drawn, size)])), teaching
+        teacher, target = torch.cat([teaching.w_plus, batch.w_plus]), torch.cat([target, resample(batch.drawn, size)])
+        terms = self.terms(w_plus, image, teacher, target)
+        if self.config.lambda_again:
+            first = Look(w_plus.detach(), resample(image.detach(), batch.images.shape[-1]))
+            terms["again"] = self._look_again(batch, first, teacher, target)
+        return terms, teaching
+
+    def _look_again(self, batch: Batch, first: Look, teacher: Tensor, target: Tensor) -> Tensor:
+        """Compute the weighted loss of a second look at one image in EVERY, 0 for the rest, (P + S,)."""
+        chosen, photos = slice(None, None, EVERY), len(batch.photos[::EVERY])
+        with self.mixed_precision():
+            w_plus = self.embedder(batch.images[chosen], Look(first.w_plus[chosen], first.image[chosen]))
+        image = self.generator.synthesis(w_plus, resolution=self.resolution)
+        if not self.teaches:  # the first look's codes are no teachers
+            teacher = torch.cat([w_plus[:photos].detach(), batch.w_plus[-len(batch.photos) % EVERY :: EVERY]])
+        else:
+            teacher = teacher[chosen]
+        loss = torch.stack(list(self.terms(w_plus, image, teacher, target[chosen]).values())).sum(dim=0)
+        looked = loss.new_zeros(len(batch.images))
+        looked[chosen] = self.config.lambda_again * loss
+        return looked
 
     def terms(self, w_plus: Tensor, image: Tensor, teacher: Tensor, target: Tensor) -> dict[str, Tensor]:
         """Compute the terms of L_E of codes (N, num_ws, w_dim) and their images (N, 3, T, T), each (N,)."""

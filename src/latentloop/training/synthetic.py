@@ -11,8 +11,8 @@ from latentloop.generators import Generator
 from latentloop.training.codes import sample_training_codes
 from latentloop.training.learner import randomness_of
 
-AT_ONCE = 8
-"""Number of images that are drawn together."""
+AT_ONCE, AT_ONCE_ON_DEVICE = 8, 64
+"""Number of images that are drawn together, on a CPU and on an accelerator."""
 POOL = 64
 """Batches in a pool of images that are used more than once."""
 
@@ -63,6 +63,6 @@ class Synthetic:
     def _draw(self, batches: int, randomness: torch.Generator) -> Drawn:
         codes = sample_training_codes(self.generator, batches * self.batch, randomness=randomness)
         codes = codes.unflatten(0, (batches, self.batch))[:, self.share].flatten(0, 1)
-        size = self.resolution
-        images = [self.generator.synthesis(part, resolution=size) for part in codes.split(AT_ONCE) if len(part)]
+        size, at_once = self.resolution, AT_ONCE if codes.device.type == "cpu" else AT_ONCE_ON_DEVICE
+        images = [self.generator.synthesis(part, resolution=size) for part in codes.split(at_once) if len(part)]
         return Drawn(codes, torch.cat(images) if images else codes.new_empty(0, 3, size, size))
