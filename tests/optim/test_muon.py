@@ -5,7 +5,8 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from latentloop.optim.muon import LARGEST, Muon, orthogonalised
+from latentloop.optim.adam import State
+from latentloop.optim.muon import LARGEST, Muon, muon_step, orthogonalised
 
 
 def polynomial(values: np.ndarray) -> np.ndarray:
@@ -108,3 +109,35 @@ def test_a_copy_goes_on_alike() -> None:
     step(optimizer, first)
     other = copy.deepcopy(optimizer)
     assert torch.equal(step(optimizer, second), step(other, second))
+
+
+def test_matrices_of_one_shape_are_stepped_together_as_each_by_itself() -> None:
+    """Kernels, matrices and batches of them, three steps; the products are as many as there are shapes."""
+    randomness = torch.Generator().manual_seed(3)
+    shapes = [(4, 3, 2, 2), (4, 12), (6, 2, 2, 3), (2, 3, 5), (2, 3, 5), (4, 12)]
+    weights = [nn.Parameter(torch.randn(*shape, generator=randomness, dtype=torch.float64)) for shape in shapes]
+    expected = [weight.detach().clone() for weight in weights]
+    states: list[State] = [{} for _ in weights]
+    optimizer = Muon(weights, lr=0.1, rms=0.5, momentum=0.9)
+    for _ in range(3):
+        for weight, alone, state in zip(weights, expected, states, strict=True):
+            weight.grad = torch.randn(*weight.shape, generator=randomness, dtype=torch.float64)
+            muon_step(alone, weight.grad, state, lr=0.1, rms=0.5, momentum=0.9)
+        optimizer.step()
+    for weight, alone in zip(weights, expected, strict=True):
+        torch.testing.assert_close(weight.detach(), alone)
+
+
+def test_each_shape_is_orthogonalised_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[tuple[int, ...]] = []
+
+    def unchanged(matrices: Tensor) -> Tensor:
+        seen.append(tuple(matrices.shape))
+        return matrices
+
+    monkeypatch.setattr("latentloop.optim.muon.orthogonalised", unchanged)
+    weights = [nn.Parameter(torch.ones(*shape)) for shape in ((4, 3, 2, 2), (4, 12), (5, 12), (7,))]
+    for weight in weights:
+        weight.grad = torch.ones_like(weight)
+    Muon(weights, lr=0.1).step()
+    assert seen == [(2, 4, 12), (1, 5, 12)]

@@ -51,15 +51,31 @@ class Muon(torch.optim.Optimizer):
     def step(self) -> None:  # type: ignore[override]
         """Take one step along each parameter's gradient; parameters without one stay. Takes no closure."""
         for group in self.param_groups:
+            alike: dict[Any, list[Tensor]] = {}
             for parameter in group["params"]:
                 if parameter.grad is None:
                     continue
-                state, lr = self.state[parameter], group["lr"]
                 if _is_matrix(parameter):
-                    options = {"rms": group["rms"], "momentum": group["momentum"]}
-                    muon_step(parameter, parameter.grad, state, lr=lr, **options)
+                    matrix = _as_matrices(parameter)
+                    alike.setdefault((matrix.shape, matrix.dtype, matrix.device), []).append(parameter)
                 else:
-                    adam_step(parameter, parameter.grad, state, lr=lr, betas=group["betas"], eps=group["eps"])
+                    options = {name: group[name] for name in ("lr", "betas", "eps")}
+                    adam_step(parameter, parameter.grad, self.state[parameter], **options)
+            for parameters in alike.values():
+                self._step_together(parameters, **{name: group[name] for name in ("lr", "rms", "momentum")})
+
+    def _step_together(self, parameters: list[Tensor], *, lr: float, rms: float, momentum: float) -> None:
+        """Take `muon_step` for matrices of one shape at once: an accelerator is slow to begin one after the other."""
+        gradients = [parameter.grad for parameter in parameters if parameter.grad is not None]
+        for parameter, gradient in zip(parameters, gradients, strict=True):
+            if not self.state[parameter]:
+                self.state[parameter]["mean"] = torch.zeros_like(gradient)
+        means = [self.state[parameter]["mean"] for parameter in parameters]
+        torch._foreach_lerp_(means, gradients, 1 - momentum)
+        ahead = torch.stack([_as_matrices(g) for g in torch._foreach_lerp(gradients, means, momentum)])
+        size = rms * math.sqrt(max(ahead.shape[-2:]))
+        steps = (size * orthogonalised(ahead)).to(gradients[0].dtype).unbind()
+        torch._foreach_add_(parameters, [step.view_as(p) for step, p in zip(steps, parameters, strict=True)], alpha=-lr)
 
 
 @torch.no_grad()
