@@ -14,18 +14,20 @@ What was finished is not done again.
 import json
 import sys
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import tyro
 
+from latentloop.devices import find_device
 from latentloop.encoders import load_embedder
 from latentloop.errors import UserError
 from latentloop.evaluation.measure import load_evaluator
 from latentloop.evaluation.one_pass import means_by_part, measure_one_pass
 from latentloop.generators import load_generator
 from latentloop.photos.find import find_training_photos
+from latentloop.stamps import as_plain
 from latentloop.training import train
 from latentloop.training.photos import PhotoSet
 
@@ -82,11 +84,14 @@ class Trials:
                 print(f"| {name} | {seed} | {found['images']:,} | {' | '.join(figures)} |", flush=True)
 
     def _measured(self, name: str, seed: int) -> dict[str, Any]:
-        file = self._folder(name, seed) / "measured.json"
-        if not file.exists():
+        file, asked = self._folder(name, seed) / "measured.json", as_plain(asdict(replace(self, seeds=(), out=Path())))
+        found: dict[str, Any] = json.loads(file.read_text(encoding="utf-8")) if file.exists() else {}
+        if not found:
             images = self._trained(name, seed) * self.batch
-            file.write_text(json.dumps({**self._figures(name, seed), "images": images}), encoding="utf-8")
-        found: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
+            found = {**self._figures(name, seed), "images": images, "asked": asked}
+            file.write_text(json.dumps(found), encoding="utf-8")
+        if found["asked"] != asked:
+            raise UserError(f"{file.parent}: made with other options; choose another --out")
         return found
 
     def _trained(self, name: str, seed: int) -> int:
@@ -106,15 +111,15 @@ class Trials:
             "start": begun,
             "out": self._folder(name, seed),
         }
-        taken: list[float] = []
-        options = {**COMMON, **MEASURING, **way, **sizes, **files}
-        train(self.generator, on_progress=lambda progress: taken.append(progress.metrics["step"]), **options)
-        return int(taken[-1])
+        train(self.generator, **COMMON, **MEASURING, **way, **sizes, **files)
+        last = (self._folder(name, seed) / "log.jsonl").read_text(encoding="utf-8").splitlines()[-1]
+        return int(json.loads(last)["step"])
 
     def _figures(self, name: str, seed: int) -> Mapping[str, float]:
-        generator, evaluator = load_generator(self.generator), load_evaluator()
+        generator = load_generator(self.generator, device=find_device(self.device))
+        evaluator = load_evaluator(device=generator.device)
         network = load_embedder(self._folder(name, seed) / "last.safetensors", generator)
-        photos = PhotoSet(find_training_photos(self.held_out), network.resolution)
+        photos = PhotoSet(find_training_photos(self.held_out), network.resolution, device=generator.device)
 
         def rows() -> Iterator[tuple[str, Mapping[str, float]]]:
             for first in range(0, len(photos), AT_ONCE):

@@ -17,8 +17,7 @@ import tyro
 from torch import Tensor
 
 from latentloop.allocator import keep_freed_memory
-from latentloop.encoders import load_embedder
-from latentloop.encoders.embedder import TwoLooks
+from latentloop.encoders import TwoLooks, load_embedder
 from latentloop.errors import UserError
 from latentloop.evaluation.measure import load_evaluator
 from latentloop.evaluation.one_pass import Encode, means_by_part, measure_one_pass

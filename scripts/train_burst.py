@@ -23,8 +23,7 @@ import torch
 
 from latentloop.allocator import keep_freed_memory
 from latentloop.devices import repeatable_arithmetic
-from latentloop.encoders import Embedder, load_embedder, save_embedder
-from latentloop.encoders.embedder import TwoLooks
+from latentloop.encoders import Embedder, TwoLooks, load_embedder, save_embedder
 from latentloop.errors import UserError
 from latentloop.evaluation.measure import load_evaluator
 from latentloop.evaluation.one_pass import Encode, means_by_part, measure_one_pass
@@ -43,7 +42,7 @@ RECIPE: Mapping[str, Any] = {
     "lambda_img": 0.5,
     "lambda_per": 1.0,
     "lambda_id": 0.2,
-    "lambda_again": 1.0,
+    "lambda_second_look": 1.0,
     "synthetic": 0.25,
     "repeats": 4,
     "mirror": True,

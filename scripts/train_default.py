@@ -24,7 +24,7 @@ DISTILLING: Options = {"resolution": 128, "steps": 1024, "precision": "bfloat16"
 COMMON: Options = {"repeats": 4, "lambda_w": 0.1, "image_target": "photo"}
 PHOTOS: Options = {"synthetic": 0.25, "teacher_steps": 0, "cache": False}
 VARIED: Options = {"mirror": True, "jitter": 0.7, "relight": 0.5}
-WEIGHED: Options = {"lambda_img": 0.5, "lambda_per": 1.0, "lambda_id": 0.2, "lambda_again": 1.0}
+WEIGHED: Options = {"lambda_img": 0.5, "lambda_per": 1.0, "lambda_id": 0.2, "lambda_second_look": 1.0}
 
 
 @dataclass(frozen=True)

@@ -153,7 +153,7 @@ def test_photos_change_alike() -> None:
 
 
 @pytest.mark.filterwarnings("ignore:Synchronization debug mode is a prototype")
-@pytest.mark.parametrize("changes", [{}, {"precision": "bfloat16"}, {"compile": True}])
+@pytest.mark.parametrize("changes", [{}, {"precision": "bfloat16", "lambda_second_look": 1.0}, {"compile": True}])
 def test_training_is_looked_at_seldom_and_learns(tmp_path: Path, changes: dict[str, object]) -> None:
     """Without a synchronisation in its steps: CUDA would raise an error."""
     photos = tmp_path / "photos"

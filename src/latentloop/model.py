@@ -69,7 +69,7 @@ class Model:
 
         Args:
             photo: Path of an image; an image of Pillow; an array (H, W, 3) of uint8; or a tensor (3, H, W) in [-1, 1].
-            quality: What the code may cost: "instant", about a second; "balanced"; or "best", several times the steps,
+            quality: What the code may cost: "instant", a few steps at 256 pixels; "balanced"; or "best", several times the steps,
                 the last ones at full size.
             steps: Steps of the iterator, instead of the quality's: more come closer to the photo, but edit less well. 0
                 is one pass of the embedding network.

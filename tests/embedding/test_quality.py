@@ -1,5 +1,4 @@
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 from typing import Any, get_args
 
@@ -10,9 +9,7 @@ from latentloop.embedding import Setup, components_for, set_up
 from latentloop.embedding.inverter import InvertedFace
 from latentloop.embedding.options import EmbedOptions
 from latentloop.embedding.quality import FAR, NEAR, Preset, Quality, preset_of
-from latentloop.embedding.starts import NetworkStart
 from latentloop.encoders import EmbedderConfig, make_embedder, save_embedder
-from latentloop.encoders.embedder import TwoLooks
 from latentloop.faces import already_aligned
 from latentloop.generators import DrawnBy, Generator
 from latentloop.inversion import IteratorConfig
@@ -181,22 +178,6 @@ def test_instant_steps_on_the_quick_generator_and_draws_the_result_alone(
     assert found.one_pass is None
     assert setup.stamp()["stepped_on"] == "toy-16"
     assert len(setup.stamp()["stepped_on_sha256"]) > 0
-
-
-@pytest.mark.parametrize(("quality", "looks"), [("instant", 2), ("balanced", 1)])
-def test_instant_looks_twice_where_the_network_can(
-    float_toy: Generator, tmp_path: Path, quality: str, looks: int
-) -> None:
-    """With steps and without; the first look is the stamp of before."""
-    for second_look in (True, False):
-        embedder = make_embedder(replace(TINY, second_look=second_look), float_toy, seed=0)
-        save_embedder(tmp_path / "network.safetensors", embedder)
-        for steps in (0, 2):
-            setup = made(embedder=str(tmp_path / "network.safetensors"), quality=quality, steps=steps)
-            assert isinstance(setup.start, NetworkStart)
-            twice = looks == 2 and second_look
-            assert isinstance(setup.start.encoder, TwoLooks) == twice
-            assert setup.stamp().get("looks") == (2 if twice else None)
 
 
 def test_in_other_qualities_the_generator_itself_is_stepped_on(

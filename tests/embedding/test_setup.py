@@ -27,6 +27,7 @@ OTHER: dict[str, Any] = {
     "quality": "instant",
     "steps": 7,
     "lr": 0.5,
+    "looks": 2,
     "precision": "bfloat16",
     "optimizer": "adam",
     "ramp_up": 0.25,

@@ -259,11 +259,12 @@ class Looks(Linear):
 
 @pytest.mark.parametrize("teaches", [True, False])
 def test_some_images_get_a_second_look(toy: Generator, photos: Batch, teaches: bool) -> None:
-    """One in four, the first photo and the second of the drawn images: at what the first look drew, by hand."""
-    plain = collaboration(toy, lambda_again=0.5, teacher_steps=4 if teaches else 0)
+    """The first photo and the second of the drawn images: at what the first look drew, by hand."""
+    plain = collaboration(toy, lambda_second_look=0.5, teacher_steps=4 if teaches else 0)
     embedder, codes = Looks(toy), mean_code(toy, 2) + 0.3
     both = replace(plain, embedder=embedder)
-    mixed = Batch(torch.cat([photos.images, toy.synthesis(codes)]), photos.photos, codes, toy.synthesis(codes))
+    images = torch.cat([photos.images, toy.synthesis(codes)])
+    mixed = Batch(images, photos.photos, codes, toy.synthesis(codes), looked_at_again=[0, 4])
     terms, teaching = both.learn(mixed, step=1)
     first = both.embedder(mixed.images).detach()
     looked = Look(first[[0, 4]], toy.synthesis(first[[0, 4]]))
@@ -281,10 +282,13 @@ def test_some_images_get_a_second_look(toy: Generator, photos: Batch, teaches: b
 def test_a_second_look_teaches_the_first_nothing(toy: Generator, photos: Batch) -> None:
     """What the first look found and drew is given; its own loss is in the other terms."""
     embedder = Looks(toy)
-    terms, _ = replace(collaboration(toy, lambda_again=0.5), embedder=embedder).learn(photos, step=1)
+    both = replace(collaboration(toy, lambda_second_look=0.5), embedder=embedder)
+    terms, _ = both.learn(replace(photos, looked_at_again=[1]), step=1)
     assert not embedder.seen.w_plus.requires_grad
     assert not embedder.seen.image.requires_grad
     assert terms["again"].requires_grad
+    assert terms["again"][[0, 2]].eq(0).all()
+    assert both.learn(photos, step=1)[0]["again"].eq(0).all()
 
 
 def test_it_works_with_the_real_cache(toy: Generator, photos: Batch, tmp_path: Path) -> None:

@@ -26,8 +26,6 @@ class Preset:
     full_size_steps: int = 0
     lambda_identity: float = 0.0
     prior: PriorConfig = PriorConfig()
-    looks: int = 1
-    """Looks of an embedding network at a photo: 2 where it takes a second one."""
     quick: bool = False
     """Take the steps on a generator of the same latent space that draws 256 pixels, where there is one, and draw the
     result alone, without the one-pass reconstruction."""
@@ -62,7 +60,7 @@ _NEAR = Preset(
 )
 _FAR = Preset(steps=100, lr=0.08, plain_lr=0.08, lambda_identity=0.3)
 NEAR: Mapping[Quality, Preset] = {
-    "instant": replace(_NEAR, steps=8, lr=0.08, plain_lr=0.04, ramp_up=0.2, looks=2, quick=True),
+    "instant": replace(_NEAR, steps=8, lr=0.08, plain_lr=0.04, ramp_up=0.2, quick=True),
     "balanced": _NEAR,
     "best": replace(_NEAR, steps=200, full_size_steps=20),
 }

@@ -15,7 +15,7 @@ from latentloop.embedding.job import EmbedJob
 from latentloop.embedding.options import EmbedOptions, Method
 from latentloop.embedding.quality import ONE_PASS, Preset, preset_of
 from latentloop.embedding.result_folder import ResultFolder
-from latentloop.embedding.starts import FolderStart, NetworkStart, SameStart, Start, looking, start_from_file
+from latentloop.embedding.starts import FolderStart, NetworkStart, SameStart, Start, network_start, start_from_file
 from latentloop.errors import UserError
 from latentloop.generators import Generator, compiled, low_precision
 from latentloop.generators.registry import draws_faces, weights_checksum
@@ -56,7 +56,7 @@ class Setup:
         """Values of the options that were left open."""
         options = self.options
         if options.method == "embed":
-            return replace(ONE_PASS, looks=preset_of(options.search.quality, near=True).looks)
+            return ONE_PASS
         preset = preset_of(options.search.quality, near=self.start.near)
         return preset.suited(
             metric=bool(self._suits_metric and self.components.metric),
@@ -169,7 +169,6 @@ class Setup:
             embedder_sha256=parts.embedder_sha256 if isinstance(self.start, NetworkStart) else None,
             seed=options.common.seed if options.start == "sample" else None,
             metric_sha256=self._metric.sha256 if self._metric else None,
-            looks=self.start.looks if isinstance(self.start, NetworkStart) else None,
             **self._stepped_on,
             **asdict(self.config),
         )
@@ -177,11 +176,14 @@ class Setup:
 
     @property
     def _stepped_on(self) -> dict[str, str]:
-        """The generator that the steps are taken on, if it is another one."""
-        drawing = self.drawing
-        if not self.config.steps or drawing.resolution == self.components.generator.resolution:
-            return {}
-        return {"stepped_on": drawing.name, "stepped_on_sha256": weights_checksum(drawing.name)}
+        """The generators that steps are taken on, and that draw what a first look found, if they are other ones."""
+        used = {"stepped_on": self.drawing} if self.config.steps else {}
+        if self.options.search.looks > 1:
+            used["looked_on"] = self.components.quick
+        others = {use: one for use, one in used.items() if one.resolution != self.components.generator.resolution}
+        return {use: one.name for use, one in others.items()} | {
+            f"{use}_sha256": weights_checksum(one.name) for use, one in others.items()
+        }
 
     @property
     def _start_name(self) -> str:
@@ -246,13 +248,11 @@ def set_up(
     method = _method(options, components)
     options = replace(options, method=method)
     if method != "optimize":
-        start: Start = NetworkStart(components.encoder)
+        start: Start = network_start(components.encoder, options.search.looks, lambda: components.quick)
     else:
         start = _start(options, components.generator, photos, out)
     setup = Setup(options, components, start, warn)
-    setup = replace(
-        setup, options=options.filled(setup.preset), start=looking(start, setup.preset.looks, lambda: components.quick)
-    )
+    setup = replace(setup, options=options.filled(setup.preset))
     if setup.options.full_size_steps and setup.renderer.resolution <= WORKING_SIZE:
         if options.full_size_steps:
             warn(f"no steps at full size: reconstructions have {setup.renderer.resolution} pixels")

@@ -9,8 +9,7 @@ from typing import ClassVar, Protocol
 import torch
 from torch import Tensor
 
-from latentloop.encoders import Embedder, Encoder
-from latentloop.encoders.embedder import TwoLooks
+from latentloop.encoders import Embedder, Encoder, TwoLooks
 from latentloop.errors import UserError, in_one_line
 from latentloop.files import sha256_of
 from latentloop.generators import Generator
@@ -85,11 +84,6 @@ class NetworkStart:
     near: ClassVar[bool] = True
     encoder: Encoder
 
-    @property
-    def looks(self) -> int | None:
-        """Looks that one of our networks takes at a photo, if not a single one."""
-        return 2 if isinstance(self.encoder, TwoLooks) else None
-
     def of_face(self, wanted: Wanted) -> FaceStart:  # noqa: ARG002
         """Leave the code to the encoder."""
         return FaceStart()
@@ -160,17 +154,22 @@ def _given(target: Tensor, starts: Sequence[FaceStart]) -> Tensor:
     return torch.cat([start.w_plus for start in starts if start.w_plus is not None]).to(target.device)
 
 
-def looking(start: Start, looks: int, drawing: Callable[[], Generator]) -> Start:
-    """Let a network look so often at each photo, if it takes a second look.
+def network_start(encoder: Encoder, looks: int, drawing: Callable[[], Generator]) -> NetworkStart:
+    """Make the start of a network.
 
     Args:
-        start: Of any kind.
-        looks: 1 or 2.
+        encoder: The network.
+        looks: Its looks at each photo, 1 or 2.
         drawing: Gives the generator that draws what the first look finds.
+
+    Raises:
+        UserError: The network takes no second look.
     """
-    if looks > 1 and isinstance(start, NetworkStart) and isinstance(start.encoder, Embedder) and start.encoder.second:
-        return NetworkStart(TwoLooks(start.encoder, drawing()))
-    return start
+    if looks == 1:
+        return NetworkStart(encoder)
+    if not (isinstance(encoder, Embedder) and encoder.second):
+        raise UserError("the network was not trained for a second look", arguments="looks")
+    return NetworkStart(TwoLooks(encoder, drawing()))
 
 
 def start_from_file(path: Path, generator: Generator, photos: Sequence[Path]) -> Start:

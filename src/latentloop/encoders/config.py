@@ -68,9 +68,9 @@ class EmbedderConfig:
 
 
 PRESETS: dict[Preset, EmbedderConfig] = {
-    "base": EmbedderConfig(depths=(1, 1, 2, 3, 1), maps="alexnet", tap_channels=64, second_look=True),
+    "base": EmbedderConfig(depths=(1, 1, 2, 3, 1), maps="alexnet", tap_channels=64),
     "small": EmbedderConfig(),
     "paper": EmbedderConfig(channels=(64, 128, 256, 512, 512), depths=(1, 3, 4, 3, 1), fusion_blocks=3),
 }
-"""Sizes of the embedding network: "base" is a little deeper, sees through AlexNet and finer grids, too, and can look
-again; "small" does without all this; "paper" has an attribute encoder of the size of ResNet-50, 23 million weights."""
+"""Sizes of the embedding network: "base" is a little deeper, and sees through AlexNet and finer grids, too; "small"
+does without; "paper" has an attribute encoder of the size of ResNet-50, 23 million weights."""

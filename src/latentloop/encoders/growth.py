@@ -18,13 +18,13 @@ def grow(embedder: Embedder, smaller: Embedder) -> None:
     """Give a fresh network the weights of a smaller one, and its codes: what it has beyond that begins without effect.
 
     Raises:
-        ValueError: It is not the smaller one with blocks, maps, taps or a second look added.
+        ValueError: It is not the smaller one with blocks, maps or taps added. A second look may come or go.
     """
     if other := difference(embedder.config, smaller.config):
         raise ValueError(f"a network with {other} {getattr(smaller.config, other)}, not of the same kind")
     _silence_blocks(embedder)
     ours, theirs, layers = embedder.state_dict(), smaller.state_dict(), _layers(embedder.config, smaller.config)
-    heads = ("head.", "second.head.")
+    heads = ("head.", "second.head.") if embedder.second else ("head.", "second.")
     ours.update({_renumbered(name, layers): theirs[name] for name in theirs if not name.startswith(heads)})
     embedder.load_state_dict(ours)
     if embedder.maps and not smaller.maps:
@@ -46,7 +46,7 @@ def difference(config: EmbedderConfig, smaller: EmbedderConfig) -> str | None:
     added = {
         "maps": theirs["maps"] == "none",
         "tap_channels": theirs["tap_channels"] == 0,
-        "second_look": config.second_look,
+        "second_look": True,
         "depths": deeper,
         "fusion_blocks": config.fusion_blocks > smaller.fusion_blocks,
     }

@@ -37,6 +37,7 @@ class SubjectOptions:
         parts: list[str] = [search.quality] if search.quality != SearchOptions.quality else []
         parts += [f"steps{search.steps}"] if search.steps is not None else []
         parts += [f"lr{search.lr:g}"] if search.lr is not None else []
+        parts += [f"looks{search.looks}"] if search.looks != SearchOptions.looks else []
         parts += [Path(search.embedder).stem] if search.embedder else []
         return self.codes / "-".join(parts) if parts else self.codes
 
@@ -46,6 +47,7 @@ class SubjectOptions:
         asked = {name for name in ("steps", "lr") if getattr(self.search, name) is not None}
         asked |= {"steps", "lr", *BY_QUALITY} if self.search.quality != SearchOptions.quality else set()
         asked |= {"embedder_sha256"} if self.search.embedder else set()
+        asked |= {"looks", "looked_on_sha256"} if self.search.looks != SearchOptions.looks else set()
         return frozenset({"weights_sha256", "face", "aligned"} | asked)
 
     def embedding(self) -> EmbedOptions:

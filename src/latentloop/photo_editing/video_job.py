@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from latentloop.embedding import set_up
+from latentloop.embedding.starts import NetworkStart
 from latentloop.errors import UserError
 from latentloop.files import sha256_of
 from latentloop.photo_editing.edit_job import EditJob
@@ -56,6 +57,8 @@ class VideoJob:
             "device": str(parts.device),
             "precision": str(parts.precision),
         }
+        if (looks := finder.options.search.looks) > 1:
+            stamp["looks"] = str(looks)
         work = VideoWork(options.codes / f"{path.stem}-{sha256[:8]}", stamp)
         name = f"{path.stem}-{self.edit.suffix}"
         return edit_video(self._editor(), video, self.edit.folder, work, self.edit.directions, progress, name=name)
@@ -65,7 +68,7 @@ class VideoJob:
         setup = set_up(self.edit.finder.options.embedding(), parts)
         return VideoEditor(
             parts.generator,
-            parts.encoder,
+            setup.start.encoder if isinstance(setup.start, NetworkStart) else parts.encoder,
             parts.detector,
             self.edit.editor,
             Smoothing(codes=self.edit.options.smooth),

@@ -22,9 +22,6 @@ from latentloop.losses.image import ImageLoss, pixel_loss
 from latentloop.training.best_codes import BestCodes
 from latentloop.training.collaboration_config import CollaborationConfig
 
-EVERY = 4
-"""One image in so many gets a second look."""
-
 
 @dataclass(frozen=True)
 class Batch:
@@ -38,6 +35,8 @@ class Batch:
     """The known codes, (S, num_ws, w_dim)."""
     drawn: Tensor
     """The images of the known codes, (S, 3, R, R), before some were degraded on purpose."""
+    looked_at_again: Sequence[int] = ()
+    """Which of the images get a second look, in order."""
 
 
 @dataclass(frozen=True)
@@ -114,24 +113,26 @@ class Collaboration:
         target = teaching.image if self.config.image_target == "teacher" else given
         teacher, target = torch.cat([teaching.w_plus, batch.w_plus]), torch.cat([target, resample(batch.drawn, size)])
         terms = self.terms(w_plus, image, teacher, target)
-        if self.config.lambda_again:
+        if self.config.lambda_second_look:
             first = Look(w_plus.detach(), resample(image.detach(), batch.images.shape[-1]))
             terms["again"] = self._look_again(batch, first, teacher, target)
         return terms, teaching
 
     def _look_again(self, batch: Batch, first: Look, teacher: Tensor, target: Tensor) -> Tensor:
-        """Compute the weighted loss of a second look at one image in EVERY, 0 for the rest, (P + S,)."""
-        chosen, photos = slice(None, None, EVERY), len(batch.photos[::EVERY])
+        """Compute the weighted loss of a second look at some of the images, 0 for the others, (P + S,)."""
+        chosen = list(batch.looked_at_again)
+        if not chosen:
+            return torch.zeros(len(batch.images), device=target.device)
         with self.mixed_precision():
             w_plus = self.embedder(batch.images[chosen], Look(first.w_plus[chosen], first.image[chosen]))
         image = self.generator.synthesis(w_plus, resolution=self.resolution)
-        if not self.teaches:  # the first look's codes are no teachers
-            teacher = torch.cat([w_plus[:photos].detach(), batch.w_plus[-len(batch.photos) % EVERY :: EVERY]])
-        else:
-            teacher = teacher[chosen]
-        loss = torch.stack(list(self.terms(w_plus, image, teacher, target[chosen]).values())).sum(dim=0)
+        wanted = teacher[chosen]
+        if not self.teaches:  # the first look's codes are no teachers of photos
+            photos = sum(index < len(batch.photos) for index in chosen)
+            wanted = torch.cat([w_plus[:photos].detach(), wanted[photos:]])
+        loss = torch.stack(list(self.terms(w_plus, image, wanted, target[chosen]).values())).sum(dim=0)
         looked = loss.new_zeros(len(batch.images))
-        looked[chosen] = self.config.lambda_again * loss
+        looked[chosen] = self.config.lambda_second_look * loss
         return looked
 
     def terms(self, w_plus: Tensor, image: Tensor, teacher: Tensor, target: Tensor) -> dict[str, Tensor]:

@@ -122,6 +122,9 @@ class Learner:
             raise NotFiniteError(f"the {what} of step {self.step + 1} is not finite")
 
     def _add_up_gradients(self) -> None:
+        for parameter in self.parameters.values():
+            if parameter.grad is None:  # what is not used by this process's share may be by another's
+                parameter.grad = torch.zeros_like(parameter)
         gradients = [parameter.grad for parameter in self.parameters.values() if parameter.grad is not None]
         total = self._processes.total(torch.cat([gradient.flatten() for gradient in gradients]))
         for gradient, part in zip(gradients, total.split([g.numel() for g in gradients]), strict=True):

@@ -39,7 +39,9 @@ def network_config(options: TrainOptions, generator: Generator) -> EmbedderConfi
     preset = PRESETS[options.preset]
     resolution = min(preset.resolution, generator.resolution)
     try:
-        return replace(preset, resolution=resolution, identity=options.identity, head=options.head)
+        looks_again = options.collaboration.lambda_second_look > 0
+        parts = {"identity": options.identity, "head": options.head, "second_look": looks_again}
+        return replace(preset, resolution=resolution, **parts)  # type: ignore[arg-type]
     except ValueError as error:
         raise UserError(f"no network for {generator.name}: {error}") from error
 

@@ -51,16 +51,16 @@ class TrainOptions:
     """A quicker generator of the same latent space, such as latentloop distill makes: its images are compared, and the
     iterator runs on it. The generator itself still draws the images to learn from, and is measured."""
     preset: Preset = "base"
-    """Size of the network. base has 7 million weights and sees through AlexNet, too; small, 5 million, is as that was
-    before; paper has 32 million."""
+    """Size of the network. base has 7 million weights, 10 with a second look, and sees through AlexNet, too; small, 5
+    million, does not; paper has 32 million."""
     identity: Identity = "mobilefacenet"
     """Face-recognition network that guides it; none for images of anything but faces."""
     head: Head = "tree"
     """Last layers of the network: TreeConnect, or a fully connected one."""
     # Where a run goes on, its checkpoint has all that is left of the two networks below and of the codes.
     start: str | None = neutral(None)
-    """Network to begin with, one we ship or a file; not needed any more once the run has been saved. One of preset
-    small may go on as one of preset base."""
+    """Network to begin with, one we ship or a file; not needed any more once the run has been saved. It may
+    be smaller, as one of preset small is for base, or lack the second look: what is new begins without effect."""
     codes: str | None = neutral(None)
     """File of the best codes, such as an earlier run's, which this run goes on using and writing; by default
     codes.cache in the results' folder."""

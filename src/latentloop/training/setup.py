@@ -164,9 +164,6 @@ def make_collaboration(
     Raises:
         UserError: Images cannot be compared at the resolution that is asked for; the cache is of other codes.
     """
-    if options.collaboration.lambda_again and not embedder.second:
-        names = ("lambda_again", "preset")
-        raise UserError(f"a network of preset {options.preset} takes no second look", arguments=names)
     size = _compared_pixels(options, generator, embedder)
     if machine.device.type == "cuda":
         embedder.to(memory_format=torch.channels_last)  # type: ignore[call-overload]

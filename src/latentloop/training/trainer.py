@@ -25,6 +25,8 @@ from latentloop.training.processes import Alone, Processes, failing_together
 from latentloop.training.synthetic import Synthetic
 from latentloop.training.train_config import TrainConfig
 
+SECOND_LOOK_EVERY = 4
+"""One image in so many gets a second look."""
 MIRRORED, MOVED, RELIT = range(3)
 """Purposes of random numbers for photos."""
 
@@ -189,7 +191,13 @@ class Trainer:
         if photos:
             given, keys = self._varied(onto(photos.images, drawn.device).to(drawn.dtype), photos.keys)
             images = torch.cat([given, images])
-        return Batch(images, keys, w_plus, drawn)
+        return Batch(images, keys, w_plus, drawn, self._looked_at_again(len(keys), len(drawn)))
+
+    def _looked_at_again(self, photos: int, drawn: int) -> list[int]:
+        """Every fourth of the whole batch's photos, and of its drawn images, as far as they are this process's."""
+        index, count = self.processes.index, self.processes.count
+        places = [index + count * i for own in (photos, drawn) for i in range(own)]
+        return [i for i, place in enumerate(places) if place % SECOND_LOOK_EVERY == 0]
 
     def _varied(self, photos: Tensor, keys: list[bytes]) -> Loaded:
         """Mirror half of the photos, and move and relight them, at random; mirrored ones get keys of their own."""
