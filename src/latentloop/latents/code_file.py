@@ -14,13 +14,14 @@
 | `details` | text | JSON: the photo's name and checksum, settings, metrics; free to grow |
 """
 
+import io
 import json
 import zlib
 from dataclasses import dataclass, field
 from pathlib import Path
 from tokenize import TokenError
 from typing import IO, Any
-from zipfile import BadZipFile, ZipFile
+from zipfile import BadZipFile, ZipFile, is_zipfile
 
 import numpy as np
 import numpy.typing as npt
@@ -47,6 +48,8 @@ ARRAYS = (
     "details",
 )
 """Names of the arrays."""
+ZIP_NAME = slice(30, 41)
+"""Where a code file has the name of its first array."""
 MAX_BYTES = 1 << 24
 """Largest array of a code file, in bytes: losses of four million steps."""
 MAX_SIZE = 1 << 31
@@ -97,20 +100,27 @@ def save_code(path: Path | str, code: Code) -> None:
     Raises:
         UserError: The file cannot be written.
     """
-    with replacing(Path(path)) as part, part.open("wb") as file:
-        np.savez(
-            file,
-            version=np.int64(VERSION),
-            w_plus=code.w_plus.float().numpy(),
-            space=np.str_(code.space),
-            generator=np.str_(code.generator),
-            fingerprint=np.str_(code.fingerprint),
-            quad=code.quad.double().numpy(),
-            original_size=np.array(code.original_size, dtype=np.int64),
-            losses=code.losses.float().numpy(),
-            steps=np.int64(code.steps),
-            details=np.str_(json.dumps(code.details)),
-        )
+    with replacing(Path(path)) as part:
+        part.write_bytes(code_bytes(code))
+
+
+def code_bytes(code: Code) -> bytes:
+    """Encode a code as `save_code` writes it."""
+    file = io.BytesIO()
+    np.savez(
+        file,
+        version=np.int64(VERSION),
+        w_plus=code.w_plus.float().numpy(),
+        space=np.str_(code.space),
+        generator=np.str_(code.generator),
+        fingerprint=np.str_(code.fingerprint),
+        quad=code.quad.double().numpy(),
+        original_size=np.array(code.original_size, dtype=np.int64),
+        losses=code.losses.float().numpy(),
+        steps=np.int64(code.steps),
+        details=np.str_(json.dumps(code.details)),
+    )
+    return file.getvalue()
 
 
 def load_code(path: Path | str) -> Code:
@@ -208,6 +218,21 @@ def is_code_file(file: Path | IO[bytes]) -> bool:
             return {"fingerprint.npy", "w_plus.npy"} <= set(archive.namelist())
     except DAMAGE:
         return False
+
+
+def is_damaged_code(path: Path) -> bool:
+    """Return whether a file is what became of one of our code files: unreadable, cut off, or empty."""
+    try:
+        with path.open("rb") as file:
+            beginning = file.read(ZIP_NAME.stop)
+    except OSError:
+        return False
+    try:
+        load_code(path)
+    except UserError:
+        begun = beginning.startswith(b"PK\x03\x04") and beginning[ZIP_NAME] == b"version.npy"
+        return is_code_file(path) or (begun and not is_zipfile(path)) or not beginning
+    return False
 
 
 def start_from(path: Path, generator: Generator) -> Tensor:

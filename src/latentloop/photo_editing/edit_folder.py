@@ -11,9 +11,10 @@ from latentloop.errors import UserError
 from latentloop.files import refuse_overwriting
 from latentloop.images import colour_profile, write_png
 from latentloop.latents.code_file import save_code
+from latentloop.ownership import MARK
 from latentloop.photo_editing.editor import Editor
 from latentloop.photo_editing.rendered_edit import RenderedEdit
-from latentloop.photo_editing.signatures import SIGNATURE, checksum_of, short_key, signature_in, signature_of
+from latentloop.photo_editing.signatures import checksum_of, short_key, signature_in, signature_of
 from latentloop.photo_editing.subjects import Subject
 from latentloop.stamps import Stamp, stamp_of
 from latentloop.video import write_video
@@ -120,7 +121,7 @@ class EditFolder:
         """
         for i, (name, face) in enumerate(zip(_face_names(claim.name, subject), edit.faces, strict=True)):
             code = edit.code(subject, i)
-            details = {**code.details, SIGNATURE: claim.signature}
+            details = {**code.details, MARK: claim.signature}
             save_code(self._file(CODE, name), replace(code, details=details))
             if subject.origin:
                 write_png(self._file(FACE, name), face, comment=claim.signature)
