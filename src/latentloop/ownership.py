@@ -32,7 +32,7 @@ def mark(command: str, key: str = "") -> str:
 
 def mark_in(path: Path, command: str) -> str | None:
     """Read the mark in a .png, .gif or .json file; None if there is none of that command."""
-    readers = {".png": png_comment, ".gif": gif_comment, ".json": lambda path: json_object(path).get(MARK)}
+    readers: dict[str, Callable[[Path], object]] = {".png": png_comment, ".gif": gif_comment, ".json": _mark_of_json}
     reader = readers.get(path.suffix.lower())
     try:
         text = reader(path) if reader and path.is_file() else None
@@ -105,3 +105,7 @@ def json_object(path: Path) -> dict[str, object]:
     except (OSError, ValueError, RecursionError):
         return {}
     return content if isinstance(content, dict) else {}
+
+
+def _mark_of_json(path: Path) -> object:
+    return json_object(path).get(MARK)

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from latentloop.benchmark.methods import Codes
 from latentloop.files import replacing
-from latentloop.latents.code_file import DAMAGE
+from latentloop.latents.numpy_archive import DAMAGE, holds_arrays
 
 PHOTOS = "photos"
 

@@ -16,12 +16,10 @@
 
 import io
 import json
-import zlib
 from dataclasses import dataclass, field
 from pathlib import Path
-from tokenize import TokenError
 from typing import IO, Any
-from zipfile import BadZipFile, ZipFile, is_zipfile
+from zipfile import ZipFile
 
 import numpy as np
 import numpy.typing as npt
@@ -31,7 +29,7 @@ from torch import Tensor
 from latentloop.errors import UserError, in_one_line
 from latentloop.files import replacing
 from latentloop.generators.protocol import Generator
-from latentloop.latents.numpy_archive import read_arrays
+from latentloop.latents.numpy_archive import DAMAGE, holds_arrays, read_arrays
 
 VERSION = 1
 """Version of the code file's format."""
@@ -48,26 +46,10 @@ ARRAYS = (
     "details",
 )
 """Names of the arrays."""
-ZIP_NAME = slice(30, 41)
-"""Where a code file has the name of its first array."""
 MAX_BYTES = 1 << 24
 """Largest array of a code file, in bytes: losses of four million steps."""
 MAX_SIZE = 1 << 31
 """Largest of a photo's width and height, in pixels."""
-# What NumPy, zipfile and the conversions below are known to raise on damaged files.
-DAMAGE = (
-    OSError,
-    ValueError,
-    LookupError,
-    TypeError,
-    EOFError,
-    OverflowError,
-    RuntimeError,
-    MemoryError,
-    BadZipFile,
-    TokenError,
-    zlib.error,
-)
 
 
 @dataclass(frozen=True)
@@ -223,15 +205,9 @@ def is_code_file(file: Path | IO[bytes]) -> bool:
 def is_damaged_code(path: Path) -> bool:
     """Return whether a file is what became of one of our code files: unreadable, cut off, or empty."""
     try:
-        with path.open("rb") as file:
-            beginning = file.read(ZIP_NAME.stop)
-    except OSError:
-        return False
-    try:
         load_code(path)
     except UserError:
-        begun = beginning.startswith(b"PK\x03\x04") and beginning[ZIP_NAME] == b"version.npy"
-        return is_code_file(path) or (begun and not is_zipfile(path)) or not beginning
+        return holds_arrays(path, *ARRAYS[:2], "fingerprint")
     return False
 
 

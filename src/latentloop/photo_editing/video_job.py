@@ -6,6 +6,7 @@ from pathlib import Path
 from latentloop.embedding import set_up
 from latentloop.errors import UserError
 from latentloop.files import sha256_of
+from latentloop.folder_lock import sole_use
 from latentloop.photo_editing.edit_job import EditJob
 from latentloop.photo_editing.listener import Progress
 from latentloop.photo_editing.video import EditedVideo, edit_video
@@ -58,7 +59,8 @@ class VideoJob:
         }
         work = VideoWork(options.codes / f"{path.stem}-{sha256[:8]}", stamp)
         name = f"{path.stem}-{self.edit.suffix}"
-        return edit_video(self._editor(), video, self.edit.folder, work, self.edit.directions, progress, name=name)
+        with sole_use(work.folder, finder.listener.warn):
+            return edit_video(self._editor(), video, self.edit.folder, work, self.edit.directions, progress, name=name)
 
     def _editor(self) -> VideoEditor:
         parts = self.edit.finder.components
