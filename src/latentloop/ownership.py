@@ -5,6 +5,7 @@ file of such a name is somebody else's, and stays.
 """
 
 import json
+import re
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TypeGuard
@@ -61,9 +62,24 @@ def beginning_with(text: str) -> Ours:
     return ours
 
 
-def with_entries(*names: str) -> Ours:
-    """Return a function that tells whether a JSON file is an object with entries of these names."""
-    return lambda path: set(names) <= json_object(path).keys()
+def with_entries(first: str, *others: str) -> Ours:
+    """Return a function that tells whether a JSON file is an object with entries of these names, or was one.
+
+    Args:
+        first: Name of the entry that is written first; of a file that is cut off it is enough.
+        others: Names of more entries.
+    """
+    begins = re.compile(rf'\s*\{{\s*"{re.escape(first)}"')
+
+    def ours(path: Path) -> bool:
+        text = path.read_text(encoding="utf-8", errors="replace")
+        try:
+            content = json.loads(text)
+        except (ValueError, RecursionError):
+            return begins.match(text) is not None
+        return isinstance(content, dict) and {first, *others} <= content.keys()
+
+    return ours
 
 
 def is_foreign(path: Path, ours: Ours) -> bool:

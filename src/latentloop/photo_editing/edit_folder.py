@@ -11,7 +11,7 @@ from latentloop.errors import UserError
 from latentloop.files import refuse_overwriting
 from latentloop.images import colour_profile, write_png
 from latentloop.latents.code_file import save_code
-from latentloop.ownership import MARK
+from latentloop.ownership import MARK, refuse_links
 from latentloop.photo_editing.editor import Editor
 from latentloop.photo_editing.rendered_edit import RenderedEdit
 from latentloop.photo_editing.signatures import checksum_of, short_key, signature_in, signature_of
@@ -159,6 +159,7 @@ class EditFolder:
 
     def _claim(self, name: str, stamp: Stamp, patterns: Sequence[str], sources: Sequence[Path] = ()) -> Claim:
         """Take the name, or, where another result has it, the name with a key; patterns are of all files to come."""
+        refuse_links(*{self._file(pattern, name).parent for pattern in patterns} - {self.path})
         signature = signature_of({"name": name, **stamp})
         for one in (name, f"{name}-{short_key(signature)}"):
             files = [self._file(pattern, one) for pattern in patterns]
