@@ -62,7 +62,15 @@ def test_a_killed_process_keeps_nobody_away(tmp_path: Path, other: "subprocess.P
 def test_a_missing_folder_is_made_and_nothing_left_in_it(tmp_path: Path) -> None:
     with sole_use(tmp_path / "deep" / "out"):
         assert (tmp_path / "deep" / "out" / LOCK).exists()
-    assert not list((tmp_path / "deep" / "out").iterdir())
+    assert [path.name for path in tmp_path.rglob("*")] == ["deep"]
+
+
+def test_a_folder_of_the_user_stays_and_so_do_results(tmp_path: Path) -> None:
+    with sole_use(tmp_path):
+        pass
+    with sole_use(tmp_path / "out"):
+        (tmp_path / "out" / "result").touch()
+    assert [path.name for path in tmp_path.rglob("*")] == ["out", "result"]
 
 
 def test_a_folder_that_cannot_be_made_is_refused(tmp_path: Path) -> None:

@@ -21,7 +21,7 @@ def sole_use(folder: Path, on_wait: Callable[[str], None] | None = None) -> Iter
     kept away.
 
     Args:
-        folder: The folder; it is made if it is missing.
+        folder: The folder; it is made if it is missing, and goes again if nothing is written to it.
         on_wait: Called with a message if the folder is in use, before it is waited for; None to refuse it instead.
 
     Raises:
@@ -32,6 +32,7 @@ def sole_use(folder: Path, on_wait: Callable[[str], None] | None = None) -> Iter
     path = folder / LOCK
     lock = FileLock(path, thread_local=False, fallback_to_soft=False)
     try:
+        new = not folder.exists()
         folder.mkdir(parents=True, exist_ok=True)
         try:
             lock.acquire(blocking=False)
@@ -53,3 +54,6 @@ def sole_use(folder: Path, on_wait: Callable[[str], None] | None = None) -> Iter
             with suppress(OSError):  # Windows keeps a file that is open
                 path.unlink()
             lock.release()
+        if new:
+            with suppress(OSError):  # it holds results
+                folder.rmdir()

@@ -148,7 +148,7 @@ def test_a_resumed_run_equals_one_that_was_not_stopped(make: Make, toy_photos: T
     photos, folder = toy_photos(3), tmp_path / "out" / "sleeper"
     whole = results(list(make().run(photos)))
     (folder / "photo-2.json").unlink()
-    (folder / "photo-1.json").write_text("{")
+    (folder / "photo-1.json").write_text('{"key": "')
     again = make()
     resumed = results(list(again.run(photos)))
     assert seen(again) == [1, 1, 1]  # to warm up, and two images

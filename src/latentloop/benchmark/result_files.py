@@ -4,6 +4,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -11,9 +12,15 @@ from torch import Tensor
 
 from latentloop.benchmark.methods import Codes
 from latentloop.files import replacing
+from latentloop.images import write_png
 from latentloop.latents.numpy_archive import DAMAGE, holds_arrays
+from latentloop.ownership import MARK, mark, marked_by, refuse_foreign, refuse_links, with_entries
 
 PHOTOS = "photos"
+NOISE = "noise_"
+"""Prefix of the names of noise maps."""
+COMMAND = "bench"
+"""Command whose mark the files carry."""
 
 
 @dataclass(frozen=True)
@@ -51,6 +58,25 @@ class BenchmarkFolder:
         """Path of a reconstruction, or of a target if the method is `PHOTOS`."""
         return self.path / method / f"{image}.png"
 
+    def refuse_strangers(self, method: str, image: str) -> None:
+        """Check that a result would replace an earlier one alone.
+
+        Raises:
+            UserError: One of its files is somebody else's.
+        """
+        refuse_links(self.path / PHOTOS, self.path / method)
+        refuse_foreign([self.picture(PHOTOS, image), self.picture(method, image)], marked_by(COMMAND))
+        refuse_foreign([self._file(method, image, ".npz")], lambda path: holds_arrays(path, "w_plus", MARK))
+        refuse_foreign([self._file(method, image, ".json")], with_entries("key", "cost", "figures"))
+
+    def write_picture(self, method: str, image: str, picture: Tensor) -> None:
+        """Write a reconstruction, or a target if the method is `PHOTOS`, (1, 3, H, W) in [-1, 1].
+
+        Raises:
+            UserError: The file cannot be written.
+        """
+        write_png(self.picture(method, image), picture, comment=mark(COMMAND))
+
     def read(self, method: str, image: str) -> Stored | None:
         """Read a result; None if there is none, or if it is damaged."""
         path = self._file(method, image, ".json")
@@ -67,7 +93,8 @@ class BenchmarkFolder:
         try:
             with np.load(self._file(method, image, ".npz"), allow_pickle=False) as arrays:
                 w_plus = torch.from_numpy(arrays["w_plus"])[None]
-                maps = [torch.from_numpy(arrays[f"noise_{i}"])[None] for i in range(len(arrays.files) - 1)]
+                count = sum(name.startswith(NOISE) for name in arrays.files)
+                maps = [torch.from_numpy(arrays[f"{NOISE}{i}"])[None] for i in range(count)]
         except DAMAGE:
             return None
         return Codes(w_plus, tuple(maps) or None)
@@ -78,9 +105,12 @@ class BenchmarkFolder:
         Raises:
             UserError: The file cannot be written.
         """
-        arrays = {"w_plus": w_plus.cpu().numpy()} | {f"noise_{i}": one.cpu().numpy() for i, one in enumerate(noise)}
+        arrays: dict[str, Any] = {"w_plus": w_plus.cpu().numpy()} | {
+            f"{NOISE}{i}": one.cpu().numpy() for i, one in enumerate(noise)
+        }
+        arrays[MARK] = np.str_(mark(COMMAND))
         with replacing(self._file(method, image, ".npz")) as part, part.open("wb") as file:
-            np.savez(file, **arrays)  # type: ignore[arg-type]
+            np.savez(file, **arrays)
 
     def write(self, method: str, image: str, stored: Stored) -> None:
         """Write a result's JSON file, which comes last: where it is, the other files are.

@@ -1,5 +1,6 @@
 """The running of a benchmark: every method on every image, each result on disk as soon as it is there."""
 
+import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -21,7 +22,7 @@ from latentloop.evaluation.full_size import FULL_SIZE_METRICS, measure_full_size
 from latentloop.faces import FaceDetector
 from latentloop.features.lpips import Lpips
 from latentloop.generators import Generator, noisy_synthesis
-from latentloop.images import resample, write_png
+from latentloop.images import resample
 from latentloop.inversion.iterator import OnStep
 from latentloop.stamps import key_of
 
@@ -70,8 +71,8 @@ class Benchmark:
                 except UserError as error:
                     yield Skipped(error)
             for target in targets:
-                if not self.folder.picture(PHOTOS, target.name).is_file():
-                    write_png(self.folder.picture(PHOTOS, target.name), target.small)
+                if not os.path.lexists(self.folder.picture(PHOTOS, target.name)):
+                    self.folder.write_picture(PHOTOS, target.name, target.small)
             for method in self.methods:
                 yield from self._results(method, targets)
 
@@ -124,6 +125,11 @@ class Benchmark:
                     stored = replace(stored, figures=stored.figures | {self._metrics: figures})
                     self.folder.write(method.name, target.name, stored)
                 yield _result(method, target, figures, stored.cost)
+                continue
+            try:
+                self.folder.refuse_strangers(method.name, target.name)
+            except UserError as error:
+                yield Skipped(error)
             else:
                 missing.append(target)
         if missing:
@@ -145,8 +151,8 @@ class Benchmark:
         for i, target in enumerate(targets):
             noise = [layer[i] for layer in codes.noise or ()]
             self.folder.write_code(method.name, target.name, codes.w_plus[i], noise)
-            write_png(self.folder.picture(PHOTOS, target.name), target.small)
-            write_png(self.folder.picture(method.name, target.name), resample(images[i : i + 1], PREVIEW_SIZE))
+            self.folder.write_picture(PHOTOS, target.name, target.small)
+            self.folder.write_picture(method.name, target.name, resample(images[i : i + 1], PREVIEW_SIZE))
             stored = Stored(self._key(method, target), cost, {self._metrics: figures[i]})
             self.folder.write(method.name, target.name, stored)
             yield _result(method, target, figures[i], cost)

@@ -10,8 +10,8 @@ from torch import Tensor
 from latentloop.defaults import NoiseMode
 from latentloop.devices import find_device
 from latentloop.errors import UserError
-from latentloop.generators import Generator, load_generator, noisy_synthesis
 from latentloop.folder_lock import sole_use
+from latentloop.generators import Generator, load_generator, noisy_synthesis
 from latentloop.images import resample, write_png
 from latentloop.latents.options import SampleOptions
 from latentloop.latents.sampling import sample_codes
@@ -49,8 +49,8 @@ def draw_samples(generator: Generator, out: Path, options: SampleOptions) -> Ite
         options: Which images.
 
     Raises:
-        UserError: The generator has no such class or no noise; the folder cannot be written to, another process uses it,
-            or an image would replace a file that is none of an earlier call.
+        UserError: The generator has no such class or no noise; the folder cannot be written to, another process uses
+            it, or an image would replace a file that is none of an earlier call.
     """
     if options.label is not None and not 0 <= options.label < generator.c_dim:
         has = f"the classes 0 to {generator.c_dim - 1}" if generator.c_dim else "no classes"
