@@ -14,7 +14,7 @@ from latentloop.benchmark.methods import Codes
 from latentloop.files import replacing
 from latentloop.images import write_png
 from latentloop.latents.numpy_archive import DAMAGE, holds_arrays
-from latentloop.ownership import MARK, mark, marked_by, refuse_foreign, refuse_links, with_entries
+from latentloop.ownership import MARK, mark, marked_by, refuse_foreign, with_entries
 
 PHOTOS = "photos"
 NOISE = "noise_"
@@ -64,7 +64,6 @@ class BenchmarkFolder:
         Raises:
             UserError: One of its files is somebody else's.
         """
-        refuse_links(self.path / PHOTOS, self.path / method)
         refuse_foreign([self.picture(PHOTOS, image), self.picture(method, image)], marked_by(COMMAND))
         refuse_foreign([self._file(method, image, ".npz")], lambda path: holds_arrays(path, "w_plus", MARK))
         refuse_foreign([self._file(method, image, ".json")], with_entries("key", "cost", "figures"))

@@ -24,6 +24,7 @@ from latentloop.features.lpips import Lpips
 from latentloop.generators import Generator, noisy_synthesis
 from latentloop.images import resample
 from latentloop.inversion.iterator import OnStep
+from latentloop.ownership import refuse_links
 from latentloop.stamps import key_of
 
 PREVIEW_SIZE = 256
@@ -60,9 +61,11 @@ class Benchmark:
         Results that were finished before are yielded, too.
 
         Raises:
-            UserError: The folder cannot be written to; two images share a name.
+            UserError: The folder cannot be written to; two images share a name; a folder in it is a
+                link.
         """
         check_names(photos)
+        refuse_links(self.folder.path / PHOTOS, *(self.folder.path / method.name for method in self.methods))
         for i in range(0, len(photos), self.batch):
             targets = []
             for photo in photos[i : i + self.batch]:
