@@ -58,9 +58,9 @@ def draw_scorable(generator: Generator, out: Path, count: int, *, seed: int) -> 
         UserError: The folder has samples already, pictures of somebody else, or is in use; the generator has no
             mapping to W.
     """
-    if (out / CODES).exists() or (out / SCORES).exists():
-        raise UserError(f"{out}: has samples already; name another folder", arguments="out")
     w = sample_w(generator, count, torch.Generator().manual_seed(seed))
+    if (out / SCORES).exists() or ((out / CODES).exists() and not _is_of(out, generator, w)):
+        raise UserError(f"{out}: has samples already; name another folder", arguments="out")
     size, coarse = min(PICTURE_SIZE, generator.resolution), generator.resolution % PICTURE_SIZE == 0
     names = [f"image-{i:05d}.png" for i in range(count)]
     refuse_foreign([out / name for name in names], marked_by(COMMAND))
@@ -97,6 +97,14 @@ def read_samples(folder: Path, generator: Generator) -> Samples:
             f"{path}: of {shown(ours.settings.get('generator'))}, whose codes are not those of {generator.name}"
         )
     return Samples(w, names)
+
+
+def _is_of(folder: Path, generator: Generator, w: Tensor) -> bool:
+    """Whether a run that was killed before its last file had drawn these styles."""
+    try:
+        return torch.equal(read_samples(folder, generator).w, w)
+    except UserError:
+        return False
 
 
 def read_scores(path: Path, attribute: str, names: Sequence[str]) -> Tensor:
