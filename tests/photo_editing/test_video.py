@@ -327,7 +327,6 @@ def test_key_frames_bring_all_frames_closer(
     float_toy: ToyGenerator, clip: Video, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("latentloop.photo_editing.video_editor.KEY", 3)
-    monkeypatch.setattr("latentloop.photo_editing.video_editor.WORKING_SIZE", 32)
     iterator = LatentIterator(float_toy, toward(pixel_loss), IteratorConfig(steps=30))
     alone = make_editor(float_toy).track(clip, VideoWork(tmp_path / "a", {}), ignore)
     closer = make_editor(float_toy, iterator=iterator).track(clip, VideoWork(tmp_path / "b", {}), ignore)
