@@ -75,7 +75,7 @@ class Benchmark:
                     yield Skipped(error)
             for target in targets:
                 if not os.path.lexists(self.folder.picture(PHOTOS, target.name)):
-                    self.folder.write_picture(PHOTOS, target.name, target.small)
+                    self.folder.write_target(target.name, target.small)
             for method in self.methods:
                 yield from self._results(method, targets)
 
@@ -126,7 +126,7 @@ class Benchmark:
             if stored and figures:
                 if self._metrics not in stored.figures:
                     stored = replace(stored, figures=stored.figures | {self._metrics: figures})
-                    self.folder.write(method.name, target.name, stored)
+                    self.folder.write_figures(method.name, target.name, stored)
                 yield _result(method, target, figures, stored.cost)
                 continue
             try:
@@ -153,11 +153,10 @@ class Benchmark:
         figures = self._measure(images, targets)
         for i, target in enumerate(targets):
             noise = [layer[i] for layer in codes.noise or ()]
-            self.folder.write_code(method.name, target.name, codes.w_plus[i], noise)
-            self.folder.write_picture(PHOTOS, target.name, target.small)
-            self.folder.write_picture(method.name, target.name, resample(images[i : i + 1], PREVIEW_SIZE))
+            self.folder.write_target(target.name, target.small)
             stored = Stored(self._key(method, target), cost, {self._metrics: figures[i]})
-            self.folder.write(method.name, target.name, stored)
+            picture = resample(images[i : i + 1], PREVIEW_SIZE)
+            self.folder.write(method.name, target.name, stored, codes.w_plus[i], noise, picture)
             yield _result(method, target, figures[i], cost)
 
     def _measured_now(self, method: PreparedMethod, target: Target) -> dict[str, float] | None:
