@@ -115,8 +115,7 @@ class Tally:
 def work(folder: Path, command: Sequence[str]) -> None:
     """Run a command in a folder, silently, and end the process."""
     os.chdir(folder)
-    with Path(os.devnull).open("w") as nowhere:
-        sys.stdout = sys.stderr = nowhere
+    with Path(os.devnull).open("w") as sys.stdout, folder.with_suffix(".errors").open("w") as sys.stderr:
         sys.exit(latentloop([*command]))
 
 
@@ -132,7 +131,7 @@ def finish(folder: Path, command: Sequence[str]) -> float:
     begun, process = time.perf_counter(), start(folder, command)
     process.join()
     if process.exitcode:
-        raise SystemExit(f"{' '.join(command)}: ended with {process.exitcode}")
+        raise SystemExit(f"{' '.join(command)}: {folder.with_suffix('.errors').read_text()}")
     return time.perf_counter() - begun
 
 
