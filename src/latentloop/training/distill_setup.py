@@ -49,9 +49,10 @@ def set_up_distilling(options: DistillOptions) -> DistillJob:
             photos=photos,
             compiled=options.compile,
         )
+        stamp = stamp_of_distilling(options, photos, device)
     with ExitStack() as held:
         held.enter_context(sole_use(options.out))
-        job = DistillJob(distillation, options.out, stamp_of_distilling(options, photos, device))
+        job = DistillJob(distillation, options.out, stamp)
         job.resume()
         return replace(job, held=held.pop_all())
 
