@@ -1,12 +1,14 @@
 import hashlib
 import re
 import stat
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from latentloop.errors import UserError
-from latentloop.files import refuse_overwriting, remove_leftovers, replacing, sha256_of
+from latentloop.files import PART, refuse_overwriting, remove_leftovers, replacing, sha256_of, write_together
 
 
 @pytest.fixture
@@ -101,14 +103,70 @@ def test_the_checksum_of_abc_is_that_of_the_standard(tmp_path: Path) -> None:
     assert sha256_of(path) == "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"  # FIPS 180-2, B.1
 
 
+LEFTOVER = ".latentloop-0123456789abcdef.part"
+
+
 def test_leftovers_of_killed_processes_are_removed_and_nothing_else(tmp_path: Path) -> None:
-    with replacing(tmp_path / "report.txt") as part:
-        part.write_text("new")
-        leftover = part.with_name(part.name.replace("-", "-0"))  # as another process would name its own
-    leftover.write_text("half of")
-    (tmp_path / "mine.part").write_text("precious")
+    others = {"mine.part", ".latentloop-notes.part", f"{LEFTOVER}.bak"}
+    for name in (LEFTOVER, *others):
+        (tmp_path / name).write_text("half of")
     remove_leftovers(tmp_path)
-    assert {path.name for path in tmp_path.iterdir()} == {"report.txt", "mine.part"}
+    assert {path.name for path in tmp_path.iterdir()} == others
+
+
+def test_a_file_that_is_being_written_is_no_leftover(old: Path) -> None:
+    with replacing(old) as part:
+        part.write_text("new")
+        remove_leftovers(old.parent)
+        assert part.exists()
+    assert old.read_text() == "new"
+    assert list(old.parent.iterdir()) == [old]
+
+
+def test_the_first_file_that_is_written_clears_what_killed_processes_left(tmp_path: Path) -> None:
+    (tmp_path / LEFTOVER).write_text("half of")
+    with replacing(tmp_path / "new.txt") as part:
+        part.write_text("new")
+    assert [path.name for path in tmp_path.iterdir()] == ["new.txt"]
+
+
+def test_the_temporary_file_of_a_killed_process_is_one_that_nobody_holds(tmp_path: Path) -> None:
+    code = f"""
+import os
+from pathlib import Path
+from latentloop.files import replacing
+with replacing(Path({str(tmp_path / "new.txt")!r})) as part:
+    part.write_text("half of")
+    os.kill(os.getpid(), 9)
+"""
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == -9
+    (left,) = tmp_path.iterdir()
+    assert PART.fullmatch(left.name)
+    remove_leftovers(tmp_path)
+    assert not list(tmp_path.iterdir())
+
+
+def test_files_that_belong_together_get_their_names_when_all_are_written(
+    old: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    order, rename = list[str](), Path.replace
+
+    def observed(part: Path, path: Path) -> Path:
+        assert len([one for one in old.parent.rglob("*") if PART.fullmatch(one.name)]) == 2 - len(order)
+        order.append(path.name)
+        return rename(part, path)
+
+    monkeypatch.setattr(Path, "replace", observed)
+    write_together({old.with_name("picture"): b"1", old: b"2"})
+    assert order == ["picture", old.name]
+    assert (old.with_name("picture").read_bytes(), old.read_bytes()) == (b"1", b"2")
+
+
+def test_none_of_several_files_is_replaced_where_one_cannot_be_written(old: Path) -> None:
+    with pytest.raises(UserError, match=re.escape(str(old / "inside"))):
+        write_together({old: b"new", old / "inside": b"new"})
+    assert old.read_text() == "old"
+    assert list(old.parent.iterdir()) == [old]
 
 
 def test_a_result_replaces_an_earlier_one_alone(old: Path) -> None:

@@ -2,38 +2,65 @@
 
 import hashlib
 import os
+import re
 import secrets
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+import sys
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager, suppress
+from functools import cache
 from pathlib import Path
 from tempfile import TemporaryFile
+from typing import BinaryIO
 
 from latentloop.errors import UserError
+
+if sys.platform != "win32":
+    import fcntl
+
+PART = re.compile(r"\.latentloop-[0-9a-f]{16}\.part")
+"""Names of temporary files."""
 
 
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
     """Yield a temporary path in the same folder that replaces `path` once the block has ended without an error.
 
-    A missing folder is created. After an error, a kill or a power cut the old file at `path` is untouched.
+    A missing folder is created. After an error, a kill or a power cut the old file at `path` is untouched. What killed
+    processes left in the folder is deleted at the first file that a process writes there.
 
     Raises:
         UserError: The folder cannot be created, or the file cannot be written.
     """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        part = path.with_name(f".latentloop-{secrets.token_hex(8)}.part")
-        part.touch(exist_ok=False)
+        _remove_leftovers_once(path.parent.absolute())
+        part, held = _begin(path.parent)
     except OSError as error:
         raise UserError(f"{path}: cannot write here: {error.strerror or error}") from error
     try:
         yield part
         _flush(part)
+        if sys.platform == "win32":  # which renames no open file
+            held.close()
         part.replace(path)
     except OSError as error:
         raise UserError(f"{path}: cannot write here: {error.strerror or error}") from error
     finally:
+        held.close()
         part.unlink(missing_ok=True)
+
+
+def write_together(files: Mapping[Path, bytes]) -> None:
+    """Write files that belong together: all are on the disk before the first one gets its name, in their order.
+
+    Raises:
+        UserError: One cannot be written; then all are as before, unless it is a name that cannot be given.
+    """
+    with ExitStack() as stack:
+        for path, content in reversed([*files.items()]):  # what was entered last ends first
+            part = stack.enter_context(replacing(path))
+            part.write_bytes(content)
+            _flush(part)
 
 
 def refuse_overwriting(path: Path, sources: Iterable[Path], *, ours: bool) -> None:
@@ -48,7 +75,7 @@ def refuse_overwriting(path: Path, sources: Iterable[Path], *, ours: bool) -> No
         UserError: The result would replace such a file, or `path` cannot be a file's name.
     """
     try:
-        taken = path.exists() and not ours
+        taken = path.is_symlink() or (path.exists() and not ours)
     except (OSError, ValueError) as error:
         raise UserError(f"{path.name!r}: no name for a file") from error
     if taken or path.resolve() in {source.resolve() for source in sources}:
@@ -69,9 +96,37 @@ def check_writable(folder: Path) -> None:
 
 
 def remove_leftovers(folder: Path) -> None:
-    """Delete the temporary files that killed processes left in a folder; no other process may be writing there."""
-    for part in folder.glob(".latentloop-*.part"):
+    """Delete the temporary files that killed processes left in a folder; those that are being written stay."""
+    with suppress(OSError):
+        for part in [one for one in folder.iterdir() if PART.fullmatch(one.name)]:
+            _remove_if_left(part)
+
+
+def _begin(folder: Path) -> tuple[Path, BinaryIO]:
+    """Create a temporary file; it counts as being written until the open file is closed."""
+    while True:
+        part = folder / f".latentloop-{secrets.token_hex(8)}.part"
+        held = part.open("xb")
+        if sys.platform == "win32":  # which deletes no open file, and lets nobody write to a locked one
+            return part, held
+        with suppress(OSError):  # a file system without locks
+            fcntl.flock(held, fcntl.LOCK_EX)
+        if os.fstat(held.fileno()).st_nlink:  # else taken for a leftover before it was locked
+            return part, held
+        held.close()
+
+
+def _remove_if_left(part: Path) -> None:
+    """Delete a temporary file unless a process is writing it, or the file system cannot tell."""
+    with suppress(OSError), part.open("rb") as file:
+        if sys.platform == "win32":
+            file.close()
+        else:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         part.unlink(missing_ok=True)
+
+
+_remove_leftovers_once = cache(remove_leftovers)
 
 
 def _flush(path: Path) -> None:

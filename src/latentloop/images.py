@@ -135,16 +135,26 @@ def write_png(path: Path | str, image: Tensor, *, profile: bytes | None = None, 
         UserError: The file cannot be written.
         ValueError: `image` is not one image of floating-point numbers, as bytes are not.
     """
+    content = png_bytes(image, profile=profile, comment=comment)
+    with replacing(Path(path)) as part:
+        part.write_bytes(content)
+
+
+def png_bytes(image: Tensor, *, profile: bytes | None = None, comment: str | None = None) -> bytes:
+    """Encode an image as `write_png` writes it.
+
+    Raises:
+        ValueError: `image` is not one image of floating-point numbers, as bytes are not.
+    """
     if not image.is_floating_point():
         raise ValueError(f"image must be floating-point numbers in [-1, 1], got {image.dtype}; see from_uint8")
     if image.shape[:-2] not in ((3,), (1, 3)):
         raise ValueError(f"image must be (3, H, W) or (1, 3, H, W), got {tuple(image.shape)}; write them one by one")
-    with replacing(Path(path)) as part:
-        pixels = Image.fromarray(to_uint8(image.reshape(3, *image.shape[-2:])))
-        texts = PngInfo()
-        if comment is not None:
-            texts.add_text(COMMENT, comment)
-        pixels.save(part, format="png", compress_level=COMPRESSION, icc_profile=profile, pnginfo=texts)
+    pixels, texts, file = Image.fromarray(to_uint8(image.reshape(3, *image.shape[-2:]))), PngInfo(), io.BytesIO()
+    if comment is not None:
+        texts.add_text(COMMENT, comment)
+    pixels.save(file, format="png", compress_level=COMPRESSION, icc_profile=profile, pnginfo=texts)
+    return file.getvalue()
 
 
 def png_comment(path: Path) -> str | None:

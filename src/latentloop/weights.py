@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from latentloop.errors import UserError, in_one_line, shown
 from latentloop.files import replacing, sha256_of
-from latentloop.safetensors_header import METADATA, check_header
+from latentloop.safetensors_header import METADATA, check_header, read_header
 
 ASSETS = Path(__file__).parent / "assets"
 KIND = "latentloop"
@@ -120,6 +120,15 @@ def is_safetensors(path: Path) -> bool:
     with path.open("rb") as file:
         beginning = file.read(9)
     return beginning[8:] == b"{" and int.from_bytes(beginning[:8], "little") < path.stat().st_size
+
+
+def kind_in(path: Path) -> str | None:
+    """Read the kind of content from a weights file that this package wrote; None of any other file."""
+    try:
+        entry = read_header(path)[METADATA][KIND]
+    except (OSError, ValueError, LookupError, TypeError):
+        return None
+    return entry.partition(" ")[0] if isinstance(entry, str) else None
 
 
 def checksum(file: WeightsFile) -> str:

@@ -1,5 +1,6 @@
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from mmap import mmap
 from pathlib import Path
@@ -148,7 +149,7 @@ def test_a_resumed_run_equals_one_that_was_not_stopped(make: Make, toy_photos: T
     photos, folder = toy_photos(3), tmp_path / "out" / "sleeper"
     whole = results(list(make().run(photos)))
     (folder / "photo-2.json").unlink()
-    (folder / "photo-1.json").write_text("{")
+    (folder / "photo-1.json").write_text('{"key": "')
     again = make()
     resumed = results(list(again.run(photos)))
     assert seen(again) == [1, 1, 1]  # to warm up, and two images
@@ -294,3 +295,27 @@ def test_peak_memory_is_of_what_came_since() -> None:
     assert low is not None
     assert high is not None
     assert 80e6 < high - low < 300e6
+
+
+@pytest.mark.parametrize("renamed", [0, 1, 2])
+def test_an_old_result_does_not_vouch_for_new_files(
+    make: Make, toy_photos: ToyPhotos, monkeypatch: pytest.MonkeyPatch, renamed: int
+) -> None:
+    """A run of another key is killed amid the new files of the first image."""
+    photos, bench = toy_photos(1), make()
+    list(bench.run(photos))
+    stored = bench.folder.read("sleeper", "photo-0")
+    assert stored is not None
+    left, rename = iter(range(renamed)), Path.replace
+
+    def stop(part: Path, path: Path) -> Path:
+        if next(left, None) is None:
+            raise KeyboardInterrupt
+        return rename(part, path)
+
+    other = replace(stored, key="another")
+    with monkeypatch.context() as patched, suppress(KeyboardInterrupt):
+        patched.setattr(Path, "replace", stop)
+        bench.folder.write("sleeper", "photo-0", other, torch.zeros(4, 8), (), torch.zeros(1, 3, 8, 8))
+    assert (bench.folder.read("sleeper", "photo-0") is None) is (renamed > 0)
+    assert results(list(make().run(photos)))[0].image == "photo-0"

@@ -78,7 +78,7 @@ def test_a_killed_run_ends_as_one_that_never_was(run: Run, teacher: Path, tmp_pa
         (["--start", "mobile-ffhq-256"], "mobile-ffhq-256: cannot begin with it"),
         (["--photos", "{here}/none", "--pool", "128"], "{here}/none: no such file or folder"),
         (["--resolution", "24"], "resolution must be a power of 2 from 8 to 32, got 24"),
-        (["--out", "{here}/teacher.safetensors"], "{here}/teacher.safetensors/log.jsonl: cannot write here"),
+        (["--out", "{here}/teacher.safetensors"], "{here}/teacher.safetensors: cannot write here"),
         (["--device", "nonsense"], "device nonsense is not available"),
         (["--steps", "0"], "steps must be 1 or more, got 0"),
         (["--name", "../elsewhere"], "name must be a file's name without folders, got '../elsewhere'"),

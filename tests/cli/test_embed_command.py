@@ -12,6 +12,7 @@ from PIL import Image
 from torch import Tensor
 
 from latentloop.defaults import GENERATOR, QUICK_GENERATOR
+from latentloop.folder_lock import LOCK, sole_use
 from latentloop.generators import DrawnBy
 from latentloop.generators.protocol import Generator
 from latentloop.images import read_image
@@ -230,3 +231,27 @@ def test_a_terminated_embed_reports_what_is_finished(toy_photos: ToyPhotos, out:
     finished = json.loads((out / "results.json").read_text())["photos"]
     assert 1 <= len(finished) < len(photos)
     assert list(out.rglob("*.part")) == []
+
+
+@pytest.mark.parametrize("name", ["results.json", "report.html"])
+@pytest.mark.parametrize("content", ['{"photos": [], "mine": 1}', "<title>Holiday</title>", ""])
+@pytest.mark.usefixtures("toy_shipped")
+def test_embed_replaces_no_summary_of_somebody_else(
+    run: Run, toy_photos: ToyPhotos, out: Path, name: str, content: str
+) -> None:
+    out.mkdir()
+    (out / name).write_text(content)
+    told = f"latentloop: the result would overwrite {out / name}; choose another folder; see --out"
+    assert run("embed", *toy_photos(1), "--out", out, *QUICK) == (2, [], [told])
+    assert [path.name for path in out.iterdir()] == [name]
+    assert (out / name).read_text() == content
+
+
+@pytest.mark.usefixtures("toy_shipped")
+def test_a_folder_that_another_process_fills_is_refused(run: Run, toy_photos: ToyPhotos, out: Path) -> None:
+    told = f"latentloop: {out}: another latentloop is at work here; let it finish, or choose another folder; see --out"
+    with sole_use(out):
+        assert run("embed", *toy_photos(1), "--out", out, *QUICK) == (2, [], [told])
+        assert [path.name for path in out.iterdir()] == [LOCK]
+    assert run("embed", *toy_photos(1), "--out", out, *QUICK)[0] == 0
+    assert LOCK not in {path.name for path in out.iterdir()}

@@ -1,10 +1,12 @@
 import math
 import re
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, cast
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor
@@ -18,10 +20,10 @@ from latentloop.evaluation.measure import METRICS, Evaluator
 from latentloop.faces import FaceDetector, Faces
 from latentloop.files import sha256_of
 from latentloop.generators.protocol import Generator
-from latentloop.images import read_image, resample, write_png
+from latentloop.images import png_comment, read_image, resample
 from latentloop.inversion import IteratorChain, IteratorConfig, LatentIterator
 from latentloop.latents import mean_code
-from latentloop.latents.code_file import load_code
+from latentloop.latents.code_file import Code, load_code, save_code
 from latentloop.losses import pixel_loss, toward
 
 ToyPhotos = Callable[..., list[Path]]
@@ -151,7 +153,9 @@ def test_the_code_file_says_how_it_came_about(make_job: MakeJob, toy_photos: Toy
         "metrics": {**dict.fromkeys(METRICS, 0.5), "mse": 0.0},
         "seconds": outcome.figures.seconds,
         "one_pass": None,
+        "signature": png_comment(job.folder.paths("photo-0").aligned),
     }
+    assert str(code.details["signature"]).startswith("latentloop embed ")
 
 
 def test_reconstructions_are_measured_at_256_pixels_whatever_the_generators_size(
@@ -205,10 +209,17 @@ def test_a_photo_with_a_deleted_result_is_redone_and_no_other(
     assert files(job.folder.path) == result_files("photo-0", "photo-1")
 
 
-def test_a_photo_whose_code_is_damaged_is_redone(make_job: MakeJob, toy_photos: ToyPhotos) -> None:
+@pytest.mark.parametrize(
+    "damaged",
+    [lambda old: old[:-100], lambda old: old[:200], lambda _: b"", lambda old: old.replace(b"\x93NUMPY", b"\x93NVMPY")],
+    ids=["without its end", "its beginning", "empty", "changed"],
+)
+def test_a_photo_whose_code_is_damaged_is_redone(
+    make_job: MakeJob, toy_photos: ToyPhotos, damaged: Callable[[bytes], bytes]
+) -> None:
     photos, job = toy_photos(2), make_job()
     list(job.run(photos))
-    job.folder.paths("photo-0").code.write_bytes(b"PK damaged")
+    job.folder.paths("photo-0").code.write_bytes(damaged(job.folder.paths("photo-0").code.read_bytes()))
     assert redone(make_job().run(photos)) == [True, False]
     load_code(job.folder.paths("photo-0").code)
 
@@ -285,21 +296,26 @@ def test_an_outcome_is_on_disk_when_it_is_told(make_job: MakeJob, toy_photos: To
     assert not [file for file in files(job.folder.path) if file.endswith(".part")]
 
 
-def test_an_old_code_does_not_vouch_for_new_pictures(
-    make_job: MakeJob, toy_photos: ToyPhotos, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("renamed", [0, 1, 2, 3])
+def test_an_old_code_stays_until_the_new_one_is_there_and_does_not_vouch_for_new_pictures(
+    make_job: MakeJob, toy_photos: ToyPhotos, monkeypatch: pytest.MonkeyPatch, renamed: int
 ) -> None:
     photos, job = toy_photos(1), make_job()
     list(job.run(photos))
+    before, rename = job.folder.paths("photo-0").code.read_bytes(), Path.replace
+    left = iter(range(renamed))
 
-    def write_first_only(path: Path, image: Tensor) -> None:
-        if path.parent.name != "aligned":
+    def stop(part: Path, path: Path) -> Path:
+        if next(left, None) is None:
             raise KeyboardInterrupt
-        write_png(path, image)
+        return rename(part, path)
 
-    monkeypatch.setattr("latentloop.embedding.job.write_png", write_first_only)
-    with pytest.raises(KeyboardInterrupt):
+    with monkeypatch.context() as patched, suppress(KeyboardInterrupt):
+        patched.setattr(Path, "replace", stop)
         list(make_job(steps=4).run(photos))
-    assert not job.folder.paths("photo-0").code.exists()
+    assert (job.folder.paths("photo-0").code.read_bytes() == before) is (renamed < 3)
+    assert redone(make_job().run(photos)) == [renamed > 0]
+    assert files(job.folder.path) == result_files("photo-0")
 
 
 def test_two_photos_of_one_name_have_results_of_their_own(make_job: MakeJob, toy_photos: ToyPhotos) -> None:
@@ -350,16 +366,51 @@ def test_a_result_never_overwrites_a_photo(make_job: MakeJob, toy_photos: ToyPho
     assert [photo.read_bytes() for photo in photos] == before
 
 
-def test_a_result_never_overwrites_a_file_that_is_not_a_result(make_job: MakeJob, toy_photos: ToyPhotos) -> None:
+@pytest.mark.parametrize("mine", ["photo-0.png", "photo-0.npz", "aligned/photo-0.png", "one-pass/photo-0.png"])
+@pytest.mark.parametrize("linked", [False, True])
+def test_a_result_never_overwrites_a_file_that_is_not_a_result(
+    make_job: MakeJob, toy_photos: ToyPhotos, tmp_path: Path, mine: str, linked: bool
+) -> None:
+    """Not even among the other files of a result."""
     job, photos = make_job(), toy_photos(1)
-    job.folder.make()
-    mine = job.folder.path / "photo-0.png"
-    mine.write_text("precious")
+    list(job.run(photos))
+    path, kept = job.folder.path / mine, tmp_path / "kept.npz"
+    path.parent.mkdir(exist_ok=True)
+    path.unlink(missing_ok=True)
+    np.savez(kept, version=1, w_plus=np.zeros(3))
+    (path.symlink_to if linked else kept.rename)(kept if linked else path)
+    before = path.read_bytes()
+    (outcome,) = make_job(force=True).run(photos)
+    assert isinstance(outcome, Failed)
+    assert outcome.reason.endswith(f"its results would overwrite {path}; choose another folder")
+    assert outcome.error.arguments == ("out",)
+    assert path.read_bytes() == before
+    assert path.is_symlink() is linked
+
+
+@pytest.mark.parametrize("details", [{}, {"photo": {"file": "photo-0.png", "sha256": "", "faces": None}}])
+def test_a_code_that_another_command_wrote_stays(
+    make_job: MakeJob, toy_photos: ToyPhotos, make_code: Callable[..., Code], details: dict[str, Any]
+) -> None:
+    job, photos = make_job(), toy_photos(1)
+    save_code(job.folder.paths("photo-0").code, replace(make_code(), details=details))
+    before = job.folder.paths("photo-0").code.read_bytes()
     (outcome,) = job.run(photos)
     assert isinstance(outcome, Failed)
-    assert outcome.reason.endswith(f"its results would overwrite {mine}; choose another folder")
-    assert outcome.error.arguments == ("out",)
-    assert mine.read_text() == "precious"
+    assert job.folder.paths("photo-0").code.read_bytes() == before
+
+
+@pytest.mark.parametrize("name", ["aligned", "one-pass"])
+def test_a_link_to_somebody_elses_folder_is_refused_before_any_work(
+    make_job: MakeJob, toy_photos: ToyPhotos, tmp_path: Path, name: str
+) -> None:
+    job, theirs = make_job(), tmp_path / "theirs"
+    theirs.mkdir()
+    job.folder.path.mkdir()
+    (job.folder.path / name).symlink_to(theirs)
+    with pytest.raises(UserError, match=f"{name}: a link"):
+        list(job.run(toy_photos(1), never))
+    assert not list(theirs.iterdir())
 
 
 def test_a_photo_whose_loss_is_not_finite_fails_and_spoils_no_other(make_job: MakeJob, toy_photos: ToyPhotos) -> None:

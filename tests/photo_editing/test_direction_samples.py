@@ -113,3 +113,12 @@ def test_what_is_no_score_is_told_with_its_line(tmp_path: Path, text: bytes | No
     with pytest.raises(UserError, match=message) as caught:
         read_scores(path, "smile", NAMES)
     assert "\n" not in str(caught.value)
+
+
+def test_a_run_that_was_killed_before_its_last_file_is_done_again(float_toy: Generator, tmp_path: Path) -> None:
+    drawn(float_toy, tmp_path)
+    (tmp_path / "scores.csv").unlink()
+    assert len(list(draw_scorable(float_toy, tmp_path, 3, seed=4))) == 5
+    (tmp_path / "scores.csv").unlink()
+    with pytest.raises(UserError, match="has samples already"):
+        list(draw_scorable(float_toy, tmp_path, 3, seed=5))

@@ -24,7 +24,7 @@ from latentloop.photo_editing.edit_folder import EditFolder
 from latentloop.photo_editing.editor import Editor
 from latentloop.photo_editing.video import edit_video
 from latentloop.photo_editing.video_editor import Smoothing, VideoEditor, find_quad, size_for
-from latentloop.photo_editing.video_work import VideoWork
+from latentloop.photo_editing.video_work import MARKER, VideoWork, remove_faces
 from latentloop.video import Video, read_video
 
 FRAMES = 7
@@ -131,6 +131,46 @@ def test_faces_of_other_edits_go_and_folders_of_others_stay(tmp_path: Path) -> N
     assert stranger.is_file()
     assert work.faces_of(torch.ones(1, 4, 8), {"size": 256}) == second
     assert work.faces_of(torch.ones(1, 4, 8), {"size": 512}) != second
+
+
+def test_what_others_keep_in_a_folder_of_faces_stays(tmp_path: Path) -> None:
+    work, codes = VideoWork(tmp_path, {}), torch.zeros(1, 4, 8)
+    folder = work.faces_of(codes, {})
+    for name in ("000000.png", "000000-where.png", ".latentloop-0123456789abcdef.part"):
+        (folder / name).touch()
+    (folder / "best.png").write_text("precious")
+    remove_faces(folder)
+    assert {file.name for file in folder.iterdir()} == {MARKER, "best.png"}
+    (folder / "best.png").unlink()
+    remove_faces(folder)
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("linked", [False, True])
+def test_a_folder_of_somebody_else_gets_no_faces(tmp_path: Path, linked: bool) -> None:
+    work, codes = VideoWork(tmp_path / "work", {}), torch.zeros(1, 4, 8)
+    folder = work.faces_of(codes, {})
+    remove_faces(folder)
+    theirs = tmp_path / "theirs" if linked else folder
+    theirs.mkdir()
+    (theirs / "anna.png").touch()
+    if linked:
+        folder.symlink_to(theirs)
+    with pytest.raises(UserError, match="would go into"):
+        work.faces_of(codes, {})
+    assert [file.name for file in theirs.iterdir()] == ["anna.png"]
+
+
+@pytest.mark.parametrize("name", ["quads", "codes"])
+def test_work_replaces_no_file_of_somebody_else(
+    float_toy: ToyGenerator, clip: Video, tmp_path: Path, name: str
+) -> None:
+    path = tmp_path / f"{name}.npz"
+    np.savez(path, w=np.zeros(3))
+    before = path.read_bytes()
+    with pytest.raises(UserError, match=f"would overwrite {path}"):
+        make_editor(float_toy).track(clip, VideoWork(tmp_path, {}), ignore)
+    assert path.read_bytes() == before
 
 
 def test_an_edited_video_replaces_only_itself(
@@ -287,7 +327,6 @@ def test_key_frames_bring_all_frames_closer(
     float_toy: ToyGenerator, clip: Video, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("latentloop.photo_editing.video_editor.KEY", 3)
-    monkeypatch.setattr("latentloop.photo_editing.video_editor.WORKING_SIZE", 32)
     iterator = LatentIterator(float_toy, toward(pixel_loss), IteratorConfig(steps=30))
     alone = make_editor(float_toy).track(clip, VideoWork(tmp_path / "a", {}), ignore)
     closer = make_editor(float_toy, iterator=iterator).track(clip, VideoWork(tmp_path / "b", {}), ignore)

@@ -24,6 +24,9 @@ LABELS: Mapping[str, str] = {
 DIGITS = {"mse": 4, "psnr": 2, "pattern": 2, "pattern_photo": 2}
 """Decimals of metrics in tables; 3 for all others."""
 
+TITLE = "StyleGAN inversion"
+"""Beginning of a report's title, by which its files are known."""
+
 
 @dataclass(frozen=True)
 class Result:
@@ -132,7 +135,7 @@ class Comparison:
     @property
     def title(self) -> str:
         """Heading of the report."""
-        return f"StyleGAN inversion: {self.name}"
+        return f"{TITLE}: {self.name}"
 
     @property
     def means(self) -> SetMeans:

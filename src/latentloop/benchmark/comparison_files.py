@@ -8,19 +8,44 @@ from pathlib import Path
 import jinja2
 import torch
 from PIL import Image, ImageDraw
+from PIL.PngImagePlugin import PngInfo
 from torch import Tensor
 
 from latentloop.benchmark.by_set import SUMMARY, as_json, by_set_cells, by_set_header, cell_named
-from latentloop.benchmark.comparison import Comparison, MethodLine
+from latentloop.benchmark.comparison import TITLE, Comparison, MethodLine
 from latentloop.benchmark.pareto import pareto_plot
+from latentloop.benchmark.result_files import COMMAND
 from latentloop.benchmark.tables import markdown, rows_as_csv, spreads_as_csv, table_cells, table_header
 from latentloop.files import replacing
-from latentloop.images import read_image, resample, to_uint8
+from latentloop.images import COMMENT, read_image, resample, to_uint8
+from latentloop.ownership import Ours, beginning_with, mark, marked_by, refuse_foreign, with_entries
 
 TILE, CAPTION = 192, 18
 """Side of an image in the grid, and height of the captions, in pixels."""
 SHOWN = 12
 """Largest number of photos in the grid."""
+
+
+TEXTS: dict[str, Ours] = {
+    "results.csv": beginning_with("method,image,"),
+    "summary.csv": beginning_with("method,figure,n,mean,"),
+    SUMMARY: with_entries("name", "images", "conditions", "methods"),
+    "table.md": beginning_with(f"# {TITLE}"),
+    "report.html": beginning_with(f"<title>{TITLE}"),
+}
+"""Files of text, and how earlier ones are known."""
+PLOTS = ("pareto.png", "grid.png")
+
+
+def refuse_strangers(out: Path) -> None:
+    """Check that the files about a benchmark would replace those of an earlier run alone.
+
+    Raises:
+        UserError: One is somebody else's.
+    """
+    for name, ours in TEXTS.items():
+        refuse_foreign([out / name], ours)
+    refuse_foreign([out / name for name in PLOTS], marked_by(COMMAND))
 
 
 def write_comparison(out: Path, comparison: Comparison) -> list[Path]:
@@ -57,8 +82,9 @@ def picture_grid(out: Path, lines: Sequence[MethodLine]) -> bytes:
             path = out / folder / f"{name}.png"
             if path.is_file():
                 canvas.paste(Image.fromarray(to_uint8(_tile(path)[0])), (TILE * x, CAPTION + TILE * y))
-    buffer = io.BytesIO()
-    canvas.save(buffer, format="png")
+    buffer, texts = io.BytesIO(), PngInfo()
+    texts.add_text(COMMENT, mark(COMMAND))
+    canvas.save(buffer, format="png", pnginfo=texts)
     return buffer.getvalue()
 
 

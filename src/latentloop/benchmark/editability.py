@@ -12,7 +12,13 @@ import torch
 from torch import Tensor
 
 from latentloop.benchmark.edit_meter import EditMeter
-from latentloop.benchmark.editability_files import EditabilityRow, read_figures, write_figures, write_table
+from latentloop.benchmark.editability_files import (
+    EditabilityRow,
+    read_figures,
+    refuse_strangers,
+    write_figures,
+    write_table,
+)
 from latentloop.benchmark.editability_options import EditabilityOptions
 from latentloop.devices import describe_device
 from latentloop.editing import find_direction
@@ -20,6 +26,7 @@ from latentloop.embedding import Components, Failed, components_for, embed_files
 from latentloop.embedding.result_folder import ResultFolder, ResultPaths
 from latentloop.errors import UserError
 from latentloop.files import sha256_of
+from latentloop.folder_lock import sole_use
 from latentloop.images import read_image
 from latentloop.latents import load_code, style_alignment
 from latentloop.stamps import Stamp, key_of, stamp_of
@@ -58,10 +65,12 @@ def measure_editability(
     bench = EditabilityBench(components, options, out, warn, on_progress)
     _ = bench.changes, components.encoder  # what cannot work is said before the first code is looked for
     rows: list[EditabilityRow] = []
-    for steps in options.steps:
-        rows.append(bench.row(photos, steps))
-        write_table(out, rows, bench.facts)
-        yield rows[-1]
+    refuse_strangers(out)
+    with sole_use(out):
+        for steps in options.steps:
+            rows.append(bench.row(photos, steps))
+            write_table(out, rows, bench.facts)
+            yield rows[-1]
 
 
 @dataclass(frozen=True)

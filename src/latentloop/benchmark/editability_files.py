@@ -9,7 +9,9 @@ from statistics import fmean, median
 from latentloop.benchmark.edit_meter import COLUMNS
 from latentloop.errors import UserError
 from latentloop.files import replacing
+from latentloop.ownership import beginning_with, refuse_foreign, with_entries
 
+TITLE = "# Edits of codes"
 TABLE, FIGURES = "editability.md", "editability.json"
 """Files of a benchmark's folder."""
 
@@ -46,13 +48,23 @@ def table_line(row: EditabilityRow) -> str:
     return f"| {' | '.join([str(row.steps), *cells, str(len(row.images))])} |"
 
 
+def refuse_strangers(out: Path) -> None:
+    """Check that the table would replace that of an earlier run alone.
+
+    Raises:
+        UserError: A file is somebody else's.
+    """
+    refuse_foreign([out / TABLE], beginning_with(TITLE))
+    refuse_foreign([out / FIGURES], with_entries("facts", "rows"))
+
+
 def write_table(out: Path, rows: Sequence[EditabilityRow], facts: Mapping[str, str]) -> None:
     """Write the rows so far, in Markdown and in JSON with the figures of each code.
 
     Raises:
         UserError: The files cannot be written.
     """
-    lines = ["# Edits of codes", "", *(f"- {name}: {value}" for name, value in facts.items()), "", *table_head()]
+    lines = [TITLE, "", *(f"- {name}: {value}" for name, value in facts.items()), "", *table_head()]
     lines += [*map(table_line, rows), "", "Means over the photos; medians of LEC."]
     lines += dict.fromkeys(f"- Left out: {error}" for row in rows for error in row.left_out)
     content = {
@@ -82,7 +94,8 @@ def write_figures(file: Path, key: str, figures: Mapping[str, float]) -> None:
         figures: The figures by name.
 
     Raises:
-        UserError: The file cannot be written.
+        UserError: The file cannot be written, or is somebody else's.
     """
+    refuse_foreign([file], with_entries("key", "figures"))
     with replacing(file) as part:
         part.write_text(json.dumps({"key": key, "figures": dict(figures)}), encoding="utf-8")

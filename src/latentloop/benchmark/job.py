@@ -15,12 +15,13 @@ from latentloop.benchmark.comparison import (
     Skipped,
     on_the_same_images,
 )
-from latentloop.benchmark.comparison_files import write_comparison
+from latentloop.benchmark.comparison_files import refuse_strangers, write_comparison
 from latentloop.benchmark.datasets import ImageSet, find_images
 from latentloop.benchmark.observer import Observer, Silent
 from latentloop.benchmark.options import NO_ROOT, ComparisonOptions
 from latentloop.benchmark.setup import Setup, set_up
 from latentloop.errors import UserError
+from latentloop.folder_lock import sole_use
 from latentloop.options import with_changes
 
 
@@ -43,7 +44,8 @@ def run_benchmark(
         changes: Single options by name, such as `methods=("one-pass", "hybrid:100"), out="benchmark"`.
 
     Raises:
-        UserError: Something is missing or damaged, or the options do not go together.
+        UserError: Something is missing or damaged, the options do not go together, the folder is in use, or files of
+            somebody else are in it.
         ValueError: An option has a value that it does not take.
         TypeError: There is no option of that name, or it takes no values of that type.
     """
@@ -52,8 +54,14 @@ def run_benchmark(
     images = _images(photos, options)
     if images.missing:
         observer.note(images.summary())
+    refuse_strangers(options.out)
     setup = set_up(options, observer)
     beside = read_beside([Path(folder) for folder in options.beside], images.title, setup.conditions)
+    with sole_use(options.out):
+        return _run(setup, images, beside, options.out, observer)
+
+
+def _run(setup: Setup, images: ImageSet, beside: Sequence[SetMeans], out: Path, observer: Observer) -> Comparison:
     observer.begin(setup.benchmark.methods, len(images.photos))
     outcomes: list[Outcome] = []
     try:
@@ -62,7 +70,7 @@ def run_benchmark(
             observer.finish(outcome)
     finally:
         comparison = _comparison(setup, images, outcomes, beside)
-        for file in write_comparison(options.out, comparison) if comparison.lines else ():
+        for file in write_comparison(out, comparison) if comparison.lines else ():
             observer.written(file)
     return comparison
 

@@ -9,6 +9,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from latentloop.benchmark.comparison import LABELS, Comparison
+from latentloop.benchmark.result_files import COMMAND
+from latentloop.images import COMMENT
+from latentloop.ownership import mark
 
 PLOTTED = ("lpips_alex", "mse", "lpips_squeeze", "lpips_vgg", "id")
 """Metrics that get a panel, as far as the protocol has them."""
@@ -36,7 +39,7 @@ class Point:
 def pareto_plot(comparison: Comparison) -> bytes:
     """Plot metrics against seconds; a line joins the methods that no quicker one equals. Returns a PNG."""
     buffer = io.BytesIO()
-    pareto_figure(comparison).savefig(buffer, format="png", metadata={"Software": None})
+    pareto_figure(comparison).savefig(buffer, format="png", metadata={"Software": None, COMMENT: mark(COMMAND)})
     return buffer.getvalue()
 
 

@@ -1,19 +1,27 @@
 """Result folder of a benchmark: the code of each image by each method, its cost and its metrics."""
 
+import io
 import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from latentloop.benchmark.methods import Codes
-from latentloop.files import replacing
-from latentloop.latents.code_file import DAMAGE
+from latentloop.files import write_together
+from latentloop.images import png_bytes, write_png
+from latentloop.latents.numpy_archive import DAMAGE, holds_arrays
+from latentloop.ownership import MARK, mark, mark_in, marked_by, refuse_foreign, with_entries
 
 PHOTOS = "photos"
+NOISE = "noise_"
+"""Prefix of the names of noise maps."""
+COMMAND = "bench"
+"""Command whose mark the files carry."""
 
 
 @dataclass(frozen=True)
@@ -51,45 +59,82 @@ class BenchmarkFolder:
         """Path of a reconstruction, or of a target if the method is `PHOTOS`."""
         return self.path / method / f"{image}.png"
 
+    def refuse_strangers(self, method: str, image: str) -> None:
+        """Check that a result would replace an earlier one alone.
+
+        Raises:
+            UserError: One of its files is somebody else's.
+        """
+        refuse_foreign([self.picture(PHOTOS, image), self.picture(method, image)], marked_by(COMMAND))
+        refuse_foreign([self._file(method, image, ".npz")], lambda path: holds_arrays(path, "w_plus", MARK))
+        refuse_foreign([self._file(method, image, ".json")], with_entries("key", "cost", "figures"))
+
+    def write_target(self, image: str, picture: Tensor) -> None:
+        """Write what the methods were to reconstruct, (1, 3, H, W) in [-1, 1].
+
+        Raises:
+            UserError: The file cannot be written.
+        """
+        write_png(self.picture(PHOTOS, image), picture, comment=mark(COMMAND))
+
     def read(self, method: str, image: str) -> Stored | None:
-        """Read a result; None if there is none, or if it is damaged."""
+        """Read a result; None if there is none, if it is damaged, or if its picture is of another code."""
         path = self._file(method, image, ".json")
         if not all(self._file(method, image, suffix).is_file() for suffix in (".json", ".npz", ".png")):
             return None
         try:
             content = json.loads(path.read_text(encoding="utf-8"))
-            return Stored(content["key"], Cost(**content["cost"]), dict(content["figures"]))
+            stored = Stored(content["key"], Cost(**content["cost"]), dict(content["figures"]))
         except (OSError, ValueError, LookupError, TypeError):
             return None
+        made = mark_in(self.picture(method, image), COMMAND)  # none in pictures of earlier versions
+        return stored if made in (None, mark(COMMAND, stored.key)) else None
 
     def read_code(self, method: str, image: str) -> Codes | None:
         """Read a result's code, (1, num_ws, w_dim), and its noise maps; None if the file is damaged."""
         try:
             with np.load(self._file(method, image, ".npz"), allow_pickle=False) as arrays:
                 w_plus = torch.from_numpy(arrays["w_plus"])[None]
-                maps = [torch.from_numpy(arrays[f"noise_{i}"])[None] for i in range(len(arrays.files) - 1)]
+                count = sum(name.startswith(NOISE) for name in arrays.files)
+                maps = [torch.from_numpy(arrays[f"{NOISE}{i}"])[None] for i in range(count)]
         except DAMAGE:
             return None
         return Codes(w_plus, tuple(maps) or None)
 
-    def write_code(self, method: str, image: str, w_plus: Tensor, noise: Sequence[Tensor]) -> None:
-        """Write a code (num_ws, w_dim) and its noise maps, each (1, H, W).
+    def write(
+        self, method: str, image: str, stored: Stored, w_plus: Tensor, noise: Sequence[Tensor], picture: Tensor
+    ) -> None:
+        """Write a result, the JSON file last: where it is, the other files are.
+
+        Args:
+            method: Name of the method.
+            image: Name of the image.
+            stored: The result's cost and figures.
+            w_plus: The code, (num_ws, w_dim).
+            noise: Its noise maps, each (1, H, W).
+            picture: The reconstruction, (1, 3, H, W) in [-1, 1].
+
+        Raises:
+            UserError: A file cannot be written.
+        """
+        maps = {f"{NOISE}{i}": one.cpu().numpy() for i, one in enumerate(noise)}
+        arrays: dict[str, Any] = {"w_plus": w_plus.cpu().numpy(), **maps, MARK: np.str_(mark(COMMAND))}
+        code = io.BytesIO()
+        np.savez(code, **arrays)
+        files = {
+            self.picture(method, image): png_bytes(picture, comment=mark(COMMAND, stored.key)),
+            self._file(method, image, ".npz"): code.getvalue(),
+            self._file(method, image, ".json"): json.dumps(asdict(stored)).encode(),
+        }
+        write_together(files)
+
+    def write_figures(self, method: str, image: str, stored: Stored) -> None:
+        """Write the figures of a result anew.
 
         Raises:
             UserError: The file cannot be written.
         """
-        arrays = {"w_plus": w_plus.cpu().numpy()} | {f"noise_{i}": one.cpu().numpy() for i, one in enumerate(noise)}
-        with replacing(self._file(method, image, ".npz")) as part, part.open("wb") as file:
-            np.savez(file, **arrays)  # type: ignore[arg-type]
-
-    def write(self, method: str, image: str, stored: Stored) -> None:
-        """Write a result's JSON file, which comes last: where it is, the other files are.
-
-        Raises:
-            UserError: The file cannot be written.
-        """
-        with replacing(self._file(method, image, ".json")) as part:
-            part.write_text(json.dumps(asdict(stored)), encoding="utf-8")
+        write_together({self._file(method, image, ".json"): json.dumps(asdict(stored)).encode()})
 
     def _file(self, method: str, image: str, suffix: str) -> Path:
         return self.path / method / f"{image}{suffix}"

@@ -1,5 +1,6 @@
 """The running of a benchmark: every method on every image, each result on disk as soon as it is there."""
 
+import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -21,8 +22,9 @@ from latentloop.evaluation.full_size import FULL_SIZE_METRICS, measure_full_size
 from latentloop.faces import FaceDetector
 from latentloop.features.lpips import Lpips
 from latentloop.generators import Generator, noisy_synthesis
-from latentloop.images import resample, write_png
+from latentloop.images import resample
 from latentloop.inversion.iterator import OnStep
+from latentloop.ownership import refuse_links
 from latentloop.stamps import key_of
 
 PREVIEW_SIZE = 256
@@ -59,9 +61,11 @@ class Benchmark:
         Results that were finished before are yielded, too.
 
         Raises:
-            UserError: The folder cannot be written to; two images share a name.
+            UserError: The folder cannot be written to; two images share a name; a folder in it is a
+                link.
         """
         check_names(photos)
+        refuse_links(self.folder.path / PHOTOS, *(self.folder.path / method.name for method in self.methods))
         for i in range(0, len(photos), self.batch):
             targets = []
             for photo in photos[i : i + self.batch]:
@@ -70,8 +74,8 @@ class Benchmark:
                 except UserError as error:
                     yield Skipped(error)
             for target in targets:
-                if not self.folder.picture(PHOTOS, target.name).is_file():
-                    write_png(self.folder.picture(PHOTOS, target.name), target.small)
+                if not os.path.lexists(self.folder.picture(PHOTOS, target.name)):
+                    self.folder.write_target(target.name, target.small)
             for method in self.methods:
                 yield from self._results(method, targets)
 
@@ -122,8 +126,13 @@ class Benchmark:
             if stored and figures:
                 if self._metrics not in stored.figures:
                     stored = replace(stored, figures=stored.figures | {self._metrics: figures})
-                    self.folder.write(method.name, target.name, stored)
+                    self.folder.write_figures(method.name, target.name, stored)
                 yield _result(method, target, figures, stored.cost)
+                continue
+            try:
+                self.folder.refuse_strangers(method.name, target.name)
+            except UserError as error:
+                yield Skipped(error)
             else:
                 missing.append(target)
         if missing:
@@ -144,11 +153,10 @@ class Benchmark:
         figures = self._measure(images, targets)
         for i, target in enumerate(targets):
             noise = [layer[i] for layer in codes.noise or ()]
-            self.folder.write_code(method.name, target.name, codes.w_plus[i], noise)
-            write_png(self.folder.picture(PHOTOS, target.name), target.small)
-            write_png(self.folder.picture(method.name, target.name), resample(images[i : i + 1], PREVIEW_SIZE))
+            self.folder.write_target(target.name, target.small)
             stored = Stored(self._key(method, target), cost, {self._metrics: figures[i]})
-            self.folder.write(method.name, target.name, stored)
+            picture = resample(images[i : i + 1], PREVIEW_SIZE)
+            self.folder.write(method.name, target.name, stored, codes.w_plus[i], noise, picture)
             yield _result(method, target, figures[i], cost)
 
     def _measured_now(self, method: PreparedMethod, target: Target) -> dict[str, float] | None:

@@ -28,7 +28,7 @@ class Convert:
     source: Annotated[Path, tyro.conf.Positional]
     """Checkpoint to read."""
     target: Annotated[Path, tyro.conf.Positional]
-    """The .safetensors file to write; an existing one is replaced."""
+    """The .safetensors file to write; one that was converted before is replaced."""
     which: Which = "g_ema"
     """Weights to read: their running mean, which draws best, or the weights as trained."""
     half: bool = False

@@ -9,10 +9,12 @@ from latentloop.common import Common
 from latentloop.defaults import Which
 from latentloop.devices import find_device
 from latentloop.editing import save_directions
+from latentloop.editing.direction_file import is_direction_file
 from latentloop.generators import Generator, load_generator
 from latentloop.images import write_png
+from latentloop.ownership import mark, marked_by, refuse_foreign
 from latentloop.photo_editing.direction_list import known_directions, table
-from latentloop.photo_editing.direction_samples import SCORES, draw_scorable
+from latentloop.photo_editing.direction_samples import COMMAND, SCORES, draw_scorable
 from latentloop.photo_editing.direction_search import draw_rows, find_directions, sheet
 
 if TYPE_CHECKING:
@@ -42,6 +44,9 @@ def draw_samples(command: "Samples") -> int:
 
 def find_and_draw(command: "Find") -> int:
     """Find and save the directions that a command asks for, and draw their sheet if it asks for that, too."""
+    sheet_path = command.out.with_suffix(".png")
+    refuse_foreign([command.out], is_direction_file)
+    refuse_foreign([sheet_path] if command.sheet else [], marked_by(COMMAND))
     generator, seed = _load(command.common), command.common.seed
     directions = find_directions(generator, command.options, seed=seed)
     save_directions(command.out, directions)
@@ -50,9 +55,8 @@ def find_and_draw(command: "Find") -> int:
     if command.sheet:
         rows = draw_rows(generator, directions, faces=command.faces, seed=seed)
         drawn = list(track(rows, len(directions) * command.faces, "rows"))
-        path = command.out.with_suffix(".png")
-        write_png(path, sheet(drawn, directions))
-        say(path)
+        write_png(sheet_path, sheet(drawn, directions), comment=mark(COMMAND))
+        say(sheet_path)
     return 0
 
 

@@ -14,7 +14,7 @@ from latentloop.editing.foreign_directions import MAX_WS, read_foreign_direction
 from latentloop.editing.layers import describe_layers, parse_layers
 from latentloop.errors import UserError, in_one_line, shown
 from latentloop.generators import Generator
-from latentloop.weights import WeightsFile, is_safetensors, read_ours, shipped, write_ours
+from latentloop.weights import WeightsFile, is_safetensors, kind_in, read_ours, shipped, write_ours
 
 SHIPPED = (shipped("directions-ffhq.safetensors", "d47d6c03831acc73bd3e083692b4a24d324176765c731f4370431788acb135d2"),)
 """Bundled files of directions."""
@@ -41,6 +41,11 @@ def save_directions(path: Path, directions: Sequence[Direction]) -> None:
     about = {direction.name: _metadata(direction) for direction in directions}
     tensors = {direction.name: _stored(direction.vector) for direction in directions}
     write_ours(path, NAME, tensors, about)
+
+
+def is_direction_file(path: Path) -> bool:
+    """Return whether `save_directions` wrote a file."""
+    return kind_in(path) == NAME
 
 
 def read_directions(path: Path | WeightsFile) -> dict[str, Direction]:

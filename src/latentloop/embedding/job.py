@@ -1,7 +1,7 @@
 """Embedding photos: from files to codes, reconstructions and figures in a folder."""
 
 from collections.abc import Callable, Generator, Iterator, Sequence, Set
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import lru_cache, partial
 from itertools import chain
 from pathlib import Path
@@ -12,14 +12,15 @@ from torch import Tensor
 from latentloop.defaults import MAX_PIXELS
 from latentloop.embedding.inverter import Figures, InvertedFace, Inverter
 from latentloop.embedding.record import record_code
-from latentloop.embedding.result_folder import PhotoKey, Result, ResultFolder, face_name
+from latentloop.embedding.result_folder import PhotoKey, Result, ResultFolder, face_name, mark_of
 from latentloop.embedding.starts import FaceStart, Start, Wanted
 from latentloop.errors import NotFiniteError, UserError
 from latentloop.faces import AlignedFace, FaceDetector, align_faces, already_aligned
-from latentloop.files import sha256_of
-from latentloop.images import read_image, write_png
+from latentloop.files import sha256_of, write_together
+from latentloop.images import png_bytes, read_image
 from latentloop.inversion.iterator import OnStep
-from latentloop.latents.code_file import save_code
+from latentloop.latents.code_file import code_bytes
+from latentloop.ownership import MARK
 from latentloop.stamps import Stamp, differences
 from latentloop.threads import WriteBehind, read_ahead
 
@@ -262,14 +263,14 @@ class EmbedJob:
 
     def _save(self, task: _Task, inverted: InvertedFace) -> Sequence[Outcome]:
         paths, first = self.folder.paths(task.name), inverted.one_pass
-        paths.code.unlink(missing_ok=True)  # an older code must not vouch for newer pictures
-        write_png(paths.aligned, task.face.image)
-        write_png(paths.reconstruction, inverted.reconstruction.image)
+        mark = mark_of(task.name, task.key, task.stamp)
+        pictures = {paths.aligned: task.face.image, paths.reconstruction: inverted.reconstruction.image}
         if first:
-            write_png(paths.one_pass, first.image)
+            pictures[paths.one_pass] = first.image
         photo = {"file": task.key.file, "sha256": task.key.sha256, "faces": task.faces}
         code = record_code(self.inverter, inverted, task.face, task.size, photo, task.stamp)
-        save_code(paths.code, code)
+        files = {path: png_bytes(image, comment=mark) for path, image in pictures.items()}
+        write_together(files | {paths.code: code_bytes(replace(code, details={**code.details, MARK: mark}))})
         figures = inverted.reconstruction.figures
         one_pass = first.figures if first else None
         steps = max(len(inverted.losses) - 1, 0)

@@ -11,9 +11,26 @@ from latentloop.errors import UserError
 from latentloop.evaluation.full_size import FULL_SIZE_METRICS
 from latentloop.evaluation.measure import METRICS
 from latentloop.files import check_writable
-from latentloop.latents.code_file import load_code
-from latentloop.stamps import Stamp, differences
+from latentloop.latents.code_file import is_damaged_code, load_code
+from latentloop.ownership import (
+    MARK,
+    beginning_with,
+    is_foreign,
+    mark,
+    mark_in,
+    marked_by,
+    refuse_foreign,
+    refuse_links,
+    with_entries,
+)
+from latentloop.stamps import Stamp, differences, key_of
 
+COMMAND = "embed"
+"""Command whose mark the pictures carry."""
+RESULTS, REPORT = "results.json", "report.html"
+"""Names of the files about a run."""
+TITLE = "latentloop: photos and their reconstructions"
+"""Title of the report, by which it is known."""
 INFORMATIVE = frozenset({"generator"})
 """Entries of a stamp that are for people: the generator's name; its checksum counts."""
 
@@ -57,6 +74,8 @@ class Result:
     one_pass: Figures | None
     """Metrics of the one-pass reconstruction, if the iterator started from it."""
     losses: Sequence[float]
+    mark: str | None = None
+    """Mark of the pictures that were drawn with this code; earlier versions left none."""
 
     @property
     def steps(self) -> int:
@@ -84,7 +103,9 @@ class Finished:
 class ResultFolder:
     """Results by name: NAME.npz, NAME.png, aligned/NAME.png and, if any, one-pass/NAME.png.
 
-    The code is written last: where it is, all is.
+    All are written before the first one gets its name, and the code gets it last: where it is, all is. The pictures
+    carry the mark that the code has among its details; with another one they are of another code, and the result is
+    not finished.
     """
 
     path: Path
@@ -104,10 +125,21 @@ class ResultFolder:
         """Make the folder if it is missing.
 
         Raises:
-            UserError: It cannot be made or written to; better noticed before the work than after it.
+            UserError: It cannot be made or written to, or a folder in it leads elsewhere; better noticed before the
+                work than after it.
         """
+        refuse_links(self.path / "aligned", self.path / "one-pass")
         for folder in (self.path, self.path / "aligned"):
             check_writable(folder)
+
+    def refuse_strangers(self) -> None:
+        """Check that the files about a run would replace those of an earlier run alone.
+
+        Raises:
+            UserError: There is somebody else's results.json or report.html.
+        """
+        refuse_foreign([self.path / RESULTS], with_entries("photos", "failed", "settings", "versions"))
+        refuse_foreign([self.path / REPORT], beginning_with(f"<title>{TITLE}</title>"))
 
     def stem_for(self, photo: PhotoKey, *, all_faces: bool, accepts: Callable[[Result], bool] = lambda _: True) -> str:
         """Return the photo's unique stem in this folder: that of its file, numbered if another photo has it.
@@ -170,6 +202,7 @@ class ResultFolder:
                 figures=_figures(details),
                 one_pass=_figures(details["one_pass"]) if details.get("one_pass") else None,
                 losses=code.losses.tolist(),
+                mark=details.get(MARK),
             )
         except (UserError, LookupError, TypeError, ValueError):
             return None  # damaged, or not ours: it is made again
@@ -177,10 +210,11 @@ class ResultFolder:
     def overwrites(self, name: str) -> Path | None:
         """Return a foreign file that the result `name` would replace; None if there is none."""
         paths = self.paths(name)
-        # Ours come in the order aligned, reconstruction, code: a later one without an earlier one is somebody else's.
-        if paths.aligned.exists() or self.read(name):
-            return None
-        return next((path for path in (paths.reconstruction, paths.code) if path.exists()), None)
+        pictures = (paths.aligned, paths.reconstruction, paths.one_pass)
+        theirs = [picture for picture in pictures if is_foreign(picture, marked_by(COMMAND))]
+        if is_foreign(paths.code, lambda path: self.read(name) is not None or is_damaged_code(path)):
+            theirs.append(paths.code)
+        return next(iter(theirs), None)
 
     def _complete(self, name: str, photo: PhotoKey) -> Result | None:
         """The result of a name, if it is the photo's and all its files are there."""
@@ -188,7 +222,8 @@ class ResultFolder:
         if result is None or result.photo != photo:
             return None
         pictures = [paths.reconstruction, paths.aligned, *([paths.one_pass] if result.one_pass else [])]
-        return result if all(picture.is_file() for picture in pictures) else None
+        whole = all(picture.is_file() and mark_in(picture, COMMAND) == result.mark for picture in pictures)
+        return result if whole else None
 
     def _is_free(self, stem: str, photo: PhotoKey, accepts: Callable[[Result], bool], *, all_faces: bool) -> bool:
         if stem.casefold() in self._owners:
@@ -201,6 +236,11 @@ def _figures(details: Mapping[str, Any]) -> Figures:
     metrics = details["metrics"]
     names = (*METRICS, *(name for name in FULL_SIZE_METRICS if name in metrics))  # earlier versions lack the latter
     return Figures({name: float(metrics[name]) for name in names}, float(details["seconds"]))
+
+
+def mark_of(name: str, photo: PhotoKey, stamp: Stamp) -> str:
+    """Make the mark that the files of a result carry."""
+    return mark(COMMAND, key_of({"name": name, "photo": photo.sha256, "stamp": stamp}))
 
 
 def face_name(stem: str, number: int) -> str:

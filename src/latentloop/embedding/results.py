@@ -14,7 +14,7 @@ from latentloop.devices import describe_device
 from latentloop.embedding.inverter import Figures
 from latentloop.embedding.job import Embedded, Failed, Outcome
 from latentloop.embedding.report import THUMBNAIL, CloseUp, OnePass, Page, Row, write_report
-from latentloop.embedding.result_folder import ResultFolder
+from latentloop.embedding.result_folder import REPORT, RESULTS, TITLE, ResultFolder
 from latentloop.evaluation.measure import EVALUATION_SIZE
 from latentloop.files import replacing
 from latentloop.images import read_image, resample
@@ -52,9 +52,9 @@ def write_results(folder: ResultFolder, outcomes: Sequence[Outcome], run: Run) -
         "device": describe_device(run.device),
         "versions": {name: version(name) for name in ("latentloop", "torch", "numpy", "pillow")},
     }
-    with replacing(folder.path / "results.json") as part:
+    with replacing(folder.path / RESULTS) as part:
         part.write_text(json.dumps(results, indent=2, allow_nan=False), encoding="utf-8")
-    report = folder.path / "report.html"
+    report = folder.path / REPORT
     write_report(report, _page(folder, embedded, failed, run))
     return report
 
@@ -78,7 +78,7 @@ def _page(folder: ResultFolder, embedded: Sequence[Embedded], failed: Iterable[F
         "latentloop": version("latentloop"),
     }
     return Page(
-        title="latentloop: photos and their reconstructions",
+        title=TITLE,
         facts=facts,
         rows=[_row(folder, outcome, closer=i < CLOSE_UPS) for i, outcome in enumerate(embedded[:SHOWN])],
         failures={str(outcome.photo): outcome.reason for outcome in failed},

@@ -8,7 +8,9 @@ from pathlib import Path
 from latentloop.embedding.components import Components, load_components
 from latentloop.embedding.job import EmbedJob, Outcome
 from latentloop.embedding.options import EmbedOptions
+from latentloop.embedding.result_folder import REPORT, ResultFolder
 from latentloop.embedding.setup import set_up
+from latentloop.folder_lock import sole_use
 from latentloop.inversion.iterator import OnStep
 from latentloop.photos.find import find_photos
 
@@ -20,6 +22,8 @@ class EmbedRun:
     photos: Sequence[Path]
     job: EmbedJob
     with_report: bool
+    on_wait: Callable[[str], None] | None = None
+    """Called with a message if another process uses the folder, before it is waited for; None refuses it."""
     reports: list[Path] = field(default_factory=list)
     """Reports that were written."""
 
@@ -31,7 +35,7 @@ class EmbedRun:
     @property
     def report(self) -> Path:
         """The report that the run writes at its end."""
-        return self.job.folder.path / "report.html"
+        return self.job.folder.path / REPORT
 
     def outcomes(self, on_step: OnStep | None = None) -> Generator[Outcome]:
         """Embed the photos; yields the outcome of each face, and writes results.json and report.html at the end.
@@ -40,9 +44,9 @@ class EmbedRun:
             on_step: As for `LatentIterator.refine`.
 
         Raises:
-            UserError: The folder cannot be written to.
+            UserError: The folder cannot be written to, or another process uses it.
         """
-        with closing(self.job.run(self.photos, on_step)) as outcomes:
+        with sole_use(self.job.folder.path, self.on_wait), closing(self.job.run(self.photos, on_step)) as outcomes:
             try:
                 yield from outcomes
             finally:
@@ -84,6 +88,7 @@ def embed_files(
     deciding: Set[str] | None = None,
     with_report: bool = True,
     warn: Callable[[str], None] = lambda _: None,
+    on_wait: Callable[[str], None] | None = None,
 ) -> EmbedRun:
     """Prepare to embed photos into a folder; finished results there are kept.
 
@@ -96,12 +101,15 @@ def embed_files(
         deciding: Entries of a result's stamp that must agree for it to be finished; None for all.
         with_report: Write results.json and report.html, too.
         warn: Called with what does not work as asked, but need not stop the run.
+        on_wait: Called with a message if another process uses the folder, before it is waited for; None refuses it.
 
     Raises:
-        UserError: A file cannot be used.
+        UserError: A file cannot be used, or one of somebody else would be replaced.
     """
     options = options or EmbedOptions()
+    if with_report:
+        ResultFolder(out).refuse_strangers()
     found = find_photos(photos)
     components = components or components_for(options)
     setup = set_up(options, components, photos=found, out=out, warn=warn)
-    return EmbedRun(found, setup.job(found, out, force=force, deciding=deciding), with_report)
+    return EmbedRun(found, setup.job(found, out, force=force, deciding=deciding), with_report, on_wait)

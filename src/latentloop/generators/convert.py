@@ -7,8 +7,10 @@ from torch import nn
 
 from latentloop.defaults import Which
 from latentloop.errors import UserError
-from latentloop.generators.generator_file import GeneratorFile, build_generator, write_generator_file
+from latentloop.generators.generator_file import BUILDERS, GeneratorFile, build_generator, write_generator_file
 from latentloop.generators.registry import find_generator_file
+from latentloop.ownership import is_foreign
+from latentloop.weights import kind_in
 
 
 def convert_generator(source: Path, target: Path, *, which: Which = "g_ema", half: bool = False) -> Iterator[str]:
@@ -21,10 +23,12 @@ def convert_generator(source: Path, target: Path, *, which: Which = "g_ema", hal
         half: Write float16 instead of float32.
 
     Raises:
-        UserError: The source cannot be read as a generator, or the target not written.
+        UserError: The source cannot be read as a generator, or the target not written, or it is somebody else's.
     """
     if target.suffix != ".safetensors":
         raise UserError(f"{target}: the file to write must end in .safetensors")
+    if is_foreign(target, lambda path: kind_in(path) in BUILDERS):
+        raise UserError(f"{target}: in the way, and no generator that was converted; choose another name")
     file = find_generator_file(source, which=which)
     lines = list(_properties(file, source.stem))  # builds it: a file that does not fit is not written
     write_generator_file(target, file, half=half)

@@ -9,9 +9,10 @@ from latentloop.features.lpips import SMALLEST, load_lpips
 from latentloop.files import check_writable
 from latentloop.generators import Generator, load_generator
 from latentloop.inversion.metric_estimate import estimate_metric, loss_features
-from latentloop.inversion.metric_file import SHIPPED, cached_metric_path, save_metric
+from latentloop.inversion.metric_file import NAME, SHIPPED, cached_metric_path, save_metric
 from latentloop.inversion.metric_options import MetricOptions
-from latentloop.weights import ReadOnce
+from latentloop.ownership import is_foreign
+from latentloop.weights import ReadOnce, kind_in
 
 
 def make_metric(
@@ -28,7 +29,7 @@ def make_metric(
         name_or_path: Name of a bundled generator, or a file.
         out: Where to; None for where all jobs look for the metric of this generator.
         options: How well.
-        force: Replace a file that is there.
+        force: Replace a metric that is there.
         on_progress: Called with how many codes are done, and how many there are.
 
     Raises:
@@ -60,4 +61,6 @@ def _check(generator: Generator, target: Path, *, force: bool) -> None:
         raise UserError(f"{target}: a folder, not a file", arguments="out")
     if target.exists() and not force:
         raise UserError(f"{target}: here already", arguments="force")
+    if is_foreign(target, lambda path: kind_in(path) == NAME):
+        raise UserError(f"{target}: no metric, and would be overwritten; choose another file", arguments="out")
     check_writable(target.parent)

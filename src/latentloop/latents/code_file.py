@@ -14,13 +14,12 @@
 | `details` | text | JSON: the photo's name and checksum, settings, metrics; free to grow |
 """
 
+import io
 import json
-import zlib
 from dataclasses import dataclass, field
 from pathlib import Path
-from tokenize import TokenError
 from typing import IO, Any
-from zipfile import BadZipFile, ZipFile
+from zipfile import ZipFile
 
 import numpy as np
 import numpy.typing as npt
@@ -30,7 +29,7 @@ from torch import Tensor
 from latentloop.errors import UserError, in_one_line
 from latentloop.files import replacing
 from latentloop.generators.protocol import Generator
-from latentloop.latents.numpy_archive import read_arrays
+from latentloop.latents.numpy_archive import DAMAGE, holds_arrays, read_arrays
 
 VERSION = 1
 """Version of the code file's format."""
@@ -51,20 +50,6 @@ MAX_BYTES = 1 << 24
 """Largest array of a code file, in bytes: losses of four million steps."""
 MAX_SIZE = 1 << 31
 """Largest of a photo's width and height, in pixels."""
-# What NumPy, zipfile and the conversions below are known to raise on damaged files.
-DAMAGE = (
-    OSError,
-    ValueError,
-    LookupError,
-    TypeError,
-    EOFError,
-    OverflowError,
-    RuntimeError,
-    MemoryError,
-    BadZipFile,
-    TokenError,
-    zlib.error,
-)
 
 
 @dataclass(frozen=True)
@@ -97,20 +82,27 @@ def save_code(path: Path | str, code: Code) -> None:
     Raises:
         UserError: The file cannot be written.
     """
-    with replacing(Path(path)) as part, part.open("wb") as file:
-        np.savez(
-            file,
-            version=np.int64(VERSION),
-            w_plus=code.w_plus.float().numpy(),
-            space=np.str_(code.space),
-            generator=np.str_(code.generator),
-            fingerprint=np.str_(code.fingerprint),
-            quad=code.quad.double().numpy(),
-            original_size=np.array(code.original_size, dtype=np.int64),
-            losses=code.losses.float().numpy(),
-            steps=np.int64(code.steps),
-            details=np.str_(json.dumps(code.details)),
-        )
+    with replacing(Path(path)) as part:
+        part.write_bytes(code_bytes(code))
+
+
+def code_bytes(code: Code) -> bytes:
+    """Encode a code as `save_code` writes it."""
+    file = io.BytesIO()
+    np.savez(
+        file,
+        version=np.int64(VERSION),
+        w_plus=code.w_plus.float().numpy(),
+        space=np.str_(code.space),
+        generator=np.str_(code.generator),
+        fingerprint=np.str_(code.fingerprint),
+        quad=code.quad.double().numpy(),
+        original_size=np.array(code.original_size, dtype=np.int64),
+        losses=code.losses.float().numpy(),
+        steps=np.int64(code.steps),
+        details=np.str_(json.dumps(code.details)),
+    )
+    return file.getvalue()
 
 
 def load_code(path: Path | str) -> Code:
@@ -208,6 +200,15 @@ def is_code_file(file: Path | IO[bytes]) -> bool:
             return {"fingerprint.npy", "w_plus.npy"} <= set(archive.namelist())
     except DAMAGE:
         return False
+
+
+def is_damaged_code(path: Path) -> bool:
+    """Return whether a file is what became of one of our code files: unreadable, cut off, or empty."""
+    try:
+        load_code(path)
+    except UserError:
+        return holds_arrays(path, *ARRAYS[:2], "fingerprint")
+    return False
 
 
 def start_from(path: Path, generator: Generator) -> Tensor:

@@ -2,13 +2,32 @@
 
 import io
 import math
+import zlib
 from collections.abc import Iterable
+from pathlib import Path
+from tokenize import TokenError
 from typing import Any
-from zipfile import ZIP_DEFLATED, ZIP_STORED, ZipFile, ZipInfo
+from zipfile import ZIP_DEFLATED, ZIP_STORED, BadZipFile, ZipFile, ZipInfo
 
 import numpy as np
 import numpy.typing as npt
 
+# What NumPy, zipfile and conversions of what they read are known to raise on damaged files.
+DAMAGE = (
+    OSError,
+    ValueError,
+    LookupError,
+    TypeError,
+    EOFError,
+    OverflowError,
+    RuntimeError,
+    MemoryError,
+    BadZipFile,
+    TokenError,
+    zlib.error,
+)
+FIRST_NAME = 30
+"""Place of its first array's name in an archive."""
 HEADERS = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
 """Readers of the header of each version of the `.npy` format."""
 ALWAYS = 1 << 26
@@ -33,6 +52,27 @@ def check_entry(entry: ZipInfo) -> None:
         raise ValueError("compressed as NumPy does not")
     if entry.file_size > largest(entry.compress_size):
         raise ValueError(f"an array of {entry.file_size:,} bytes in a file of few")
+
+
+def holds_arrays(path: Path, *names: str) -> bool:
+    """Return whether a file is an archive with arrays of these names, or what is left of one: cut off, or empty.
+
+    Args:
+        path: The file.
+        names: Names without ".npy", first that of the array which was written first.
+    """
+    try:
+        with ZipFile(path) as archive:
+            return {f"{name}.npy" for name in names} <= set(archive.namelist())
+    except DAMAGE:
+        pass  # no list of its arrays, which comes last
+    first = f"{names[0]}.npy".encode()
+    try:
+        with path.open("rb") as file:
+            beginning = file.read(FIRST_NAME + len(first))
+    except OSError:
+        return False
+    return not beginning or (beginning.startswith(b"PK\x03\x04") and beginning[FIRST_NAME:] == first)
 
 
 def read_arrays(content: bytes, names: Iterable[str], *, max_bytes: int) -> dict[str, npt.NDArray[Any]]:

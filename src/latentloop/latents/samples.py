@@ -10,14 +10,18 @@ from torch import Tensor
 from latentloop.defaults import NoiseMode
 from latentloop.devices import find_device
 from latentloop.errors import UserError
+from latentloop.folder_lock import sole_use
 from latentloop.generators import Generator, load_generator, noisy_synthesis
 from latentloop.images import resample, write_png
 from latentloop.latents.options import SampleOptions
 from latentloop.latents.sampling import sample_codes
+from latentloop.ownership import mark, marked_by, refuse_foreign
 from latentloop.pictures.sheet import contact_sheet
 
 TILE, COLUMNS = 256, 4
 """Side of an image on the contact sheet, in pixels, and images in a row."""
+COMMAND = "generate"
+"""Command whose mark the images carry."""
 
 
 def generate_images(out: Path, options: SampleOptions) -> Iterator[Path]:
@@ -45,7 +49,8 @@ def draw_samples(generator: Generator, out: Path, options: SampleOptions) -> Ite
         options: Which images.
 
     Raises:
-        UserError: The generator has no such class or no noise; the folder cannot be written to.
+        UserError: The generator has no such class or no noise; the folder cannot be written to, another process uses
+            it, or an image would replace a file that is none of an earlier call.
     """
     if options.label is not None and not 0 <= options.label < generator.c_dim:
         has = f"the classes 0 to {generator.c_dim - 1}" if generator.c_dim else "no classes"
@@ -60,16 +65,16 @@ def draw_samples(generator: Generator, out: Path, options: SampleOptions) -> Ite
         truncation_cutoff=options.truncation_cutoff,
         label=options.label,
     )
-    tiles = []
-    for i, w_plus in enumerate(codes):
-        image = draw(w_plus[None])
-        path = out / f"image-{i:04d}.png"
-        write_png(path, image)
-        tiles.append(resample(image, min(TILE, generator.resolution)).clamp(-1, 1).cpu())
-        yield path
-    sheet = out / "sheet.png"
-    write_png(sheet, contact_sheet(torch.cat(tiles), min(COLUMNS, options.count)))
-    yield sheet
+    paths, sheet, tiles = [out / f"image-{i:04d}.png" for i in range(options.count)], out / "sheet.png", []
+    refuse_foreign([*paths, sheet], marked_by(COMMAND))
+    with sole_use(out):
+        for path, w_plus in zip(paths, codes, strict=True):
+            image = draw(w_plus[None])
+            write_png(path, image, comment=mark(COMMAND))
+            tiles.append(resample(image, min(TILE, generator.resolution)).clamp(-1, 1).cpu())
+            yield path
+        write_png(sheet, contact_sheet(torch.cat(tiles), min(COLUMNS, options.count)), comment=mark(COMMAND))
+        yield sheet
 
 
 def _draw(generator: Generator, noise: NoiseMode, randomness: torch.Generator) -> Callable[[Tensor], Tensor]:

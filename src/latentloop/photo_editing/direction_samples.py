@@ -19,13 +19,17 @@ from torch import Tensor
 from latentloop.editing import sample_w
 from latentloop.errors import UserError, in_one_line, shown
 from latentloop.files import replacing
+from latentloop.folder_lock import sole_use
 from latentloop.generators import Generator
 from latentloop.images import resample, write_png
 from latentloop.latents import broadcast
+from latentloop.ownership import mark, marked_by, refuse_foreign
 from latentloop.weights import WeightsFile, read_ours, write_ours
 
 CODES, SCORES, IMAGE = "codes.safetensors", "scores.csv", "image"
 NAME = "samples"
+COMMAND = "directions"
+"""Command whose mark the pictures carry."""
 PICTURE_SIZE = 256
 """Largest size of the pictures, in pixels."""
 
@@ -51,20 +55,23 @@ def draw_scorable(generator: Generator, out: Path, count: int, *, seed: int) -> 
         seed: Seed of z; the same styles come on every device.
 
     Raises:
-        UserError: The folder has samples already, or the generator has no mapping to W.
+        UserError: The folder has samples already, pictures of somebody else, or is in use; the generator has no
+            mapping to W.
     """
-    if (out / CODES).exists() or (out / SCORES).exists():
-        raise UserError(f"{out}: has samples already; name another folder", arguments="out")
     w = sample_w(generator, count, torch.Generator().manual_seed(seed))
+    if (out / SCORES).exists() or ((out / CODES).exists() and not _is_of(out, generator, w)):
+        raise UserError(f"{out}: has samples already; name another folder", arguments="out")
     size, coarse = min(PICTURE_SIZE, generator.resolution), generator.resolution % PICTURE_SIZE == 0
     names = [f"image-{i:05d}.png" for i in range(count)]
-    for name, style in zip(names, w, strict=True):
-        w_plus = broadcast(style[None], generator.num_ws).to(generator.latent_avg)
-        image = generator.synthesis(w_plus, resolution=size if coarse else None)
-        write_png(out / name, resample(image, size))
-        yield out / name
-    yield _save_codes(out / CODES, w, names, generator)
-    yield _template(out / SCORES, names)
+    refuse_foreign([out / name for name in names], marked_by(COMMAND))
+    with sole_use(out):
+        for name, style in zip(names, w, strict=True):
+            w_plus = broadcast(style[None], generator.num_ws).to(generator.latent_avg)
+            image = generator.synthesis(w_plus, resolution=size if coarse else None)
+            write_png(out / name, resample(image, size), comment=mark(COMMAND))
+            yield out / name
+        yield _save_codes(out / CODES, w, names, generator)
+        yield _template(out / SCORES, names)
 
 
 def read_samples(folder: Path, generator: Generator) -> Samples:
@@ -90,6 +97,14 @@ def read_samples(folder: Path, generator: Generator) -> Samples:
             f"{path}: of {shown(ours.settings.get('generator'))}, whose codes are not those of {generator.name}"
         )
     return Samples(w, names)
+
+
+def _is_of(folder: Path, generator: Generator, w: Tensor) -> bool:
+    """Whether a run that was killed before its last file had drawn these styles."""
+    try:
+        return torch.equal(read_samples(folder, generator).w, w)
+    except UserError:
+        return False
 
 
 def read_scores(path: Path, attribute: str, names: Sequence[str]) -> Tensor:

@@ -11,9 +11,10 @@ from latentloop.errors import UserError
 from latentloop.files import refuse_overwriting
 from latentloop.images import colour_profile, write_png
 from latentloop.latents.code_file import save_code
+from latentloop.ownership import MARK, refuse_links
 from latentloop.photo_editing.editor import Editor
 from latentloop.photo_editing.rendered_edit import RenderedEdit
-from latentloop.photo_editing.signatures import SIGNATURE, checksum_of, short_key, signature_in, signature_of
+from latentloop.photo_editing.signatures import checksum_of, short_key, signature_in, signature_of
 from latentloop.photo_editing.subjects import Subject
 from latentloop.stamps import Stamp, stamp_of
 from latentloop.video import write_video
@@ -120,7 +121,7 @@ class EditFolder:
         """
         for i, (name, face) in enumerate(zip(_face_names(claim.name, subject), edit.faces, strict=True)):
             code = edit.code(subject, i)
-            details = {**code.details, SIGNATURE: claim.signature}
+            details = {**code.details, MARK: claim.signature}
             save_code(self._file(CODE, name), replace(code, details=details))
             if subject.origin:
                 write_png(self._file(FACE, name), face, comment=claim.signature)
@@ -158,6 +159,7 @@ class EditFolder:
 
     def _claim(self, name: str, stamp: Stamp, patterns: Sequence[str], sources: Sequence[Path] = ()) -> Claim:
         """Take the name, or, where another result has it, the name with a key; patterns are of all files to come."""
+        refuse_links(*{self._file(pattern, name).parent for pattern in patterns} - {self.path})
         signature = signature_of({"name": name, **stamp})
         for one in (name, f"{name}-{short_key(signature)}"):
             files = [self._file(pattern, one) for pattern in patterns]

@@ -60,7 +60,8 @@ def check_animation(path: Path, sources: Sequence[str], *, ours: Callable[[Path]
     if path.suffix.lower() in ANIMATIONS:
         refuse_overwriting(path, files, ours=ours(path))
         return
-    refuse_overwriting(path, files, ours=path.is_dir())
+    if not path.is_dir():
+        refuse_overwriting(path, files, ours=False)
     if any(file.resolve().parent == path.resolve() for file in files):
         raise UserError(f"{path}: holds what the frames are made of; choose another folder", arguments="out")
     for frame in sorted(path.glob("frame-[0-9]*.png")):

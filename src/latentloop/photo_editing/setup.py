@@ -97,6 +97,7 @@ class SubjectFinder:
             deciding=options.deciding,
             with_report=False,
             warn=self.listener.warn,
+            on_wait=self.listener.warn,
         )
         with self.listener.watch(run) as watcher, closing(run.outcomes(watcher.step)) as outcomes:
             for outcome in outcomes:

@@ -1,20 +1,17 @@
 """Signatures: what a result was made from, in the file itself, so that only the same result may replace it."""
 
 import hashlib
-import json
 from pathlib import Path
 from typing import Literal
 
 from torch import Tensor
 
 from latentloop.errors import UserError
-from latentloop.images import gif_comment, png_comment
 from latentloop.latents.code_file import load_code
+from latentloop.ownership import MARK, is_mark, mark, mark_in
 from latentloop.stamps import Stamp, key_of
 from latentloop.video.files import media_comment
 
-SIGNATURE = "signature"
-"""Name of the signature among the details of a code file, and in the JSON file beside a video."""
 Kind = Literal["edit", "morph"]
 """Kind of a result: of latentloop edit, mix and transfer, or of latentloop morph."""
 SHORT_KEY = 6
@@ -28,7 +25,7 @@ def signature_of(stamp: Stamp, kind: Kind = "edit") -> str:
         stamp: What the result is made from, and how.
         kind: Kind of the result.
     """
-    return f"{_prefix(kind)}{key_of(stamp)}"
+    return mark(kind, key_of(stamp))
 
 
 def short_key(signature: str) -> str:
@@ -38,19 +35,15 @@ def short_key(signature: str) -> str:
 
 def signature_in(path: Path, kind: Kind = "edit") -> str | None:
     """Read the signature in a .png, .gif, .mp4, .npz or .json file; None if there is none of that kind."""
-    readers = {
-        ".png": png_comment,
-        ".gif": gif_comment,
-        ".mp4": media_comment,
-        ".npz": _of_code,
-        ".json": _of_json,
-    }
+    readers = {".mp4": media_comment, ".npz": _of_code}
+    reader = readers.get(path.suffix.lower())
+    if reader is None:
+        return mark_in(path, kind)
     try:
-        reader = readers.get(path.suffix.lower())
-        text = reader(path) if reader and path.is_file() else None
+        text = reader(path) if path.is_file() else None
     except (OSError, ValueError):  # no name that a file can have
         return None
-    return text if isinstance(text, str) and text.startswith(_prefix(kind)) else None
+    return text if is_mark(text, kind) else None
 
 
 def checksum_of(tensor: Tensor) -> str:
@@ -58,20 +51,8 @@ def checksum_of(tensor: Tensor) -> str:
     return hashlib.sha256(tensor.detach().cpu().contiguous().numpy().tobytes()).hexdigest()
 
 
-def _prefix(kind: Kind) -> str:
-    return f"latentloop {kind} "
-
-
 def _of_code(path: Path) -> object:
     try:
-        return load_code(path).details.get(SIGNATURE)
+        return load_code(path).details.get(MARK)
     except UserError:
         return None
-
-
-def _of_json(path: Path) -> object:
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError):
-        return None
-    return content.get(SIGNATURE) if isinstance(content, dict) else None

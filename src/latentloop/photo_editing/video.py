@@ -7,11 +7,12 @@ from pathlib import Path
 
 from latentloop.features.lpips import load_lpips
 from latentloop.files import replacing, sha256_of
+from latentloop.ownership import MARK
 from latentloop.photo_editing.applied_directions import AppliedDirections
 from latentloop.photo_editing.edit_folder import EditFolder
 from latentloop.photo_editing.flicker import Flicker
 from latentloop.photo_editing.listener import Progress
-from latentloop.photo_editing.signatures import SIGNATURE, checksum_of
+from latentloop.photo_editing.signatures import checksum_of
 from latentloop.photo_editing.video_editor import VideoEditor, size_for
 from latentloop.photo_editing.video_work import VideoWork, remove_faces
 from latentloop.stamps import Stamp, stamp_of
@@ -93,7 +94,7 @@ def _write_report(path: Path, edited: EditedVideo, signature: str) -> None:
         "flicker": {codes: asdict(one) for codes, one in edited.flicker.items()},
         "frames_without_a_face": edited.missing,
         "size": edited.size,
-        SIGNATURE: signature,
+        MARK: signature,
     }
     with replacing(path) as part:
         part.write_text(json.dumps(report, indent=2), encoding="utf-8")

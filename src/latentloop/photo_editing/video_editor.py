@@ -138,13 +138,14 @@ class VideoEditor:
         if iterator is None:
             return torch.zeros_like(codes)
         faces = seen.nonzero()[:, 0]
+        size = min(WORKING_SIZE, self.generator.resolution)
         keys = faces[torch.linspace(0, len(faces) - 1, 1 + -(-len(faces) // KEY)).round().long().unique()]
 
         def missing(found: Sequence[Tensor]) -> Iterator[Tensor]:
             wanted = keys[len(found) :].tolist()
             for i, frame in enumerate(video.frames() if wanted else ()):
                 if i in wanted:
-                    target = crop_quad(frame, quads[i], WORKING_SIZE).to(self.generator.latent_avg)
+                    target = crop_quad(frame, quads[i], size).to(self.generator.latent_avg)
                     start = codes[i : i + 1].to(target)
                     yield (iterator.refine(target, start).w_plus - start)[0].cpu()
 

@@ -7,6 +7,7 @@ from latentloop.embedding import set_up
 from latentloop.embedding.starts import NetworkStart
 from latentloop.errors import UserError
 from latentloop.files import sha256_of
+from latentloop.folder_lock import sole_use
 from latentloop.photo_editing.edit_job import EditJob
 from latentloop.photo_editing.listener import Progress
 from latentloop.photo_editing.video import EditedVideo, edit_video
@@ -61,7 +62,8 @@ class VideoJob:
             stamp["looks"] = str(looks)
         work = VideoWork(options.codes / f"{path.stem}-{sha256[:8]}", stamp)
         name = f"{path.stem}-{self.edit.suffix}"
-        return edit_video(self._editor(), video, self.edit.folder, work, self.edit.directions, progress, name=name)
+        with sole_use(work.folder, finder.listener.warn):
+            return edit_video(self._editor(), video, self.edit.folder, work, self.edit.directions, progress, name=name)
 
     def _editor(self) -> VideoEditor:
         parts = self.edit.finder.components

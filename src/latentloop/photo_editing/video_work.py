@@ -1,7 +1,7 @@
 """Work on a video that a later run need not repeat: where the face is in each frame, its codes, the drawn faces."""
 
 import hashlib
-import shutil
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,14 +10,21 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from latentloop.files import replacing
-from latentloop.latents.code_file import DAMAGE
+from latentloop.errors import UserError
+from latentloop.files import PART, replacing
+from latentloop.latents.numpy_archive import DAMAGE, holds_arrays
+from latentloop.ownership import is_foreign
 from latentloop.stamps import Stamp, key_of
 
 EVERY = 100
 """Number of new tensors after which they are written down."""
 FACES, MARKER = "faces-", ".latentloop-faces"
 """Prefix of the names of folders with drawn faces, and the file in them that marks them as ours."""
+DRAWN = re.compile(r"\d{6}(-where)?\.png")
+"""Names of the pictures in such a folder."""
+
+ARRAYS = ("w", "told")
+"""Arrays of a file of work: the tensors, and the key of what they were made from."""
 
 Missing = Callable[[Sequence[Tensor]], Iterable[Tensor]]
 
@@ -58,7 +65,13 @@ class VideoWork:
             missing: Given the tensors of the earlier run, makes the others.
             on_each: Is called with the number of tensors whenever one is made.
             every: Number of new tensors after which all are written; they are at the end, too, and on an interruption.
+
+        Raises:
+            UserError: The file is somebody else's.
         """
+        path = self._file(name)
+        if is_foreign(path, lambda file: holds_arrays(file, *ARRAYS)):
+            raise UserError(f"the codes of the video would overwrite {path}; choose another folder", arguments="codes")
         found = self._found(name, settings)
         written = len(found)
         try:
@@ -73,7 +86,7 @@ class VideoWork:
         return found
 
     def _found(self, name: str, settings: Mapping[str, object]) -> list[Tensor]:
-        path = self.folder / f"{name}.npz"
+        path = self._file(name)
         if not path.is_file():
             return []
         try:
@@ -84,9 +97,12 @@ class VideoWork:
             return []  # it is made again
 
     def _write(self, name: str, found: Sequence[Tensor], settings: Mapping[str, object]) -> int:
-        with replacing(self.folder / f"{name}.npz") as part, part.open("wb") as file:
+        with replacing(self._file(name)) as part, part.open("wb") as file:
             np.savez(file, w=torch.stack(list(found)).numpy(), told=np.str_(self._key(settings)))
         return len(found)
+
+    def _file(self, name: str) -> Path:
+        return self.folder / f"{name}.npz"
 
     def _key(self, settings: Mapping[str, object]) -> str:
         return key_of({**self.stamp, **settings})
@@ -97,18 +113,34 @@ class VideoWork:
         Args:
             codes: Edited codes of all frames, (F, num_ws, w_dim).
             settings: How they are drawn.
+
+        Raises:
+            UserError: Somebody else's folder has that name.
         """
         sha256 = hashlib.sha256(codes.numpy().tobytes()).hexdigest()
         folder = self.folder / f"{FACES}{self._key({**settings, 'codes': sha256})[:12]}"
         for other in self.folder.glob(f"{FACES}*"):
             if other != folder:
                 remove_faces(other)
+        taken = folder.exists() and not _is_ours(folder) and (not folder.is_dir() or any(folder.iterdir()))
+        if taken or folder.is_symlink():
+            raise UserError(f"the faces of the video would go into {folder}; remove it", arguments="codes")
         folder.mkdir(parents=True, exist_ok=True)
         (folder / MARKER).touch()
         return folder
 
 
 def remove_faces(folder: Path) -> None:
-    """Delete a folder that `VideoWork.faces_of` made; any other folder stays."""
-    if (folder / MARKER).is_file() and not folder.is_symlink():
-        shutil.rmtree(folder)
+    """Delete a folder that `VideoWork.faces_of` made; any other folder stays, and so does what others put into it."""
+    if not _is_ours(folder):
+        return
+    for file in list(folder.iterdir()):
+        if DRAWN.fullmatch(file.name) or PART.fullmatch(file.name):
+            file.unlink()
+    if [file.name for file in folder.iterdir()] == [MARKER]:
+        (folder / MARKER).unlink()
+        folder.rmdir()
+
+
+def _is_ours(folder: Path) -> bool:
+    return (folder / MARKER).is_file() and not folder.is_symlink()

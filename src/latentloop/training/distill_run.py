@@ -2,7 +2,8 @@
 
 import time
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from contextlib import ExitStack
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +31,8 @@ class DistillJob:
     folder: Path
     settings: Mapping[str, Any]
     """The stamp of the run: all that its course depends on."""
+    held: ExitStack = field(default_factory=ExitStack)
+    """What keeps others from using the folder, until the run ends."""
 
     @property
     def result(self) -> Path:
@@ -61,16 +64,16 @@ class DistillJob:
             UserError: The folder cannot be written to; the loss or the iterator diverged. What was saved before stays.
         """
         log, begun = self._log.lines(self.distillation.step), time.perf_counter()
-        for terms in self._terms():
-            seconds = round(time.perf_counter() - begun, 1)
-            log.append({"step": self.distillation.step, **terms, "seconds": seconds})
-            begun = time.perf_counter()
-            self._log.write(log)
-            save_checkpoint(
-                self.folder / "checkpoint.safetensors", kind=KIND, config=self.settings, state=self.distillation.state()
-            )
-            save_generator(self.result, self.distillation.result())
-            yield log[-1]
+        checkpoint = self.folder / "checkpoint.safetensors"
+        with self.held:
+            for terms in self._terms():
+                seconds = round(time.perf_counter() - begun, 1)
+                log.append({"step": self.distillation.step, **terms, "seconds": seconds})
+                begun = time.perf_counter()
+                self._log.write(log)
+                save_checkpoint(checkpoint, kind=KIND, config=self.settings, state=self.distillation.state())
+                save_generator(self.result, self.distillation.result())
+                yield log[-1]
 
     def _terms(self) -> Iterator[dict[str, float]]:
         """Loss terms of each pool; errors say what to do."""

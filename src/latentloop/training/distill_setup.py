@@ -1,5 +1,7 @@
 """Setting up the distillation of a generator from its options."""
 
+from contextlib import ExitStack
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -7,6 +9,7 @@ import torch
 from latentloop.devices import find_device, find_precision, repeatable_arithmetic
 from latentloop.errors import UserError
 from latentloop.features.lpips import load_lpips
+from latentloop.folder_lock import sole_use
 from latentloop.generators import MobileStyleGAN, load_generator
 from latentloop.generators.registry import weights_checksum
 from latentloop.photos.find import find_photos
@@ -26,7 +29,8 @@ def set_up_distilling(options: DistillOptions) -> DistillJob:
     In CUDA the process computes repeatably from now on, which an exact resume rests on.
 
     Raises:
-        UserError: A file is missing or wrong, or the folder holds a run with other options or something else.
+        UserError: A file is missing or wrong, the folder holds a run with other options or something else, or
+            another process uses it.
     """
     repeatable_arithmetic()
     device = find_device(options.device)
@@ -45,9 +49,12 @@ def set_up_distilling(options: DistillOptions) -> DistillJob:
             photos=photos,
             compiled=options.compile,
         )
-        job = DistillJob(distillation, options.out, stamp_of_distilling(options, photos, device))
-    job.resume()
-    return job
+        stamp = stamp_of_distilling(options, photos, device)
+    with ExitStack() as held:
+        held.enter_context(sole_use(options.out))
+        job = DistillJob(distillation, options.out, stamp)
+        job.resume()
+        return replace(job, held=held.pop_all())
 
 
 def stamp_of_distilling(options: DistillOptions, photos: PhotoSet | None, device: torch.device) -> dict[str, Any]:

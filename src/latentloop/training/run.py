@@ -3,7 +3,7 @@
 import math
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -14,17 +14,19 @@ from latentloop.encoders import save_embedder
 from latentloop.errors import NotFiniteError, UserError
 from latentloop.files import remove_leftovers
 from latentloop.images import write_png
+from latentloop.ownership import is_foreign, mark, marked_by
 from latentloop.training.checkpoint import load_checkpoint, save_checkpoint
 from latentloop.training.processes import failing_together
 from latentloop.training.run_log import RunLog
-from latentloop.training.settings_file import CHECKPOINTS, LENGTH, SETTINGS, checkpoints_in
+from latentloop.training.settings_file import CHECKPOINTS, LENGTH, SETTINGS, checkpoints_in, read_options
 from latentloop.training.tensorboard_log import TensorBoardLog
 from latentloop.training.trainer import Trainer
 from latentloop.training.validation import Validation
 
 KIND = "training"
 LOG, BEST, LAST = "log.jsonl", "best.safetensors", "last.safetensors"
-PICTURE = "validation.png"
+PICTURE, COMMAND = "validation.png", "train"
+"""Name of the picture of some reconstructions, and the command whose mark it carries."""
 Figures = Mapping[str, float]
 
 
@@ -67,6 +69,8 @@ class TrainJob:
     saving: Saving = Saving()
     stopping: Callable[[], bool] = lambda: False
     """Called after each step; True saves and stops the run."""
+    held: ExitStack = field(default_factory=ExitStack)
+    """What keeps others from using the folder, until the run ends."""
     _recent: list[Figures] = field(default_factory=list, init=False)
     """Metrics of the steps since the last line of the log."""
 
@@ -115,7 +119,7 @@ class TrainJob:
                 run is saved as it was before that step.
         """
         begun = time.perf_counter()
-        with self._explained(), TensorBoardLog(self._tensorboard, self.trainer.step) as tensorboard:
+        with self.held, self._explained(), TensorBoardLog(self._tensorboard, self.trainer.step) as tensorboard:
             for metrics in self.trainer.run():
                 self._recent.append(metrics)
                 tensorboard.scalars(metrics)
@@ -180,7 +184,7 @@ class TrainJob:
         picture = validation.picture(network)
         tensorboard.scalars({"step": self.trainer.step, **figures})
         tensorboard.picture(picture, self.trainer.step)
-        write_png(self.folder / PICTURE, picture)
+        write_png(self.folder / PICTURE, picture, comment=mark(COMMAND))
         return figures
 
     def _publish(self, lines: Sequence[Figures]) -> None:
@@ -233,10 +237,13 @@ def last_checkpoint(folder: Path) -> Path | None:
     """
     if checkpoints := checkpoints_in(folder):
         return checkpoints[-1]
-    RunLog(folder / LOG).lines(0)  # of a run that was killed in its first moments; anything else is refused
-    begun = (folder / LOG).exists()
-    for other in (BEST, LAST) if begun else (BEST, LAST, PICTURE, SETTINGS):
-        if (folder / other).exists():
+    begun = (folder / LOG).exists()  # by a run that was killed in its first moments; anything else is refused
+    RunLog(folder / LOG).lines(0)
+    if begun and (folder / SETTINGS).exists():
+        read_options(folder)
+    ours = marked_by(COMMAND) if begun else lambda _: False
+    for other in (BEST, LAST, PICTURE) if begun else (BEST, LAST, PICTURE, SETTINGS):
+        if is_foreign(folder / other, ours):
             raise UserError(f"{folder / other}: in the way, and no checkpoint to go on from; choose another folder")
     return None
 

@@ -23,8 +23,11 @@ class RunLog:
         """
         try:
             lines = self.path.read_text(encoding="utf-8").splitlines() if self.path.exists() else []
-            return [line for line in map(json.loads, lines) if line["step"] <= step]
-        except (OSError, ValueError, LookupError, TypeError) as error:
+            told = [json.loads(line) for line in lines]
+            if not all({"step", "seconds"} <= line.keys() for line in told):
+                raise ValueError("lines of another log")
+            return [line for line in told if line["step"] <= step]
+        except (OSError, ValueError, LookupError, TypeError, AttributeError) as error:
             message = "not the log of such a run, or damaged; delete it to go on without"
             raise UserError(f"{self.path}: {message}") from error
 

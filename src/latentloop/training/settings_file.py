@@ -1,6 +1,7 @@
 """What a run's folder keeps to go on from: its options in config.json, and its checkpoints."""
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -12,6 +13,8 @@ from latentloop.options import with_changes
 from latentloop.training.options import TrainOptions
 
 SETTINGS, CHECKPOINTS = "config.json", "checkpoints"
+CHECKPOINT = re.compile(r"step-\d{8,}\.safetensors")
+"""Names of checkpoints."""
 LENGTH = ("steps", "minutes")
 """Options by which a run can be made longer."""
 GROUPED = ("generator", "device", "seed")
@@ -49,7 +52,8 @@ def read_options(folder: Path) -> TrainOptions:
 
 def checkpoints_in(folder: Path) -> list[Path]:
     """List a run's checkpoints by step."""
-    return sorted((folder / CHECKPOINTS).glob("step-*.safetensors"))
+    found = (folder / CHECKPOINTS).glob("step-*.safetensors")
+    return sorted(path for path in found if CHECKPOINT.fullmatch(path.name))
 
 
 def _flat(settings: Mapping[str, Any]) -> dict[str, Any]:

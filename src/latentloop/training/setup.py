@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Sequence
+from contextlib import ExitStack
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -15,6 +16,7 @@ from latentloop.encoders import Embedder
 from latentloop.errors import UserError
 from latentloop.features.lpips import SMALLEST, load_lpips
 from latentloop.features.mobilefacenet import load_mobilefacenet
+from latentloop.folder_lock import sole_use
 from latentloop.generators import DrawnBy, Generator, load_generator, low_precision
 from latentloop.generators.registry import weights_checksum
 from latentloop.inversion import PerceptualMetric
@@ -31,7 +33,7 @@ from latentloop.training.options import TrainOptions
 from latentloop.training.pending import PendingCodes
 from latentloop.training.photo_store import make_store
 from latentloop.training.photos import PhotoSet
-from latentloop.training.processes import Accelerated, Processes, find_processes
+from latentloop.training.processes import Accelerated, Processes, failing_together, find_processes
 from latentloop.training.run import Saving, TrainJob, last_checkpoint
 from latentloop.training.settings_file import write_options
 from latentloop.training.trainer import Trainer
@@ -75,32 +77,43 @@ def set_up_training(options: TrainOptions, *, longer: bool = False) -> TrainJob:
             from there on that of the longer run.
 
     Raises:
-        UserError: A file is missing or wrong, or the folder holds a run with other options or something else.
+        UserError: A file is missing or wrong, the folder holds a run with other options or something else, or
+            another process uses it.
     """
     machine = find_machine(options)
     (repeatable_arithmetic if machine.dtype == torch.float32 else quick_arithmetic)()
-    with ReadOnce():
-        generator = load_generator(options.generator, which=options.which, device=machine.device)
-        embedder = first_embedder(options, generator, resumed=last_checkpoint(options.out) is not None)
-        resolution = embedder.config.resolution
-        photos = choose_photos(options, resolution)
-        if photos.learned:
-            _keep_photos(photos.learned, options, machine)
-        drawing = low_precision(generator, machine.dtype)
-        compared = low_precision(quick_generator(options.quick, generator), machine.dtype) if options.quick else drawing
-        collaboration = make_collaboration(options, compared, embedder, machine)
-        first = machine.processes.index == 0
-        job = TrainJob(
-            trainer=_make_trainer(options, collaboration, photos.learned, drawing, machine),
-            validation=_validation(options, collaboration, drawing, photos.held_out, resolution) if first else None,
-            folder=options.out,
-            settings=stamp_of_training(options, photos, machine, collaboration.metric),
-            saving=Saving(options.save_every, options.keep),
-        )
-    job.resume(longer=longer)
-    if first:
-        write_options(options)
+    first = machine.processes.index == 0
+    with ExitStack() as held:
+        with failing_together(machine.processes, UserError):
+            if first:
+                held.enter_context(sole_use(options.out))
+        with ReadOnce():
+            job = _make_job(options, machine)
+        job.resume(longer=longer)
+        if first:
+            write_options(options)
+        job.held = held.pop_all()
     return job
+
+
+def _make_job(options: TrainOptions, machine: Machine) -> TrainJob:
+    generator = load_generator(options.generator, which=options.which, device=machine.device)
+    embedder = first_embedder(options, generator, resumed=last_checkpoint(options.out) is not None)
+    resolution = embedder.config.resolution
+    photos = choose_photos(options, resolution)
+    if photos.learned:
+        _keep_photos(photos.learned, options, machine)
+    drawing = low_precision(generator, machine.dtype)
+    compared = low_precision(quick_generator(options.quick, generator), machine.dtype) if options.quick else drawing
+    collaboration = make_collaboration(options, compared, embedder, machine)
+    first = machine.processes.index == 0
+    return TrainJob(
+        trainer=_make_trainer(options, collaboration, photos.learned, drawing, machine),
+        validation=_validation(options, collaboration, drawing, photos.held_out, resolution) if first else None,
+        folder=options.out,
+        settings=stamp_of_training(options, photos, machine, collaboration.metric),
+        saving=Saving(options.save_every, options.keep),
+    )
 
 
 def _make_trainer(
