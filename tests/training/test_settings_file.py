@@ -48,7 +48,7 @@ def test_the_file_has_what_earlier_releases_wrote(tmp_path: Path) -> None:
     written = json.loads((tmp_path / "config.json").read_text())
     expected = {name: value for name, value in json.loads(WRITTEN).items() if name != "resume"}
     expected["loss"] |= {"lambda_identity": 0.0, "identity_layers": "early"}  # since 0.2
-    expected["collaboration"] |= {"teacher_metric": False, "code_distance": "plain"}
+    expected["collaboration"] |= {"teacher_metric": False, "code_distance": "plain", "lambda_second_look": 0.0}
     expected["config"] |= {"jitter": 0.0, "relight": 0.0, "weights": [], "spoil_on_device": False}
     expected["config"] |= {"minutes": None, "ramp_down": 1.0}
     expected |= {"photos_in": "memory", "compile": False, "which": "g_ema"}
