@@ -1,0 +1,130 @@
+"""Reads damaged files of one kind, in a process of its own: `python -m fuzz_child KIND COUNT FOLDER`.
+
+A file that is neither read nor refused with a `UserError` is kept in FOLDER/found, and printed with what happened. What
+kills the process (a crash, 10 seconds without an end) leaves its file as the last one in FOLDER.
+"""
+
+import os
+import re
+import resource
+import signal
+import sys
+import traceback
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+
+import torch
+from hypothesis import HealthCheck, Phase, given, settings
+
+from damage import Damage, damages
+from latentloop.errors import UserError
+from readers import READERS, Reader
+
+SECONDS = 10
+MEMORY = 2 << 30
+"""Bytes of address space beyond what the process has when it begins."""
+EXECUTED = 99
+"""Exit code after a reader began to execute something."""
+EXECUTION = ("os.system", "os.exec", "os.posix_spawn", "os.fork", "subprocess.Popen", "socket.connect", "shutil.rmtree")
+EXECUTION = (*EXECUTION, "pickle.find_class", "os.mkdir", "os.remove", "ctypes.dlopen")
+MOST = 5
+"""Files that are kept of a kind."""
+
+
+def read_damaged(
+    reader: Reader, folder: Path, count: int, read: Callable[[Path, Damage], None], *, repeatable: bool
+) -> None:
+    """Call `read` with `count` damaged files, one after another; the name is always the same."""
+    (folder / "whole").mkdir(parents=True, exist_ok=True)
+    (folder / "damaged").mkdir(exist_ok=True)
+    whole, damaged = folder / "whole" / reader.name, folder / "damaged" / reader.name
+    reader.build(whole)
+    content = whole.read_bytes()
+    reader.read(whole)
+
+    @settings(
+        max_examples=count,
+        derandomize=repeatable,
+        database=None,
+        deadline=None,
+        phases=(Phase.generate,),
+        suppress_health_check=list(HealthCheck),
+    )
+    @given(damage=damages)
+    def example(damage: Damage) -> None:
+        for old in damaged.parent.iterdir():  # a log of the database, too
+            old.unlink()
+        damaged.write_bytes(damage.of(content, reader.layout))
+        read(damaged, damage)
+
+    example()
+
+
+def problem_of(reader: Reader, path: Path) -> str | None:
+    """What is wrong with how a file is read; None if it is read, or refused as it should be."""
+    try:
+        reader.read(path)
+    except UserError as error:
+        if re.search(r"[\x00-\x1f\x7f]", str(error)):
+            return f"a message that cannot be printed: {error!r}"
+        return "it met the limit of memory" if _met_limit(error) else None
+    except Exception:  # noqa: BLE001 - this is what is looked for
+        return traceback.format_exc()
+    return None
+
+
+def _met_limit(error: BaseException | None) -> bool:
+    while error is not None:
+        if isinstance(error, MemoryError) or "allocate memory" in str(error):
+            return True
+        error = error.__cause__ or error.__context__
+    return False
+
+
+def main(kind: str, count: int, folder: Path) -> int:
+    """Read damaged files of a kind; returns 1 if one was kept."""
+    warnings.simplefilter("error")
+    torch.set_num_threads(1)
+    reader, found, reading = READERS[kind], folder / "found", False
+
+    def audit(event: str, _: object) -> None:
+        if reading and event in EXECUTION:
+            os.write(2, f"executed: {event}\n".encode())
+            os._exit(EXECUTED)
+
+    def read(path: Path, damage: Damage) -> None:
+        nonlocal reading
+        kept = len(list(found.iterdir())) if found.is_dir() else 0
+        if kept >= MOST:
+            return
+        signal.alarm(SECONDS)
+        reading = True
+        problem = problem_of(reader, path)
+        reading = False
+        signal.alarm(0)
+        if problem:
+            found.mkdir(exist_ok=True)
+            (found / f"{kept}-{path.name}").write_bytes(path.read_bytes())
+            print(f"{damage}\n{problem}", flush=True)  # noqa: T201
+
+    def limited(path: Path, damage: Damage) -> None:
+        nonlocal limited_yet
+        if not limited_yet:
+            resource.setrlimit(resource.RLIMIT_AS, (_address_space() + MEMORY, resource.RLIM_INFINITY))
+            sys.addaudithook(audit)
+            limited_yet = True
+        read(path, damage)
+
+    limited_yet = False
+    read_damaged(reader, folder, count, limited, repeatable=False)
+    return int(found.is_dir())
+
+
+def _address_space() -> int:
+    pages = int(Path("/proc/self/statm").read_text().split()[0])
+    return pages * resource.getpagesize()
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1], int(sys.argv[2]), Path(sys.argv[3])))
