@@ -21,7 +21,24 @@ OPCODES = b"().012FIJKLMNPQRSTUVXZ]abcdeghijlopqrstu}\x80\x81\x85\x8c\x8e\x90\x9
 """Instructions of pickles."""
 WHOLE = (0, 1, -1, 2, 127, 128, 255, 256, 2**15, 2**16 - 1, 10**5, 10**7, 2**31 - 1, 2**31, 2**32 - 1, 2**40, 2**63 - 1)
 NUMBERS = (*map(str, WHOLE), "1e308", "1e999", "NaN", "-Infinity", "0.5", "9" * 40, "9" * 5000, "")
-VALUES = (None, True, False, *WHOLE, -(2**63), 1e308, float("nan"), 10**40, "", "x", "\0", "\ud800", [], {}, [[]], DEEP)
+VALUES: tuple[object, ...] = (
+    None,
+    True,
+    False,
+    *WHOLE,
+    -(2**63),
+    1e308,
+    float("nan"),
+    10**40,
+    "",
+    "x",
+    "\0",
+    "\ud800",
+    [],
+    {},
+    [[]],
+    DEEP,
+)
 
 
 @dataclass(frozen=True)

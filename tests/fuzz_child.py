@@ -26,8 +26,18 @@ MEMORY = 2 << 30
 """Bytes of address space beyond what the process has when it begins."""
 EXECUTED = 99
 """Exit code after a reader began to execute something."""
-EXECUTION = ("os.system", "os.exec", "os.posix_spawn", "os.fork", "subprocess.Popen", "socket.connect", "shutil.rmtree")
-EXECUTION = (*EXECUTION, "pickle.find_class", "os.mkdir", "os.remove", "ctypes.dlopen")
+EXECUTION = [
+    "os.system",
+    "os.exec",
+    "os.posix_spawn",
+    "os.fork",
+    "subprocess.Popen",
+    "pickle.find_class",
+    "shutil.rmtree",
+    "os.remove",
+    "socket.connect",
+]
+"""Events of Python's audit that no reader has a reason for."""
 MOST = 5
 """Files that are kept of a kind."""
 
@@ -86,7 +96,8 @@ def main(kind: str, count: int, folder: Path) -> int:
     """Read damaged files of a kind; returns 1 if one was kept."""
     warnings.simplefilter("error")
     torch.set_num_threads(1)
-    reader, found, reading = READERS[kind], folder / "found", False
+    reader, found = READERS[kind], folder / "found"
+    reading = limited = False
 
     def audit(event: str, _: object) -> None:
         if reading and event in EXECUTION:
@@ -94,7 +105,11 @@ def main(kind: str, count: int, folder: Path) -> int:
             os._exit(EXECUTED)
 
     def read(path: Path, damage: Damage) -> None:
-        nonlocal reading
+        nonlocal reading, limited
+        if not limited:  # what reading needs is loaded now
+            resource.setrlimit(resource.RLIMIT_AS, (_address_space() + MEMORY, resource.RLIM_INFINITY))
+            sys.addaudithook(audit)
+            limited = True
         kept = len(list(found.iterdir())) if found.is_dir() else 0
         if kept >= MOST:
             return
@@ -108,16 +123,7 @@ def main(kind: str, count: int, folder: Path) -> int:
             (found / f"{kept}-{path.name}").write_bytes(path.read_bytes())
             print(f"{damage}\n{problem}", flush=True)  # noqa: T201
 
-    def limited(path: Path, damage: Damage) -> None:
-        nonlocal limited_yet
-        if not limited_yet:
-            resource.setrlimit(resource.RLIMIT_AS, (_address_space() + MEMORY, resource.RLIM_INFINITY))
-            sys.addaudithook(audit)
-            limited_yet = True
-        read(path, damage)
-
-    limited_yet = False
-    read_damaged(reader, folder, count, limited, repeatable=False)
+    read_damaged(reader, folder, count, read, repeatable=False)
     return int(found.is_dir())
 
 

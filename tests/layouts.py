@@ -1,4 +1,4 @@
-"""Files taken apart and put together again, with lengths and checksums that are right: damage gets past those checks."""
+"""Files taken apart and put together again with right lengths and checksums, so that damage gets past those."""
 
 import io
 import json
@@ -84,7 +84,8 @@ def _to_zip(parts: Parts) -> bytes:
 
 
 def _of_png(content: bytes) -> Parts:
-    parts, at = {}, len(PNG)
+    parts: Parts = {}
+    at = len(PNG)
     while at < len(content):
         (length,) = struct.unpack_from(">I", content, at)
         parts[f"{len(parts)} {content[at + 4 : at + 8].decode()}"] = content[at + 8 : at + 8 + length]
@@ -159,7 +160,12 @@ def _cell(cell: bytes, column: str) -> object:
         return cell
 
 
+def _of_lines(content: bytes) -> Parts:
+    return {str(i): line for i, line in enumerate(content.split(b"\n"))}
+
+
 PLAIN = Layout(lambda content: {"": content}, lambda parts: parts[""])
+LINES = Layout(_of_lines, lambda parts: b"\n".join(parts.values()))
 SAFETENSORS = Layout(_of_safetensors, _to_safetensors)
 ARRAY = Layout(_of_array, _to_array)
 ZIP = Layout(_of_zip, _to_zip)

@@ -17,6 +17,7 @@ from clips import pictures, write_clip
 from conftest import ToyGenerator
 from foreign_files import WholeModule, nvidia_module, nvidia_snapshot, published_names, tensorflow_snapshot
 from latentloop.benchmark.by_set import read_beside
+from latentloop.benchmark.result_files import BenchmarkFolder, Cost, Stored
 from latentloop.cache import CodeCache, CodeSpace, space_of
 from latentloop.editing import Direction
 from latentloop.editing.direction_file import directions_in, save_directions
@@ -31,6 +32,7 @@ from latentloop.latents import mean_code
 from latentloop.latents.code_file import Code, load_code, save_code
 from latentloop.latents.foreign_files import read_latents
 from latentloop.photo_editing.direction_samples import draw_scorable, read_samples, read_scores
+from latentloop.photo_editing.video_work import VideoWork
 from latentloop.photos.find import find_training_photos
 from latentloop.training.checkpoint import load_checkpoint, save_checkpoint
 from latentloop.training.options import TrainOptions
@@ -38,7 +40,7 @@ from latentloop.training.run_log import RunLog
 from latentloop.training.settings_file import read_options, write_options
 from latentloop.video.reading import read_video
 from latentloop.weights import WeightsFile
-from layouts import ARRAY, CACHE, PLAIN, PNG_CHUNKS, SAFETENSORS, TAR, ZIP, Layout
+from layouts import ARRAY, CACHE, LINES, PLAIN, PNG_CHUNKS, SAFETENSORS, TAR, ZIP, Layout
 from psp_checkpoints import LAST, checkpoint
 from stylegan1_tensors import variables
 from stylegan2_tensors import genforce, nvidia, random_stylegan2, rosinality, tensorflow
@@ -207,6 +209,23 @@ def _summary(path: Path) -> None:
     path.write_text(json.dumps({"name": "toys", "images": 2, "conditions": {"protocol": "psp"}, "methods": methods}))
 
 
+def _result(path: Path) -> None:
+    cost = Cost(seconds=0.5, memory=None, calls=3, batch=1)
+    BenchmarkFolder(path.parents[1]).write(path.parent.name, "a", Stored("key", cost, {"psp": {"mse": 0.1}}))
+
+
+def _read_result(path: Path) -> None:
+    for suffix in (".npz", ".png"):
+        path.with_suffix(suffix).touch()
+    BenchmarkFolder(path.parents[1]).read(path.parent.name, "a")
+
+
+def _video_work(path: Path) -> None:
+    """Writes the codes of two frames, or reads them."""
+    work = VideoWork(path.parent, {"video": "checksum"})
+    work.collect("codes", {}, lambda found: [torch.ones(4, 8)] * (2 - len(found)), lambda _: None)
+
+
 def _torch(content: object, **options: Any) -> Build:  # noqa: ANN401
     return lambda path: torch.save(content, path, **options)
 
@@ -280,8 +299,21 @@ READERS: dict[str, Reader] = {
     "training log": Reader(
         lambda path: path.write_text('{"step": 1, "loss": 0.5}\n{"step": 2, "loss": 0.25}\n'),
         lambda path: RunLog(path).lines(2),
+        LINES,
     ),
-    "benchmark summary": Reader(_summary, lambda path: read_beside([path.parent], "others", {"protocol": "psp"}), name="summary.json"),
+    "benchmark summary": Reader(
+        _summary, lambda path: read_beside([path.parent], "others", {"protocol": "psp"}), name="summary.json"
+    ),
+    "benchmark result": Reader(_result, _read_result, name="a.json"),
+    "benchmark code": Reader(
+        lambda path: BenchmarkFolder(path.parents[1]).write_code(
+            path.parent.name, "a", torch.ones(4, 8), [torch.ones(1, 4, 4)]
+        ),
+        lambda path: BenchmarkFolder(path.parents[1]).read_code(path.parent.name, "a"),
+        ZIP,
+        name="a.npz",
+    ),
+    "codes of a video": Reader(_video_work, _video_work, ZIP, name="codes.npz"),
     "PNG": Reader(_picture("PNG", icc_profile=b"profile"), _read_picture, PNG_CHUNKS),
     "PNG, 16-bit grey": Reader(_grey16, _read_picture, PNG_CHUNKS),
     "PNG, palette": Reader(_picture("PNG", "P", transparency=0), _read_picture, PNG_CHUNKS),

@@ -286,5 +286,5 @@ def _explained(path: Path) -> Iterator[None]:
         yield
     except (sqlite3.OperationalError, OSError) as error:
         raise UserError(f"{path}: cannot use this cache: {error}") from error
-    except (sqlite3.DatabaseError, ValueError, TypeError, RecursionError) as error:
+    except (sqlite3.DatabaseError, ValueError, TypeError) as error:
         raise UserError(f"{path}: not a cache of codes, or damaged: {in_one_line(error)}") from error

@@ -1,12 +1,12 @@
 """What a cache file says of itself. It may be anybody's: neither its tables nor its types are believed."""
 
-import json
 import math
 import sqlite3
 from pathlib import Path
 from typing import Any
 
 from latentloop.errors import UserError, shown
+from latentloop.json_files import decode_json
 
 BUSY_SECONDS = 60
 """Longest time that a process waits for others to finish writing, in seconds."""
@@ -28,13 +28,13 @@ def read_description(path: Path, connection: sqlite3.Connection) -> dict[str, An
 
     Raises:
         UserError: The file is no cache, or its description is damaged.
-        ValueError, RecursionError: An entry is no JSON.
+        ValueError: An entry is no JSON.
     """
     check_schema(path, connection)
     rows = connection.execute("SELECT name, value FROM about LIMIT ?", (MAX_ENTRIES,)).fetchall()
     if not all(isinstance(entry, str) for row in rows for entry in row):
         raise UserError(f"{path}: not a cache of codes, or damaged: a description that is no text")
-    found = {name: json.loads(value) for name, value in rows}
+    found = {name: decode_json(value) for name, value in rows}
     shape, texts = found.get("shape"), (found.get("fingerprint"), found.get("dtype"))
     sides = shape if isinstance(shape, list) and len(shape) == 2 else [None]
     if not all(type(side) is int and 0 < side <= MAX_SIDE for side in sides):

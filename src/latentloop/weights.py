@@ -15,6 +15,7 @@ from torch import Tensor, nn
 
 from latentloop.errors import UserError, in_one_line, shown
 from latentloop.files import replacing, sha256_of
+from latentloop.json_files import decode_json
 from latentloop.safetensors_header import METADATA, check_header
 
 ASSETS = Path(__file__).parent / "assets"
@@ -163,8 +164,8 @@ def read_ours(file: WeightsFile, *kinds: str, what: str, advice: str) -> OurWeig
         known = kind if kind.isalpha() else "unknown"
         raise UserError(f"{file.path}: not {what} (kind: {known}); {advice}")
     try:
-        settings = json.loads(text or "{}")
-    except (ValueError, RecursionError) as error:
+        settings = decode_json(text or "{}")
+    except ValueError as error:
         raise UserError(f"{file.path}: its settings are damaged: {in_one_line(error)}") from error
     if not isinstance(settings, dict):
         raise UserError(f"{file.path}: its settings are damaged: {shown(settings)}")

@@ -11,7 +11,9 @@ from torch import Tensor
 
 from latentloop.benchmark.methods import Codes
 from latentloop.files import replacing
+from latentloop.json_files import read_json
 from latentloop.latents.code_file import DAMAGE
+from latentloop.latents.numpy_archive import read_arrays
 
 PHOTOS = "photos"
 
@@ -57,7 +59,7 @@ class BenchmarkFolder:
         if not all(self._file(method, image, suffix).is_file() for suffix in (".json", ".npz", ".png")):
             return None
         try:
-            content = json.loads(path.read_text(encoding="utf-8"))
+            content = read_json(path)
             return Stored(content["key"], Cost(**content["cost"]), dict(content["figures"]))
         except (OSError, ValueError, LookupError, TypeError):
             return None
@@ -65,9 +67,12 @@ class BenchmarkFolder:
     def read_code(self, method: str, image: str) -> Codes | None:
         """Read a result's code, (1, num_ws, w_dim), and its noise maps; None if the file is damaged."""
         try:
-            with np.load(self._file(method, image, ".npz"), allow_pickle=False) as arrays:
-                w_plus = torch.from_numpy(arrays["w_plus"])[None]
-                maps = [torch.from_numpy(arrays[f"noise_{i}"])[None] for i in range(len(arrays.files) - 1)]
+            content = self._file(method, image, ".npz").read_bytes()
+            arrays = read_arrays(content, max_bytes=len(content))
+            w_plus, *maps = (
+                torch.from_numpy(arrays[name].copy())[None]
+                for name in ("w_plus", *(f"noise_{i}" for i in range(len(arrays) - 1)))
+            )
         except DAMAGE:
             return None
         return Codes(w_plus, tuple(maps) or None)

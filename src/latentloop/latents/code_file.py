@@ -30,6 +30,7 @@ from torch import Tensor
 from latentloop.errors import UserError, in_one_line
 from latentloop.files import replacing
 from latentloop.generators.protocol import Generator
+from latentloop.json_files import decode_json
 from latentloop.latents.numpy_archive import read_arrays
 
 VERSION = 1
@@ -167,7 +168,7 @@ def _code(arrays: dict[str, npt.NDArray[Any]]) -> Code:
     losses, steps = _floats(arrays, "losses"), _whole(arrays, "steps")
     if losses.ndim != 1 or steps < 0:
         raise ValueError(f"losses {losses.shape} with steps {steps}")
-    details = json.loads(_text(arrays, "details"))
+    details = decode_json(_text(arrays, "details"))
     if not isinstance(details, dict):
         raise ValueError("details are not a JSON object")
     return Code(

@@ -1,7 +1,6 @@
 """Signatures: what a result was made from, in the file itself, so that only the same result may replace it."""
 
 import hashlib
-import json
 from pathlib import Path
 from typing import Literal
 
@@ -9,6 +8,7 @@ from torch import Tensor
 
 from latentloop.errors import UserError
 from latentloop.images import gif_comment, png_comment
+from latentloop.json_files import read_json
 from latentloop.latents.code_file import load_code
 from latentloop.stamps import Stamp, key_of
 from latentloop.video.files import media_comment
@@ -71,7 +71,7 @@ def _of_code(path: Path) -> object:
 
 def _of_json(path: Path) -> object:
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError):
+        content = read_json(path)
+    except (OSError, ValueError):
         return None
     return content.get(SIGNATURE) if isinstance(content, dict) else None

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from latentloop.files import replacing
 from latentloop.latents.code_file import DAMAGE
+from latentloop.latents.numpy_archive import read_arrays
 from latentloop.stamps import Stamp, key_of
 
 EVERY = 100
@@ -77,9 +78,10 @@ class VideoWork:
         if not path.is_file():
             return []
         try:
-            with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
-                same = str(arrays["told"]) == self._key(settings)
-                return list(torch.from_numpy(arrays["w"])) if same else []
+            content = path.read_bytes()
+            arrays = read_arrays(content, ("told", "w"), max_bytes=len(content))
+            same = str(arrays["told"]) == self._key(settings)
+            return list(torch.from_numpy(arrays["w"].copy())) if same else []  # what a file's bytes are is read-only
         except DAMAGE:
             return []  # it is made again
 

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from latentloop.errors import UserError
 from latentloop.files import replacing
+from latentloop.json_files import decode_json
 from latentloop.safetensors_header import read_header
 from latentloop.stamps import as_plain, differences
 
@@ -54,7 +55,7 @@ def load_checkpoint(path: Path, *, kind: str, config: Mapping[str, Any], but: Co
     try:
         read_header(path, max_bytes=MAX_HEADER)
         with safe_open(path, framework="pt") as file:
-            entry = json.loads((file.metadata() or {})[ENTRY])
+            entry = decode_json((file.metadata() or {})[ENTRY])
             if (entry["format"], entry["kind"]) != (FORMAT, kind):
                 found = f"a checkpoint of {entry['kind']!s:.40} (format {entry['format']!s:.40})"
                 raise UserError(f"{path}: {found}, not of {kind} (format {FORMAT})")

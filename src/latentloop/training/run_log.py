@@ -7,6 +7,7 @@ from pathlib import Path
 
 from latentloop.errors import UserError
 from latentloop.files import replacing
+from latentloop.json_files import decode_json
 
 
 @dataclass(frozen=True)
@@ -23,7 +24,7 @@ class RunLog:
         """
         try:
             lines = self.path.read_text(encoding="utf-8").splitlines() if self.path.exists() else []
-            return [line for line in map(json.loads, lines) if line["step"] <= step]
+            return [line for line in map(decode_json, lines) if line["step"] <= step]
         except (OSError, ValueError, LookupError, TypeError) as error:
             message = "not the log of such a run, or damaged; delete it to go on without"
             raise UserError(f"{self.path}: {message}") from error

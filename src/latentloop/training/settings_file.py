@@ -8,6 +8,7 @@ from typing import Any
 
 from latentloop.errors import UserError, in_one_line
 from latentloop.files import replacing
+from latentloop.json_files import read_json
 from latentloop.options import with_changes
 from latentloop.training.options import TrainOptions
 
@@ -38,7 +39,7 @@ def read_options(folder: Path) -> TrainOptions:
     """
     path = folder / SETTINGS
     try:
-        settings = _flat(json.loads(path.read_text(encoding="utf-8")))
+        settings = _flat(read_json(path))
         settings.pop("resume", None)  # which older files have; it says nothing
         return with_changes(TrainOptions(), settings | {"out": folder})
     except OSError as error:
