@@ -3,12 +3,13 @@
 import hashlib
 import os
 import secrets
+import stat
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryFile
 
-from latentloop.errors import UserError
+from latentloop.errors import UserError, in_one_line, unreadable
 
 
 @contextmanager
@@ -53,6 +54,28 @@ def refuse_overwriting(path: Path, sources: Iterable[Path], *, ours: bool) -> No
         raise UserError(f"{path.name!r}: no name for a file") from error
     if taken or path.resolve() in {source.resolve() for source in sources}:
         raise UserError(f"the result would overwrite {path}; choose another folder", arguments="out")
+
+
+def refuse_no_file(path: Path, *, what: str) -> None:
+    """Check that a path is that of a file, which can be read again and again.
+
+    Args:
+        path: The path.
+        what: What the file should be, for messages: "an image".
+
+    Raises:
+        UserError: There is nothing, or a folder, or a pipe, or the system does not tell.
+    """
+    try:
+        mode = path.stat().st_mode
+    except (OSError, ValueError) as error:
+        missing = isinstance(error, FileNotFoundError | NotADirectoryError)
+        raise UserError(f"{path}: {'no such file' if missing else unreadable(error) or in_one_line(error)}") from error
+    if stat.S_ISDIR(mode):
+        reason = f"a folder, not {what}" if os.access(path, os.R_OK | os.X_OK) else "this folder cannot be read"
+        raise UserError(f"{path}: {reason}")
+    if not stat.S_ISREG(mode):
+        raise UserError(f"{path}: a pipe or a device, which can be read only once; save it as a file first")
 
 
 def check_writable(folder: Path) -> None:

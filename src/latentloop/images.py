@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from threading import Condition
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -20,7 +21,7 @@ from torch import Tensor
 
 from latentloop.defaults import MAX_PIXELS
 from latentloop.errors import UserError
-from latentloop.files import replacing
+from latentloop.files import refuse_no_file, replacing
 
 Pixels = npt.NDArray[np.uint8]  # (H, W, 3), RGB in 0..255
 # What photos come as. Not all that Pillow knows: for some formats it starts other programs.
@@ -28,6 +29,8 @@ FORMATS = ("AVIF", "BMP", "GIF", "HEIF", "JPEG", "JPEG2000", "PNG", "PPM", "TIFF
 WHITE = (255, 255, 255)
 COMPRESSION = 2
 """Compression level of PNGs, 1 to 9. With 6 photos get a tenth smaller, and take four times as long."""
+ROWS = 64
+"""Rows of a picture that are converted at once."""
 COMMENT = "Comment"
 """Keyword of a comment in a PNG, one of those that its specification names."""
 # What Pillow's decoders are known to raise on damaged files.
@@ -65,11 +68,11 @@ def read_image(path: Path | str, *, max_pixels: int = MAX_PIXELS, background: Se
         background: RGB in 0..255 under transparent pixels.
 
     Raises:
-        UserError: The file is missing, empty, not an image, truncated, or larger than `max_pixels`.
+        UserError: The file is missing, cannot be read, is empty, a pipe, not an image, truncated, or larger than
+            `max_pixels`.
     """
     path = Path(path)
-    if not path.is_file():
-        raise UserError(f"{path}: no such file" if not path.exists() else f"{path}: a folder, not an image")
+    refuse_no_file(path, what="an image")
     try:
         content = path.read_bytes()
     except OSError as error:
@@ -215,14 +218,21 @@ def resample(image: Tensor, resolution: int) -> Tensor:
 def _rgb(name: str, image: Image.Image, background: tuple[int, ...]) -> Pixels:
     """Convert to RGB, (H, W, 3) in 0..255."""
     if image.mode.startswith("I"):
-        grey = np.asarray(image).astype(np.float64)
-        return np.repeat((grey / 257).round().clip(0, 255).astype(np.uint8)[..., None], 3, axis=2)
+        return np.repeat(_eight_bits(np.asarray(image))[..., None], 3, axis=2)
     if image.mode == "F":
         raise UserError(f"{name}: its floating-point pixels have no fixed range; save it with 8 or 16 bits")
     if image.has_transparency_data:
         layer = image.convert("RGBA")
         image = Image.alpha_composite(Image.new("RGBA", image.size, (*background, 255)), layer)
     return np.array(image.convert("RGB"))
+
+
+def _eight_bits(grey: npt.NDArray[np.integer[Any]]) -> npt.NDArray[np.uint8]:
+    """Levels of 16 bits as those of 8, (H, W); a few rows at a time, for the numbers between take much memory."""
+    levels = np.empty(grey.shape, np.uint8)
+    for i in range(0, len(grey), ROWS):
+        levels[i : i + ROWS] = (grey[i : i + ROWS] / 257).round().clip(0, 255)
+    return levels
 
 
 class _PixelLimit:
