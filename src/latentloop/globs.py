@@ -33,7 +33,8 @@ def _matching(pattern: str) -> Iterator[str]:
 def _folders_in(root: str) -> Iterator[str]:
     """A folder and all that are not hidden within it, links at last; each once."""
     seen: set[str] = set()
-    waiting, links = [root], []
+    waiting: list[str] = [root]
+    links: list[str] = []
     while waiting or links:
         folder = waiting.pop() if waiting else links.pop(0)
         if (real := os.path.realpath(folder)) in seen:
