@@ -15,6 +15,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import torch
+from av.error import FFmpegError
 from hypothesis import HealthCheck, Phase, given, settings
 
 from damage import Damage, damages
@@ -86,7 +87,10 @@ def problem_of(reader: Reader, path: Path) -> str | None:
 
 def _met_limit(error: BaseException | None) -> bool:
     while error is not None:
-        if isinstance(error, MemoryError) or "allocate memory" in str(error):
+        # FFmpeg has a limit of its own, and calls it so.
+        if isinstance(error, MemoryError) and not isinstance(error, FFmpegError):
+            return True
+        if isinstance(error, RuntimeError) and "allocate memory" in str(error):
             return True
         error = error.__cause__ or error.__context__
     return False

@@ -78,6 +78,22 @@ def refuse_no_file(path: Path, *, what: str) -> None:
         raise UserError(f"{path}: a pipe or a device, which can be read only once; save it as a file first")
 
 
+@contextmanager
+def naming_unreadable(path: Path) -> Iterator[None]:
+    """Turn the system's refusal to let a file be read into a `UserError` that begins with its path.
+
+    Raises:
+        UserError: The file is missing, or may not or cannot be read.
+        OSError: As it came, if it tells of what was read.
+    """
+    try:
+        yield
+    except OSError as error:
+        if reason := unreadable(error):
+            raise UserError(f"{path}: {reason}") from error
+        raise
+
+
 def check_writable(folder: Path) -> None:
     """Create a folder if it is missing, and check that files can be written there, before long work and not after it.
 

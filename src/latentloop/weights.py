@@ -14,7 +14,7 @@ from safetensors.torch import load, save
 from torch import Tensor, nn
 
 from latentloop.errors import UserError, in_one_line, shown
-from latentloop.files import replacing, sha256_of
+from latentloop.files import naming_unreadable, replacing, sha256_of
 from latentloop.json_files import decode_json
 from latentloop.safetensors_header import METADATA, check_header
 
@@ -117,10 +117,14 @@ def shipped(name: str, sha256: str) -> WeightsFile:
 
 
 def is_safetensors(path: Path) -> bool:
-    """Tell whether a file begins as safetensors do: with the length of a JSON header, and its brace."""
-    with path.open("rb") as file:
+    """Tell whether a file begins as safetensors do: with the length of a JSON header, and its brace.
+
+    Raises:
+        UserError: The file cannot be read.
+    """
+    with naming_unreadable(path), path.open("rb") as file:
         beginning = file.read(9)
-    return beginning[8:] == b"{" and int.from_bytes(beginning[:8], "little") < path.stat().st_size
+        return beginning[8:] == b"{" and int.from_bytes(beginning[:8], "little") < path.stat().st_size
 
 
 def checksum(file: WeightsFile) -> str:
@@ -199,7 +203,8 @@ def with_weights(module: Module, tensors: Mapping[str, Tensor]) -> Module:
 
 
 def _read(file: WeightsFile) -> Weights:
-    content = file.path.read_bytes()
+    with naming_unreadable(file.path):
+        content = file.path.read_bytes()
     sha256 = hashlib.sha256(content).hexdigest()
     _check(file, sha256)
     length = int.from_bytes(content[:8], "little")

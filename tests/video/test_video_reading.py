@@ -205,3 +205,9 @@ def test_a_video_whose_only_frame_is_left_out_is_refused(clip: Path, monkeypatch
     monkeypatch.setattr(reading, "_converted", lambda *_: iter(()))
     with pytest.raises(UserError, match="not one frame of this video can be read"):
         read_video(clip)
+
+
+def test_pictures_that_ffmpeg_does_not_decode_are_named(clip: Path) -> None:
+    clip.write_bytes(clip.read_bytes().replace(b"avc1", b"zzzz"))
+    with pytest.raises(UserError, match="its pictures are encoded as this FFmpeg cannot read"):
+        read_video(clip)

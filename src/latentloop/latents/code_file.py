@@ -134,7 +134,7 @@ def read_code_file(path: Path | str) -> bytes:
     except FileNotFoundError as error:
         raise UserError(f"{path}: no such file") from error
     except OSError as error:
-        raise UserError(f"{path}: not a code file of latentloop, or damaged ({error})") from error
+        raise UserError(f"{path}: cannot read it: {error.strerror or error}") from error
 
 
 def parse_code(content: bytes, path: Path | str) -> Code:

@@ -18,7 +18,7 @@ from torch import Tensor
 
 from latentloop.editing import sample_w
 from latentloop.errors import UserError, in_one_line, shown
-from latentloop.files import replacing
+from latentloop.files import naming_unreadable, replacing
 from latentloop.generators import Generator
 from latentloop.images import resample, write_png
 from latentloop.latents import broadcast
@@ -108,7 +108,7 @@ def read_scores(path: Path, attribute: str, names: Sequence[str]) -> Tensor:
     place = {name: i for i, name in enumerate(names)}
     scores: dict[int, float] = {}
     try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
+        with naming_unreadable(path), path.open(encoding="utf-8-sig", newline="") as file:
             table = csv.DictReader(file)
             _check_columns(path, table.fieldnames or [], attribute)
             for row in table:

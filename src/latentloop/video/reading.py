@@ -104,6 +104,8 @@ def _picture_stream(container: "InputContainer", path: Path, max_pixels: int) ->
     # A sound file's cover is a video stream to FFmpeg.
     if not isinstance(stream, VideoStream) or stream.disposition & Disposition.attached_pic:
         raise UserError(f"{path}: no pictures in this file, only sound")
+    if stream.codec_context is None:
+        raise UserError(f"{path}: its pictures are encoded as this FFmpeg cannot read; is it damaged?")
     # Pixels that are not square become more of them.
     stretch = max(stream.sample_aspect_ratio or 1, 1)
     if stream.width * stream.height * stretch > max_pixels:
