@@ -1,6 +1,7 @@
 """Options of jobs: dataclasses, some within others, whose fields are known by their names alone."""
 
 import difflib
+import math
 from collections.abc import Iterator, Mapping
 from dataclasses import MISSING, Field, fields, is_dataclass, replace
 from numbers import Integral, Real
@@ -13,10 +14,29 @@ PLAIN = {bool: "a bool", int: "an int", float: "a float", NoneType: "None", str:
 """Names of types, for messages."""
 
 
+def is_whole(value: object) -> bool:
+    """Return whether a value is a whole number, of Python or NumPy."""
+    return isinstance(value, Integral) and not isinstance(value, bool)
+
+
+def is_finite(value: object) -> bool:
+    """Return whether a value is a finite real number, of Python or NumPy."""
+    return isinstance(value, Real) and math.isfinite(value)
+
+
 def check_seed(seed: int) -> None:
     """Raise a ValueError unless a number is one that PyTorch and NumPy take as a seed."""
-    if not 0 <= seed < 2**64:
-        raise ValueError(f"seed must be from 0 to 2**64 - 1, got {seed}")
+    if not is_whole(seed) or not 0 <= seed < 2**64:
+        raise ValueError(f"seed must be from 0 to 2**64 - 1, got {seed!r}")
+
+
+def check_choices(options: Any) -> None:  # noqa: ANN401 - any dataclass
+    """Raise a ValueError unless each field of a dataclass that takes one of several texts has one of these."""
+    for name, hint in get_type_hints(type(options)).items():
+        kinds, value = _kinds(hint), getattr(options, name)
+        known = [choice for kind in kinds if get_origin(kind) is Literal for choice in get_args(kind)]
+        if known and isinstance(value, str) and str not in kinds and value not in known:
+            raise ValueError(f"{name} must be {' or '.join(map(_described, kinds))}, got {value}")
 
 
 def flat_fields(options: Any) -> Iterator[tuple[Field[Any], Any]]:  # noqa: ANN401 - any dataclass
@@ -64,7 +84,7 @@ def _changed(options: Any, changes: Mapping[str, Any]) -> Any:  # noqa: ANN401 -
 
 def _converted(name: str, value: Any, hint: Any) -> Any:  # noqa: ANN401 - of an option's type
     """The value in the type of its option, so that stamps of equal values are equal."""
-    kinds = get_args(hint) if get_origin(hint) in (Union, UnionType) else (hint,)
+    kinds = _kinds(hint)
     if type(value) in kinds:
         return value
     for kind in kinds:
@@ -74,6 +94,10 @@ def _converted(name: str, value: Any, hint: Any) -> Any:  # noqa: ANN401 - of an
         if (found := _as_kind(value, kind)) is not MISSING:
             return found
     raise TypeError(f"{name} must be {' or '.join(map(_described, kinds))}, got {value!r:.100}")
+
+
+def _kinds(hint: Any) -> tuple[Any, ...]:  # noqa: ANN401 - any type
+    return get_args(hint) if get_origin(hint) in (Union, UnionType) else (hint,)
 
 
 def _as_kind(value: Any, kind: Any) -> Any:  # noqa: ANN401 - the value is checked

@@ -10,6 +10,7 @@ from latentloop.inversion.config import IteratorConfig, Space
 from latentloop.inversion.prior_config import PriorConfig
 from latentloop.losses.config import LossConfig
 from latentloop.optim.names import OptimizerName
+from latentloop.options import check_choices
 from latentloop.stamps import left_out_at, neutral, stamped_as
 
 Method = Literal["auto", "embed", "hybrid", "optimize"]
@@ -63,6 +64,7 @@ class SearchOptions:
     without measurable loss, else float32."""
 
     def __post_init__(self) -> None:
+        check_choices(self)
         self.sizes(preset_of(self.quality, near=True))
 
     def sizes(self, preset: Preset) -> IteratorConfig:
@@ -93,6 +95,7 @@ class StepOptions:
     of bundled generators are in the package, latentloop metric makes others."""
 
     def __post_init__(self) -> None:
+        check_choices(self)
         self.applied(IteratorConfig())
 
     def applied(self, config: IteratorConfig) -> IteratorConfig:
@@ -140,6 +143,7 @@ class EmbedOptions:
     """Photos to optimize together; more is faster on a GPU and takes more memory."""
 
     def __post_init__(self) -> None:
+        check_choices(self)
         for name in ("polish", "full_size_steps"):
             if (getattr(self, name) or 0) < 0:
                 raise ValueError(f"{name} must be 0 or more, got {getattr(self, name)}")

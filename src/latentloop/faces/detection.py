@@ -7,6 +7,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from latentloop.faces.mtcnn import Mtcnn, load_mtcnn
+from latentloop.images import check_images
 
 WINDOW, STRIDE = 12, 2
 """Side and spacing of the windows that the proposal network judges, in pixels."""
@@ -47,7 +48,14 @@ class FaceDetector:
 
     @torch.inference_mode()
     def detect(self, image: Tensor) -> Faces:
-        """Find the faces of an image (1, 3, H, W) in [-1, 1]."""
+        """Find the faces of an image (1, 3, H, W) in [-1, 1].
+
+        Raises:
+            ValueError: It is no such image.
+        """
+        check_images(image)
+        if len(image) > 1:
+            raise ValueError(f"image must be one, got {len(image)}")
         image = image * INPUT_SCALE
         boxes = self._propose(image)
         boxes = self._refine(image, boxes)
