@@ -72,7 +72,6 @@ CALLS: dict[str, list[Callable[[], object]]] = {
     r"w must be \(N, w_dim\) or": [lambda: broadcast(torch.zeros(8), 4), lambda: broadcast(torch.zeros(1, 8), 0)],
     "face must be largest, all or a number, got": [
         lambda: aligned(face="smallest"),
-        lambda: aligned(face="0"),
         lambda: aligned(face="-1"),
         lambda: aligned(face=1),
     ],

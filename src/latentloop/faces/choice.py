@@ -41,7 +41,7 @@ def align_faces(photo: Tensor, detector: FaceDetector, size: int, *, face: str =
         ValueError: `face` or `size` is none, or the photo is no such image.
     """
     check_size("size", size)
-    if not isinstance(face, str) or (face not in ("largest", "all") and not (face.isdecimal() and int(face) > 0)):
+    if not isinstance(face, str) or (face not in ("largest", "all") and not face.isdecimal()):
         raise ValueError(f"face must be largest, all or a number, got {face!r}")
     faces = find_faces(photo, detector)
     if not len(faces):
