@@ -5,6 +5,7 @@ import re
 import sys
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -56,21 +57,29 @@ class WholeModule(nn.Module):
                 self.add_module(name, WholeModule(inside))
 
 
+@contextmanager
+def published_names() -> Iterator[None]:
+    """Gives the stand-ins the names by which files call them."""
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        for module, name, value in (
+            (TORCH_MODULE, "_reconstruct_persistent_obj", _reconstruct_persistent_obj),
+            ("dnnlib.util", "EasyDict", EasyDict),
+            (TENSORFLOW_MODULE, "Network", Network),
+        ):
+            packages = [module[: match.start()] for match in re.finditer(r"\.", module)]
+            for package in [*packages, module]:
+                monkeypatch.setitem(sys.modules, package, made := ModuleType(package))
+            setattr(made, name, value)
+            monkeypatch.setattr(value, "__module__", module)
+        yield
+
+
 @pytest.fixture
 def as_published(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
-    """Gives the stand-ins the names by which files call them, and sees that nothing in a file was executed."""
+    """Lets files be written under the names by which projects call them, and sees that nothing in one was executed."""
     monkeypatch.chdir(tmp_path)
-    for module, name, value in (
-        (TORCH_MODULE, "_reconstruct_persistent_obj", _reconstruct_persistent_obj),
-        ("dnnlib.util", "EasyDict", EasyDict),
-        (TENSORFLOW_MODULE, "Network", Network),
-    ):
-        packages = [module[: match.start()] for match in re.finditer(r"\.", module)]
-        for package in [*packages, module]:
-            monkeypatch.setitem(sys.modules, package, made := ModuleType(package))
-        setattr(made, name, value)
-        monkeypatch.setattr(value, "__module__", module)
-    yield
+    with published_names():
+        yield
     assert not (tmp_path / MARK).exists()
 
 
@@ -86,10 +95,8 @@ def write_nvidia(tmp_path: Path, as_published: None) -> Callable[..., Path]:  # 
         protocol: int = 4,
         layers: Mapping[str, Any] | None = None,
     ) -> Path:
-        module = nvidia_module(tensors, settings, layers=layers)
-        content = {"G": None, "D": None, "G_ema": None, "training_set_kwargs": EasyDict(path="x"), "augment_pipe": None}
-        path = tmp_path / "nvidia.pkl"
-        path.write_bytes(pickle.dumps(content | {name: module}, protocol=protocol))
+        path, module = tmp_path / "nvidia.pkl", nvidia_module(tensors, settings, layers=layers)
+        path.write_bytes(nvidia_snapshot(module, name=name, protocol=protocol))
         return path
 
     return write
@@ -100,11 +107,23 @@ def write_tensorflow(tmp_path: Path, as_published: None) -> Callable[..., Path]:
     """Writes a pickle of NVIDIA's TensorFlow projects, from variables with "mapping/" and "synthesis/" before them."""
 
     def write(variables: Mapping[str, Tensor], settings: Mapping[str, Any]) -> Path:
-        path, other = tmp_path / "tensorflow.pkl", tensorflow_network({}, settings)
-        path.write_bytes(pickle.dumps((other, other, tensorflow_network(variables, settings)), protocol=4))
+        path = tmp_path / "tensorflow.pkl"
+        path.write_bytes(tensorflow_snapshot(variables, settings))
         return path
 
     return write
+
+
+def nvidia_snapshot(module: Persistent, *, name: str = "G_ema", protocol: int = 4) -> bytes:
+    """A pickle of NVIDIA's PyTorch projects with one network."""
+    content = {"G": None, "D": None, "G_ema": None, "training_set_kwargs": EasyDict(path="x"), "augment_pipe": None}
+    return pickle.dumps(content | {name: module}, protocol=protocol)
+
+
+def tensorflow_snapshot(variables: Mapping[str, Tensor], settings: Mapping[str, Any]) -> bytes:
+    """A pickle of NVIDIA's TensorFlow projects, from variables with "mapping/" and "synthesis/" before them."""
+    other = tensorflow_network({}, settings)
+    return pickle.dumps((other, other, tensorflow_network(variables, settings)), protocol=4)
 
 
 def tensorflow_network(variables: Mapping[str, Tensor], settings: Mapping[str, Any]) -> Network:

@@ -3,6 +3,8 @@ import signal
 import sqlite3
 import subprocess
 import sys
+import tempfile
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
@@ -12,7 +14,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from latentloop.cache import CodeCache, CodeSpace
+from latentloop.cache import CodeCache, CodeSpace, space_of
 from latentloop.errors import UserError
 
 SPACE = CodeSpace("0123456789abcdef", num_ws=4, w_dim=8, loss={"lambda_lpips": 0.8})
@@ -265,3 +267,70 @@ def test_a_file_is_not_believed(cache: CodeCache, statements: list[str]) -> None
 def read_all(path: Path) -> None:
     cache = CodeCache(path, SPACE)
     _ = cache.lookup([b"a" * 32]), list(cache.photos()), list(cache.losses())
+
+
+@pytest.fixture
+def locked_folder() -> Iterator[Path]:
+    """A folder that the process cannot write to once it is locked, even if it runs as root."""
+    with tempfile.TemporaryDirectory() as name:
+        yield Path(name)
+        if os.geteuid() != os.getuid():
+            os.seteuid(os.getuid())
+        Path(name).chmod(0o755)
+
+
+def lock(folder: Path) -> None:
+    folder.chmod(0o555)
+    if os.geteuid() == 0:
+        os.seteuid(65534)  # nobody
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="permissions are others there")
+def test_a_cache_in_a_folder_that_cannot_be_written_to_is_read(locked_folder: Path) -> None:
+    path = locked_folder / "codes.cache"
+    cache = CodeCache(path, SPACE)
+    cache.update([photo(1)], codes(1), torch.tensor([0.5]), step=3)
+    cache.close()
+    lock(locked_folder)
+    with pytest.raises(UserError, match="cannot use this cache"):
+        CodeCache(path, SPACE)
+    again = CodeCache(path, space_of(path), read_only=True)
+    (found,) = again.lookup([photo(1)])
+    again.close()
+    assert found is not None
+    assert list(locked_folder.iterdir()) == [path]
+
+
+def test_reading_a_cache_writes_nothing_and_creates_nothing(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="unable to open"):
+        CodeCache(tmp_path / "none.cache", SPACE, read_only=True)
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_flipped_bit_in_a_row_is_noticed(cache: CodeCache) -> None:
+    cache.update([photo(1)], codes(1), torch.tensor([0.5]), step=3)
+    with closing(sqlite3.connect(cache.path)) as database:
+        ((code, loss, step),) = database.execute("SELECT code, loss, step FROM best").fetchall()
+        flipped = [bytes([*code[:i], code[i] ^ 1, *code[i + 1 :]]) for i in range(len(code))]
+        rows = [(one, loss, step) for one in flipped] + [(code, 0.25, step), (code, loss, 4), (code + b"a", loss, step)]
+        for row in rows:
+            database.execute("UPDATE best SET code = ?, loss = ?, step = ?", row)
+            database.commit()
+            with pytest.raises(UserError, match=r"codes\.cache: damaged: a code is not what was stored"):
+                cache.lookup([photo(1)])
+        database.execute("UPDATE best SET code = ?, loss = ?, step = ?, photo = ?", (code, loss, step, photo(2)))
+        database.commit()
+    with pytest.raises(UserError, match="not what was stored"):
+        cache.lookup([photo(2)])
+
+
+def test_rows_of_before_there_were_checksums_are_read(cache: CodeCache) -> None:
+    cache.update([photo(1)], codes(1), torch.tensor([0.5]), step=3)
+    with closing(sqlite3.connect(cache.path)) as database:
+        database.execute("UPDATE best SET code = substr(code, 1, ?)", (2 * 4 * 8,))
+        database.commit()
+    (found,) = cache.lookup([photo(1)])
+    assert found is not None
+    torch.testing.assert_close(found.w_plus, codes(1)[0], atol=1e-3, rtol=0)
+    assert cache.update([photo(1)], codes(1, seed=1), torch.tensor([0.25]), step=4) == [True]
+    assert cache.lookup([photo(1)])[0] is not None

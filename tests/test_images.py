@@ -1,7 +1,9 @@
 import io
+import os
 import random
 import struct
 import threading
+import tracemalloc
 import zlib
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -17,7 +19,17 @@ from torch import Tensor
 
 from latentloop import images
 from latentloop.errors import UserError
-from latentloop.images import Pixels, decode_image, from_uint8, read_image, resample, resize, to_uint8, write_png
+from latentloop.images import (
+    Pixels,
+    decode_image,
+    from_pillow,
+    from_uint8,
+    read_image,
+    resample,
+    resize,
+    to_uint8,
+    write_png,
+)
 
 Array = npt.NDArray[Any]
 Save = Callable[..., Path]
@@ -351,3 +363,39 @@ def test_whole_numbers_are_not_written(tmp_path: Path, dtype: torch.dtype) -> No
     with pytest.raises(ValueError, match="floating-point"):
         write_png(tmp_path / "image.png", torch.zeros(3, 2, 2, dtype=dtype))
     assert not (tmp_path / "image.png").exists()
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no pipes with names here")
+def test_a_pipe_is_named_as_one(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.png")
+    with pytest.raises(UserError, match=r"pipe\.png: a pipe or a device, which can be read only once; save it as"):
+        read_image(tmp_path / "pipe.png")
+
+
+def test_a_folder_that_cannot_be_read_is_told_from_others(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(UserError, match="a folder, not an image"):
+        read_image(tmp_path)
+    monkeypatch.setattr(os, "access", lambda *_: False)
+    with pytest.raises(UserError, match="this folder cannot be read"):
+        read_image(tmp_path)
+
+
+def test_a_file_in_a_folder_that_may_not_be_entered(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(Path, "stat", refuse)
+    with pytest.raises(UserError, match=r"a\.png: cannot read it: Permission denied"):
+        read_image(tmp_path / "a.png")
+
+
+@pytest.mark.parametrize("mode", ["I;16", "I"])
+def test_grey_of_16_bits_takes_little_memory_beyond_its_pixels(mode: str) -> None:
+    levels = np.arange(65_536, dtype=np.uint16).reshape(1024, 64)
+    image = Image.fromarray(levels if mode == "I;16" else levels.astype(np.int32))
+    tracemalloc.start()
+    found = from_pillow(image)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert (to_uint8(found[0]) == (levels / 257).round().astype(np.uint8)[..., None]).all()
+    assert peak < 12 * levels.size

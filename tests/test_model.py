@@ -165,7 +165,7 @@ def test_an_edit_says_what_is_wrong_with_its_directions(model: ll.Model, found: 
         model.edit(found, smile=1, steps=3)
     with pytest.raises(TypeError, match="name at least one direction"):
         model.edit(found)
-    with pytest.raises(ValueError, match="strength of smile must be finite"):
+    with pytest.raises(ValueError, match="strength of smile must be a finite number"):
         model.edit(found, smile=float("nan"))
     with pytest.raises(ll.UserError, match="smiel"):
         model.edit("no-such-photo.jpg", smiel=1)

@@ -44,6 +44,10 @@ class Outer:
         ("lr", 1, 1.0),
         ("lr", np.float32(0.5), 0.5),
         ("lr", None, None),
+        ("names", ["one", Path("two")], ("one", "two")),
+        ("folders", ["one", Path("two")], (Path("one"), Path("two"))),
+        ("sizes", [np.int64(3)], (3,)),
+        ("render", "largest", "largest"),
     ],
 )
 def test_a_value_is_taken_in_the_type_of_its_option(name: str, given: object, taken: object) -> None:
@@ -63,6 +67,12 @@ def test_a_value_is_taken_in_the_type_of_its_option(name: str, given: object, ta
         ({"lr": "0.1"}, "lr must be a float or None, got '0.1'"),
         ({"sheet": 1}, "sheet must be a bool, got 1"),
         ({"sheet": "no"}, "sheet must be a bool, got 'no'"),
+        ({"names": 5}, "names must be several of a text, got 5"),
+        ({"names": ["a", 5]}, "names must be several of a text, got ['a', 5]"),
+        ({"folders": [None]}, "folders must be several of a path, got [None]"),
+        ({"any_of": 5}, "any_of must be a text or several of a text, got 5"),
+        ({"render": 1.5}, "render must be one of largest or an int, got 1.5"),
+        ({"sizes": [True]}, "sizes must be several of an int, got [True]"),
     ],
 )
 def test_a_value_of_another_type_is_refused_with_the_options_name(changes: dict[str, Any], message: str) -> None:

@@ -7,7 +7,6 @@ import json
 import os
 import sqlite3
 import threading
-import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
@@ -23,10 +22,13 @@ from latentloop.cache_description import (
     BUSY_SECONDS,
     MAX_VALUE,
     SCHEMA,
-    check_schema,
     checked_loss,
+    checksum_of,
+    differences,
+    execute_patiently,
     open_read_only,
     read_description,
+    refuse_strangers,
 )
 from latentloop.errors import NotFiniteError, UserError, in_one_line, shown
 
@@ -73,7 +75,14 @@ class CodeCache:
     crash of the machine may cost the last few updates, never the file.
     """
 
-    def __init__(self, path: Path, space: CodeSpace, *, dtype: Literal["float16", "float32"] = "float16") -> None:
+    def __init__(
+        self,
+        path: Path,
+        space: CodeSpace,
+        *,
+        dtype: Literal["float16", "float32"] = "float16",
+        read_only: bool = False,
+    ) -> None:
         """Open a cache, or create an empty one.
 
         Args:
@@ -81,38 +90,49 @@ class CodeCache:
             space: What its codes have in common.
             dtype: Type of the codes in a new file; float16 is exact to a few 1e-4 of W's units. An old file keeps its
                 own.
+            read_only: Write nothing, neither to the file nor beside it, so that its folder need not be writable; nor is
+                a file created.
 
         Raises:
             UserError: The file cannot be written, is something else, or holds codes of another space.
         """
-        self.path, self.space = path, space
+        self.path, self.space, self.read_only = path, space, read_only
         self._connections: dict[tuple[int, int], sqlite3.Connection] = {}
         about = {"format": FORMAT, "dtype": dtype, **_describe(space)}
         with _explained(path):
-            path.parent.mkdir(parents=True, exist_ok=True)
-            _refuse_strangers(path)
-            with self._transaction() as connection:
-                if not connection.execute("SELECT 1 FROM sqlite_master").fetchone():
-                    for statement in SCHEMA.split(";"):
-                        connection.execute(statement)
-                    rows = [(name, json.dumps(value, sort_keys=True)) for name, value in about.items()]
-                    connection.executemany("INSERT INTO about VALUES (?, ?)", rows)
-            found = read_description(path, connection)
+            if not read_only:
+                self._begin(about)
+            found = read_description(path, self._connect())
         self._check(found, about)
         self.dtype = np.dtype(found["dtype"])
 
+    def _begin(self, about: Mapping[str, Any]) -> None:
+        """Make the tables of a new file."""
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        refuse_strangers(self.path)
+        with self._transaction() as connection:
+            if not connection.execute("SELECT 1 FROM sqlite_master").fetchone():
+                for statement in SCHEMA.split(";"):
+                    connection.execute(statement)
+                rows = [(name, json.dumps(value, sort_keys=True)) for name, value in about.items()]
+                connection.executemany("INSERT INTO about VALUES (?, ?)", rows)
+
     def lookup(self, photos: Sequence[bytes]) -> list[CachedCode | None]:
         """Look up the best known code of each photo by its hash; None where there is none."""
-        select = "SELECT code, loss, step FROM best WHERE photo = ?"
+        select = "SELECT photo, code, loss, step FROM best WHERE photo = ?"
         with _explained(self.path):
             rows = [self._connect().execute(select, (photo,)).fetchone() for photo in photos]
         return [row and self._cached(*row) for row in rows]
 
-    def _cached(self, code: object, loss: object, step: object) -> CachedCode:
+    def _cached(self, photo: object, content: object, loss: object, step: object) -> CachedCode:
         """A row of the file, whose types SQLite does not hold to."""
         size = self.space.num_ws * self.space.w_dim * self.dtype.itemsize
-        if not isinstance(code, bytes) or len(code) != size or not isinstance(step, int):
-            raise UserError(f"{self.path}: damaged: a code of another size, or a step that is no number")
+        if not isinstance(content, bytes) or not isinstance(photo, bytes) or not isinstance(step, int):
+            raise UserError(f"{self.path}: damaged: a code of another type, or a step that is no number")
+        code, found = content[:size], content[size:]
+        # Rows of before 0.2 have no checksum.
+        if len(code) != size or found not in (b"", checksum_of(photo, code, checked_loss(self.path, loss), step)):
+            raise UserError(f"{self.path}: damaged: a code is not what was stored; make the cache again")
         w_plus = self.decoded(np.frombuffer(code, self.dtype))
         if not w_plus.isfinite().all():
             raise UserError(f"{self.path}: damaged: a code that is not finite")
@@ -143,7 +163,7 @@ class CodeCache:
         rows = zip(photos, loss.tolist(), codes, strict=True)
         with _explained(self.path), self._transaction() as connection:
             return [
-                connection.execute(UPDATE, (photo, value, step, code.tobytes())).rowcount > 0
+                connection.execute(UPDATE, (photo, value, step, _content(photo, code, value, step))).rowcount > 0
                 for photo, value, code in rows
             ]
 
@@ -190,11 +210,14 @@ class CodeCache:
     def _connect(self) -> sqlite3.Connection:
         """This thread's own connection. One that came here through a fork is kept unused: to close it does harm."""
         if _here() not in self._connections:
+            if self.read_only:
+                self._connections[_here()] = open_read_only(self.path)
+                return self._connections[_here()]
             connection = sqlite3.connect(self.path, timeout=BUSY_SECONDS, isolation_level=None)
             connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, MAX_VALUE)
             # A log beside the file lets readers and a writer meet.
             for setting in ("journal_mode = WAL", "synchronous = NORMAL"):
-                _patiently(connection, f"PRAGMA {setting}")
+                execute_patiently(connection, f"PRAGMA {setting}")
             self._connections[_here()] = connection
         return self._connections[_here()]
 
@@ -223,8 +246,14 @@ class CodeCache:
     def _check(self, found: Mapping[str, Any], wanted: Mapping[str, Any]) -> None:
         if found.get("dtype") not in ("float16", "float32"):
             raise UserError(f"{self.path}: not a cache of codes, or damaged: of type {shown(found.get('dtype'))}")
-        for name, theirs, ours in _differences(found, wanted):
+        for name, theirs, ours in differences(found, wanted):
             raise UserError(f"{self.path}: a cache with {name} {theirs!s:.100}, not {ours!s:.100}; choose another file")
+
+
+def _content(photo: bytes, code: npt.NDArray[np.floating[Any]], loss: float, step: int) -> bytes:
+    """What a row has as its code: the numbers, and the checksum of the row."""
+    numbers = code.tobytes()
+    return numbers + checksum_of(photo, numbers, loss, step)
 
 
 def space_of(path: Path) -> CodeSpace:
@@ -241,38 +270,8 @@ def space_of(path: Path) -> CodeSpace:
     return CodeSpace(found["fingerprint"], num_ws, w_dim, found["loss"])
 
 
-def _patiently(connection: sqlite3.Connection, statement: str) -> None:
-    """Execute where SQLite itself does not wait for others: it refuses at once to begin a log that another begins."""
-    last = time.monotonic() + BUSY_SECONDS
-    while True:
-        try:
-            connection.execute(statement)
-            return
-        except sqlite3.OperationalError as error:
-            if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() > last:
-                raise
-        time.sleep(0.01)
-
-
 def _here() -> tuple[int, int]:
     return os.getpid(), threading.get_ident()
-
-
-def _refuse_strangers(path: Path) -> None:
-    """Look, without writing, whether an old file is a cache."""
-    if not path.exists() or not path.stat().st_size:
-        return
-    with closing(open_read_only(path)) as connection:
-        if connection.execute("SELECT 1 FROM sqlite_master").fetchone():
-            check_schema(path, connection)
-
-
-def _differences(found: Mapping[str, Any], wanted: Mapping[str, Any]) -> Iterator[tuple[str, Any, Any]]:
-    """Entries in which two descriptions differ: name, found value and wanted value."""
-    old, new = ({**about, **about.get("loss", {})} for about in (found, wanted))
-    for name in sorted((old.keys() | new.keys()) - {"dtype", "loss"}):
-        if old.get(name) != new.get(name):
-            yield name, old.get(name), new.get(name)
 
 
 def _describe(space: CodeSpace) -> dict[str, Any]:
@@ -286,5 +285,5 @@ def _explained(path: Path) -> Iterator[None]:
         yield
     except (sqlite3.OperationalError, OSError) as error:
         raise UserError(f"{path}: cannot use this cache: {error}") from error
-    except (sqlite3.DatabaseError, ValueError, TypeError, RecursionError) as error:
+    except (sqlite3.DatabaseError, ValueError, TypeError) as error:
         raise UserError(f"{path}: not a cache of codes, or damaged: {in_one_line(error)}") from error

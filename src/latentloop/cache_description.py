@@ -1,12 +1,17 @@
 """What a cache file says of itself. It may be anybody's: neither its tables nor its types are believed."""
 
-import json
 import math
 import sqlite3
+import struct
+import time
+import zlib
+from collections.abc import Iterator, Mapping
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 from latentloop.errors import UserError, shown
+from latentloop.json_files import decode_json
 
 BUSY_SECONDS = 60
 """Longest time that a process waits for others to finish writing, in seconds."""
@@ -28,13 +33,13 @@ def read_description(path: Path, connection: sqlite3.Connection) -> dict[str, An
 
     Raises:
         UserError: The file is no cache, or its description is damaged.
-        ValueError, RecursionError: An entry is no JSON.
+        ValueError: An entry is no JSON.
     """
     check_schema(path, connection)
     rows = connection.execute("SELECT name, value FROM about LIMIT ?", (MAX_ENTRIES,)).fetchall()
     if not all(isinstance(entry, str) for row in rows for entry in row):
         raise UserError(f"{path}: not a cache of codes, or damaged: a description that is no text")
-    found = {name: json.loads(value) for name, value in rows}
+    found = {name: decode_json(value) for name, value in rows}
     shape, texts = found.get("shape"), (found.get("fingerprint"), found.get("dtype"))
     sides = shape if isinstance(shape, list) and len(shape) == 2 else [None]
     if not all(type(side) is int and 0 < side <= MAX_SIDE for side in sides):
@@ -67,8 +72,72 @@ def checked_loss(path: Path, value: object) -> float:
     return value
 
 
+def checksum_of(photo: bytes, code: bytes, loss: float, step: int) -> bytes:
+    """Compute the CRC-32 of a row of a cache file, in four bytes, which stand behind its code."""
+    numbers = struct.pack("<dq", loss, step)
+    return zlib.crc32(b"".join((photo, code, numbers))).to_bytes(4, "little")
+
+
+def refuse_strangers(path: Path) -> None:
+    """Look, without writing, whether an old file is a cache.
+
+    Raises:
+        UserError: It is something else.
+    """
+    if not path.exists() or not path.stat().st_size:
+        return
+    with closing(open_read_only(path)) as connection:
+        if connection.execute("SELECT 1 FROM sqlite_master").fetchone():
+            check_schema(path, connection)
+
+
+def execute_patiently(connection: sqlite3.Connection, statement: str) -> None:
+    """Execute where SQLite itself does not wait for others: it refuses at once to begin a log that another begins.
+
+    Raises:
+        sqlite3.OperationalError: Others take longer than `BUSY_SECONDS`, or it fails otherwise.
+    """
+    last = time.monotonic() + BUSY_SECONDS
+    while True:
+        try:
+            connection.execute(statement)
+            return
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() > last:
+                raise
+        time.sleep(0.01)
+
+
+def differences(found: Mapping[str, Any], wanted: Mapping[str, Any]) -> Iterator[tuple[str, Any, Any]]:
+    """Entries in which two descriptions differ: name, found value and wanted value."""
+    old, new = ({**about, **about.get("loss", {})} for about in (found, wanted))
+    for name in sorted((old.keys() | new.keys()) - {"dtype", "loss"}):
+        if old.get(name) != new.get(name):
+            yield name, old.get(name), new.get(name)
+
+
 def open_read_only(path: Path) -> sqlite3.Connection:
-    """Open a cache file without writing to it."""
-    connection = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, timeout=BUSY_SECONDS)
+    """Open a cache file without writing to it.
+
+    Where nothing can be written beside it, SQLite cannot share it with a process that writes: it is taken as it is.
+    """
+    uri = f"{path.absolute().as_uri()}?mode=ro"
+    connection = _opened(uri)
+    try:
+        connection.execute("SELECT 1 FROM sqlite_master").fetchone()
+    except sqlite3.OperationalError as error:
+        connection.close()
+        refused = error.sqlite_errorcode & 0xFF in (sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY)
+        if not refused or path.with_name(f"{path.name}-wal").exists():
+            raise
+        connection = _opened(f"{uri}&immutable=1")
+    except sqlite3.Error:
+        connection.close()
+        raise
+    return connection
+
+
+def _opened(uri: str) -> sqlite3.Connection:
+    connection = sqlite3.connect(uri, uri=True, timeout=BUSY_SECONDS)
     connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, MAX_VALUE)
     return connection

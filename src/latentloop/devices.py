@@ -4,6 +4,7 @@ import os
 import platform
 from collections.abc import Mapping
 from pathlib import Path
+from typing import get_args
 
 import torch
 from torch import Tensor
@@ -78,7 +79,12 @@ def find_precision(name: Precision, device: torch.device) -> torch.dtype:
 
     Without such instructions a CPU is slower in bfloat16 than in float32. On CUDA auto stays with float32, and
     `repeatable_arithmetic` with full precision in place of TF32, until the gain of less has been measured there.
+
+    Raises:
+        ValueError: There is no such precision.
     """
+    if name not in get_args(Precision):
+        raise ValueError(f"precision must be one of {', '.join(get_args(Precision))}, got {name}")
     if name != "auto":
         return torch.float32 if name == "float32" else torch.bfloat16
     capable = device.type == "cpu" and _cpu_capabilities().get("avx512_bf16", False)

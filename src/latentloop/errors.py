@@ -1,5 +1,6 @@
 """Errors of the package; a `UserError` is meant for the person at the keyboard."""
 
+import errno
 from collections.abc import Sequence
 
 MAX_LENGTH = 300
@@ -54,6 +55,16 @@ def in_one_line(error: BaseException) -> str:
         return f"{in_one_line(Exception(error.args[0]))} is missing"
     message = " ".join(str(error).split())[:MAX_LENGTH] or type(error).__name__
     return "".join(character if character.isprintable() else "?" for character in message)
+
+
+def unreadable(error: BaseException) -> str | None:
+    """Say why the system does not let a file be read; None for errors that come of what was read.
+
+    A damaged file may send its reader to a place before its beginning, which is an `OSError`, too.
+    """
+    if isinstance(error, OSError) and error.errno not in (None, errno.EINVAL):
+        return f"cannot read it: {error.strerror or in_one_line(error)}"
+    return None
 
 
 def shown(value: object) -> str:

@@ -4,6 +4,7 @@ import hashlib
 import os
 import re
 import secrets
+import stat
 import sys
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
@@ -12,7 +13,7 @@ from pathlib import Path
 from tempfile import TemporaryFile
 from typing import BinaryIO
 
-from latentloop.errors import UserError
+from latentloop.errors import UserError, in_one_line, unreadable
 
 if sys.platform != "win32":
     import fcntl
@@ -80,6 +81,44 @@ def refuse_overwriting(path: Path, sources: Iterable[Path], *, ours: bool) -> No
         raise UserError(f"{path.name!r}: no name for a file") from error
     if taken or path.resolve() in {source.resolve() for source in sources}:
         raise UserError(f"the result would overwrite {path}; choose another folder", arguments="out")
+
+
+def refuse_no_file(path: Path, *, what: str) -> None:
+    """Check that a path is that of a file, which can be read again and again.
+
+    Args:
+        path: The path.
+        what: What the file should be, for messages: "an image".
+
+    Raises:
+        UserError: There is nothing, or a folder, or a pipe, or the system does not tell.
+    """
+    try:
+        mode = path.stat().st_mode
+    except (OSError, ValueError) as error:
+        missing = isinstance(error, FileNotFoundError | NotADirectoryError)
+        raise UserError(f"{path}: {'no such file' if missing else unreadable(error) or in_one_line(error)}") from error
+    if stat.S_ISDIR(mode):
+        reason = f"a folder, not {what}" if os.access(path, os.R_OK | os.X_OK) else "this folder cannot be read"
+        raise UserError(f"{path}: {reason}")
+    if not stat.S_ISREG(mode):
+        raise UserError(f"{path}: a pipe or a device, which can be read only once; save it as a file first")
+
+
+@contextmanager
+def naming_unreadable(path: Path) -> Iterator[None]:
+    """Turn the system's refusal to let a file be read into a `UserError` that begins with its path.
+
+    Raises:
+        UserError: The file is missing, or may not or cannot be read.
+        OSError: As it came, if it tells of what was read.
+    """
+    try:
+        yield
+    except OSError as error:
+        if reason := unreadable(error):
+            raise UserError(f"{path}: {reason}") from error
+        raise
 
 
 def check_writable(folder: Path) -> None:

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from threading import Condition
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -20,7 +21,8 @@ from torch import Tensor
 
 from latentloop.defaults import MAX_PIXELS
 from latentloop.errors import UserError
-from latentloop.files import replacing
+from latentloop.files import refuse_no_file, replacing
+from latentloop.options import is_whole
 
 Pixels = npt.NDArray[np.uint8]  # (H, W, 3), RGB in 0..255
 # What photos come as. Not all that Pillow knows: for some formats it starts other programs.
@@ -28,6 +30,8 @@ FORMATS = ("AVIF", "BMP", "GIF", "HEIF", "JPEG", "JPEG2000", "PNG", "PPM", "TIFF
 WHITE = (255, 255, 255)
 COMPRESSION = 2
 """Compression level of PNGs, 1 to 9. With 6 photos get a tenth smaller, and take four times as long."""
+ROWS = 64
+"""Rows of a picture that are converted at once."""
 COMMENT = "Comment"
 """Keyword of a comment in a PNG, one of those that its specification names."""
 # What Pillow's decoders are known to raise on damaged files.
@@ -42,6 +46,20 @@ DECODING_ERRORS = (
     struct.error,
     zlib.error,
 )
+
+
+def check_images(images: object, *, name: str = "image") -> None:
+    """Raise a ValueError unless something is a batch of images, (N, 3, H, W) in floating-point numbers.
+
+    Args:
+        images: Anything.
+        name: Name of the argument, for the message.
+    """
+    if not isinstance(images, Tensor):
+        raise ValueError(f"{name} must be a tensor (N, 3, H, W) in [-1, 1], got a {type(images).__name__}")
+    if images.ndim != 4 or images.shape[1] != 3 or not images[0].numel() or not images.is_floating_point():
+        got = f"{tuple(images.shape)} of {images.dtype}"
+        raise ValueError(f"{name} must be (N, 3, H, W) in floating-point numbers in [-1, 1], got {got}")
 
 
 def photo_suffixes() -> frozenset[str]:
@@ -65,11 +83,11 @@ def read_image(path: Path | str, *, max_pixels: int = MAX_PIXELS, background: Se
         background: RGB in 0..255 under transparent pixels.
 
     Raises:
-        UserError: The file is missing, empty, not an image, truncated, or larger than `max_pixels`.
+        UserError: The file is missing, cannot be read, is empty, a pipe, not an image, truncated, or larger than
+            `max_pixels`.
     """
     path = Path(path)
-    if not path.is_file():
-        raise UserError(f"{path}: no such file" if not path.exists() else f"{path}: a folder, not an image")
+    refuse_no_file(path, what="an image")
     try:
         content = path.read_bytes()
     except OSError as error:
@@ -90,7 +108,10 @@ def decode_image(
 
     Raises:
         UserError: The content is empty, not an image, truncated, or larger than `max_pixels`.
+        ValueError: `max_pixels` or `background` is out of range.
     """
+    if max_pixels < 1 or len(background) != 3 or not all(0 <= level <= 255 for level in background):
+        raise ValueError(f"max_pixels must be 1 or more, background RGB in 0..255, got {max_pixels} and {background}")
     if not content:
         raise UserError(f"{name}: the file is empty")
     with _pixel_limit.of(max_pixels):
@@ -111,7 +132,10 @@ def from_pillow(image: Image.Image, *, background: Sequence[int] = WHITE) -> Ten
 
     Raises:
         UserError: Its pixels are floating-point numbers, which have no fixed range.
+        ValueError: It has no pixels.
     """
+    if not image.width * image.height:
+        raise ValueError(f"an image must have pixels, got {image.width} x {image.height}")
     return from_uint8(_rgb("the image", ImageOps.exif_transpose(image), tuple(background)))
 
 
@@ -146,8 +170,9 @@ def png_bytes(image: Tensor, *, profile: bytes | None = None, comment: str | Non
     Raises:
         ValueError: `image` is not one image of floating-point numbers, as bytes are not.
     """
-    if not image.is_floating_point():
-        raise ValueError(f"image must be floating-point numbers in [-1, 1], got {image.dtype}; see from_uint8")
+    if not isinstance(image, Tensor) or not image.is_floating_point():
+        got = image.dtype if isinstance(image, Tensor) else type(image).__name__
+        raise ValueError(f"image must be a tensor of floating-point numbers in [-1, 1], got {got}; see from_uint8")
     if image.shape[:-2] not in ((3,), (1, 3)):
         raise ValueError(f"image must be (3, H, W) or (1, 3, H, W), got {tuple(image.shape)}; write them one by one")
     pixels, texts, file = Image.fromarray(to_uint8(image.reshape(3, *image.shape[-2:]))), PngInfo(), io.BytesIO()
@@ -188,7 +213,13 @@ def is_animated(path: Path) -> bool:
 
 
 def as_jpeg(image: Tensor, *, quality: int) -> Tensor:
-    """Compress an image (1, 3, H, W) in [-1, 1] as JPEG and decode it again; `quality` is 1 to 95."""
+    """Compress an image (1, 3, H, W) in [-1, 1] as JPEG and decode it again; `quality` is 1 to 95.
+
+    Raises:
+        ValueError: The quality is out of range.
+    """
+    if not 1 <= quality <= 95:
+        raise ValueError(f"quality must be from 1 to 95, got {quality}")
     file = io.BytesIO()
     Image.fromarray(to_uint8(image[0])).save(file, format="jpeg", quality=quality)
     with Image.open(file) as compressed:
@@ -196,18 +227,43 @@ def as_jpeg(image: Tensor, *, quality: int) -> Tensor:
 
 
 def from_uint8(pixels: Pixels) -> Tensor:
-    """Convert pixels (H, W, 3) in 0..255 to an image (1, 3, H, W) in [-1, 1]."""
+    """Convert pixels (H, W, 3) in 0..255 to an image (1, 3, H, W) in [-1, 1].
+
+    Raises:
+        ValueError: The pixels are of another shape or type.
+    """
+    if pixels.ndim != 3 or pixels.shape[2] != 3 or pixels.dtype != np.uint8:
+        raise ValueError(f"pixels must be (H, W, 3) of uint8, got {pixels.shape} of {pixels.dtype}")
     return torch.from_numpy(pixels).permute(2, 0, 1)[None].float().div_(127.5).sub_(1)
 
 
 def to_uint8(image: Tensor) -> Pixels:
-    """Convert an image (3, H, W) in [-1, 1] to pixels (H, W, 3) in 0..255, clamped and rounded."""
+    """Convert an image (3, H, W) in [-1, 1] to pixels (H, W, 3) in 0..255, clamped and rounded.
+
+    Raises:
+        ValueError: The image is of another shape, or of whole numbers.
+    """
+    if image.ndim != 3 or len(image) != 3 or not image.is_floating_point():
+        got = f"{tuple(image.shape)} of {image.dtype}"
+        raise ValueError(f"image must be (3, H, W) in floating-point numbers in [-1, 1], got {got}")
     pixels = (image.detach().clamp(-1, 1) + 1) * 127.5
     return pixels.round().to(torch.uint8).permute(1, 2, 0).cpu().numpy()
 
 
+def check_size(name: str, size: int) -> None:
+    """Raise a ValueError unless a number of pixels is a whole one, 1 or more."""
+    if not is_whole(size) or size < 1:
+        raise ValueError(f"{name} must be a whole number of pixels, 1 or more, got {size!r:.100}")
+
+
 def resize(image: Tensor, height: int, width: int) -> Tensor:
-    """Resize images (N, 3, H, W) with Pillow's antialiased bilinear filter, to (N, 3, height, width)."""
+    """Resize images (N, 3, H, W) with Pillow's antialiased bilinear filter, to (N, 3, height, width).
+
+    Raises:
+        ValueError: A size is no whole number, or below 1.
+    """
+    check_size("height", height)
+    check_size("width", width)
     return F.interpolate(image, (height, width), mode="bilinear", antialias=True, align_corners=False)
 
 
@@ -215,7 +271,14 @@ def resample(image: Tensor, resolution: int) -> Tensor:
     """Resize square images (N, 3, S, S) to (N, 3, resolution, resolution).
 
     Where the resolution divides S, it takes area averages, as generators draw coarser images; else see `resize`.
+
+    Raises:
+        ValueError: The resolution is no whole number, or below 1, or the images are no such batch.
     """
+    check_size("resolution", resolution)
+    if image.ndim != 4 or not image.is_floating_point():
+        got = f"{tuple(image.shape)} of {image.dtype}"
+        raise ValueError(f"images must be (N, 3, S, S) in floating-point numbers, got {got}")
     factor, remainder = divmod(image.shape[-1], resolution)
     if factor and not remainder:
         return F.avg_pool2d(image, factor) if factor > 1 else image
@@ -225,14 +288,21 @@ def resample(image: Tensor, resolution: int) -> Tensor:
 def _rgb(name: str, image: Image.Image, background: tuple[int, ...]) -> Pixels:
     """Convert to RGB, (H, W, 3) in 0..255."""
     if image.mode.startswith("I"):
-        grey = np.asarray(image).astype(np.float64)
-        return np.repeat((grey / 257).round().clip(0, 255).astype(np.uint8)[..., None], 3, axis=2)
+        return np.repeat(_eight_bits(np.asarray(image))[..., None], 3, axis=2)
     if image.mode == "F":
         raise UserError(f"{name}: its floating-point pixels have no fixed range; save it with 8 or 16 bits")
     if image.has_transparency_data:
         layer = image.convert("RGBA")
         image = Image.alpha_composite(Image.new("RGBA", image.size, (*background, 255)), layer)
     return np.array(image.convert("RGB"))
+
+
+def _eight_bits(grey: npt.NDArray[np.integer[Any]]) -> npt.NDArray[np.uint8]:
+    """Levels of 16 bits as those of 8, (H, W); a few rows at a time, for the numbers between take much memory."""
+    levels = np.empty(grey.shape, np.uint8)
+    for i in range(0, len(grey), ROWS):
+        levels[i : i + ROWS] = (grey[i : i + ROWS] / 257).round().clip(0, 255)
+    return levels
 
 
 class _PixelLimit:

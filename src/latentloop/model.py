@@ -1,6 +1,5 @@
 """The front door: a generator with everything that inverts and edits photos, in one object."""
 
-import math
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -22,7 +21,7 @@ from latentloop.faces import AlignedFace, align_faces, already_aligned
 from latentloop.files import sha256_of
 from latentloop.inversion.iterator import OnStep
 from latentloop.latents import sample_codes
-from latentloop.options import flat_fields, with_changes
+from latentloop.options import check_seed, flat_fields, is_finite, with_changes
 from latentloop.photo_editing.applied_directions import record_edit, resolve_directions
 from latentloop.photo_editing.editor import make_editor
 from latentloop.photo_editing.options import RenderOptions
@@ -165,8 +164,12 @@ class Model:
         Raises:
             UserError: There is no such direction, or the photo cannot be used.
             TypeError: No direction is given, or an option of `invert` in its place.
-            ValueError: A strength is not finite.
+            ValueError: A strength is not finite, or `strengths` or `render` is of another type.
         """
+        if not isinstance(strengths or {}, Mapping):
+            raise ValueError(f"strengths must be a dict of directions and numbers, got {strengths!r:.100}")
+        if not isinstance(render or RenderOptions(), RenderOptions):
+            raise ValueError(f"render must be RenderOptions, got {render!r:.100}")
         wanted = _added(strengths or {}, directions)
         generator = self.components.generator
         with self.components.reads:
@@ -183,7 +186,11 @@ class Model:
         Args:
             seed: Of the random z; the same on every device.
             truncation_psi: 1 for all variety of the generator, 0 for the mean face.
+
+        Raises:
+            ValueError: The seed is none, or psi is not finite.
         """
+        check_seed(seed)
         randomness = torch.Generator().manual_seed(seed)
         code = sample_codes(self.components.generator, 1, randomness=randomness, truncation_psi=truncation_psi)
         return self.draw(code)
@@ -193,12 +200,15 @@ class Model:
         """Draw a code, (num_ws, w_dim) or (1, num_ws, w_dim).
 
         Raises:
-            ValueError: It is of another shape.
+            ValueError: It is of another shape, or its numbers are not finite.
         """
         renderer = self.components.renderer()
         shape = (renderer.num_ws, renderer.w_dim)
-        if tuple(w_plus.shape) not in (shape, (1, *shape)):
-            raise ValueError(f"w_plus must be {shape} or {(1, *shape)}, got {tuple(w_plus.shape)}")
+        if not isinstance(w_plus, Tensor) or tuple(w_plus.shape) not in (shape, (1, *shape)):
+            got = tuple(w_plus.shape) if isinstance(w_plus, Tensor) else f"a {type(w_plus).__name__}"
+            raise ValueError(f"w_plus must be a tensor {shape} or {(1, *shape)}, got {got}")
+        if not w_plus.isfinite().all():
+            raise ValueError("w_plus must be finite")
         return Picture.of(renderer.synthesis(w_plus.reshape(1, *shape).to(renderer.latent_avg)))
 
     def _options(self, changes: Mapping[str, Any]) -> EmbedOptions:
@@ -275,8 +285,8 @@ def _added(*strengths: Mapping[str, float]) -> dict[str, float]:
     for name, strength in (item for one in strengths for item in one.items()):
         if name in {field.name for field, _ in flat_fields(EmbedOptions())}:
             raise TypeError(f"{name} is an option of invert: model.edit(model.invert(photo, {name}=...), smile=1)")
-        if not math.isfinite(strength):
-            raise ValueError(f"strength of {name} must be finite, got {strength}")
+        if not is_finite(strength):
+            raise ValueError(f"strength of {name} must be a finite number, got {strength!r}")
         total[name] = total.get(name, 0.0) + strength
     if not total:
         raise TypeError("name at least one direction, such as smile=1; latentloop.list_directions() has them")

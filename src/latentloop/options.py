@@ -1,22 +1,42 @@
 """Options of jobs: dataclasses, some within others, whose fields are known by their names alone."""
 
 import difflib
+import math
 from collections.abc import Iterator, Mapping
-from dataclasses import Field, fields, is_dataclass, replace
+from dataclasses import MISSING, Field, fields, is_dataclass, replace
 from numbers import Integral, Real
 from pathlib import Path
 from types import NoneType, UnionType
-from typing import Any, TypeVar, Union, get_args, get_origin, get_type_hints
+from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
 Options = TypeVar("Options")
-PLAIN = {bool: "a bool", int: "an int", float: "a float", NoneType: "None"}
-"""Types that an option's value is checked for, with their names in messages."""
+PLAIN = {bool: "a bool", int: "an int", float: "a float", NoneType: "None", str: "a text", Path: "a path"}
+"""Names of types, for messages."""
+
+
+def is_whole(value: object) -> bool:
+    """Return whether a value is a whole number, of Python or NumPy."""
+    return isinstance(value, Integral) and not isinstance(value, bool)
+
+
+def is_finite(value: object) -> bool:
+    """Return whether a value is a finite real number, of Python or NumPy."""
+    return isinstance(value, Real) and math.isfinite(value)
 
 
 def check_seed(seed: int) -> None:
     """Raise a ValueError unless a number is one that PyTorch and NumPy take as a seed."""
-    if not 0 <= seed < 2**64:
-        raise ValueError(f"seed must be from 0 to 2**64 - 1, got {seed}")
+    if not is_whole(seed) or not 0 <= seed < 2**64:
+        raise ValueError(f"seed must be from 0 to 2**64 - 1, got {seed!r}")
+
+
+def check_choices(options: Any) -> None:  # noqa: ANN401 - any dataclass
+    """Raise a ValueError unless each field of a dataclass that takes one of several texts has one of these."""
+    for name, hint in get_type_hints(type(options)).items():
+        kinds, value = _kinds(hint), getattr(options, name)
+        known = [choice for kind in kinds if get_origin(kind) is Literal for choice in get_args(kind)]
+        if known and isinstance(value, str) and str not in kinds and value not in known:
+            raise ValueError(f"{name} must be {' or '.join(map(_described, kinds))}, got {value}")
 
 
 def flat_fields(options: Any) -> Iterator[tuple[Field[Any], Any]]:  # noqa: ANN401 - any dataclass
@@ -63,21 +83,45 @@ def _changed(options: Any, changes: Mapping[str, Any]) -> Any:  # noqa: ANN401 -
 
 
 def _converted(name: str, value: Any, hint: Any) -> Any:  # noqa: ANN401 - of an option's type
-    """The value in the type of its option, so that stamps of equal values are equal; other types are left alone."""
-    kinds = get_args(hint) if get_origin(hint) in (Union, UnionType) else (hint,)
-    several = [get_args(kind)[0] for kind in kinds if get_origin(kind) is tuple]
-    if isinstance(value, str | Path) and several in ([str], [Path]) and type(value) not in kinds:
-        return (several[0](value),)
-    return _plain(name, value, kinds) if set(kinds) <= PLAIN.keys() else value
-
-
-def _plain(name: str, value: Any, kinds: tuple[Any, ...]) -> Any:  # noqa: ANN401 - the value is checked
+    """The value in the type of its option, so that stamps of equal values are equal."""
+    kinds = _kinds(hint)
     if type(value) in kinds:
         return value
+    for kind in kinds:
+        if get_origin(kind) is tuple and isinstance(value, str | Path):
+            value = (value,)
+    for kind in kinds:
+        if (found := _as_kind(value, kind)) is not MISSING:
+            return found
+    raise TypeError(f"{name} must be {' or '.join(map(_described, kinds))}, got {value!r:.100}")
+
+
+def _kinds(hint: Any) -> tuple[Any, ...]:  # noqa: ANN401 - any type
+    return get_args(hint) if get_origin(hint) in (Union, UnionType) else (hint,)
+
+
+def _as_kind(value: Any, kind: Any) -> Any:  # noqa: ANN401 - the value is checked
+    """The value in a type; `MISSING` if it is of another."""
+    if get_origin(kind) is tuple:
+        if not isinstance(value, list | tuple):
+            return MISSING
+        items = [_as_kind(item, get_args(kind)[0]) for item in value]
+        return MISSING if any(item is MISSING for item in items) else tuple(items)
+    if get_origin(kind) is Literal:
+        return value if type(value) in map(type, get_args(kind)) else MISSING
     if not isinstance(value, bool):
-        if isinstance(value, Integral) and int in kinds:  # also those of NumPy
+        if isinstance(value, Integral) and kind is int:  # also those of NumPy
             return int(value)
-        if isinstance(value, Real) and float in kinds:
+        if isinstance(value, Real) and kind is float:
             return float(value)
-    wanted = " or ".join(PLAIN[kind] for kind in kinds)
-    raise TypeError(f"{name} must be {wanted}, got {value!r}")
+    if isinstance(value, str | Path) and kind in (str, Path):
+        return kind(value)
+    return value if not isinstance(kind, type) or type(value) is kind else MISSING
+
+
+def _described(kind: Any) -> str:  # noqa: ANN401 - any type
+    if get_origin(kind) is tuple:
+        return f"several of {_described(get_args(kind)[0])}"
+    if get_origin(kind) is Literal:
+        return "one of " + ", ".join(map(str, get_args(kind)))
+    return PLAIN.get(kind, getattr(kind, "__name__", str(kind)))

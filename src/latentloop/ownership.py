@@ -4,7 +4,6 @@ Pictures and JSON files carry a mark, "latentloop COMMAND KEY"; tables and pages
 file of such a name is somebody else's, and stays.
 """
 
-import json
 import re
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -12,6 +11,7 @@ from typing import TypeGuard
 
 from latentloop.errors import UserError
 from latentloop.images import gif_comment, png_comment
+from latentloop.json_files import decode_json, read_json
 
 Ours = Callable[[Path], bool]
 """Tells by its content whether a file is an earlier result, which may be replaced."""
@@ -74,8 +74,8 @@ def with_entries(first: str, *others: str) -> Ours:
     def ours(path: Path) -> bool:
         text = path.read_text(encoding="utf-8", errors="replace")
         try:
-            content = json.loads(text)
-        except (ValueError, RecursionError):
+            content = decode_json(text)
+        except ValueError:
             return begins.match(text) is not None
         return isinstance(content, dict) and {first, *others} <= content.keys()
 
@@ -117,8 +117,8 @@ def refuse_links(*folders: Path) -> None:
 def json_object(path: Path) -> dict[str, object]:
     """Read the object in a JSON file; an empty one where there is another value, or no readable file."""
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError):
+        content = read_json(path)
+    except (OSError, ValueError):
         return {}
     return content if isinstance(content, dict) else {}
 

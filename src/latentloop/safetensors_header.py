@@ -1,9 +1,10 @@
 """The header of a safetensors file, checked before anything is made of what it claims."""
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
+
+from latentloop.json_files import decode_json
 
 MAX_BYTES = 1 << 22
 """Longest header, in bytes; a network of a thousand tensors has a tenth of a million."""
@@ -41,10 +42,7 @@ def check_header(text: bytes, length: int, *, max_bytes: int = MAX_BYTES) -> dic
         raise ValueError(f"a header of {length:,} bytes")
     if len(text) < length:
         raise ValueError("header is cut off")
-    try:
-        header = json.loads(text)
-    except RecursionError as error:
-        raise ValueError("a header nested too deeply") from error
+    header = decode_json(text)
     if not isinstance(header, dict):
         raise TypeError("a header that is no JSON object")
     for name, entry in header.items():

@@ -14,7 +14,8 @@ from safetensors.torch import load, save
 from torch import Tensor, nn
 
 from latentloop.errors import UserError, in_one_line, shown
-from latentloop.files import replacing, sha256_of
+from latentloop.files import naming_unreadable, replacing, sha256_of
+from latentloop.json_files import decode_json
 from latentloop.safetensors_header import METADATA, check_header, read_header
 
 ASSETS = Path(__file__).parent / "assets"
@@ -116,10 +117,14 @@ def shipped(name: str, sha256: str) -> WeightsFile:
 
 
 def is_safetensors(path: Path) -> bool:
-    """Tell whether a file begins as safetensors do: with the length of a JSON header, and its brace."""
-    with path.open("rb") as file:
+    """Tell whether a file begins as safetensors do: with the length of a JSON header, and its brace.
+
+    Raises:
+        UserError: The file cannot be read.
+    """
+    with naming_unreadable(path), path.open("rb") as file:
         beginning = file.read(9)
-    return beginning[8:] == b"{" and int.from_bytes(beginning[:8], "little") < path.stat().st_size
+        return beginning[8:] == b"{" and int.from_bytes(beginning[:8], "little") < path.stat().st_size
 
 
 def kind_in(path: Path) -> str | None:
@@ -172,8 +177,8 @@ def read_ours(file: WeightsFile, *kinds: str, what: str, advice: str) -> OurWeig
         known = kind if kind.isalpha() else "unknown"
         raise UserError(f"{file.path}: not {what} (kind: {known}); {advice}")
     try:
-        settings = json.loads(text or "{}")
-    except (ValueError, RecursionError) as error:
+        settings = decode_json(text or "{}")
+    except ValueError as error:
         raise UserError(f"{file.path}: its settings are damaged: {in_one_line(error)}") from error
     if not isinstance(settings, dict):
         raise UserError(f"{file.path}: its settings are damaged: {shown(settings)}")
@@ -207,7 +212,8 @@ def with_weights(module: Module, tensors: Mapping[str, Tensor]) -> Module:
 
 
 def _read(file: WeightsFile) -> Weights:
-    content = file.path.read_bytes()
+    with naming_unreadable(file.path):
+        content = file.path.read_bytes()
     sha256 = hashlib.sha256(content).hexdigest()
     _check(file, sha256)
     length = int.from_bytes(content[:8], "little")

@@ -89,7 +89,16 @@ def test_what_does_not_compare_is_refused_in_one_line(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "content", ["{", "[]", "{}", json.dumps({"methods": {"a": {"title": "A", "means": {"mse": "?"}}}})]
+    "content",
+    [
+        "{",
+        "[]",
+        "{}",
+        json.dumps({"methods": {"a": {"title": "A", "means": {"mse": "?"}}}}),
+        '{"name": "a", "images": Infinity, "conditions": {}, "methods": {}}',
+        "[" * 100_000,
+    ],
+    ids=str.__len__,
 )
 def test_a_damaged_summary_is_told(tmp_path: Path, content: str) -> None:
     with pytest.raises(UserError, match=r"summary\.json is damaged; run the benchmark in that folder first"):

@@ -1,4 +1,5 @@
 import io
+import os
 import pickle
 from collections.abc import Callable
 from pathlib import Path
@@ -10,6 +11,7 @@ import pytest
 import torch
 from torch import Tensor
 
+from foreign_files import MARK
 from latentloop.checkpoints.numpy_records import MAKERS, array_of
 from latentloop.checkpoints.pickle_machine import Record, unpickle
 from latentloop.checkpoints.reading import read_checkpoint
@@ -169,3 +171,17 @@ def test_arrays_of_objects_are_refused() -> None:
     record = unpickle(io.BytesIO(pickle.dumps(np.array([None, 1]), protocol=4)), MAKERS)
     with pytest.raises(ValueError, match="an array without bytes"):
         array_of(record)
+
+
+class Evil:
+    """Leaves a mark when it is unpickled."""
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return os.mkdir, (MARK,)
+
+
+@pytest.mark.usefixtures("as_published")
+def test_what_would_run_does_not(tmp_path: Path) -> None:
+    torch.save({"g_ema": {"a": torch.ones(3)}, "args": Evil()}, tmp_path / "file.pt")
+    with pytest.raises(UserError, match=r"file\.pt: refused, it asks for the global (posix|nt)\.mkdir; a checkpoint"):
+        read_checkpoint(tmp_path / "file.pt")

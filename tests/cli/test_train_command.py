@@ -361,7 +361,7 @@ def test_unusable_photos_are_left_out_and_named(run: Run, command: list[object],
         (["--data", "{tmp}/none.tar"], "{tmp}/none.tar: no such file or folder"),
         (
             ["--resume", "{tmp}/empty"],
-            "resume takes all settings from the run but steps and minutes; leave out the other",
+            "resume takes all settings from the run but steps, minutes and codes; leave out",
         ),
         (["--out", "{generator}/out"], "cannot"),
     ],

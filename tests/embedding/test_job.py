@@ -1,4 +1,5 @@
 import math
+import os
 import re
 from collections.abc import Callable, Iterable
 from contextlib import suppress
@@ -250,12 +251,13 @@ def test_bad_photos_fail_with_their_name_and_the_others_go_on(
 ) -> None:
     good, text = toy_photos(2), tmp_path / "text.png"
     text.write_text("not an image")
-    bad = [tmp_path / "missing.png", text, picture("wide.png"), tmp_path / ("long" * 100)]
-    outcomes = list(make_job(batch=batch).run([bad[0], good[0], bad[1], bad[2], good[1], bad[3]]))
+    os.mkfifo(tmp_path / "pipe")
+    bad = [tmp_path / "missing.png", text, picture("wide.png"), tmp_path / ("long" * 100), tmp_path / "pipe"]
+    outcomes = list(make_job(batch=batch).run([bad[0], good[0], bad[1], bad[2], good[1], bad[3], bad[4]]))
     failures = [outcome for outcome in outcomes if isinstance(outcome, Failed)]
     assert [failure.photo for failure in failures] == bad
     assert all(str(failure.photo) in failure.reason for failure in failures)
-    wanted = ["no such file", "not an image", "an aligned photo is square, this one is 40 x 30", ""]
+    wanted = ["no such file", "not an image", "an aligned photo is square, this one is 40 x 30", "", "a pipe"]
     assert all(part in failure.reason for part, failure in zip(wanted, failures, strict=True))
     assert [o.photo for o in outcomes if isinstance(o, Embedded)] == good
 

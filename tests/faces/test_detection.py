@@ -79,6 +79,15 @@ def test_a_tiny_image_is_searched_too(detector: FaceDetector, height: int, width
     assert len(detector.detect(noise(height, width))) == 0
 
 
+@pytest.mark.parametrize(("height", "width"), [(1, 2000), (2000, 1), (20, 3000)])
+def test_what_can_show_no_face_is_not_even_looked_at(detector: FaceDetector, height: int, width: int) -> None:
+    seen: list[Tensor] = []
+    hook = detector.networks.propose.register_forward_pre_hook(lambda _, given: seen.extend(given))
+    assert len(detector.detect(torch.zeros(1, 3, height, width))) == 0
+    hook.remove()
+    assert not seen
+
+
 def test_a_face_that_fills_a_tiny_image_is_found(detector: FaceDetector, small: Tensor) -> None:
     face = resample(small[:, :, 40:150, 77:187], 24)
     assert len(detector.detect(face)) == 1

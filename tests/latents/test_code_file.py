@@ -190,7 +190,11 @@ def test_other_files_are_refused(tmp_path: Path, content: bytes) -> None:
 def test_a_lone_array_a_folder_and_nothing_are_refused(tmp_path: Path) -> None:
     np.save(tmp_path / "array.npy", np.zeros((4, 8)))
     (tmp_path / "text").write_text("no arrays")
-    for name, problem in (("array.npy", "not a code file"), (".", "not a code file"), ("text", "not a code file")):
+    for name, problem in (
+        ("array.npy", "not a code file"),
+        (".", "cannot read it: Is a directory"),
+        ("text", "not a code file"),
+    ):
         with pytest.raises(UserError, match=problem) as caught:
             load_code(tmp_path / name)
         assert "allow_pickle" not in str(caught.value)

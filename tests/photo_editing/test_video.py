@@ -392,3 +392,16 @@ def test_a_video_of_one_frame(float_toy: ToyGenerator, edits: AppliedDirections,
 def test_shares_of_an_edit_say_what_they_are(edits: AppliedDirections) -> None:
     assert [edits.label(share) for share in (-1.0, 0.0, 0.5)] == ["smile -0.5", "unedited", "smile +0.25"]
     assert torch.equal(edits.apply(torch.ones(1, 4, 8), 0.0), torch.ones(1, 4, 8))
+
+
+def test_work_of_few_bytes_that_claims_much_is_made_again(tmp_path: Path) -> None:
+    def read_or_made() -> list[Tensor]:
+        return work.collect("codes", {}, lambda found: [torch.ones(4, 8)] if not found else [], lambda _: None)
+
+    work = VideoWork(tmp_path, {})
+    (made,) = read_or_made()
+    with np.load(tmp_path / "codes.npz") as arrays:
+        told = str(arrays["told"])
+    np.savez_compressed(tmp_path / "codes.npz", told=told, w=np.zeros((1, 1 << 25), np.float32))
+    (again,) = read_or_made()
+    assert torch.equal(again, made)

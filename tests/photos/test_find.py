@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from latentloop.errors import UserError
-from latentloop.images import photo_suffixes
+from latentloop.images import photo_suffixes, read_image
 from latentloop.photos.find import find_photos, find_training_photos
 
 
@@ -86,13 +86,32 @@ def test_a_missing_file_is_passed_on(tmp_path: Path) -> None:
     assert found(tmp_path, "missing.png", "b.png") == ["missing.png", "b.png"]
 
 
-def test_a_folder_that_cannot_be_read_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_folder_that_cannot_be_read_stands_for_itself_and_the_other_photos_come(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def refuse(_: Path) -> None:
         raise PermissionError(13, "Permission denied")
 
+    make(tmp_path, ["locked/a.png", "b.png"])
     monkeypatch.setattr(Path, "iterdir", refuse)
-    with pytest.raises(UserError, match=r": Permission denied$"):
-        find_photos([str(tmp_path)])
+    assert found(tmp_path, "locked", "b.png") == ["locked", "b.png"]
+
+
+def test_a_link_to_itself_is_a_photo_that_cannot_be_read(tmp_path: Path) -> None:
+    (tmp_path / "loop.png").symlink_to("loop.png")
+    make(tmp_path, ["b.png"])
+    assert found(tmp_path, "loop.png", "b.png") == ["loop.png", "b.png"]
+    with pytest.raises(UserError, match=r"loop\.png: cannot read it: Too many levels of symbolic links"):
+        read_image(tmp_path / "loop.png")
+
+
+def test_a_tar_file_with_holes_is_refused(tmp_path: Path) -> None:
+    with tarfile.open(tmp_path / "a.tar", "w", format=tarfile.GNU_FORMAT) as archive:
+        member = tarfile.TarInfo("a.png")
+        member.type, member.size = tarfile.GNUTYPE_SPARSE, 0
+        archive.addfile(member)
+    with pytest.raises(UserError, match=r"a\.tar:a\.png: stored with holes, which is not read; pack it again without"):
+        find_training_photos([str(tmp_path / "a.tar")])
 
 
 def test_reconstructions_beside_their_codes_are_no_photos(tmp_path: Path) -> None:

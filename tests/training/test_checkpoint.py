@@ -5,10 +5,11 @@ from typing import Any
 
 import pytest
 import torch
+from safetensors import safe_open
 from safetensors.torch import save_file
 
 from latentloop.errors import UserError
-from latentloop.training.checkpoint import load_checkpoint, save_checkpoint
+from latentloop.training.checkpoint import load_checkpoint, restoring, save_checkpoint
 
 CONFIG = {"steps": 8, "lr": 0.1}
 
@@ -105,4 +106,51 @@ def test_settings_are_compared_as_json_has_them(tmp_path: Path) -> None:
 def test_a_truncated_checkpoint_is_refused(saved: Path) -> None:
     saved.write_bytes(saved.read_bytes()[:-100])
     with pytest.raises(UserError, match="or damaged"):
+        load_checkpoint(saved, kind="distillation", config=CONFIG)
+
+
+def test_any_flipped_bit_is_noticed(saved: Path) -> None:
+    whole = saved.read_bytes()
+    for place in range(len(whole)):
+        saved.write_bytes(whole[:place] + bytes([whole[place] ^ 1]) + whole[place + 1 :])
+        with pytest.raises(UserError, match=r"checkpoint\.safetensors: ") as caught:
+            load_checkpoint(saved, kind="distillation", config=CONFIG)
+        assert "\n" not in str(caught.value)
+
+
+def test_checkpoints_of_before_there_were_checksums_are_read(saved: Path) -> None:
+    with safe_open(saved, framework="pt") as file:
+        entry = json.loads(file.metadata()["latentloop"])
+        tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    del entry["checksum"]
+    save_file(tensors, saved, {"latentloop": json.dumps(entry)})
+    assert torch.equal(load_checkpoint(saved, kind="distillation", config=CONFIG)["tensor"], torch.arange(3))
+
+
+def test_all_types_of_tensors_have_a_checksum(tmp_path: Path) -> None:
+    state = {
+        "half": torch.ones(2, dtype=torch.bfloat16),
+        "none": torch.ones(0, 3),
+        "one": torch.tensor(1.5),
+        "turned": torch.arange(6.0).view(2, 3).T,
+        "numbers": [0.1, float("inf"), 1e-300, {1: 2}],
+    }
+    save_checkpoint(tmp_path / "a", kind="x", config={}, state=state)
+    again = load_checkpoint(tmp_path / "a", kind="x", config={})
+    assert again["numbers"] == state["numbers"]
+    assert torch.equal(again["turned"], torch.arange(6.0).view(2, 3).T)
+
+
+def test_a_state_that_lacks_something_is_damaged(saved: Path) -> None:
+    problem = r"not a checkpoint of a training run, or damaged; delete it to go on from"
+    with pytest.raises(UserError, match=problem), restoring(saved):
+        load_checkpoint(saved, kind="distillation", config=CONFIG)["optimizer"]
+
+
+def test_a_file_that_may_not_be_read_is_not_called_damaged(saved: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(Path, "open", refuse)
+    with pytest.raises(UserError, match=r"checkpoint\.safetensors: cannot read it: Permission denied$"):
         load_checkpoint(saved, kind="distillation", config=CONFIG)

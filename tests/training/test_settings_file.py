@@ -58,6 +58,7 @@ def test_the_file_has_what_earlier_releases_wrote(tmp_path: Path) -> None:
 def test_paths_hold_from_anywhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     Path("cats.pkl").touch()
+    Path("my.cache").touch()
     files = {"generator": "cats.pkl", "quick": "cats.pkl", "start": "cats.pkl", "codes": "my.cache", "data": ("a*",)}
     write_options(with_changes(TrainOptions(), {**files, "out": Path("run")}))
     monkeypatch.chdir("/")
@@ -81,3 +82,39 @@ def test_what_is_not_the_options_of_a_run_is_named(tmp_path: Path, content: str)
 def test_a_folder_without_a_run_is_named(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"config\.json: cannot read a run's settings: No such file"):
         read_options(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "problem"),
+    [
+        ("data", 5, "data must be several of a text, got 5"),
+        ("data", [5], r"data must be several of a text, got \(5,\)"),
+        ("generator", 5, "generator must be a text, got 5"),
+        ("codes", {"a": 1}, "no option 'a'"),
+        ("preset", ["small"], "preset must be one of"),
+    ],
+)
+def test_a_setting_of_another_type_is_named(tmp_path: Path, name: str, value: object, problem: str) -> None:
+    settings = json.loads(WRITTEN)
+    settings["common" if name == "generator" else name] = {"generator": value} if name == "generator" else value
+    (tmp_path / "config.json").write_text(json.dumps(settings))
+    with pytest.raises(UserError, match=rf"config\.json: not the settings of a run: {problem}"):
+        read_options(tmp_path)
+
+
+def test_a_stranger_does_not_say_where_codes_are_written(tmp_path: Path) -> None:
+    run, elsewhere = tmp_path / "run", tmp_path / "elsewhere" / "codes.cache"
+    write_options(replace(OPTIONS, out=run, codes=str(elsewhere)))
+    with pytest.raises(UserError, match=r"config\.json: its codes are in .*, which is not there; name") as caught:
+        read_options(run)
+    assert caught.value.arguments == ("codes",)
+    assert read_options(run, codes="mine.cache").codes == "mine.cache"
+    write_options(replace(OPTIONS, out=run, codes=str(run / ".." / "codes.cache")))
+    with pytest.raises(UserError, match="which is not there"):
+        read_options(run)
+    write_options(replace(OPTIONS, out=run, codes=str(elsewhere)))
+    elsewhere.parent.mkdir()
+    elsewhere.touch()
+    assert read_options(run).codes == str(elsewhere)
+    write_options(replace(OPTIONS, out=run, codes=str(run / "codes.cache")))
+    assert read_options(run).codes == str(run / "codes.cache")

@@ -11,7 +11,7 @@ from PIL import Image
 from clips import pictures, write_clip
 from latentloop.errors import UserError
 from latentloop.images import to_uint8
-from latentloop.video import Video, read_video
+from latentloop.video import Video, read_video, reading
 
 pytest.importorskip("av")
 Array = npt.NDArray[Any]
@@ -187,4 +187,27 @@ def test_a_corrupted_video_is_read_or_refused_but_never_crashes(clip: Path) -> N
 def test_without_pyav_one_is_told_how_to_get_it(clip: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "av", None)
     with pytest.raises(UserError, match=r"videos need PyAV: pip install av"):
+        read_video(clip)
+
+
+def test_frames_of_too_many_pixels_are_refused(clip: Path, tmp_path: Path) -> None:
+    frame = read_video(clip)
+    assert read_video(clip, max_pixels=frame.width * frame.height)
+    with pytest.raises(UserError, match=r": frames of more than 100 pixels$") as caught:
+        read_video(clip, max_pixels=100)
+    assert caught.value.arguments == ("max_pixels",)
+    write_clip(tmp_path / "stretched.mp4", pictures(2), aspect=Fraction(16))
+    with pytest.raises(UserError, match="frames of more than 40,000 pixels"):
+        read_video(tmp_path / "stretched.mp4", max_pixels=40_000)
+
+
+def test_a_video_whose_only_frame_is_left_out_is_refused(clip: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(reading, "_converted", lambda *_: iter(()))
+    with pytest.raises(UserError, match="not one frame of this video can be read"):
+        read_video(clip)
+
+
+def test_pictures_that_ffmpeg_does_not_decode_are_named(clip: Path) -> None:
+    clip.write_bytes(clip.read_bytes().replace(b"avc1", b"zzzz"))
+    with pytest.raises(UserError, match="its pictures are encoded as this FFmpeg cannot read"):
         read_video(clip)

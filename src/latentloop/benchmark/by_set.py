@@ -7,6 +7,7 @@ from pathlib import Path
 
 from latentloop.benchmark.comparison import DIGITS, LABELS, Comparison, MethodMeans, SetMeans
 from latentloop.errors import UserError
+from latentloop.json_files import read_json
 
 SUMMARY = "summary.json"
 """File with a run's means, for the tables of other runs."""
@@ -78,12 +79,12 @@ def _cell(method: MethodMeans | None, figures: Sequence[str]) -> str:
 def _read(folder: Path) -> SetMeans:
     path = folder / SUMMARY
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
+        content = read_json(path)
         methods = {name: MethodMeans(str(m["title"]), _floats(m["means"])) for name, m in content["methods"].items()}
         return SetMeans(str(content["name"]), int(content["images"]), dict(content["conditions"]), methods)
     except OSError as error:
         reason = f"cannot read {SUMMARY}: {error.strerror or error}"
-    except (ValueError, LookupError, TypeError, AttributeError):
+    except (ValueError, LookupError, TypeError, AttributeError, OverflowError):
         reason = f"{SUMMARY} is damaged"
     raise UserError(f"{folder}: {reason}; run the benchmark in that folder first", arguments="beside")
 

@@ -80,6 +80,7 @@ def _order(name: str) -> tuple[float, str]:
 
 def _folder(root: Path) -> Places:
     """Any photos right inside the folder."""
+    next(root.iterdir(), None)  # a folder that cannot be read is refused here, though not among photos
     return {photo.name: photo for photo in find_photos([str(root)])}
 
 

@@ -9,6 +9,7 @@ from statistics import fmean, median
 from latentloop.benchmark.edit_meter import COLUMNS
 from latentloop.errors import UserError
 from latentloop.files import replacing
+from latentloop.json_files import read_json
 from latentloop.ownership import beginning_with, refuse_foreign, with_entries
 
 TITLE = "# Edits of codes"
@@ -79,7 +80,7 @@ def write_table(out: Path, rows: Sequence[EditabilityRow], facts: Mapping[str, s
 def read_figures(file: Path, key: str) -> dict[str, float] | None:
     """Read the figures of a code; None if there are none, or others than those of the key."""
     try:
-        content = json.loads(file.read_text(encoding="utf-8"))
+        content = read_json(file)
         return dict(content["figures"]) if content["key"] == key else None
     except (OSError, ValueError, LookupError, TypeError):
         return None

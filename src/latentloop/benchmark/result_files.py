@@ -14,7 +14,8 @@ from torch import Tensor
 from latentloop.benchmark.methods import Codes
 from latentloop.files import write_together
 from latentloop.images import png_bytes, write_png
-from latentloop.latents.numpy_archive import DAMAGE, holds_arrays
+from latentloop.json_files import read_json
+from latentloop.latents.numpy_archive import DAMAGE, holds_arrays, read_arrays
 from latentloop.ownership import MARK, mark, mark_in, marked_by, refuse_foreign, with_entries
 
 PHOTOS = "photos"
@@ -83,7 +84,7 @@ class BenchmarkFolder:
         if not all(self._file(method, image, suffix).is_file() for suffix in (".json", ".npz", ".png")):
             return None
         try:
-            content = json.loads(path.read_text(encoding="utf-8"))
+            content = read_json(path)
             stored = Stored(content["key"], Cost(**content["cost"]), dict(content["figures"]))
         except (OSError, ValueError, LookupError, TypeError):
             return None
@@ -93,10 +94,11 @@ class BenchmarkFolder:
     def read_code(self, method: str, image: str) -> Codes | None:
         """Read a result's code, (1, num_ws, w_dim), and its noise maps; None if the file is damaged."""
         try:
-            with np.load(self._file(method, image, ".npz"), allow_pickle=False) as arrays:
-                w_plus = torch.from_numpy(arrays["w_plus"])[None]
-                count = sum(name.startswith(NOISE) for name in arrays.files)
-                maps = [torch.from_numpy(arrays[f"{NOISE}{i}"])[None] for i in range(count)]
+            content = self._file(method, image, ".npz").read_bytes()
+            arrays = read_arrays(content, max_bytes=len(content))
+            count = sum(name.startswith(NOISE) for name in arrays)
+            names = ("w_plus", *(f"{NOISE}{i}" for i in range(count)))
+            w_plus, *maps = (torch.from_numpy(arrays[name].copy())[None] for name in names)
         except DAMAGE:
             return None
         return Codes(w_plus, tuple(maps) or None)

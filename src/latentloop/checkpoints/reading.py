@@ -14,7 +14,7 @@ from latentloop.checkpoints.network_pickles import Network, read_pickle
 from latentloop.checkpoints.pickle_machine import RefusedError
 from latentloop.checkpoints.torch_files import is_torch_file, read_torch_file
 from latentloop.defaults import Which
-from latentloop.errors import UserError, in_one_line
+from latentloop.errors import UserError, in_one_line, unreadable
 
 PROTOCOL = b"\x80"
 """First byte of pickles from protocol 2 on."""
@@ -81,7 +81,8 @@ def reading(path: Path) -> Iterator[None]:
     except UserError as error:
         raise error.within(path) from error
     except DAMAGE as error:
-        raise UserError(f"{path}: damaged, truncated or no checkpoint ({in_one_line(error)})") from error
+        reason = unreadable(error) or f"damaged, truncated or no checkpoint ({in_one_line(error)})"
+        raise UserError(f"{path}: {reason}") from error
 
 
 def refuse_other_files(path: Path) -> None:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 def show_cache(command: "Cache") -> int:
     """Print how many codes a cache has, how good they are, and what their losses are of."""
-    cache = _open(command.cache)
+    cache = _open(command.cache, read_only=True)
     losses = sorted(cache.losses())
     say(f"{len(losses)} photos, codes ({cache.space.num_ws}, {cache.space.w_dim}) in {cache.dtype}")
     if losses:
@@ -30,7 +30,7 @@ def show_cache(command: "Cache") -> int:
 
 def export_cache(command: "Cache") -> int:
     """Write a code file for each photo that the cache has a code of."""
-    cache = _open(command.cache)
+    cache = _open(command.cache, read_only=True)
     photos = find_training_photos(command.files)
     generator = load_generator(command.generator, which=command.which)
     written = list(export_codes(cache, track(photos, len(photos), "photos"), command.out, generator))
@@ -47,8 +47,8 @@ def import_to_cache(command: "Cache") -> int:
     return 0
 
 
-def _open(path: Path) -> CodeCache:
-    return CodeCache(path, space_of(path))
+def _open(path: Path, *, read_only: bool = False) -> CodeCache:
+    return CodeCache(path, space_of(path), read_only=read_only)
 
 
 def _code_files(arguments: Sequence[str]) -> list[Path]:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from latentloop.defaults import SHIPPED_EMBEDDERS, SHIPPED_GENERATORS
 from latentloop.errors import UserError
+from latentloop.globs import files_matching
 
 if TYPE_CHECKING:
     from latentloop.photo_editing.subject_options import SubjectOptions
@@ -80,7 +81,7 @@ def _is_there(argument: str) -> bool:
     except OSError:  # such as a folder that may not be entered: reading it says so
         return True
     if not found and glob.has_magic(argument):
-        return next(glob.iglob(argument, recursive=True), None) is not None  # noqa: PTH207 - as photos.find does
+        return next(files_matching(argument), None) is not None
     return found
 
 

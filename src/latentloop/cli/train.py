@@ -42,12 +42,13 @@ class Train:
 
     options: Annotated[TrainOptions, UNTITLED] = TrainOptions()
     resume: str | None = None
-    """Folder of a run to resume, with all its settings; but for steps and minutes, which may be others."""
+    """Folder of a run to resume, with all its settings; but for steps, minutes and codes, which may be others."""
 
     def __post_init__(self) -> None:
-        if self.resume is not None and self.options != with_changes(TrainOptions(), self._length):
+        own = self._length | {"codes": self.options.codes}
+        if self.resume is not None and self.options != with_changes(TrainOptions(), own):
             raise ValueError(
-                "resume takes all settings from the run but steps and minutes; leave out the other options"
+                "resume takes all settings from the run but steps, minutes and codes; leave out the other options"
             )
 
     @property
@@ -59,7 +60,9 @@ class Train:
     def run(self) -> int:
         """Train, with a line on stdout each time the run is saved; returns 130 if it was stopped."""
         longer = {} if self.resume is None else self._length
-        options = self.options if self.resume is None else with_changes(read_options(Path(self.resume)), longer)
+        options = self.options
+        if self.resume is not None:
+            options = with_changes(read_options(Path(self.resume), codes=options.codes), longer)
         generators = [options.generator, options.quick] if options.quick else [options.generator]
         begun = None if checkpoints_in(options.out) else options.start  # of a run that goes on, it may be gone
         refuse_missing(each=[*options.data, *options.validation], generators=generators, embedders=[begun])

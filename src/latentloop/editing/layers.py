@@ -25,7 +25,10 @@ def parse_layers(text: str, num_ws: int) -> tuple[int, ...]:
 
     Raises:
         UserError: There is no such name or layer.
+        ValueError: It is no text.
     """
+    if not isinstance(text, str):
+        raise ValueError(f"layers must be a text such as coarse or 0-3, got {text!r:.100}")
     layers: set[int] = set()
     for part in text.split(","):
         layers |= set(_part(part.strip(), num_ws))

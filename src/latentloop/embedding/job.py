@@ -16,7 +16,7 @@ from latentloop.embedding.result_folder import PhotoKey, Result, ResultFolder, f
 from latentloop.embedding.starts import FaceStart, Start, Wanted
 from latentloop.errors import NotFiniteError, UserError
 from latentloop.faces import AlignedFace, FaceDetector, align_faces, already_aligned
-from latentloop.files import sha256_of, write_together
+from latentloop.files import refuse_no_file, sha256_of, write_together
 from latentloop.images import png_bytes, read_image
 from latentloop.inversion.iterator import OnStep
 from latentloop.latents.code_file import code_bytes
@@ -163,8 +163,7 @@ class EmbedJob:
 
     def _prepare(self, photo: Path, sources: Set[Path]) -> Sequence[_Item]:
         """The photo's results if they are finished, else its faces to embed; none may overwrite a source."""
-        if not photo.is_file():
-            raise UserError(f"{photo}: no such file")
+        refuse_no_file(photo, what="an image")
         key, several = PhotoKey(photo.name, sha256_of(photo)), self.face == "all"
         stem = self.folder.stem_for(key, all_faces=several, accepts=self._accepts)
 

@@ -10,6 +10,7 @@ from latentloop.inversion.config import IteratorConfig, Space
 from latentloop.inversion.prior_config import PriorConfig
 from latentloop.losses.config import LossConfig
 from latentloop.optim.names import OptimizerName
+from latentloop.options import check_choices
 from latentloop.stamps import left_out_at, neutral, stamped_as
 
 Method = Literal["auto", "embed", "hybrid", "optimize"]
@@ -67,6 +68,7 @@ class SearchOptions:
     trained for that; nearer for a third of a second, which pays where few steps or none follow."""
 
     def __post_init__(self) -> None:
+        check_choices(self)
         self.sizes(preset_of(self.quality, near=True))
         if self.looks not in (1, 2):
             raise ValueError(f"looks must be 1 or 2, got {self.looks}")
@@ -99,6 +101,7 @@ class StepOptions:
     of bundled generators are in the package, latentloop metric makes others."""
 
     def __post_init__(self) -> None:
+        check_choices(self)
         self.applied(IteratorConfig())
 
     def applied(self, config: IteratorConfig) -> IteratorConfig:
@@ -146,6 +149,7 @@ class EmbedOptions:
     """Photos to optimize together; more is faster on a GPU and takes more memory."""
 
     def __post_init__(self) -> None:
+        check_choices(self)
         for name in ("polish", "full_size_steps"):
             if (getattr(self, name) or 0) < 0:
                 raise ValueError(f"{name} must be 0 or more, got {getattr(self, name)}")

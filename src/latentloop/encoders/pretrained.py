@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from latentloop.checkpoints.pickle_machine import Record
-from latentloop.checkpoints.reading import reading
+from latentloop.checkpoints.reading import reading, refuse_other_files
 from latentloop.checkpoints.torch_files import NAMESPACE, is_torch_file, read_torch_file
 from latentloop.encoders.embedder_file import embedder_weights, load_embedder
 from latentloop.encoders.psp import PretrainedEncoder, restyle
@@ -75,9 +75,10 @@ def load_encoder(name_or_path: str | Path, generator: Generator) -> Encoder:
     path = file.path
     if file.sha256 or not path.is_file() or is_safetensors(path):
         return load_embedder(name_or_path, generator)
-    if not is_torch_file(path):
-        raise UserError(f"{path}: neither a network of latentloop train nor a checkpoint of pSp, e4e or ReStyle")
     with reading(path):
+        refuse_other_files(path)
+        if not is_torch_file(path):
+            raise UserError("neither a network of latentloop train nor a checkpoint of pSp, e4e or ReStyle")
         encoder = _of_checkpoint(read_torch_file(path), generator)
     encoder.to(generator.device)
     return ReStyle(encoder, generator) if encoder.iterative else encoder

@@ -9,7 +9,7 @@ from latentloop.errors import UserError
 from latentloop.faces.alignment import crop_quad, ffhq_quad
 from latentloop.faces.detection import FaceDetector
 from latentloop.faces.upright import find_faces, looked_at_again
-from latentloop.images import resample
+from latentloop.images import check_images, check_size, resample
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,11 @@ def align_faces(photo: Tensor, detector: FaceDetector, size: int, *, face: str =
 
     Raises:
         UserError: There is no face, or fewer than the number asked for.
+        ValueError: `face` or `size` is none, or the photo is no such image.
     """
+    check_size("size", size)
+    if not isinstance(face, str) or (face not in ("largest", "all") and not face.isdecimal()):
+        raise ValueError(f"face must be largest, all or a number, got {face!r}")
     faces = find_faces(photo, detector)
     if not len(faces):
         raise UserError(
@@ -62,7 +66,10 @@ def already_aligned(photo: Tensor, size: int) -> AlignedFace:
 
     Raises:
         UserError: The photo is not square.
+        ValueError: It is no such image, or `size` is below 1.
     """
+    check_size("size", size)
+    check_images(photo, name="photo")
     height, width = photo.shape[-2:]
     if height != width:
         raise UserError(f"an aligned photo is square, this one is {width} x {height}", arguments="aligned")

@@ -7,6 +7,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from latentloop.faces.mtcnn import Mtcnn, load_mtcnn
+from latentloop.images import check_images
 
 WINDOW, STRIDE = 12, 2
 """Side and spacing of the windows that the proposal network judges, in pixels."""
@@ -16,6 +17,8 @@ THRESHOLDS = (0.6, 0.7, 0.7)
 """Least face probability that passes the proposal, refinement and output networks."""
 SMALLEST_FACE, SMALLEST_FACE_FRACTION = 20.0, 0.03
 """Smallest face to look for, in pixels and as a share of the photo's shorter side; the larger counts."""
+LONGEST = 100
+"""Most times that a photo may be as long as wide. Longer ones show no faces, and take much memory to look at."""
 INPUT_SCALE = 127.5 / 128
 """Factor from [-1, 1] to the range that the networks were trained on."""
 
@@ -45,7 +48,14 @@ class FaceDetector:
 
     @torch.inference_mode()
     def detect(self, image: Tensor) -> Faces:
-        """Find the faces of an image (1, 3, H, W) in [-1, 1]."""
+        """Find the faces of an image (1, 3, H, W) in [-1, 1].
+
+        Raises:
+            ValueError: It is no such image.
+        """
+        check_images(image)
+        if len(image) > 1:
+            raise ValueError(f"image must be one, got {len(image)}")
         image = image * INPUT_SCALE
         boxes = self._propose(image)
         boxes = self._refine(image, boxes)
@@ -54,7 +64,8 @@ class FaceDetector:
         return Faces(faces.boxes[order], faces.landmarks[order], faces.scores[order])
 
     def _propose(self, image: Tensor) -> Tensor:
-        found = [self._propose_at(image, scale) for scale in _pyramid(image)]
+        none = image.new_zeros(0, 4), image.new_zeros(0), image.new_zeros(0, 4)
+        found = [self._propose_at(image, scale) for scale in _pyramid(image)] or [none]
         boxes, scores, corrections = (torch.cat(parts) for parts in zip(*found, strict=True))
         keep = non_maximum_suppression(boxes, scores, 0.7)
         return _squared(_corrected(boxes[keep], corrections[keep]))
@@ -127,8 +138,10 @@ def _shared_areas(box: Tensor, boxes: Tensor) -> Tensor:
 
 
 def _pyramid(image: Tensor) -> list[float]:
-    """Scales at which faces from the smallest to the whole image fill the window."""
-    shorter = min(image.shape[-2:])
+    """Scales at which faces from the smallest to the whole image fill the window; none for what can show no face."""
+    shorter, longer = sorted(image.shape[-2:])
+    if shorter < WINDOW or longer > LONGEST * shorter:
+        return []
     scale = WINDOW / max(SMALLEST_FACE, SMALLEST_FACE_FRACTION * shorter)
     scales = [scale]
     while shorter * scales[-1] * PYRAMID_STEP >= WINDOW:

@@ -3,11 +3,13 @@
 import hashlib
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import get_args
 
 import torch
 from torch import nn
 
 from latentloop.defaults import GENERATOR, Which
+from latentloop.devices import find_device
 from latentloop.errors import UserError
 from latentloop.generators.generator_file import (
     GeneratorFile,
@@ -91,13 +93,18 @@ def load_generator(
         which: Which of the generators in another project's file.
 
     Raises:
-        UserError: No such name or file; a wrong or damaged file; one that has no generator of a kind that we know.
+        UserError: No such name or file; a wrong or damaged file; one that has no generator of a kind that we know; no
+            such device.
+        ValueError: `which` is neither of them.
     """
+    if which not in get_args(Which):
+        raise ValueError(f"which must be one of {', '.join(get_args(Which))}, got {which}")
+    where = find_device(device) if isinstance(device, str) else device
     file = find_generator_file(name_or_path, which=which)
     name = str(name_or_path)
     generator = build_generator(file, name=name if name in SHIPPED else Path(name).stem)
     if isinstance(generator, nn.Module):
-        generator.to(device)
+        generator.to(where)
     return generator
 
 

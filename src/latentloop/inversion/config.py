@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from latentloop.optim.names import OptimizerName, check_optimizer
+from latentloop.options import check_choices, is_whole
 
 Space = Literal["w", "w+"]
 FULL_STEPS = 100
@@ -37,9 +38,10 @@ class IteratorConfig:
     """Stop refining an image after this many steps without a better loss; 0 never stops early."""
 
     def __post_init__(self) -> None:
-        if self.steps < 0:
+        if not is_whole(self.steps) or self.steps < 0:
             raise ValueError(f"steps must be 0 or more, got {self.steps}")
         check_optimizer("optimizer", self.optimizer)
+        check_choices(self)
         if not 0 < self.lr <= 100:
             raise ValueError(f"lr must be above 0 and at most 100, got {self.lr}")
         if not (0 <= self.ramp_up <= 1 and 0 <= self.ramp_down <= 1):

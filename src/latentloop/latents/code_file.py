@@ -29,6 +29,7 @@ from torch import Tensor
 from latentloop.errors import UserError, in_one_line
 from latentloop.files import replacing
 from latentloop.generators.protocol import Generator
+from latentloop.json_files import decode_json
 from latentloop.latents.numpy_archive import DAMAGE, holds_arrays, read_arrays
 
 VERSION = 1
@@ -125,7 +126,7 @@ def read_code_file(path: Path | str) -> bytes:
     except FileNotFoundError as error:
         raise UserError(f"{path}: no such file") from error
     except OSError as error:
-        raise UserError(f"{path}: not a code file of latentloop, or damaged ({error})") from error
+        raise UserError(f"{path}: cannot read it: {error.strerror or error}") from error
 
 
 def parse_code(content: bytes, path: Path | str) -> Code:
@@ -159,7 +160,7 @@ def _code(arrays: dict[str, npt.NDArray[Any]]) -> Code:
     losses, steps = _floats(arrays, "losses"), _whole(arrays, "steps")
     if losses.ndim != 1 or steps < 0:
         raise ValueError(f"losses {losses.shape} with steps {steps}")
-    details = json.loads(_text(arrays, "details"))
+    details = decode_json(_text(arrays, "details"))
     if not isinstance(details, dict):
         raise ValueError("details are not a JSON object")
     return Code(

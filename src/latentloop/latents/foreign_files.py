@@ -23,7 +23,7 @@ from torch import Tensor
 
 from latentloop.checkpoints.network_pickles import plain_tensor, read_pickle
 from latentloop.checkpoints.pickle_machine import Record
-from latentloop.checkpoints.reading import reading
+from latentloop.checkpoints.reading import reading, refuse_other_files
 from latentloop.checkpoints.torch_files import is_torch_file, read_torch_file
 from latentloop.errors import UserError
 from latentloop.generators.protocol import Generator
@@ -113,6 +113,7 @@ def read_content(path: Path, of_archive: Archived, *, kind: str = "code") -> Any
         if zipfile.is_zipfile(file) and (arrays := _arrays_of(file)):
             return of_archive(file, arrays)
     if not is_torch_file(path):
+        refuse_other_files(path)
         raise UserError(f"not a {kind} file: neither of latentloop, nor of NumPy, nor of torch.save")
     return read_torch_file(path)
 

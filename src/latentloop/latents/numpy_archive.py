@@ -75,19 +75,20 @@ def holds_arrays(path: Path, *names: str) -> bool:
     return not beginning or (beginning.startswith(b"PK\x03\x04") and beginning[FIRST_NAME:] == first)
 
 
-def read_arrays(content: bytes, names: Iterable[str], *, max_bytes: int) -> dict[str, npt.NDArray[Any]]:
+def read_arrays(content: bytes, names: Iterable[str] | None = None, *, max_bytes: int) -> dict[str, npt.NDArray[Any]]:
     """Read arrays of an archive by their names.
 
     Args:
         content: The archive's bytes.
-        names: Names of the arrays, without ".npy".
+        names: Names of the arrays, without ".npy"; None for all.
         max_bytes: Largest array.
 
     Raises:
         ValueError, LookupError and others of NumPy and zipfile: One is missing, damaged, too large or of objects.
     """
     with ZipFile(io.BytesIO(content)) as archive:
-        return {name: _read(archive, name, max_bytes) for name in names}
+        wanted = [name.removesuffix(".npy") for name in archive.namelist()] if names is None else names
+        return {name: _read(archive, name, max_bytes) for name in wanted}
 
 
 def _read(archive: ZipFile, name: str, max_bytes: int) -> npt.NDArray[Any]:

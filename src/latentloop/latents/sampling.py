@@ -5,10 +5,17 @@ from torch import Tensor
 
 from latentloop.generators.protocol import Generator
 from latentloop.generators.sampling import random_inputs
+from latentloop.options import is_finite, is_whole
 
 
 def broadcast(w: Tensor, num_ws: int) -> Tensor:
-    """Repeat a style for every layer: (N, w_dim) in W to (N, num_ws, w_dim) in W+; codes in W+ stay as they are."""
+    """Repeat a style for every layer: (N, w_dim) in W to (N, num_ws, w_dim) in W+; codes in W+ stay as they are.
+
+    Raises:
+        ValueError: It is neither, or there are no layers.
+    """
+    if w.ndim not in (2, 3) or num_ws < 1:
+        raise ValueError(f"w must be (N, w_dim) or (N, num_ws, w_dim) with 1 layer or more, got {tuple(w.shape)}")
     return w if w.ndim == 3 else w[:, None].expand(-1, num_ws, -1)
 
 
@@ -20,7 +27,14 @@ def truncate(w_plus: Tensor, latent_avg: Tensor, *, psi: float, cutoff: int | No
         latent_avg: Mean of W, (w_dim,), or of each layer's styles, (num_ws, w_dim).
         psi: 1 keeps `w_plus`; 0 gives `latent_avg` everywhere.
         cutoff: Number of layers to truncate, coarsest first; None for all.
+
+    Raises:
+        ValueError: psi is not finite, or the cutoff negative.
     """
+    if not is_finite(psi):
+        raise ValueError(f"truncation_psi must be a finite number, got {psi!r}")
+    if cutoff is not None and (not is_whole(cutoff) or cutoff < 0):
+        raise ValueError(f"truncation_cutoff must be a number of layers, 0 or more, got {cutoff!r}")
     cutoff = w_plus.shape[1] if cutoff is None else cutoff
     centre = latent_avg[:cutoff] if latent_avg.ndim == 2 else latent_avg
     return torch.cat([centre.lerp(w_plus[:, :cutoff], psi), w_plus[:, cutoff:]], dim=1)
@@ -52,8 +66,10 @@ def sample_codes(
         label: Class of all codes, for a generator with classes; None for random ones.
 
     Raises:
-        ValueError: There is no such class.
+        ValueError: There is no such class; the count or the cutoff is negative, or psi not finite.
     """
+    if not is_whole(count) or count < 0:
+        raise ValueError(f"count must be 0 or more, got {count!r}")
     z, labels = random_inputs(generator, count, randomness, label=label)
     w_plus = broadcast(generator.mapping(z, labels), generator.num_ws)
     return truncate(w_plus, generator.latent_avg, psi=truncation_psi, cutoff=truncation_cutoff)

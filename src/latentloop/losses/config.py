@@ -4,6 +4,7 @@ import math
 from dataclasses import dataclass
 from typing import Literal
 
+from latentloop.options import check_choices
 from latentloop.stamps import left_out_at
 
 IdentityLayers = Literal["early", "all", "last"]
@@ -27,6 +28,7 @@ class LossConfig:
     cosine of its embeddings, stays a measure of its own; last: the embedding alone; all: both, and the last block."""
 
     def __post_init__(self) -> None:
+        check_choices(self)
         for name in ("lambda_mse", "lambda_lpips", "lambda_identity"):
             if not (math.isfinite(value := getattr(self, name) or 0.0) and value >= 0):
                 raise ValueError(f"{name} must be 0 or more, got {value}")

@@ -18,7 +18,7 @@ from torch import Tensor
 
 from latentloop.editing import sample_w
 from latentloop.errors import UserError, in_one_line, shown
-from latentloop.files import replacing
+from latentloop.files import naming_unreadable, replacing
 from latentloop.folder_lock import sole_use
 from latentloop.generators import Generator
 from latentloop.images import resample, write_png
@@ -88,6 +88,8 @@ def read_samples(folder: Path, generator: Generator) -> Samples:
     )
     try:
         w, names, whose = ours.tensors["w"], tuple(ours.settings["images"]), ours.settings["fingerprint"]
+        if not all(isinstance(name, str) for name in names):
+            raise TypeError("names of pictures that are no texts")
         if w.ndim != 2 or len(w) != len(names) or not w.isfinite().all():
             raise ValueError(f"{len(names)} pictures and styles {tuple(w.shape)}, or numbers that are not finite")
     except (LookupError, TypeError, ValueError) as error:
@@ -123,7 +125,7 @@ def read_scores(path: Path, attribute: str, names: Sequence[str]) -> Tensor:
     place = {name: i for i, name in enumerate(names)}
     scores: dict[int, float] = {}
     try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
+        with naming_unreadable(path), path.open(encoding="utf-8-sig", newline="") as file:
             table = csv.DictReader(file)
             _check_columns(path, table.fieldnames or [], attribute)
             for row in table:

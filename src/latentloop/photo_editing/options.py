@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from latentloop.faces.config import Blend
+from latentloop.options import check_choices
 from latentloop.stamps import neutral
 
 MAX_SMOOTH = 1000
@@ -23,6 +24,9 @@ class RenderOptions:
     head; face: all of the head; square: all of the square."""
     blend: Blend = "feather"
     """feather: fade into the photo. poisson: fit the colours at the edges to the photo's, too; needs OpenCV."""
+
+    def __post_init__(self) -> None:
+        check_choices(self)
 
     @property
     def resolution(self) -> int | None:

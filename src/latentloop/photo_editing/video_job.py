@@ -46,7 +46,7 @@ class VideoJob:
             UserError: The video cannot be used, or the options are none of videos.
         """
         finder, options = self.edit.finder, self.edit.finder.options
-        video = read_video(path)
+        video = read_video(path, max_pixels=options.faces.max_pixels)
         if options.faces.face != "largest" or options.faces.aligned or options.photos:
             raise UserError(f"{path}: videos take the largest face alone", arguments=("face", "aligned", "photos"))
         parts = finder.components

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from latentloop.errors import UserError
 from latentloop.files import PART, replacing
-from latentloop.latents.numpy_archive import DAMAGE, holds_arrays
+from latentloop.latents.numpy_archive import DAMAGE, holds_arrays, read_arrays
 from latentloop.ownership import is_foreign
 from latentloop.stamps import Stamp, key_of
 
@@ -90,9 +90,10 @@ class VideoWork:
         if not path.is_file():
             return []
         try:
-            with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
-                same = str(arrays["told"]) == self._key(settings)
-                return list(torch.from_numpy(arrays["w"])) if same else []
+            content = path.read_bytes()
+            arrays = read_arrays(content, ("told", "w"), max_bytes=len(content))
+            same = str(arrays["told"]) == self._key(settings)
+            return list(torch.from_numpy(arrays["w"].copy())) if same else []  # what a file's bytes are is read-only
         except DAMAGE:
             return []  # it is made again
 

@@ -1,10 +1,12 @@
 """Finding the photos that arguments name: files, folders, globs and tar files."""
 
 import glob
+import os
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from latentloop.errors import UserError
+from latentloop.globs import files_matching
 from latentloop.images import photo_suffixes
 from latentloop.photos.sources import PhotoSource, photos_in_tar
 
@@ -12,10 +14,11 @@ from latentloop.photos.sources import PhotoSource, photos_in_tar
 def find_photos(arguments: Iterable[str]) -> list[Path]:
     """List the photos that files, folders (without subfolders) and globs name, in order, each once.
 
-    Folders and globs leave out reconstructions: PNG files with a code file of the same name beside them.
+    What cannot be read, be it a file or a folder, stands for itself: reading it says why. Folders and globs leave out
+    reconstructions: PNG files with a code file of the same name beside them.
 
     Raises:
-        UserError: A name is empty; a folder or glob has no photo, or cannot be read.
+        UserError: A name is empty; a folder or glob has no photo.
     """
     found: list[Path] = []
     for argument in arguments:
@@ -23,11 +26,11 @@ def find_photos(arguments: Iterable[str]) -> list[Path]:
             raise UserError("one of the photos has an empty name")
         try:
             found += _photos(argument)
-        except OSError as error:
-            raise UserError(f"{argument}: {error.strerror or error}") from error
-    once: dict[Path, Path] = {}
+        except (OSError, ValueError):  # reading it will say so, and the other photos go on
+            found.append(Path(argument))
+    once: dict[str, Path] = {}
     for photo in found:
-        once.setdefault(photo.resolve(), photo)
+        once.setdefault(os.path.realpath(photo), photo)
     return list(once.values())
 
 
@@ -68,7 +71,7 @@ def matches(argument: str) -> list[Path]:
     """List the paths that a glob matches, sorted; any other argument stands for itself."""
     if Path(argument).exists() or not glob.has_magic(argument):
         return [Path(argument)]
-    return sorted(map(Path, glob.glob(argument, recursive=True)))  # noqa: PTH207 - Path.glob takes no absolute pattern
+    return sorted(map(Path, files_matching(argument)))
 
 
 def _tar_files(argument: str) -> list[Path]:

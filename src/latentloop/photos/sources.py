@@ -60,14 +60,13 @@ def photos_in_tar(path: Path) -> list[PhotoSource]:
     known = photo_suffixes()
     try:
         with tarfile.open(path, "r:") as archive:
-            photos = [
-                PhotoSource(path, member.name, member.offset_data, member.size)
-                for member in archive
-                if member.isreg() and Path(member.name).suffix.lower() in known
-            ]
+            members = [one for one in archive if one.isreg() and Path(one.name).suffix.lower() in known]
     except (tarfile.TarError, OSError) as error:
         reason = error.strerror if isinstance(error, OSError) else error
         raise UserError(f"{path}: cannot read it as an uncompressed tar file: {reason}") from error
+    if sparse := next((one.name for one in members if one.issparse()), None):
+        raise UserError(f"{path}:{sparse}: stored with holes, which is not read; pack it again without --sparse")
+    photos = [PhotoSource(path, one.name, one.offset_data, one.size) for one in members]
     if not photos:
         raise UserError(f"{path}: no photos in this tar file; known endings: {' '.join(sorted(known))}")
     return photos

@@ -1,22 +1,40 @@
 """Saving a training run, and going on exactly where it was saved: safetensors, with all else as JSON beside them."""
 
+import hashlib
 import json
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor
 
-from latentloop.errors import UserError
+from latentloop.errors import UserError, unreadable
 from latentloop.files import replacing
+from latentloop.json_files import decode_json
 from latentloop.safetensors_header import read_header
 from latentloop.stamps import as_plain, differences
 
 FORMAT = 2
 MAX_HEADER = 100_000_000
 """Longest header, in bytes, since it holds the state: all that the format allows."""
+ENTRIES = {"format", "kind", "config", "state"}
+"""What the entry below has in it, beside a checksum."""
+CHECKSUM = "checksum"
+"""Entry with the SHA-256 of all else in the file; files of before 0.2 have none."""
+DAMAGE = (
+    OSError,
+    SafetensorError,
+    LookupError,
+    TypeError,
+    ValueError,
+    AttributeError,
+    RuntimeError,  # tensors of other shapes; JSON nested too deeply
+)
+"""Errors that reading a damaged file, or restoring the state in it, is known to raise."""
 ENTRY = "latentloop"
 """Name of the metadata entry with the settings, and the state with a name in the place of each tensor."""
 
@@ -35,6 +53,7 @@ def save_checkpoint(path: Path, *, kind: str, config: Mapping[str, Any], state: 
     """
     tensors: dict[str, Tensor] = {}
     entry = {"format": FORMAT, "kind": kind, "config": dict(config), "state": _without_tensors(state, tensors)}
+    entry[CHECKSUM] = _checksum(entry, tensors)
     with replacing(path) as part:
         part.write_bytes(save(tensors, {ENTRY: json.dumps(entry)}))
 
@@ -51,21 +70,53 @@ def load_checkpoint(path: Path, *, kind: str, config: Mapping[str, Any], but: Co
     Raises:
         UserError: It is something else, damaged, or of a run with other settings (the first such is named).
     """
-    try:
-        read_header(path, max_bytes=MAX_HEADER)
-        with safe_open(path, framework="pt") as file:
-            entry = json.loads((file.metadata() or {})[ENTRY])
-            if (entry["format"], entry["kind"]) != (FORMAT, kind):
-                found = f"a checkpoint of {entry['kind']!s:.40} (format {entry['format']!s:.40})"
-                raise UserError(f"{path}: {found}, not of {kind} (format {FORMAT})")
-            _check_settings(path, _without(but, dict(entry["config"])), _without(but, as_plain(config)))
-            state = _with_tensors(entry["state"], {name: file.get_tensor(name) for name in file.keys()})  # noqa: SIM118
-            if not isinstance(state, dict):
-                raise TypeError("the state is no dict")
-    except (OSError, SafetensorError, LookupError, TypeError, ValueError, RecursionError) as error:
-        what_to_do = "delete it to go on from an earlier one, or choose another folder"
-        raise UserError(f"{path}: not a checkpoint of a training run, or damaged; {what_to_do}") from error
+    with restoring(path):
+        entry, tensors = _read(path, kind)
+        _check_settings(path, _without(but, dict(entry["config"])), _without(but, as_plain(config)))
+        state = _with_tensors(entry["state"], tensors)
+        if not isinstance(state, dict):
+            raise TypeError("the state is no dict")
     return state
+
+
+@contextmanager
+def restoring(path: Path) -> Iterator[None]:
+    """Turn errors of reading a checkpoint, and of restoring the state in it, into a `UserError` that names it.
+
+    Raises:
+        UserError: The file cannot be read, is something else, damaged, or lacks a part of the state.
+    """
+    try:
+        yield
+    except torch.OutOfMemoryError:
+        raise
+    except DAMAGE as error:
+        what = "not a checkpoint of a training run, or damaged"
+        what_to_do = "delete it to go on from an earlier one, or choose another folder"
+        raise UserError(f"{path}: {unreadable(error) or f'{what}; {what_to_do}'}") from error
+
+
+def _read(path: Path, kind: str) -> tuple[dict[str, Any], dict[str, Tensor]]:
+    """The metadata entry and the tensors of a file."""
+    read_header(path, max_bytes=MAX_HEADER)
+    with safe_open(path, framework="pt") as file:
+        entry = decode_json((file.metadata() or {})[ENTRY])
+        if (entry["format"], entry["kind"]) != (FORMAT, kind):
+            found = f"a checkpoint of {entry['kind']!s:.40} (format {entry['format']!s:.40})"
+            raise UserError(f"{path}: {found}, not of {kind} (format {FORMAT})")
+        tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    checksum = entry.pop(CHECKSUM, None)
+    if entry.keys() != ENTRIES or checksum not in (None, _checksum(entry, tensors)):
+        raise ValueError("not what was written")
+    return entry, tensors
+
+
+def _checksum(entry: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> str:
+    digest = hashlib.sha256(json.dumps(entry).encode())
+    for name, tensor in sorted(tensors.items()):
+        digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}".encode())
+        digest.update(tensor.reshape(-1).view(torch.uint8).numpy().data)
+    return digest.hexdigest()
 
 
 def _without(names: Collection[str], settings: Mapping[str, Any]) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from torch._dynamo.exc import BackendCompilerFailed
 
 from latentloop.errors import NotFiniteError, UserError
 from latentloop.generators.registry import save_generator
-from latentloop.training.checkpoint import load_checkpoint, save_checkpoint
+from latentloop.training.checkpoint import load_checkpoint, restoring, save_checkpoint
 from latentloop.training.distillation import Distillation
 from latentloop.training.run_log import RunLog
 
@@ -48,7 +48,9 @@ class DistillJob:
         """
         path = self.folder / "checkpoint.safetensors"
         if path.exists():
-            self.distillation.load_state(load_checkpoint(path, kind=KIND, config=self.settings))
+            state = load_checkpoint(path, kind=KIND, config=self.settings)
+            with restoring(path):
+                self.distillation.load_state(state)
             save_generator(self.result, self.distillation.result())
         else:
             self._log.lines(0)  # of a run that was killed in its first moments; anything else is refused

@@ -15,7 +15,7 @@ from latentloop.errors import NotFiniteError, UserError
 from latentloop.files import remove_leftovers
 from latentloop.images import write_png
 from latentloop.ownership import is_foreign, mark, marked_by
-from latentloop.training.checkpoint import load_checkpoint, save_checkpoint
+from latentloop.training.checkpoint import load_checkpoint, restoring, save_checkpoint
 from latentloop.training.processes import failing_together
 from latentloop.training.run_log import RunLog
 from latentloop.training.settings_file import CHECKPOINTS, LENGTH, SETTINGS, checkpoints_in, read_options
@@ -97,8 +97,9 @@ class TrainJob:
         with failing_together(self.trainer.processes, UserError):
             if checkpoint := last_checkpoint(self.folder):
                 state = load_checkpoint(checkpoint, kind=KIND, config=self.settings, but=LENGTH if longer else ())
-                self.trainer.load_state(state)
-                self._recent = state["recent"]
+                with restoring(checkpoint):
+                    self.trainer.load_state(state)
+                    self._recent = state["recent"]
                 if longer:
                     self._check_length()
                     self._write_checkpoint()
@@ -215,7 +216,7 @@ class TrainJob:
 
     @property
     def _log(self) -> RunLog:
-        return RunLog(self.folder / LOG)
+        return RunLog(self.folder / LOG, figures=("val_loss",))
 
     @property
     def _first(self) -> bool:

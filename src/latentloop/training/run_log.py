@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from latentloop.errors import UserError
-from latentloop.files import replacing
+from latentloop.files import naming_unreadable, replacing
+from latentloop.json_files import decode_json
 
 
 @dataclass(frozen=True)
@@ -14,6 +15,9 @@ class RunLog:
     """A file with a JSON object per line: a `step` and its figures."""
 
     path: Path
+    """Path of the file."""
+    figures: tuple[str, ...] = ()
+    """Names of figures that each line must have."""
 
     def lines(self, step: int) -> list[dict[str, float]]:
         """Read the lines up to a step.
@@ -22,14 +26,18 @@ class RunLog:
             UserError: It is something else, or cannot be read.
         """
         try:
-            lines = self.path.read_text(encoding="utf-8").splitlines() if self.path.exists() else []
-            told = [json.loads(line) for line in lines]
-            if not all({"step", "seconds"} <= line.keys() for line in told):
-                raise ValueError("lines of another log")
-            return [line for line in told if line["step"] <= step]
-        except (OSError, ValueError, LookupError, TypeError, AttributeError) as error:
+            with naming_unreadable(self.path):
+                lines = self.path.read_text(encoding="utf-8").splitlines() if self.path.exists() else []
+            return [line for line in map(self._checked, lines) if line["step"] <= step]
+        except (OSError, ValueError, LookupError, TypeError) as error:
             message = "not the log of such a run, or damaged; delete it to go on without"
             raise UserError(f"{self.path}: {message}") from error
+
+    def _checked(self, text: str) -> dict[str, float]:
+        line: dict[str, float] = decode_json(text)
+        if not all(isinstance(line[name], int | float) for name in ("step", "seconds", *self.figures)):
+            raise TypeError("a figure that is no number")
+        return line
 
     def write(self, lines: Sequence[Mapping[str, float]]) -> None:
         """Replace all lines; the file appears whole.

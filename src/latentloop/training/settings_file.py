@@ -9,6 +9,7 @@ from typing import Any
 
 from latentloop.errors import UserError, in_one_line
 from latentloop.files import replacing
+from latentloop.json_files import read_json
 from latentloop.options import with_changes
 from latentloop.training.options import TrainOptions
 
@@ -33,27 +34,41 @@ def write_options(options: TrainOptions) -> None:
         part.write_text(json.dumps(settings, indent=2, default=str) + "\n", encoding="utf-8")
 
 
-def read_options(folder: Path) -> TrainOptions:
+def read_options(folder: Path, *, codes: str | None = None) -> TrainOptions:
     """Read the options of the run in a folder, wherever that has been moved to.
 
+    The folder may be somebody else's: it decides where a run begins, never where files are written.
+
+    Args:
+        folder: The run's folder.
+        codes: File of the best codes, if it is not the run's own; None for the one that the options name, which must
+            be in the folder then, or be there.
+
     Raises:
-        UserError: The file is missing, or not the options of a run.
+        UserError: The file is missing, or not the options of a run; or the codes would begin a file elsewhere.
     """
     path = folder / SETTINGS
     try:
-        settings = _flat(json.loads(path.read_text(encoding="utf-8")))
+        settings = _flat(read_json(path))
         settings.pop("resume", None)  # which older files have; it says nothing
-        return with_changes(TrainOptions(), settings | {"out": folder})
+        options = with_changes(TrainOptions(), settings | {"out": folder} | ({"codes": codes} if codes else {}))
     except OSError as error:
         raise UserError(f"{path}: cannot read a run's settings: {error.strerror or error}") from error
     except (ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
         raise UserError(f"{path}: not the settings of a run: {in_one_line(error)}") from error
+    if options.codes and not codes and not _may_write(Path(options.codes), folder):
+        raise UserError(f"{path}: its codes are in {options.codes}, which is not there; name a file", arguments="codes")
+    return options
 
 
 def checkpoints_in(folder: Path) -> list[Path]:
     """List a run's checkpoints by step."""
     found = (folder / CHECKPOINTS).glob("step-*.safetensors")
     return sorted(path for path in found if CHECKPOINT.fullmatch(path.name))
+
+
+def _may_write(codes: Path, folder: Path) -> bool:
+    return codes.exists() or codes.resolve().is_relative_to(folder.resolve())
 
 
 def _flat(settings: Mapping[str, Any]) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from latentloop.errors import UserError, in_one_line
 from latentloop.extras import load_extra
+from latentloop.files import refuse_no_file
 
 if TYPE_CHECKING:
     from av.container import InputContainer
@@ -36,8 +37,7 @@ def open_media(path: Path) -> "InputContainer":
         UserError: PyAV or the file is missing, or FFmpeg cannot read it.
     """
     av = pyav()
-    if not path.is_file():
-        raise UserError(f"{path}: no such file" if not path.exists() else f"{path}: a folder, not a video")
+    refuse_no_file(path, what="a video")
     try:
         container: InputContainer = av.open(
             str(path.resolve()),  # a name with a colon would be taken for an address

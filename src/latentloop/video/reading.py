@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from torch import Tensor
 
+from latentloop.defaults import MAX_PIXELS
 from latentloop.errors import UserError
 from latentloop.images import from_uint8
 from latentloop.video.files import open_media, reporting_damage
@@ -47,6 +48,8 @@ class Video:
     """Degrees by which the stored frames are rotated counterclockwise to stand upright: 0, 90, 180 or 270."""
     has_audio: bool
     """True if the file has a sound track."""
+    max_pixels: int = MAX_PIXELS
+    """Most pixels of a frame; larger ones count as damage."""
 
     def frames(self) -> Iterator[Tensor]:
         """Decode the frames, upright, each (1, 3, H, W) in [-1, 1]; every call starts again at the first.
@@ -57,24 +60,30 @@ class Video:
             UserError: The file is damaged.
         """
         with open_media(self.path) as container, reporting_damage(self.path):
-            stream = _picture_stream(container, self.path)
+            stream = _picture_stream(container, self.path, self.max_pixels)
             for frame in _converted(stream, container.decode(stream)):
                 yield from_uint8(frame.to_ndarray().astype("uint8", copy=False))
 
 
-def read_video(path: Path | str) -> Video:
+def read_video(path: Path | str, *, max_pixels: int = MAX_PIXELS) -> Video:
     """Open a video file and read its properties; a picture is a video of one frame.
 
+    Args:
+        path: The file.
+        max_pixels: Videos whose frames have more pixels are refused; a small file can claim huge ones.
+
     Raises:
-        UserError: PyAV or the file is missing, or the file is no video, has only sound, or is damaged.
+        UserError: PyAV or the file is missing, or the file is no video, has only sound, is damaged, or its frames are
+            larger than `max_pixels`.
     """
     path = Path(path)
     with open_media(path) as container, reporting_damage(path):
-        stream = _picture_stream(container, path)
+        stream = _picture_stream(container, path, max_pixels)
         first = next(container.decode(stream), None)
-        if first is None:
+        # The filters may leave out a frame whose time is damaged.
+        upright = next(_converted(stream, iter([first])), None) if first else None
+        if first is None or upright is None:
             raise UserError(f"{path}: not one frame of this video can be read; is it damaged?")
-        upright = next(_converted(stream, iter([first])))
         return Video(
             path,
             upright.width,
@@ -83,10 +92,11 @@ def read_video(path: Path | str) -> Video:
             frame_count=_frame_count(container, stream),
             rotation=first.rotation % 360,
             has_audio=bool(container.streams.audio),
+            max_pixels=max_pixels,
         )
 
 
-def _picture_stream(container: "InputContainer", path: Path) -> "VideoStream":
+def _picture_stream(container: "InputContainer", path: Path, max_pixels: int) -> "VideoStream":
     from av.stream import Disposition
     from av.video.stream import VideoStream
 
@@ -94,6 +104,13 @@ def _picture_stream(container: "InputContainer", path: Path) -> "VideoStream":
     # A sound file's cover is a video stream to FFmpeg.
     if not isinstance(stream, VideoStream) or stream.disposition & Disposition.attached_pic:
         raise UserError(f"{path}: no pictures in this file, only sound")
+    if stream.codec_context is None:
+        raise UserError(f"{path}: its pictures are encoded as this FFmpeg cannot read; is it damaged?")
+    # Pixels that are not square become more of them.
+    stretch = max(stream.sample_aspect_ratio or 1, 1)
+    if stream.width * stream.height * stretch > max_pixels:
+        raise UserError(f"{path}: frames of more than {max_pixels:,} pixels", arguments="max_pixels")
+    stream.codec_context.options = {"max_pixels": str(max_pixels)}  # of frames that grow on the way
     stream.thread_type = "AUTO"
     return stream
 
