@@ -25,7 +25,8 @@ from latentloop.encoders import EmbedderConfig, load_encoder, make_embedder
 from latentloop.encoders.embedder_file import save_embedder
 from latentloop.generators import load_generator, stylegan2, stylegan3
 from latentloop.generators.stylegan3 import StyleGAN3
-from latentloop.images import colour_profile, gif_comment, is_animated, png_comment, read_image
+from latentloop.image_info import colour_profile, gif_comment, is_animated, png_comment
+from latentloop.images import read_image
 from latentloop.inversion.metric_estimate import metric_of
 from latentloop.inversion.metric_file import read_metric, save_metric
 from latentloop.latents import mean_code

@@ -2,13 +2,9 @@
 
 import io
 import struct
-import sys
-import warnings
 import zlib
-from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Sequence
 from pathlib import Path
-from threading import Condition
 from typing import Any
 
 import numpy as np
@@ -23,6 +19,7 @@ from latentloop.defaults import MAX_PIXELS
 from latentloop.errors import UserError
 from latentloop.files import refuse_no_file, replacing
 from latentloop.options import is_whole
+from latentloop.pixel_limit import pixel_limit
 
 Pixels = npt.NDArray[np.uint8]  # (H, W, 3), RGB in 0..255
 # What photos come as. Not all that Pillow knows: for some formats it starts other programs.
@@ -64,10 +61,10 @@ def check_images(images: object, *, name: str = "image") -> None:
 
 def photo_suffixes() -> frozenset[str]:
     """Endings of the files that `read_image` can read with this Pillow, lower-case, such as ".jpg"."""
-    return frozenset(_endings())
+    return frozenset(endings())
 
 
-def _endings() -> dict[str, str]:
+def endings() -> dict[str, str]:
     """Ending -> Pillow's name of the format."""
     return {ending: name for ending, name in Image.registered_extensions().items() if name in FORMATS}
 
@@ -114,9 +111,9 @@ def decode_image(
         raise ValueError(f"max_pixels must be 1 or more, background RGB in 0..255, got {max_pixels} and {background}")
     if not content:
         raise UserError(f"{name}: the file is empty")
-    with _pixel_limit.of(max_pixels):
+    with pixel_limit.of(max_pixels):
         try:
-            with Image.open(io.BytesIO(content), formats=sorted(set(_endings().values()))) as image:
+            with Image.open(io.BytesIO(content), formats=sorted(set(endings().values()))) as image:
                 pixels = _rgb(name, ImageOps.exif_transpose(image), tuple(background))
         except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
             raise UserError(f"{name}: more than {max_pixels:,} pixels", arguments="max_pixels") from error
@@ -137,13 +134,6 @@ def from_pillow(image: Image.Image, *, background: Sequence[int] = WHITE) -> Ten
     if not image.width * image.height:
         raise ValueError(f"an image must have pixels, got {image.width} x {image.height}")
     return from_uint8(_rgb("the image", ImageOps.exif_transpose(image), tuple(background)))
-
-
-def colour_profile(path: Path | str) -> bytes | None:
-    """Read the ICC colour profile of an image that `read_image` can read; None if it has none for RGB."""
-    with _pixel_limit.of(sys.maxsize), Image.open(path, formats=sorted(set(_endings().values()))) as image:
-        profile = image.info.get("icc_profile") if image.mode in ("RGB", "RGBA") else None
-    return profile if isinstance(profile, bytes) else None
 
 
 def write_png(path: Path | str, image: Tensor, *, profile: bytes | None = None, comment: str | None = None) -> None:
@@ -180,36 +170,6 @@ def png_bytes(image: Tensor, *, profile: bytes | None = None, comment: str | Non
         texts.add_text(COMMENT, comment)
     pixels.save(file, format="png", compress_level=COMPRESSION, icc_profile=profile, pnginfo=texts)
     return file.getvalue()
-
-
-def png_comment(path: Path) -> str | None:
-    """Read the comment that `write_png` left in a file; None if there is none, or the file is no PNG."""
-    comment = _info(path, "PNG").get(COMMENT)
-    return comment if isinstance(comment, str) else None
-
-
-def gif_comment(path: Path) -> str | None:
-    """Read the comment that `write_gif` left in a file; None if there is none, or the file is no GIF."""
-    comment = _info(path, "GIF").get("comment")
-    return comment.decode(errors="replace") if isinstance(comment, bytes) else None
-
-
-def _info(path: Path, format_name: str) -> dict[str | tuple[int, int], object]:
-    """What an image file of a format says beside its pixels; nothing if it is damaged or of another format."""
-    try:
-        with _pixel_limit.of(sys.maxsize), Image.open(path, formats=[format_name]) as image:
-            return dict(image.info)
-    except DECODING_ERRORS:
-        return {}
-
-
-def is_animated(path: Path) -> bool:
-    """Return whether a GIF or PNG holds more than one frame; False for other, missing and damaged files."""
-    try:
-        with _pixel_limit.of(sys.maxsize), Image.open(path, formats=["GIF", "PNG"]) as image:
-            return bool(getattr(image, "is_animated", False))
-    except DECODING_ERRORS:
-        return False
 
 
 def as_jpeg(image: Tensor, *, quality: int) -> Tensor:
@@ -303,41 +263,3 @@ def _eight_bits(grey: npt.NDArray[np.integer[Any]]) -> npt.NDArray[np.uint8]:
     for i in range(0, len(grey), ROWS):
         levels[i : i + ROWS] = (grey[i : i + ROWS] / 257).round().clip(0, 255)
     return levels
-
-
-class _PixelLimit:
-    """Pillow's limit of pixels, and silence about oddities, while images are decoded.
-
-    Pillow checks the limit before it decodes. It and the filters of warnings are settings of the process: threads that
-    want the same limit share them, others wait.
-    """
-
-    def __init__(self) -> None:
-        self._changed, self._users, self._pixels = Condition(), 0, 0
-        self._settings = ExitStack()
-
-    @contextmanager
-    def of(self, max_pixels: int) -> Iterator[None]:
-        with self._changed:
-            self._changed.wait_for(lambda: not self._users or self._pixels == max_pixels)
-            if not self._users:
-                self._set(max_pixels)
-            self._users += 1
-        try:
-            yield
-        finally:
-            with self._changed:
-                self._users -= 1
-                if not self._users:
-                    self._settings.close()
-                    self._changed.notify_all()
-
-    def _set(self, max_pixels: int) -> None:
-        self._settings.callback(setattr, Image, "MAX_IMAGE_PIXELS", Image.MAX_IMAGE_PIXELS)
-        Image.MAX_IMAGE_PIXELS = self._pixels = max_pixels
-        self._settings.enter_context(warnings.catch_warnings())
-        warnings.simplefilter("ignore")  # e.g. about odd EXIF or a palette's transparency: nothing to act on
-        warnings.simplefilter("error", Image.DecompressionBombWarning)
-
-
-_pixel_limit = _PixelLimit()

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TypeGuard
 
 from latentloop.errors import UserError
-from latentloop.images import gif_comment, png_comment
+from latentloop.image_info import gif_comment, png_comment
 from latentloop.json_files import decode_json, read_json
 
 Ours = Callable[[Path], bool]

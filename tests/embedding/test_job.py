@@ -21,7 +21,8 @@ from latentloop.evaluation.measure import METRICS, Evaluator
 from latentloop.faces import FaceDetector, Faces
 from latentloop.files import sha256_of
 from latentloop.generators.protocol import Generator
-from latentloop.images import png_comment, read_image, resample
+from latentloop.image_info import png_comment
+from latentloop.images import read_image, resample
 from latentloop.inversion import IteratorChain, IteratorConfig, LatentIterator
 from latentloop.latents import mean_code
 from latentloop.latents.code_file import Code, load_code, save_code

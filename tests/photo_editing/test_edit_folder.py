@@ -10,7 +10,8 @@ from torch import Tensor
 from conftest import ToyGenerator, randn
 from latentloop.errors import UserError
 from latentloop.faces import FaceMask
-from latentloop.images import png_comment, read_image, write_png
+from latentloop.image_info import png_comment
+from latentloop.images import read_image, write_png
 from latentloop.latents.code_file import Code, load_code
 from latentloop.photo_editing.edit_folder import EditFolder
 from latentloop.photo_editing.editor import Editor

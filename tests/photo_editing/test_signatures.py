@@ -6,7 +6,8 @@ import pytest
 import torch
 
 from clips import pictures, write_clip
-from latentloop.images import png_comment, read_image, write_png
+from latentloop.image_info import png_comment
+from latentloop.images import read_image, write_png
 from latentloop.photo_editing.signatures import checksum_of, short_key, signature_in, signature_of
 from latentloop.stamps import key_of
 from latentloop.video import write_gif, write_video

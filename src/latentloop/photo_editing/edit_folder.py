@@ -9,7 +9,8 @@ from torch import Tensor
 
 from latentloop.errors import UserError
 from latentloop.files import refuse_overwriting
-from latentloop.images import colour_profile, write_png
+from latentloop.image_info import colour_profile
+from latentloop.images import write_png
 from latentloop.latents.code_file import save_code
 from latentloop.ownership import MARK, refuse_links
 from latentloop.photo_editing.editor import Editor

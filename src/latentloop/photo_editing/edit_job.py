@@ -7,7 +7,7 @@ from pathlib import Path
 
 from latentloop.editing import shipped_directions
 from latentloop.errors import UserError
-from latentloop.images import is_animated
+from latentloop.image_info import is_animated
 from latentloop.photo_editing.applied_directions import AppliedDirections, record_edit, resolve_directions
 from latentloop.photo_editing.edit_folder import EditFolder
 from latentloop.photo_editing.edit_name import edit_suffix

@@ -1,0 +1,46 @@
+"""What image files say beside their pixels: colour profiles, comments, whether they move."""
+
+import sys
+from pathlib import Path
+
+from PIL import Image
+
+from latentloop.images import COMMENT, DECODING_ERRORS, endings
+from latentloop.pixel_limit import pixel_limit
+
+
+def colour_profile(path: Path | str) -> bytes | None:
+    """Read the ICC colour profile of an image that `read_image` can read; None if it has none for RGB."""
+    with pixel_limit.of(sys.maxsize), Image.open(path, formats=sorted(set(endings().values()))) as image:
+        profile = image.info.get("icc_profile") if image.mode in ("RGB", "RGBA") else None
+    return profile if isinstance(profile, bytes) else None
+
+
+def png_comment(path: Path) -> str | None:
+    """Read the comment that `write_png` left in a file; None if there is none, or the file is no PNG."""
+    comment = _info(path, "PNG").get(COMMENT)
+    return comment if isinstance(comment, str) else None
+
+
+def gif_comment(path: Path) -> str | None:
+    """Read the comment that `write_gif` left in a file; None if there is none, or the file is no GIF."""
+    comment = _info(path, "GIF").get("comment")
+    return comment.decode(errors="replace") if isinstance(comment, bytes) else None
+
+
+def _info(path: Path, format_name: str) -> dict[str | tuple[int, int], object]:
+    """What an image file of a format says beside its pixels; nothing if it is damaged or of another format."""
+    try:
+        with pixel_limit.of(sys.maxsize), Image.open(path, formats=[format_name]) as image:
+            return dict(image.info)
+    except DECODING_ERRORS:
+        return {}
+
+
+def is_animated(path: Path) -> bool:
+    """Return whether a GIF or PNG holds more than one frame; False for other, missing and damaged files."""
+    try:
+        with pixel_limit.of(sys.maxsize), Image.open(path, formats=["GIF", "PNG"]) as image:
+            return bool(getattr(image, "is_animated", False))
+    except DECODING_ERRORS:
+        return False
