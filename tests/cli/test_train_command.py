@@ -255,6 +255,7 @@ def test_two_processes_learn_what_one_does(command: list[object], tmp_path: Path
     """With steps so large that half of the gradient would lead elsewhere; Muon's rounding would be seen in them."""
     large = ["--optimizer", "adam", "--lr", "0.01", "--warm-up", "0", "--steps", "9", "--save-every", "3"]
     large += ["--precision", "float32", "--teacher-optimizer", "adam", "--teacher-lr", "0.02"]
+    large += ["--lambda-second-look", "1"]
     torchrun = ["-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2"]
     environment = {
         **os.environ,

@@ -3,6 +3,7 @@ import threading
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -168,6 +169,18 @@ def test_photos_change_anew_in_each_step_as_it_says(begin: Begin, photos: PhotoS
     later = begin("c", config)
     later._learner.step = 4
     assert all(torch.equal(a.images, b.images) for a, b in zip(batches(later), changed[4:], strict=True))
+
+
+@pytest.mark.parametrize("count", [1, 2, 3])
+def test_the_same_images_get_a_second_look_whatever_the_number_of_processes(begin: Begin, count: int) -> None:
+    """Every fourth of ten photos and of six drawn images, named by their places in the whole batch."""
+    trainer, looked = begin(), []
+    for index in range(count):
+        trainer.processes = SimpleNamespace(index=index, count=count)
+        photos, drawn = range(index, 10, count), range(10 + index, 16, count)
+        own = trainer._looked_at_again(len(photos), len(drawn))
+        looked += [[*photos, *drawn][i] for i in own]
+    assert sorted(looked) == [0, 4, 8, 10, 14]
 
 
 def test_another_seed_takes_another_course(begin: Begin) -> None:
