@@ -28,7 +28,7 @@ class ShippedEmbedder:
 
 SHIPPED = {
     "base-ffhq": ShippedEmbedder(
-        shipped("base-ffhq.safetensors", "6a04391c6d2601b6c8f7fd0cb582faba9f89af5af0c2615e06199a7deaaf56c9"),
+        shipped("base-ffhq.safetensors", "9b66d51b23f876348a7a33f26b1f3c420e3b649da256f3c0e18cd933e2372a23"),
         fingerprint="cac4c956bbb78d3d",
     ),
 }
