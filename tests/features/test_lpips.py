@@ -38,6 +38,22 @@ def test_an_image_is_at_distance_zero_from_itself(net: LpipsNet) -> None:
     assert load_lpips(net)(example("ex_ref"), example("ex_ref")).item() == 0
 
 
+@pytest.mark.parametrize("net", ["alex", "squeeze"])
+@pytest.mark.parametrize(("side", "times"), [(16, 2), (12, 3)])
+def test_small_images_are_enlarged(net: LpipsNet, side: int, times: int) -> None:
+    images = [example(name)[:, :, :side, :side] for name in ("ex_p1", "ex_ref")]
+    whole = [_enlarged(image, side * times) for image in images]
+    found = load_lpips(net)(*images)
+    expected = load_lpips(net)(*(torch.from_numpy(image).permute(2, 0, 1)[None] for image in whole))
+    torch.testing.assert_close(found, expected, rtol=1e-4, atol=0)
+
+
+def _enlarged(image: Tensor, side: int) -> np.ndarray:
+    """Pillow's bilinear enlargement."""
+    channels = [Image.fromarray(channel.numpy()) for channel in image[0]]
+    return np.stack([np.asarray(c.resize((side, side), Image.Resampling.BILINEAR)) for c in channels], axis=2)
+
+
 def test_the_gradient_stays_finite_where_nothing_is_seen() -> None:
     lpips, image = load_lpips("alex"), example("ex_p0").requires_grad_()
     blind = {name: torch.full_like(tensor, -1.0) for name, tensor in lpips.stages.state_dict().items()}

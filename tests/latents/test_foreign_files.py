@@ -107,6 +107,7 @@ class Marker:
         (torch.full((4, 8), torch.inf), "has numbers that are not finite"),
         ({}, "has no codes"),
         ({"a": codes(2, 4, 8)}, "has several codes for a"),
+        (dict.fromkeys("ab", codes(4, 8)), "has one code under several names"),
         ({"a.png": codes(4, 8), "a.jpg": codes(4, 8)}, "has several codes for a"),
         ({"a": {"img": codes(4, 8)}}, "has no latent for an image, but img"),
         ({"a": []}, r"damaged, truncated or no checkpoint \(a tensor that is a list\)"),

@@ -1,9 +1,11 @@
 """LPIPS, version 0.1: a perceptual distance of images (Zhang et al., arXiv:1801.03924)."""
 
+import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Literal
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from latentloop.weights import read_weights, shipped, with_weights
@@ -99,7 +101,12 @@ class Lpips(nn.Module):
         self.register_buffer("std", torch.ones(3, 1, 1))
 
     def features(self, image: Tensor) -> Iterator[Tensor]:
-        """Yield the feature maps of images (N, 3, H, W) in [-1, 1], channels scaled to unit length at each pixel."""
+        """Yield the feature maps of images (N, 3, H, W) in [-1, 1], channels scaled to unit length at each pixel.
+
+        Images with a side below `SMALLEST` are enlarged first.
+        """
+        if (side := min(image.shape[-2:])) < SMALLEST:
+            image = F.interpolate(image, scale_factor=math.ceil(SMALLEST / side), mode="bilinear")
         x = ((image - self.mean) / self.std).to(next(self.stages.parameters()).dtype)
         for stage in self.stages:
             x = stage(x)

@@ -89,6 +89,8 @@ def _named(content: Mapping[Any, Any], generator: Generator, size: int) -> Laten
         if name in codes or len(found) != 1:
             raise UserError(f"has several codes for {name}")
         codes[name] = found
+    if len({code.data_ptr() for code in codes.values()}) < len(codes):
+        raise UserError("has one code under several names")
     return Latents(torch.cat(list(codes.values())), tuple(codes))
 
 
