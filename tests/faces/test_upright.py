@@ -82,3 +82,16 @@ def test_a_photo_without_a_face_has_none_whichever_way(detector: FaceDetector) -
     counting = Counting(detector)
     assert len(find_faces(noise, counting)) == 0  # type: ignore[arg-type]
     assert counting.sizes == [(96, 120), (120, 96), (96, 120), (120, 96)]
+
+
+@pytest.mark.parametrize("shape", [(24, 2401), (2401, 24), (11, 40)])
+def test_what_can_show_no_face_is_not_copied(
+    detector: FaceDetector, shape: tuple[int, int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    photo = torch.zeros(1, 3, 1, 1).expand(-1, -1, *shape)
+    copied: list[torch.Size] = []
+    rot90 = torch.rot90
+    monkeypatch.setattr(torch, "rot90", lambda image, *how: copied.append(image.shape) or rot90(image, *how))
+    monkeypatch.setattr(Tensor, "__mul__", lambda image, factor: copied.append(image.shape) or torch.mul(image, factor))
+    assert len(find_faces(photo, detector)) == 0
+    assert copied == []

@@ -56,6 +56,8 @@ class FaceDetector:
         check_images(image)
         if len(image) > 1:
             raise ValueError(f"image must be one, got {len(image)}")
+        if not can_show_faces(image):
+            return Faces(image.new_zeros(0, 4), image.new_zeros(0, 5, 2), image.new_zeros(0))
         image = image * INPUT_SCALE
         boxes = self._propose(image)
         boxes = self._refine(image, boxes)
@@ -64,8 +66,7 @@ class FaceDetector:
         return Faces(faces.boxes[order], faces.landmarks[order], faces.scores[order])
 
     def _propose(self, image: Tensor) -> Tensor:
-        none = image.new_zeros(0, 4), image.new_zeros(0), image.new_zeros(0, 4)
-        found = [self._propose_at(image, scale) for scale in _pyramid(image)] or [none]
+        found = [self._propose_at(image, scale) for scale in _pyramid(image)]
         boxes, scores, corrections = (torch.cat(parts) for parts in zip(*found, strict=True))
         keep = non_maximum_suppression(boxes, scores, 0.7)
         return _squared(_corrected(boxes[keep], corrections[keep]))
@@ -107,6 +108,12 @@ def load_face_detector(*, device: torch.device | str = "cpu") -> FaceDetector:
     return FaceDetector(load_mtcnn(device=device))
 
 
+def can_show_faces(image: Tensor) -> bool:
+    """Return whether an image (..., H, W) is large enough to show a face, and not far longer than wide."""
+    shorter, longer = sorted(image.shape[-2:])
+    return shorter >= WINDOW and longer <= LONGEST * shorter
+
+
 def non_maximum_suppression(boxes: Tensor, scores: Tensor, overlap: float, *, of_smaller: bool = False) -> Tensor:
     """Select the boxes that no better box overlaps too much, best first, as indices (K,).
 
@@ -138,10 +145,8 @@ def _shared_areas(box: Tensor, boxes: Tensor) -> Tensor:
 
 
 def _pyramid(image: Tensor) -> list[float]:
-    """Scales at which faces from the smallest to the whole image fill the window; none for what can show no face."""
-    shorter, longer = sorted(image.shape[-2:])
-    if shorter < WINDOW or longer > LONGEST * shorter:
-        return []
+    """Scales at which faces from the smallest to the whole image fill the window."""
+    shorter = min(image.shape[-2:])
     scale = WINDOW / max(SMALLEST_FACE, SMALLEST_FACE_FRACTION * shorter)
     scales = [scale]
     while shorter * scales[-1] * PYRAMID_STEP >= WINDOW:

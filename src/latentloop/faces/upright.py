@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from latentloop.faces.alignment import crop_quad, ffhq_quad
-from latentloop.faces.detection import FaceDetector, Faces
+from latentloop.faces.detection import FaceDetector, Faces, can_show_faces
 
 CERTAIN = 0.999
 """Face probability from which a face that is not tilted is taken for what it is."""
@@ -32,6 +32,8 @@ def find_faces(photo: Tensor, detector: FaceDetector) -> Faces:
     """
     given = detector.detect(photo)
     if len(given) and given.scores[0] >= CERTAIN and _tilt(given.landmarks[0]) <= TILTED:
+        return given
+    if not can_show_faces(photo):
         return given
     best, trust = given, _trust(photo, given, detector) + ADVANTAGE
     for turns in (1, 2, 3):
