@@ -10,6 +10,9 @@ MAX_MESSAGE = 1000
 MAX_VALUE = 40
 """Longest part of a value that a message quotes, in characters."""
 
+REFUSED_MEMORY = ("can't allocate memory", "not enough memory", "bad_alloc", "out of memory", "Cannot allocate memory")
+"""Words by which PyTorch says that it got no memory; on a CPU it has no exception of its own."""
+
 
 class UserError(Exception):
     """Error in a file or an input; the message says what is wrong, and what to do about it.
@@ -27,6 +30,13 @@ class UserError(Exception):
     def within(self, what: object) -> "UserError":
         """Prefix the message with what the error is about, such as a file's path; `arguments` are kept."""
         return UserError(f"{what}: {in_one_line(self)}", arguments=self.arguments)
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Return whether an error says that memory has run out, on any device."""
+    if isinstance(error, RuntimeError | OSError):
+        return any(words in str(error) for words in REFUSED_MEMORY)
+    return isinstance(error, MemoryError)
 
 
 def printable(text: str, *, kept: str = "") -> str:

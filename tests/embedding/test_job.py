@@ -278,6 +278,36 @@ def test_a_photo_that_the_system_does_not_give_fails_and_the_others_go_on(
     assert isinstance(second, Embedded)
 
 
+@pytest.mark.parametrize(
+    "error",
+    [MemoryError(), RuntimeError("can't allocate memory"), torch.OutOfMemoryError("out of memory")],
+)
+def test_a_photo_too_large_for_the_memory_fails_and_the_others_go_on(
+    make_job: MakeJob, toy_photos: ToyPhotos, monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    def refuse_first(path: Path, *, max_pixels: int) -> Tensor:
+        if path.stem == "photo-0":
+            raise error
+        return read_image(path, max_pixels=max_pixels)
+
+    monkeypatch.setattr("latentloop.embedding.job.read_image", refuse_first)
+    first, second = make_job().run(toy_photos(2))
+    assert isinstance(first, Failed)
+    assert "photo-0.png: not enough memory to look at it" in first.reason
+    assert isinstance(second, Embedded)
+
+
+def test_other_errors_of_the_work_on_a_photo_are_not_hidden(
+    make_job: MakeJob, toy_photos: ToyPhotos, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(path: Path, *, max_pixels: int) -> Tensor:
+        raise RuntimeError(f"{path} of {max_pixels}")
+
+    monkeypatch.setattr("latentloop.embedding.job.read_image", broken)
+    with pytest.raises(RuntimeError, match="photo-0"):
+        list(make_job().run(toy_photos(1)))
+
+
 def test_stopping_keeps_finished_photos_and_leaves_nothing_of_the_next(
     make_job: MakeJob, toy_photos: ToyPhotos
 ) -> None:

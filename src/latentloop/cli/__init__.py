@@ -10,12 +10,10 @@ from latentloop.allocator import keep_freed_memory
 from latentloop.cli.commands import COMMANDS, PARTS, Command, overview
 from latentloop.cli.complaints import complain, did_you_mean, offered
 from latentloop.cli.streams import drop_output, open_closed_streams, output_fails
-from latentloop.errors import UserError, printable
+from latentloop.errors import UserError, is_out_of_memory, printable
 
 OUT_OF_MEMORY = "not enough memory; finished files are kept; take a smaller batch, or smaller photos"
 """Complaint about memory that has run out."""
-REFUSED_MEMORY = ("can't allocate memory", "not enough memory", "bad_alloc", "out of memory", "Cannot allocate memory")
-"""Words by which PyTorch says that it got no memory; on a CPU it has no exception of its own."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -83,7 +81,7 @@ def _run(arguments: Sequence[str]) -> int:
 
 def _failed(error: MemoryError | RuntimeError | OSError) -> int:
     """Tell of an error of the machine; raises again what is an error of ours."""
-    if isinstance(error, MemoryError) or any(words in str(error) for words in REFUSED_MEMORY):
+    if is_out_of_memory(error):
         complain(OUT_OF_MEMORY)
     elif isinstance(error, RuntimeError):
         raise error

@@ -14,7 +14,7 @@ from latentloop.embedding.inverter import Figures, InvertedFace, Inverter
 from latentloop.embedding.record import record_code
 from latentloop.embedding.result_folder import PhotoKey, Result, ResultFolder, face_name, mark_of
 from latentloop.embedding.starts import FaceStart, Start, Wanted
-from latentloop.errors import NotFiniteError, UserError
+from latentloop.errors import NotFiniteError, UserError, is_out_of_memory
 from latentloop.faces import AlignedFace, FaceDetector, align_faces, already_aligned
 from latentloop.files import refuse_no_file, sha256_of, write_together
 from latentloop.images import png_bytes, read_image
@@ -153,6 +153,10 @@ class EmbedJob:
                 news: Sequence[_Item] = prepared.result()
             except (UserError, OSError) as error:
                 news = [_failed(photo, error)]
+            except (MemoryError, RuntimeError) as error:  # which a smaller photo need not meet
+                if not is_out_of_memory(error):
+                    raise
+                news = [_failed(photo, UserError("not enough memory to look at it; take a smaller photo"))]
             for item in news:
                 items.append(item)
                 if sum(isinstance(one, _Task) for one in items) in (0, self.batch):
