@@ -91,7 +91,16 @@ def test_what_can_show_no_face_is_not_copied(
     photo = torch.zeros(1, 3, 1, 1).expand(-1, -1, *shape)
     copied: list[torch.Size] = []
     rot90 = torch.rot90
-    monkeypatch.setattr(torch, "rot90", lambda image, *how: copied.append(image.shape) or rot90(image, *how))
-    monkeypatch.setattr(Tensor, "__mul__", lambda image, factor: copied.append(image.shape) or torch.mul(image, factor))
+
+    def turn(image: Tensor, turns: int, sides: tuple[int, int]) -> Tensor:
+        copied.append(image.shape)
+        return rot90(image, turns, sides)
+
+    def scale(image: Tensor, factor: float) -> Tensor:
+        copied.append(image.shape)
+        return torch.mul(image, factor)
+
+    monkeypatch.setattr(torch, "rot90", turn)
+    monkeypatch.setattr(Tensor, "__mul__", scale)
     assert len(find_faces(photo, detector)) == 0
     assert copied == []

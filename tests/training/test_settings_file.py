@@ -118,3 +118,20 @@ def test_a_stranger_does_not_say_where_codes_are_written(tmp_path: Path) -> None
     assert read_options(run).codes == str(elsewhere)
     write_options(replace(OPTIONS, out=run, codes=str(run / "codes.cache")))
     assert read_options(run).codes == str(run / "codes.cache")
+
+
+@pytest.mark.parametrize("named", [True, False])
+def test_a_link_out_of_the_folder_is_not_followed(tmp_path: Path, named: bool) -> None:
+    run, elsewhere = tmp_path / "run", tmp_path / "elsewhere.cache"
+    write_options(replace(OPTIONS, out=run, codes=str(run / "codes.cache") if named else None))
+    (run / "codes.cache").symlink_to(elsewhere)
+    for there in (False, True):
+        if there:
+            elsewhere.touch()
+        with pytest.raises(UserError, match=r"codes\.cache: leads to .*elsewhere\.cache, out of") as caught:
+            read_options(run)
+        assert caught.value.arguments == ("codes",)
+    assert read_options(run, codes=str(elsewhere)).codes == str(elsewhere)
+    (run / "codes.cache").unlink()
+    (run / "codes.cache").symlink_to("codes.cache")
+    read_options(run)  # in a circle, which nothing can be written through

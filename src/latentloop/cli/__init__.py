@@ -81,7 +81,7 @@ def _run(arguments: Sequence[str]) -> int:
 
 def _failed(error: MemoryError | RuntimeError | OSError) -> int:
     """Tell of an error of the machine; raises again what is an error of ours."""
-    if is_out_of_memory(error):
+    if isinstance(error, MemoryError) or is_out_of_memory(error):
         complain(OUT_OF_MEMORY)
     elif isinstance(error, RuntimeError):
         raise error

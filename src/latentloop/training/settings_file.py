@@ -1,6 +1,7 @@
 """What a run's folder keeps to go on from: its options in config.json, and its checkpoints."""
 
 import json
+import os
 import re
 from collections.abc import Mapping
 from dataclasses import asdict, replace
@@ -13,7 +14,7 @@ from latentloop.json_files import read_json
 from latentloop.options import with_changes
 from latentloop.training.options import TrainOptions
 
-SETTINGS, CHECKPOINTS = "config.json", "checkpoints"
+SETTINGS, CHECKPOINTS, CODES = "config.json", "checkpoints", "codes.cache"
 CHECKPOINT = re.compile(r"step-\d{8,}\.safetensors")
 """Names of checkpoints."""
 LENGTH = ("steps", "minutes")
@@ -42,7 +43,7 @@ def read_options(folder: Path, *, codes: str | None = None) -> TrainOptions:
     Args:
         folder: The run's folder.
         codes: File of the best codes, if it is not the run's own; None for the one that the options name, which must
-            be in the folder then, or be there.
+            be in the folder then, or be there; a link out of the folder is refused.
 
     Raises:
         UserError: The file is missing, or not the options of a run; or the codes would begin a file elsewhere.
@@ -56,8 +57,8 @@ def read_options(folder: Path, *, codes: str | None = None) -> TrainOptions:
         raise UserError(f"{path}: cannot read a run's settings: {error.strerror or error}") from error
     except (ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
         raise UserError(f"{path}: not the settings of a run: {in_one_line(error)}") from error
-    if options.codes and not codes and not _may_write(Path(options.codes), folder):
-        raise UserError(f"{path}: its codes are in {options.codes}, which is not there; name a file", arguments="codes")
+    if not codes:
+        _refuse_elsewhere(Path(options.codes) if options.codes else folder / CODES, folder)
     return options
 
 
@@ -67,8 +68,16 @@ def checkpoints_in(folder: Path) -> list[Path]:
     return sorted(path for path in found if CHECKPOINT.fullmatch(path.name))
 
 
-def _may_write(codes: Path, folder: Path) -> bool:
-    return codes.exists() or codes.resolve().is_relative_to(folder.resolve())
+def _refuse_elsewhere(codes: Path, folder: Path) -> None:
+    """Refuse codes that would begin a file elsewhere, or that a link leads out of the folder."""
+    there = Path(os.path.realpath(codes))  # which bears links in circles
+    if there.is_relative_to(folder.resolve()):
+        return
+    if Path(os.path.normpath(codes.absolute())).is_relative_to(folder.absolute()):
+        raise UserError(f"{codes}: leads to {there}, out of the run's folder; name a file", arguments="codes")
+    if not codes.exists():
+        where = folder / SETTINGS
+        raise UserError(f"{where}: its codes are in {codes}, which is not there; name a file", arguments="codes")
 
 
 def _flat(settings: Mapping[str, Any]) -> dict[str, Any]:

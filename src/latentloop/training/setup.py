@@ -35,7 +35,7 @@ from latentloop.training.photo_store import make_store
 from latentloop.training.photos import PhotoSet
 from latentloop.training.processes import Accelerated, Processes, failing_together, find_processes
 from latentloop.training.run import Saving, TrainJob, last_checkpoint
-from latentloop.training.settings_file import write_options
+from latentloop.training.settings_file import CODES, write_options
 from latentloop.training.trainer import Trainer
 from latentloop.training.validation import Validation, unseen_images
 from latentloop.weights import ReadOnce
@@ -212,7 +212,7 @@ def open_cache(options: TrainOptions, generator: Generator, resolution: int, mac
     weights = weights_checksum(quick) if quick else weights_checksum(options.generator, which=which)
     drawn = {"weights_sha256": weights, "precision": machine.precision, "resolution": resolution}
     space = CodeSpace(generator.fingerprint, generator.num_ws, generator.w_dim, {**stamp_of(options.loss), **drawn})
-    path = Path(options.codes) if options.codes else options.out / "codes.cache"
+    path = Path(options.codes) if options.codes else options.out / CODES
     return PendingCodes(CodeCache(path, space), machine.processes)
 
 
