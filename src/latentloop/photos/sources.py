@@ -65,7 +65,7 @@ def photos_in_tar(path: Path) -> list[PhotoSource]:
         reason = error.strerror if isinstance(error, OSError) else error
         raise UserError(f"{path}: cannot read it as an uncompressed tar file: {reason}") from error
     if sparse := next((one.name for one in members if one.issparse()), None):
-        raise UserError(f"{path}:{sparse}: stored with holes, which is not read; pack it again without --sparse")
+        raise UserError(f"{path}:{sparse}: stored with holes, which is not read; pack it again without holes")
     photos = [PhotoSource(path, one.name, one.offset_data, one.size) for one in members]
     if not photos:
         raise UserError(f"{path}: no photos in this tar file; known endings: {' '.join(sorted(known))}")
