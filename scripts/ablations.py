@@ -107,7 +107,7 @@ class Training:
             **COMMON,
             **way.options,
             **MEASURING,
-            "data": {"none": None, "all": self.data, "few": self.few}[way.photos],
+            "data": {"none": (), "all": self.data, "few": self.few}[way.photos],
             "validation": self.measured,
             "quick": self.quick,
             "start": self._folder(way.start) / "last.safetensors" if way.start else None,

@@ -62,7 +62,7 @@ def error_of(run: Run, *arguments: object) -> str:
         ),
         (["generate", "--device", "nonsense"], "device nonsense is not available"),
         (["generate", "--generator", "cats"], "cats: neither a file nor one of the generators we ship"),
-        (["generate", "--out", "{here}/text.png"], "{here}/text.png/image-0000.png: cannot write here"),
+        (["generate", "--out", "{here}/text.png"], "{here}/text.png: cannot write here"),
     ],
 )
 def test_bad_input_is_told_in_one_line(

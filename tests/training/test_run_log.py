@@ -12,7 +12,7 @@ def log(tmp_path: Path) -> RunLog:
 
 
 def test_lines_come_back_up_to_a_step(log: RunLog) -> None:
-    lines = [{"step": 1.0, "val_loss": 0.5}, {"step": 2.0, "val_loss": 0.25}]
+    lines = [{"step": 1.0, "val_loss": 0.5, "seconds": 3.0}, {"step": 2.0, "val_loss": 0.25, "seconds": 4.0}]
     assert log.lines(2) == []
     log.write(lines)
     assert log.lines(2) == lines

@@ -37,6 +37,8 @@ class EditabilityOptions:
     steps of best, at full size, come on top of each number of steps but 0."""
     lr: float | None = SearchOptions.lr
     """Step size of the iterator, see latentloop embed."""
+    looks: int = SearchOptions.looks
+    """Looks of the network at a photo, 1 or 2."""
     precision: Precision = SearchOptions.precision
     """Precision of the generator in the iterator; figures are computed in float32."""
     step: StepOptions = StepOptions()
@@ -58,5 +60,5 @@ class EditabilityOptions:
 
     def embedding(self, steps: int) -> EmbedOptions:
         """Options of embedding with a number of steps."""
-        search = SearchOptions(self.embedder, self.quality, steps, self.lr, self.precision)
+        search = SearchOptions(self.embedder, self.quality, steps, self.lr, self.precision, self.looks)
         return EmbedOptions(self.common, "auto", search, self.step, self.loss, self.prior, faces=self.faces)
