@@ -9,7 +9,7 @@ from latentloop.embedding.options import OPEN_PRIOR, EmbedOptions, FaceOptions, 
 from latentloop.embedding.quality import Quality
 from latentloop.inversion.prior_config import PriorConfig
 from latentloop.losses.config import LossConfig
-from latentloop.stamps import stamped_as
+from latentloop.stamps import left_out_at, stamped_as
 
 MOST = 4.0
 """Largest strength that an edit may need to change its image as much as is wanted."""
@@ -37,7 +37,7 @@ class EditabilityOptions:
     steps of best, at full size, come on top of each number of steps but 0."""
     lr: float | None = SearchOptions.lr
     """Step size of the iterator, see latentloop embed."""
-    looks: int = SearchOptions.looks
+    looks: int = left_out_at(1, default=SearchOptions.looks)
     """Looks of the network at a photo, 1 or 2."""
     precision: Precision = SearchOptions.precision
     """Precision of the generator in the iterator; figures are computed in float32."""
