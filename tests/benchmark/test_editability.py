@@ -47,7 +47,7 @@ def test_a_codes_figures_depend_on_every_option_but_the_device(bench: Editabilit
         "precision": "bfloat16", "optimizer": "adam", "ramp_up": 0.5, "ramp_down": 0.5, "space": "w", "patience": 3,
         "lambda_mse": 2.0, "lambda_lpips": 2.0, "lpips_net": "squeeze", "lambda_identity": 2.0,
         "identity_layers": "all", "face": "all", "aligned": True, "lambda_near": 1.0, "lambda_align": 1.0,
-        "lambda_spread": 1.0, "lambda_fine": 1.0,
+        "lambda_spread": 1.0, "lambda_fine": 1.0, "looks": 2,
     }  # fmt: skip
     # The code's checksum stands for how it was found, the weights' for the networks, and the others change nothing.
     rest = {"steps", "quality", "metric", "generator", "which", "embedder", "device", "max_pixels"}
