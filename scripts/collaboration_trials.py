@@ -13,7 +13,7 @@ What was finished is not done again.
 
 import json
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -24,7 +24,7 @@ from latentloop.devices import find_device
 from latentloop.encoders import load_embedder
 from latentloop.errors import UserError
 from latentloop.evaluation.measure import load_evaluator
-from latentloop.evaluation.one_pass import means_by_part, measure_one_pass
+from latentloop.evaluation.one_pass import measure_by_part
 from latentloop.generators import load_generator
 from latentloop.photos.find import find_training_photos
 from latentloop.stamps import as_plain
@@ -120,16 +120,7 @@ class Trials:
         evaluator = load_evaluator(device=generator.device)
         network = load_embedder(self._folder(name, seed) / "last.safetensors", generator)
         photos = PhotoSet(find_training_photos(self.held_out), network.resolution, device=generator.device)
-
-        def rows() -> Iterator[tuple[str, Mapping[str, float]]]:
-            for first in range(0, len(photos), AT_ONCE):
-                indices = range(first, min(first + AT_ONCE, len(photos)))
-                measured = measure_one_pass(network, generator, photos.load(indices).images, evaluator)
-                yield from zip(
-                    (photos.sources[i].member or photos.sources[i].name for i in indices), measured, strict=True
-                )
-
-        return means_by_part(rows())["mean"]
+        return measure_by_part(network, generator, photos.batches(AT_ONCE), evaluator)["mean"]
 
     def _folder(self, name: str, seed: int) -> Path:
         return self.out / f"{name}-{seed}"

@@ -20,7 +20,7 @@ from latentloop.allocator import keep_freed_memory
 from latentloop.encoders import TwoLooks, load_embedder
 from latentloop.errors import UserError
 from latentloop.evaluation.measure import load_evaluator
-from latentloop.evaluation.one_pass import Encode, means_by_part, measure_one_pass
+from latentloop.evaluation.one_pass import Encode, measure_by_part
 from latentloop.generators import Generator, load_generator
 from latentloop.images import write_png
 from latentloop.photos.find import find_training_photos
@@ -72,15 +72,9 @@ class Figures:
 
 def table(network: Encode, generator: Generator, photos: PhotoSet) -> str:
     """One pass on all photos, as a table of Markdown with a row for each part."""
-    evaluator, rows = load_evaluator(), []
-    for first in range(0, len(photos), AT_ONCE):
-        indices = range(first, min(first + AT_ONCE, len(photos)))
-        measured = measure_one_pass(network, generator, photos.load(indices).images, evaluator)
-        rows += [
-            (photos.sources[i].member or photos.sources[i].name, row) for i, row in zip(indices, measured, strict=True)
-        ]
+    found = measure_by_part(network, generator, photos.batches(AT_ONCE), load_evaluator())
     lines = [f"| part | {' | '.join(SHOWN)} |", "|---" * (len(SHOWN) + 1) + "|"]
-    for part, figures in means_by_part(rows).items():
+    for part, figures in found.items():
         lines.append(f"| {part} | {' | '.join(f'{figures[name]:.3g}' for name in SHOWN)} |")
     return "\n".join(lines)
 

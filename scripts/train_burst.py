@@ -26,7 +26,7 @@ from latentloop.devices import repeatable_arithmetic
 from latentloop.encoders import Embedder, TwoLooks, load_embedder, save_embedder
 from latentloop.errors import UserError
 from latentloop.evaluation.measure import load_evaluator
-from latentloop.evaluation.one_pass import Encode, means_by_part, measure_one_pass
+from latentloop.evaluation.one_pass import Encode, measure_by_part
 from latentloop.generators import Generator, load_generator
 from latentloop.options import with_changes
 from latentloop.photos.find import find_training_photos
@@ -185,12 +185,7 @@ def evaluation(
 ) -> dict[str, dict[str, float]]:
     """Figures of the codes of each part of the photos, and their mean; drawn in float32."""
     photos = PhotoSet(find_training_photos(map(str, held_out)), network.resolution, device=generator.device)
-    evaluator, rows = load_evaluator(device=generator.device), []
-    for begin in range(0, len(photos), AT_ONCE):
-        indices = range(begin, min(begin + AT_ONCE, len(photos)))
-        measured = measure_one_pass(encode, generator, photos.load(indices).images, evaluator)
-        rows += [(photos.sources[index].member or "", row) for index, row in zip(indices, measured, strict=True)]
-    return means_by_part(rows)
+    return measure_by_part(encode, generator, photos.batches(AT_ONCE), load_evaluator(device=generator.device))
 
 
 def _value(text: str) -> Any:  # noqa: ANN401 - of an option's type

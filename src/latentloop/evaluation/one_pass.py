@@ -1,6 +1,6 @@
 """Figures of one pass of an embedding network on aligned faces, with the faults that people see."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import PurePath
 
 import torch
@@ -62,6 +62,26 @@ def seen_faults(image: Tensor, photo: Tensor) -> dict[str, Tensor]:
         "cheeks": 127.5 * torch.stack(lighter).mean(dim=0),
         "mouth": 127.5 * wrong,
     }
+
+
+def measure_by_part(
+    encode: Encode, generator: Generator, photos: Iterable[tuple[Sequence[str], Tensor]], evaluator: Evaluator
+) -> dict[str, dict[str, float]]:
+    """Measure what the generator draws of a network's codes of photos, and average over their parts.
+
+    Args:
+        encode: The network.
+        generator: Draws its codes.
+        photos: Names and aligned faces, (N, 3, R, R) in [-1, 1], as many at a time as are to be measured together.
+        evaluator: Metrics of reconstructions.
+
+    Returns:
+        As `means_by_part`.
+    """
+    rows: list[tuple[str, Mapping[str, float]]] = []
+    for names, images in photos:
+        rows += zip(names, measure_one_pass(encode, generator, images, evaluator), strict=True)
+    return means_by_part(rows)
 
 
 def means_by_part(rows: Iterable[tuple[str, Mapping[str, float]]]) -> dict[str, dict[str, float]]:

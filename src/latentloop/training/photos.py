@@ -74,6 +74,16 @@ class PhotoSet:
         pixels = onto(torch.stack([photo.pixels for photo in photos]), self.device)
         return Loaded(pixels.float().div_(127.5).sub_(1), [photo.key for photo in photos])
 
+    def batches(self, size: int) -> Iterator[tuple[list[str], Tensor]]:
+        """Read all photos in order, `size` at a time; yields their names, of those in a tar file there, and images.
+
+        Raises:
+            UserError: None can be used.
+        """
+        for first in range(0, len(self), size):
+            indices = range(first, min(first + size, len(self)))
+            yield [self.sources[i].member or self.sources[i].name for i in indices], self.load(indices).images
+
     def _read_together(self, indices: Sequence[int], read: dict[int, Photo]) -> None:
         """Read those photos that are neither kept nor skipped, several at a time, into `read`."""
         new = [i for i in dict.fromkeys(indices) if self._kept(i) is None and self.sources[i].name not in self.skipped]
