@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor, nn
 
+from latentloop.devices import onto
 from latentloop.encoders.second_look import Look
 from latentloop.generators import Generator
 from latentloop.images import resample
@@ -120,20 +121,20 @@ class Collaboration:
 
     def _look_again(self, batch: Batch, first: Look, teacher: Tensor, target: Tensor) -> Tensor:
         """Compute the weighted loss of a second look at some of the images, 0 for the others, (P + S,)."""
-        chosen = list(batch.looked_at_again)
-        if not chosen:
+        places = batch.looked_at_again
+        if not places:
             return torch.zeros(len(batch.images), device=target.device)
+        chosen = onto(torch.tensor(places), target.device)  # a list would have CUDA waited for
         with self.mixed_precision():
             w_plus = self.embedder(batch.images[chosen], Look(first.w_plus[chosen], first.image[chosen]))
         image = self.generator.synthesis(w_plus, resolution=self.resolution)
         wanted = teacher[chosen]
         if not self.teaches:  # the first look's codes are no teachers of photos
-            photos = sum(index < len(batch.photos) for index in chosen)
+            photos = sum(place < len(batch.photos) for place in places)
             wanted = torch.cat([w_plus[:photos].detach(), wanted[photos:]])
         loss = torch.stack(list(self.terms(w_plus, image, wanted, target[chosen]).values())).sum(dim=0)
         looked = loss.new_zeros(len(batch.images))
-        looked[chosen] = self.config.lambda_second_look * loss
-        return looked
+        return looked.index_add(0, chosen, loss, alpha=self.config.lambda_second_look)
 
     def terms(self, w_plus: Tensor, image: Tensor, teacher: Tensor, target: Tensor) -> dict[str, Tensor]:
         """Compute the terms of L_E of codes (N, num_ws, w_dim) and their images (N, 3, T, T), each (N,)."""
