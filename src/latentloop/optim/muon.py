@@ -61,21 +61,10 @@ class Muon(torch.optim.Optimizer):
                 else:
                     options = {name: group[name] for name in ("lr", "betas", "eps")}
                     adam_step(parameter, parameter.grad, self.state[parameter], **options)
-            for parameters in alike.values():
-                self._step_together(parameters, **{name: group[name] for name in ("lr", "rms", "momentum")})
-
-    def _step_together(self, parameters: list[Tensor], *, lr: float, rms: float, momentum: float) -> None:
-        """Take `muon_step` for matrices of one shape at once: an accelerator is slow to begin one after the other."""
-        gradients = [parameter.grad for parameter in parameters if parameter.grad is not None]
-        for parameter, gradient in zip(parameters, gradients, strict=True):
-            if not self.state[parameter]:
-                self.state[parameter]["mean"] = torch.zeros_like(gradient)
-        means = [self.state[parameter]["mean"] for parameter in parameters]
-        torch._foreach_lerp_(means, gradients, 1 - momentum)
-        ahead = torch.stack([_as_matrices(g) for g in torch._foreach_lerp(gradients, means, momentum)])
-        size = rms * math.sqrt(max(ahead.shape[-2:]))
-        steps = (size * orthogonalised(ahead)).to(gradients[0].dtype).unbind()
-        torch._foreach_add_(parameters, [step.view_as(p) for step, p in zip(steps, parameters, strict=True)], alpha=-lr)
+            for parameters in alike.values():  # together: an accelerator is slow to begin one after the other
+                gradients = [parameter.grad for parameter in parameters if parameter.grad is not None]
+                options = {name: group[name] for name in ("lr", "rms", "momentum")}
+                _muon_steps(parameters, gradients, [self.state[parameter] for parameter in parameters], **options)
 
 
 @torch.no_grad()
@@ -92,12 +81,22 @@ def muon_step(
         rms: About the root mean square of the change of an entry, divided by the step size.
         momentum: Decay rate of the running mean of the gradient.
     """
-    if not state:
-        state["mean"] = torch.zeros_like(gradient)
-    state["mean"].lerp_(gradient, 1 - momentum)
-    ahead = _as_matrices(gradient.lerp(state["mean"], momentum))
+    _muon_steps([tensor], [gradient], [state], lr=lr, rms=rms, momentum=momentum)
+
+
+def _muon_steps(
+    tensors: list[Tensor], gradients: list[Tensor], states: list[State], *, lr: float, rms: float, momentum: float
+) -> None:
+    """Take `muon_step` of tensors which are, as matrices, of one shape."""
+    for gradient, state in zip(gradients, states, strict=True):
+        if not state:
+            state["mean"] = torch.zeros_like(gradient)
+    means = [state["mean"] for state in states]
+    torch._foreach_lerp_(means, gradients, 1 - momentum)
+    ahead = torch.stack([_as_matrices(one) for one in torch._foreach_lerp(gradients, means, momentum)])
     size = rms * math.sqrt(max(ahead.shape[-2:]))
-    tensor.add_(size * orthogonalised(ahead).to(gradient.dtype).view_as(gradient), alpha=-lr)
+    steps = (size * orthogonalised(ahead)).to(gradients[0].dtype).unbind()
+    torch._foreach_add_(tensors, [step.view_as(one) for step, one in zip(steps, tensors, strict=True)], alpha=-lr)
 
 
 def orthogonalised(matrices: Tensor, *, iterations: int = 5) -> Tensor:
