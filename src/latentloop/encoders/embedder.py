@@ -109,6 +109,8 @@ class Embedder(nn.Module):
         for one in (image, first.image) if first else (image,):
             if one.ndim != 4 or one.shape[1:] != (3, size, size):
                 raise ValueError(f"image must be (N, 3, {size}, {size}), got {tuple(one.shape)}")
+        if first and not self.second:
+            raise ValueError("this network takes no second look")
         identity = self.identity(image) if self.identity else None
         image = image.contiguous(memory_format=torch.channels_last)  # quicker, a half in bfloat16 on a CPU
         added = self._added(image, first.image if first else None)
@@ -124,19 +126,20 @@ class Embedder(nn.Module):
 
     def _added(self, image: Tensor, drawn: Tensor | None) -> dict[int, Tensor]:
         """What is added to stages of the trunk, by their numbers."""
-        stages = self.config.shallow if self.maps else ()
-        grids = [self.resolution >> (stage + 1) for stage in stages]
-        seen = self.maps.see(image, grids) if self.maps else []
-        added = dict(zip(stages, self.maps(seen) if self.maps else [], strict=True))
-        if drawn is None:
-            return added
-        if not self.second:
-            raise ValueError("this network takes no second look")
-        other = self.maps.see(drawn, grids) if self.maps else []
-        wrong = self.second(image - drawn, [ours - theirs for ours, theirs in zip(seen, other, strict=True)])
-        for stage, one in zip((0, *stages), wrong, strict=True):
-            added[stage] = added[stage] + one if stage in added else one
+        stages, seen = self.config.shallow, self._see(image)
+        added = dict(zip(stages, self.maps(seen), strict=True)) if self.maps else {}
+        if self.second and drawn is not None:
+            differences = [ours - theirs for ours, theirs in zip(seen, self._see(drawn), strict=True)]
+            for stage, one in zip(
+                (0, *stages), self.second(image - drawn, differences), strict=False
+            ):  # without maps, one
+                added[stage] = added[stage] + one if stage in added else one
         return added
+
+    def _see(self, image: Tensor) -> list[Tensor]:
+        """The classifier's maps of images; none of a network without them."""
+        grids = [self.resolution >> (stage + 1) for stage in self.config.shallow]
+        return self.maps.see(image, grids) if self.maps else []
 
 
 @dataclass(frozen=True)
