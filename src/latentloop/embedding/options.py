@@ -50,7 +50,7 @@ class SearchOptions:
     quality: Quality = stamped_as("steps", "lr", "ramp_up", default="balanced")
     """What the codes may cost; an option that is given, such as steps, counts instead of its part of it.
     instant: 8 steps on the quick generator of the same latent space; a quarter nearer (LPIPS) than one pass.
-    balanced: 50 steps, the default; four fifths nearer, six times as long as instant.
+    balanced: 50 steps, the default; three quarters nearer, six times as long as instant.
     best: 200 steps, and 20 that compare at full size; four to five times as long as balanced."""
     steps: int | None = stamped_as("steps", default=None)
     """Steps of the iterator: more come closer to the photo, but edit less well. 0: the network's one pass alone.
