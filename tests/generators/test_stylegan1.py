@@ -8,15 +8,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from latentloop.generators.stylegan1 import (
-    Finish,
-    Shape,
-    StyledConv,
-    StyledUpConv,
-    StyleGAN1,
-    adaptive_instance_norm,
-    blur,
-)
+from latentloop.generators.stylegan1 import Shape, StyleGAN1
+from latentloop.generators.stylegan1_layers import Finish, StyledConv, StyledUpConv, adaptive_instance_norm, blur
 
 Array = NDArray[np.float64]
 SHAPE = Shape(mapping=(5, 7, 6), channels=(4, 3, 2))

@@ -8,7 +8,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from latentloop.generators.stylegan2 import Shape, StyledConv, StyleGAN2, ToRGB
+from latentloop.generators.stylegan2 import Shape, StyleGAN2
+from latentloop.generators.stylegan2_layers import StyledConv, ToRGB
 
 Array = npt.NDArray[np.float64]
 SHAPE = Shape(mapping=(8, 7, 6), channels=(5, 4, 3))  # draws 16 pixels

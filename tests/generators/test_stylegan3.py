@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from latentloop.generators.filtering import lowpass
-from latentloop.generators.stylegan2 import ToRGB
+from latentloop.generators.stylegan2_layers import ToRGB
 from latentloop.generators.stylegan3 import FourierFeatures, Shape, StyledConv, StyleGAN3, layer_signal
 
 Array = npt.NDArray[np.float64]

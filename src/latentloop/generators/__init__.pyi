@@ -11,6 +11,9 @@ from .generator_file import build_generator as build_generator
 from .generator_file import read_generator_file as read_generator_file
 from .generator_file import write_generator_file as write_generator_file
 from .low_precision import low_precision as low_precision
+from .midway import Midway as Midway
+from .midway import Seamed as Seamed
+from .midway import seamed as seamed
 from .mobilestylegan import MobileStyleGAN as MobileStyleGAN
 from .noisy import noisy_synthesis as noisy_synthesis
 from .protocol import Generator as Generator

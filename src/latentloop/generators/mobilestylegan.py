@@ -16,9 +16,11 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from latentloop.generators.affine import Affine, affines_of
+from latentloop.generators.arguments import check_code, check_seam, find_resolution
 from latentloop.generators.descreen import descreen
 from latentloop.generators.haar import inverse_haar
 from latentloop.generators.mapping import SLOPE, Mapping
+from latentloop.generators.midway import Midway, level_of
 
 DEPTH = 8
 """Layers of the mapping network."""
@@ -136,19 +138,27 @@ class Synthesis(nn.Module):
         )
         self.w_dim = w_dim
         self.to_rgb = Head(w_dim, channels[-1], num_styles=self.num_ws - 2 * len(self.blocks) - 1, bands=shape.bands)
+        self.seams = {4 << i: (wide, 4 << i, 4 << i) for i, wide in enumerate(channels)}
+        """Resolutions after whose last layer the network can be cut, with the shape (C, H, W) of the features."""
         self.features_resolution = 4 << len(self.blocks)
         self.resolution = self.features_resolution * (2 if shape.bands == 12 else 1)
 
     def forward(self, w_plus: Tensor, *, resolution: int | None = None) -> Tensor:
         """Draw styles (N, num_ws, w_dim) as RGB (N, 3, R, R), about [-1, 1]."""
-        if w_plus.ndim != 3 or w_plus.shape[1:] != (self.num_ws, self.w_dim):
-            raise ValueError(f"w_plus must be (N, {self.num_ws}, {self.w_dim}), got {tuple(w_plus.shape)}")
-        resolution = self.resolution if resolution is None else resolution
-        if resolution < 1 or self.resolution % resolution:
-            raise ValueError(f"resolution must divide {self.resolution}, got {resolution}")
+        return self.finish(self.begin(w_plus, seam=4), w_plus, resolution=resolution)
+
+    def begin(self, w_plus: Tensor, seam: int) -> Midway:
+        """Draw styles (N, num_ws, w_dim) up to one of the `seams`."""
+        check_code(w_plus, num_ws=self.num_ws, w_dim=self.w_dim)
+        check_seam(seam, self.seams)
         x = self.conv1(self.const.expand(len(w_plus), -1, -1, -1), w_plus[:, 0])
-        for i, block in enumerate(self.blocks):
-            x = block(x, w_plus[:, 2 * i + 1 : 2 * i + 3])
+        return Midway(seam, self._through(x, w_plus, range(level_of(seam))))
+
+    def finish(self, midway: Midway, w_plus: Tensor, *, resolution: int | None = None) -> Tensor:
+        """Draw the rest of images that were begun, as RGB (N, 3, R, R), under styles (N, num_ws, w_dim)."""
+        check_code(w_plus, num_ws=self.num_ws, w_dim=self.w_dim)
+        resolution = find_resolution(resolution, self.resolution)
+        x = self._through(midway.features, w_plus, range(level_of(midway.seam), len(self.blocks)))
         ws = w_plus[:, 2 * len(self.blocks) + 1 :]
         descreened = self.descreened and resolution > self.resolution // SHRUNK
         image = self.to_rgb(x, ws, low_only=resolution <= self.features_resolution and not descreened)
@@ -156,6 +166,12 @@ class Synthesis(nn.Module):
             image = descreen(image, period=PERIOD)
         shrink = image.shape[-1] // resolution
         return F.avg_pool2d(image, shrink) if shrink > 1 else image
+
+    def _through(self, x: Tensor, w_plus: Tensor, blocks: range) -> Tensor:
+        """Features (N, C, H, W) after some more blocks."""
+        for i in blocks:
+            x = self.blocks[i](x, w_plus[:, 2 * i + 1 : 2 * i + 3])
+        return x
 
 
 class MobileStyleGAN(nn.Module):

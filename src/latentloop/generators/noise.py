@@ -10,6 +10,8 @@ from latentloop.defaults import NoiseMode
 
 Noise = NoiseMode | Sequence[Tensor]
 """Noise to draw with: the stored maps, new random ones, none, or given maps (N or 1, 1, H, W), one per layer."""
+Maps = Sequence[Tensor | None]
+"""Noise maps of all layers, (N or 1, 1, H, W); None for no noise."""
 
 
 def noise_maps(

@@ -5,18 +5,15 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from latentloop.generators.affine import Affine, affines_of
-from latentloop.generators.mapping import SLOPE, Mapping
-from latentloop.generators.noise import Noise, noise_maps
+from latentloop.generators.arguments import check_code, check_seam, find_resolution
+from latentloop.generators.mapping import Mapping
+from latentloop.generators.midway import Midway, level_of
+from latentloop.generators.noise import Maps, Noise, noise_maps
 from latentloop.generators.resampling import area_average
-
-TAPS = (1.0, 2.0, 1.0)
-"""Taps of the low-pass filter, before they are scaled."""
-EPSILON = 1e-8
-"""Constant added to a variance before its root is taken."""
+from latentloop.generators.stylegan1_layers import StyledConstant, StyledConv, StyledUpConv
 
 
 @dataclass(frozen=True)
@@ -59,108 +56,6 @@ class Shape:
         return self.mapping[-1] // (self.num_ws if self.layerwise else 1)
 
 
-def blur(x: Tensor, bias: Tensor | None = None) -> Tensor:
-    """Low-pass features (N, C, H, W), beyond whose border is nothing, and add a bias (C,)."""
-    channels = x.shape[1]
-    taps = x.new_tensor(TAPS) / 4
-    kernel = (taps[:, None] * taps).expand(channels, 1, 3, 3)
-    return F.conv2d(x, kernel, bias, padding=1, groups=channels)
-
-
-def adaptive_instance_norm(x: Tensor, scale: Tensor, shift: Tensor) -> Tensor:
-    """Give each channel of each image a mean and a standard deviation (Huang & Belongie, arXiv:1703.06868).
-
-    Args:
-        x: Features, (N, C, H, W).
-        scale: Standard deviations, (N, C).
-        shift: Means, (N, C).
-    """
-    # In two passes: a mean of squares less the square of the mean would cancel. F.batch_norm of one image at a time
-    # would do it all, but on a CPU sums channels that lie last naively: 1e-3 is lost over a million pixels.
-    mean = x.mean(dim=(2, 3), keepdim=True)
-    variance = F.mse_loss(x, mean.expand_as(x), reduction="none").mean(dim=(2, 3), keepdim=True)
-    gain = scale[:, :, None, None] * (variance + EPSILON).rsqrt()
-    return torch.addcmul(shift[:, :, None, None] - gain * mean, x, gain)
-
-
-class Finish(nn.Module):
-    """The end of every layer: noise, activation, and adaptive instance normalization by a style."""
-
-    noise_const: Tensor
-
-    def __init__(self, w_dim: int, channels: int, resolution: int) -> None:
-        super().__init__()
-        self.noise_strength = nn.Parameter(torch.zeros(channels))
-        self.register_buffer("noise_const", torch.randn(resolution, resolution))
-        self.affine = nn.Linear(w_dim, 2 * channels)
-
-    def forward(self, x: Tensor, w: Tensor, noise: Tensor | None) -> Tensor:
-        """Finish features (N, C, R, R), which are overwritten.
-
-        Args:
-            x: Features.
-            w: Styles, (N, w_dim).
-            noise: Maps, (N or 1, 1, R, R), of unit strength; None for none.
-        """
-        if noise is not None:
-            x = x.addcmul_(self.noise_strength[:, None, None], noise)
-        scale, shift = self.affine(w).chunk(2, dim=1)
-        return adaptive_instance_norm(F.leaky_relu_(x, SLOPE), scale + 1, shift)
-
-
-class StyledConstant(nn.Module):
-    """The first layer: a constant instead of a convolution."""
-
-    def __init__(self, w_dim: int, channels: int) -> None:
-        super().__init__()
-        self.const = nn.Parameter(torch.randn(channels, 4, 4))
-        self.bias = nn.Parameter(torch.zeros(channels))
-        self.finish = Finish(w_dim, channels, 4)
-
-    def forward(self, w: Tensor, noise: Tensor | None) -> Tensor:
-        """Make features (N, C, 4, 4) under styles (N, w_dim) and noise (N or 1, 1, 4, 4)."""
-        x: Tensor = self.const + self.bias[:, None, None]
-        x = self.finish(x.expand(len(w), -1, -1, -1).contiguous(memory_format=torch.channels_last), w, noise)
-        return x  # noqa: RET504 - the assignment gives the module's Any its type
-
-
-class StyledConv(nn.Module):
-    """A 3x3 convolution, then noise, activation and style."""
-
-    def __init__(self, w_dim: int, in_channels: int, out_channels: int, resolution: int) -> None:
-        super().__init__()
-        self.weight = nn.Parameter(torch.randn(out_channels, in_channels, 3, 3))
-        self.bias = nn.Parameter(torch.zeros(out_channels))
-        self.finish = Finish(w_dim, out_channels, resolution)
-
-    def forward(self, x: Tensor, w: Tensor, noise: Tensor | None) -> Tensor:
-        """Map features (N, in_channels, R, R) to (N, out_channels, R, R) under styles and noise."""
-        x = self.finish(F.conv2d(x, self.weight, self.bias, padding=1), w, noise)
-        return x  # noqa: RET504 - the assignment gives the module's Any its type
-
-
-class StyledUpConv(nn.Module):
-    """Nearest-neighbour upsampling, a 3x3 convolution and a low-pass filter, then noise, activation and style.
-
-    Upsampling and convolution are one transposed convolution of a 4x4 kernel, whose weights lie as PyTorch has them:
-    (in_channels, out_channels, 3, 3), turned by 180 degrees against a convolution's.
-    """
-
-    def __init__(self, w_dim: int, in_channels: int, out_channels: int, resolution: int) -> None:
-        super().__init__()
-        self.weight = nn.Parameter(torch.randn(in_channels, out_channels, 3, 3))
-        self.bias = nn.Parameter(torch.zeros(out_channels))
-        self.finish = Finish(w_dim, out_channels, resolution)
-
-    def forward(self, x: Tensor, w: Tensor, noise: Tensor | None) -> Tensor:
-        """Map features (N, in_channels, R/2, R/2) to (N, out_channels, R, R) under styles and noise."""
-        # Four shifted copies of the kernel, one for each pixel that upsampling makes of one, added up.
-        kernel = F.avg_pool2d(self.weight, 2, stride=1, padding=1, divisor_override=1)
-        x = F.conv_transpose2d(x, kernel, stride=2, padding=1)
-        x = self.finish(blur(x, self.bias), w, noise)
-        return x  # noqa: RET504 - the assignment gives the module's Any its type
-
-
 class Synthesis(nn.Module):
     """The synthesis network, from styles in W+ to an image, which the last layer alone draws."""
 
@@ -175,6 +70,8 @@ class Synthesis(nn.Module):
             convs.append(StyledConv(w_dim, after, after, 8 << i))
         self.convs = nn.ModuleList(convs)
         self.to_rgb = nn.Conv2d(channels[-1], 3, 1)
+        self.seams = {4 << i: (wide, 4 << i, 4 << i) for i, wide in enumerate(channels)}
+        """Resolutions after whose last layer the network can be cut, with the shape (C, H, W) of the features."""
 
     @property
     def noise_shapes(self) -> tuple[tuple[int, int], ...]:
@@ -198,23 +95,47 @@ class Synthesis(nn.Module):
             noise: The stored maps, "random" ones, "none", or maps (N or 1, 1, H, W) of the `noise_shapes`.
             randomness: Generator of random noise; None for PyTorch's own.
         """
-        num_ws, full = self.shape.num_ws, self.shape.resolution
-        if w_plus.ndim != 3 or w_plus.shape[1:] != (num_ws, self.w_dim):
-            raise ValueError(f"w_plus must be (N, {num_ws}, {self.w_dim}), got {tuple(w_plus.shape)}")
-        resolution = full if resolution is None else resolution
-        if resolution < 1 or full % resolution:
-            raise ValueError(f"resolution must divide {full}, got {resolution}")
-        stored = [layer.finish.noise_const for layer in (self.const, *self.convs)]
-        maps = noise_maps(noise, stored, batch=len(w_plus), randomness=randomness)
-        return area_average(self._draw(w_plus.unbind(1), maps), resolution)
+        check_code(w_plus, num_ws=self.shape.num_ws, w_dim=self.w_dim)
+        maps = noise_maps(noise, self._stored_noise(), batch=len(w_plus), randomness=randomness)
+        return self._finish(self._begin(w_plus, maps, seam=4), w_plus, maps, resolution)
 
-    def _draw(self, ws: Sequence[Tensor], maps: Sequence[Tensor | None]) -> Tensor:
-        """The full image of each layer's styles (N, w_dim) and noise."""
-        x: Tensor = self.const(ws[0], maps[0])
-        for conv, w, noise in zip(self.convs, ws[1:], maps[1:], strict=True):
-            x = conv(x, w, noise)
+    def begin(self, w_plus: Tensor, seam: int) -> Midway:
+        """Draw styles (N, num_ws, w_dim) up to one of the `seams`."""
+        check_code(w_plus, num_ws=self.shape.num_ws, w_dim=self.w_dim)
+        check_seam(seam, self.seams)
+        return self._begin(w_plus, self._stored_maps(), seam)
+
+    def finish(self, midway: Midway, w_plus: Tensor, *, resolution: int | None = None) -> Tensor:
+        """Draw the rest of images that were begun, as RGB (N, 3, R, R), under styles (N, num_ws, w_dim)."""
+        check_code(w_plus, num_ws=self.shape.num_ws, w_dim=self.w_dim)
+        return self._finish(midway, w_plus, self._stored_maps(), resolution)
+
+    def _stored_noise(self) -> list[Tensor]:
+        return [layer.finish.noise_const for layer in (self.const, *self.convs)]
+
+    def _stored_maps(self) -> Maps:
+        return noise_maps("const", self._stored_noise(), batch=1, randomness=None)
+
+    def _begin(self, w_plus: Tensor, maps: Maps, seam: int) -> Midway:
+        x = self.const(w_plus[:, 0], maps[0])
+        return Midway(seam, self._through(x, w_plus, maps, range(1, _layers(seam))))
+
+    def _finish(self, midway: Midway, w_plus: Tensor, maps: Maps, resolution: int | None) -> Tensor:
+        resolution = find_resolution(resolution, self.shape.resolution)
+        x = self._through(midway.features, w_plus, maps, range(_layers(midway.seam), self.shape.num_ws))
         image: Tensor = self.to_rgb(x)
-        return image.tanh() if self.shape.tanh else image
+        return area_average(image.tanh() if self.shape.tanh else image, resolution)
+
+    def _through(self, x: Tensor, w_plus: Tensor, maps: Maps, layers: range) -> Tensor:
+        """Features (N, C, H, W) after some more layers; the constant is the first."""
+        for i in layers:
+            x = self.convs[i - 1](x, w_plus[:, i], maps[i])
+        return x
+
+
+def _layers(seam: int) -> int:
+    """The number of layers up to a seam."""
+    return 2 * level_of(seam) + 2
 
 
 class LayerwiseMapping(nn.Module):

@@ -24,7 +24,8 @@ from latentloop.generators.folding import (
     noise_map,
     three_colours,
 )
-from latentloop.generators.stylegan1 import TAPS, Shape, StyleGAN1
+from latentloop.generators.stylegan1 import Shape, StyleGAN1
+from latentloop.generators.stylegan1_layers import TAPS
 from latentloop.weights import with_weights
 
 GAIN = math.sqrt(2)

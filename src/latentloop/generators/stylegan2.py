@@ -1,25 +1,23 @@
 """StyleGAN2 in plain PyTorch (Karras et al., arXiv:1912.04958), also as trained with ADA (arXiv:2006.06676).
 
-Styles scale the features instead of the weights, which one convolution for the whole batch then shares: drawing needs
-no grouped convolution, and the gradient in the code none of the weights.
+Its layers, in `stylegan2_layers`, scale the features by the styles, not the weights.
 """
 
 import math
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Any, cast
+from typing import cast
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from latentloop.generators.affine import Affine, affines_of
-from latentloop.generators.mapping import SLOPE, Mapping
-from latentloop.generators.noise import Noise, noise_maps
-from latentloop.generators.resampling import area_average, blur, upsample_image
-
-GAIN = math.sqrt(2)
-"""Gain of the leaky ReLU activation."""
+from latentloop.generators.arguments import check_code, check_seam, find_resolution
+from latentloop.generators.mapping import Mapping
+from latentloop.generators.midway import Midway, level_of
+from latentloop.generators.noise import Maps, Noise, noise_maps
+from latentloop.generators.resampling import area_average, upsample_image
+from latentloop.generators.stylegan2_layers import StyledConv, ToRGB
 
 
 @dataclass(frozen=True)
@@ -64,88 +62,6 @@ class Styles:
     """Scales of the layers that draw, coarsest first, each (N, C)."""
 
 
-class StyledConv(nn.Module):
-    """A modulated convolution with demodulation, then noise, bias and activation."""
-
-    noise_const: Tensor
-    norms: Tensor | None
-    """Squared norms of the weights between each output and input, (out_channels, in_channels), once prepared."""
-
-    def __init__(
-        self, w_dim: int, in_channels: int, out_channels: int, resolution: int, *, up: bool, clamp: float | None
-    ) -> None:
-        super().__init__()
-        self.resolution, self.up, self.clamp = resolution, up, clamp
-        self.affine = nn.Linear(w_dim, in_channels)
-        self.weight = nn.Parameter(torch.randn(out_channels, in_channels, 3, 3))
-        self.bias = nn.Parameter(torch.zeros(out_channels))
-        self.noise_strength = nn.Parameter(torch.zeros(()))
-        self.register_buffer("noise_const", torch.randn(resolution, resolution))
-        self.register_buffer("norms", None, persistent=False)
-
-    def forward(self, x: Tensor, style: Tensor, noise: Tensor | None) -> Tensor:
-        """Map features (N, in_channels, R or R/2, ...) under styles (N, in_channels) to (N, out_channels, R, R).
-
-        Args:
-            x: Features, of half the resolution if this layer doubles it.
-            style: Scales of the channels.
-            noise: Maps, (N or 1, 1, R, R), of unit strength; None for none.
-        """
-        x = x * style[:, :, None, None]
-        if self.up:
-            x = blur(F.conv_transpose2d(x, self.weight.transpose(0, 1), stride=2))
-        else:
-            x = F.conv2d(x, self.weight, padding=1)
-        # The activation is positively homogeneous: its gain goes into the small tensors before it.
-        shift = GAIN * self.bias[:, None, None]
-        x = torch.addcmul(shift, x, GAIN * self.demodulation(style)[:, :, None, None])
-        if noise is not None:
-            x.add_(GAIN * self.noise_strength * noise)
-        x = F.leaky_relu_(x, SLOPE)
-        return _clamped(x, self.clamp)
-
-    def demodulation(self, style: Tensor) -> Tensor:
-        """Give one over the norm of each output's modulated weights, (N, out_channels)."""
-        if self.weight.requires_grad:
-            self.norms = None  # weights that learn will be others when they are frozen again
-        norms = self.weight.square().sum(dim=(2, 3)) if self.norms is None else self.norms
-        return (style.square() @ norms.T + 1e-8).rsqrt()
-
-    def _load_from_state_dict(self, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401
-        self.norms = None
-        super()._load_from_state_dict(*args, **kwargs)
-
-    def prepare(self) -> None:
-        """Lay weights that will not change out as the convolution wants them, and keep what depends on them alone."""
-        # Channels-last, as the features are; the transposed convolution has its weights the other way round.
-        rows = self.weight.transpose(0, 1) if self.up else self.weight
-        rows = rows.contiguous(memory_format=torch.channels_last)
-        self.weight.data = rows.transpose(0, 1) if self.up else rows
-        self.norms = self.weight.detach().square().sum(dim=(2, 3))
-
-
-def _clamped(x: Tensor, limit: float | None) -> Tensor:
-    return x if limit is None else x.clamp(-limit, limit)
-
-
-class ToRGB(nn.Module):
-    """A modulated 1x1 convolution to colours, without demodulation."""
-
-    def __init__(self, w_dim: int, in_channels: int, *, clamp: float | None) -> None:
-        super().__init__()
-        self.clamp = clamp
-        self.affine = nn.Linear(w_dim, in_channels)
-        self.weight = nn.Parameter(torch.randn(3, in_channels) / math.sqrt(in_channels))
-        self.bias = nn.Parameter(torch.zeros(3))
-
-    def forward(self, x: Tensor, style: Tensor) -> Tensor:
-        """Map features (N, in_channels, R, R) under styles (N, in_channels) to colours (N, 3, R, R)."""
-        # Three rows a picture are few enough to modulate: no pass over the features but the product's own.
-        weight = self.weight * style[:, None]
-        rgb = torch.baddbmm(self.bias[:, None], weight, x.flatten(2)).unflatten(2, x.shape[2:])
-        return _clamped(rgb, self.clamp)
-
-
 class Synthesis(nn.Module):
     """The synthesis network, from styles in W+ to an image."""
 
@@ -161,6 +77,8 @@ class Synthesis(nn.Module):
         self.convs = nn.ModuleList(convs)
         drawing = channels if shape.skip else channels[-1:]
         self.to_rgb = nn.ModuleList(ToRGB(w_dim, c, clamp=clamp) for c in drawing)
+        self.seams = {4 << i: (wide, 4 << i, 4 << i) for i, wide in enumerate(channels)}
+        """Resolutions after whose last layer the network can be cut, with the shape (C, H, W) of the features."""
 
     @property
     def layers(self) -> list[StyledConv]:
@@ -197,9 +115,7 @@ class Synthesis(nn.Module):
 
     def styles(self, w_plus: Tensor) -> Styles:
         """Map codes (N, num_ws, w_dim) to StyleSpace."""
-        if w_plus.ndim != 3 or w_plus.shape[1:] != (self.shape.num_ws, self.w_dim):
-            wanted, got = (self.shape.num_ws, self.w_dim), tuple(w_plus.shape)
-            raise ValueError(f"w_plus must be (N, {wanted[0]}, {wanted[1]}), got {got}")
+        check_code(w_plus, num_ws=self.shape.num_ws, w_dim=self.w_dim)
         # A layer that draws shares its style with the convolution after it; the last has one of its own.
         drawing = w_plus[:, 1::2] if self.shape.skip else w_plus[:, -1:]
         return Styles(
@@ -216,11 +132,20 @@ class Synthesis(nn.Module):
         randomness: torch.Generator | None = None,
     ) -> Tensor:
         """Draw a code in StyleSpace as RGB (N, 3, R, R), about [-1, 1]."""
-        full = self.shape.resolution
-        resolution = full if resolution is None else resolution
-        if resolution < 1 or full % resolution:
-            raise ValueError(f"resolution must divide {full}, got {resolution}")
-        return area_average(self._image(styles, noise, randomness, levels=len(self.shape.channels)), resolution)
+        resolution = find_resolution(resolution, self.shape.resolution)
+        return area_average(self._whole(styles, noise, randomness, last=self.shape.resolution), resolution)
+
+    def begin(self, w_plus: Tensor, seam: int) -> Midway:
+        """Draw styles (N, num_ws, w_dim) up to one of the `seams`, before the layer that adds to the image."""
+        check_seam(seam, self.seams)
+        return self._begin(self.styles(w_plus), self._maps("const", None, batch=1), seam)
+
+    def finish(self, midway: Midway, w_plus: Tensor, *, resolution: int | None = None) -> Tensor:
+        """Draw the rest of images that were begun, as RGB (N, 3, R, R), under styles (N, num_ws, w_dim)."""
+        full, styles = self.shape.resolution, self.styles(w_plus)
+        resolution = find_resolution(resolution, full)
+        midway = self._advance(midway, styles, self._maps("const", None, batch=1), full)
+        return area_average(self._image(midway, styles), resolution)
 
     def coarse(
         self, w_plus: Tensor, resolution: int, *, noise: Noise = "const", randomness: torch.Generator | None = None
@@ -233,22 +158,41 @@ class Synthesis(nn.Module):
         sizes = [layer.resolution for layer in self.layers[::2]]
         if resolution not in (sizes if self.shape.skip else sizes[-1:]):
             raise ValueError(f"no layer draws {resolution} pixels")
-        return self._image(self.styles(w_plus), noise, randomness, levels=sizes.index(resolution) + 1)
+        return self._whole(self.styles(w_plus), noise, randomness, last=resolution)
 
-    def _image(self, styles: Styles, noise: Noise, randomness: torch.Generator | None, *, levels: int) -> Tensor:
-        """The image that the first levels draw."""
-        batch, layers = len(styles.convs[0]), self.layers
-        maps = noise_maps(noise, [layer.noise_const for layer in layers], batch=batch, randomness=randomness)
-        first = 0 if self.shape.skip else len(self.shape.channels) - 1
-        x = self.const.expand(batch, -1, -1, -1).contiguous(memory_format=torch.channels_last)
-        image: Tensor = x.new_zeros(())
-        for i, layer in enumerate(layers[: 2 * levels - 1]):
-            x = layer(x, styles.convs[i], maps[i])
-            drawn = i // 2 - first
-            if i % 2 == 0 and drawn >= 0:
-                rgb = self.drawing[drawn](x, styles.to_rgb[drawn])
-                image = rgb + upsample_image(image) if drawn else rgb
-        return image
+    def _maps(self, noise: Noise, randomness: torch.Generator | None, *, batch: int) -> Maps:
+        return noise_maps(noise, [layer.noise_const for layer in self.layers], batch=batch, randomness=randomness)
+
+    def _whole(self, styles: Styles, noise: Noise, randomness: torch.Generator | None, *, last: int) -> Tensor:
+        """The image that the layers up to a resolution draw."""
+        maps = self._maps(noise, randomness, batch=len(styles.convs[0]))
+        return self._image(self._begin(styles, maps, last), styles)
+
+    def _begin(self, styles: Styles, maps: Maps, seam: int) -> Midway:
+        x = self.const.expand(len(styles.convs[0]), -1, -1, -1).contiguous(memory_format=torch.channels_last)
+        return self._advance(Midway(4, self.layers[0](x, styles.convs[0], maps[0])), styles, maps, seam)
+
+    def _advance(self, midway: Midway, styles: Styles, maps: Maps, seam: int) -> Midway:
+        """From one seam to another one."""
+        x, image, layers = midway.features, midway.image, self.layers
+        for level in range(level_of(midway.seam), level_of(seam)):
+            image = self._drawn(level, x, image, styles)
+            for i in (2 * level + 1, 2 * level + 2):
+                x = layers[i](x, styles.convs[i], maps[i])
+        return Midway(seam, x, image)
+
+    def _image(self, midway: Midway, styles: Styles) -> Tensor:
+        """The image with what the features at a seam add."""
+        image = self._drawn(level_of(midway.seam), midway.features, midway.image, styles)
+        return cast("Tensor", image)  # the last resolution draws in every network
+
+    def _drawn(self, level: int, x: Tensor, image: Tensor | None, styles: Styles) -> Tensor | None:
+        """The image (N, 3, R/2, R/2) with what features (N, C, R, R) add, (N, 3, R, R); None as long as none draw."""
+        i = level if self.shape.skip else level + 1 - len(self.shape.channels)
+        if i < 0:
+            return None
+        rgb: Tensor = self.drawing[i](x, styles.to_rgb[i])
+        return rgb if image is None else rgb + upsample_image(image)
 
 
 class StyleGAN2(nn.Module):

@@ -1,7 +1,7 @@
 """StyleGAN3 in plain PyTorch, configurations T and R (Karras et al., arXiv:2106.12423).
 
 Features sample a signal on a canvas somewhat larger than the image. What each layer makes of them is band-limited, so
-that details move with what they belong to. As in `stylegan2`, styles scale the features, not the weights.
+that details move with what they belong to. As in `stylegan2_layers`, styles scale the features, not the weights.
 """
 
 import math
@@ -13,11 +13,13 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from latentloop.generators.affine import Affine, affines_of
+from latentloop.generators.arguments import check_code, check_seam, find_resolution
 from latentloop.generators.filtering import between, filtered_leaky_relu, lowpass, unused_border
 from latentloop.generators.folding import MAX_RESOLUTION
 from latentloop.generators.mapping import Mapping
+from latentloop.generators.midway import Midway
 from latentloop.generators.resampling import area_average
-from latentloop.generators.stylegan2 import GAIN, ToRGB
+from latentloop.generators.stylegan2_layers import GAIN, ToRGB
 
 MAX_MARGIN, MAX_TAPS = 512, 32
 """Limits several times above those of any published network: a file of a few bytes may claim any size."""
@@ -206,6 +208,10 @@ class Synthesis(nn.Module):
         self.input = FourierFeatures(self.w_dim, channels[0], layer_signal(shape, 0))
         self.convs = nn.ModuleList(StyledConv(shape, i) for i in range(len(channels)))
         self.to_rgb = ToRGB(self.w_dim, channels[-1], clamp=shape.clamp)
+        signals = [layer_signal(shape, i) for i in range(len(channels))]
+        self.seams = {one.rate: (wide, one.size, one.size) for one, wide in zip(signals, channels, strict=True)}
+        """Sampling rates after whose last layer the network can be cut, with the shape (C, H, W) of the features."""
+        self._counts = {one.rate: count for count, one in enumerate(signals, 1)}
 
     @property
     def layers(self) -> list[StyledConv]:
@@ -214,17 +220,29 @@ class Synthesis(nn.Module):
 
     def forward(self, w_plus: Tensor, *, resolution: int | None = None) -> Tensor:
         """Draw styles (N, num_ws, w_dim) as RGB (N, 3, R, R), about [-1, 1]."""
-        num_ws, full = self.shape.num_ws, self.shape.resolution
-        if w_plus.ndim != 3 or w_plus.shape[1:] != (num_ws, self.w_dim):
-            raise ValueError(f"w_plus must be (N, {num_ws}, {self.w_dim}), got {tuple(w_plus.shape)}")
-        resolution = full if resolution is None else resolution
-        if resolution < 1 or full % resolution:
-            raise ValueError(f"resolution must divide {full}, got {resolution}")
+        return self.finish(self.begin(w_plus, min(self.seams)), w_plus, resolution=resolution)
+
+    def begin(self, w_plus: Tensor, seam: int) -> Midway:
+        """Draw styles (N, num_ws, w_dim) up to one of the `seams`."""
+        check_code(w_plus, num_ws=self.shape.num_ws, w_dim=self.w_dim)
+        check_seam(seam, self.seams)
         x = self.input(w_plus[:, 0].to(self.input.freqs.dtype)).to(w_plus.dtype)
-        for layer, w in zip(self.layers, w_plus[:, 1:-1].unbind(1), strict=True):
-            x = layer(x, layer.affine(w))
+        return Midway(seam, self._through(x, w_plus, range(self._counts[seam])))
+
+    def finish(self, midway: Midway, w_plus: Tensor, *, resolution: int | None = None) -> Tensor:
+        """Draw the rest of images that were begun, as RGB (N, 3, R, R), under styles (N, num_ws, w_dim)."""
+        check_code(w_plus, num_ws=self.shape.num_ws, w_dim=self.w_dim)
+        resolution = find_resolution(resolution, self.shape.resolution)
+        x = self._through(midway.features, w_plus, range(self._counts[midway.seam], len(self.layers)))
         image = self.shape.output_scale * self.to_rgb(x, self.to_rgb.affine(w_plus[:, -1]))
         return area_average(image, resolution)
+
+    def _through(self, x: Tensor, w_plus: Tensor, layers: range) -> Tensor:
+        """Features (N, C, H, W) after some more layers."""
+        for i in layers:
+            layer = self.layers[i]
+            x = layer(x, layer.affine(w_plus[:, i + 1]))
+        return x
 
 
 class StyleGAN3(nn.Module):

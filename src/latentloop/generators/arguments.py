@@ -1,0 +1,29 @@
+"""Checks of what synthesis networks are handed."""
+
+from collections.abc import Mapping
+
+from torch import Tensor
+
+
+def check_code(w_plus: Tensor, *, num_ws: int, w_dim: int) -> None:
+    """Raise ValueError unless styles are (N, num_ws, w_dim)."""
+    if w_plus.ndim != 3 or w_plus.shape[1:] != (num_ws, w_dim):
+        raise ValueError(f"w_plus must be (N, {num_ws}, {w_dim}), got {tuple(w_plus.shape)}")
+
+
+def find_resolution(resolution: int | None, full: int) -> int:
+    """Give the resolution to draw, `full` for None.
+
+    Raises:
+        ValueError: It does not divide `full`.
+    """
+    resolution = full if resolution is None else resolution
+    if resolution < 1 or full % resolution:
+        raise ValueError(f"resolution must divide {full}, got {resolution}")
+    return resolution
+
+
+def check_seam(seam: int, seams: Mapping[int, object]) -> None:
+    """Raise ValueError unless a seam is among those of a network."""
+    if seam not in seams:
+        raise ValueError(f"seam must be one of {', '.join(map(str, seams))}, got {seam}")
