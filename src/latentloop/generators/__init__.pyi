@@ -11,6 +11,9 @@ from .generator_file import build_generator as build_generator
 from .generator_file import read_generator_file as read_generator_file
 from .generator_file import write_generator_file as write_generator_file
 from .low_precision import low_precision as low_precision
+from .low_rank import LowRank as LowRank
+from .low_rank import convolution_matrices as convolution_matrices
+from .low_rank import with_deltas as with_deltas
 from .midway import Midway as Midway
 from .midway import Seamed as Seamed
 from .midway import seamed as seamed
@@ -22,6 +25,7 @@ from .registry import find_generator_file as find_generator_file
 from .registry import list_generators as list_generators
 from .registry import load_generator as load_generator
 from .registry import load_renderer as load_renderer
+from .reweighted import reweighted as reweighted
 from .sampling import random_inputs as random_inputs
 from .stylegan1 import StyleGAN1 as StyleGAN1
 from .stylegan2 import StyleGAN2 as StyleGAN2
