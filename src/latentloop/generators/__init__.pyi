@@ -6,6 +6,7 @@ from .convert import convert_generator as convert_generator
 from .convert import describe_generator as describe_generator
 from .drawn_by import Draw as Draw
 from .drawn_by import DrawnBy as DrawnBy
+from .fingerprint import weights_fingerprint as weights_fingerprint
 from .generator_file import GeneratorFile as GeneratorFile
 from .generator_file import build_generator as build_generator
 from .generator_file import read_generator_file as read_generator_file
