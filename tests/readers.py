@@ -23,7 +23,7 @@ from latentloop.editing import Direction
 from latentloop.editing.direction_file import directions_in, save_directions
 from latentloop.encoders import EmbedderConfig, load_encoder, make_embedder
 from latentloop.encoders.embedder_file import save_embedder
-from latentloop.generators import load_generator, stylegan2, stylegan3
+from latentloop.generators import LowRank, Refinement, Residual, load_generator, stylegan2, stylegan3
 from latentloop.generators.stylegan3 import StyleGAN3
 from latentloop.image_info import colour_profile, gif_comment, is_animated, png_comment
 from latentloop.images import read_image
@@ -122,6 +122,13 @@ def _code(path: Path) -> None:
     details = {"photo": photo, "settings": {"steps": 2}, "metrics": {"mse": 0.01, "id": 0.8}, "seconds": 1.5}
     quad, w_plus = torch.ones(4, 2, dtype=torch.float64), torch.ones(4, 8)
     save_code(path, Code(w_plus, "w+", TOY.name, TOY.fingerprint, quad, (640, 480), torch.ones(3), 2, details))
+
+
+def _refined_code(path: Path) -> None:
+    _code(path)
+    deltas = {f"synthesis.convs.{i}.weight": LowRank(torch.ones(4, 1), torch.ones(9, 1)) for i in range(2)}
+    refinement = Refinement(TOY.name, "ab" * 8, Residual(8, torch.ones(2, 8, 8)), deltas)
+    save_code(path, replace(load_code(path), refinement=refinement))
 
 
 def _cache(path: Path) -> None:
@@ -283,6 +290,7 @@ READERS: dict[str, Reader] = {
         lambda path: read_scores(path, "smile", ("a.png", "b.png")),
     ),
     "code": Reader(_code, load_code, ZIP),
+    "code with a refinement": Reader(_refined_code, load_code, ZIP),
     "codes, npy": Reader(lambda path: _npy(path, np.ones((2, 4, 8))), lambda path: read_latents(path, TOY), ARRAY),
     "codes, dict in npy": Reader(
         lambda path: _npy(path, {"a": [np.ones((4, 8), np.float32)], "b": [np.ones((4, 8), np.float32)]}),

@@ -150,7 +150,8 @@ def test_a_missing_field_is_named(saved: Path, field: str) -> None:
 @pytest.mark.parametrize(
     ("changes", "problem"),
     [
-        ({"version": np.int64(2)}, "version 2, this latentloop reads version 1"),
+        ({"version": np.int64(3)}, "version 3, this latentloop reads versions 1 and 2"),
+        ({"version": np.int64(2)}, "not a code file of latentloop, or damaged .*refined_with"),
         ({"version": np.str_("new")}, "not a code file"),
         ({"version": np.float64("inf")}, "not a code file"),
         ({"w_plus": np.full((4, 8), np.nan)}, r"w_plus must be finite, .* got \(4, 8\)"),

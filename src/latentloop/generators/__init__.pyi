@@ -21,6 +21,9 @@ from .midway import seamed as seamed
 from .mobilestylegan import MobileStyleGAN as MobileStyleGAN
 from .noisy import noisy_synthesis as noisy_synthesis
 from .protocol import Generator as Generator
+from .refined import Refinement as Refinement
+from .refined import Residual as Residual
+from .refined import refined as refined
 from .registry import GeneratorInfo as GeneratorInfo
 from .registry import find_generator_file as find_generator_file
 from .registry import list_generators as list_generators

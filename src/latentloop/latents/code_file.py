@@ -2,7 +2,7 @@
 
 | array | type | meaning |
 |---|---|---|
-| `version` | int | 1 |
+| `version` | int | 1; 2 if there is a refinement, whose arrays are in `refinement_arrays` |
 | `w_plus` | float32 (num_ws, w_dim) | the code |
 | `space` | text | `w` (all rows alike) or `w+` |
 | `generator` | text | name of the generator it was found with |
@@ -16,7 +16,7 @@
 
 import io
 import json
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import IO, Any
 from zipfile import ZipFile
@@ -29,11 +29,13 @@ from torch import Tensor
 from latentloop.errors import UserError, in_one_line
 from latentloop.files import replacing
 from latentloop.generators.protocol import Generator
+from latentloop.generators.refined import Refinement
 from latentloop.json_files import decode_json
-from latentloop.latents.numpy_archive import DAMAGE, holds_arrays, read_arrays
+from latentloop.latents.numpy_archive import DAMAGE, floats_in, holds_arrays, read_arrays, text_in, whole_in
+from latentloop.latents.refinement_arrays import read_refinement, refinement_arrays
 
-VERSION = 1
-"""Version of the code file's format."""
+PLAIN, REFINED = 1, 2
+"""Versions of the format, without and with a refinement; readers of the first refuse what they would draw wrong."""
 ARRAYS = (
     "version",
     "w_plus",
@@ -75,6 +77,8 @@ class Code:
     """Step after which this code was reached."""
     details: dict[str, Any] = field(default_factory=dict)
     """Name and checksum of the photo, settings and metrics, as JSON values."""
+    refinement: Refinement | None = None
+    """What the photo has beyond the code, for `generators.refined`; None if the code is all."""
 
 
 def save_code(path: Path | str, code: Code) -> None:
@@ -82,6 +86,7 @@ def save_code(path: Path | str, code: Code) -> None:
 
     Raises:
         UserError: The file cannot be written.
+        ValueError: Numbers of its refinement are too large for float16, in which they are stored.
     """
     with replacing(Path(path)) as part:
         part.write_bytes(code_bytes(code))
@@ -89,20 +94,22 @@ def save_code(path: Path | str, code: Code) -> None:
 
 def code_bytes(code: Code) -> bytes:
     """Encode a code as `save_code` writes it."""
+    arrays: dict[str, Any] = {
+        "version": np.int64(REFINED if code.refinement else PLAIN),
+        "w_plus": code.w_plus.float().numpy(),
+        "space": np.str_(code.space),
+        "generator": np.str_(code.generator),
+        "fingerprint": np.str_(code.fingerprint),
+        "quad": code.quad.double().numpy(),
+        "original_size": np.array(code.original_size, dtype=np.int64),
+        "losses": code.losses.float().numpy(),
+        "steps": np.int64(code.steps),
+        "details": np.str_(json.dumps(code.details)),
+    }
+    if code.refinement:
+        arrays |= refinement_arrays(code.refinement)
     file = io.BytesIO()
-    np.savez(
-        file,
-        version=np.int64(VERSION),
-        w_plus=code.w_plus.float().numpy(),
-        space=np.str_(code.space),
-        generator=np.str_(code.generator),
-        fingerprint=np.str_(code.fingerprint),
-        quad=code.quad.double().numpy(),
-        original_size=np.array(code.original_size, dtype=np.int64),
-        losses=code.losses.float().numpy(),
-        steps=np.int64(code.steps),
-        details=np.str_(json.dumps(code.details)),
-    )
+    np.savez(file, **arrays)
     return file.getvalue()
 
 
@@ -141,9 +148,11 @@ def parse_code(content: bytes, path: Path | str) -> Code:
     """
     try:
         arrays = read_arrays(content, ("version",), max_bytes=MAX_BYTES)
-        if (version := _whole(arrays, "version")) != VERSION:
-            raise UserError(f"{path}: code file of version {version}, this latentloop reads version {VERSION}")
+        if (version := whole_in(arrays, "version")) not in (PLAIN, REFINED):
+            raise UserError(f"{path}: code file of version {version}, this latentloop reads versions 1 and 2")
         code = _code(read_arrays(content, ARRAYS, max_bytes=MAX_BYTES))
+        if version == REFINED:
+            code = replace(code, refinement=read_refinement(content))
     except DAMAGE as error:
         raise UserError(f"{path}: not a code file of latentloop, or damaged ({in_one_line(error)})") from error
     if tuple(code.quad.shape) != (4, 2) or not code.quad.isfinite().all():
@@ -157,41 +166,23 @@ def _code(arrays: dict[str, npt.NDArray[Any]]) -> Code:
     sizes = arrays["original_size"]
     if sizes.shape != (2,) or sizes.dtype.kind not in "iu" or not (sizes.min() > 0 and sizes.max() <= MAX_SIZE):
         raise ValueError("original_size is no width and height")
-    losses, steps = _floats(arrays, "losses"), _whole(arrays, "steps")
+    losses, steps = floats_in(arrays, "losses"), whole_in(arrays, "steps")
     if losses.ndim != 1 or steps < 0:
         raise ValueError(f"losses {losses.shape} with steps {steps}")
-    details = decode_json(_text(arrays, "details"))
+    details = decode_json(text_in(arrays, "details"))
     if not isinstance(details, dict):
         raise ValueError("details are not a JSON object")
     return Code(
-        w_plus=torch.from_numpy(_floats(arrays, "w_plus").astype(np.float32)),
-        space=_text(arrays, "space"),
-        generator=_text(arrays, "generator"),
-        fingerprint=_text(arrays, "fingerprint"),
-        quad=torch.from_numpy(_floats(arrays, "quad").astype(np.float64)),
+        w_plus=torch.from_numpy(floats_in(arrays, "w_plus").astype(np.float32)),
+        space=text_in(arrays, "space"),
+        generator=text_in(arrays, "generator"),
+        fingerprint=text_in(arrays, "fingerprint"),
+        quad=torch.from_numpy(floats_in(arrays, "quad").astype(np.float64)),
         original_size=(int(sizes[0]), int(sizes[1])),
         losses=torch.from_numpy(losses.astype(np.float32)),
         steps=steps,
         details=details,
     )
-
-
-def _floats(arrays: dict[str, npt.NDArray[Any]], name: str) -> npt.NDArray[Any]:
-    if arrays[name].dtype.kind not in "fiu":
-        raise ValueError(f"{name} must be numbers, not {arrays[name].dtype}")
-    return arrays[name]
-
-
-def _whole(arrays: dict[str, npt.NDArray[Any]], name: str) -> int:
-    if arrays[name].shape or arrays[name].dtype.kind not in "iu":
-        raise ValueError(f"{name} must be a whole number")
-    return int(arrays[name])
-
-
-def _text(arrays: dict[str, npt.NDArray[Any]], name: str) -> str:
-    if arrays[name].shape or arrays[name].dtype.kind != "U":
-        raise ValueError(f"{name} must be a text")
-    return str(arrays[name])
 
 
 def is_code_file(file: Path | IO[bytes]) -> bool:

@@ -3,7 +3,7 @@
 import io
 import math
 import zlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from tokenize import TokenError
 from typing import Any
@@ -75,20 +75,48 @@ def holds_arrays(path: Path, *names: str) -> bool:
     return not beginning or (beginning.startswith(b"PK\x03\x04") and beginning[FIRST_NAME:] == first)
 
 
-def read_arrays(content: bytes, names: Iterable[str] | None = None, *, max_bytes: int) -> dict[str, npt.NDArray[Any]]:
+def read_arrays(
+    content: bytes, names: Iterable[str] | None = None, *, max_bytes: int, max_total: int | None = None
+) -> dict[str, npt.NDArray[Any]]:
     """Read arrays of an archive by their names.
 
     Args:
         content: The archive's bytes.
         names: Names of the arrays, without ".npy"; None for all.
         max_bytes: Largest array.
+        max_total: Most bytes of them all; None for any number.
 
     Raises:
         ValueError, LookupError and others of NumPy and zipfile: One is missing, damaged, too large or of objects.
     """
     with ZipFile(io.BytesIO(content)) as archive:
         wanted = [name.removesuffix(".npy") for name in archive.namelist()] if names is None else names
-        return {name: _read(archive, name, max_bytes) for name in wanted}
+        arrays, left = {}, max_total
+        for name in wanted:
+            arrays[name] = _read(archive, name, max_bytes if left is None else min(max_bytes, left))
+            left = None if left is None else left - arrays[name].nbytes
+        return arrays
+
+
+def floats_in(arrays: Mapping[str, npt.NDArray[Any]], name: str) -> npt.NDArray[Any]:
+    """Give an array of numbers; ValueError if it is none."""
+    if arrays[name].dtype.kind not in "fiu":
+        raise ValueError(f"{name} must be numbers, not {arrays[name].dtype}")
+    return arrays[name]
+
+
+def whole_in(arrays: Mapping[str, npt.NDArray[Any]], name: str) -> int:
+    """Give a whole number; ValueError if it is none."""
+    if arrays[name].shape or arrays[name].dtype.kind not in "iu":
+        raise ValueError(f"{name} must be a whole number")
+    return int(arrays[name])
+
+
+def text_in(arrays: Mapping[str, npt.NDArray[Any]], name: str) -> str:
+    """Give a text; ValueError if it is none."""
+    if arrays[name].shape or arrays[name].dtype.kind != "U":
+        raise ValueError(f"{name} must be a text")
+    return str(arrays[name])
 
 
 def _read(archive: ZipFile, name: str, max_bytes: int) -> npt.NDArray[Any]:

@@ -1,0 +1,100 @@
+"""The refinement in a code file of version 2, as arrays of a `.npz`.
+
+| array | type | meaning |
+|---|---|---|
+| `refined_with` | text | name of the generator that was refined |
+| `weights` | text | fingerprint of its weights |
+| `seam` | int | resolution after whose last layer the residual is added; 0 if there is none |
+| `residual` | float16 (C, H, W) | what is added to the features there; (0, 0, 0) if there is none |
+| `deltas` | text (K,) | names of the weights that are changed |
+| `u.NAME` | float16 (out, r) | for each of them the left factor of the change u v^T |
+| `v.NAME` | float16 (in * k * k, r) | and the right factor |
+"""
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+from latentloop.generators.low_rank import LowRank
+from latentloop.generators.refined import Refinement, Residual
+from latentloop.latents.numpy_archive import read_arrays, text_in, whole_in
+
+ARRAYS = ("refined_with", "weights", "seam", "residual", "deltas")
+"""Names of the arrays that are always there."""
+MAX_BYTES = 1 << 25
+"""Most bytes of a residual, and of all changes of weights: twice those of 512 channels of 128 x 128."""
+MAX_DELTAS = 1 << 8
+"""Most weights that are changed, several times the layers of the largest network."""
+
+
+def refinement_arrays(refinement: Refinement) -> dict[str, npt.NDArray[Any]]:
+    """Give the arrays of a refinement.
+
+    Raises:
+        ValueError: It has numbers that are no finite ones in float16.
+    """
+    residual = refinement.residual
+    arrays: dict[str, npt.NDArray[Any]] = {
+        "refined_with": np.array(refinement.generator),
+        "weights": np.array(refinement.weights),
+        "seam": np.array(residual.seam if residual else 0, dtype=np.int64),
+        "residual": _halves(residual.features if residual else torch.zeros(0, 0, 0)),
+        "deltas": np.array(list(refinement.deltas), dtype=np.str_),
+    }
+    for name, delta in refinement.deltas.items():
+        arrays |= {f"u.{name}": _halves(delta.u), f"v.{name}": _halves(delta.v)}
+    return arrays
+
+
+def read_refinement(content: bytes) -> Refinement:
+    """Read the refinement of a code file of version 2.
+
+    Args:
+        content: The file's bytes.
+
+    Raises:
+        ValueError, LookupError and others that are `numpy_archive.DAMAGE`: It is missing or damaged.
+    """
+    arrays = read_arrays(content, ARRAYS, max_bytes=MAX_BYTES)
+    names = arrays["deltas"]
+    if names.ndim != 1 or names.dtype.kind != "U" or len(names) > MAX_DELTAS:
+        raise ValueError(f"deltas must be names, {MAX_DELTAS} at most")
+    factors = [f"{side}.{name}" for name in names for side in "uv"]
+    arrays |= read_arrays(content, factors, max_bytes=MAX_BYTES, max_total=MAX_BYTES)
+    return Refinement(
+        text_in(arrays, "refined_with"),
+        text_in(arrays, "weights"),
+        _residual(whole_in(arrays, "seam"), _numbers(arrays, "residual", ndim=3)),
+        {str(name): _delta(arrays, str(name)) for name in names},
+    )
+
+
+def _residual(seam: int, features: Tensor) -> Residual | None:
+    if (seam > 0) != (features.numel() > 0) or seam < 0:
+        raise ValueError(f"residual {tuple(features.shape)} at seam {seam}")
+    return Residual(seam, features) if seam else None
+
+
+def _delta(arrays: dict[str, npt.NDArray[Any]], name: str) -> LowRank:
+    u, v = (_numbers(arrays, f"{side}.{name}", ndim=2) for side in "uv")
+    if u.shape[1] != v.shape[1] or not u.numel() or not v.numel():
+        raise ValueError(f"u {tuple(u.shape)} and v {tuple(v.shape)} of {name}")
+    return LowRank(u, v)
+
+
+def _numbers(arrays: dict[str, npt.NDArray[Any]], name: str, *, ndim: int) -> Tensor:
+    array = arrays[name]
+    if array.dtype != np.float16 or array.ndim != ndim or not np.isfinite(array).all():
+        raise ValueError(f"{name} must be finite, float16, of {ndim} axes")
+    return torch.from_numpy(array.astype(np.float32))
+
+
+def _halves(tensor: Tensor) -> npt.NDArray[Any]:
+    halves = tensor.detach().cpu().half()
+    if not halves.isfinite().all():
+        raise ValueError("a refinement has numbers that are no finite ones in float16")
+    array: npt.NDArray[Any] = halves.numpy()
+    return array
