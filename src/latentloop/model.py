@@ -25,6 +25,7 @@ from latentloop.options import check_seed, flat_fields, is_finite, with_changes
 from latentloop.photo_editing.applied_directions import record_edit, resolve_directions
 from latentloop.photo_editing.editor import make_editor
 from latentloop.photo_editing.options import RenderOptions
+from latentloop.photo_editing.refined_subjects import with_refinements
 from latentloop.photo_editing.rendered_edit import render_edit
 from latentloop.photo_editing.subjects import Subject, is_coded, subject_of_codes, subjects_of
 from latentloop.pictures.inputs import PictureLike, as_image
@@ -228,13 +229,13 @@ class Model:
     def _subject(self, photo: InvertedPhoto | EditedPhoto | PictureLike) -> Subject:
         generator = self.components.generator
         if isinstance(photo, str | PathLike) and is_coded(fspath(photo)):
-            return subjects_of(fspath(photo), generator)[0]
+            return with_refinements(subjects_of(fspath(photo), generator)[0], self.components)
         found = photo if isinstance(photo, InvertedPhoto | EditedPhoto) else self.invert(photo)
         origin = found.origin.tensor if found.origin else None
         aligned = [found.aligned.tensor] if isinstance(found, InvertedPhoto) else []
         subject = subject_of_codes(found.name, [found.code], generator, photo=origin, aligned=aligned)
         drawn = (found.image.tensor,) if isinstance(found, InvertedPhoto) else ()
-        return replace(subject, reconstructions=drawn)
+        return with_refinements(replace(subject, reconstructions=drawn), self.components)
 
 
 def load(

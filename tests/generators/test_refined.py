@@ -12,6 +12,7 @@ from latentloop.generators import (
     Refinement,
     Residual,
     convolution_matrices,
+    mix_refinements,
     refined,
     weights_fingerprint,
     with_deltas,
@@ -87,6 +88,39 @@ def test_what_is_stored_is_drawn_to_the_bit(network: Network, make_code: Callabl
     assert read is not None
     image, again = (refined(network, one).synthesis(w_plus) for one in (found.stored(), read))
     assert torch.equal(image, again)
+
+
+def test_a_mixture_has_the_shares_of_features_and_weights(network: Network) -> None:
+    residual = residual_of(network)
+    residuals = [replace(residual, features=randn(*residual.features.shape, seed=i)) for i in (7, 8)]
+    first = dict(list(deltas_of(network).items())[:-1])
+    second = {name: LowRank(2 * delta.u[:, :1], delta.v[:, :1]) for name, delta in list(deltas_of(network).items())[1:]}
+    made = [refinement_of(network, one, deltas) for one, deltas in zip(residuals, (first, second), strict=True)]
+    mixed = mix_refinements([made[0], None, made[1]], [0.25, 0.25, 0.5])
+    assert mixed is not None
+    expected = {name: 0.25 * _change(first.get(name)) + 0.5 * _change(second.get(name)) for name in {**first, **second}}
+    assert mixed.deltas.keys() == expected.keys()
+    for name, delta in mixed.deltas.items():
+        torch.testing.assert_close(_change(delta), expected[name])
+    assert mixed.residual is not None
+    assert mixed.residual.seam == residuals[0].seam
+    torch.testing.assert_close(mixed.residual.features, 0.25 * residuals[0].features + 0.5 * residuals[1].features)
+
+
+def _change(delta: LowRank | None) -> torch.Tensor:
+    return delta.u @ delta.v.T if delta else torch.zeros(())
+
+
+def test_what_has_no_share_is_not_mixed(network: Network) -> None:
+    one = refinement_of(network, residual_of(network), deltas_of(network))
+    other, w_plus = replace(one, weights="another's"), random_codes(network)
+    alone = mix_refinements([one, other, None], [1.0, 0.0, 0.0])
+    assert alone is not None
+    assert torch.equal(refined(network, alone).synthesis(w_plus), refined(network, one).synthesis(w_plus))
+    assert mix_refinements([one, None], [0.0, 1.0]) is None
+    for wrong in (other, replace(one, residual=Residual(2, randn(1, 2, 2)))):
+        with pytest.raises(UserError, match="refined in different ways cannot be mixed"):
+            mix_refinements([one, wrong], [0.5, 0.5])
 
 
 def test_another_generators_is_refused_in_one_line(network: Network) -> None:

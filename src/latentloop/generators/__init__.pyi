@@ -23,6 +23,7 @@ from .noisy import noisy_synthesis as noisy_synthesis
 from .protocol import Generator as Generator
 from .refined import Refinement as Refinement
 from .refined import Residual as Residual
+from .refined import mix_refinements as mix_refinements
 from .refined import refined as refined
 from .registry import GeneratorInfo as GeneratorInfo
 from .registry import find_generator_file as find_generator_file

@@ -1,6 +1,6 @@
 """Refinements of a code beyond W+: features and weights of one photo, and generators that draw with them."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -77,6 +77,43 @@ def refined(generator: Generator, refinement: Refinement, path: Path | str = "re
     except ValueError as error:
         raise UserError(f"{path}: {error}") from error
     return DrawnBy(generator, _refined_draw(seamed(changed), residual) if residual else changed.synthesis)
+
+
+def mix_refinements(refinements: Sequence[Refinement | None], shares: Sequence[float]) -> Refinement | None:
+    """Mix refinements of one generator, features and weights alike, linearly.
+
+    Args:
+        refinements: The refinements; None changes nothing.
+        shares: Share of each.
+
+    Returns:
+        The mixture, whose changes have the ranks of those mixed, added up; None of nothing but None.
+
+    Raises:
+        UserError: They are of different generators, or change features at different seams.
+    """
+    mixed = [(one, share) for one, share in zip(refinements, shares, strict=True) if one and share]
+    if not mixed:
+        return None
+    residuals = [(one.residual, share) for one, share in mixed if one.residual]
+    if len({one.weights for one, _ in mixed}) > 1 or len({one.seam for one, _ in residuals}) > 1:
+        raise UserError("faces that were refined in different ways cannot be mixed: refine them with one generator")
+    first = mixed[0][0]
+    features = [share * one.features for one, share in residuals]
+    residual = Residual(residuals[0][0].seam, torch.stack(features).sum(dim=0)) if residuals else None
+    return Refinement(first.generator, first.weights, residual, _mixed_deltas(mixed))
+
+
+def _mixed_deltas(mixed: Sequence[tuple[Refinement, float]]) -> dict[str, LowRank]:
+    """Changes of weights side by side: their ranks add up."""
+    found: dict[str, list[LowRank]] = {}
+    for one, share in mixed:
+        for name, delta in one.deltas.items():
+            found.setdefault(name, []).append(LowRank(share * delta.u, delta.v))
+    return {
+        name: LowRank(torch.cat([delta.u for delta in deltas], dim=1), torch.cat([delta.v for delta in deltas], dim=1))
+        for name, deltas in found.items()
+    }
 
 
 def _refined_draw(synthesis: Seamed, residual: Residual) -> Draw:

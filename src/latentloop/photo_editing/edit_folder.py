@@ -14,6 +14,7 @@ from latentloop.images import write_png
 from latentloop.latents.code_file import save_code
 from latentloop.ownership import MARK, refuse_links
 from latentloop.photo_editing.editor import Editor
+from latentloop.photo_editing.refined_subjects import checksum_of_codes
 from latentloop.photo_editing.rendered_edit import RenderedEdit
 from latentloop.photo_editing.signatures import checksum_of, short_key, signature_in, signature_of
 from latentloop.photo_editing.subjects import Subject
@@ -73,7 +74,7 @@ class EditFolder:
         origin = subject.origin
         stamp = {
             "source": subject.source,
-            "codes": checksum_of(subject.w_plus),
+            "codes": checksum_of_codes(subject.w_plus, subject.refinements),
             "place": checksum_of(origin.quads) if origin else None,
             "change": change,
             "drawing": stamp_of(editor, renderer=editor.renderer.name),

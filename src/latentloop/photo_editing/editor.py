@@ -36,19 +36,19 @@ class Editor:
     """Blending of a pasted face at its edges, as in `paste_back`."""
 
     @torch.inference_mode()
-    def faces(self, w_plus: Tensor, *, size: int | None = None) -> list[Tensor]:
+    def faces(
+        self, w_plus: Tensor, drawn_by: Sequence[Generator | None] = (), *, size: int | None = None
+    ) -> list[Tensor]:
         """Draw codes as images (1, 3, S, S) in [-1, 1], on the CPU.
 
         Args:
             w_plus: Codes, (F, num_ws, w_dim).
-            size: S; None for the renderer's resolution.
+            drawn_by: For each the generator that was refined for it, see `Subject`; None for the renderer.
+            size: S; None for the generator's resolution.
         """
-        return [self._draw(one[None], size or self.renderer.resolution).clamp(-1, 1).cpu() for one in w_plus]
-
-    def _draw(self, w_plus: Tensor, size: int) -> Tensor:
-        if self.renderer.resolution % size:
-            return resample(self.renderer.synthesis(w_plus), size)
-        return self.renderer.synthesis(w_plus, resolution=size)
+        generators = [one or self.renderer for one in drawn_by] or [self.renderer] * len(w_plus)
+        drawn = [_drawn(one[None], by, size or by.resolution) for one, by in zip(w_plus, generators, strict=True)]
+        return [image.clamp(-1, 1).cpu() for image in drawn]
 
     def before(self, subject: Subject) -> list[Tensor] | None:
         """Give a subject's unedited faces, (1, 3, S, S), if only what an edit changed is pasted into its photo."""
@@ -58,7 +58,7 @@ class Editor:
         drawn = subject.reconstruction_images
         if drawn and all(one.shape[-1] == self.renderer.resolution for one in drawn):
             return list(drawn)  # rounded to 8 bits, which is far below what counts as a change
-        return self.faces(subject.w_plus, size=min(COMPARED_AT, self.renderer.resolution))
+        return self.faces(subject.w_plus, subject.drawn_by, size=min(COMPARED_AT, self.renderer.resolution))
 
     def into_photo(
         self, subject: Subject, faces: Sequence[Tensor], *, before: Sequence[Tensor] | None = None
@@ -79,6 +79,12 @@ class Editor:
         for face, quad, cut, weights in zip(faces, subject.origin.quads, cut_out, where, strict=False):
             picture = paste_back(picture, face, quad, cut_out=cut, where=weights, mask=self.mask, blend=self.blend)
         return picture
+
+
+def _drawn(w_plus: Tensor, generator: Generator, size: int) -> Tensor:
+    if generator.resolution % size:
+        return resample(generator.synthesis(w_plus), size)
+    return generator.synthesis(w_plus, resolution=size)
 
 
 def make_editor(options: RenderOptions, load_renderer: Callable[[int | None], Generator]) -> Editor:
@@ -109,7 +115,7 @@ def strength_strip(
         label: Gives the text above the column of a share.
     """
     columns = [label(share) for share in SHARES]
-    drawn = [editor.faces(change(subject.w_plus, share), size=STRIP_TILE) for share in SHARES]
+    drawn = [editor.faces(change(subject.w_plus, share), subject.drawn_by, size=STRIP_TILE) for share in SHARES]
     rows = [list(row) for row in zip(*drawn, strict=True)]
     if subject.aligned_images:
         columns = ["photo", *columns]

@@ -96,7 +96,8 @@ def animate_edit(editor: Editor, subject: Subject, change: Callable[[Tensor, flo
     before = editor.before(subject)
     for i in range(FRAME_COUNT):
         share = 0.5 - 0.5 * math.cos(2 * math.pi * i / FRAME_COUNT)
-        yield editor.into_photo(subject, editor.faces(change(subject.w_plus, share)), before=before)
+        faces = editor.faces(change(subject.w_plus, share), subject.drawn_by)
+        yield editor.into_photo(subject, faces, before=before)
 
 
 def _within(origin: Origin) -> Origin:

@@ -1,17 +1,21 @@
 """Morphing: what `latentloop morph` does."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import torch
+from torch import Tensor
 
 from latentloop.editing import layer_weights, morph
+from latentloop.embedding import Components
 from latentloop.errors import UserError
+from latentloop.generators import Generator, Refinement, mix_refinements
 from latentloop.photo_editing.editor import Editor
 from latentloop.photo_editing.frames import check_animation, check_length, write_frames
 from latentloop.photo_editing.job_options import MorphOptions
+from latentloop.photo_editing.refined_subjects import checksum_of_codes, refine_renderer
 from latentloop.photo_editing.setup import SubjectFinder
-from latentloop.photo_editing.signatures import checksum_of, signature_in, signature_of
+from latentloop.photo_editing.signatures import signature_in, signature_of
 from latentloop.photo_editing.subjects import is_coded
 from latentloop.stamps import stamp_of
 from latentloop.video.files import pyav
@@ -43,13 +47,29 @@ def morph_pictures(
     if out.suffix.lower() == ".mp4":
         pyav()
     check_animation(out, arguments, ours=lambda file: signature_in(file, "morph") is not None)
-    codes = torch.cat([one.w_plus for one in finder.all_subjects(arguments)])
+    subjects = finder.all_subjects(arguments)
+    codes = torch.cat([one.w_plus for one in subjects])
+    refinements = [one for subject in subjects for one in subject.refinements]
     if len(codes) < 2:
         raise too_few
+    mix_refinements(refinements, [1.0] * len(codes))  # what cannot be mixed is said before anything is drawn
     between = morph(codes, options.frames, weights=weights, ease=options.ease, loop=options.loop)
     editor = Editor(finder.components.renderer())
-    drawn = (editor.faces(one[None], size=options.size)[0] for one in between)
+    renderers = _renderers(refinements, options, weights, finder.components)
+    drawn = (editor.faces(w[None], [by], size=options.size)[0] for w, by in zip(between, renderers, strict=True))
     check_length(out, len(between))
-    stamp = stamp_of(options, codes=checksum_of(codes), renderer=editor.renderer.name)
+    stamp = stamp_of(options, codes=checksum_of_codes(codes, refinements), renderer=editor.renderer.name)
     frames = finder.listener.track(drawn, len(between), "frames")
     return write_frames(out, frames, rate=options.rate, comment=signature_of(stamp, "morph"))
+
+
+def _renderers(
+    refinements: Sequence[Refinement | None], options: MorphOptions, weights: Tensor, components: Components
+) -> Iterator[Generator | None]:
+    """For each frame the generator with the mixture of refinements that the morph has reached."""
+    # Of each face, by its place in the list; one that takes only some of the others' styles stays what it is.
+    faces = torch.eye(len(refinements), dtype=torch.float64)
+    faces = faces[:1].lerp(faces, float(weights.min()))
+    for shares in morph(faces[:, None], options.frames, ease=options.ease, loop=options.loop)[:, 0].tolist():
+        mixed = mix_refinements(refinements, shares)
+        yield refine_renderer(mixed, components, "morph") if mixed else None

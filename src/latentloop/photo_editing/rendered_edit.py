@@ -62,5 +62,5 @@ def render_edit(
         generator: The generator whose codes they are.
         details: What was done, as plain JSON values; it goes into the code files.
     """
-    faces = editor.faces(w_plus)
+    faces = editor.faces(w_plus, subject.drawn_by)
     return RenderedEdit(w_plus, faces, editor.into_photo(subject, faces), generator, details)

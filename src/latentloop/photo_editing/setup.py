@@ -9,6 +9,7 @@ from latentloop.embedding import Components, Embedded, Failed, components_for, e
 from latentloop.embedding.result_folder import ResultFolder
 from latentloop.errors import UserError
 from latentloop.photo_editing.listener import Listener
+from latentloop.photo_editing.refined_subjects import with_refinements
 from latentloop.photo_editing.subject_options import SubjectOptions
 from latentloop.photo_editing.subjects import Subject, canonical, is_coded, subject_of_photo, subjects_of
 
@@ -36,10 +37,11 @@ class SubjectFinder:
             try:
                 if is_coded(argument):
                     photos, most = options.photos, options.faces.max_pixels
-                    yield from subjects_of(argument, generator, photos=photos, max_pixels=most)
+                    for subject in subjects_of(argument, generator, photos=photos, max_pixels=most):
+                        yield with_refinements(subject, self.components)
                 else:
                     results = names.get(canonical(argument))
-                    yield self._of_photo(argument, results) if results else None
+                    yield with_refinements(self._of_photo(argument, results), self.components) if results else None
             except UserError as error:
                 self.listener.complain(error)
                 yield None

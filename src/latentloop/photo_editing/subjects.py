@@ -13,7 +13,7 @@ from torch import Tensor
 from latentloop.defaults import MAX_PIXELS, SAMPLE_PSI
 from latentloop.embedding.result_folder import ResultFolder
 from latentloop.errors import UserError
-from latentloop.generators import Generator
+from latentloop.generators import Generator, Refinement
 from latentloop.images import decode_image, read_image
 from latentloop.latents import sample_codes
 from latentloop.latents.code_file import Code, as_start, is_code_file, load_code
@@ -56,11 +56,18 @@ class Subject:
     """Images that the codes draw, (1, 3, S, S) in [-1, 1] or files; empty if they are not known."""
     seed: str | None = None
     """Argument that names a random sample, such as "seed:7"."""
+    drawn_by: tuple[Generator | None, ...] = ()
+    """For each face the generator with its refinement, None without one; empty if no face has one."""
 
     @property
     def already_edited(self) -> bool:
         """Return whether the codes were edited already, so that they no longer show the photo as it is."""
         return any(EDIT in code.details for code in self.codes)
+
+    @property
+    def refinements(self) -> tuple[Refinement | None, ...]:
+        """Refinement of each face's code, None without one."""
+        return tuple(code.refinement for code in self.codes) or (None,) * len(self.w_plus)
 
     @cached_property
     def reconstruction_images(self) -> tuple[Tensor, ...]:

@@ -1,0 +1,55 @@
+"""Subjects whose codes have refinements: each face is drawn by the generator that was refined for it."""
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import replace
+
+from torch import Tensor
+
+from latentloop.embedding import Components
+from latentloop.generators import Generator, Refinement, refined
+from latentloop.generators.registry import renderers_of
+from latentloop.latents.refinement_arrays import refinement_arrays
+from latentloop.photo_editing.signatures import checksum_of
+from latentloop.photo_editing.subjects import Subject
+
+
+def with_refinements(subject: Subject, components: Components) -> Subject:
+    """Give a subject the generators that draw its refined faces; without refinements it stays as it is.
+
+    Raises:
+        UserError: A refinement is of a generator that is none of the components' latent space, or damaged.
+    """
+    if not any(subject.refinements):
+        return subject
+    drawn_by = tuple(refine_renderer(one, components, subject.name) if one else None for one in subject.refinements)
+    return replace(subject, drawn_by=drawn_by)
+
+
+def refine_renderer(refinement: Refinement, components: Components, name: str) -> Generator:
+    """Make the generator that a refinement was found with draw with it.
+
+    Args:
+        refinement: The refinement.
+        components: Components, one of whose renderers that is.
+        name: Name of the refined picture, for error messages.
+
+    Raises:
+        UserError: The refinement is of another generator, or damaged.
+    """
+    sizes = {renderer: size for size, renderer in renderers_of(components.generator).items()}
+    size = sizes.get(refinement.generator, components.generator.resolution)  # a file may have got another name
+    return refined(components.renderer(size), refinement, name)
+
+
+def checksum_of_codes(w_plus: Tensor, refinements: Sequence[Refinement | None] = ()) -> str:
+    """Compute the checksum of what faces are drawn from: codes (F, num_ws, w_dim) and, if any, their refinements."""
+    codes = checksum_of(w_plus)
+    if not any(refinements):
+        return codes
+    digest = hashlib.sha256(codes.encode())
+    for refinement in refinements:
+        for name, array in refinement_arrays(refinement).items() if refinement else ():
+            digest.update(name.encode() + array.tobytes())
+        digest.update(b"next")
+    return digest.hexdigest()
