@@ -12,6 +12,7 @@ from torch import Tensor
 import latentloop
 from latentloop.editing import Direction
 from latentloop.editing.direction_file import save_directions
+from latentloop.embedding.components import load_components
 from latentloop.errors import UserError
 from latentloop.generators import (
     Generator,
@@ -27,7 +28,12 @@ from latentloop.images import to_uint8
 from latentloop.latents import load_code, sample_codes, save_code
 from latentloop.latents.code_file import Code
 from latentloop.photo_editing import Listener, SubjectOptions, edit_files, mix_files, morph_files
+from latentloop.photo_editing.editor import Editor, strength_strip
+from latentloop.photo_editing.frames import animate_edit
 from latentloop.photo_editing.job_options import MixOptions, MorphOptions
+from latentloop.photo_editing.mixing_table import MixingTable
+from latentloop.photo_editing.refined_subjects import with_refinements
+from latentloop.photo_editing.subjects import Subject, subject_of_codes
 from small_generators import SmallGenerator
 
 MakeCode = Callable[..., Code]
@@ -123,6 +129,29 @@ def test_a_photo_stays_where_its_refined_face_does(studio: Studio, photo_with_co
     (same,), (other,) = ((out / f"{strength}").glob("*.png") for strength in (0.0, 2.0))
     assert np.array_equal(pixels(same), pixels(photo))
     assert not np.array_equal(pixels(other), pixels(photo))
+
+
+def test_strips_animations_and_tables_show_it(studio: Studio) -> None:
+    code, components = studio.codes[0], load_components(studio.subjects.generator, device="cpu")
+    editor = Editor(components.renderer())
+    plain = subject_of_codes("anna", [replace(code, refinement=None)], components.generator)
+    subject = with_refinements(subject_of_codes("anna", [code], components.generator), components)
+
+    def same(w_plus: Tensor, _share: float) -> Tensor:
+        return w_plus
+
+    def table(subject: Subject) -> Tensor:
+        made = MixingTable(editor, [subject])
+        made.add(subject, subject.w_plus)
+        return made.image()
+
+    draws: tuple[Callable[[Subject], Tensor], ...] = (
+        lambda subject: strength_strip(editor, subject, same, str),
+        lambda subject: next(animate_edit(editor, subject, same)),
+        table,
+    )
+    for draw in draws:
+        assert (draw(subject) - draw(plain)).abs().max() > 0.1
 
 
 def test_python_edits_it_alike(studio: Studio, tmp_path: Path) -> None:
