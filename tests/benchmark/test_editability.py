@@ -1,5 +1,6 @@
 import hashlib
-from dataclasses import fields, replace
+from collections.abc import Callable
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,9 @@ from latentloop.editing import shipped_directions
 from latentloop.embedding import Components, load_components
 from latentloop.embedding.options import SearchOptions
 from latentloop.embedding.result_folder import ResultFolder, ResultPaths
+from latentloop.generators import Generator, Refinement, Residual, refined, seamed, weights_fingerprint
+from latentloop.images import write_png
+from latentloop.latents import Code, save_code
 from latentloop.options import flat_fields, with_changes
 
 
@@ -66,6 +70,35 @@ def test_a_codes_figures_depend_on_the_code_and_the_photo(bench: EditabilityBenc
     paths.aligned.write_bytes(b"another")
     after = bench.stamp(paths)
     assert {name for name in after if after[name] != before[name]} == {"photo_sha256"}
+
+
+@dataclass(frozen=True)
+class MeanMeter:
+    """Measures the mean colour of what a code draws, in the place of an `EditMeter`."""
+
+    generator: Generator
+
+    def measure(self, w_plus: torch.Tensor, _: torch.Tensor) -> dict[str, float]:
+        with torch.no_grad():
+            return {"mean": float(self.generator.synthesis(w_plus, resolution=16).mean())}
+
+
+def test_a_refined_code_is_measured_with_its_refinement(
+    bench: EditabilityBench, make_code: Callable[..., Code], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    generator, paths = bench.components.generator, ResultFolder(bench.out / "steps-0").paths("anna")
+    monkeypatch.setitem(vars(bench), "meter", MeanMeter(generator))
+    w_plus = generator.latent_avg.expand(generator.num_ws, -1)
+    found = {}
+    for shift in (0.0, 1.0):
+        residual = Residual(4, torch.full(seamed(generator).seams[4], shift))
+        refinement = Refinement(generator.name, weights_fingerprint(generator), residual)
+        save_code(paths.code, make_code(w_plus=w_plus, refinement=refinement))
+        write_png(paths.aligned, torch.zeros(1, 3, 16, 16))
+        by = refined(generator, refinement)
+        found[shift] = bench._figures(paths)["mean"]
+        assert found[shift] == MeanMeter(by).measure(w_plus[None], w_plus)["mean"]
+    assert found[0.0] != found[1.0]
 
 
 def test_options_of_the_iterator_are_taken_along() -> None:

@@ -27,6 +27,7 @@ from latentloop.embedding.result_folder import ResultFolder, ResultPaths
 from latentloop.errors import UserError
 from latentloop.files import sha256_of
 from latentloop.folder_lock import sole_use
+from latentloop.generators import refined
 from latentloop.images import read_image
 from latentloop.latents import load_code, style_alignment
 from latentloop.stamps import Stamp, key_of, stamp_of
@@ -132,7 +133,9 @@ class EditabilityBench:
         key = key_of(self.stamp(paths))
         if (figures := read_figures(file, key)) is None:
             code, generator = load_code(paths.code), self.components.generator
-            figures = self.meter.measure(code.w_plus[None].to(generator.device), read_image(paths.aligned))
+            by = refined(generator, code.refinement, paths.code) if code.refinement else generator
+            w_plus, photo = code.w_plus[None].to(generator.device), read_image(paths.aligned)
+            figures = replace(self.meter, generator=by).measure(w_plus, photo)
             write_figures(file, key, figures)
         return figures
 
