@@ -94,22 +94,22 @@ def save_code(path: Path | str, code: Code) -> None:
 
 def code_bytes(code: Code) -> bytes:
     """Encode a code as `save_code` writes it."""
-    arrays: dict[str, Any] = {
-        "version": np.int64(REFINED if code.refinement else PLAIN),
-        "w_plus": code.w_plus.float().numpy(),
-        "space": np.str_(code.space),
-        "generator": np.str_(code.generator),
-        "fingerprint": np.str_(code.fingerprint),
-        "quad": code.quad.double().numpy(),
-        "original_size": np.array(code.original_size, dtype=np.int64),
-        "losses": code.losses.float().numpy(),
-        "steps": np.int64(code.steps),
-        "details": np.str_(json.dumps(code.details)),
-    }
-    if code.refinement:
-        arrays |= refinement_arrays(code.refinement)
     file = io.BytesIO()
-    np.savez(file, **arrays)
+    more: dict[str, Any] = refinement_arrays(code.refinement) if code.refinement else {}
+    np.savez(
+        file,
+        version=np.int64(REFINED if code.refinement else PLAIN),
+        w_plus=code.w_plus.float().numpy(),
+        space=np.str_(code.space),
+        generator=np.str_(code.generator),
+        fingerprint=np.str_(code.fingerprint),
+        quad=code.quad.double().numpy(),
+        original_size=np.array(code.original_size, dtype=np.int64),
+        losses=code.losses.float().numpy(),
+        steps=np.int64(code.steps),
+        details=np.str_(json.dumps(code.details)),
+        **more,
+    )
     return file.getvalue()
 
 

@@ -60,8 +60,8 @@ def read_refinement(content: bytes) -> Refinement:
     """
     arrays = read_arrays(content, ARRAYS, max_bytes=MAX_BYTES)
     names = arrays["deltas"]
-    if names.ndim != 1 or names.dtype.kind != "U" or len(names) > MAX_DELTAS:
-        raise ValueError(f"deltas must be names, {MAX_DELTAS} at most")
+    if names.ndim != 1 or names.dtype.kind != "U" or len(names) > MAX_DELTAS or len(set(names)) < len(names):
+        raise ValueError(f"deltas must be different names, {MAX_DELTAS} at most")
     factors = [f"{side}.{name}" for name in names for side in "uv"]
     arrays |= read_arrays(content, factors, max_bytes=MAX_BYTES, max_total=MAX_BYTES)
     return Refinement(
