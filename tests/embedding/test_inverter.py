@@ -8,10 +8,12 @@ from torch import Tensor
 from latentloop.embedding.inverter import InvertedFace, Inverter
 from latentloop.evaluation.measure import METRICS, Evaluator
 from latentloop.faces import AlignedFace, already_aligned
-from latentloop.generators import Generator
-from latentloop.inversion import IteratorChain, IteratorConfig, LatentIterator
+from latentloop.generators import Generator, Refinement, Residual, refined, seamed, weights_fingerprint
+from latentloop.inversion import IteratorChain, IteratorConfig, LatentIterator, Refined
+from latentloop.inversion.iterator import OnStep
 from latentloop.latents import mean_code, sample_codes
 from latentloop.losses import pixel_loss, toward
+from random_networks import random_codes, random_network
 
 
 class Measured:
@@ -97,3 +99,45 @@ def test_the_photos_own_pattern_is_measured_once(
     found = inverted(replace(inverter, show_start=True), faces[:2])
     assert known == [None, None, faces[0].side, faces[1].side]
     assert [one.reconstruction.figures.metrics["pattern_photo"] for one in found] == known[2:]
+
+
+class Marked:
+    """Stands for a refiner, which is tested by itself: its refinement changes the features by a tenth."""
+
+    steps = 2
+
+    def __init__(self, generator: Generator) -> None:
+        self.generator, self.sizes = generator, list[int]()
+
+    def refine(self, target: Tensor, w_plus: Tensor, on_step: OnStep | None = None) -> Refined:
+        seam, shape = next(iter(seamed(self.generator).seams.items()))
+        self.sizes.append(target.shape[-1])
+        for step in range(3):
+            if on_step:
+                on_step(step, torch.zeros(len(target)))
+        residual = Residual(seam, torch.full(shape, 0.125))
+        refinement = Refinement(self.generator.name, weights_fingerprint(self.generator), residual)
+        return Refined((refinement,) * len(w_plus), torch.zeros(3, len(w_plus)))
+
+
+@pytest.mark.parametrize("steps", [0, 2])
+def test_refined_faces_are_drawn_with_what_was_found(monkeypatch: pytest.MonkeyPatch, steps: int) -> None:
+    """The sharp face is compared at twice the working size."""
+    monkeypatch.setattr("latentloop.embedding.inverter.WORKING_SIZE", 16)
+    network = random_network("mobilestylegan")
+    refiner, seen = Marked(network), list[int]()
+    codes = random_codes(network)
+    sharp, soft = (already_aligned(image[None], 32) for image in network.synthesis(codes))
+    faces = [sharp, replace(soft, quad=soft.quad / 2.1)]
+    iterators = IteratorChain([iterator(network, steps)]) if steps else None
+    inverter = Inverter(network, iterators, network, cast("Evaluator", Measured()), beyond=refiner, show_start=True)
+    found = inverter.invert(faces, lambda _: codes, lambda step, _: seen.append(step))
+    assert sorted(refiner.sizes) == [16, 32]
+    assert seen[: 3 + steps] == list(range(3 + steps))
+    assert inverter.steps == 2 + steps
+    for one in found:
+        assert one.refinement is not None
+        drawn = refined(network, one.refinement).synthesis(one.w_plus[None])
+        assert torch.equal(one.reconstruction.image, drawn)
+        assert one.one_pass is not None
+        assert not torch.equal(one.one_pass.image, drawn)

@@ -13,6 +13,7 @@ from latentloop.encoders import EmbedderConfig, make_embedder, save_embedder
 from latentloop.faces import already_aligned
 from latentloop.generators import DrawnBy, Generator
 from latentloop.inversion import IteratorConfig
+from latentloop.inversion.beyond_config import REFINE_STEPS
 from latentloop.options import with_changes
 
 TINY = EmbedderConfig(resolution=32, channels=(8, 16), depths=(1, 1), fusion_blocks=1, identity="none", head_channels=4)
@@ -70,7 +71,7 @@ def test_the_stamp_has_the_values_and_not_the_name(network: Path) -> None:
     assert made(**net).stamp() == made(quality="balanced", **net).stamp()
     for best, start in ((NEAR["best"], net), (FAR["best"], {})):
         preset = best.suited(metric=False, faces=True)
-        numbers = {name: getattr(preset, name) for name in ("steps", "lr", "ramp_up", "full_size_steps")}
+        numbers = {name: getattr(preset, name) for name in ("steps", "lr", "ramp_up", "full_size_steps", "refine")}
         priors = {"lambda_identity": preset.lambda_identity, **vars(preset.prior)}
         by_numbers, by_name = made(**numbers, **priors, **start).stamp(), made(quality="best", **start).stamp()
         assert by_numbers == by_name
@@ -89,6 +90,8 @@ def test_no_last_steps_of_a_quality_follow_no_steps(network: Path) -> None:
     for start in ({"embedder": str(network), "method": "hybrid"}, {}):
         assert made(quality="best", steps=0, **start).options.full_size_steps == 0
         assert made(quality="best", steps=0, full_size_steps=3, **start).options.full_size_steps == 3
+        assert made(quality="best", steps=0, **start).options.beyond.steps == 0
+        assert made(quality="best", steps=0, refine="features", **start).options.beyond.steps == REFINE_STEPS
 
 
 def test_where_nothing_is_drawn_at_full_size_no_steps_there_are_stamped(network: Path) -> None:

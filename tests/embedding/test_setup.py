@@ -45,6 +45,9 @@ OTHER: dict[str, Any] = {
     "lambda_fine": 0.01,
     "polish": 2,
     "full_size_steps": 2,
+    "refine": "weights",
+    "refine_steps": 3,
+    "lambda_local": 0.5,
     "start": "sample",
     "face": "2",
     "aligned": True,
@@ -76,7 +79,7 @@ def test_another_value_of_an_option_makes_another_stamp(
     network: Path, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
     monkeypatch.setattr("latentloop.embedding.setup.WORKING_SIZE", 16)  # steps at full size count from there
-    base = {"start": "sample"} if name == "seed" else {}
+    base = {"seed": {"start": "sample"}, "refine_steps": {"refine": "features"}}.get(name, {})
     assert stamp(network, **base, **{name: OTHER[name]}) != stamp(network, **base)
 
 

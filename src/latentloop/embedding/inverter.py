@@ -3,7 +3,7 @@
 import math
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -14,8 +14,9 @@ from latentloop.errors import NotFiniteError
 from latentloop.evaluation.full_size import FULL_SIZE_METRICS, measure_full_size
 from latentloop.evaluation.measure import EVALUATION_SIZE, METRICS, Evaluator
 from latentloop.faces import AlignedFace
-from latentloop.generators import Generator
+from latentloop.generators import Generator, Refinement, refined
 from latentloop.images import resample
+from latentloop.inversion.beyond import BeyondRefiner
 from latentloop.inversion.chain import IteratorChain, counting_from
 from latentloop.inversion.iterator import LatentIterator, OnStep
 
@@ -65,6 +66,8 @@ class InvertedFace:
     reconstruction: Reconstruction
     one_pass: Reconstruction | None
     """Reconstruction of the iterator's initial code, if requested."""
+    refinement: Refinement | None = None
+    """What the photo has beyond its code, with which the reconstruction is drawn, if it was looked for."""
 
 
 @dataclass(frozen=True)
@@ -74,6 +77,7 @@ class _Refined:
     w_plus: Tensor  # (num_ws, w_dim)
     losses: Tensor  # (steps + 1,)
     steps: int
+    refinement: Refinement | None = None
 
 
 @dataclass(frozen=True)
@@ -89,12 +93,18 @@ class Inverter:
     evaluator: Evaluator
     full_size: LatentIterator | None = None
     """Iterator on the renderer that takes the last steps, toward faces of the renderer's size that have the pixels."""
+    beyond: BeyondRefiner | None = None
+    """Refiner, of the renderer, that finds what a face has beyond its code."""
     show_start: bool = False
     """Whether to draw and measure the iterator's initial code, too."""
 
     @property
     def steps(self) -> int:
         """Number of optimization steps for each face."""
+        return self._code_steps + (self.beyond.steps if self.beyond else 0)
+
+    @property
+    def _code_steps(self) -> int:
         last = self.full_size.config.steps if self.full_size else 0
         return last + (self.iterators.steps if self.iterators else 0)
 
@@ -124,19 +134,19 @@ class Inverter:
         start = starting(on_device)
         if not start.isfinite().all():
             raise NotFiniteError("the code to start from is not finite")
-        if not self.iterators:
-            drawn = self._drawn(start, faces, target, begun)
-            return [
-                InvertedFace(w.cpu(), torch.zeros(0), 0, one, one if self.show_start else None)
-                for w, one in zip(start, drawn, strict=True)
-            ]
-        first = self._drawn(start, faces, target, begun) if self.show_start else []
+        found = [_Refined(w, torch.zeros(0), 0) for w in start]
+        moves = bool(self.iterators or self.beyond)
+        first = self._drawn(found, faces, target, begun) if self.show_start or not moves else []
         begun = time.perf_counter() - sum(one.figures.seconds for one in first)
-        found = self._refined(self.iterators, faces, on_device, start, on_step)
-        last = self._drawn(torch.stack([one.w_plus for one in found]), faces, target, begun, before=first)
+        if self.iterators:
+            found = self._refined(self.iterators, faces, on_device, start, on_step)
+        if self.beyond:
+            found = self._beyond(self.beyond, faces, found, on_step)
+        last = self._drawn(found, faces, target, begun, before=first) if moves else first
+        shown = first if self.show_start else [None] * len(found)
         return [
-            InvertedFace(one.w_plus.cpu(), one.losses.cpu(), one.steps, last[i], first[i] if first else None)
-            for i, one in enumerate(found)
+            InvertedFace(one.w_plus.cpu(), one.losses.cpu(), one.steps, drawn, start_drawn, one.refinement)
+            for one, drawn, start_drawn in zip(found, last, shown, strict=True)
         ]
 
     def _refined(
@@ -166,21 +176,36 @@ class Inverter:
             )
         return refined
 
+    def _beyond(
+        self, refiner: BeyondRefiner, faces: Sequence[AlignedFace], found: Sequence[_Refined], on_step: OnStep | None
+    ) -> list[_Refined]:
+        """Find what faces have beyond their codes; those with the pixels are compared at twice the working size."""
+        codes, done = list(found), self._code_steps
+        sizes = [_compared_at(face, self.renderer.resolution) for face in faces]
+        for size in sorted(set(sizes)):
+            rows = [i for i, own in enumerate(sizes) if own == size]
+            target = torch.cat([resample(faces[i].image, size) for i in rows]).to(self.renderer.device)
+            w_plus = torch.stack([found[i].w_plus for i in rows])
+            later = refiner.refine(target, w_plus, counting_from(done, on_step) if done else on_step)
+            for i, refinement in zip(rows, later.refinements, strict=True):
+                codes[i] = replace(found[i], refinement=refinement)
+        return codes
+
     def _drawn(
         self,
-        w_plus: Tensor,
+        found: Sequence[_Refined],
         faces: Sequence[AlignedFace],
         target: Tensor,
         begun: float,
         before: Sequence[Reconstruction] = (),
     ) -> list[Reconstruction]:
-        """Draw codes (N, num_ws, w_dim) that were looked for since `begun`, and measure the images.
+        """Draw codes that were looked for since `begun`, and measure the images.
 
         What does not depend on the code is taken from earlier reconstructions of the faces.
         """
         with torch.inference_mode():
-            images = [self.renderer.synthesis(one[None]).cpu() for one in w_plus]
-        seconds = (time.perf_counter() - begun) / len(w_plus)
+            images = [self._renderer(one).synthesis(one.w_plus[None]).cpu() for one in found]
+        seconds = (time.perf_counter() - begun) / len(found)
         metrics = self.evaluator.measure(torch.cat([resample(image, EVALUATION_SIZE) for image in images]), target)
         patterns = [one.figures.metrics.get("pattern_photo") for one in before] or [None] * len(faces)
         lpips, drawn = self.evaluator.lpips, []
@@ -188,3 +213,13 @@ class Inverter:
             full = measure_full_size(image, face.image, lpips, side=face.side, pattern_photo=pattern)
             drawn.append(Reconstruction(image, Figures(one | full, seconds)))
         return drawn
+
+    def _renderer(self, found: _Refined) -> Generator:
+        return refined(self.renderer, found.refinement) if found.refinement else self.renderer
+
+
+def _compared_at(face: AlignedFace, resolution: int) -> int:
+    """Size at which a face is compared with what it has beyond its code, in pixels."""
+    fine = 2 * WORKING_SIZE
+    sharp = min(face.image.shape[-1], face.side * MOST_ENLARGED, resolution) >= fine
+    return fine if sharp else min(WORKING_SIZE, resolution)

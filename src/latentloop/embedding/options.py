@@ -6,6 +6,7 @@ from typing import Literal, TypeVar
 from latentloop.common import Common
 from latentloop.defaults import MAX_PIXELS, Precision
 from latentloop.embedding.quality import Preset, Quality, preset_of
+from latentloop.inversion.beyond_config import BeyondConfig
 from latentloop.inversion.config import IteratorConfig, Space
 from latentloop.inversion.prior_config import PriorConfig
 from latentloop.losses.config import LossConfig
@@ -51,7 +52,7 @@ class SearchOptions:
     """What the codes may cost; an option that is given, such as steps, counts instead of its part of it.
     instant: 8 steps on the quick generator of the same latent space; a quarter nearer (LPIPS) than one pass.
     balanced: 50 steps, the default; three quarters nearer, six times as long as instant.
-    best: 200 steps, and 20 that compare at full size; four to five times as long as balanced."""
+    best: as balanced, and then what no code draws: the very person, see refine; half as long again."""
     steps: int | None = stamped_as("steps", default=None)
     """Steps of the iterator: more come closer to the photo, but edit less well. 0: the network's one pass alone.
     Default, in balanced quality: 50 from the network's or an earlier code, 100 from the mean latent."""
@@ -135,6 +136,7 @@ class EmbedOptions:
     """Additional steps at the very end that also compare the eyes, the mouth and the hair with the photo's own pixels,
     on the rendering generator. Not for faces that are enlarged more than twice to the size that it draws. Default: by
     quality."""
+    beyond: BeyondConfig = BeyondConfig()
     render: Literal["largest"] | int = stamped_as("render", "renderer_sha256", default="largest")
     """Size of the reconstructions in pixels: a bundled generator of the same latent space draws them."""
     start: str = stamped_as("start", default="auto")
@@ -162,8 +164,8 @@ class EmbedOptions:
                 raise ValueError("embed and hybrid start from the network's code; leave start out")
             if self.step.space != "w+":
                 raise ValueError("the network's codes are of space w+; for w take method optimize")
-        if self.method == "embed" and (self.polish or self.full_size_steps):
-            raise ValueError("method embed takes no steps; with polish or full_size_steps take hybrid")
+        if self.method == "embed" and (self.polish or self.full_size_steps or self.beyond.steps):
+            raise ValueError("method embed takes no steps; with polish, full_size_steps or refine take hybrid")
 
     def filled(self, preset: Preset) -> "EmbedOptions":
         """Copy the options with a preset's value for each that is left open."""
@@ -178,4 +180,5 @@ class EmbedOptions:
             prior=PriorConfig(**prior),
             # A preset's last steps follow others; one pass is wanted alone.
             full_size_steps=_given(self.full_size_steps, preset.full_size_steps if sizes.steps else 0),
+            beyond=self.beyond.filled(preset.refine if sizes.steps else "none"),
         )

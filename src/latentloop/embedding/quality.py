@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Literal
 
+from latentloop.inversion.beyond_config import Refine
 from latentloop.inversion.prior_config import PriorConfig
 
 Quality = Literal["instant", "balanced", "best"]
@@ -24,6 +25,7 @@ class Preset:
     """Step size that shorter runs may grow to; None: they take the same."""
     ramp_up: float = 0.0
     full_size_steps: int = 0
+    refine: Refine = "none"
     lambda_identity: float = 0.0
     prior: PriorConfig = PriorConfig()
     quick: bool = False
@@ -62,14 +64,14 @@ _FAR = Preset(steps=100, lr=0.08, plain_lr=0.08, lambda_identity=0.3)
 NEAR: Mapping[Quality, Preset] = {
     "instant": replace(_NEAR, steps=8, lr=0.08, plain_lr=0.04, ramp_up=0.2, quick=True),
     "balanced": _NEAR,
-    "best": replace(_NEAR, steps=200, full_size_steps=20),
+    "best": replace(_NEAR, refine="features"),
 }
 """From a network's or an earlier code: steps few and small enough to leave codes that edit well, which grow at first so
 that the loss seldom rises."""
 FAR: Mapping[Quality, Preset] = {
     "instant": replace(_FAR, steps=30, quick=True),
     "balanced": _FAR,
-    "best": replace(_FAR, steps=500, full_size_steps=20),
+    "best": replace(_FAR, steps=300, refine="features"),
 }
 """From a code that is not the photo's own, such as the mean latent."""
 

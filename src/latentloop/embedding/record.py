@@ -37,6 +37,7 @@ def record_code(
         original_size=size,
         losses=found.losses,
         steps=found.steps,
+        refinement=found.refinement,
         details={
             **({"photo": photo} if photo else {}),
             "settings": dict(stamp),

@@ -9,6 +9,7 @@ from typing import Any
 import torch
 
 from latentloop.defaults import SAMPLE_PSI, WORKING_SIZE
+from latentloop.embedding.beyond import beyond_refiner
 from latentloop.embedding.components import Components
 from latentloop.embedding.inverter import Inverter
 from latentloop.embedding.job import EmbedJob
@@ -86,7 +87,8 @@ class Setup:
         needed = self._takes_steps or self.config.space == "w"
         iterators = self._iterators(photos) if needed else None
         show_start = self.options.method == "hybrid" and not self.preset.quick
-        return Inverter(parts.generator, iterators, self.renderer, parts.evaluator, self._full_size(), show_start)
+        last, beyond = self._full_size(), beyond_refiner(self.options, parts, self.renderer)
+        return Inverter(parts.generator, iterators, self.renderer, parts.evaluator, last, beyond, show_start)
 
     @property
     def iterator(self) -> LatentIterator:
@@ -278,7 +280,7 @@ def _method(options: EmbedOptions, components: Components) -> Method:
     if not (components.embedder and options.start == "auto" and options.step.space == "w+"):
         return "optimize"
     steps = options.search.sizes(preset_of(options.search.quality, near=True)).steps
-    return "hybrid" if steps or options.polish or options.full_size_steps else "embed"
+    return "hybrid" if steps or options.polish or options.full_size_steps or options.beyond.steps else "embed"
 
 
 def _start(options: EmbedOptions, generator: Generator, photos: Sequence[Path], out: Path | None) -> Start:

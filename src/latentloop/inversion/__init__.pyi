@@ -1,8 +1,14 @@
+from .beyond import BeyondRefiner as BeyondRefiner
+from .beyond import Comparison as Comparison
+from .beyond import Refined as Refined
+from .beyond_config import BeyondConfig as BeyondConfig
 from .chain import IteratorChain as IteratorChain
 from .config import IteratorConfig as IteratorConfig
+from .feature_refiner import FeatureRefiner as FeatureRefiner
 from .iterator import Inversion as Inversion
 from .iterator import LatentIterator as LatentIterator
 from .metric import PerceptualMetric as PerceptualMetric
 from .prior import CodePrior as CodePrior
 from .prior import code_prior as code_prior
 from .prior_config import PriorConfig as PriorConfig
+from .weight_tuner import WeightTuner as WeightTuner

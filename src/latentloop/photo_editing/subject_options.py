@@ -7,7 +7,7 @@ from latentloop.common import Common
 from latentloop.defaults import GENERATOR, Which
 from latentloop.embedding.options import EmbedOptions, FaceOptions, SearchOptions
 
-BY_QUALITY = ("stepped_on_sha256", "full_size_steps")
+BY_QUALITY = ("stepped_on_sha256", "full_size_steps", "refine", "refine_steps")
 """Entries of a code's stamp that tell the qualities apart, beside the steps and their size."""
 
 

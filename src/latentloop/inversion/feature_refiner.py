@@ -1,0 +1,80 @@
+"""Refinement of features: what no code draws is added in the middle of the generator."""
+
+from dataclasses import dataclass, replace
+
+import torch
+from torch import Tensor
+
+from latentloop.generators import Generator, Refinement, Residual, seamed, weights_fingerprint
+from latentloop.inversion.beyond import Comparison, Refined, check_loss, check_refined, ramp
+from latentloop.inversion.iterator import OnStep
+from latentloop.optim.adam import State, adam_step
+
+SEAM = 64
+"""Resolution of the features that are changed, of generators that draw four times as much or more: a coarser change
+comes less close, a finer one stays behind where an edit moves the face."""
+BETAS, EPS = (0.9, 0.95), 1e-12
+"""Decay rates of Adam's means: a run is far shorter than the usual ones. The gradient of a mean over all pixels in one
+of two million numbers is not far above the usual 1e-8."""
+
+
+@dataclass(frozen=True)
+class FeatureRefiner:
+    """Finds a change of the generator's features at one seam; only the layers after it are drawn in each step.
+
+    After the Feature-Style Encoder (Yao et al., arXiv:2202.02183) and BDInvert (Kang et al., arXiv:2108.08998), but by
+    gradient descent from a code that is near already.
+    """
+
+    generator: Generator
+    """The generator that is refined; its weights and the codes stay as they are."""
+    comparison: Comparison
+    steps: int
+    lr: float = 0.02
+    """Step size, in standard deviations of each channel."""
+    lambda_small: float = 0.01
+    """Weight of the mean square of the change, in the same units."""
+
+    def refine(self, target: Tensor, w_plus: Tensor, on_step: OnStep | None = None) -> Refined:
+        """Find the change for each code, see `BeyondRefiner.refine`."""
+        check_refined(target, w_plus, self.generator)
+        with torch.inference_mode(mode=False), torch.enable_grad():  # whatever the caller has switched off
+            return self._refined(target.clone(), w_plus.detach().clone(), on_step)
+
+    def _refined(self, target: Tensor, w_plus: Tensor, on_step: OnStep | None) -> Refined:
+        synthesis, seam = seamed(self.generator), seam_of(self.generator)
+        compared, state = self.comparison.toward(target), State()
+        with torch.no_grad():
+            midway = synthesis.begin(w_plus, seam)
+            scale = midway.features.std(dim=(2, 3), keepdim=True)
+        change, best = torch.zeros_like(midway.features), torch.zeros_like(midway.features)
+        least, losses = target.new_full((len(target),), torch.inf), []
+        for step in range(self.steps + 1):
+            variable = change.detach().requires_grad_(step < self.steps)
+            with torch.set_grad_enabled(step < self.steps):
+                changed = replace(midway, features=midway.features + scale * variable)
+                image = synthesis.finish(changed, w_plus, resolution=compared.size)
+                loss = compared.whole(image)
+                total = loss + compared.tile(image, step) + self.lambda_small * variable.square().mean(dim=(1, 2, 3))
+            check_loss(total, step)
+            losses.append(loss.detach())
+            better = losses[-1] < least
+            best = torch.where(better[:, None, None, None], change, best)
+            least = torch.where(better, losses[-1], least)
+            if on_step:
+                on_step(step, least)
+            if step < self.steps:
+                # Summed, not averaged: an image's path must not depend on the rest of its batch.
+                (gradient,) = torch.autograd.grad(total.sum(), variable)
+                change = change.clone()
+                adam_step(change, gradient, state, lr=self.lr * ramp(step + 1, self.steps), betas=BETAS, eps=EPS)
+        residuals = [Residual(seam, one) for one in (scale * best).unbind()]
+        weights = weights_fingerprint(self.generator)
+        refinements = [Refinement(self.generator.name, weights, residual).stored() for residual in residuals]
+        return Refined(tuple(refinements), torch.stack(losses))
+
+
+def seam_of(generator: Generator) -> int:
+    """Choose the seam at which a generator's features are changed: at 64, or a quarter of what it draws."""
+    seams = sorted(seamed(generator).seams)
+    return max((seam for seam in seams if seam <= min(SEAM, generator.resolution // 4)), default=seams[0])

@@ -1,0 +1,125 @@
+"""Refinement of weights: the generator is tuned to a photo, by changes of low rank."""
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from latentloop.generators import (
+    Generator,
+    LowRank,
+    Refinement,
+    convolution_matrices,
+    weights_fingerprint,
+    with_deltas,
+)
+from latentloop.inversion.beyond import Comparison, Refined, check_loss, check_refined, ramp
+from latentloop.inversion.iterator import OnStep
+from latentloop.latents import sample_codes
+from latentloop.losses.image import LossToward
+from latentloop.optim.adam import State, adam_step
+
+BETAS = (0.9, 0.95)
+"""Decay rates of Adam's means, for a short run."""
+NEIGHBOUR, PSI = 30.0, 0.5
+"""Distance of the codes whose images are to stay from the photo's, a norm in W, and the truncation of those towards
+which they lie: PTI's."""
+
+
+@dataclass(frozen=True)
+class WeightTuner:
+    """Pivotal tuning (Roich et al., arXiv:2106.05744) of all convolutions, but by changes of low rank."""
+
+    generator: Generator
+    """The generator that is tuned; it and the codes stay as they are."""
+    comparison: Comparison
+    steps: int
+    lr: float = 0.02
+    """Step size of the factors; the weights of each convolution count in units of their root mean square."""
+    rank: int = 4
+    """Rank of the changes."""
+    enough: float = 0.0
+    """Loss at which a photo needs no more steps."""
+    local: LossToward | None = None
+    """Loss that keeps images of neighbouring codes as they are, (N,), if it is to."""
+
+    def refine(self, target: Tensor, w_plus: Tensor, on_step: OnStep | None = None) -> Refined:
+        """Tune the weights to each target, one after the other, see `BeyondRefiner.refine`."""
+        check_refined(target, w_plus, self.generator)
+        with torch.inference_mode(mode=False), torch.enable_grad():  # whatever the caller has switched off
+            pairs = zip(target.clone().split(1), w_plus.detach().clone().split(1), strict=True)
+            found = [self._tuned(one, w, on_step) for one, w in pairs]
+        losses = torch.stack([losses for _, losses in found], dim=1)
+        weights = weights_fingerprint(self.generator)
+        refinements = [Refinement(self.generator.name, weights, deltas=deltas).stored() for deltas, _ in found]
+        return Refined(tuple(refinements), losses)
+
+    def _tuned(self, target: Tensor, w_plus: Tensor, on_step: OnStep | None) -> tuple[Mapping[str, LowRank], Tensor]:
+        """The changes for one image, and its loss at the start and after each step, (steps + 1,)."""
+        compared, factors, state = self.comparison.toward(target), self._factors(), [State(), State()]
+        scales, kept = self._scales(), self._kept(w_plus, compared.size)
+        best, least, losses = factors, torch.inf, target.new_zeros(self.steps + 1)
+        for step in range(self.steps + 1):
+            flat = [one.detach().requires_grad_(step < self.steps) for one in factors]
+            deltas = self._deltas(flat, scales)
+            tuned = with_deltas(self.generator, deltas)
+            image = tuned.synthesis(w_plus, resolution=compared.size)
+            loss = compared.whole(image)
+            check_loss(loss, step)
+            losses[step:] = loss.detach()
+            if (value := losses[step].item()) < least:
+                best, least = factors, value
+            if on_step:
+                on_step(step, losses.new_full((1,), least))
+            if step == self.steps or least <= self.enough:
+                break
+            total = loss + compared.tile(image, step) + kept(tuned, step)
+            factors = [one.clone() for one in factors]
+            for one, gradient, its in zip(factors, torch.autograd.grad(total.sum(), flat), state, strict=True):
+                adam_step(one, gradient, its, lr=self.lr * ramp(step + 1, self.steps), betas=BETAS)
+        return self._deltas(best, scales), losses
+
+    def _factors(self) -> list[Tensor]:
+        """The left and the right factors of all changes, one below the other: zeros and random numbers."""
+        outs, ins = zip(*convolution_matrices(self.generator).values(), strict=True)
+        randomness = torch.Generator().manual_seed(0)
+        right = torch.randn(sum(ins), self.rank, generator=randomness) / math.sqrt(self.rank)
+        latent_avg = self.generator.latent_avg
+        return [latent_avg.new_zeros(sum(outs), self.rank), right.to(latent_avg)]
+
+    def _scales(self) -> list[float]:
+        """Root mean square of the weights of each convolution."""
+        weights = dict(self._module.named_parameters())
+        return [float(weights[name].detach().square().mean().sqrt()) for name in convolution_matrices(self.generator)]
+
+    @property
+    def _module(self) -> nn.Module:
+        if not isinstance(self.generator, nn.Module):
+            raise TypeError(f"{self.generator.name}: only the weights of a generator that is a module can be tuned")
+        return self.generator
+
+    def _deltas(self, factors: Sequence[Tensor], scales: Sequence[float]) -> dict[str, LowRank]:
+        matrices = convolution_matrices(self.generator)
+        left, right = (
+            one.split(sizes) for one, sizes in zip(factors, zip(*matrices.values(), strict=True), strict=True)
+        )
+        return {name: LowRank(scale * u, v) for name, scale, u, v in zip(matrices, scales, left, right, strict=True)}
+
+    def _kept(self, w_plus: Tensor, size: int) -> Callable[[Generator, int], Tensor]:
+        """How far a tuned generator has moved the image of a neighbouring code, another one at each step."""
+        local = self.local
+        if local is None:
+            return lambda _, __: w_plus.new_zeros(1)
+
+        def moved(tuned: Generator, step: int) -> Tensor:
+            with torch.no_grad():
+                randomness = torch.Generator().manual_seed(step)
+                other = sample_codes(self.generator, 1, randomness=randomness, truncation_psi=PSI).to(w_plus)
+                away = other - w_plus
+                near = w_plus + NEIGHBOUR * away / away.norm(dim=2, keepdim=True)
+                before = self.generator.synthesis(near, resolution=size)
+            return local(before)(tuned.synthesis(near, resolution=size))
+
+        return moved
