@@ -1,5 +1,8 @@
 """Small video files, written with PyAV."""
 
+import io
+import struct
+import zlib
 from collections.abc import Sequence
 from fractions import Fraction
 from pathlib import Path
@@ -7,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from PIL import Image
 
 Array = npt.NDArray[Any]
 SOUND_RATE = 44100
@@ -64,3 +68,13 @@ def write_clip(
             piece.sample_rate, piece.pts = SOUND_RATE, 0
             file.mux(audio.encode(piece))
             file.mux(audio.encode(None))
+
+
+def animation_claiming(width: int, height: int) -> bytes:
+    """An animated PNG of 32 x 24 pixels whose header claims another size."""
+    first, other = (Image.new("RGB", (32, 24), colour) for colour in ("red", "blue"))
+    file = io.BytesIO()
+    first.save(file, "PNG", save_all=True, append_images=[other])
+    content = file.getvalue()
+    claim = struct.pack(">II", width, height) + content[24:29]
+    return content[:16] + claim + struct.pack(">I", zlib.crc32(b"IHDR" + claim)) + content[33:]

@@ -17,6 +17,7 @@ import torch
 from PIL import Image, features
 from torch import Tensor
 
+from clips import animation_claiming
 from latentloop import images
 from latentloop.errors import UserError
 from latentloop.images import (
@@ -226,6 +227,20 @@ def test_more_pixels_than_the_limit_are_refused(save: Save) -> None:
     with pytest.raises(UserError, match="more than 9 pixels") as error:
         read_image(path, max_pixels=9)
     assert error.value.arguments == ("max_pixels",)
+
+
+@pytest.mark.parametrize(("width", "height"), [(20_000_000, 1), (24, 1_703_968)])
+def test_sides_that_no_photo_has_are_refused_before_they_are_decoded(save: Save, width: int, height: int) -> None:
+    with pytest.raises(
+        UserError, match=rf"image.png: {width:,} x {height:,} pixels; up to 65,535 along a side are read"
+    ):
+        read_image(save(png_header(width, height)))
+
+
+def test_an_animation_whose_first_frame_is_a_corner_claims_no_size(save: Save) -> None:
+    message = "damaged: a picture of 9,000 x 9,000 pixels, but its first frame has 32 x 24 pixels"
+    with pytest.raises(UserError, match=message):
+        read_image(save(animation_claiming(9_000, 9_000)))
 
 
 @pytest.mark.parametrize("content", [b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n", b"\0\0\1\0\1\0" + bytes(40)])

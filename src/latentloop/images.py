@@ -25,6 +25,8 @@ Pixels = npt.NDArray[np.uint8]  # (H, W, 3), RGB in 0..255
 # What photos come as. Not all that Pillow knows: for some formats it starts other programs.
 FORMATS = ("AVIF", "BMP", "GIF", "HEIF", "JPEG", "JPEG2000", "PNG", "PPM", "TIFF", "WEBP")
 WHITE = (255, 255, 255)
+LONGEST_SIDE = 65_535
+"""Most pixels along a side, as in JPEG. Few bytes can claim more, and no photo has them."""
 COMPRESSION = 2
 """Compression level of PNGs, 1 to 9. With 6 photos get a tenth smaller, and take four times as long."""
 ROWS = 64
@@ -81,7 +83,7 @@ def read_image(path: Path | str, *, max_pixels: int = MAX_PIXELS, background: Se
 
     Raises:
         UserError: The file is missing, cannot be read, is empty, a pipe, not an image, truncated, or larger than
-            `max_pixels`.
+            `max_pixels` or `LONGEST_SIDE`.
     """
     path = Path(path)
     refuse_no_file(path, what="an image")
@@ -104,7 +106,7 @@ def decode_image(
         background: RGB in 0..255 under transparent pixels.
 
     Raises:
-        UserError: The content is empty, not an image, truncated, or larger than `max_pixels`.
+        UserError: The content is empty, not an image, truncated, or larger than `max_pixels` or `LONGEST_SIDE`.
         ValueError: `max_pixels` or `background` is out of range.
     """
     if max_pixels < 1 or len(background) != 3 or not all(0 <= level <= 255 for level in background):
@@ -114,6 +116,8 @@ def decode_image(
     with pixel_limit.of(max_pixels):
         try:
             with Image.open(io.BytesIO(content), formats=sorted(set(endings().values()))) as image:
+                check_sides(name, *image.size)
+                _check_first_frame(name, image)
                 pixels = _rgb(name, ImageOps.exif_transpose(image), tuple(background))
         except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
             raise UserError(f"{name}: more than {max_pixels:,} pixels", arguments="max_pixels") from error
@@ -214,6 +218,26 @@ def check_size(name: str, size: int) -> None:
     """Raise a ValueError unless a number of pixels is a whole one, 1 or more."""
     if not is_whole(size) or size < 1:
         raise ValueError(f"{name} must be a whole number of pixels, 1 or more, got {size!r:.100}")
+
+
+def check_sides(name: str, width: int, height: int) -> None:
+    """Refuse a picture of sides that no photo has, before it is decoded.
+
+    Raises:
+        UserError: A side is longer than `LONGEST_SIDE`.
+    """
+    if max(width, height) > LONGEST_SIDE:
+        message = f"{width:,} x {height:,} pixels; up to {LONGEST_SIDE:,} along a side are read"
+        raise UserError(f"{name}: {message}")
+
+
+def _check_first_frame(name: str, image: Image.Image) -> None:
+    """Refuse an animated PNG whose first frame is not the whole picture, as it has to be: it may claim any size."""
+    whole = (0, 0, *image.size)
+    left, top, right, bottom = image.info.get("bbox", whole) if image.format == "PNG" else whole
+    if (left, top, right, bottom) != whole:
+        shown = f"its first frame has {right - left} x {bottom - top} pixels"
+        raise UserError(f"{name}: damaged: a picture of {image.width:,} x {image.height:,} pixels, but {shown}")
 
 
 def resize(image: Tensor, height: int, width: int) -> Tensor:

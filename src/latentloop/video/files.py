@@ -28,6 +28,8 @@ FORMATS = (
     "bmp_pipe,tiff_pipe,mp3,wav,aac,flac"
 )
 """FFmpeg's names of the formats that are read; no playlists, which name other files."""
+UNKNOWN = "it uses a feature that FFmpeg does not have"
+"""What FFmpeg calls "not yet implemented, patches welcome"."""
 
 
 def open_media(path: Path) -> "InputContainer":
@@ -45,8 +47,14 @@ def open_media(path: Path) -> "InputContainer":
             options={"protocol_whitelist": "file", "format_whitelist": FORMATS},
         )
     except av.FFmpegError as error:
-        raise UserError(f"{path}: not a video that FFmpeg can read ({in_one_line(error)})") from error
+        raise UserError(f"{path}: not a video that FFmpeg can read ({reason_of(error)})") from error
     return container
+
+
+def reason_of(error: Exception) -> str:
+    """Say why FFmpeg failed, in a few words without its error numbers."""
+    reason = getattr(error, "strerror", None) or in_one_line(error)
+    return UNKNOWN if "patches welcome" in reason else reason[:1].lower() + reason[1:]
 
 
 def media_comment(path: Path) -> str | None:
@@ -68,4 +76,4 @@ def reporting_damage(path: Path) -> Iterator[None]:
     try:
         yield
     except pyav().FFmpegError as error:
-        raise UserError(f"{path}: damaged or truncated video ({in_one_line(error)})") from error
+        raise UserError(f"{path}: damaged or truncated video ({reason_of(error)})") from error

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any
 import torch.nn.functional as F
 from torch import Tensor
 
-from latentloop.errors import UserError, in_one_line
+from latentloop.errors import UserError
 from latentloop.files import replacing
 from latentloop.images import to_uint8
-from latentloop.video.files import pyav
+from latentloop.video.files import pyav, reason_of
 from latentloop.video.sound import sound_of
 
 if TYPE_CHECKING:
@@ -72,7 +72,7 @@ def _mux(target: "OutputContainer", packet: "Packet[Any]", path: Path) -> None:
     try:
         target.mux(packet)
     except pyav().FFmpegError as error:  # such as of sound whose times run backwards
-        raise UserError(f"{path}: FFmpeg cannot write this video ({in_one_line(error)})") from error
+        raise UserError(f"{path}: FFmpeg cannot write this video ({reason_of(error)})") from error
 
 
 def _picture_stream(target: "OutputContainer", first: Tensor, rate: Fraction, crf: int) -> "VideoStream":
