@@ -1,4 +1,5 @@
 import sys
+from collections.abc import Callable
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -8,7 +9,7 @@ import numpy.typing as npt
 import pytest
 from PIL import Image
 
-from clips import pictures, write_clip
+from clips import animation_claiming, pictures, write_clip
 from latentloop.errors import UserError
 from latentloop.images import to_uint8
 from latentloop.video import Video, read_video, reading
@@ -201,8 +202,84 @@ def test_frames_of_too_many_pixels_are_refused(clip: Path, tmp_path: Path) -> No
         read_video(tmp_path / "stretched.mp4", max_pixels=40_000)
 
 
+def pq(nits: Array) -> Array:
+    """Signal of PQ for luminances (SMPTE ST 2084)."""
+    power = (np.asarray(nits) / 10_000) ** 0.1593017578125
+    return ((0.8359375 + 18.8515625 * power) / (1 + 18.6875 * power)) ** 78.84375
+
+
+def hlg(nits: Array) -> Array:
+    """Signal of HLG for colours (C, 3) in linear BT.2020 on a display of 1,000 nits (ITU-R BT.2100)."""
+    luminance = (nits @ [0.2627, 0.678, 0.0593])[:, None] / 1_000
+    light = nits / 1_000 * np.maximum(luminance, 1e-9) ** (1 / 1.2 - 1)
+    bright = 0.17883277 * np.log(np.maximum(12 * light - 0.28466892, 1e-9)) + 0.55991073
+    return np.where(light <= 1 / 12, np.sqrt(3 * light), bright)
+
+
+def write_hdr(path: Path, signal: Array, transfer: int) -> None:
+    """Write two frames of columns, (C, 3) in 0..1, with the primaries of BT.2020 in 10 bits."""
+    import av
+
+    picture = np.repeat(np.repeat((signal * 65535).round().astype(np.uint16)[None], 64, 0), 32, 1)
+    with av.open(str(path), "w") as file:
+        stream: Any = file.add_stream("libx264", rate=10, options={"crf": "4"})
+        stream.height, stream.width, stream.pix_fmt = *picture.shape[:2], "yuv420p10le"
+        context = stream.codec_context
+        context.color_primaries, context.color_trc, context.colorspace, context.color_range = 9, transfer, 9, 1
+        for time in range(2):
+            frame: Any = av.VideoFrame.from_ndarray(picture, "rgb48le")
+            frame = frame.reformat(format="yuv420p10le", dst_colorspace=9, dst_color_range=1)
+            frame.pts, frame.color_primaries, frame.color_trc = time, 9, transfer
+            file.mux(stream.encode(frame))
+        file.mux(stream.encode(None))
+
+
+TO_BT2020 = np.array([[0.6274, 0.3293, 0.0433], [0.0691, 0.9195, 0.0114], [0.0164, 0.0880, 0.8956]])
+"""From the primaries of BT.709, linear (ITU-R BT.2087)."""
+
+
+@pytest.mark.parametrize(("transfer", "signal_of"), [(16, pq), (18, hlg)])
+def test_hdr_is_mapped_to_the_brightness_and_colours_of_other_videos(
+    tmp_path: Path, transfer: int, signal_of: Callable[[Array], Array]
+) -> None:
+    skin = np.array([110.0, 62.0, 45.0])  # nits of red, green and blue
+    greys = np.array([0, 10, 50, 203, 600])[:, None].repeat(3, 1)
+    write_hdr(tmp_path / "hdr.mp4", signal_of(np.vstack([greys, TO_BT2020 @ skin])), transfer)
+    video = read_video(tmp_path / "hdr.mp4")
+    columns = pixels(video)[1][32, 16::32]
+    levels = columns[:5].mean(axis=1)
+    assert np.ptp(columns[:5], axis=1).max() <= 3
+    assert levels[0] <= 2
+    assert 130 <= levels[3] <= 235  # HDR's reference white (ITU-R BT.2408)
+    assert levels[4] < 253
+    assert np.diff(levels).min() > 12
+    light = (columns[5] / 255) ** 2.4
+    assert np.abs(light[1:] / light[0] - skin[1:] / skin[0]).max() < 0.12
+
+
+def test_an_ffmpeg_that_cannot_map_hdr_says_what_to_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(reading, "TO_SDR", "no_such_option=1")
+    write_hdr(tmp_path / "hdr.mp4", np.full((2, 3), 0.5), 16)
+    with pytest.raises(UserError, match=r"hdr.mp4: HDR video \(PQ\), and this FFmpeg cannot map it; update PyAV, or"):
+        next(read_video(tmp_path / "hdr.mp4").frames())
+
+
+def test_what_ffmpeg_does_not_have_is_said_without_its_number(tmp_path: Path) -> None:
+    path = tmp_path / "corner.png"
+    path.write_bytes(animation_claiming(300, 300))
+    message = r"corner.png: damaged or truncated video \(it uses a feature that FFmpeg does not have\)$"
+    with pytest.raises(UserError, match=message):
+        read_video(path)
+
+
+def test_sides_that_no_video_has_are_refused(tmp_path: Path) -> None:
+    Image.new("RGB", (65_536, 1)).save(tmp_path / "long.png")
+    with pytest.raises(UserError, match="65,536 x 1 pixels; up to 65,535 along a side are read"):
+        read_video(tmp_path / "long.png")
+
+
 def test_a_video_whose_only_frame_is_left_out_is_refused(clip: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(reading, "_converted", lambda *_: iter(()))
+    monkeypatch.setattr(reading, "_converted", lambda *_, **__: iter(()))
     with pytest.raises(UserError, match="not one frame of this video can be read"):
         read_video(clip)
 

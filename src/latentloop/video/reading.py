@@ -11,7 +11,7 @@ from torch import Tensor
 
 from latentloop.defaults import MAX_PIXELS
 from latentloop.errors import UserError
-from latentloop.images import from_uint8
+from latentloop.images import check_sides, from_uint8
 from latentloop.video.files import open_media, reporting_damage
 
 if TYPE_CHECKING:
@@ -26,6 +26,10 @@ UNNAMED, HD_HEIGHT = 2, 720
 """FFmpeg's number for an unspecified colour standard; players take it for BT.709 from this frame height on."""
 ACCURATE = "bicubic+accurate_rnd+full_chroma_int"
 """FFmpeg's options for colour conversion; by default colours come out more than a level too dark."""
+HDR_TRANSFERS = {16: "PQ", 18: "HLG"}
+"""FFmpeg's numbers for the transfer functions of HDR video (ITU-R BT.2100), and their names."""
+TO_SDR = "out_primaries=bt709:out_transfer=bt709:intent=perceptual"
+"""FFmpeg's options that map HDR to the colours and the brightness of other videos."""
 TURNS = {90: (("transpose", "cclock"),), 180: (("hflip", ""), ("vflip", "")), 270: (("transpose", "clock"),)}
 """FFmpeg's filters that rotate a frame counterclockwise, by degrees."""
 
@@ -54,10 +58,11 @@ class Video:
     def frames(self) -> Iterator[Tensor]:
         """Decode the frames, upright, each (1, 3, H, W) in [-1, 1]; every call starts again at the first.
 
-        They come at the constant `rate`: where the file's are unevenly spaced, some are repeated or left out.
+        They come at the constant `rate`: where the file's are unevenly spaced, some are repeated or left out. HDR
+        video (PQ, HLG) is tone-mapped to SDR; preparing that takes some seconds.
 
         Raises:
-            UserError: The file is damaged.
+            UserError: The file is damaged, or HDR video that this FFmpeg cannot map.
         """
         with open_media(self.path) as container, reporting_damage(self.path):
             stream = _picture_stream(container, self.path, self.max_pixels)
@@ -81,7 +86,7 @@ def read_video(path: Path | str, *, max_pixels: int = MAX_PIXELS) -> Video:
         stream = _picture_stream(container, path, max_pixels)
         first = next(container.decode(stream), None)
         # The filters may leave out a frame whose time is damaged.
-        upright = next(_converted(stream, iter([first])), None) if first else None
+        upright = next(_converted(stream, iter([first]), colours=False), None) if first else None
         if first is None or upright is None:
             raise UserError(f"{path}: not one frame of this video can be read; is it damaged?")
         return Video(
@@ -106,6 +111,7 @@ def _picture_stream(container: "InputContainer", path: Path, max_pixels: int) ->
         raise UserError(f"{path}: no pictures in this file, only sound")
     if stream.codec_context is None:
         raise UserError(f"{path}: its pictures are encoded as this FFmpeg cannot read; is it damaged?")
+    check_sides(str(path), stream.width, stream.height)
     # Pixels that are not square become more of them.
     stretch = max(stream.sample_aspect_ratio or 1, 1)
     if stream.width * stream.height * stretch > max_pixels:
@@ -129,31 +135,42 @@ def _frame_count(container: "InputContainer", stream: "VideoStream") -> int:
     return max(round(seconds * _rate(stream)), 1)
 
 
-def _converted(stream: "VideoStream", frames: Iterator["VideoFrame"]) -> Iterator["VideoFrame"]:
-    """Frames as RGB, upright, at a constant rate."""
+def _converted(
+    stream: "VideoStream", frames: Iterator["VideoFrame"], *, colours: bool = True
+) -> Iterator["VideoFrame"]:
+    """Frames as RGB, upright, at a constant rate; without `colours` those of HDR are wrong, but there sooner."""
     first = next(frames, None)
     if first is None:
         return
-    graph = _graph(stream, first)
+    graph = _graph(stream, first, hdr=HDR_TRANSFERS.get(first.color_trc) if colours else None)
     for frame in chain([first], frames, [None]):
         graph.vpush(frame)
         yield from _ready(graph)
 
 
-def _graph(stream: "VideoStream", first: "VideoFrame") -> "Graph":
+def _graph(stream: "VideoStream", first: "VideoFrame", hdr: str | None) -> "Graph":
     """FFmpeg's filters for a stream that begins with this frame."""
+    from av.error import FFmpegError
     from av.filter import Graph
 
     matrix = "bt709" if stream.colorspace == UNNAMED and first.height >= HD_HEIGHT else "auto"
+    to_sdr = f":{TO_SDR}" if hdr else ""
     filters = [
         ("fps", str(_rate(stream))),
-        ("scale", f"iw*{stream.sample_aspect_ratio or 1}:ih:in_color_matrix={matrix}:flags={ACCURATE}"),
+        ("scale", f"iw*{stream.sample_aspect_ratio or 1}:ih:in_color_matrix={matrix}:flags={ACCURATE}{to_sdr}"),
         *TURNS.get(first.rotation % 360, ()),
         ("format", "rgb24"),
         ("buffersink", ""),
     ]
     graph = Graph()
-    graph.link_nodes(graph.add_buffer(template=stream), *(graph.add(name, options) for name, options in filters))
+    try:
+        nodes = [graph.add(name, options) for name, options in filters]
+    except FFmpegError as error:
+        if not hdr:
+            raise
+        problem = f"HDR video ({hdr}), and this FFmpeg cannot map it; update PyAV, or save the video as SDR"
+        raise UserError(f"{stream.container.name}: {problem}") from error
+    graph.link_nodes(graph.add_buffer(template=stream), *nodes)
     graph.configure()
     return graph
 
