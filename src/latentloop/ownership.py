@@ -103,15 +103,15 @@ def refuse_foreign(paths: Iterable[Path], ours: Ours) -> None:
             raise UserError(f"the result would overwrite {path}; choose another folder", arguments="out")
 
 
-def refuse_links(*folders: Path) -> None:
-    """Check that folders, which may be missing, are no links: results would go to where somebody else keeps files.
+def refuse_links(*paths: Path) -> None:
+    """Check that folders and files of a result, which may be missing, are no links to where somebody else keeps files.
 
     Raises:
         UserError: One is.
     """
-    for folder in folders:
-        if folder.is_symlink():
-            raise UserError(f"{folder}: a link, and results would go where it leads; remove it", arguments="out")
+    for path in paths:
+        if path.is_symlink():
+            raise UserError(f"{path}: a link, and results would go where it leads; remove it", arguments="out")
 
 
 def json_object(path: Path) -> dict[str, object]:

@@ -130,6 +130,30 @@ def test_nothing_is_written_through_a_link(
     assert not list(theirs.iterdir())
 
 
+def contents(folder: Path) -> dict[str, bytes]:
+    return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+def test_a_run_whose_parts_are_links_is_not_resumed(
+    run: Run, command: Callable[[str], list[object]], tmp_path: Path
+) -> None:
+    out, theirs = tmp_path / "out", tmp_path / "theirs"
+    assert run(*command("train"))[0] == 0
+    (out / "tensorboard").mkdir(exist_ok=True)
+    names = ["checkpoints", "tensorboard", "log.jsonl", "config.json", "best.safetensors", "last.safetensors"]
+    for name in (*names, "validation.png", "checkpoints/step-00000001.safetensors"):
+        (out / name).rename(theirs)
+        (out / name).symlink_to(theirs)
+        before = contents(tmp_path)
+        status, _, errors = run("train", "--resume", out, "--steps", 2)
+        message = f"latentloop: {out / name}: a link, and results would go where it leads; remove it; see --out"
+        assert (status, errors) == (2, [message])
+        assert contents(tmp_path) == before
+        (out / name).unlink()
+        theirs.rename(out / name)
+    assert run("train", "--resume", out, "--steps", 2)[0] == 0
+
+
 @pytest.mark.parametrize(
     ("names", "log"),
     [(["log.jsonl"], LOG), (["log.jsonl", "config.json"], LOG), (["log.jsonl", "config.json"], OURS)],

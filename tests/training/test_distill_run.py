@@ -73,6 +73,15 @@ def test_other_settings_and_strangers_are_refused(tmp_path: Path) -> None:
     assert (tmp_path / "log.jsonl").read_text() == ""
 
 
+@pytest.mark.parametrize("name", ["checkpoint.safetensors", "log.jsonl", "small.safetensors"])
+def test_a_run_whose_parts_are_links_is_not_resumed(tmp_path: Path, name: str) -> None:
+    next(job(tmp_path).run())
+    (tmp_path / name).rename(tmp_path / "theirs")
+    (tmp_path / name).symlink_to("theirs")
+    with pytest.raises(UserError, match=f"{name}: a link, and results would go where it leads"):
+        job(tmp_path).resume()
+
+
 @pytest.mark.parametrize("line", ["not JSON", '{"loss": 1}', "[1]", '{"step": "one"}'])
 def test_a_damaged_log_is_named(tmp_path: Path, line: str) -> None:
     next(job(tmp_path).run())

@@ -12,6 +12,7 @@ from torch._dynamo.exc import BackendCompilerFailed
 
 from latentloop.errors import NotFiniteError, UserError
 from latentloop.generators.registry import save_generator
+from latentloop.ownership import refuse_links
 from latentloop.training.checkpoint import load_checkpoint, restoring, save_checkpoint
 from latentloop.training.distillation import Distillation
 from latentloop.training.run_log import RunLog
@@ -47,6 +48,7 @@ class DistillJob:
                 such a run's, or cannot be written to.
         """
         path = self.folder / "checkpoint.safetensors"
+        refuse_links(path, self.result, self._log.path)
         if path.exists():
             state = load_checkpoint(path, kind=KIND, config=self.settings)
             with restoring(path):

@@ -14,7 +14,7 @@ from latentloop.encoders import save_embedder
 from latentloop.errors import NotFiniteError, UserError
 from latentloop.files import remove_leftovers
 from latentloop.images import write_png
-from latentloop.ownership import is_foreign, mark, marked_by
+from latentloop.ownership import is_foreign, mark, marked_by, refuse_links
 from latentloop.training.checkpoint import load_checkpoint, restoring, save_checkpoint
 from latentloop.training.processes import failing_together
 from latentloop.training.run_log import RunLog
@@ -25,6 +25,7 @@ from latentloop.training.validation import Validation
 
 KIND = "training"
 LOG, BEST, LAST = "log.jsonl", "best.safetensors", "last.safetensors"
+TENSORBOARD = "tensorboard"
 PICTURE, COMMAND = "validation.png", "train"
 """Name of the picture of some reconstructions, and the command whose mark it carries."""
 Figures = Mapping[str, float]
@@ -212,7 +213,7 @@ class TrainJob:
 
     @property
     def _tensorboard(self) -> Path | None:
-        return self.folder / "tensorboard" if self._first else None
+        return self.folder / TENSORBOARD if self._first else None
 
     @property
     def _log(self) -> RunLog:
@@ -247,6 +248,16 @@ def last_checkpoint(folder: Path) -> Path | None:
         if is_foreign(folder / other, ours):
             raise UserError(f"{folder / other}: in the way, and no checkpoint to go on from; choose another folder")
     return None
+
+
+def refuse_linked_run(folder: Path) -> None:
+    """Check that nothing of the run in a folder is a link, through which it would write or replace files elsewhere.
+
+    Raises:
+        UserError: Something is.
+    """
+    names = (CHECKPOINTS, TENSORBOARD, LOG, SETTINGS, BEST, LAST, PICTURE)
+    refuse_links(*(folder / name for name in names), *checkpoints_in(folder))
 
 
 def _means(steps: Sequence[Figures]) -> dict[str, float]:

@@ -34,7 +34,7 @@ from latentloop.training.pending import PendingCodes
 from latentloop.training.photo_store import make_store
 from latentloop.training.photos import PhotoSet
 from latentloop.training.processes import Accelerated, Processes, failing_together, find_processes
-from latentloop.training.run import Saving, TrainJob, last_checkpoint
+from latentloop.training.run import Saving, TrainJob, last_checkpoint, refuse_linked_run
 from latentloop.training.settings_file import CODES, write_options
 from latentloop.training.trainer import Trainer
 from latentloop.training.validation import Validation, unseen_images
@@ -87,6 +87,7 @@ def set_up_training(options: TrainOptions, *, longer: bool = False) -> TrainJob:
         with failing_together(machine.processes, UserError):
             if first:
                 held.enter_context(sole_use(options.out))
+                refuse_linked_run(options.out)
         with ReadOnce():
             job = _make_job(options, machine)
         job.resume(longer=longer)
