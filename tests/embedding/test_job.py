@@ -216,14 +216,17 @@ def test_a_photo_with_a_deleted_result_is_redone_and_no_other(
     [lambda old: old[:-100], lambda old: old[:200], lambda _: b"", lambda old: old.replace(b"\x93NUMPY", b"\x93NVMPY")],
     ids=["without its end", "its beginning", "empty", "changed"],
 )
-def test_a_photo_whose_code_is_damaged_is_redone(
+def test_a_photo_whose_code_is_damaged_is_redone_and_that_is_said(
     make_job: MakeJob, toy_photos: ToyPhotos, damaged: Callable[[bytes], bytes]
 ) -> None:
     photos, job = toy_photos(2), make_job()
     list(job.run(photos))
-    job.folder.paths("photo-0").code.write_bytes(damaged(job.folder.paths("photo-0").code.read_bytes()))
-    assert redone(make_job().run(photos)) == [True, False]
-    load_code(job.folder.paths("photo-0").code)
+    code, said = job.folder.paths("photo-0").code, list[str]()
+    code.write_bytes(damaged(code.read_bytes()))
+    assert redone(make_job(warn=said.append).run(photos)) == [True, False]
+    assert said == [f"{code}: damaged; it is made again"]
+    load_code(code)
+    assert redone(make_job(warn=pytest.fail).run(photos)) == [False, False]
 
 
 def test_a_photo_of_the_same_name_with_other_content_is_another_photo(make_job: MakeJob, toy_photos: ToyPhotos) -> None:

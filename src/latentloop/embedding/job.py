@@ -116,7 +116,9 @@ class EmbedJob:
     force: bool = False
     max_pixels: int = MAX_PIXELS
     notice: Callable[[str], None] = lambda _: None
-    """Called once with a message if a result is recomputed because its stamp differs."""
+    """Called with a message if a result is recomputed because its stamp differs."""
+    warn: Callable[[str], None] = lambda _: None
+    """Called with a message for each result that is recomputed because its code is damaged."""
     done: list[Outcome] = field(default_factory=list)
     """Outcomes so far; each is there as soon as its files are."""
     _begun: set[PhotoKey] = field(default_factory=set)
@@ -180,6 +182,7 @@ class EmbedJob:
 
         if key in self._begun:
             return [_Again(photo, key, stem, stamp_of)]
+        damaged = ""
         if not self.force:
             finished = self.folder.finished(
                 key, stem, stamp_of, all_faces=several, one_pass=self._shows_one_pass, deciding=self.deciding
@@ -188,6 +191,7 @@ class EmbedJob:
                 return [_skipped(photo, name, result) for name, result in finished.results.items()]
             if finished.outdated:
                 self.notice(finished.outdated)
+            damaged = finished.damaged
         self._begun.add(key)
         image = read_image(photo, max_pixels=self.max_pixels)
         size = (image.shape[-1], image.shape[-2])
@@ -197,6 +201,8 @@ class EmbedJob:
         for name in names:
             start_of(name)  # if there is none, say so now
             self._check_overwriting(photo, name, sources)
+        if damaged:
+            self.warn(f"{self.folder.paths(damaged).code}: damaged; it is made again")
         return [
             _Task(photo, key, name, face, count, size, start_of(name), stamp_of(name))
             for name, face in zip(names, faces, strict=True)

@@ -97,6 +97,8 @@ class Finished:
     """Finished results of the photo by name; empty if any is missing or has another stamp."""
     outdated: str = ""
     """Description of a result whose stamp differs, and of the difference."""
+    damaged: str = ""
+    """Name of a result whose code can no longer be read."""
 
 
 @dataclass(frozen=True)
@@ -185,7 +187,10 @@ class ResultFolder:
             if changed := [entry for entry in changed if deciding is None or entry in deciding]:
                 return Finished(outdated=f"{name}: there is a result with other settings ({', '.join(changed)})")
         complete = {name: result for name, result in complete.items() if result.one_pass or not one_pass}
-        return Finished(complete if len(complete) == len(names) else {})
+        if names and len(complete) == len(names):
+            return Finished(complete)
+        lost = [name for name in names or [face_name(stem, 1)] if is_damaged_code(self.paths(name).code)]
+        return Finished(damaged=next(iter(lost), ""))
 
     def read(self, name: str) -> Result | None:
         """Read a result; None unless its code is there and `embed` made it."""

@@ -224,6 +224,7 @@ class Setup:
             force=force,
             max_pixels=faces.max_pixels,
             notice=once(lambda text: self.warn(f"{text}; such results are made again")),
+            warn=self.warn,
         )
 
 
