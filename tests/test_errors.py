@@ -3,8 +3,10 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
+import pytest
+
 import latentloop
-from latentloop.errors import UserError, in_one_line
+from latentloop.errors import UserError, in_one_line, is_out_of_memory
 
 SOURCE = Path(latentloop.__file__).parent
 FLAG = re.compile(r"(?<![\w-])--[a-z]")
@@ -55,3 +57,18 @@ def test_a_message_is_one_short_printable_line() -> None:
     assert message.startswith(r"caf\udce9.jpg \x1b[31mx")
     assert message.isprintable()
     assert len(message) <= 1000
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        MemoryError(),
+        RuntimeError("could not create a primitive"),  # what a convolution says under ulimit -v
+        RuntimeError("can't start new thread"),
+        RuntimeError("[enforce fail at alloc_cpu.cpp:124] DefaultCPUAllocator: can't allocate memory"),
+        OSError("Cannot allocate memory"),
+    ],
+)
+def test_memory_that_ran_out_is_known_by_what_libraries_say(error: Exception) -> None:
+    assert is_out_of_memory(error)
+    assert not is_out_of_memory(type(error)("else")) or isinstance(error, MemoryError)

@@ -1,6 +1,7 @@
-"""Keeping freed memory in the process, for CPU speed."""
+"""Keeping freed memory in the process, for CPU speed, and giving it back where memory is short."""
 
 import ctypes
+import gc
 import platform
 
 # glibc's names for its knobs (malloc.h).
@@ -21,3 +22,13 @@ def keep_freed_memory() -> bool:
         return False
     mallopt = ctypes.CDLL(None).mallopt
     return bool(mallopt(M_MMAP_MAX, 0) and mallopt(M_TRIM_THRESHOLD, 2**31 - 1) and mallopt(M_TOP_PAD, GROWTH))
+
+
+def return_freed_memory() -> None:
+    """Give freed memory back to the system, for another try of what failed for want of memory.
+
+    What the process keeps is not at hand for all: the code that oneDNN writes, and new threads, need fresh pages.
+    """
+    gc.collect()
+    if platform.libc_ver()[0] == "glibc":
+        ctypes.CDLL(None).malloc_trim(0)

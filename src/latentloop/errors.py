@@ -10,8 +10,18 @@ MAX_MESSAGE = 1000
 MAX_VALUE = 40
 """Longest part of a value that a message quotes, in characters."""
 
-REFUSED_MEMORY = ("can't allocate memory", "not enough memory", "bad_alloc", "out of memory", "Cannot allocate memory")
-"""Words by which PyTorch says that it got no memory; on a CPU it has no exception of its own."""
+REFUSED_MEMORY = (
+    "can't allocate memory",
+    "not enough memory",
+    "bad_alloc",
+    "out of memory",
+    "Cannot allocate memory",
+    "could not create a primitive",  # oneDNN's convolutions give no other reason
+    "could not create a memory",
+    "could not execute a primitive",
+    "can't start new thread",
+)
+"""Words by which PyTorch and Python say that they got no memory; on a CPU there is no exception of its own."""
 
 
 class UserError(Exception):

@@ -48,6 +48,7 @@ class WriteBehind(Generic[Result]):
         self._waiting: deque[Future[Result]] = deque()
 
     def __enter__(self) -> Self:
+        self._thread.submit(int)  # begins the thread, which later there may be no memory for
         return self
 
     def __exit__(self, *_: type[BaseException] | BaseException | TracebackType | None) -> None:

@@ -13,7 +13,8 @@ import torch
 from torch import Tensor
 
 from latentloop.embedding.inverter import Inverter
-from latentloop.embedding.job import Embedded, EmbedJob, Failed
+from latentloop.embedding.job import EmbedJob
+from latentloop.embedding.outcomes import Embedded, Failed
 from latentloop.embedding.result_folder import ResultFolder
 from latentloop.embedding.starts import SameStart
 from latentloop.errors import UserError
@@ -468,6 +469,38 @@ def test_a_photo_whose_loss_is_not_finite_fails_and_spoils_no_other(make_job: Ma
     assert outcomes[1].reason.startswith(f"{photos[1]}: the loss after 0 steps is not finite")
     assert outcomes[1].reason.endswith("try a smaller step size or another start")
     assert outcomes[1].error.arguments == ("lr", "start")
+
+
+@pytest.mark.parametrize(
+    ("error", "room"),
+    [
+        (MemoryError(), 2),
+        (torch.OutOfMemoryError("out of memory"), 2),
+        (RuntimeError("could not create a primitive"), 0),
+    ],
+)
+def test_faces_that_are_too_many_for_the_memory_are_taken_in_smaller_batches(
+    make_job: MakeJob, toy_photos: ToyPhotos, error: Exception, room: int
+) -> None:
+    job, photos, batches = make_job(batch=5), toy_photos(5), list[int]()
+    iterator = cast("IteratorChain", job.inverter.iterators).iterators[0]
+
+    def loss(target: Tensor) -> Callable[[Tensor], Tensor]:
+        batches.append(len(target))
+        if len(target) > room:
+            raise error
+        return iterator.loss(target)
+
+    chain = IteratorChain([replace(iterator, loss=loss)])
+    outcomes = list(replace(job, inverter=replace(job.inverter, iterators=chain)).run(photos))
+    assert [outcome.photo for outcome in outcomes] == photos
+    if room:
+        assert batches == [5, 2, 3, 1, 2]
+        assert redone(outcomes) == [True] * 5
+    else:
+        message = "not enough memory on cpu to find its code; stop what else uses it, or take another"
+        reasons = [outcome.reason for outcome in outcomes if isinstance(outcome, Failed)]
+        assert reasons == [f"{photo}: {message}" for photo in photos]
 
 
 def test_a_folder_that_cannot_be_written_to_is_refused_before_any_work(

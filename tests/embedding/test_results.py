@@ -14,7 +14,7 @@ from PIL import Image
 
 from latentloop.devices import describe_device
 from latentloop.embedding.inverter import Figures
-from latentloop.embedding.job import Embedded, Failed, Outcome
+from latentloop.embedding.outcomes import Embedded, Failed, Outcome
 from latentloop.embedding.result_folder import ResultFolder
 from latentloop.embedding.results import Run, write_results
 from latentloop.errors import UserError

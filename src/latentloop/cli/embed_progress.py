@@ -7,7 +7,7 @@ from torch import Tensor
 
 from latentloop.cli.complaints import complain
 from latentloop.cli.console import progress_bars, say
-from latentloop.embedding.job import Failed, Outcome
+from latentloop.embedding.outcomes import Failed, Outcome
 
 
 class EmbedProgress:

@@ -1,8 +1,8 @@
 from .components import Components as Components
 from .components import load_components as load_components
-from .job import Embedded as Embedded
-from .job import Failed as Failed
-from .job import Outcome as Outcome
+from .outcomes import Embedded as Embedded
+from .outcomes import Failed as Failed
+from .outcomes import Outcome as Outcome
 from .run import EmbedRun as EmbedRun
 from .run import components_for as components_for
 from .run import embed_files as embed_files

@@ -6,13 +6,14 @@ from functools import lru_cache, partial
 from itertools import chain
 from pathlib import Path
 
-import torch
 from torch import Tensor
 
+from latentloop.allocator import return_freed_memory
 from latentloop.defaults import MAX_PIXELS
-from latentloop.embedding.inverter import Figures, InvertedFace, Inverter
+from latentloop.embedding.inverter import InvertedFace, Inverter
+from latentloop.embedding.outcomes import Embedded, Failed, Outcome
 from latentloop.embedding.record import record_code
-from latentloop.embedding.result_folder import PhotoKey, Result, ResultFolder, face_name, mark_of
+from latentloop.embedding.result_folder import Finished, PhotoKey, Result, ResultFolder, face_name, mark_of
 from latentloop.embedding.starts import FaceStart, Start, Wanted
 from latentloop.errors import NotFiniteError, UserError, is_out_of_memory
 from latentloop.faces import AlignedFace, FaceDetector, align_faces, already_aligned
@@ -26,44 +27,6 @@ from latentloop.threads import WriteBehind, read_ahead
 
 BEHIND = 4
 """Batches whose files may wait to be written."""
-
-
-@dataclass(frozen=True)
-class Embedded:
-    """A photo's face whose code is in the folder."""
-
-    photo: Path
-    name: str
-    """Name of the result: NAME.npz is its code."""
-    figures: Figures
-    one_pass: Figures | None
-    """Metrics of the one-pass reconstruction, if the iterator started from it."""
-    steps: int
-    """Steps of the iterator that were taken."""
-    skipped: bool
-    """Whether the result was finished in an earlier run."""
-
-    @property
-    def metrics(self) -> dict[str, float]:
-        """Metrics of the reconstruction: mse, psnr, ssim, lpips_alex, id."""
-        return dict(self.figures.metrics)
-
-
-@dataclass(frozen=True)
-class Failed:
-    """A photo that could not be embedded."""
-
-    photo: Path
-    error: UserError
-    """Error of the photo; its message begins with the photo's path."""
-
-    @property
-    def reason(self) -> str:
-        """Error message in one line."""
-        return str(self.error)
-
-
-Outcome = Embedded | Failed
 
 
 @dataclass(frozen=True)
@@ -182,16 +145,15 @@ class EmbedJob:
 
         if key in self._begun:
             return [_Again(photo, key, stem, stamp_of)]
-        damaged = ""
+        finished = Finished()
         if not self.force:
             finished = self.folder.finished(
                 key, stem, stamp_of, all_faces=several, one_pass=self._shows_one_pass, deciding=self.deciding
             )
-            if finished.results:
-                return [_skipped(photo, name, result) for name, result in finished.results.items()]
-            if finished.outdated:
-                self.notice(finished.outdated)
-            damaged = finished.damaged
+        if finished.results:
+            return [_skipped(photo, name, result) for name, result in finished.results.items()]
+        if finished.outdated:
+            self.notice(finished.outdated)
         self._begun.add(key)
         image = read_image(photo, max_pixels=self.max_pixels)
         size = (image.shape[-1], image.shape[-2])
@@ -201,8 +163,8 @@ class EmbedJob:
         for name in names:
             start_of(name)  # if there is none, say so now
             self._check_overwriting(photo, name, sources)
-        if damaged:
-            self.warn(f"{self.folder.paths(damaged).code}: damaged; it is made again")
+        if finished.damaged:
+            self.warn(f"{self.folder.paths(finished.damaged).code}: damaged; it is made again")
         return [
             _Task(photo, key, name, face, count, size, start_of(name), stamp_of(name))
             for name, face in zip(names, faces, strict=True)
@@ -234,21 +196,16 @@ class EmbedJob:
     def _embed(self, items: Sequence[_Item], written: WriteBehind[Sequence[Outcome]], on_step: OnStep | None) -> None:
         """Embed the faces among the items together, and take up all outcomes in order."""
         tasks = [item for item in items if isinstance(item, _Task)]
-        starts = [task.start for task in tasks]
-        try:
-            faces = [task.face for task in tasks]
-            found = self.inverter.invert(faces, lambda target: self.start.codes(target, starts), on_step)
-        except NotFiniteError as error:
-            if len(items) > 1:
-                for item in items:  # so that one does not fail the others
-                    self._embed([item], written, on_step)
+        found = self._inverted(tasks, on_step)
+        if isinstance(found, UserError):
+            return_freed_memory()
+            if len(items) == 1:
+                written.submit(self._record, [_failed(items[0].photo, found)])
                 return
-            reason = UserError(f"{error}; try a smaller step size or another start", arguments=("lr", "start"))
-            written.submit(self._record, [_failed(tasks[0].photo, reason)])
+            middle = len(items) // 2  # so that one does not fail the others
+            self._embed(items[:middle], written, on_step)
+            self._embed(items[middle:], written, on_step)
             return
-        except torch.OutOfMemoryError as error:
-            where = self.inverter.generator.device
-            raise UserError(f"not enough memory on {where}; try a smaller batch", arguments="batch") from error
         inverted = iter(found)
         for item in items:
             if isinstance(item, _Task):
@@ -257,6 +214,19 @@ class EmbedJob:
                 written.submit(self._found_again, item)
             else:
                 written.submit(self._record, [item])
+
+    def _inverted(self, tasks: Sequence[_Task], on_step: OnStep | None) -> Sequence[InvertedFace] | UserError:
+        """What the faces' codes are, or why they cannot be found together."""
+        faces, starts = [task.face for task in tasks], [task.start for task in tasks]
+        try:
+            return self.inverter.invert(faces, lambda target: self.start.codes(target, starts), on_step)
+        except NotFiniteError as error:
+            return UserError(f"{error}; try a smaller step size or another start", arguments=("lr", "start"))
+        except (MemoryError, RuntimeError) as error:
+            if not is_out_of_memory(error):
+                raise
+            problem = f"not enough memory on {self.inverter.generator.device} to find its code"
+            return UserError(f"{problem}; stop what else uses it, or take another", arguments=("device", "generator"))
 
     def _record(self, outcomes: Sequence[Outcome]) -> Sequence[Outcome]:
         self.done.extend(outcomes)

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from latentloop.devices import describe_device
 from latentloop.embedding.inverter import Figures
-from latentloop.embedding.job import Embedded, Failed, Outcome
+from latentloop.embedding.outcomes import Embedded, Failed, Outcome
 from latentloop.embedding.report import THUMBNAIL, CloseUp, OnePass, Page, Row, write_report
 from latentloop.embedding.result_folder import REPORT, RESULTS, TITLE, ResultFolder
 from latentloop.evaluation.measure import EVALUATION_SIZE

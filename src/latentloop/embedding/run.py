@@ -6,8 +6,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from latentloop.embedding.components import Components, load_components
-from latentloop.embedding.job import EmbedJob, Outcome
+from latentloop.embedding.job import EmbedJob
 from latentloop.embedding.options import EmbedOptions
+from latentloop.embedding.outcomes import Outcome
 from latentloop.embedding.result_folder import REPORT, ResultFolder
 from latentloop.embedding.setup import set_up
 from latentloop.folder_lock import sole_use

@@ -1,0 +1,45 @@
+"""What became of each photo of a run."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from latentloop.embedding.inverter import Figures
+from latentloop.errors import UserError
+
+
+@dataclass(frozen=True)
+class Embedded:
+    """A photo's face whose code is in the folder."""
+
+    photo: Path
+    name: str
+    """Name of the result: NAME.npz is its code."""
+    figures: Figures
+    one_pass: Figures | None
+    """Metrics of the one-pass reconstruction, if the iterator started from it."""
+    steps: int
+    """Steps of the iterator that were taken."""
+    skipped: bool
+    """Whether the result was finished in an earlier run."""
+
+    @property
+    def metrics(self) -> dict[str, float]:
+        """Metrics of the reconstruction: mse, psnr, ssim, lpips_alex, id."""
+        return dict(self.figures.metrics)
+
+
+@dataclass(frozen=True)
+class Failed:
+    """A photo that could not be embedded."""
+
+    photo: Path
+    error: UserError
+    """Error of the photo; its message begins with the photo's path."""
+
+    @property
+    def reason(self) -> str:
+        """Error message in one line."""
+        return str(self.error)
+
+
+Outcome = Embedded | Failed
