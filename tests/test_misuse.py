@@ -2,6 +2,8 @@
 
 import math
 from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -15,13 +17,15 @@ from latentloop.faces import already_aligned, load_face_detector
 from latentloop.images import as_jpeg, from_uint8, resize, to_uint8
 from latentloop.inversion import IteratorConfig
 from latentloop.latents import broadcast
-from latentloop.losses import LossConfig
+from latentloop.losses import LossConfig, pixel_loss, toward
 from latentloop.options import with_changes
 from latentloop.pictures.inputs import as_image
 
 IMAGE = torch.zeros(1, 3, 32, 32)
 TOY = ToyGenerator()
 PHOTO = b"\x89PNG"
+CODE = ll.Code(torch.ones(4, 8), "w+", "toy", "ab", torch.ones(4, 2).double(), (64, 48), torch.ones(3), 2, {})
+ANYTHING: Any = 5
 
 
 def sampled(**options: object) -> object:
@@ -34,6 +38,15 @@ def aligned(**options: object) -> object:
 
 def options(**changes: object) -> object:
     return with_changes(ll.EmbedOptions(), changes)
+
+
+def saved(**changes: object) -> None:
+    ll.save_code("x.npz", replace(CODE, **changes))  # type: ignore[arg-type]
+
+
+def refined(**changes: object) -> object:
+    arguments: dict[str, object] = {"target": IMAGE, "start": torch.zeros(1, 4, 8), **changes}
+    return ll.LatentIterator(TOY, toward(pixel_loss), IteratorConfig(steps=1)).refine(**arguments)  # type: ignore[arg-type]
 
 
 CALLS: dict[str, list[Callable[[], object]]] = {
@@ -99,6 +112,64 @@ CALLS: dict[str, list[Callable[[], object]]] = {
     ],
     "which must be one of g_ema, g, got x": [lambda: ll.load_generator(which="x")],  # type: ignore[arg-type]
     "precision must be one of auto, float32, bfloat16, got x": [lambda: ll.load(precision="x")],  # type: ignore[arg-type]
+    "path must be a path, got 5": [
+        lambda: ll.load_code(ANYTHING),
+        lambda: ll.save_code(ANYTHING, CODE),
+        lambda: ll.read_image(ANYTHING),
+        lambda: ll.write_png(ANYTHING, IMAGE),
+    ],
+    "code must be a Code, got 5": [lambda: ll.save_code("x.npz", ANYTHING)],
+    r"w_plus must be (a tensor of )?floating-point numbers \(N, N\), got": [
+        lambda: saved(w_plus=[1.0]),
+        lambda: saved(w_plus=torch.ones(8)),
+        lambda: saved(w_plus=torch.ones(4, 8).long()),
+    ],
+    "w_plus must be finite": [lambda: saved(w_plus=torch.full((4, 8), math.nan))],
+    r"quad must be floating-point numbers \(4, 2\)": [lambda: saved(quad=torch.ones(3, 2))],
+    r"losses must be floating-point numbers \(N\)": [lambda: saved(losses=torch.ones(2, 2))],
+    r"space must be w or w\+, got": [lambda: saved(space="x"), lambda: saved(space=ANYTHING)],
+    "generator must be a text, got None": [lambda: saved(generator=None)],
+    "original_size must be width and height in pixels": [
+        lambda: saved(original_size=(0, 5)),
+        lambda: saved(original_size=(1.5, "a")),
+        lambda: saved(original_size=(1, 2, 3)),
+    ],
+    "steps must be 0 or more": [lambda: saved(steps=-1), lambda: saved(steps=1.5)],
+    "details must be a dict of JSON values": [
+        lambda: saved(details={"a": object()}),
+        lambda: saved(details=[1]),
+    ],
+    "config must be a LossConfig, got 'x'": [lambda: ll.iterator_loss("x")],  # type: ignore[arg-type]
+    "lpips must be what load_lpips gives, got 5": [lambda: ll.iterator_loss(lpips=ANYTHING)],
+    "dtype must be a type of PyTorch": [lambda: ll.iterator_loss(dtype=ANYTHING)],
+    "device must be a text such as auto, cpu": [
+        lambda: ll.iterator_loss(device=ANYTHING),
+        lambda: ll.load_generator(device=ANYTHING),
+        lambda: ll.load(device=ANYTHING),
+    ],
+    "target must be a tensor": [lambda: ll.iterator_loss()(ANYTHING), lambda: refined(target=ANYTHING)],
+    "start must be a tensor": [lambda: refined(start=None)],
+    "target and start must be floating-point": [
+        lambda: refined(target=IMAGE.byte()),
+        lambda: refined(start=torch.zeros(1, 4, 8).long()),
+    ],
+    "generator must be a generator, as load_generator gives, got": [
+        lambda: ll.list_directions(ANYTHING),
+        lambda: ll.list_directions("mobile-ffhq-256"),  # type: ignore[arg-type]
+        lambda: ll.mean_code(ANYTHING),
+        lambda: ll.sample_codes(ANYTHING, 1, randomness=torch.Generator()),
+        lambda: ll.LatentIterator(ANYTHING, ANYTHING).refine(IMAGE, torch.zeros(1, 4, 8)),
+    ],
+    "randomness must be a torch.Generator, got 5": [lambda: sampled(randomness=ANYTHING)],
+    "detector must be what load_face_detector gives, got 5": [lambda: aligned(detector=ANYTHING)],
+    r"images must be a tensor \(N, 3, S, S\), got None": [lambda: ll.resample(None, 16)],  # type: ignore[arg-type]
+    "lr must be above 0 and at most 100, got x": [lambda: IteratorConfig(lr="x")],  # type: ignore[arg-type]
+    "generator must be a path, got 5": [lambda: ll.load(ANYTHING), lambda: ll.load_generator(ANYTHING)],
+    "embedder must be a path, got 5": [lambda: ll.load(embedder=ANYTHING)],
+    "options must be TrainOptions, got 5": [lambda: ll.train(options=ANYTHING)],
+    "options must be DistillOptions, got 5": [lambda: ll.distill(options=ANYTHING)],
+    "data must be a path or several, got 5": [lambda: ll.train(data=ANYTHING)],
+    "out must be a path, got 5": [lambda: ll.train(out=ANYTHING)],
     "layers must be a text such as coarse or 0-3, got": [lambda: parse_layers([0, 1], 4)],  # type: ignore[arg-type]
 }
 
@@ -126,10 +197,22 @@ def test_a_model_refuses_what_is_no_code_seed_or_strength() -> None:
         "w_plus must be finite": [lambda: model.draw(torch.full((4, 8), math.nan))],
         "seed must be from 0": [lambda: model.sample(-1), lambda: model.sample("a")],  # type: ignore[arg-type]
         "truncation_psi must be a finite number": [lambda: model.sample(truncation_psi=math.inf)],
-        "strengths must be a dict": [lambda: model.edit("seed:1", ["smile"])],  # type: ignore[arg-type]
         "strength of smile must be a finite number": [
             lambda: model.edit("seed:1", smile="1"),  # type: ignore[arg-type]
             lambda: model.edit("seed:1", smile=math.nan),
+        ],
+        "strengths must be a dict of directions and numbers": [
+            lambda: model.edit("seed:1", ["smile"]),  # type: ignore[arg-type]
+            lambda: model.edit("seed:1", {5: 1}),  # type: ignore[dict-item]
+        ],
+        "keep must be a list of directions, got": [
+            lambda: model.edit("seed:1", smile=1, keep="age"),
+            lambda: model.edit("seed:1", smile=1, keep=ANYTHING),
+        ],
+        "photos must be a path or several, got 5": [lambda: model.invert_files(ANYTHING)],
+        "each of photos, and out, must be a path, got 5": [
+            lambda: model.invert_files([ANYTHING]),
+            lambda: model.invert_files("a.png", ANYTHING),
         ],
         "render must be RenderOptions": [lambda: model.edit("seed:1", smile=1, render=5)],  # type: ignore[arg-type]
     }

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from latentloop.defaults import Precision
 from latentloop.errors import UserError
+from latentloop.options import check_kind
 
 CONTAINER = Path("/sys/fs/cgroup/memory.max")
 """File with the memory that a container's processes may take, in bytes, or "max"."""
@@ -61,7 +62,9 @@ def find_device(name: str) -> torch.device:
 
     Raises:
         UserError: No such device, or this PyTorch or machine lacks it.
+        ValueError: It is no text.
     """
+    check_kind("device", name, str, "a text such as auto, cpu or cuda:1")
     if name == "auto":
         cuda, mps = torch.cuda.is_available(), torch.backends.mps.is_available()
         return torch.device("cuda" if cuda else "mps" if mps else "cpu")
@@ -72,6 +75,16 @@ def find_device(name: str) -> torch.device:
         message = f"device {name} is not available with this PyTorch ({reason}); auto finds one that is"
         raise UserError(message, arguments="device") from error
     return torch.device(name)
+
+
+def as_device(device: torch.device | str) -> torch.device:
+    """Return a device as PyTorch has it, which may be named as for `find_device`.
+
+    Raises:
+        UserError: As `find_device`.
+        ValueError: It is neither a device nor a text.
+    """
+    return device if isinstance(device, torch.device) else find_device(device)
 
 
 def find_precision(name: Precision, device: torch.device) -> torch.dtype:

@@ -18,7 +18,7 @@ from torch import Tensor
 from latentloop.defaults import MAX_PIXELS
 from latentloop.errors import UserError
 from latentloop.files import refuse_no_file, replacing
-from latentloop.options import is_whole
+from latentloop.options import check_kind, check_path, is_whole
 from latentloop.pixel_limit import pixel_limit
 
 Pixels = npt.NDArray[np.uint8]  # (H, W, 3), RGB in 0..255
@@ -85,6 +85,7 @@ def read_image(path: Path | str, *, max_pixels: int = MAX_PIXELS, background: Se
         UserError: The file is missing, cannot be read, is empty, a pipe, not an image, truncated, or larger than
             `max_pixels` or `LONGEST_SIDE`.
     """
+    check_path(path)
     path = Path(path)
     refuse_no_file(path, what="an image")
     try:
@@ -153,6 +154,7 @@ def write_png(path: Path | str, image: Tensor, *, profile: bytes | None = None, 
         UserError: The file cannot be written.
         ValueError: `image` is not one image of floating-point numbers, as bytes are not.
     """
+    check_path(path)
     content = png_bytes(image, profile=profile, comment=comment)
     with replacing(Path(path)) as part:
         part.write_bytes(content)
@@ -260,6 +262,7 @@ def resample(image: Tensor, resolution: int) -> Tensor:
         ValueError: The resolution is no whole number, or below 1, or the images are no such batch.
     """
     check_size("resolution", resolution)
+    check_kind("images", image, Tensor, "a tensor (N, 3, S, S)")
     if image.ndim != 4 or not image.is_floating_point():
         got = f"{tuple(image.shape)} of {image.dtype}"
         raise ValueError(f"images must be (N, 3, S, S) in floating-point numbers, got {got}")

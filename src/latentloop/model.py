@@ -21,7 +21,7 @@ from latentloop.faces import AlignedFace, align_faces, already_aligned
 from latentloop.files import sha256_of
 from latentloop.inversion.iterator import OnStep
 from latentloop.latents import sample_codes
-from latentloop.options import check_seed, flat_fields, is_finite, with_changes
+from latentloop.options import check_kind, check_path, check_seed, flat_fields, is_finite, with_changes
 from latentloop.photo_editing.applied_directions import record_edit, resolve_directions
 from latentloop.photo_editing.editor import make_editor
 from latentloop.photo_editing.options import RenderOptions
@@ -126,8 +126,12 @@ class Model:
         Raises:
             UserError: No photo is named, or the folder cannot be written to.
             TypeError: There is no such option, or it takes no values of that type.
+            ValueError: `photos` or `out` is no path.
         """
         named = [photos] if isinstance(photos, str | PathLike) else photos
+        check_kind("photos", named, Iterable, "a path or several")
+        for path in (*named, out):
+            check_path(path, name="each of photos, and out,")
         run = embed_files(
             [fspath(photo) for photo in named],
             Path(out),
@@ -165,10 +169,11 @@ class Model:
         Raises:
             UserError: There is no such direction, or the photo cannot be used.
             TypeError: No direction is given, or an option of `invert` in its place.
-            ValueError: A strength is not finite, or `strengths` or `render` is of another type.
+            ValueError: A strength is not finite, or `strengths`, `keep` or `render` is of another type.
         """
-        if not isinstance(strengths or {}, Mapping):
+        if not isinstance(strengths or {}, Mapping) or not all(isinstance(name, str) for name in strengths or {}):
             raise ValueError(f"strengths must be a dict of directions and numbers, got {strengths!r:.100}")
+        check_kind("keep", keep, (list, tuple), "a list of directions")
         if not isinstance(render or RenderOptions(), RenderOptions):
             raise ValueError(f"render must be RenderOptions, got {render!r:.100}")
         wanted = _added(strengths or {}, directions)
@@ -259,7 +264,11 @@ def load(
 
     Raises:
         UserError: There is no such file or device, or a file cannot be used.
+        ValueError: An argument is of another type.
     """
+    check_path(generator, name="generator")
+    if embedder is not None:
+        check_path(embedder, name="embedder")
     keep_freed_memory()
     components = load_components(
         fspath(generator),

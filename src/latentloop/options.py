@@ -2,6 +2,7 @@
 
 import difflib
 import math
+import os
 from collections.abc import Iterator, Mapping
 from dataclasses import MISSING, Field, fields, is_dataclass, replace
 from numbers import Integral, Real
@@ -22,6 +23,25 @@ def is_whole(value: object) -> bool:
 def is_finite(value: object) -> bool:
     """Return whether a value is a finite real number, of Python or NumPy."""
     return isinstance(value, Real) and math.isfinite(value)
+
+
+def check_kind(name: str, value: object, kind: type | tuple[type, ...], what: str) -> None:
+    """Raise a ValueError unless an argument is of a type.
+
+    Args:
+        name: Name of the argument.
+        value: What was given for it.
+        kind: The type, or several.
+        what: What it takes, for the message: "a tensor (N, 3, R, R)".
+    """
+    if not isinstance(value, kind):
+        given = repr(value) if isinstance(value, str | int | float | None) else f"a {type(value).__name__}"
+        raise ValueError(f"{name} must be {what}, got {given:.100}")
+
+
+def check_path(path: object, *, name: str = "path") -> None:
+    """Raise a ValueError unless an argument is a path: a text, or an object of `pathlib`."""
+    check_kind(name, path, (str, os.PathLike), "a path")
 
 
 def check_seed(seed: int) -> None:

@@ -38,11 +38,13 @@ def align_faces(photo: Tensor, detector: FaceDetector, size: int, *, face: str =
 
     Raises:
         UserError: There is no face, or fewer than the number asked for.
-        ValueError: `face` or `size` is none, or the photo is no such image.
+        ValueError: `face`, `size` or the detector is none, or the photo is no such image.
     """
     check_size("size", size)
     if not isinstance(face, str) or (face not in ("largest", "all") and not face.isdecimal()):
         raise ValueError(f"face must be largest, all or a number, got {face!r}")
+    if not callable(getattr(detector, "detect", None)):
+        raise ValueError(f"detector must be what load_face_detector gives, got {detector!r:.100}")
     faces = find_faces(photo, detector)
     if not len(faces):
         raise UserError(

@@ -21,6 +21,7 @@ from .midway import seamed as seamed
 from .mobilestylegan import MobileStyleGAN as MobileStyleGAN
 from .noisy import noisy_synthesis as noisy_synthesis
 from .protocol import Generator as Generator
+from .protocol import check_generator as check_generator
 from .refined import Refinement as Refinement
 from .refined import Residual as Residual
 from .refined import mix_refinements as mix_refinements

@@ -49,3 +49,9 @@ class Generator(Protocol):
                 the architecture's own cheaper image of that size where it has one. Needs to divide the full size.
         """
         ...
+
+
+def check_generator(generator: object) -> None:
+    """Raise a ValueError unless something is a generator, to tell it from its name."""
+    if not all(hasattr(generator, name) for name in ("synthesis", "num_ws")):
+        raise ValueError(f"generator must be a generator, as load_generator gives, got {generator!r:.100}")

@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 from latentloop.defaults import GENERATOR, Which
-from latentloop.devices import find_device
+from latentloop.devices import as_device
 from latentloop.errors import UserError
 from latentloop.generators.generator_file import (
     GeneratorFile,
@@ -20,6 +20,7 @@ from latentloop.generators.generator_file import (
 from latentloop.generators.mobilestylegan import MobileStyleGAN
 from latentloop.generators.mobilestylegan_file import on_trunk, settings_of, to_tensors
 from latentloop.generators.protocol import Generator
+from latentloop.options import check_path
 from latentloop.weights import WeightsFile, checksum, shipped
 
 
@@ -95,11 +96,12 @@ def load_generator(
     Raises:
         UserError: No such name or file; a wrong or damaged file; one that has no generator of a kind that we know; no
             such device.
-        ValueError: `which` is neither of them.
+        ValueError: `which` is neither of them, or an argument of another type.
     """
     if which not in get_args(Which):
         raise ValueError(f"which must be one of {', '.join(get_args(Which))}, got {which}")
-    where = find_device(device) if isinstance(device, str) else device
+    check_path(name_or_path, name="generator")
+    where = as_device(device)
     file = find_generator_file(name_or_path, which=which)
     name = str(name_or_path)
     generator = build_generator(file, name=name if name in SHIPPED else Path(name).stem)

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from latentloop.optim.names import OptimizerName, check_optimizer
-from latentloop.options import check_choices, is_whole
+from latentloop.options import check_choices, is_finite, is_whole
 
 Space = Literal["w", "w+"]
 FULL_STEPS = 100
@@ -42,11 +42,11 @@ class IteratorConfig:
             raise ValueError(f"steps must be 0 or more, got {self.steps}")
         check_optimizer("optimizer", self.optimizer)
         check_choices(self)
-        if not 0 < self.lr <= 100:
+        if not is_finite(self.lr) or not 0 < self.lr <= 100:
             raise ValueError(f"lr must be above 0 and at most 100, got {self.lr}")
-        if not (0 <= self.ramp_up <= 1 and 0 <= self.ramp_down <= 1):
+        if not all(is_finite(ramp) and 0 <= ramp <= 1 for ramp in (self.ramp_up, self.ramp_down)):
             raise ValueError(f"ramps are shares from 0 to 1, got ramp_up {self.ramp_up}, ramp_down {self.ramp_down}")
-        if self.patience < 0:
+        if not is_whole(self.patience) or self.patience < 0:
             raise ValueError(f"patience must be 0 or more, got {self.patience}")
 
     @property

@@ -9,13 +9,14 @@ import torch
 from torch import Tensor
 
 from latentloop.errors import NotFiniteError
-from latentloop.generators.protocol import Generator
+from latentloop.generators.protocol import Generator, check_generator
 from latentloop.inversion.config import IteratorConfig
 from latentloop.inversion.metric import PerceptualMetric
 from latentloop.inversion.prior import CodePrior
 from latentloop.losses.image import LossToward
 from latentloop.optim.adam import State, adam_step
 from latentloop.optim.muon import muon_step
+from latentloop.options import check_kind
 from latentloop.stamps import left_out_at
 
 MUON_MOMENTUM = 0.9
@@ -81,7 +82,7 @@ class LatentIterator:
             on_step: Called at the start and after each step; not at all with 0 steps.
 
         Raises:
-            ValueError: The shapes do not fit.
+            ValueError: The shapes or types do not fit.
             NotFiniteError: Target, start or loss are not finite.
         """
         self._check(target, start)
@@ -161,6 +162,11 @@ class LatentIterator:
         return up * (0.5 - 0.5 * math.cos(math.pi * down))
 
     def _check(self, target: Tensor, start: Tensor) -> None:
+        check_generator(self.generator)
+        check_kind("target", target, Tensor, "a tensor (N, 3, R, R) in [-1, 1]")
+        check_kind("start", start, Tensor, "a tensor (N, num_ws, w_dim)")
+        if not target.is_floating_point() or not start.is_floating_point():
+            raise ValueError(f"target and start must be floating-point numbers, got {target.dtype} and {start.dtype}")
         if target.ndim != 4 or target.shape[1] != 3 or target.shape[2] != target.shape[3]:
             raise ValueError(f"target must be (N, 3, R, R), got {tuple(target.shape)}")
         expected = (len(target), self.generator.num_ws, self.generator.w_dim)

@@ -33,6 +33,7 @@ from latentloop.generators.refined import Refinement
 from latentloop.json_files import decode_json
 from latentloop.latents.numpy_archive import DAMAGE, floats_in, holds_arrays, read_arrays, text_in, whole_in
 from latentloop.latents.refinement_arrays import read_refinement, refinement_arrays
+from latentloop.options import check_kind, check_path, is_whole
 
 PLAIN, REFINED = 1, 2
 """Versions of the format, without and with a refinement; readers of the first refuse what they would draw wrong."""
@@ -86,14 +87,20 @@ def save_code(path: Path | str, code: Code) -> None:
 
     Raises:
         UserError: The file cannot be written.
-        ValueError: Numbers of its refinement are too large for float16, in which they are stored.
+        ValueError: `code` is none that `load_code` would read, or numbers of its refinement are too large for float16.
     """
+    check_path(path)
     with replacing(Path(path)) as part:
         part.write_bytes(code_bytes(code))
 
 
 def code_bytes(code: Code) -> bytes:
-    """Encode a code as `save_code` writes it."""
+    """Encode a code as `save_code` writes it.
+
+    Raises:
+        ValueError: It is none that `load_code` would read.
+    """
+    _check(code)
     file = io.BytesIO()
     more: dict[str, Any] = refinement_arrays(code.refinement) if code.refinement else {}
     np.savez(
@@ -107,7 +114,7 @@ def code_bytes(code: Code) -> bytes:
         original_size=np.array(code.original_size, dtype=np.int64),
         losses=code.losses.float().numpy(),
         steps=np.int64(code.steps),
-        details=np.str_(json.dumps(code.details)),
+        details=np.str_(_as_json(code.details)),
         **more,
     )
     return file.getvalue()
@@ -118,7 +125,9 @@ def load_code(path: Path | str) -> Code:
 
     Raises:
         UserError: The file is missing, no code file, of a later version, or damaged, or its code is not finite.
+        ValueError: `path` is no path.
     """
+    check_path(path)
     return parse_code(read_code_file(path), path)
 
 
@@ -162,6 +171,31 @@ def parse_code(content: bytes, path: Path | str) -> Code:
     return code
 
 
+def _check(code: Code) -> None:
+    """Raise a ValueError that says what a code has to be, if it is something else."""
+    check_kind("code", code, Code, "a Code")
+    shapes = {"w_plus": (None, None), "quad": (4, 2), "losses": (None,)}
+    for name, shape in shapes.items():
+        tensor = getattr(code, name)
+        what = f"floating-point numbers ({', '.join('N' if size is None else str(size) for size in shape)})"
+        check_kind(name, tensor, Tensor, f"a tensor of {what}")
+        fits = len(shape) == tensor.ndim and all(s in (None, n) for s, n in zip(shape, tensor.shape, strict=True))
+        if not fits or not tensor.is_floating_point():
+            raise ValueError(f"{name} must be {what}, got {tuple(tensor.shape)} of {tensor.dtype}")
+        if name != "losses" and not tensor.isfinite().all():
+            raise ValueError(f"{name} must be finite")
+    for name in ("generator", "fingerprint"):
+        check_kind(name, getattr(code, name), str, "a text")
+    if code.space not in ("w", "w+"):
+        raise ValueError(f"space must be w or w+, got {code.space!r:.100}")
+    size = tuple(code.original_size)
+    if len(size) != 2 or not all(is_whole(n) and 0 < n <= MAX_SIZE for n in size):
+        raise ValueError(f"original_size must be width and height in pixels, got {size!r:.100}")
+    if not is_whole(code.steps) or code.steps < 0:
+        raise ValueError(f"steps must be 0 or more, got {code.steps!r:.100}")
+    check_kind("details", code.details, dict, "a dict of JSON values")
+
+
 def _code(arrays: dict[str, npt.NDArray[Any]]) -> Code:
     sizes = arrays["original_size"]
     if sizes.shape != (2,) or sizes.dtype.kind not in "iu" or not (sizes.min() > 0 and sizes.max() <= MAX_SIZE):
@@ -183,6 +217,13 @@ def _code(arrays: dict[str, npt.NDArray[Any]]) -> Code:
         steps=steps,
         details=details,
     )
+
+
+def _as_json(details: dict[str, Any]) -> str:
+    try:
+        return json.dumps(details)
+    except (TypeError, ValueError, RecursionError) as error:
+        raise ValueError(f"details must be a dict of JSON values: {in_one_line(error)}") from error
 
 
 def is_code_file(file: Path | IO[bytes]) -> bool:

@@ -3,9 +3,9 @@
 import torch
 from torch import Tensor
 
-from latentloop.generators.protocol import Generator
+from latentloop.generators.protocol import Generator, check_generator
 from latentloop.generators.sampling import random_inputs
-from latentloop.options import is_finite, is_whole
+from latentloop.options import check_kind, is_finite, is_whole
 
 
 def broadcast(w: Tensor, num_ws: int) -> Tensor:
@@ -41,7 +41,12 @@ def truncate(w_plus: Tensor, latent_avg: Tensor, *, psi: float, cutoff: int | No
 
 
 def mean_code(generator: Generator, count: int = 1) -> Tensor:
-    """Build codes that are the mean latent in every layer, (count, num_ws, w_dim)."""
+    """Build codes that are the mean latent in every layer, (count, num_ws, w_dim).
+
+    Raises:
+        ValueError: `generator` is none.
+    """
+    check_generator(generator)
     average = generator.latent_avg
     return broadcast(average.expand(count, *average.shape), generator.num_ws)
 
@@ -66,8 +71,11 @@ def sample_codes(
         label: Class of all codes, for a generator with classes; None for random ones.
 
     Raises:
-        ValueError: There is no such class; the count or the cutoff is negative, or psi not finite.
+        ValueError: There is no such class; the count or the cutoff is negative, psi not finite, or an argument of
+            another type.
     """
+    check_generator(generator)
+    check_kind("randomness", randomness, torch.Generator, "a torch.Generator")
     if not is_whole(count) or count < 0:
         raise ValueError(f"count must be 0 or more, got {count!r}")
     z, labels = random_inputs(generator, count, randomness, label=label)

@@ -6,6 +6,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from latentloop.options import check_kind
+
 ImageLoss = Callable[[Tensor, Tensor], Tensor]  # (image, target), each (N, 3, H, W) in [-1, 1] -> (N,)
 LossToward = Callable[[Tensor], Callable[[Tensor], Tensor]]  # target -> image -> (N,); looks at the target once
 
@@ -24,6 +26,7 @@ def weighted_sum(*terms: tuple[float, LossToward]) -> LossToward:
     """Add losses up, e.g. `weighted_sum((1.0, toward(pixel_loss)), (0.8, lpips.toward))`; each gives (N,)."""
 
     def total_toward(target: Tensor) -> Callable[[Tensor], Tensor]:
+        check_kind("target", target, Tensor, "a tensor (N, 3, H, W) in [-1, 1]")
         losses = [(weight, loss(target)) for weight, loss in terms]
         return lambda image: torch.stack([weight * loss(image) for weight, loss in losses]).sum(dim=0)
 

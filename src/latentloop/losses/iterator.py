@@ -1,12 +1,16 @@
 """The loss that the iterator descends."""
 
+from types import NoneType
+
 import torch
 
+from latentloop.devices import as_device
 from latentloop.features.lpips import Lpips, load_lpips
 from latentloop.features.mobilefacenet import MobileFaceNet, load_mobilefacenet
 from latentloop.losses.config import LossConfig
 from latentloop.losses.identity import IdentityDistance
 from latentloop.losses.image import LossToward, pixel_loss, toward, weighted_sum
+from latentloop.options import check_kind
 
 
 def iterator_loss(
@@ -30,8 +34,14 @@ def iterator_loss(
         dtype: Type of their arithmetic.
 
     Raises:
-        UserError: A weights file of the package is missing or damaged.
+        UserError: A weights file of the package is missing or damaged; there is no such device.
+        ValueError: An argument is of another type.
     """
+    check_kind("config", config, (LossConfig, NoneType), "a LossConfig")
+    check_kind("lpips", lpips, (Lpips, NoneType), "what load_lpips gives")
+    check_kind("face_embedder", face_embedder, (MobileFaceNet, NoneType), "what load_mobilefacenet gives")
+    check_kind("dtype", dtype, torch.dtype, "a type of PyTorch such as torch.float32")
+    device = as_device(device)
     config = config or LossConfig()
     terms = [(config.lambda_mse, toward(pixel_loss))] if config.lambda_mse else []
     if config.lambda_lpips:

@@ -10,7 +10,7 @@ from latentloop.editing import Direction, directions_in, read_directions, shippe
 from latentloop.editing.direction_file import SHIPPED
 from latentloop.editing.layers import describe_layers
 from latentloop.errors import UserError, in_one_line
-from latentloop.generators import Generator
+from latentloop.generators import Generator, check_generator
 from latentloop.weights import is_safetensors
 
 
@@ -37,7 +37,12 @@ def list_directions(generator: Generator | None = None) -> list[DirectionInfo]:
 
     Args:
         generator: Leave out the directions of other generators' latent spaces; None lists all.
+
+    Raises:
+        ValueError: `generator` is none.
     """
+    if generator is not None:
+        check_generator(generator)
     if generator is not None:
         return [info_of(one) for one in shipped_directions(generator).values()]
     return [info_of(one) for file in SHIPPED for one in read_directions(file).values()]

@@ -3,10 +3,11 @@
 import signal
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from types import NoneType
 from typing import Any
 
 from latentloop.allocator import keep_freed_memory
-from latentloop.options import with_changes
+from latentloop.options import check_kind, check_path, with_changes
 from latentloop.training.distill_setup import set_up_distilling
 from latentloop.training.options import DistillOptions, TrainOptions
 from latentloop.training.run import Progress
@@ -48,6 +49,7 @@ def train(
         UserError: A file is missing or wrong, or the folder holds a run with other options or something else.
         KeyboardInterrupt: Ctrl-C was pressed.
     """
+    check_kind("options", options, (TrainOptions, NoneType), "TrainOptions")
     named = {"generator": generator, "data": data, "validation": validation, "out": out}
     keep_freed_memory()
     job = set_up_training(with_changes(options or TrainOptions(), _plain(named) | _plain(changes)))
@@ -88,6 +90,7 @@ def distill(
         ValueError: An option cannot have that value.
         UserError: A file is missing or wrong, or the folder holds a run with other options or something else.
     """
+    check_kind("options", options, (DistillOptions, NoneType), "DistillOptions")
     keep_freed_memory()
     named = {"generator": generator, "photos": photos, "out": out}
     job = set_up_distilling(with_changes(options or DistillOptions(), _plain(named) | _plain(changes)))
@@ -104,8 +107,10 @@ def _plain(arguments: Mapping[str, Any]) -> dict[str, Any]:
         if value is None:
             continue
         if name == "out":
+            check_path(value, name=name)
             plain[name] = Path(value)
         elif name in ("data", "validation", "photos"):
+            check_kind(name, value, (str, Path, list, tuple), "a path or several")
             plain[name] = (str(value),) if isinstance(value, str | Path) else tuple(map(str, value))
         else:
             plain[name] = str(value) if isinstance(value, Path) else value
