@@ -50,6 +50,18 @@ def test_options_of_a_job_are_listed_among_its_commands_own(run: Run, name: str)
     assert not re.search(r"options options|options\.\w+ options", text)
 
 
+@pytest.mark.parametrize("name", ALL)
+def test_the_help_shows_no_value_of_python_for_what_is_unset(run: Run, name: str) -> None:
+    text = "\n".join(run(*name.split(), "--help")[1])
+    assert not re.search(r"\{None\}|default: None", text)
+    assert name != "embed" or "--steps unset|INT" in text
+
+
+@pytest.mark.parametrize("unset", ["unset", "None"])
+def test_an_option_can_be_named_unset(unset: str) -> None:
+    assert parse(["embed", "a.jpg", "--steps", unset]) == parse(["embed", "a.jpg"])
+
+
 def flags(lines: list[str]) -> set[str]:
     """Options that a help screen lists."""
     return {flag for line in lines for flag in re.findall(r"  (--[a-z][a-z0-9-]*)", line)}

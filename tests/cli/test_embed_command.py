@@ -241,10 +241,32 @@ def test_embed_replaces_no_summary_of_somebody_else(
 ) -> None:
     out.mkdir()
     (out / name).write_text(content)
-    told = f"latentloop: the result would overwrite {out / name}; choose another folder; see --out"
-    assert run("embed", *toy_photos(1), "--out", out, *QUICK) == (2, [], [told])
-    assert [path.name for path in out.iterdir()] == [name]
+    told = f"latentloop: {out / name}: somebody else's, and stays; this run writes no results.json and no report.html"
+    code, lines, errors = run("embed", *toy_photos(1), "--out", out, *QUICK)
+    assert (code, len(lines), errors) == (2, 1, [told])
+    assert {path.name for path in out.iterdir()} >= {"aligned", "photo-0.npz", "photo-0.png", name}
+    assert len({"results.json", "report.html"} & {path.name for path in out.iterdir()}) == 1
     assert (out / name).read_text() == content
+
+
+@pytest.mark.usefixtures("toy_shipped")
+def test_a_picture_of_somebody_else_costs_its_photo_alone_and_leaves_no_report_of_nothing(
+    run: Run, toy_photos: ToyPhotos, out: Path
+) -> None:
+    photos = toy_photos(2)
+    out.mkdir()
+    (out / "photo-0.png").write_text("mine")
+    told = (
+        f"latentloop: {photos[0]}: its results would overwrite {out / 'photo-0.png'}; choose another folder; see --out"
+    )
+    code, lines, errors = run("embed", photos[0], "--out", out, *QUICK)
+    assert (code, lines, errors) == (2, [], [told])
+    assert {path.name for path in out.iterdir()} == {"aligned", "photo-0.png"}
+    code, lines, errors = run("embed", *photos, "--out", out, *QUICK)
+    assert (code, len(lines), errors) == (2, 2, [told])
+    assert (out / "photo-0.png").read_text() == "mine"
+    run("embed", photos[0], "--out", out, *QUICK)
+    assert json.loads((out / "results.json").read_text())["photos"] == []
 
 
 @pytest.mark.usefixtures("toy_shipped")

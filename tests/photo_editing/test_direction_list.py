@@ -8,7 +8,7 @@ import torch
 
 from latentloop.editing import Direction, save_directions
 from latentloop.errors import UserError
-from latentloop.generators import Generator, load_generator
+from latentloop.generators import Generator, list_generators, load_generator
 from latentloop.photo_editing.direction_list import (
     known_directions,
     list_directions,
@@ -25,6 +25,13 @@ def test_a_table_has_a_line_for_each_direction_and_columns_that_stand_below_each
     head, line = table([SMILE])
     assert line.split() == ["smile", "-", "0-1,3", "std", "1.235", "CC0"]
     assert head.index("licence") == line.index("CC0")
+
+
+def test_a_listing_in_python_is_short_enough_to_read() -> None:
+    listed = list_directions()
+    assert str(listed[1]) == "DirectionInfo(name='smile', positive='smiles more')"
+    assert len(str(listed)) < 80 * len(listed)
+    assert "licence" not in str(list_generators())
 
 
 def test_what_was_measured_of_a_calibrated_direction_is_told() -> None:

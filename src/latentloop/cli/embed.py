@@ -56,7 +56,7 @@ class Embed:
             raise ValueError("name at least one photo, folder or glob")
 
     def run(self) -> int:
-        """Embed the photos; returns 2 if one could not be embedded."""
+        """Embed the photos; returns 2 if one could not be, or the report has somebody else's file in its way."""
         start = self.options.start
         refuse_missing(
             self.photos,
@@ -78,4 +78,4 @@ class Embed:
         finally:
             for report in run.reports:
                 say(report)
-        return 2 if failed else 0
+        return 2 if failed or not run.with_report else 0

@@ -3,15 +3,19 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import fields, is_dataclass
 from functools import partial
+from types import NoneType
 from typing import Any, get_args, get_type_hints
 
 import tyro
 from tyro import _errors as refusals  # private: pyproject.toml holds tyro to a release that has it
+from tyro.constructors import ConstructorRegistry, PrimitiveConstructorSpec, PrimitiveTypeInfo
 
 from latentloop.cli.commands import Command, load_command
 from latentloop.cli.complaints import did_you_mean, option_name
 from latentloop.errors import UserError, in_one_line
 
+UNSET = "unset"
+"""What --help shows, and an option takes, for None: the option's text says what happens then."""
 CONFIG = (tyro.conf.OmitArgPrefixes, tyro.conf.FlagCreatePairsOff, tyro.conf.OmitSubcommandPrefixes)
 
 
@@ -24,9 +28,27 @@ def parse_command(name: str, arguments: Sequence[str]) -> Command:
     command, prog = load_command(name), f"latentloop {name}"
     with refusals.on_parse_error(partial(_refuse, command)):
         try:
-            return tyro.cli(command, prog=prog, args=arguments, config=CONFIG)
+            return tyro.cli(command, prog=prog, args=arguments, config=CONFIG, registry=REGISTRY)
         except ValueError as error:  # from options of a job, where tyro takes them for the command's own
             raise _refusal(str(error), prog) from error
+
+
+REGISTRY = ConstructorRegistry()
+"""Types that are shown and read otherwise than tyro does it."""
+
+
+@REGISTRY.primitive_rule
+def _optional(kind: PrimitiveTypeInfo) -> PrimitiveConstructorSpec[None] | None:
+    if kind.type is not NoneType:
+        return None
+    return PrimitiveConstructorSpec(
+        nargs=1,
+        metavar=UNSET,
+        choices=(UNSET, "None"),
+        instance_from_str=lambda _: None,
+        is_instance=lambda value: value is None,
+        str_from_instance=lambda _: [UNSET],
+    )
 
 
 def options_of(part: Any, value: Any = None) -> Iterator[str]:  # noqa: ANN401 - any type, any value

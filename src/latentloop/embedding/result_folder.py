@@ -19,7 +19,6 @@ from latentloop.ownership import (
     mark,
     mark_in,
     marked_by,
-    refuse_foreign,
     refuse_links,
     with_entries,
 )
@@ -134,14 +133,12 @@ class ResultFolder:
         for folder in (self.path, self.path / "aligned"):
             check_writable(folder)
 
-    def refuse_strangers(self) -> None:
-        """Check that the files about a run would replace those of an earlier run alone.
-
-        Raises:
-            UserError: There is somebody else's results.json or report.html.
-        """
-        refuse_foreign([self.path / RESULTS], with_entries("photos", "failed", "settings", "versions"))
-        refuse_foreign([self.path / REPORT], beginning_with(f"<title>{TITLE}</title>"))
+    def stranger(self) -> Path | None:
+        """Return somebody else's file that the summary of a run would replace; None if there is none."""
+        results, report = self.path / RESULTS, self.path / REPORT
+        if is_foreign(results, with_entries("photos", "failed", "settings", "versions")):
+            return results
+        return report if is_foreign(report, beginning_with(f"<title>{TITLE}</title>")) else None
 
     def stem_for(self, photo: PhotoKey, *, all_faces: bool, accepts: Callable[[Result], bool] = lambda _: True) -> str:
         """Return the photo's unique stem in this folder: that of its file, numbered if another photo has it.

@@ -8,7 +8,7 @@ from pathlib import Path
 from latentloop.embedding.components import Components, load_components
 from latentloop.embedding.job import EmbedJob
 from latentloop.embedding.options import EmbedOptions
-from latentloop.embedding.outcomes import Outcome
+from latentloop.embedding.outcomes import Embedded, Outcome
 from latentloop.embedding.result_folder import REPORT, ResultFolder
 from latentloop.embedding.setup import set_up
 from latentloop.folder_lock import sole_use
@@ -41,6 +41,8 @@ class EmbedRun:
     def outcomes(self, on_step: OnStep | None = None) -> Generator[Outcome]:
         """Embed the photos; yields the outcome of each face, and writes results.json and report.html at the end.
 
+        Where no photo could be embedded, a report is written only to replace an older one.
+
         Args:
             on_step: As for `LatentIterator.refine`.
 
@@ -52,7 +54,8 @@ class EmbedRun:
                 yield from outcomes
             finally:
                 outcomes.close()  # waits for what is being written
-                if self.job.done and self.with_report:
+                embedded = any(isinstance(outcome, Embedded) for outcome in self.job.done)
+                if self.with_report and (embedded or self.report.exists()):  # an old one would be of another run
                     self._report()
 
     def _report(self) -> None:
@@ -100,7 +103,7 @@ def embed_files(
         components: Networks that are loaded already.
         force: Make again what is finished.
         deciding: Entries of a result's stamp that must agree for it to be finished; None for all.
-        with_report: Write results.json and report.html, too.
+        with_report: Write results.json and report.html, too, unless somebody else's would be replaced.
         warn: Called with what does not work as asked, but need not stop the run.
         on_wait: Called with a message if another process uses the folder, before it is waited for; None refuses it.
 
@@ -108,8 +111,9 @@ def embed_files(
         UserError: A file cannot be used, or one of somebody else would be replaced.
     """
     options = options or EmbedOptions()
-    if with_report:
-        ResultFolder(out).refuse_strangers()
+    if with_report and (theirs := ResultFolder(out).stranger()):
+        warn(f"{theirs}: somebody else's, and stays; this run writes no results.json and no report.html")
+        with_report = False
     found = find_photos(photos)
     components = components or components_for(options)
     setup = set_up(options, components, photos=found, out=out, warn=warn)

@@ -12,6 +12,20 @@ from latentloop.generators.registry import find_generator_file
 from latentloop.ownership import is_foreign
 from latentloop.weights import kind_in
 
+MEANINGS = {
+    "layout": "project whose names the file's tensors have",
+    "kind": "architecture",
+    "resolution": "pixels of an image's side",
+    "num_ws": "styles of a code in W+, one for each layer that takes one",
+    "w_dim": "numbers of a style",
+    "z_dim": "random numbers that a style is made from",
+    "classes": "kinds of images that can be asked for",
+    "parameters": "numbers of the network",
+    "latent_avg": "mean style, towards which truncation pulls",
+    "fingerprint": "of the latent space: generators that share it draw each other's codes and directions",
+}
+"""What each property of a generator means."""
+
 
 def convert_generator(source: Path, target: Path, *, which: Which = "g_ema", half: bool = False) -> Iterator[str]:
     """Write the generator of any file that can be read as a file of our own, and yield a line about each property.
@@ -37,7 +51,7 @@ def convert_generator(source: Path, target: Path, *, which: Which = "g_ema", hal
 
 
 def describe_generator(name_or_path: str | Path, *, which: Which = "g_ema") -> Iterator[str]:
-    """Describe the generator in a file, a property a line: its layout, resolution, sizes of the codes, parameters.
+    """Describe the generator in a file, a line a property: its name, its value, and what it means.
 
     Args:
         name_or_path: A shipped generator, or a file of any layout that can be read.
@@ -52,7 +66,8 @@ def describe_generator(name_or_path: str | Path, *, which: Which = "g_ema") -> I
 def _properties(file: GeneratorFile, name: str) -> Iterator[str]:
     generator = build_generator(file, name=name)
     parameters = sum(p.numel() for p in generator.parameters()) if isinstance(generator, nn.Module) else 0
-    properties = {
+    estimated = "estimated from samples, the file lacks it"
+    values: dict[str, object] = {
         "layout": file.layout,
         "kind": file.kind,
         "resolution": generator.resolution,
@@ -61,8 +76,9 @@ def _properties(file: GeneratorFile, name: str) -> Iterator[str]:
         "z_dim": generator.z_dim,
         "classes": generator.c_dim or "none",
         "parameters": f"{parameters:,}",
-        "latent_avg": "estimated from samples, the file lacks it" if file.latent_avg_estimated else "in the file",
+        "latent_avg": estimated if file.latent_avg_estimated else "in the file",
         "fingerprint": generator.fingerprint,
     }
-    for name_of_property, value in properties.items():
-        yield f"{name_of_property:<12}{value}"
+    width = max(len(str(value)) for value in values.values())
+    for property_name, value in values.items():
+        yield f"{property_name:<12}{value!s:<{width}}  {MEANINGS[property_name]}"

@@ -1,7 +1,7 @@
 """Finding and loading generators by name or path."""
 
 import hashlib
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import get_args
 
@@ -26,17 +26,17 @@ from latentloop.weights import WeightsFile, checksum, shipped
 
 @dataclass(frozen=True)
 class GeneratorInfo:
-    """A generator that ships with the package, as `list_generators` shows it."""
+    """A generator that ships with the package, as `list_generators` shows it; printed, it is what one chooses by."""
 
     name: str
     """Name that `load_generator` takes."""
     resolution: int
     """Pixels of a side of its images."""
-    latent_space: str
+    latent_space: str = field(repr=False)
     """Fingerprint of its latent space: generators that share it draw the same subject from the same code."""
     about: str
     """Subject of the images, and the architecture."""
-    licence: str
+    licence: str = field(repr=False)
     """Terms of the weights, which are not those of the code."""
 
 

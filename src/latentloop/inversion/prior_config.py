@@ -8,7 +8,7 @@ from latentloop.stamps import left_out_at
 
 @dataclass(frozen=True)
 class PriorConfig:
-    """Weights of what the iterator adds to its loss so that codes stay where they edit well; None is 0, by default."""
+    """Weights of what the iterator adds to its loss so that codes stay where they edit well; unset, they are 0."""
 
     lambda_near: float | None = left_out_at(0.0, default=0.0)
     """Weight of the squared distance from the start, in units of W's standard deviation, mean over all styles."""

@@ -21,8 +21,8 @@ class LossConfig:
     lpips_net: Literal["alex", "squeeze"] = "alex"
     """Network whose features LPIPS compares."""
     lambda_identity: float | None = left_out_at(0.0, default=0.0)
-    """Weight of the distance of the faces in a face-recognition network; 0 for images of anything but faces. None is 0,
-    unless the job has a default of its own: that of embed goes by quality."""
+    """Weight of the distance of the faces in a face-recognition network; 0 for images of anything but faces. Unset, it
+    is 0, unless the job has a default of its own: that of embed goes by quality."""
     identity_layers: IdentityLayers = left_out_at("early", default="early")
     """Layers of that network that are compared. early: those before its last blocks, so that the reported ID, the
     cosine of its embeddings, stays a measure of its own; last: the embedding alone; all: both, and the last block."""

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -16,19 +16,19 @@ from latentloop.weights import is_safetensors
 
 @dataclass(frozen=True)
 class DirectionInfo:
-    """Description of a direction, for listings."""
+    """Description of a direction, for listings; printed, it is its name and what it does."""
 
     name: str
     """Name of the direction, as edits accept it."""
     positive: str
     """Effect of positive strengths, such as "smiles more"; "-" if unknown."""
-    layers: str
+    layers: str = field(repr=False)
     """Layers that it changes, such as "0-3,7"."""
-    measured: str
+    measured: str = field(repr=False)
     """Summary of measurements; "-" if there are none."""
-    licence: str
+    licence: str = field(repr=False)
     """Licence under which the direction may be used."""
-    generator: str
+    generator: str = field(repr=False)
     """Name of the generator that the direction was computed for."""
 
 
