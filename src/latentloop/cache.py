@@ -31,6 +31,7 @@ from latentloop.cache_description import (
     refuse_strangers,
 )
 from latentloop.errors import NotFiniteError, UserError, in_one_line, shown
+from latentloop.files import refuse_no_file
 
 FORMAT = 1
 """Version of the cache file's format."""
@@ -262,8 +263,9 @@ def space_of(path: Path) -> CodeSpace:
     Raises:
         UserError: The file is missing, or no cache.
     """
-    if not path.is_file():
+    if not path.exists():
         raise UserError(f"{path}: no such cache of codes")
+    refuse_no_file(path, what="a cache of codes")
     with _explained(path), closing(open_read_only(path)) as connection:
         found = read_description(path, connection)
     num_ws, w_dim = found["shape"]

@@ -22,6 +22,8 @@ def read_json(path: Path) -> Any:  # noqa: ANN401
 
     Raises:
         OSError: The file is missing or cannot be read.
-        ValueError: As `decode_json`, or it is not in UTF-8.
+        ValueError: As `decode_json`, or it is not in UTF-8, or a pipe, which might never end.
     """
+    if path.exists() and not path.is_file():
+        raise ValueError("no plain file")
     return decode_json(path.read_text(encoding="utf-8"))

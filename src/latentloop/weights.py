@@ -14,7 +14,7 @@ from safetensors.torch import load, save
 from torch import Tensor, nn
 
 from latentloop.errors import UserError, in_one_line, shown
-from latentloop.files import naming_unreadable, replacing, sha256_of
+from latentloop.files import naming_unreadable, refuse_no_file, replacing, sha256_of
 from latentloop.json_files import decode_json
 from latentloop.safetensors_header import METADATA, check_header, read_header
 
@@ -151,8 +151,9 @@ def read_weights(file: WeightsFile) -> Weights:
     Raises:
         UserError: The file is missing, is not safetensors, or its checksum is not the expected one.
     """
-    if not file.path.is_file():
+    if not file.path.exists():
         raise UserError(f"{file.path}: no such weights file")
+    refuse_no_file(file.path, what="weights")
     weights = read_once(file.path, "weights", lambda: _read(file))
     _check(file, weights.sha256)
     read_once(file.path, CHECKSUM, lambda: weights.sha256)

@@ -103,7 +103,7 @@ def test_settings_that_no_tensor_tells_are_kept(
     ours = tmp_path / "ours.safetensors"
     code, said, _ = run("convert", path, ours)
     assert code == 0
-    assert said[0] == "layout      StyleGAN2 of NVIDIA in PyTorch"
+    assert said[0].startswith("layout      StyleGAN2 of NVIDIA in PyTorch  ")
     w_plus = torch.randn(1, 6, 6, generator=torch.Generator().manual_seed(1))
     torch.testing.assert_close(load_generator(ours).synthesis(w_plus), load_generator(path).synthesis(w_plus))
     assert not torch.allclose(load_generator(ours).synthesis(w_plus), tiny.synthesis(w_plus))

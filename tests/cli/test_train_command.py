@@ -118,6 +118,11 @@ def test_a_killed_run_goes_on_as_if_it_never_had_been(run: Run, command: list[ob
 def test_a_finished_run_can_be_made_longer(run: Run, command: list[object], tmp_path: Path) -> None:
     out = tmp_path / "run"
     assert run(*command, "--out", out)[0] == 0
+    code, _, errors = run(*command, "--steps", 8, "--out", out)
+    assert code == 2
+    assert errors[0].endswith(
+        "made with steps 6, not 8; resume the run with that, or choose another folder; see --resume, --out"
+    )
     code, lines, errors = run("train", "--resume", out, "--steps", 8)
     assert (code, errors) == (0, [])
     assert [line.split()[1] for line in lines[:-1]] == ["8"]

@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -30,6 +31,20 @@ def test_a_file_of_each_kind_is_put_together_as_it_was(kind: str, tmp_path: Path
     content = path.read_bytes()
     path.write_bytes(reader.layout.put_together(reader.layout.take_apart(content)))
     reader.read(path)
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no pipes with names here")
+@pytest.mark.parametrize("kind", READERS)
+def test_a_pipe_in_the_place_of_a_file_is_not_waited_for(kind: str, tmp_path: Path) -> None:
+    path = tmp_path / "folder" / READERS[kind].name
+    path.parent.mkdir()
+    os.mkfifo(path)
+    signal.alarm(SECONDS)
+    try:
+        problem = problem_of(READERS[kind], path)
+    finally:
+        signal.alarm(0)
+    assert not problem
 
 
 @pytest.mark.parametrize("kind", READERS)

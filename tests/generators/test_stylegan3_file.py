@@ -83,10 +83,9 @@ def test_what_is_read_draws_the_same(
         path = tmp_path / "tensors.pt"
         torch.save(nvidia_tensors(generator), path)
     if kind == "ours":
-        assert run("convert", path, tmp_path / "ours.safetensors")[1][:2] == [
-            "layout      StyleGAN3 of NVIDIA",
-            "kind        stylegan3",
-        ]
+        layout, kind_line = run("convert", path, tmp_path / "ours.safetensors")[1][:2]
+        assert layout.startswith("layout      StyleGAN3 of NVIDIA  ")
+        assert kind_line.startswith("kind        stylegan3 ")
         path = tmp_path / "ours.safetensors"
     check(path, generator)
 

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from latentloop.benchmark.options import DataName
 from latentloop.errors import UserError, shown
+from latentloop.files import refuse_no_file
 from latentloop.photos.find import find_photos
 
 Places = dict[str, Path | None]  # an image's name in its set -> its file, None if the folder lacks it
@@ -212,6 +213,7 @@ def _lines(file: Path) -> Iterator[tuple[int, str]]:
 
 
 def _text(file: Path) -> str:
+    refuse_no_file(file, what="a list of images")
     try:
         return file.read_text(encoding="utf-8-sig")
     except UnicodeDecodeError as error:

@@ -12,7 +12,8 @@ import torch
 from torch import Tensor
 
 from latentloop.benchmark.methods import Codes
-from latentloop.files import write_together
+from latentloop.errors import UserError
+from latentloop.files import refuse_no_file, write_together
 from latentloop.images import png_bytes, write_png
 from latentloop.json_files import read_json
 from latentloop.latents.numpy_archive import DAMAGE, holds_arrays, read_arrays
@@ -94,12 +95,13 @@ class BenchmarkFolder:
     def read_code(self, method: str, image: str) -> Codes | None:
         """Read a result's code, (1, num_ws, w_dim), and its noise maps; None if the file is damaged."""
         try:
+            refuse_no_file(self._file(method, image, ".npz"), what="a code")
             content = self._file(method, image, ".npz").read_bytes()
             arrays = read_arrays(content, max_bytes=len(content))
             count = sum(name.startswith(NOISE) for name in arrays)
             names = ("w_plus", *(f"{NOISE}{i}" for i in range(count)))
             w_plus, *maps = (torch.from_numpy(arrays[name].copy())[None] for name in names)
-        except DAMAGE:
+        except (UserError, *DAMAGE):
             return None
         return Codes(w_plus, tuple(maps) or None)
 

@@ -13,6 +13,7 @@ from latentloop.editing.fitting import fitted
 from latentloop.editing.foreign_directions import MAX_WS, read_foreign_directions
 from latentloop.editing.layers import describe_layers, parse_layers
 from latentloop.errors import UserError, in_one_line, shown
+from latentloop.files import refuse_no_file
 from latentloop.generators import Generator
 from latentloop.weights import WeightsFile, is_safetensors, kind_in, read_ours, shipped, write_ours
 
@@ -77,8 +78,7 @@ def directions_in(path: Path, generator: Generator) -> dict[str, Direction]:
     Raises:
         UserError: The file is missing, has no directions, is damaged, or belongs to another generator.
     """
-    if not path.is_file():
-        raise UserError(f"{path}: no such file")
+    refuse_no_file(path, what="a file of directions")
     if not is_safetensors(path):
         return read_foreign_directions(path, generator)
     found = read_directions(path).values()

@@ -201,6 +201,8 @@ def start_from_file(path: Path, generator: Generator, photos: Sequence[Path]) ->
 
 def _content_if_ours(path: Path) -> bytes | None:
     """Read a file that looks like one of our code files; None for any other."""
+    if not path.is_file():
+        return None  # reading it as another project's file says what is wrong
     try:
         with path.open("rb") as file:
             if not is_code_file(file):
@@ -208,4 +210,4 @@ def _content_if_ours(path: Path) -> bytes | None:
             file.seek(0)
             return file.read()
     except OSError:
-        return None  # reading it as another project's file says what is wrong
+        return None

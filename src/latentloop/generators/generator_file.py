@@ -14,6 +14,7 @@ from latentloop.checkpoints.finding import find_generator
 from latentloop.checkpoints.reading import DAMAGE, read_checkpoint, reading
 from latentloop.defaults import Which
 from latentloop.errors import UserError, in_one_line
+from latentloop.files import refuse_no_file
 from latentloop.generators import mobilestylegan_file, stylegan1_file, stylegan2_file, stylegan3_file
 from latentloop.generators.layouts import find_layout
 from latentloop.generators.protocol import Generator
@@ -82,8 +83,7 @@ def read_generator_file(file: WeightsFile, *, which: Which = "g_ema") -> Generat
         UserError: There is no such file; it is damaged, of an unknown layout, or no generator; its numbers are not
             finite.
     """
-    if not file.path.is_file():
-        raise UserError(f"{file.path}: no such file")
+    refuse_no_file(file.path, what="a generator")
     with ReadOnce():  # what tells whose file it is, and what takes its tensors
         return read_once(file.path, ("generator", which, file.sha256), lambda: _read(file, which))
 

@@ -27,7 +27,7 @@ import torch
 from torch import Tensor
 
 from latentloop.errors import UserError, in_one_line
-from latentloop.files import replacing
+from latentloop.files import refuse_no_file, replacing
 from latentloop.generators.protocol import Generator
 from latentloop.generators.refined import Refinement
 from latentloop.json_files import decode_json
@@ -137,10 +137,9 @@ def read_code_file(path: Path | str) -> bytes:
     Raises:
         UserError: The file is missing or cannot be read.
     """
+    refuse_no_file(Path(path), what="a file of codes")
     try:
         return Path(path).read_bytes()
-    except FileNotFoundError as error:
-        raise UserError(f"{path}: no such file") from error
     except OSError as error:
         raise UserError(f"{path}: cannot read it: {error.strerror or error}") from error
 

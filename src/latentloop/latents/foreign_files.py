@@ -26,6 +26,7 @@ from latentloop.checkpoints.pickle_machine import Record
 from latentloop.checkpoints.reading import reading, refuse_other_files
 from latentloop.checkpoints.torch_files import is_torch_file, read_torch_file
 from latentloop.errors import UserError
+from latentloop.files import refuse_no_file
 from latentloop.generators.protocol import Generator
 from latentloop.latents.numpy_archive import HEADERS, check_entry, largest
 
@@ -58,8 +59,7 @@ def read_latents(path: Path, generator: Generator) -> Latents:
         UserError: The file is missing, damaged, asks for more than data, or has no codes of the generator's shape, or
             some that are not finite.
     """
-    if not path.is_file():
-        raise UserError(f"{path}: no such file")
+    refuse_no_file(path, what="a file of codes")
     with reading(path):
         content = read_content(path, _of_projector)
         size = path.stat().st_size

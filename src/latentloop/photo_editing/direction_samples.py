@@ -18,7 +18,7 @@ from torch import Tensor
 
 from latentloop.editing import sample_w
 from latentloop.errors import UserError, in_one_line, shown
-from latentloop.files import naming_unreadable, replacing
+from latentloop.files import naming_unreadable, refuse_no_file, replacing
 from latentloop.folder_lock import sole_use
 from latentloop.generators import Generator
 from latentloop.images import resample, write_png
@@ -120,8 +120,7 @@ def read_scores(path: Path, attribute: str, names: Sequence[str]) -> Tensor:
     Raises:
         UserError: There is no such file or column, a picture is unknown or comes twice, or a score is no number.
     """
-    if not path.is_file():
-        raise UserError(f"{path}: no such file")
+    refuse_no_file(path, what="a table of scores")
     place = {name: i for i, name in enumerate(names)}
     scores: dict[int, float] = {}
     try:

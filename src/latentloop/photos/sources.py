@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from latentloop.errors import UserError
+from latentloop.files import refuse_no_file
 from latentloop.images import photo_suffixes
 
 
@@ -43,6 +44,7 @@ class PhotoSource:
         Raises:
             UserError: The file cannot be read.
         """
+        refuse_no_file(self.file, what="a photo")
         try:
             with self.file.open("rb") as file:
                 file.seek(self.offset)
@@ -58,6 +60,7 @@ def photos_in_tar(path: Path) -> list[PhotoSource]:
         UserError: It is no such file, or contains no photo.
     """
     known = photo_suffixes()
+    refuse_no_file(path, what="a tar file")
     try:
         with tarfile.open(path, "r:") as archive:
             members = [one for one in archive if one.isreg() and Path(one.name).suffix.lower() in known]

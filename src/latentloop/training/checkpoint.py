@@ -13,7 +13,7 @@ from safetensors.torch import save
 from torch import Tensor
 
 from latentloop.errors import UserError, unreadable
-from latentloop.files import replacing
+from latentloop.files import refuse_no_file, replacing
 from latentloop.json_files import decode_json
 from latentloop.safetensors_header import read_header
 from latentloop.stamps import as_plain, differences
@@ -58,7 +58,9 @@ def save_checkpoint(path: Path, *, kind: str, config: Mapping[str, Any], state: 
         part.write_bytes(save(tensors, {ENTRY: json.dumps(entry)}))
 
 
-def load_checkpoint(path: Path, *, kind: str, config: Mapping[str, Any], but: Collection[str] = ()) -> dict[str, Any]:
+def load_checkpoint(
+    path: Path, *, kind: str, config: Mapping[str, Any], but: Collection[str] = (), length: Collection[str] = ()
+) -> dict[str, Any]:
     """Read the state of a run of this kind and with these settings, on the CPU. It holds data, never code.
 
     Args:
@@ -66,13 +68,15 @@ def load_checkpoint(path: Path, *, kind: str, config: Mapping[str, Any], but: Co
         kind: What is being trained.
         config: The run's stamp.
         but: Names of settings that may be others.
+        length: Names of settings that a run may get when it is resumed, which the message about one says.
 
     Raises:
         UserError: It is something else, damaged, or of a run with other settings (the first such is named).
     """
+    refuse_no_file(path, what="a checkpoint")
     with restoring(path):
         entry, tensors = _read(path, kind)
-        _check_settings(path, _without(but, dict(entry["config"])), _without(but, as_plain(config)))
+        _check_settings(path, _without(but, dict(entry["config"])), _without(but, as_plain(config)), length)
         state = _with_tensors(entry["state"], tensors)
         if not isinstance(state, dict):
             raise TypeError("the state is no dict")
@@ -123,9 +127,12 @@ def _without(names: Collection[str], settings: Mapping[str, Any]) -> dict[str, A
     return {name: value for name, value in settings.items() if name not in names}
 
 
-def _check_settings(path: Path, found: Mapping[str, Any], wanted: Mapping[str, Any]) -> None:
+def _check_settings(path: Path, found: Mapping[str, Any], wanted: Mapping[str, Any], length: Collection[str]) -> None:
     if others := differences(found, wanted):
         made = f"made with {others[0]} {found.get(others[0])!s:.100}, not {wanted.get(others[0])!s:.100}"
+        if set(others) <= set(length):
+            what_to_do = "resume the run with that, or choose another folder"
+            raise UserError(f"{path}: {made}; {what_to_do}", arguments=("resume", "out"))
         raise UserError(f"{path}: {made}; use that, or choose another folder", arguments="out")
 
 

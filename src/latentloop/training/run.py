@@ -97,7 +97,8 @@ class TrainJob:
         """
         with failing_together(self.trainer.processes, UserError):
             if checkpoint := last_checkpoint(self.folder):
-                state = load_checkpoint(checkpoint, kind=KIND, config=self.settings, but=LENGTH if longer else ())
+                but = LENGTH if longer else ()
+                state = load_checkpoint(checkpoint, kind=KIND, config=self.settings, but=but, length=LENGTH)
                 with restoring(checkpoint):
                     self.trainer.load_state(state)
                     self._recent = state["recent"]

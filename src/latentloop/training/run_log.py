@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from latentloop.errors import UserError
-from latentloop.files import naming_unreadable, replacing
+from latentloop.files import naming_unreadable, refuse_no_file, replacing
 from latentloop.json_files import decode_json
 
 
@@ -27,6 +27,8 @@ class RunLog:
         """
         try:
             with naming_unreadable(self.path):
+                if self.path.exists():
+                    refuse_no_file(self.path, what="a log")
                 lines = self.path.read_text(encoding="utf-8").splitlines() if self.path.exists() else []
             return [line for line in map(self._checked, lines) if line["step"] <= step]
         except (OSError, ValueError, LookupError, TypeError) as error:
