@@ -193,7 +193,7 @@ def test_a_lone_array_a_folder_and_nothing_are_refused(tmp_path: Path) -> None:
     (tmp_path / "text").write_text("no arrays")
     for name, problem in (
         ("array.npy", "not a code file"),
-        (".", "cannot read it: Is a directory"),
+        (".", "a folder, not a file of codes"),
         ("text", "not a code file"),
     ):
         with pytest.raises(UserError, match=problem) as caught:

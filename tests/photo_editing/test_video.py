@@ -251,6 +251,31 @@ def test_a_stopped_run_goes_on_where_it_was(
     np.testing.assert_array_equal(np.load(done.path), np.load(whole.path))
 
 
+@pytest.mark.parametrize("deleted", ["[0-9]*-where.png", "[0-9]?????.png", "*3*.png"])
+def test_a_run_that_was_killed_while_it_deleted_its_faces_is_run_again(
+    float_toy: ToyGenerator,
+    clip: Video,
+    edits: AppliedDirections,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    deleted: str,
+) -> None:
+    def killed_amid(folder: Path) -> None:
+        for picture in folder.glob(deleted):
+            picture.unlink()
+        raise KeyboardInterrupt
+
+    folder, work = EditFolder(tmp_path / "out"), VideoWork(tmp_path / "work", {})
+    with monkeypatch.context() as patched:
+        patched.setattr("latentloop.photo_editing.video.remove_faces", killed_amid)
+        with pytest.raises(KeyboardInterrupt):
+            edit_video(make_editor(float_toy), clip, folder, work, edits, ignore)
+    whole = frames_of(tmp_path / "out" / "clip.mp4")
+    done = edit_video(make_editor(float_toy), clip, EditFolder(tmp_path / "out"), work, edits, ignore)
+    assert torch.equal(frames_of(done.path), whole)
+    assert not list((tmp_path / "work").glob("faces-*"))
+
+
 def test_other_settings_begin_anew(float_toy: ToyGenerator, clip: Video, tmp_path: Path) -> None:
     editor = make_editor(float_toy)
     for told in ({"network": "a"}, {"network": "a"}, {"network": "b"}):

@@ -172,7 +172,9 @@ class VideoEditor:
         before, after = (codes.to(self.generator.latent_avg) for codes in (track.codes, edits.apply(track.codes)))
         for i in range(len(before)):
             face, where = _face(folder, i), _where(folder, i)
-            if track.seen[i] and not face.is_file():
+            # A run that was killed while it deleted its faces may have left one without the other.
+            drawn = face.is_file() and (where.is_file() or not self.editor.only_changed)
+            if track.seen[i] and not drawn:
                 (new,) = self.editor.faces(after[i : i + 1], size=size)
                 if self.editor.only_changed:
                     (old,) = self.editor.faces(before[i : i + 1], size=size)
