@@ -1,6 +1,9 @@
+import math
 import tarfile
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -9,7 +12,7 @@ from latentloop.cache import CodeCache, CodeSpace, space_of
 from latentloop.files import sha256_of
 from latentloop.generators import Generator
 from latentloop.images import read_image
-from latentloop.latents.code_file import load_code
+from latentloop.latents.code_file import load_code, save_code
 from latentloop.losses import pixel_loss
 
 ToyPhotos = Callable[..., list[Path]]
@@ -102,6 +105,35 @@ def test_a_code_whose_loss_is_another_one_is_refused(
     code, _, errors = run("cache", "import", cache.path, path)
     assert (code, errors) == (2, [f"latentloop: {path}: its loss is of lambda_mse 2.0, the cache's of 1.0"])
     assert run("cache", "import", cache.path, tmp_path / "found", path)[0] == 2
+    assert len(cache) == 2
+
+
+@pytest.mark.parametrize(
+    ("changes", "details", "problem"),
+    [
+        ({"losses": torch.tensor([math.nan, math.nan])}, {}, "its loss is not finite"),
+        ({"steps": 7}, {}, "index 7 is out of bounds"),
+        ({}, {"photo": 3}, "'int' object is not subscriptable"),
+        ({}, {"photo": {"sha256": "ab"}}, "sha256 is no SHA-256"),
+        ({}, {"photo": {"sha256": 5}}, ""),
+    ],
+)
+def test_a_code_with_odd_details_is_refused_and_changes_nothing(
+    run: Run,
+    toy_photos: ToyPhotos,
+    cache: CodeCache,
+    tmp_path: Path,
+    changes: dict[str, Any],
+    details: dict[str, object],
+    problem: str,
+) -> None:
+    assert run("embed", toy_photos(3)[2], *QUICK, "--steps", 1, "--out", tmp_path / "one")[0] == 0
+    path = tmp_path / "one" / "photo-2.npz"
+    code = load_code(path)
+    save_code(path, replace(code, details={**code.details, **details}, **changes))
+    status, _, errors = run("cache", "import", cache.path, path)
+    assert (status, len(errors)) == (2, 1)
+    assert errors[0].startswith(f"latentloop: {path}: not a code that embed or cache export made: {problem}")
     assert len(cache) == 2
 
 

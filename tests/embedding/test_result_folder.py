@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from latentloop.embedding.inverter import Figures
-from latentloop.embedding.result_folder import PhotoKey, Result, ResultFolder, face_name
+from latentloop.embedding.result_folder import Finished, PhotoKey, Result, ResultFolder, face_name
 from latentloop.errors import UserError
 from latentloop.latents.code_file import Code, save_code
 
@@ -157,6 +157,32 @@ def test_faces_of_one_photo_are_finished_together(folder: ResultFolder, finish: 
         "anna-face2",
     ]
     assert not folder.finished(ANNA, "anna", lambda _: SETTINGS, all_faces=False).results
+
+
+def test_a_code_that_claims_millions_of_faces_is_looked_for_once(
+    folder: ResultFolder, finish: Callable[..., None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    finish(face_name("anna", 1), faces=3_000_000)
+    read, seen = ResultFolder.read, list[str]()
+
+    def counted(self: ResultFolder, name: str) -> Result | None:
+        seen.append(name)
+        return read(self, name)
+
+    monkeypatch.setattr(ResultFolder, "read", counted)
+    assert folder.finished(ANNA, "anna", lambda _: SETTINGS, all_faces=True) == Finished()
+    assert len(seen) <= 3
+
+
+@pytest.mark.parametrize("photo", [3, {"file": "anna.jpg", "sha256": "ab" * 32, "faces": "two"}, {"faces": [1]}])
+def test_details_of_other_types_are_nobodys_result(
+    folder: ResultFolder, finish: Callable[..., None], photo: object
+) -> None:
+    for name in ("anna", face_name("anna", 1)):
+        finish(name, photo=photo)
+        assert folder.read(name) is None
+        assert folder.overwrites(name) == folder.paths(name).aligned
+    assert folder.finished(ANNA, "anna", lambda _: SETTINGS, all_faces=True) == Finished()
 
 
 def test_a_missing_folder_is_made(tmp_path: Path) -> None:

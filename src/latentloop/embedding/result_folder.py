@@ -1,6 +1,6 @@
 """The folder that `embed` fills: which result belongs to which photo, and what is finished."""
 
-from collections.abc import Callable, Mapping, Sequence, Set
+from collections.abc import Callable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from itertools import chain, count
 from pathlib import Path
@@ -12,6 +12,7 @@ from latentloop.evaluation.full_size import FULL_SIZE_METRICS
 from latentloop.evaluation.measure import METRICS
 from latentloop.files import check_writable
 from latentloop.latents.code_file import is_damaged_code, load_code
+from latentloop.options import is_whole
 from latentloop.ownership import (
     MARK,
     beginning_with,
@@ -174,20 +175,29 @@ class ResultFolder:
             one_pass: A result counts only with its one-pass reconstruction.
             deciding: Entries of the stamp in which they must agree; None for all.
         """
-        names = [stem]
-        if all_faces:
-            first = self.read(face_name(stem, 1))
-            names = [face_name(stem, i + 1) for i in range(first.faces or 0)] if first else []
-        complete = {name: result for name in names if (result := self._complete(name, photo))}
+        names, complete, missing = self._names(stem, all_faces=all_faces), dict[str, Result](), ""
+        for name in names:  # a file may claim millions of faces
+            result = self._complete(name, photo)
+            if result is None:
+                missing = name
+                break
+            complete[name] = result
         for name, result in complete.items():
             changed = [entry for entry in differences(result.settings, stamp_of(name)) if entry not in INFORMATIVE]
             if changed := [entry for entry in changed if deciding is None or entry in deciding]:
                 return Finished(outdated=f"{name}: there is a result with other settings ({', '.join(changed)})")
-        complete = {name: result for name, result in complete.items() if result.one_pass or not one_pass}
-        if names and len(complete) == len(names):
-            return Finished(complete)
-        lost = [name for name in names or [face_name(stem, 1)] if is_damaged_code(self.paths(name).code)]
-        return Finished(damaged=next(iter(lost), ""))
+        if missing:
+            return Finished(damaged=missing if is_damaged_code(self.paths(missing).code) else "")
+        return Finished(complete if all(result.one_pass or not one_pass for result in complete.values()) else {})
+
+    def _names(self, stem: str, *, all_faces: bool) -> Iterator[str]:
+        """Names of the results that a photo must have; of all its faces as many as the first one's code tells."""
+        if not all_faces:
+            yield stem
+            return
+        first = self.read(face_name(stem, 1))
+        for i in range(first.faces or 0 if first else 1):
+            yield face_name(stem, i + 1)
 
     def read(self, name: str) -> Result | None:
         """Read a result; None unless its code is there and `embed` made it."""
@@ -197,6 +207,8 @@ class ResultFolder:
         try:
             code = load_code(path)
             details, photo = code.details, code.details["photo"]
+            if photo["faces"] is not None and not is_whole(photo["faces"]):
+                raise TypeError("faces are no number")
             return Result(
                 photo=PhotoKey(photo["file"], photo["sha256"]),
                 faces=photo["faces"],
