@@ -161,7 +161,7 @@ BUILT = {
     "write-png-of-bytes.py": "test_misuse.py::test_wrong_ranges_types_and_names_are_refused_with_what_is_taken",
     "NumPy bombs": "latents/test_numpy_archive.py::test_arrays_that_claim_too_much_are_refused",
     "claims": "encoders/test_embedder_file.py::test_a_huge_or_odd_claim_is_refused_before_anything_is_built",
-    "faces-3000000.npz": "embedding/test_result_folder.py::test_a_code_that_claims_millions_of_faces_is_looked_for_once",
+    "many faces": "embedding/test_result_folder.py::test_a_code_that_claims_millions_of_faces_is_looked_for_once",
     "code-photo-is-a-number.npz": "embedding/test_result_folder.py::test_details_of_other_types_are_nobodys_result",
     "import-nan-loss.npz": "cli/test_cache_command.py::test_a_code_with_odd_details_is_refused_and_changes_nothing",
     "refine-under-no-grad.py": "inversion/test_iterator.py::test_it_works_where_gradients_are_switched_off",

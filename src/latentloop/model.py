@@ -128,8 +128,8 @@ class Model:
             TypeError: There is no such option, or it takes no values of that type.
             ValueError: `photos` or `out` is no path.
         """
-        named = [photos] if isinstance(photos, str | PathLike) else photos
-        check_kind("photos", named, Iterable, "a path or several")
+        check_kind("photos", photos, (str, PathLike, Iterable), "a path or several")
+        named = [photos] if isinstance(photos, str | PathLike) else list(photos)
         for path in (*named, out):
             check_path(path, name="each of photos, and out,")
         run = embed_files(
@@ -174,8 +174,7 @@ class Model:
         if not isinstance(strengths or {}, Mapping) or not all(isinstance(name, str) for name in strengths or {}):
             raise ValueError(f"strengths must be a dict of directions and numbers, got {strengths!r:.100}")
         check_kind("keep", keep, (list, tuple), "a list of directions")
-        if not isinstance(render or RenderOptions(), RenderOptions):
-            raise ValueError(f"render must be RenderOptions, got {render!r:.100}")
+        check_kind("render", render or RenderOptions(), RenderOptions, "RenderOptions")
         wanted = _added(strengths or {}, directions)
         generator = self.components.generator
         with self.components.reads:
@@ -267,16 +266,10 @@ def load(
         ValueError: An argument is of another type.
     """
     check_path(generator, name="generator")
-    if embedder is not None:
-        check_path(embedder, name="embedder")
+    check_path(embedder or "", name="embedder")
     keep_freed_memory()
-    components = load_components(
-        fspath(generator),
-        which=which,
-        device=device,
-        precision=precision,
-        embedder=fspath(embedder) if embedder else None,
-    )
+    network = fspath(embedder) if embedder else None
+    components = load_components(fspath(generator), which=which, device=device, precision=precision, embedder=network)
     _ = components.generator if embedder is None else components.encoder  # what cannot be used is said now
     return Model(components)
 
