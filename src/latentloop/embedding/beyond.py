@@ -8,7 +8,7 @@ from latentloop.generators import Generator
 from latentloop.inversion import BeyondRefiner, Comparison, FeatureRefiner, WeightTuner
 from latentloop.losses.image import weighted_sum
 
-MSE_WEIGHT = 2.0
+MSE_WEIGHT = 8.0
 """Factor of the weight of the mean squared error: what codes cannot reach, a refinement can."""
 
 

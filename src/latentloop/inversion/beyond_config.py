@@ -8,7 +8,7 @@ from latentloop.options import check_choices
 from latentloop.stamps import left_out_at
 
 Refine = Literal["none", "features", "weights"]
-REFINE_STEPS = 40
+REFINE_STEPS = 30
 """Default number of steps."""
 
 
@@ -22,7 +22,7 @@ class BeyondConfig:
     one; 4 MB. weights: small changes of all convolutions (as PTI); 0.1 MB. none: the code alone. Default: by
     quality."""
     refine_steps: int | None = left_out_at(0, default=None)
-    """Steps of the refinement. Default: 40."""
+    """Steps of the refinement. Default: 30."""
     lambda_local: float = left_out_at(0.0, default=0.0)
     """Weight of a term that keeps images of other codes near the photo's as they are, as in PTI; for weights alone."""
 
