@@ -16,6 +16,8 @@ from latentloop.losses.image import LossToward
 
 TILE = 256
 """Side of the tiles that are compared at an image's own size, in pixels."""
+COARSE = 2 / 3
+"""Share of the steps, the first ones, that compare at the working size alone: half as long, and details come last."""
 WARM_UP = 3
 """Steps over which the step size grows: Adam's first ones are as long as any, in directions of one gradient."""
 
@@ -77,18 +79,23 @@ class Compared:
 
     def __init__(self, comparison: Comparison, target: Tensor) -> None:
         """Look at targets, (N, 3, S, S) in [-1, 1]."""
-        self._weight, self.size = comparison.tile_weight, target.shape[-1]
-        self._whole = comparison.loss(resample(target, min(WORKING_SIZE, self.size)))
-        self._tiles = _tiles(self.size) if self.size > TILE else []
+        self._weight, size = comparison.tile_weight, target.shape[-1]
+        self._coarse, self._fine = min(WORKING_SIZE, size), size
+        self._whole = comparison.loss(resample(target, self._coarse))
+        self._tiles = _tiles(size) if size > TILE else []
         self._tile_losses = [comparison.loss(_cut(target, tile)) for tile in self._tiles]
 
+    def size(self, share: float) -> int:
+        """Size at which images are to be drawn after a share of the steps: the working size, or S."""
+        return self._fine if share >= COARSE else self._coarse
+
     def whole(self, image: Tensor) -> Tensor:
-        """Compare images (N, 3, S, S) at the working size, (N,)."""
-        return self._whole(resample(image, min(WORKING_SIZE, self.size)))
+        """Compare images, drawn at the working size or at S, at the working size, (N,)."""
+        return self._whole(resample(image, self._coarse))
 
     def tile(self, image: Tensor, step: int) -> Tensor:
-        """Compare the tile whose turn it is, weighted, (N,); zeros where there are none."""
-        if not self._tiles:
+        """Compare the tile whose turn it is, weighted, (N,); zeros where there are none, or images are not at S."""
+        if not self._tiles or image.shape[-1] < self._fine:
             return image.new_zeros(len(image))
         turn = step % len(self._tiles)
         return self._weight * self._tile_losses[turn](_cut(image, self._tiles[turn]))

@@ -53,7 +53,7 @@ class FeatureRefiner:
             variable = change.detach().requires_grad_(step < self.steps)
             with torch.set_grad_enabled(step < self.steps):
                 changed = replace(midway, features=midway.features + scale * variable)
-                image = synthesis.finish(changed, w_plus, resolution=compared.size)
+                image = synthesis.finish(changed, w_plus, resolution=compared.size(step / max(self.steps, 1)))
                 loss = compared.whole(image)
                 total = loss + compared.tile(image, step) + self.lambda_small * variable.square().mean(dim=(1, 2, 3))
             check_loss(total, step)

@@ -59,13 +59,13 @@ class WeightTuner:
     def _tuned(self, target: Tensor, w_plus: Tensor, on_step: OnStep | None) -> tuple[Mapping[str, LowRank], Tensor]:
         """The changes for one image, and its loss at the start and after each step, (steps + 1,)."""
         compared, factors, state = self.comparison.toward(target), self._factors(), [State(), State()]
-        scales, kept = self._scales(), self._kept(w_plus, compared.size)
+        scales, kept = self._scales(), self._kept(w_plus, compared.size(0))
         best, least, losses = factors, torch.inf, target.new_zeros(self.steps + 1)
         for step in range(self.steps + 1):
             flat = [one.detach().requires_grad_(step < self.steps) for one in factors]
             deltas = self._deltas(flat, scales)
             tuned = with_deltas(self.generator, deltas)
-            image = tuned.synthesis(w_plus, resolution=compared.size)
+            image = tuned.synthesis(w_plus, resolution=compared.size(step / max(self.steps, 1)))
             loss = compared.whole(image)
             check_loss(loss, step)
             losses[step:] = loss.detach()
