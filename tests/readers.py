@@ -127,7 +127,7 @@ def _code(path: Path) -> None:
 def _refined_code(path: Path) -> None:
     _code(path)
     deltas = {f"synthesis.convs.{i}.weight": LowRank(torch.ones(4, 1), torch.ones(9, 1)) for i in range(2)}
-    refinement = Refinement(TOY.name, "ab" * 8, Residual(8, torch.ones(2, 8, 8)), deltas)
+    refinement = Refinement(TOY.name, "ab" * 8, Residual(8, torch.ones(2, 8, 8), torch.ones(4, 8)), deltas)
     save_code(path, replace(load_code(path), refinement=refinement))
 
 

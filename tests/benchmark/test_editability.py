@@ -91,7 +91,7 @@ def test_a_refined_code_is_measured_with_its_refinement(
     w_plus = generator.latent_avg.expand(generator.num_ws, -1)
     found = {}
     for shift in (0.0, 1.0):
-        residual = Residual(4, torch.full(seamed(generator).seams[4], shift))
+        residual = Residual(4, torch.full(seamed(generator).seams[4], shift), w_plus)
         refinement = Refinement(generator.name, weights_fingerprint(generator), residual)
         save_code(paths.code, make_code(w_plus=w_plus, refinement=refinement))
         write_png(paths.aligned, torch.zeros(1, 3, 16, 16))

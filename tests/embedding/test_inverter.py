@@ -115,9 +115,10 @@ class Marked:
         for step in range(3):
             if on_step:
                 on_step(step, torch.zeros(len(target)))
-        residual = Residual(seam, torch.full(shape, 0.125))
-        refinement = Refinement(self.generator.name, weights_fingerprint(self.generator), residual)
-        return Refined((refinement,) * len(w_plus), torch.zeros(3, len(w_plus)))
+        residuals = [Residual(seam, torch.full(shape, 0.125), code) for code in w_plus]
+        name, weights = self.generator.name, weights_fingerprint(self.generator)
+        refinements = tuple(Refinement(name, weights, residual) for residual in residuals)
+        return Refined(refinements, torch.zeros(3, len(w_plus)))
 
 
 @pytest.mark.parametrize("steps", [0, 2])

@@ -2,7 +2,7 @@ import tracemalloc
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import pytest
@@ -24,7 +24,7 @@ def make(*, residual: bool = True, deltas: bool = True) -> Refinement:
     return Refinement(
         "toy-32",
         "ab" * 8,
-        Residual(8, randn(3, 8, 8)) if residual else None,
+        Residual(8, randn(3, 8, 8), randn(6, 4, seed=1)) if residual else None,
         {name: LowRank(randn(4, 2, seed=i), randn(18, 2, seed=9)) for i, name in enumerate(NAMES)} if deltas else {},
     )
 
@@ -55,11 +55,13 @@ def test_it_comes_back_as_it_is_stored(make_code: MakeCode, tmp_path: Path, part
     for one, other in zip(_tensors(found), _tensors(refinement), strict=True):
         torch.testing.assert_close(one, other, rtol=2**-11, atol=0)
     assert list(found.deltas) == list(refinement.deltas)
+    if refinement.residual:
+        assert torch.equal(cast("Residual", found.residual).pivot, refinement.residual.pivot)
 
 
 def _tensors(refinement: Refinement) -> list[torch.Tensor]:
     factors = [factor for delta in refinement.deltas.values() for factor in (delta.u, delta.v)]
-    return [*factors, *([refinement.residual.features] if refinement.residual else [])]
+    return [*factors, *([refinement.residual.features, refinement.residual.pivot] if refinement.residual else [])]
 
 
 def test_numpy_alone_reads_it(saved: Path) -> None:
@@ -67,6 +69,7 @@ def test_numpy_alone_reads_it(saved: Path) -> None:
         assert (arrays["version"], arrays["seam"]) == (2, 8)
         assert arrays["residual"].dtype == arrays[f"u.{NAMES[0]}"].dtype == np.float16
         assert arrays["residual"].shape == (3, 8, 8)
+        assert (arrays["pivot"].dtype, arrays["pivot"].shape) == (np.float32, (6, 4))
         assert tuple(arrays["deltas"]) == NAMES
         change = arrays[f"u.{NAMES[1]}"] @ arrays[f"v.{NAMES[1]}"].T
     assert change.shape == (4, 18)
@@ -87,9 +90,14 @@ def test_a_code_without_one_is_of_version_1(make_code: MakeCode, tmp_path: Path)
         ({"residual": np.zeros((3, 8, 8), np.float32)}, "residual must be finite, float16, of 3 axes"),
         ({"residual": np.zeros((8, 8), np.float16)}, "residual must be finite"),
         ({"residual": np.full((3, 8, 8), np.inf, np.float16)}, "residual must be finite"),
-        ({"seam": np.int64(0)}, r"residual \(3, 8, 8\) at seam 0"),
+        ({"seam": np.int64(0)}, r"residual \(3, 8, 8\) of pivot \(6, 4\) at seam 0"),
+        ({"pivot": None}, "pivot"),
+        ({"pivot": np.zeros((6, 4), np.float64)}, "pivot must be finite, float32, of 2 axes"),
+        ({"pivot": np.zeros(4, np.float32)}, "pivot must be finite"),
+        ({"pivot": np.full((6, 4), np.nan, np.float32)}, "pivot must be finite"),
+        ({"pivot": np.zeros((0, 4), np.float32)}, r"of pivot \(0, 4\) at seam 8"),
         ({"seam": np.int64(-8)}, "at seam -8"),
-        ({"residual": np.zeros((0, 8, 8), np.float16)}, r"residual \(0, 8, 8\) at seam 8"),
+        ({"residual": np.zeros((0, 8, 8), np.float16)}, r"residual \(0, 8, 8\) of pivot \(6, 4\) at seam 8"),
         ({"seam": np.float64(8)}, "seam must be a whole number"),
         ({"weights": np.int64(8)}, "weights must be a text"),
         ({"refined_with": None}, "refined_with"),
@@ -143,7 +151,7 @@ def test_a_changed_byte_is_refused_or_changes_nothing(saved: Path) -> None:
 
 
 def test_numbers_that_float16_does_not_hold_are_refused(make_code: MakeCode, tmp_path: Path) -> None:
-    refinement = replace(make(), residual=Residual(8, torch.full((3, 8, 8), 1e6)))
+    refinement = replace(make(), residual=Residual(8, torch.full((3, 8, 8), 1e6), randn(6, 4)))
     with pytest.raises(ValueError, match="no finite ones in float16"):
         save_code(tmp_path / "code.npz", make_code(refinement=refinement))
     assert not (tmp_path / "code.npz").exists()

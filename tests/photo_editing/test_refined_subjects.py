@@ -22,8 +22,10 @@ from latentloop.generators import (
     Residual,
     load_generator,
     refined,
+    seamed,
     weights_fingerprint,
 )
+from latentloop.generators.residual import fade
 from latentloop.images import to_uint8
 from latentloop.latents import load_code, sample_codes, save_code
 from latentloop.latents.code_file import Code
@@ -32,7 +34,7 @@ from latentloop.photo_editing.editor import Editor, strength_strip
 from latentloop.photo_editing.frames import animate_edit
 from latentloop.photo_editing.job_options import MixOptions, MorphOptions
 from latentloop.photo_editing.mixing_table import MixingTable
-from latentloop.photo_editing.refined_subjects import with_refinements
+from latentloop.photo_editing.refined_subjects import refine_renderer, with_refinements
 from latentloop.photo_editing.subjects import Subject, subject_of_codes
 from small_generators import SmallGenerator
 
@@ -79,15 +81,16 @@ def studio(small_generator: SmallGenerator, make_code: MakeCode, tmp_path: Path)
 
 def _refined_code(generator: Generator, make_code: MakeCode, seed: int) -> Code:
     randomness = torch.Generator().manual_seed(seed)
+    w_plus = sample_codes(generator, 1, randomness=randomness)[0]
     u, v = (torch.randn(n, 1, generator=randomness) for n in (8, 72))
     refinement = Refinement(
         generator.name,
         weights_fingerprint(generator),
-        Residual(8, 2000 * torch.randn(8, 8, 8, generator=randomness)),
+        Residual(8, 2000 * torch.randn(8, 8, 8, generator=randomness), w_plus),
         {CHANGED: LowRank(0.1 * u, v)},
     ).stored()
     told = {"generator": "small", "fingerprint": generator.fingerprint, "details": {}}
-    return make_code(w_plus=sample_codes(generator, 1, randomness=randomness)[0], refinement=refinement, **told)
+    return make_code(w_plus=w_plus, refinement=refinement, **told)
 
 
 def pixels(path: Path) -> np.ndarray:
@@ -174,14 +177,35 @@ def test_a_morph_goes_from_one_refinement_to_the_other(studio: Studio, tmp_path:
     anna, ben = studio.codes
     assert np.array_equal(first, studio.drawn(anna))
     assert np.array_equal(last, studio.drawn(ben))
-    network, residual = cast("MobileStyleGAN", load_generator(tmp_path / "small.safetensors")), torch.zeros(8, 8, 8)
+    network = cast("MobileStyleGAN", load_generator(tmp_path / "small.safetensors"))
     for code in (anna, ben):
-        residual += 0.5 * cast("Residual", cast("Refinement", code.refinement).residual).features
         (delta,) = cast("Refinement", code.refinement).deltas.values()
         network.get_parameter(CHANGED).add_(0.5 * (delta.u @ delta.v.T).view(8, 8, 3, 3))
-    changed = Refinement("small", weights_fingerprint(network), Residual(8, residual))
-    expected = refined(network, changed).synthesis((0.5 * (anna.w_plus + ben.w_plus))[None])
+    w_plus = (0.5 * (anna.w_plus + ben.w_plus))[None]
+    midway = network.synthesis.begin(w_plus, 8)
+    features = midway.features
+    for code in (anna, ben):
+        residual = cast("Residual", cast("Refinement", code.refinement).residual)
+        left = fade(midway.features, network.synthesis.begin(residual.pivot[None], 8).features)
+        assert left.max() > 0.01
+        features = features + 0.5 * left * residual.features
+    expected = network.synthesis.finish(replace(midway, features=features), w_plus)
     assert abs(middle - to_uint8(expected[0]).astype(int)).max() <= 1
+
+
+def test_a_morph_of_faces_that_were_refined_in_different_ways_is_refused_before_it_is_drawn(
+    studio: Studio, tmp_path: Path
+) -> None:
+    anna, ben = (cast("Refinement", code.refinement) for code in studio.codes)
+    seam, shape = next(iter(seamed(studio.generator).seams.items()))
+    elsewhere = replace(cast("Residual", ben.residual), seam=seam, features=torch.ones(shape))
+    save_code(studio.files[1], replace(studio.codes[1], refinement=replace(ben, residual=elsewhere)))
+    with pytest.raises(UserError, match=r"^morph: faces whose features were refined at different resol"):
+        morph_files(studio.files, tmp_path / "frames", subjects=studio.subjects, listener=studio.listener)
+    assert not (tmp_path / "frames").exists()
+    components = load_components(studio.subjects.generator, device="cpu")
+    with pytest.raises(UserError, match=r"^morph: faces that were refined with different generators cannot be mixed"):
+        refine_renderer([anna, replace(ben, weights="ab" * 8)], components, "morph")
 
 
 def test_faces_of_some_styles_of_others_stay_the_first(studio: Studio, tmp_path: Path) -> None:

@@ -133,7 +133,7 @@ class EditabilityBench:
         key = key_of(self.stamp(paths))
         if (figures := read_figures(file, key)) is None:
             code, generator = load_code(paths.code), self.components.generator
-            by = refined(generator, code.refinement, paths.code) if code.refinement else generator
+            by = refined(generator, code.refinement, path=paths.code) if code.refinement else generator
             w_plus, photo = code.w_plus[None].to(generator.device), read_image(paths.aligned)
             figures = replace(self.meter, generator=by).measure(w_plus, photo)
             write_figures(file, key, figures)

@@ -23,14 +23,13 @@ from .noisy import noisy_synthesis as noisy_synthesis
 from .protocol import Generator as Generator
 from .protocol import check_generator as check_generator
 from .refined import Refinement as Refinement
-from .refined import Residual as Residual
-from .refined import mix_refinements as mix_refinements
 from .refined import refined as refined
 from .registry import GeneratorInfo as GeneratorInfo
 from .registry import find_generator_file as find_generator_file
 from .registry import list_generators as list_generators
 from .registry import load_generator as load_generator
 from .registry import load_renderer as load_renderer
+from .residual import Residual as Residual
 from .reweighted import reweighted as reweighted
 from .sampling import random_inputs as random_inputs
 from .stylegan1 import StyleGAN1 as StyleGAN1

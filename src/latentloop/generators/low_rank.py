@@ -45,27 +45,28 @@ def convolution_matrices(generator: Generator) -> dict[str, tuple[int, int]]:
     return {name: (len(matrix), matrix[0].numel()) for name, matrix in matrices.items()}
 
 
-def with_deltas(generator: Generator, deltas: Mapping[str, LowRank]) -> Generator:
+def with_deltas(generator: Generator, *deltas: Mapping[str, LowRank]) -> Generator:
     """Copy a generator with changes of low rank added to its weights; see `reweighted`.
 
     Args:
         generator: The generator, which stays as it is.
-        deltas: Changes by the names that `convolution_matrices` gives. Gradients flow into those that want them.
+        deltas: Changes by the names that `convolution_matrices` gives; several of one name add up. Gradients flow into
+            those that want them.
 
     Raises:
         TypeError: The generator is no module.
         ValueError: There are no such weights, or they are of another size.
     """
-    layers, weights = dict(_convolutions(generator)), {}
-    for name, delta in deltas.items():
+    layers, changed = dict(_convolutions(generator)), dict[str, Tensor]()
+    for name, delta in (item for one in deltas for item in one.items()):
         if name not in layers:
             raise ValueError(f"{generator.name} has no convolution {name}")
-        matrix, ranks = _matrix(layers[name]), (*delta.u.shape[1:], *delta.v.shape[1:])
+        matrix, ranks = changed.get(name, _matrix(layers[name])), (*delta.u.shape[1:], *delta.v.shape[1:])
         if len(delta.u) != len(matrix) or len(delta.v) != matrix[0].numel() or len(set(ranks)) != 1:
             shapes = f"({len(matrix)}, r) and ({matrix[0].numel()}, r)"
             raise ValueError(f"{name} takes {shapes}, got {tuple(delta.u.shape)} and {tuple(delta.v.shape)}")
-        changed = matrix + (delta.u @ delta.v.T).to(matrix).view_as(matrix)
-        weights[name] = changed.transpose(0, 1) if _is_turned(layers[name]) else changed
+        changed[name] = matrix + (delta.u @ delta.v.T).to(matrix).view_as(matrix)
+    weights = {name: one.transpose(0, 1) if _is_turned(layers[name]) else one for name, one in changed.items()}
     return reweighted(generator, weights)
 
 

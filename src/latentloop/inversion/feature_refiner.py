@@ -68,7 +68,7 @@ class FeatureRefiner:
                 (gradient,) = torch.autograd.grad(total.sum(), variable)
                 change = change.clone()
                 adam_step(change, gradient, state, lr=self.lr * ramp(step + 1, self.steps), betas=BETAS, eps=EPS)
-        residuals = [Residual(seam, one) for one in (scale * best).unbind()]
+        residuals = [Residual(seam, one, code) for one, code in zip(scale * best, w_plus, strict=True)]
         weights = weights_fingerprint(self.generator)
         refinements = [Refinement(self.generator.name, weights, residual).stored() for residual in residuals]
         return Refined(tuple(refinements), torch.stack(losses))

@@ -6,6 +6,7 @@
 | `weights` | text | fingerprint of its weights |
 | `seam` | int | resolution after whose last layer the residual is added; 0 if there is none |
 | `residual` | float16 (C, H, W) | what is added to the features there; (0, 0, 0) if there is none |
+| `pivot` | float32 (num_ws, w_dim) | the code that it was found with; (0, 0) if there is none |
 | `deltas` | text (K,) | names of the weights that are changed |
 | `u.NAME` | float16 (out, r) | for each of them the left factor of the change u v^T |
 | `v.NAME` | float16 (in * k * k, r) | and the right factor |
@@ -19,10 +20,11 @@ import torch
 from torch import Tensor
 
 from latentloop.generators.low_rank import LowRank
-from latentloop.generators.refined import Refinement, Residual
+from latentloop.generators.refined import Refinement
+from latentloop.generators.residual import Residual
 from latentloop.latents.numpy_archive import read_arrays, text_in, whole_in
 
-ARRAYS = ("refined_with", "weights", "seam", "residual", "deltas")
+ARRAYS = ("refined_with", "weights", "seam", "residual", "pivot", "deltas")
 """Names of the arrays that are always there."""
 MAX_BYTES = 1 << 25
 """Most bytes of a residual, and of all changes of weights: twice those of 512 channels of 128 x 128."""
@@ -42,6 +44,7 @@ def refinement_arrays(refinement: Refinement) -> dict[str, npt.NDArray[Any]]:
         "weights": np.array(refinement.weights),
         "seam": np.array(residual.seam if residual else 0, dtype=np.int64),
         "residual": _halves(residual.features if residual else torch.zeros(0, 0, 0)),
+        "pivot": (residual.pivot if residual else torch.zeros(0, 0)).detach().cpu().float().numpy(),
         "deltas": np.array(list(refinement.deltas), dtype=np.str_),
     }
     for name, delta in refinement.deltas.items():
@@ -67,15 +70,18 @@ def read_refinement(content: bytes) -> Refinement:
     return Refinement(
         text_in(arrays, "refined_with"),
         text_in(arrays, "weights"),
-        _residual(whole_in(arrays, "seam"), _numbers(arrays, "residual", ndim=3)),
+        _residual(arrays),
         {str(name): _delta(arrays, str(name)) for name in names},
     )
 
 
-def _residual(seam: int, features: Tensor) -> Residual | None:
-    if (seam > 0) != (features.numel() > 0) or seam < 0:
-        raise ValueError(f"residual {tuple(features.shape)} at seam {seam}")
-    return Residual(seam, features) if seam else None
+def _residual(arrays: dict[str, npt.NDArray[Any]]) -> Residual | None:
+    seam, features = whole_in(arrays, "seam"), _numbers(arrays, "residual", ndim=3)
+    pivot = _numbers(arrays, "pivot", ndim=2, dtype=np.float32)
+    parts = (seam > 0, features.numel() > 0, pivot.numel() > 0)
+    if seam < 0 or any(parts) != all(parts):
+        raise ValueError(f"residual {tuple(features.shape)} of pivot {tuple(pivot.shape)} at seam {seam}")
+    return Residual(seam, features, pivot) if seam else None
 
 
 def _delta(arrays: dict[str, npt.NDArray[Any]], name: str) -> LowRank:
@@ -85,10 +91,12 @@ def _delta(arrays: dict[str, npt.NDArray[Any]], name: str) -> LowRank:
     return LowRank(u, v)
 
 
-def _numbers(arrays: dict[str, npt.NDArray[Any]], name: str, *, ndim: int) -> Tensor:
+def _numbers(
+    arrays: dict[str, npt.NDArray[Any]], name: str, *, ndim: int, dtype: type[np.floating[Any]] = np.float16
+) -> Tensor:
     array = arrays[name]
-    if array.dtype != np.float16 or array.ndim != ndim or not np.isfinite(array).all():
-        raise ValueError(f"{name} must be finite, float16, of {ndim} axes")
+    if array.dtype != dtype or array.ndim != ndim or not np.isfinite(array).all():
+        raise ValueError(f"{name} must be finite, {dtype.__name__}, of {ndim} axes")
     return torch.from_numpy(array.astype(np.float32))
 
 

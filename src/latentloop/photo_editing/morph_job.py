@@ -9,7 +9,7 @@ from torch import Tensor
 from latentloop.editing import layer_weights, morph
 from latentloop.embedding import Components
 from latentloop.errors import UserError
-from latentloop.generators import Generator, Refinement, mix_refinements
+from latentloop.generators import Generator, Refinement
 from latentloop.photo_editing.editor import Editor
 from latentloop.photo_editing.frames import check_animation, check_length, write_frames
 from latentloop.photo_editing.job_options import MorphOptions
@@ -52,7 +52,8 @@ def morph_pictures(
     refinements = [one for subject in subjects for one in subject.refinements]
     if len(codes) < 2:
         raise too_few
-    mix_refinements(refinements, [1.0] * len(codes))  # what cannot be mixed is said before anything is drawn
+    if there := [one for one in refinements if one]:
+        refine_renderer(there, finder.components, "morph")  # what cannot be mixed is said before anything is drawn
     between = morph(codes, options.frames, weights=weights, ease=options.ease, loop=options.loop)
     editor = Editor(finder.components.renderer())
     renderers = _renderers(refinements, options, weights, finder.components)
@@ -66,10 +67,10 @@ def morph_pictures(
 def _renderers(
     refinements: Sequence[Refinement | None], options: MorphOptions, weights: Tensor, components: Components
 ) -> Iterator[Generator | None]:
-    """For each frame the generator with the mixture of refinements that the morph has reached."""
+    """For each frame the generator with the shares of the faces' refinements that the morph has reached."""
     # Of each face, by its place in the list; one that takes only some of the others' styles stays what it is.
     faces = torch.eye(len(refinements), dtype=torch.float64)
     faces = faces[:1].lerp(faces, float(weights.min()))
     for shares in morph(faces[:, None], options.frames, ease=options.ease, loop=options.loop)[:, 0].tolist():
-        mixed = mix_refinements(refinements, shares)
+        mixed = [one.scaled(share) for one, share in zip(refinements, shares, strict=True) if one and share]
         yield refine_renderer(mixed, components, "morph") if mixed else None

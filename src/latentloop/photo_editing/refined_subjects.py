@@ -7,6 +7,7 @@ from dataclasses import replace
 from torch import Tensor
 
 from latentloop.embedding import Components
+from latentloop.errors import UserError
 from latentloop.generators import Generator, Refinement, refined
 from latentloop.generators.registry import renderers_of
 from latentloop.latents.refinement_arrays import refinement_arrays
@@ -22,24 +23,26 @@ def with_refinements(subject: Subject, components: Components) -> Subject:
     """
     if not any(subject.refinements):
         return subject
-    drawn_by = tuple(refine_renderer(one, components, subject.name) if one else None for one in subject.refinements)
+    drawn_by = tuple(refine_renderer([one], components, subject.name) if one else None for one in subject.refinements)
     return replace(subject, drawn_by=drawn_by)
 
 
-def refine_renderer(refinement: Refinement, components: Components, name: str) -> Generator:
-    """Make the generator that a refinement was found with draw with it.
+def refine_renderer(refinements: Sequence[Refinement], components: Components, name: str) -> Generator:
+    """Make the generator that refinements were found with draw with them.
 
     Args:
-        refinement: The refinement.
+        refinements: A refinement, or the shares of a mixture.
         components: Components, one of whose renderers that is.
         name: Name of the refined picture, for error messages.
 
     Raises:
-        UserError: The refinement is of another generator, or damaged.
+        UserError: A refinement is of another generator, or damaged, or they are of different ones.
     """
+    if len({one.weights for one in refinements}) > 1:
+        raise UserError(f"{name}: faces that were refined with different generators cannot be mixed")
     sizes = {renderer: size for size, renderer in renderers_of(components.generator).items()}
-    size = sizes.get(refinement.generator, components.generator.resolution)  # a file may have got another name
-    return refined(components.renderer(size), refinement, name)
+    size = sizes.get(refinements[0].generator, components.generator.resolution)  # a file may have got another name
+    return refined(components.renderer(size), *refinements, path=name)
 
 
 def checksum_of_codes(w_plus: Tensor, refinements: Sequence[Refinement | None] = ()) -> str:
