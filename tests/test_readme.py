@@ -14,10 +14,11 @@ import torch
 from latentloop import load_generator
 from latentloop.cli import parse
 from latentloop.encoders import PRESETS, make_embedder, save_embedder
+from latentloop.generators import Refinement
 from latentloop.generators.mobilestylegan import MobileStyleGAN, Shape
 from latentloop.generators.registry import save_generator
 from latentloop.images import read_image, write_png
-from latentloop.latents import code_file, load_code, mean_code, sample_codes
+from latentloop.latents import code_file, load_code, mean_code, refinement_arrays, sample_codes
 
 ROOT = Path(__file__).parents[1]
 
@@ -74,17 +75,19 @@ def test_the_python_examples_run(here: Path, capsys: pytest.CaptureFixture[str])
     assert (here / "reconstruction.png").stat().st_size > 100_000
 
 
-def test_the_python_example_of_editing_runs(
+def test_the_python_examples_of_editing_run(
     portrait: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, make_code: Callable[..., code_file.Code]
 ) -> None:
-    (example,) = blocks("docs/editing.md", "python")
+    model, parts = blocks("docs/editing.md", "python")
     generator = load_generator()
     quad = torch.tensor([[257.0, 74.0], [255.0, 622.0], [803.0, 624.0], [805.0, 76.0]], dtype=torch.float64)
     code = make_code(w_plus=mean_code(generator)[0], fingerprint=generator.fingerprint, quad=quad)
     code_file.save_code(tmp_path / "embedded" / "photo.npz", code)
     shutil.copy(portrait, tmp_path / "photo.jpg")
     monkeypatch.chdir(tmp_path)
-    exec(example, {})  # noqa: S102 - our own page
+    exec(model, {})  # noqa: S102 - our own page
+    assert {path.name for path in tmp_path.glob("*.png")} == {"smile.png", "as-found.png", "without-refinement.png"}
+    exec(parts, {})  # noqa: S102 - our own page
     assert read_image(tmp_path / "edited.png").shape == read_image(portrait).shape
 
 
@@ -97,16 +100,10 @@ def test_the_commands_are_ones_that_the_program_takes(page: str) -> None:
         parse(command)
 
 
-def test_the_code_file_page_names_every_array(tmp_path: Path) -> None:
+def test_the_code_file_page_names_every_array(make_code: Callable[..., code_file.Code], tmp_path: Path) -> None:
     page = (ROOT / "docs" / "code-file.md").read_text(encoding="utf-8")
-    documented = re.findall(r"^\| `(\w+)` \|", page, flags=re.MULTILINE)
-    module = re.findall(r"^\| `(\w+)` \|", code_file.__doc__ or "", flags=re.MULTILINE)
-    with np.load(_saved(tmp_path)) as arrays:
-        assert sorted(arrays) == sorted(documented) == sorted(module)
-
-
-def _saved(folder: Path) -> Path:
-    path = folder / "code.npz"
-    quad, losses = torch.zeros(4, 2, dtype=torch.float64), torch.zeros(1)
-    code_file.save_code(path, code_file.Code(torch.zeros(2, 3), "w+", "toy", "0", quad, (1, 1), losses, 0))
-    return path
+    named = re.compile(r"^\| `(\w+)` \|", flags=re.MULTILINE)
+    modules = (code_file.__doc__ or "") + (refinement_arrays.__doc__ or "")
+    code_file.save_code(tmp_path / "code.npz", make_code(refinement=Refinement("toy", "0")))
+    with np.load(tmp_path / "code.npz") as arrays:
+        assert sorted(arrays) == sorted(named.findall(page)) == sorted(named.findall(modules))

@@ -20,9 +20,10 @@ from latentloop.embedding.starts import Wanted
 from latentloop.faces import AlignedFace, align_faces, already_aligned
 from latentloop.files import sha256_of
 from latentloop.inversion.iterator import OnStep
-from latentloop.latents import sample_codes
-from latentloop.options import check_kind, check_path, check_seed, flat_fields, is_finite, with_changes
-from latentloop.photo_editing.applied_directions import record_edit, resolve_directions
+from latentloop.latents import Code, sample_codes
+from latentloop.latents.sampling import one_code
+from latentloop.options import check_kind, check_path, check_seed, flat_fields, with_changes
+from latentloop.photo_editing.applied_directions import added, record_edit, resolve_directions
 from latentloop.photo_editing.editor import make_editor
 from latentloop.photo_editing.options import RenderOptions
 from latentloop.photo_editing.refined_subjects import with_refinements
@@ -144,7 +145,7 @@ class Model:
 
     def edit(
         self,
-        photo: InvertedPhoto | EditedPhoto | PictureLike,
+        photo: InvertedPhoto | EditedPhoto | Code | PictureLike,
         strengths: Mapping[str, float] | None = None,
         /,
         *,
@@ -156,8 +157,8 @@ class Model:
         """Change attributes of a face, and put it back into its photo.
 
         Args:
-            photo: A result of `invert` or `edit`; a photo, which is inverted first; a code file, or "seed:7" for a
-                random face.
+            photo: A result of `invert` or `edit`; a photo, which is inverted first; a code file, its content, as
+                `load_code` reads it, or "seed:7" for a random face. Refinements are drawn along.
             strengths: Directions by name, or as FILE:NAME, with strengths; beside `directions`.
             keep: Directions whose attributes should not change.
             layers: Layers that change: coarse, middle, fine, all, or numbers such as "0-3,7"; by default each
@@ -171,11 +172,9 @@ class Model:
             TypeError: No direction is given, or an option of `invert` in its place.
             ValueError: A strength is not finite, or `strengths`, `keep` or `render` is of another type.
         """
-        if not isinstance(strengths or {}, Mapping) or not all(isinstance(name, str) for name in strengths or {}):
-            raise ValueError(f"strengths must be a dict of directions and numbers, got {strengths!r:.100}")
         check_kind("keep", keep, (list, tuple), "a list of directions")
         check_kind("render", render or RenderOptions(), RenderOptions, "RenderOptions")
-        wanted = _added(strengths or {}, directions)
+        wanted = _wanted(strengths or {}, directions)
         generator = self.components.generator
         with self.components.reads:
             applied = resolve_directions(list(wanted.items()), generator, keep=keep, layers=layers)
@@ -201,20 +200,22 @@ class Model:
         return self.draw(code)
 
     @torch.no_grad()
-    def draw(self, w_plus: Tensor) -> Picture:
-        """Draw a code, (num_ws, w_dim) or (1, num_ws, w_dim).
+    def draw(self, code: Tensor | Code) -> Picture:
+        """Draw a code.
+
+        Args:
+            code: Styles (num_ws, w_dim) or (1, num_ws, w_dim); or the content of a code file, with its refinement.
 
         Raises:
             ValueError: It is of another shape, or its numbers are not finite.
+            UserError: The content of the file is another generator's.
         """
         renderer = self.components.renderer()
-        shape = (renderer.num_ws, renderer.w_dim)
-        if not isinstance(w_plus, Tensor) or tuple(w_plus.shape) not in (shape, (1, *shape)):
-            got = tuple(w_plus.shape) if isinstance(w_plus, Tensor) else f"a {type(w_plus).__name__}"
-            raise ValueError(f"w_plus must be a tensor {shape} or {(1, *shape)}, got {got}")
-        if not w_plus.isfinite().all():
-            raise ValueError("w_plus must be finite")
-        return Picture.of(renderer.synthesis(w_plus.reshape(1, *shape).to(renderer.latent_avg)))
+        if not isinstance(code, Code):
+            return Picture.of(renderer.synthesis(one_code(code, renderer)))
+        subject = self._subject(code)
+        by = next(iter(subject.drawn_by), None) or renderer
+        return Picture.of(by.synthesis(subject.w_plus))
 
     def _options(self, changes: Mapping[str, Any]) -> EmbedOptions:
         if given := sorted(set(FIXED) & changes.keys()):
@@ -230,8 +231,10 @@ class Model:
             return already_aligned(image, size)
         return align_faces(image, self.components.detector, size, face=options.faces.face)[0]
 
-    def _subject(self, photo: InvertedPhoto | EditedPhoto | PictureLike) -> Subject:
+    def _subject(self, photo: InvertedPhoto | EditedPhoto | Code | PictureLike) -> Subject:
         generator = self.components.generator
+        if isinstance(photo, Code):
+            return with_refinements(subject_of_codes("code", [photo], generator), self.components)
         if isinstance(photo, str | PathLike) and is_coded(fspath(photo)):
             return with_refinements(subjects_of(fspath(photo), generator)[0], self.components)
         found = photo if isinstance(photo, InvertedPhoto | EditedPhoto) else self.invert(photo)
@@ -282,18 +285,14 @@ def _successes(outcomes: Iterable[Outcome], on_failure: Callable[[Failed], None]
             on_failure(outcome)
 
 
-def _added(*strengths: Mapping[str, float]) -> dict[str, float]:
-    """Strengths by direction; those of one direction add up, as on the command line."""
-    total: dict[str, float] = {}
-    for name, strength in (item for one in strengths for item in one.items()):
-        if name in {field.name for field, _ in flat_fields(EmbedOptions())}:
-            raise TypeError(f"{name} is an option of invert: model.edit(model.invert(photo, {name}=...), smile=1)")
-        if not is_finite(strength):
-            raise ValueError(f"strength of {name} must be a finite number, got {strength!r}")
-        total[name] = total.get(name, 0.0) + strength
-    if not total:
-        raise TypeError("name at least one direction, such as smile=1; latentloop.list_directions() has them")
-    return total
+def _wanted(strengths: Mapping[str, float], directions: Mapping[str, float]) -> dict[str, float]:
+    """Strengths by direction, of both ways to name them."""
+    if not isinstance(strengths, Mapping) or not all(isinstance(name, str) for name in strengths):
+        raise ValueError(f"strengths must be a dict of directions and numbers, got {strengths!r:.100}")
+    if options := sorted({field.name for field, _ in flat_fields(EmbedOptions())} & {*strengths, *directions}):
+        name = options[0]
+        raise TypeError(f"{name} is an option of invert: model.edit(model.invert(photo, {name}=...), smile=1)")
+    return added(strengths, directions)
 
 
 def _warn(text: object) -> None:

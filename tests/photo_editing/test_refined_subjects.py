@@ -160,7 +160,20 @@ def test_strips_animations_and_tables_show_it(studio: Studio) -> None:
 def test_python_edits_it_alike(studio: Studio, tmp_path: Path) -> None:
     picture, _ = edit(studio, studio.files[0], 1.0, tmp_path / "out")
     model = latentloop.load(str(tmp_path / "small.safetensors"), device="cpu")
-    assert np.array_equal(np.asarray(model.edit(studio.files[0], {studio.direction: 1.0}).face), pixels(picture))
+    for face in (studio.files[0], studio.codes[0]):
+        edited = model.edit(face, {studio.direction: 1.0})
+        assert np.array_equal(np.asarray(edited.face), pixels(picture))
+        assert np.array_equal(np.asarray(model.draw(edited.code)), pixels(picture))
+
+
+def test_python_draws_a_code_with_its_refinement_and_its_styles_without(studio: Studio, tmp_path: Path) -> None:
+    model, code = latentloop.load(str(tmp_path / "small.safetensors"), device="cpu"), studio.codes[0]
+    assert np.array_equal(np.asarray(model.draw(code)), studio.drawn(code))
+    plain = np.asarray(model.draw(code.w_plus))
+    assert np.array_equal(plain, to_uint8(studio.generator.synthesis(code.w_plus[None])[0]))
+    assert np.array_equal(np.asarray(model.draw(replace(code, refinement=None))), plain)
+    with pytest.raises(UserError, match=r"^code: made for small"):
+        model.draw(replace(code, fingerprint="another's"))
 
 
 def test_a_mixture_stays_the_face_that_styles_come_into(studio: Studio, tmp_path: Path) -> None:

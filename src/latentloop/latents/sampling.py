@@ -1,4 +1,4 @@
-"""Random codes, the mean code, truncation, and broadcasting W to W+."""
+"""Random codes, the mean code, truncation, broadcasting W to W+, and a check of codes from outside."""
 
 import torch
 from torch import Tensor
@@ -81,3 +81,22 @@ def sample_codes(
     z, labels = random_inputs(generator, count, randomness, label=label)
     w_plus = broadcast(generator.mapping(z, labels), generator.num_ws)
     return truncate(w_plus, generator.latent_avg, psi=truncation_psi, cutoff=truncation_cutoff)
+
+
+def one_code(w_plus: Tensor, generator: Generator) -> Tensor:
+    """Check a code that comes from outside, and bring it to a generator's device, (1, num_ws, w_dim).
+
+    Args:
+        w_plus: Styles, (num_ws, w_dim) or (1, num_ws, w_dim).
+        generator: Generator that is to draw it.
+
+    Raises:
+        ValueError: It is of another shape, or its numbers are not finite.
+    """
+    shape = (generator.num_ws, generator.w_dim)
+    if not isinstance(w_plus, Tensor) or tuple(w_plus.shape) not in (shape, (1, *shape)):
+        got = tuple(w_plus.shape) if isinstance(w_plus, Tensor) else f"a {type(w_plus).__name__}"
+        raise ValueError(f"w_plus must be a tensor {shape} or {(1, *shape)}, got {got}")
+    if not w_plus.isfinite().all():
+        raise ValueError("w_plus must be finite")
+    return w_plus.reshape(1, *shape).to(generator.latent_avg)

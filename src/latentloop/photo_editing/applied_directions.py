@@ -10,6 +10,7 @@ from latentloop.editing import Direction, conditional, edit, parse_layers
 from latentloop.editing.direction_file import find_direction
 from latentloop.errors import UserError
 from latentloop.generators import Generator
+from latentloop.options import is_finite
 
 NOTHING = 1e-3
 """Share of a direction's length below which what `keep` and `layers` leave of it is rounding error."""
@@ -65,3 +66,20 @@ def record_edit(strengths: Mapping[str, float], *, keep: Sequence[str], layers: 
     """Record an edit for the code files that it makes, in plain JSON values; arguments as `resolve_directions`."""
     texts = [f"{name}={strength:g}" for name, strength in strengths.items()]
     return {"set": texts, "keep": list(keep), "layers": layers}
+
+
+def added(*strengths: Mapping[str, float]) -> dict[str, float]:
+    """Add up strengths by direction.
+
+    Raises:
+        TypeError: No direction is given.
+        ValueError: A strength is not finite.
+    """
+    total: dict[str, float] = {}
+    for name, strength in (item for one in strengths for item in one.items()):
+        if not is_finite(strength):
+            raise ValueError(f"strength of {name} must be a finite number, got {strength!r}")
+        total[name] = total.get(name, 0.0) + strength
+    if not total:
+        raise TypeError("name at least one direction, such as smile=1; latentloop.list_directions() has them")
+    return total
