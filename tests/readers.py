@@ -17,6 +17,7 @@ from clips import pictures, write_clip
 from conftest import ToyGenerator
 from foreign_files import WholeModule, nvidia_module, nvidia_snapshot, published_names, tensorflow_snapshot
 from latentloop.benchmark.by_set import read_beside
+from latentloop.benchmark.methods import Codes
 from latentloop.benchmark.result_files import BenchmarkFolder, Cost, Stored
 from latentloop.cache import CodeCache, CodeSpace, space_of
 from latentloop.editing import Direction
@@ -224,8 +225,8 @@ def _result(path: Path) -> None:
 
 def _code_of_result(path: Path) -> None:
     stored = Stored("key", Cost(seconds=0.5, memory=None, calls=3, batch=1), {})
-    codes = torch.ones(4, 8), [torch.ones(1, 4, 4)]
-    BenchmarkFolder(path.parents[1]).write(path.parent.name, "a", stored, *codes, torch.zeros(1, 3, 4, 4))
+    code = Codes(torch.ones(1, 4, 8), (torch.ones(1, 1, 4, 4),))
+    BenchmarkFolder(path.parents[1]).write(path.parent.name, "a", stored, code, torch.zeros(1, 3, 4, 4))
 
 
 def _read_result(path: Path) -> None:

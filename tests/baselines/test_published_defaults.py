@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import torch
 
-from latentloop.baselines import projector, stylegan_encoder
+from latentloop.baselines import HybridRefinement, PivotalTuning, projector, stylegan_encoder
 from latentloop.baselines.image2stylegan import Image2StyleGAN, Image2StyleGANPlusPlus
 from latentloop.baselines.networks import VGG_LAYER, VGG_LAYERS
 from latentloop.baselines.projector import Projector
@@ -44,11 +44,30 @@ STYLEGAN_ENCODER = {
     "lambda_lpips": 100.0,  # --use_lpips_loss
     "lambda_average": 0.5,  # --use_l1_penalty
 }
+# danielroich/PTI, configs/hyperparameters.py.
+PTI = {
+    "steps": 350,  # max_pti_steps
+    "lr": 3e-4,  # pti_learning_rate
+    "enough": 0.07,  # LPIPS_value_threshold
+    "lambda_locality": 0.1,  # regulizer_l2_lambda and regulizer_lpips_lambda
+    "reach": 30.0,  # regulizer_alpha
+    "psi": 0.5,  # truncation_psi of Space_Regulizer
+}
+# caopulan/GANInverter, configs/dhr/dhr.yaml.
+DHR = {
+    "steps": 100,  # dhr_feature_step
+    "lr": 9e-2,  # dhr_feature_lr
+    "weight_steps": 50,  # dhr_weight_step
+    "weight_lr": 1.5e-3,  # dhr_weight_lr
+    "threshold": 0.7,  # dhr_theta1, that of skin
+}
 
 
 @pytest.mark.parametrize(
     ("method", "published"),
     [
+        (PivotalTuning(ANY, ANY), PTI),
+        (HybridRefinement(ANY, ANY), DHR),
         (Projector(ANY, ANY), PROJECTOR),
         (StyleGANEncoder(ANY, ANY), STYLEGAN_ENCODER),
         # arXiv:1904.03189, section 5: Adam, 5,000 steps of 0.01, both losses of weight 1.
@@ -91,17 +110,39 @@ def test_image2stylegan_takes_adams_steps_of_one_size(monkeypatch: pytest.Monkey
         ("stylegan-encoder", 100),
         ("projector", 1000),
         ("projector-w+", 1000),
+        ("pti", 450 + 350),  # first_inv_steps and max_pti_steps
+        ("dhr-like", 40 + 100),  # optim_step and dhr_feature_step
     ],
 )
 def test_the_benchmark_takes_the_published_steps(name: str, steps: int) -> None:
     assert METHODS[name].steps == steps
 
 
+@pytest.mark.parametrize(("steps", "pivot", "tuning"), [(800, 450, 350), (80, 45, 35)])
+def test_nine_of_sixteen_steps_of_pti_are_on_the_pivot(steps: int, pivot: int, tuning: int) -> None:
+    refiner = BUILDERS["pti"](tools(), steps).refiner
+    assert isinstance(refiner, PivotalTuning)
+    assert (refiner.pivot.space, refiner.pivot.steps, refiner.steps) == ("w", pivot, tuning)
+    assert refiner.pivot.lr == 0.01  # initial_learning_rate of its w_projector.py
+
+
+@pytest.mark.parametrize(("steps", "coarse", "refining", "weights"), [(140, 40, 100, 50), (14, 4, 10, 5)])
+def test_two_of_seven_steps_of_dhr_are_in_w(steps: int, coarse: int, refining: int, weights: int) -> None:
+    refiner = BUILDERS["dhr-like"](tools(), steps).refiner
+    assert isinstance(refiner, HybridRefinement)
+    assert (refiner.coarse.space, refiner.coarse.steps) == ("w", coarse)
+    assert (refiner.steps, refiner.weight_steps) == (refining, weights)
+
+
+def tools() -> Any:  # noqa: ANN401
+    generator = random_stylegan2(Shape(mapping=(8, 7, 6), channels=(5, 4, 3)))
+    networks = SimpleNamespace(layers=None, lpips=None, name="alexnet")
+    return SimpleNamespace(generator=generator, networks=networks, encoder=None)
+
+
 @pytest.mark.parametrize(("steps", "styles", "noise"), [(8000, 5000, 3000), (800, 500, 300)])
 def test_three_of_eight_steps_are_on_the_noise(steps: int, styles: int, noise: int) -> None:
     """The paper's 5,000 and 3,000 (arXiv:1911.11544), and in a shorter run as many for as many."""
-    generator = random_stylegan2(Shape(mapping=(8, 7, 6), channels=(5, 4, 3)))
-    tools: Any = SimpleNamespace(generator=generator, networks=SimpleNamespace(layers=None))
-    refiner = BUILDERS["image2stylegan++"](tools, steps).refiner
+    refiner = BUILDERS["image2stylegan++"](tools(), steps).refiner
     assert isinstance(refiner, Image2StyleGANPlusPlus)
     assert (refiner.styles.steps, refiner.steps) == (styles, noise)

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from latentloop.benchmark.comparison import Outcome, Result, Skipped
 from latentloop.benchmark.meters import CallCounter, PeakMemory, stopwatch
-from latentloop.benchmark.methods import CodeFinder, PreparedMethod
+from latentloop.benchmark.methods import CodeFinder, Codes, PreparedMethod
 from latentloop.benchmark.observer import Silent
 from latentloop.benchmark.options import ProtocolName
 from latentloop.benchmark.result_files import BenchmarkFolder
@@ -20,12 +20,13 @@ from latentloop.benchmark.targets import Aligner
 from latentloop.cli.bench_progress import BenchProgress
 from latentloop.errors import NotFiniteError, UserError
 from latentloop.faces import AlignedFace
-from latentloop.generators import Generator
+from latentloop.generators import DrawnBy, Generator, reweighted
 from latentloop.images import read_image
 from latentloop.inversion import Inversion
 from latentloop.inversion.iterator import OnStep
 from latentloop.latents import mean_code
 from latentloop.metrics import mse
+from random_networks import random_codes, random_network
 
 ToyPhotos = Callable[..., list[Path]]
 CPU = torch.device("cpu")
@@ -49,6 +50,7 @@ class Sleeper:
 
     def __init__(self, generator: Generator, steps: int, seconds: float, broken: Sequence[float]) -> None:
         self.generator, self.steps, self.seconds, self.broken = generator, steps, seconds, broken
+        self.tuned = False
         self.seen: list[int] = []
 
     def refine(self, target: Tensor, start: Tensor, on_step: OnStep | None = None) -> Inversion:
@@ -61,7 +63,21 @@ class Sleeper:
             if on_step:
                 on_step(step, target.new_zeros(len(target)))
         losses = target.new_zeros(1, len(target))
-        return Inversion(start, losses[0], losses, losses[0].long(), lambda: image)
+        inversion = Inversion(start, losses[0], losses, losses[0].long(), lambda: image)
+        return (
+            replace(inversion, generators=tuple(flat(self.generator, one) for one in target))
+            if self.tuned
+            else inversion
+        )
+
+
+def flat(generator: Generator, target: Tensor) -> Generator:
+    """Draws the mean of a target, as if it had been tuned to it."""
+
+    def draw(w_plus: Tensor, *, resolution: int | None = None) -> Tensor:
+        return torch.full_like(generator.synthesis(w_plus, resolution=resolution), float(target.mean()))
+
+    return DrawnBy(generator, draw)
 
 
 Make = Callable[..., Benchmark]
@@ -212,6 +228,43 @@ def test_another_protocol_measures_the_codes_that_were_found(make: Make, toy_pho
     assert seen(third) == []
 
 
+def tuned(job: Benchmark) -> Benchmark:
+    """The same benchmark, whose first method tunes a generator for each image."""
+    refiner = job.methods[0].finder.refiner
+    assert isinstance(refiner, Sleeper)
+    refiner.tuned = True
+    return job
+
+
+def test_what_a_method_tuned_draws_its_images(make: Make, toy_photos: ToyPhotos, tmp_path: Path) -> None:
+    photos = toy_photos(2)
+    for one in results(list(tuned(make(batch=2)).run(photos))):
+        drawn = read_image(tmp_path / "out" / "sleeper" / f"{one.image}.png")
+        target = read_image(tmp_path / "out" / "photos" / f"{one.image}.png")
+        assert (drawn - target.mean()).abs().max() < 1 / 127
+        assert one.figures["mse"] == pytest.approx(float((target - target.mean()).square().mean()), rel=0.02)
+        assert one.calls == 4
+
+
+def test_another_protocol_finds_the_codes_of_tuned_generators_again(make: Make, toy_photos: ToyPhotos) -> None:
+    photos = toy_photos(1)
+    (first,) = results(list(tuned(make()).run(photos)))
+    other = replace(tuned(make()), protocol=Mse("psnr"))
+    (again,) = results(list(other.run(photos)))
+    assert seen(other) == [1, 1]
+    assert again.figures == {"psnr": pytest.approx(first.figures["mse"], rel=1e-5)}
+    third = tuned(make())
+    assert results(list(third.run(photos)))[0].figures == first.figures
+    assert seen(third) == []
+
+
+def test_images_that_a_copy_of_the_generator_draws_are_counted() -> None:
+    counter, network = CallCounter(), random_network("stylegan2")
+    counted = counter.counted(network)
+    reweighted(counted, {}).synthesis(random_codes(network, 3))
+    assert counter.calls == 3
+
+
 def test_other_settings_or_photos_are_found_anew(make: Make, toy_photos: ToyPhotos, tmp_path: Path) -> None:
     photos = toy_photos(2)
     list(make().run(photos))
@@ -316,6 +369,6 @@ def test_an_old_result_does_not_vouch_for_new_files(
     other = replace(stored, key="another")
     with monkeypatch.context() as patched, suppress(KeyboardInterrupt):
         patched.setattr(Path, "replace", stop)
-        bench.folder.write("sleeper", "photo-0", other, torch.zeros(4, 8), (), torch.zeros(1, 3, 8, 8))
+        bench.folder.write("sleeper", "photo-0", other, Codes(torch.zeros(1, 4, 8)), torch.zeros(1, 3, 8, 8))
     assert (bench.folder.read("sleeper", "photo-0") is None) is (renamed > 0)
     assert results(list(make().run(photos)))[0].image == "photo-0"

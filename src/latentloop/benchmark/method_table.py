@@ -23,6 +23,8 @@ class Method:
     """Differences from what was published."""
     uses_noise: bool = False
     """True if it optimizes noise maps on generators that take them."""
+    tunes: bool = False
+    """True if it changes the generator's weights."""
 
     @property
     def ours(self) -> bool:
@@ -68,6 +70,29 @@ METHODS: dict[str, Method] = {
         "LPIPS by the features",
         (AT_256, "into W+, which NVIDIA's does not do"),
         uses_noise=True,
+    ),
+    "pti": Method(
+        "PTI",
+        "arXiv:2106.05744",
+        800,
+        "LPIPS by the features, then MSE and LPIPS (alex) by weights",
+        (AT_256, "9 of 16 steps are the projector's"),
+        uses_noise=True,
+        tunes=True,
+    ),
+    "dhr-like": Method(
+        "DHR-like",
+        "arXiv:2301.12141",
+        140,
+        "MSE and LPIPS (alex) by weights and features",
+        (
+            AT_256,
+            "starts from our network, if there is one, not from theirs",
+            "in its domain is what a code in W draws well within the ellipse of a head, not by a face parser",
+            "2 of 7 steps are those in W",
+        ),
+        uses_noise=True,
+        tunes=True,
     ),
 }
 """All methods, ours first."""

@@ -2,24 +2,29 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import MISSING, dataclass, field, fields, is_dataclass
+from functools import partial
 from typing import Any
 
 import torch
 from torch import Tensor
 
 from latentloop.baselines import (
+    HybridRefinement,
     Image2StyleGAN,
     Image2StyleGANPlusPlus,
     Networks,
+    PivotalTuning,
     Projector,
     Refiner,
     StyleGANEncoder,
 )
 from latentloop.baselines.image2stylegan import noisy
+from latentloop.baselines.pti import PIVOT_LR
 from latentloop.benchmark.method_table import ChosenMethod
 from latentloop.encoders import Encoder
 from latentloop.errors import UserError
-from latentloop.generators import Generator
+from latentloop.features.lpips import Lpips, load_lpips
+from latentloop.generators import DrawnBy, Generator, noisy_synthesis, seamed
 from latentloop.images import resample
 from latentloop.inversion import LatentIterator
 from latentloop.inversion.iterator import OnStep
@@ -51,12 +56,26 @@ class Tools:
 
 @dataclass(frozen=True)
 class Codes:
-    """Codes of N images, with noise maps where the method optimizes those, too."""
+    """Codes of N images, with what else the method finds for each: noise maps, or a generator."""
 
     w_plus: Tensor
     """Codes of N images, (N, num_ws, w_dim)."""
     noise: tuple[Tensor, ...] | None = None
     """Noise map of each layer, (N, 1, H, W)."""
+    generators: tuple[Generator, ...] = ()
+    """What draws each code; empty if it is the generator of all."""
+
+    def of(self, i: int) -> "Codes":
+        """Give the code of image i alone, with all that goes with it."""
+        noise = None if self.noise is None else tuple(layer[i : i + 1] for layer in self.noise)
+        return Codes(self.w_plus[i : i + 1], noise, self.generators[i : i + 1])
+
+    def drawn_by(self, generator: Generator) -> Generator:
+        """Give what draws a single code: a generator of its own, the one of all with its noise maps, or that alone."""
+        synthesis, noise = noisy_synthesis(generator), self.noise
+        if self.generators or noise is None or synthesis is None:
+            return self.generators[0] if self.generators else generator
+        return DrawnBy(generator, partial(synthesis, noise=noise))
 
 
 @dataclass(frozen=True)
@@ -75,7 +94,7 @@ class CodeFinder:
         if self.refiner is None:
             return Codes(start)
         inversion = self.refiner.refine(target, start, on_step)
-        return Codes(inversion.w_plus, inversion.noise)
+        return Codes(inversion.w_plus, inversion.noise, inversion.generators)
 
 
 @dataclass(frozen=True)
@@ -195,6 +214,28 @@ def _projector_w_plus(tools: Tools, steps: int) -> CodeFinder:
     return CodeFinder(_mean(tools), Projector(tools.generator, tools.networks.lpips, space="w+", steps=steps))
 
 
+def _pti(tools: Tools, steps: int) -> CodeFinder:
+    """Build it with nine steps of the projector to seven on the weights, as published."""
+    tuning = round(steps * 7 / 16)
+    pivot = Projector(tools.generator, tools.networks.lpips, steps=steps - tuning, lr=PIVOT_LR)
+    return CodeFinder(_mean(tools), PivotalTuning(pivot, _alex(tools), steps=tuning))
+
+
+def _dhr_like(tools: Tools, steps: int) -> CodeFinder:
+    """Build it with two steps of the projector to five on the features, of which half are on the weights, too."""
+    seamed(tools.generator)  # raises if it draws in one piece, before anything runs
+    refining = round(steps * 5 / 7)
+    coarse = Projector(tools.generator, tools.networks.lpips, steps=steps - refining)
+    refiner = HybridRefinement(coarse, _alex(tools), steps=refining, weight_steps=refining // 2)
+    return CodeFinder(_network(tools) if tools.encoder else _mean(tools), refiner)
+
+
+def _alex(tools: Tools) -> Lpips:
+    """LPIPS with AlexNet, whatever the features of the others."""
+    lpips = tools.networks.lpips
+    return lpips if tools.networks.name == "alexnet" else load_lpips(device=tools.generator.device)
+
+
 BUILDERS: Mapping[str, Callable[[Tools, int], CodeFinder]] = {
     "one-pass": _one_pass,
     "hybrid": _hybrid,
@@ -204,5 +245,7 @@ BUILDERS: Mapping[str, Callable[[Tools, int], CodeFinder]] = {
     "stylegan-encoder": _stylegan_encoder,
     "projector": _projector,
     "projector-w+": _projector_w_plus,
+    "pti": _pti,
+    "dhr-like": _dhr_like,
 }
 """Function that builds each method of `METHODS` from the networks and a number of steps."""

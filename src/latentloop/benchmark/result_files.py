@@ -2,7 +2,6 @@
 
 import io
 import json
-from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -22,6 +21,8 @@ from latentloop.ownership import MARK, mark, mark_in, marked_by, refuse_foreign,
 PHOTOS = "photos"
 NOISE = "noise_"
 """Prefix of the names of noise maps."""
+TUNED = "tuned"
+"""Name of an array that is there if a generator was changed for the image; the code alone draws another one."""
 COMMAND = "bench"
 """Command whose mark the files carry."""
 
@@ -93,11 +94,17 @@ class BenchmarkFolder:
         return stored if made in (None, mark(COMMAND, stored.key)) else None
 
     def read_code(self, method: str, image: str) -> Codes | None:
-        """Read a result's code, (1, num_ws, w_dim), and its noise maps; None if the file is damaged."""
+        """Read a result's code, (1, num_ws, w_dim), and its noise maps.
+
+        Returns:
+            None if the file is damaged, or if a generator of its own drew the code, which is not kept.
+        """
         try:
             refuse_no_file(self._file(method, image, ".npz"), what="a code")
             content = self._file(method, image, ".npz").read_bytes()
             arrays = read_arrays(content, max_bytes=len(content))
+            if TUNED in arrays:
+                return None
             count = sum(name.startswith(NOISE) for name in arrays)
             names = ("w_plus", *(f"{NOISE}{i}" for i in range(count)))
             w_plus, *maps = (torch.from_numpy(arrays[name].copy())[None] for name in names)
@@ -105,29 +112,27 @@ class BenchmarkFolder:
             return None
         return Codes(w_plus, tuple(maps) or None)
 
-    def write(
-        self, method: str, image: str, stored: Stored, w_plus: Tensor, noise: Sequence[Tensor], picture: Tensor
-    ) -> None:
+    def write(self, method: str, image: str, stored: Stored, code: Codes, picture: Tensor) -> None:
         """Write a result, the JSON file last: where it is, the other files are.
 
         Args:
             method: Name of the method.
             image: Name of the image.
             stored: The result's cost and figures.
-            w_plus: The code, (num_ws, w_dim).
-            noise: Its noise maps, each (1, H, W).
+            code: The code, (1, num_ws, w_dim), with its noise maps.
             picture: The reconstruction, (1, 3, H, W) in [-1, 1].
 
         Raises:
             UserError: A file cannot be written.
         """
-        maps = {f"{NOISE}{i}": one.cpu().numpy() for i, one in enumerate(noise)}
-        arrays: dict[str, Any] = {"w_plus": w_plus.cpu().numpy(), **maps, MARK: np.str_(mark(COMMAND))}
-        code = io.BytesIO()
-        np.savez(code, **arrays)
+        maps = {f"{NOISE}{i}": one[0].cpu().numpy() for i, one in enumerate(code.noise or ())}
+        arrays: dict[str, Any] = {"w_plus": code.w_plus[0].cpu().numpy(), **maps, MARK: np.str_(mark(COMMAND))}
+        arrays |= {TUNED: np.bool_(True)} if code.generators else {}
+        content = io.BytesIO()
+        np.savez(content, **arrays)
         files = {
             self.picture(method, image): png_bytes(picture, comment=mark(COMMAND, stored.key)),
-            self._file(method, image, ".npz"): code.getvalue(),
+            self._file(method, image, ".npz"): content.getvalue(),
             self._file(method, image, ".json"): json.dumps(asdict(stored)).encode(),
         }
         write_together(files)

@@ -126,14 +126,14 @@ def _resolve(options: ComparisonOptions) -> Resolved:
 
 
 def _precision(options: ComparisonOptions, generator: Generator, device: torch.device) -> torch.dtype:
-    """Precision of the generator; float32 where noise maps are optimized, for which there is no other."""
-    dtype = find_precision(options.machine.precision, device)
-    with_noise = noisy_synthesis(generator) and any(choice.method.uses_noise for choice in options.chosen_methods)
-    if not with_noise or dtype == torch.float32:
+    """Precision of the generator; float32 where noise maps or weights are optimized, for which there is no other."""
+    dtype, methods = find_precision(options.machine.precision, device), [one.method for one in options.chosen_methods]
+    with_noise = noisy_synthesis(generator) and any(method.uses_noise for method in methods)
+    if dtype == torch.float32 or not (with_noise or any(method.tunes for method in methods)):
         return dtype
     if options.machine.precision == "auto":
         return torch.float32
-    raise UserError("methods that optimize noise maps need float32", arguments="precision")
+    raise UserError("methods that optimize noise maps or weights need float32", arguments="precision")
 
 
 def _load_tools(options: ComparisonOptions, resolved: Resolved, counter: CallCounter) -> Tools:

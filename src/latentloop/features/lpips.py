@@ -129,6 +129,17 @@ class Lpips(nn.Module):
             seen = list(self.features(target))
         return lambda image: self._distance(self.features(image), seen)
 
+    def maps_toward(self, target: Tensor) -> Callable[[Tensor], list[Tensor]]:
+        """Return a function that gives maps, (N, 1, h, w) for each layer, whose means add up to the distance."""
+        with torch.no_grad():
+            seen = list(self.features(target))
+
+        def maps(image: Tensor) -> list[Tensor]:
+            pairs = zip(self.features(image), seen, self.linear, strict=True)
+            return [((a - b).square() * weight.view(-1, 1, 1)).sum(dim=1, keepdim=True) for a, b, weight in pairs]
+
+        return maps
+
     def _distance(self, image: Iterable[Tensor], target: Iterable[Tensor]) -> Tensor:
         pairs = zip(image, target, self.linear, strict=True)
         layers = [((a - b).square().mean(dim=(2, 3)) * weight).sum(dim=1) for a, b, weight in pairs]

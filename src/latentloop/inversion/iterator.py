@@ -43,6 +43,8 @@ class Inversion:
     """Function that draws `image`, called on its first use, so that an unused image costs nothing."""
     noise: tuple[Tensor, ...] | None = None
     """Noise map of each layer, (N, 1, H, W), if the method optimizes noise, too."""
+    generators: tuple[Generator, ...] = field(default=(), repr=False)
+    """What draws each code, if the method changes weights or features, too; empty if that is the same generator."""
 
     @cached_property
     def image(self) -> Tensor:

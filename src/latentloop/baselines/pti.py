@@ -1,0 +1,91 @@
+"""Pivotal tuning (PTI, Roich et al., arXiv:2106.05744)."""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from latentloop.baselines.projector import Projector
+from latentloop.baselines.tuning import Adam, Tell, detached, trainable_weights, tune_each
+from latentloop.features.lpips import Lpips
+from latentloop.generators import Generator, reweighted
+from latentloop.inversion import Inversion
+from latentloop.inversion.iterator import OnStep
+from latentloop.latents import sample_codes
+
+PIVOT_STEPS, PIVOT_LR = 450, 0.01
+"""The projector's steps, and its step size: the 0.005 among the published settings is overwritten at each step."""
+
+
+@dataclass(frozen=True)
+class PivotalTuning:
+    """Pivotal tuning: a code in W by the projector, then Adam on all weights of the synthesis network at that code.
+
+    Codes a way off the pivot are to draw what they drew before. Settings are those of the published program. Images are
+    compared at the size of the targets; the paper's were of 1024 pixels.
+    """
+
+    pivot: Projector
+    """Finds the code; its generator is tuned."""
+    lpips: Lpips
+    """Distance of images; the paper's uses AlexNet here."""
+    steps: int = 350
+    """Most steps of Adam on the weights."""
+    lr: float = 3e-4
+    """Adam's step size for the weights."""
+    enough: float = 0.07
+    """LPIPS at which tuning ends."""
+    lambda_locality: float = 0.1
+    """Weight of MSE and LPIPS between what a code off the pivot draws before and after."""
+    reach: float = 30.0
+    """Distance of that code from the pivot, over all layers."""
+    psi: float = 0.5
+    """Truncation of the random code towards which it lies."""
+    seed: int = 0
+    """Random seed of those codes."""
+
+    def refine(self, target: Tensor, start: Tensor, on_step: OnStep | None = None) -> Inversion:
+        """Find codes of targets (N, 3, R, R) in [-1, 1], and tune a generator for each, as `Refiner.refine`.
+
+        Raises:
+            UserError: The generator is in low precision.
+        """
+        trainable_weights(self.pivot.generator)  # what cannot be tuned is said before anything runs
+        found = self.pivot.refine(target, start, on_step)
+
+        def tune(i: int, tell: Tell) -> Generator:
+            return self._tuned(target[i : i + 1], found.w_plus[i : i + 1], tell)
+
+        return tune_each(tune, found, target.shape[-1], on_step)
+
+    def _tuned(self, target: Tensor, pivot: Tensor, tell: Tell) -> Generator:
+        generator, distance = self.pivot.generator, self.lpips.toward(target)
+        weights, randomness = trainable_weights(generator), torch.Generator().manual_seed(self.seed)
+        tuned, adam = reweighted(generator, weights), Adam(list(weights.values()), lr=self.lr)
+        for step in range(self.steps + 1):
+            image = tuned.synthesis(pivot, resolution=target.shape[-1])
+            lpips = distance(image)
+            loss = _error(image, target) + lpips
+            tell(loss)
+            if step == self.steps or lpips <= self.enough:
+                break
+            loss = loss + self._change_nearby(tuned, self.off(pivot, randomness), target.shape[-1])
+            adam.step(torch.autograd.grad(loss.sum(), adam.variables, allow_unused=True))
+        return reweighted(generator, detached(weights))
+
+    def off(self, pivot: Tensor, randomness: torch.Generator) -> Tensor:
+        """Draw a code (1, num_ws, w_dim) that lies `reach` off the pivot, towards a random one."""
+        other = sample_codes(self.pivot.generator, 1, randomness=randomness, truncation_psi=self.psi)
+        way: Tensor = (other - pivot) * (self.reach / torch.linalg.vector_norm(other - pivot))
+        return pivot + way
+
+    def _change_nearby(self, tuned: Generator, w_plus: Tensor, resolution: int) -> Tensor:
+        """Locality regulariser: how much the tuning has changed what a code (1, num_ws, w_dim) draws, (1,)."""
+        with torch.no_grad():
+            before = self.pivot.generator.synthesis(w_plus, resolution=resolution)
+        after = tuned.synthesis(w_plus, resolution=resolution)
+        return self.lambda_locality * (_error(after, before) + self.lpips.toward(before)(after))
+
+
+def _error(image: Tensor, target: Tensor) -> Tensor:
+    return (image - target).square().mean(dim=(1, 2, 3))
