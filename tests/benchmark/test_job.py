@@ -1,4 +1,5 @@
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -6,13 +7,14 @@ import torch
 from torch import Tensor
 
 import latentloop.benchmark
-from latentloop.benchmark import Comparison, ComparisonOptions, MachineOptions, run_benchmark
+from latentloop.benchmark import Comparison, ComparisonOptions, MachineOptions, run_benchmark, setup
 from latentloop.benchmark.comparison import Outcome
 from latentloop.benchmark.observer import Silent
 from latentloop.errors import UserError
 from latentloop.features.lpips import Lpips
-from latentloop.generators import MobileStyleGAN, mobilestylegan
+from latentloop.generators import Generator, MobileStyleGAN, mobilestylegan
 from latentloop.generators.registry import save_generator
+from latentloop.images import read_image
 from latentloop.metrics import mse
 
 ToyPhotos = Callable[..., list[Path]]
@@ -112,3 +114,29 @@ def test_codes_that_were_found_are_measured_at_full_size_when_that_is_asked_for(
         assert after.figures.items() >= before.figures.items()
         assert after.figures["pattern_photo"] == 32
         assert 0 < after.figures["pattern"] < 1
+
+
+@dataclass(frozen=True)
+class MeanMeter:
+    """Tells the mean of what a code draws, in the place of an `EditMeter`."""
+
+    generator: Generator
+
+    def edits(self, w_plus: Tensor, photo: Tensor) -> dict[str, float]:
+        assert photo.shape == (1, 3, 32, 32)
+        with torch.no_grad():
+            mean = self.generator.synthesis(w_plus).clamp(-1, 1).mean().item()
+        return dict.fromkeys(("lec", "cycle_lpips", "id_edited", "strength"), mean)
+
+
+def test_edits_are_measured_by_what_draws_the_code_when_that_is_asked_for(
+    options: ComparisonOptions, toy_photos: ToyPhotos, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(setup, "_edit_meter", lambda resolved: MeanMeter(resolved.generator))
+    photos, methods = toy_photos(1), ("optimize:1", "pti:4")
+    plain, edited = (run_benchmark(photos, options=options, methods=methods, edits=wanted) for wanted in (False, True))
+    assert [*edited.columns] == [*plain.columns, "lec", "cycle_lpips", "id_edited", "strength"]
+    for line in edited.lines:
+        picture = read_image(tmp_path / "out" / line.name / "photo-0.png")
+        assert line.results[0].figures["id_edited"] == pytest.approx(picture.mean().item(), abs=0.01)
+    assert edited.lines[0].results[0].seconds == plain.lines[0].results[0].seconds  # found once

@@ -13,10 +13,15 @@ import torch
 from latentloop.baselines import Networks, load_networks
 from latentloop.baselines.names import FeatureNet
 from latentloop.benchmark import setup
+from latentloop.benchmark.editability import EditabilityBench
+from latentloop.benchmark.editability_options import EditabilityOptions
 from latentloop.benchmark.observer import Silent
 from latentloop.benchmark.options import ComparisonOptions, MachineOptions
+from latentloop.defaults import QUICK_GENERATOR
 from latentloop.devices import describe_device
+from latentloop.embedding import load_components
 from latentloop.encoders import EmbedderConfig, make_embedder, save_embedder
+from latentloop.errors import UserError
 from latentloop.files import sha256_of
 from latentloop.generators import MobileStyleGAN, load_generator, stylegan2
 from latentloop.generators.mobilestylegan import Shape
@@ -38,6 +43,7 @@ OTHER: dict[str, Any] = {
     "steps": 4,
     "protocol": "strict",
     "full_size": True,
+    "edits": True,
     "features": "vgg16",
     "generator": "b.safetensors",
     "which": "g",
@@ -88,6 +94,12 @@ def no_vgg(monkeypatch: pytest.MonkeyPatch) -> None:
         return replace(load_networks("alexnet", device=device, dtype=dtype), name=name)
 
     monkeypatch.setattr(setup, "load_networks", networks)
+
+
+@pytest.fixture(autouse=True)
+def no_directions(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No edits, for which small generators have no directions."""
+    monkeypatch.setattr(setup, "both_ways", lambda _, generator: torch.zeros(1, generator.num_ws, generator.w_dim))
 
 
 def keys(options: ComparisonOptions) -> list[str]:
@@ -166,6 +178,21 @@ def test_a_metric_counts_for_our_iterator_alone(
 def test_options_are_checked_where_they_are_declared(change: dict[str, Any], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         with_changes(ComparisonOptions(), change)
+
+
+def test_edits_are_those_of_the_benchmark_of_edits_and_need_a_network(
+    options: ComparisonOptions, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.undo()  # the bundled directions are of no small generator
+    bundled = with_changes(ComparisonOptions(edits=True), {"generator": QUICK_GENERATOR, "methods": ("one-pass",)})
+    meter = setup.set_up(bundled, Silent()).benchmark.edits
+    assert meter is not None
+    theirs = EditabilityBench(load_components(QUICK_GENERATOR, device="cpu"), EditabilityOptions(), Path())
+    assert torch.equal(meter.changes.cpu(), theirs.changes)
+    assert (meter.strength, meter.change) == (theirs.options.strength, theirs.options.change)
+    without = with_changes(options, {"edits": True, "embedder": None, "methods": ("optimize:2",)})
+    with pytest.raises(UserError, match="no embedding network is bundled for a; name one"):
+        setup.set_up(without, Silent())
 
 
 def test_options_are_read_without_pytorch() -> None:

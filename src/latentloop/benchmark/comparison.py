@@ -19,6 +19,10 @@ LABELS: Mapping[str, str] = {
     "lpips_full": "LPIPS (full size)",
     "pattern": "pattern",
     "pattern_photo": "photo's pattern",
+    "lec": "LEC",
+    "cycle_lpips": "cycle LPIPS",
+    "id_edited": "ID, edited",
+    "strength": "strength of edits",
 }
 """Headings of metrics in tables and plots."""
 DIGITS = {"mse": 4, "psnr": 2, "pattern": 2, "pattern_photo": 2}

@@ -1,6 +1,6 @@
 """Measurement of one code: how good it is, and what edits leave of it."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -9,6 +9,7 @@ from torch import Tensor
 from latentloop.benchmark.edit_figures import code_distance, strengths_of_change, there_and_back
 from latentloop.benchmark.editability_options import MOST
 from latentloop.defaults import WORKING_SIZE
+from latentloop.editing import find_direction
 from latentloop.encoders import Encoder
 from latentloop.evaluation.measure import Evaluator
 from latentloop.generators import Generator
@@ -30,6 +31,10 @@ COLUMNS: Mapping[str, str] = {
     "strength": "strength",
 }
 """Headings of the figures."""
+
+
+EDITS = ("lec", "cycle_lpips", "id_edited", "strength")
+"""Those of them that edits are needed for."""
 
 
 @dataclass(frozen=True)
@@ -94,6 +99,11 @@ class EditMeter:
         similarity = identity_similarity(edited(strengths), photos, self.evaluator.face_embedder)
         return {"id_edited": float(similarity.mean()), "strength": float(strengths.mean())}
 
+    def edits(self, w_plus: Tensor, photo: Tensor) -> dict[str, float]:
+        """Compute the figures of a code by the names of `EDITS`, as `measure` does."""
+        figures = self.measure(w_plus, photo)
+        return {name: figures[name] for name in EDITS}
+
     @property
     def _size(self) -> int:
         return min(WORKING_SIZE, self.generator.resolution)
@@ -106,3 +116,17 @@ class EditMeter:
 
     def _embed(self, image: Tensor) -> Tensor:
         return self.encoder(resample(image, self.encoder.resolution).to(self.generator.device))
+
+
+def both_ways(directions: Sequence[str], generator: Generator) -> Tensor:
+    """Give what each edit adds to a code, (K, num_ws, w_dim): both ways along each direction, at strength 1.
+
+    Args:
+        directions: Names, as `find_direction` takes them.
+        generator: The generator whose codes are edited.
+
+    Raises:
+        UserError: There is no such direction.
+    """
+    found = [find_direction(name, generator).change() for name in directions]
+    return torch.stack([sign * change for change in found for sign in (1, -1)]).float()

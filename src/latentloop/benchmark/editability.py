@@ -8,10 +8,9 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TypeVar
 
-import torch
 from torch import Tensor
 
-from latentloop.benchmark.edit_meter import EditMeter
+from latentloop.benchmark.edit_meter import EditMeter, both_ways
 from latentloop.benchmark.editability_files import (
     EditabilityRow,
     read_figures,
@@ -21,7 +20,6 @@ from latentloop.benchmark.editability_files import (
 )
 from latentloop.benchmark.editability_options import EditabilityOptions
 from latentloop.devices import describe_device
-from latentloop.editing import find_direction
 from latentloop.embedding import Components, Failed, components_for, embed_files
 from latentloop.embedding.result_folder import ResultFolder, ResultPaths
 from latentloop.errors import UserError
@@ -87,8 +85,7 @@ class EditabilityBench:
     @cached_property
     def changes(self) -> Tensor:
         """What each edit adds to a code, (K, num_ws, w_dim): both ways along each direction."""
-        found = [find_direction(name, self.components.generator).change() for name in self.options.directions]
-        return torch.stack([sign * change for change in found for sign in (1, -1)]).float()
+        return both_ways(self.options.directions, self.components.generator)
 
     @cached_property
     def meter(self) -> EditMeter:

@@ -54,6 +54,10 @@ class ComparisonOptions:
     full_size: bool = neutral(False)  # codes stay as they are, and are measured once more
     """Measure the reconstructions at full size, too: LPIPS on the face's own pixels, where the photo has them, and the
     pattern of periods 2 and 4. Takes half a second per image at 1024 pixels."""
+    edits: bool = neutral(False)  # likewise
+    """Edit the codes, too, and measure what that costs, as latentloop bench editability does by default: ID of edits
+    that change the reconstruction equally, and how well edits are embedded and taken back. Takes half a minute per
+    image at 1024 pixels on two cores."""
     features: FeatureNet = "alexnet"
     """Classifier that the earlier methods compare images with: vgg16, as published, after latentloop fetch vgg16; or
     alexnet instead."""

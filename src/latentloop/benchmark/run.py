@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from latentloop.benchmark.comparison import Outcome, Result, Skipped
+from latentloop.benchmark.edit_meter import EDITS, EditMeter
 from latentloop.benchmark.meters import CallCounter, PeakMemory, stopwatch
 from latentloop.benchmark.methods import CodeFinder, Codes, PreparedMethod
 from latentloop.benchmark.observer import Observer, Silent
@@ -52,6 +53,8 @@ class Benchmark:
     """Follows the steps of the methods."""
     full_size: Lpips | None = None
     """LPIPS network of the metrics at full size; None measures by the protocol alone."""
+    edits: EditMeter | None = None
+    """What measures the codes' edits; None leaves them unedited."""
     _warm: set[str] = field(default_factory=set)
     _noted: set[str] = field(default_factory=set)
 
@@ -87,7 +90,7 @@ class Benchmark:
     @property
     def columns(self) -> tuple[str, ...]:
         """Names of the metrics, in the order of tables."""
-        return (*self.protocol.columns, *(FULL_SIZE_METRICS if self.full_size else ()))
+        return (*self.protocol.columns, *(FULL_SIZE_METRICS if self.full_size else ()), *(EDITS if self.edits else ()))
 
     @property
     def size(self) -> int:
@@ -150,7 +153,7 @@ class Benchmark:
             for target in targets:  # one image must not take the others of its batch with it
                 yield from self._find(method, [target])
             return
-        figures = self._measure(images, targets)
+        figures = self._measure(codes, images, targets)
         for i, target in enumerate(targets):
             self.folder.write_target(target.name, target.small)
             before = self._stored(method, target)  # by other protocols, where the code had to be found again
@@ -169,18 +172,20 @@ class Benchmark:
         on_device = Codes(codes.w_plus.to(self.device), noise)
         with torch.inference_mode():
             image = on_device.drawn_by(self.generator).synthesis(on_device.w_plus).cpu()
-        return self._measure(image, [target])[0]
+        return self._measure(on_device, image, [target])[0]
 
-    def _measure(self, images: Tensor, targets: Sequence[Target]) -> list[dict[str, float]]:
-        """Measure images (N, 3, S, S) of N targets by the protocol and, if wanted, at full size."""
+    def _measure(self, codes: Codes, images: Tensor, targets: Sequence[Target]) -> list[dict[str, float]]:
+        """Measure codes of N targets with their images (N, 3, S, S), by the protocol and as far as more is wanted."""
         faces = [target.face for target in targets]
         figures = self.protocol.measure(images, torch.cat([face.image for face in faces]))
-        if self.full_size is None:
-            return figures
-        return [
-            one | measure_full_size(image[None], face.image, self.full_size, side=face.side)
-            for one, image, face in zip(figures, images, faces, strict=True)
-        ]
+        for i, (one, face) in enumerate(zip(figures, faces, strict=True)):
+            if self.full_size:
+                one |= measure_full_size(images[i : i + 1], face.image, self.full_size, side=face.side)
+            if self.edits:
+                code = codes.of(i)
+                meter = replace(self.edits, generator=code.drawn_by(self.edits.generator))
+                one |= meter.edits(code.w_plus, face.image)
+        return figures
 
     def _timed(self, finder: CodeFinder, small: Tensor, on_step: OnStep | None) -> tuple[Codes, Tensor, Cost]:
         """Find codes; returns them, their images on the CPU, and the cost of both."""

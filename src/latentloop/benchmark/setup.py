@@ -8,6 +8,8 @@ from importlib.metadata import version
 import torch
 
 from latentloop.baselines import load_networks
+from latentloop.benchmark.edit_meter import EditMeter, both_ways
+from latentloop.benchmark.editability_options import EditabilityOptions
 from latentloop.benchmark.meters import CallCounter
 from latentloop.benchmark.methods import Tools, prepare_method
 from latentloop.benchmark.observer import Observer
@@ -20,11 +22,13 @@ from latentloop.devices import describe_device, find_device, find_precision, rep
 from latentloop.encoders import Encoder, load_encoder
 from latentloop.encoders.embedder_file import embedder_weights, shipped_embedder
 from latentloop.errors import UserError
+from latentloop.evaluation.measure import load_evaluator
 from latentloop.faces import load_face_detector
 from latentloop.features.lpips import load_lpips
 from latentloop.generators import Generator, load_generator, low_precision, noisy_synthesis
 from latentloop.generators.registry import draws_faces, weights_checksum
 from latentloop.inversion.metric_file import find_metric
+from latentloop.latents import style_alignment
 from latentloop.stamps import Stamp, stamp_of
 from latentloop.weights import ReadOnce, checksum
 
@@ -80,6 +84,7 @@ def set_up(options: ComparisonOptions, observer: Observer) -> Setup:
             batch=options.batch,
             observer=observer,
             full_size=load_lpips() if options.full_size else None,
+            edits=_edit_meter(resolved) if options.edits else None,
         )
     conditions = {
         "protocol": options.protocol,
@@ -146,6 +151,16 @@ def _load_tools(options: ComparisonOptions, resolved: Resolved, counter: CallCou
         networks=load_networks(options.features, device=device, dtype=dtype),
         encoder=resolved.encoder,
     )
+
+
+def _edit_meter(resolved: Resolved) -> EditMeter:
+    """What measures edits as `measure_editability` does by default, in float32."""
+    generator, encoder, defaults = resolved.generator, resolved.encoder, EditabilityOptions()
+    if encoder is None:
+        raise UserError(f"no embedding network is bundled for {generator.name}; name one", arguments="embedder")
+    changes = both_ways(defaults.directions, generator).to(resolved.device)
+    alignment = style_alignment(generator, samples=defaults.samples)
+    return EditMeter(generator, encoder, load_evaluator(), alignment, changes, defaults.strength, defaults.change)
 
 
 def _facts(benchmark: Benchmark, resolved: Resolved) -> dict[str, str]:
