@@ -124,6 +124,7 @@ def test_nine_of_sixteen_steps_of_pti_are_on_the_pivot(steps: int, pivot: int, t
     assert isinstance(refiner, PivotalTuning)
     assert (refiner.pivot.space, refiner.pivot.steps, refiner.steps) == ("w", pivot, tuning)
     assert refiner.pivot.lr == 0.01  # initial_learning_rate of its w_projector.py
+    assert refiner.enough == 0.5 * PTI["enough"]  # images are of 256 pixels, not 1024
 
 
 @pytest.mark.parametrize(("steps", "coarse", "refining", "weights"), [(140, 40, 100, 50), (14, 4, 10, 5)])
@@ -132,6 +133,7 @@ def test_two_of_seven_steps_of_dhr_are_in_w(steps: int, coarse: int, refining: i
     assert isinstance(refiner, HybridRefinement)
     assert (refiner.coarse.space, refiner.coarse.steps) == ("w", coarse)
     assert (refiner.steps, refiner.weight_steps) == (refining, weights)
+    assert refiner.threshold == 0.5 * DHR["threshold"]
 
 
 def tools() -> Any:  # noqa: ANN401

@@ -21,6 +21,8 @@ COARSE_STEPS = 40
 """Steps of the coarse inversion in W that tells what is in the generator's domain."""
 SEAM = 128
 """Resolution of the features that are changed, or the nearest that there is."""
+THRESHOLD = 0.7
+"""LPIPS of a region at 1024 pixels below which the generator draws it well: the published one of skin."""
 SEGMENTS = 14
 """Regions along a side over which LPIPS is averaged, about as large as one of 200 superpixels."""
 
@@ -46,7 +48,7 @@ class HybridRefinement:
     """The first of them, which are also on the weights."""
     weight_lr: float = 1.5e-3
     """Step size on the weights."""
-    threshold: float = 0.7
+    threshold: float = THRESHOLD
     """LPIPS, averaged over a region, below which it is drawn well."""
 
     def refine(self, target: Tensor, start: Tensor, on_step: OnStep | None = None) -> Inversion:

@@ -16,6 +16,9 @@ from latentloop.latents import sample_codes
 PIVOT_STEPS, PIVOT_LR = 450, 0.01
 """The projector's steps, and its step size: the 0.005 among the published settings is overwritten at each step."""
 
+ENOUGH = 0.07
+"""LPIPS at 1024 pixels at which the published program ends."""
+
 
 @dataclass(frozen=True)
 class PivotalTuning:
@@ -33,7 +36,7 @@ class PivotalTuning:
     """Most steps of Adam on the weights."""
     lr: float = 3e-4
     """Adam's step size for the weights."""
-    enough: float = 0.07
+    enough: float = ENOUGH
     """LPIPS at which tuning ends."""
     lambda_locality: float = 0.1
     """Weight of MSE and LPIPS between what a code off the pivot draws before and after."""
