@@ -22,12 +22,15 @@ from latentloop.baselines.dhr import THRESHOLD
 from latentloop.baselines.image2stylegan import noisy
 from latentloop.baselines.pti import ENOUGH, PIVOT_LR
 from latentloop.benchmark.method_table import ChosenMethod
+from latentloop.benchmark.our_refiner import IteratedAndRefined, OurRefiner
+from latentloop.embedding.beyond import MSE_WEIGHT
 from latentloop.encoders import Encoder
 from latentloop.errors import UserError
 from latentloop.features.lpips import Lpips, load_lpips
 from latentloop.generators import DrawnBy, Generator, noisy_synthesis, seamed
 from latentloop.images import resample
 from latentloop.inversion import LatentIterator
+from latentloop.inversion.beyond_config import Refine
 from latentloop.inversion.iterator import OnStep
 from latentloop.latents import mean_code
 from latentloop.metrics.pixels import SMALLEST
@@ -52,6 +55,8 @@ class Tools:
     generator: Generator
     iterator: OurIterator
     """Maker of our own iterator."""
+    refiner: OurRefiner
+    """Maker of our own refiners beyond W+."""
     networks: Networks
     """Classifiers of the earlier methods."""
     encoder: Encoder | None
@@ -188,6 +193,18 @@ def _optimize(tools: Tools, steps: int) -> CodeFinder:
     return CodeFinder(_mean(tools), *tools.iterator(steps, False))
 
 
+def _hybrid_and(refine: Refine) -> Callable[[Tools, int], CodeFinder]:
+    """Build it with five steps of the iterator to three of the refiner, the defaults of `latentloop embed`."""
+
+    def build(tools: Tools, steps: int) -> CodeFinder:
+        refining = round(steps * 3 / 8)
+        iterator, settings = tools.iterator(steps - refining, True)
+        refiner = IteratedAndRefined(iterator, tools.refiner(refine, refining))
+        return CodeFinder(_network(tools), refiner, {**settings, "lambda_mse beyond": MSE_WEIGHT})
+
+    return build
+
+
 def _image2stylegan(tools: Tools, steps: int) -> CodeFinder:
     return CodeFinder(_mean(tools), Image2StyleGAN(tools.generator, tools.networks.layers, steps=steps))
 
@@ -247,6 +264,8 @@ BUILDERS: Mapping[str, Callable[[Tools, int], CodeFinder]] = {
     "one-pass": _one_pass,
     "hybrid": _hybrid,
     "optimize": _optimize,
+    "hybrid-features": _hybrid_and("features"),
+    "hybrid-weights": _hybrid_and("weights"),
     "image2stylegan": _image2stylegan,
     "image2stylegan++": _image2stylegan_plus_plus,
     "stylegan-encoder": _stylegan_encoder,

@@ -15,6 +15,7 @@ from latentloop.benchmark.methods import Tools, prepare_method
 from latentloop.benchmark.observer import Observer
 from latentloop.benchmark.options import ComparisonOptions
 from latentloop.benchmark.our_iterator import our_iterator
+from latentloop.benchmark.our_refiner import our_refiner
 from latentloop.benchmark.protocols import load_protocol
 from latentloop.benchmark.result_files import BenchmarkFolder
 from latentloop.benchmark.run import Benchmark
@@ -148,6 +149,7 @@ def _load_tools(options: ComparisonOptions, resolved: Resolved, counter: CallCou
     return Tools(
         generator=generator,
         iterator=our_iterator(resolved.generator, generator, find_metric(resolved.generator), faces=faces, dtype=dtype),
+        refiner=our_refiner(resolved.generator),
         networks=load_networks(options.features, device=device, dtype=dtype),
         encoder=resolved.encoder,
     )
