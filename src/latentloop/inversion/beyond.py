@@ -16,8 +16,8 @@ from latentloop.losses.image import LossToward
 
 TILE = 256
 """Side of the tiles that are compared at an image's own size, in pixels."""
-COARSE = 2 / 3
-"""Share of the steps, the first ones, that compare at the working size alone: half as long, and details come last."""
+COARSE = 0.8
+"""Share of the steps, the first ones, that compare at the working size alone: they take half as long."""
 WARM_UP = 3
 """Steps over which the step size grows: Adam's first ones are as long as any, in directions of one gradient."""
 
