@@ -79,7 +79,11 @@ def test_another_value_of_an_option_makes_another_stamp(
     network: Path, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
     monkeypatch.setattr("latentloop.embedding.setup.WORKING_SIZE", 16)  # steps at full size count from there
-    base = {"seed": {"start": "sample"}, "refine_steps": {"refine": "features"}}.get(name, {})
+    base = {
+        "seed": {"start": "sample"},
+        "refine_steps": {"refine": "features"},
+        "lambda_local": {"refine": "weights"},
+    }.get(name, {})
     assert stamp(network, **base, **{name: OTHER[name]}) != stamp(network, **base)
 
 

@@ -145,6 +145,7 @@ def test_deltas_are_of_all_convolutions_and_of_the_rank(network: Network) -> Non
         ({"refine_steps": -1}, "refine_steps must be 0 or more, got -1"),
         ({"lambda_local": float("nan")}, "lambda_local must be 0 or more, got nan"),
         ({"refine": "features", "lambda_local": 1.0}, "lambda_local is for refine weights"),
+        ({"lambda_local": 1.0}, "lambda_local is for refine weights"),  # what a quality fills in is something else
         ({"refine": "hats"}, "refine"),
     ],
 )

@@ -32,8 +32,8 @@ class BeyondConfig:
             raise ValueError(f"refine_steps must be 0 or more, got {self.refine_steps}")
         if not (math.isfinite(self.lambda_local) and self.lambda_local >= 0):
             raise ValueError(f"lambda_local must be 0 or more, got {self.lambda_local}")
-        if self.lambda_local and self.refine == "features":
-            raise ValueError("lambda_local is for refine weights; a change of features is local by itself")
+        if self.lambda_local and self.refine != "weights":
+            raise ValueError("lambda_local is for refine weights alone; name that, too")
 
     def filled(self, refine: Refine) -> "BeyondConfig":
         """Copy the settings with a refinement for one that is left open, and the steps that are then taken."""
