@@ -33,8 +33,8 @@ class EditabilityOptions:
     embedder: str | None = stamped_as("embedder_sha256", default=None)
     """Embedding network of the first code and of the edited images, see latentloop embed. Default: the bundled one."""
     quality: Quality = stamped_as("code_sha256", default="balanced")
-    """Size of the steps, what they descend, and the generator that they are taken on, see latentloop embed. The last
-    steps of best, at full size, come on top of each number of steps but 0."""
+    """Size of the steps, what they descend, and the generator that they are taken on, see latentloop embed. The
+    refinement of best comes on top of each number of steps but 0."""
     lr: float | None = SearchOptions.lr
     """Step size of the iterator, see latentloop embed."""
     looks: int = left_out_at(1, default=SearchOptions.looks)

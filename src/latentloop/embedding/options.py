@@ -134,8 +134,8 @@ class EmbedOptions:
     """Additional smaller steps at the end, on the rendering generator; useful if the iterator uses another one."""
     full_size_steps: int | None = left_out_at(0, default=None)
     """Additional steps at the very end that also compare the eyes, the mouth and the hair with the photo's own pixels,
-    on the rendering generator. Not for faces that are enlarged more than twice to the size that it draws. Default: by
-    quality."""
+    on the rendering generator. Not for faces that are enlarged more than twice to the size that it draws. Default:
+    none."""
     beyond: BeyondConfig = BeyondConfig()
     render: Literal["largest"] | int = stamped_as("render", "renderer_sha256", default="largest")
     """Size of the reconstructions in pixels: a bundled generator of the same latent space draws them."""
