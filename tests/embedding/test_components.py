@@ -41,3 +41,9 @@ def test_losses_of_other_weights_share_their_networks(monkeypatch: pytest.Monkey
         parts.loss(LossConfig(lambda_identity=weight))
     parts.loss(LossConfig(lambda_lpips=0.0))
     assert loaded == ["alex"]
+
+
+def test_the_largest_renderer_is_loaded_once_whether_it_is_named_or_not() -> None:
+    parts = Components("mobile-ffhq-256", torch.device("cpu"), torch.float32)
+    assert parts.renderer() is parts.renderer(1024)
+    assert parts.renderer(256) is parts.generator

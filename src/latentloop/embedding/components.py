@@ -41,7 +41,7 @@ class Components:
     """Context in which each weights file is read once for all parts."""
     _losses: dict[LossConfig, LossToward] = field(default_factory=dict)
     _lpips_by_net: dict[str, Lpips] = field(default_factory=dict)
-    _renderers: dict[int | None, Generator] = field(default_factory=dict)
+    _renderers: dict[int, Generator] = field(default_factory=dict)
 
     @cached_property
     def generator(self) -> Generator:
@@ -63,10 +63,11 @@ class Components:
 
     def renderer(self, resolution: int | None = None) -> Generator:
         """The generator that draws the same codes at a resolution; by default at the largest there is."""
-        if resolution not in self._renderers:
+        size = max(renderers_of(self.generator)) if resolution is None else resolution
+        if size not in self._renderers:
             with self.reads:
-                self._renderers[resolution] = load_renderer(self.generator, resolution, device=self.device)
-        return self._renderers[resolution]
+                self._renderers[size] = load_renderer(self.generator, size, device=self.device)
+        return self._renderers[size]
 
     @property
     def embedder(self) -> str | None:
