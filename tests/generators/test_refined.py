@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from latentloop.errors import UserError
+from latentloop.errors import NotFiniteError, UserError
 from latentloop.generators import (
     DrawnBy,
     LowRank,
@@ -100,6 +100,13 @@ def test_what_is_stored_is_drawn_to_the_bit(network: Network, make_code: Callabl
     assert read is not None
     image, again = (refined(network, one).synthesis(w_plus) for one in (found.stored(), read))
     assert torch.equal(image, again)
+
+
+def test_what_a_file_cannot_hold_is_refused_before_it_is_drawn(network: Network) -> None:
+    residual = residual_of(network)
+    large = replace(residual, features=residual.features + 1e6)
+    with pytest.raises(NotFiniteError, match="no finite ones in float16"):
+        refinement_of(network, large, {}).stored()
 
 
 def test_a_mixture_has_shares_of_weights_and_of_residuals_that_fade_each_from_its_own_code(network: Network) -> None:

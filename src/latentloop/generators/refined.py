@@ -6,7 +6,7 @@ from pathlib import Path
 
 from torch import Tensor
 
-from latentloop.errors import UserError
+from latentloop.errors import NotFiniteError, UserError
 from latentloop.generators.drawn_by import DrawnBy
 from latentloop.generators.fingerprint import weights_fingerprint
 from latentloop.generators.low_rank import LowRank, with_deltas
@@ -32,6 +32,9 @@ class Refinement:
         """Give what is left of it in a file: on the CPU, rounded to float16 but for the pivot, in float32.
 
         What is drawn with that is drawn again, to the bit, by who reads the file.
+
+        Raises:
+            NotFiniteError: It has numbers that are no finite ones in float16.
         """
         residual = self.residual and replace(
             self.residual,
@@ -89,4 +92,7 @@ def refined(generator: Generator, *refinements: Refinement, path: Path | str = "
 
 
 def _stored(tensor: Tensor) -> Tensor:
-    return tensor.detach().cpu().half().float()
+    halves = tensor.detach().cpu().half()
+    if not halves.isfinite().all():
+        raise NotFiniteError("a refinement has numbers that are no finite ones in float16")
+    return halves.float()
