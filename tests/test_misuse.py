@@ -133,12 +133,14 @@ CALLS: dict[str, list[Callable[[], object]]] = {
         lambda: saved(original_size=(0, 5)),
         lambda: saved(original_size=(1.5, "a")),
         lambda: saved(original_size=(1, 2, 3)),
+        lambda: saved(original_size=ANYTHING),
     ],
     "steps must be 0 or more": [lambda: saved(steps=-1), lambda: saved(steps=1.5)],
     "details must be a dict of JSON values": [
         lambda: saved(details={"a": object()}),
         lambda: saved(details=[1]),
     ],
+    "refinement must be a Refinement, got 5": [lambda: saved(refinement=ANYTHING)],
     "config must be a LossConfig, got 'x'": [lambda: ll.iterator_loss("x")],  # type: ignore[arg-type]
     "lpips must be what load_lpips gives, got 5": [lambda: ll.iterator_loss(lpips=ANYTHING)],
     "dtype must be a type of PyTorch": [lambda: ll.iterator_loss(dtype=ANYTHING)],

@@ -18,6 +18,7 @@ import io
 import json
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from types import NoneType
 from typing import IO, Any
 from zipfile import ZipFile
 
@@ -187,12 +188,14 @@ def _check(code: Code) -> None:
         check_kind(name, getattr(code, name), str, "a text")
     if code.space not in ("w", "w+"):
         raise ValueError(f"space must be w or w+, got {code.space!r:.100}")
+    check_kind("original_size", code.original_size, (tuple, list), "width and height in pixels")
     size = tuple(code.original_size)
     if len(size) != 2 or not all(is_whole(n) and 0 < n <= MAX_SIZE for n in size):
         raise ValueError(f"original_size must be width and height in pixels, got {size!r:.100}")
     if not is_whole(code.steps) or code.steps < 0:
         raise ValueError(f"steps must be 0 or more, got {code.steps!r:.100}")
     check_kind("details", code.details, dict, "a dict of JSON values")
+    check_kind("refinement", code.refinement, (Refinement, NoneType), "a Refinement")
 
 
 def _code(arrays: dict[str, npt.NDArray[Any]]) -> Code:
