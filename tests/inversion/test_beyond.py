@@ -111,10 +111,19 @@ def test_the_local_term_keeps_the_images_of_neighbours() -> None:
         (found,) = tuner.refine(target[:1], codes[:1]).refinements
         random = sample_codes(network, 1, randomness=torch.Generator().manual_seed(99), truncation_psi=PSI).to(codes)
         away = random - codes[:1]
-        near = codes[:1] + NEIGHBOUR * away / away.norm(dim=2, keepdim=True)
+        near = codes[:1] + NEIGHBOUR * away / away.norm()
         return float(pixel_loss(refined(network, found).synthesis(near), network.synthesis(near)))
 
     assert moved(10.0) < 0.7 * moved(0.0)
+
+
+def test_the_neighbours_are_as_far_off_over_all_layers_as_ptis() -> None:
+    network, seen = random_network("mobilestylegan"), list[Tensor]()
+    target, codes = problem(network)
+    network.synthesis.register_forward_hook(lambda _, inputs, __: seen.append(inputs[0]))
+    tuner = WeightTuner(network, COMPARISON, 1, local=toward(pixel_loss))
+    tuner.refine(target[:1], codes[:1])
+    assert [float((w_plus - codes[:1]).norm()) for w_plus in seen] == pytest.approx([0.0, 30.0, 30.0, 0.0])
 
 
 def test_every_tile_has_its_turn(monkeypatch: pytest.MonkeyPatch) -> None:

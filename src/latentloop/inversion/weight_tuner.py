@@ -24,8 +24,8 @@ from latentloop.optim.adam import State, adam_step
 BETAS = (0.9, 0.95)
 """Decay rates of Adam's means, for a short run."""
 NEIGHBOUR, PSI = 30.0, 0.5
-"""Distance of the codes whose images are to stay from the photo's, a norm in W, and the truncation of those towards
-which they lie: PTI's."""
+"""Distance of the codes whose images are to stay from the photo's, over all layers, and the truncation of those
+towards which they lie: those of PTI's program."""
 
 
 @dataclass(frozen=True)
@@ -118,7 +118,7 @@ class WeightTuner:
                 randomness = torch.Generator().manual_seed(step)
                 other = sample_codes(self.generator, 1, randomness=randomness, truncation_psi=PSI).to(w_plus)
                 away = other - w_plus
-                near = w_plus + NEIGHBOUR * away / away.norm(dim=2, keepdim=True)
+                near = w_plus + NEIGHBOUR * away / away.norm(dim=(1, 2), keepdim=True)
                 before = self.generator.synthesis(near, resolution=size)
             return local(before)(tuned.synthesis(near, resolution=size))
 
