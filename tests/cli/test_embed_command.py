@@ -17,6 +17,7 @@ from latentloop.generators import DrawnBy
 from latentloop.generators.protocol import Generator
 from latentloop.images import read_image
 from latentloop.latents.code_file import load_code
+from small_generators import SmallGenerator
 
 ToyPhotos = Callable[..., list[Path]]
 Run = Callable[..., tuple[int, list[str], list[str]]]
@@ -247,6 +248,17 @@ def test_embed_replaces_no_summary_of_somebody_else(
     assert {path.name for path in out.iterdir()} >= {"aligned", "photo-0.npz", "photo-0.png", name}
     assert len({"results.json", "report.html"} & {path.name for path in out.iterdir()}) == 1
     assert (out / name).read_text() == content
+
+
+def test_the_steps_beyond_the_code_are_told_apart(
+    run: Run, small_generator: SmallGenerator, toy_photos: ToyPhotos, out: Path
+) -> None:
+    beyond = ["--generator", small_generator(), "--refine", "features", "--refine-steps", "2", *QUICK]
+    for end in (" s", "finished before"):
+        code, (line, _), _ = run("embed", *toy_photos(1), "--out", out, *beyond)
+        assert code == 0
+        assert "  3 steps, 2 beyond the code, " in line
+        assert line.endswith(end)
 
 
 @pytest.mark.usefixtures("toy_shipped")

@@ -44,5 +44,6 @@ class EmbedProgress:
             f"{name}: MSE {figures['mse']:.4f}  PSNR {figures['psnr']:.2f}  SSIM {figures['ssim']:.3f}  "
             f"LPIPS {figures['lpips_alex']:.3f}  ID {figures['id']:.3f}  "
             + f"{outcome.steps} steps, "
+            + (f"{outcome.refine_steps} beyond the code, " if outcome.refine_steps else "")
             + ("finished before" if outcome.skipped else f"{outcome.figures.seconds:.1f} s")
         )

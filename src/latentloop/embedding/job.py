@@ -252,12 +252,14 @@ class EmbedJob:
         write_together(files | {paths.code: code_bytes(replace(code, details={**code.details, MARK: mark}))})
         figures = inverted.reconstruction.figures
         one_pass = first.figures if first else None
-        steps = max(len(inverted.losses) - 1, 0)
-        return self._record([Embedded(task.photo, task.name, figures, one_pass, steps, skipped=False)])
+        steps, refined = max(len(inverted.losses) - 1, 0), task.stamp.get("refine_steps", 0)
+        done = Embedded(task.photo, task.name, figures, one_pass, steps, skipped=False, refine_steps=refined)
+        return self._record([done])
 
 
 def _skipped(photo: Path, name: str, result: Result) -> Embedded:
-    return Embedded(photo, name, result.figures, result.one_pass, result.steps, skipped=True)
+    figures, refined = result.figures, result.refine_steps
+    return Embedded(photo, name, figures, result.one_pass, result.steps, skipped=True, refine_steps=refined)
 
 
 def _failed(photo: Path, error: UserError | OSError) -> Failed:

@@ -21,6 +21,8 @@ class Embedded:
     """Steps of the iterator that were taken."""
     skipped: bool
     """Whether the result was finished in an earlier run."""
+    refine_steps: int = 0
+    """Steps of the refinement beyond the code that followed."""
 
     @property
     def metrics(self) -> dict[str, float]:

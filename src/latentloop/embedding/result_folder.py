@@ -83,6 +83,12 @@ class Result:
         return max(len(self.losses) - 1, 0)
 
     @property
+    def refine_steps(self) -> int:
+        """Steps of the refinement beyond the code."""
+        steps: int = self.settings.get("refine_steps", 0)
+        return steps
+
+    @property
     def full_size_steps(self) -> int:
         """Steps at full size among these, the last ones: faces without the pixels take none."""
         others: int = self.settings.get("steps", self.steps) + self.settings.get("polish", 0)
