@@ -185,6 +185,15 @@ def test_details_of_other_types_are_nobodys_result(
     assert folder.finished(ANNA, "anna", lambda _: SETTINGS, all_faces=True) == Finished()
 
 
+@pytest.mark.parametrize("settings", [3, [1], "steps", None])
+def test_settings_that_are_no_object_are_nobodys_result(
+    folder: ResultFolder, finish: Callable[..., None], settings: object
+) -> None:
+    finish("anna", settings=settings)
+    assert folder.read("anna") is None
+    assert not folder.finished(ANNA, "anna", lambda _: SETTINGS, all_faces=False).results
+
+
 def test_a_missing_folder_is_made(tmp_path: Path) -> None:
     ResultFolder(tmp_path / "deep" / "out").make()
     ResultFolder(tmp_path / "deep" / "out").make()

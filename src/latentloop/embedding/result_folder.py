@@ -215,6 +215,8 @@ class ResultFolder:
             details, photo = code.details, code.details["photo"]
             if photo["faces"] is not None and not is_whole(photo["faces"]):
                 raise TypeError("faces are no number")
+            if not isinstance(details["settings"], dict):
+                raise TypeError("settings are no object")
             return Result(
                 photo=PhotoKey(photo["file"], photo["sha256"]),
                 faces=photo["faces"],
