@@ -147,6 +147,7 @@ def test_a_code_with_odd_details_is_refused_and_changes_nothing(
             ["export", "{cache}", "{here}/photos", "--out", "{here}/wrong"],
             "{here}/wrong/photo-0.npz: in the way, of another photo",
         ),
+        (["export", "{cache}", "{here}/photos", "--out", "{here}/odd"], "{here}/odd/photo-0.npz: in the way"),
         (["export", "{cache}", "{here}/none.png"], "{here}/none.png: no such file"),
         (["export", "{cache}", "{here}/blank.png"], "none of 1 photos has a code in {here}/codes.cache"),
         (["import", "{cache}", "{here}/photos"], "{here}/photos: no code files"),
@@ -158,6 +159,8 @@ def test_bad_input_is_told_in_one_line(
 ) -> None:
     (tmp_path / "wrong").mkdir()
     (tmp_path / "wrong" / "photo-0.npz").write_bytes((tmp_path / "found" / "photo-1.npz").read_bytes())
+    odd = replace(load_code(tmp_path / "found" / "photo-0.npz"), details={"photo": 3})
+    save_code(tmp_path / "odd" / "photo-0.npz", odd)
     (tmp_path / "blank.png").write_bytes((tmp_path / "photos" / "photo-2.png").read_bytes())
     (tmp_path / "text").write_text("no cache, though long enough to be taken for one at a first glance" * 99)
     code, _, errors = run("cache", *(argument.format(here=tmp_path, cache=cache.path) for argument in arguments))

@@ -1,5 +1,6 @@
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,7 @@ from latentloop.encoders.embedder_file import ShippedEmbedder
 from latentloop.files import sha256_of
 from latentloop.generators import Generator
 from latentloop.images import read_image
-from latentloop.latents.code_file import load_code
+from latentloop.latents.code_file import load_code, save_code
 from latentloop.losses import pixel_loss
 from latentloop.weights import WeightsFile
 
@@ -117,6 +118,8 @@ def test_embed_starts_each_photo_from_its_code_in_a_folder(run: Run, toy_photos:
     (first / "photo-0.npz").write_bytes((first / "photo-1.npz").read_bytes())
     _, _, errors = run(*again)
     assert errors[0] == f"latentloop: {photos[0]}: {first / 'photo-0.npz'}: the code of another photo of this name"
+    save_code(first / "photo-0.npz", replace(load_code(first / "photo-1.npz"), details={"photo": 3}))
+    assert not any(str(photos[0]) in error for error in run(*again)[2])  # whose photo it is, it does not say
     before = (first / "photo-1.npz").read_bytes()
     code, _, errors = run("embed", *photos[:2], "--start", first, "--out", first, *QUICK)
     assert code == 2

@@ -82,6 +82,13 @@ class Code:
     refinement: Refinement | None = None
     """What the photo has beyond the code, for `generators.refined`; None if the code is all."""
 
+    @property
+    def photo_sha256(self) -> str | None:
+        """SHA-256 of the photo's file, in hexadecimal, as the details tell it; None if they do not."""
+        photo = self.details.get("photo")
+        sha256 = photo.get("sha256") if isinstance(photo, dict) else None
+        return sha256 if isinstance(sha256, str) else None
+
 
 def save_code(path: Path | str, code: Code) -> None:
     """Write a code file; it appears whole or not at all.

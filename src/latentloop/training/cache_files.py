@@ -46,7 +46,7 @@ def export_codes(cache: CodeCache, photos: Iterable[PhotoSource], folder: Path, 
         if not path.exists():
             image = decode_image(content, photo.name)
             save_code(path, _code_of(found, image, name.name, key, cache, generator))
-        elif load_code(path).details.get("photo", {}).get("sha256") != key.hex():
+        elif load_code(path).photo_sha256 != key.hex():
             raise UserError(f"{path}: in the way, of another photo; choose another folder", arguments="out")
         yield path
 
