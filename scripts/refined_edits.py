@@ -51,7 +51,9 @@ class RefinedEdits:
                 drawn_by["refined"] = refined(parts.renderer(), code.refinement, path=path)
             for how, generator in drawn_by.items():
                 for edit in self.edits:
-                    figures[edit, how].append(self._measured(parts, generator, code.w_plus[None], photo, edit))
+                    figures[edit, how].append(
+                        self._measured(parts, generator, code.w_plus[None].to(parts.device), photo, edit)
+                    )
         print("| edit | drawn | codes | ID | change | LEC |\n|---|---|---|---|---|---|")
         for (edit, how), rows in figures.items():
             means = {name: sum(row[name] for row in rows) / len(rows) for name in rows[0]}
@@ -62,12 +64,12 @@ class RefinedEdits:
         self, parts: Components, generator: Generator, w_plus: Tensor, photo: Tensor, edit: str
     ) -> dict[str, float]:
         name, _, strength = edit.partition("=")
-        direction = find_direction(name, parts.generator).change().float()
+        direction = find_direction(name, parts.generator).change().to(w_plus)
         change = float(strength) * direction
         drawn = [generator.synthesis(w, resolution=SIZE).clamp(-1, 1) for w in (w_plus, w_plus + change)]
         before, after = (parts.encoder(resample(image, parts.encoder.resolution)) for image in drawn)
         return {
-            "id": float(identity_similarity(drawn[1], photo, parts.evaluator.face_embedder)),
+            "id": float(identity_similarity(drawn[1].cpu(), photo, parts.evaluator.face_embedder)),
             "change": float(((after - before) * direction).sum() / direction.square().sum()),
             "lec": float((after - change - w_plus).square().mean().sqrt()) / parts.w_std,
         }

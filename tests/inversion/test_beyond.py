@@ -1,3 +1,4 @@
+from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
@@ -6,6 +7,7 @@ from torch import Tensor
 
 from conftest import randn
 from latentloop.generators import LowRank, refined, seamed, with_deltas
+from latentloop.images import resample
 from latentloop.inversion import BeyondConfig, BeyondRefiner, Comparison, FeatureRefiner, WeightTuner
 from latentloop.inversion import beyond as module
 from latentloop.inversion.feature_refiner import seam_of
@@ -169,3 +171,26 @@ def test_shapes_that_do_not_fit_are_refused(network: Network) -> None:
         FeatureRefiner(network, COMPARISON, 1).refine(target[:1], codes)
     with pytest.raises(ValueError, match="target must be"):
         WeightTuner(network, COMPARISON, 1).refine(target[0], codes)
+
+
+def test_the_best_step_is_one_at_full_size(monkeypatch: pytest.MonkeyPatch) -> None:
+    """However well the start, drawn at the working size, fits there."""
+    monkeypatch.setattr(module, "TILE", 16)
+    monkeypatch.setattr(module, "WORKING_SIZE", 16)
+    network = random_network("mobilestylegan")
+    target, codes = problem(network)
+
+    def toward(target: Tensor) -> Callable[[Tensor], Tensor]:
+        return lambda image: pixel_loss(image, target)
+
+    drawn: list[int] = []
+
+    def whole(_: module.Compared, image: Tensor) -> Tensor:
+        drawn.append(image.shape[-1])
+        return pixel_loss(resample(image, 16), resample(target[:1], 16)) + (image.shape[-1] > 16)
+
+    monkeypatch.setattr(module.Compared, "whole", whole)
+    (found,) = FeatureRefiner(network, Comparison(toward), 10).refine(target[:1], codes[:1]).refinements
+    assert drawn == [16] * 8 + [32] * 3
+    assert found.residual is not None
+    assert found.residual.features.abs().max() > 0

@@ -48,12 +48,15 @@ class FeatureRefiner:
             midway = synthesis.begin(w_plus, seam)
             scale = midway.features.std(dim=(2, 3), keepdim=True)
         change, best = torch.zeros_like(midway.features), torch.zeros_like(midway.features)
-        least, losses = target.new_full((len(target),), torch.inf), []
+        never, losses = target.new_full((len(target),), torch.inf), []
+        least, size = never, compared.size(0)
         for step in range(self.steps + 1):
+            if (wanted := compared.size(step / max(self.steps, 1))) != size:
+                least, size = never, wanted  # what is drawn otherwise does not compare
             variable = change.detach().requires_grad_(step < self.steps)
             with torch.set_grad_enabled(step < self.steps):
                 changed = replace(midway, features=midway.features + scale * variable)
-                image = synthesis.finish(changed, w_plus, resolution=compared.size(step / max(self.steps, 1)))
+                image = synthesis.finish(changed, w_plus, resolution=size)
                 loss = compared.whole(image)
                 total = loss + compared.tile(image, step) + self.lambda_small * variable.square().mean(dim=(1, 2, 3))
             check_loss(total, step)
