@@ -115,6 +115,8 @@ def toy_family(float_toy: Generator, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(
         "latentloop.embedding.components.load_renderer", lambda _, size, **__: small if size == 16 else large
     )
+    sizes = {16: QUICK_GENERATOR, 32: GENERATOR}
+    monkeypatch.setattr("latentloop.embedding.components.renderers_of", lambda _: sizes)
 
 
 @pytest.mark.usefixtures("toy_family")

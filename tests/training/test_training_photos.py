@@ -67,14 +67,14 @@ def test_bad_photos_are_skipped_and_named(toy_photos: ToyPhotos, picture: Callab
     expected, _ = PhotoSet(sources(good), 32).load([0, 1, 1, 1, 1])
     assert torch.equal(images, expected)
     assert list(photos.skipped) == [str(missing), str(wide), str(damaged)]
-    assert "No such file" in photos.skipped[str(missing)]
+    assert "no such file" in photos.skipped[str(missing)]
     assert "it is 40 x 30; training takes square, aligned photos" in photos.skipped[str(wide)]
 
 
 def test_without_a_good_photo_there_is_nothing_to_learn_from(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="no photos to learn from"):
         PhotoSet([], 32)
-    with pytest.raises(UserError, match=r"none of 2 photos can be used; the first: .*a\.png: cannot read it"):
+    with pytest.raises(UserError, match=r"none of 2 photos can be used; the first: .*a\.png: no such file"):
         PhotoSet(sources([tmp_path / "a.png", tmp_path / "b.png"]), 32).load([1, 0][::-1])
 
 
