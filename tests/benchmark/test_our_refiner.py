@@ -6,7 +6,7 @@ import torch
 
 from latentloop.benchmark.method_table import METHODS
 from latentloop.benchmark.our_refiner import IteratedAndRefined, our_refiner
-from latentloop.embedding.beyond import beyond_refiner
+from latentloop.embedding import set_up
 from latentloop.embedding.components import load_components
 from latentloop.embedding.options import EmbedOptions
 from latentloop.inversion import FeatureRefiner, IteratorConfig, LatentIterator, WeightTuner
@@ -36,8 +36,8 @@ def test_the_codes_are_the_iterators_and_the_images_come_closer(refine: Literal[
 @pytest.mark.parametrize("refine", ["features", "weights"])
 def test_they_are_those_of_embed(refine: Literal["features", "weights"]) -> None:
     components = load_components("mobile-ffhq-256", device="cpu", precision="float32")
-    options = with_changes(EmbedOptions(), {"refine": refine})
-    theirs = beyond_refiner(options, components, components.generator)
+    changes = {"method": "optimize", "device": "cpu", "render": 256, "refine": refine}
+    theirs = set_up(with_changes(EmbedOptions(), changes), components).inverter().beyond
     ours = our_refiner(components.generator)(refine, REFINE_STEPS)
     assert METHODS[f"hybrid-{refine}"].steps == METHODS["hybrid"].steps + REFINE_STEPS
     assert isinstance(ours, FeatureRefiner | WeightTuner)

@@ -48,21 +48,21 @@ def test_a_quality_is_its_preset(network: Path, quality: Quality, near: bool) ->
     assert setup.preset == preset
     assert setup.config == IteratorConfig(steps=preset.steps, lr=preset.lr, ramp_up=preset.ramp_up)
     options = setup.options
-    assert (options.full_size_steps, options.prior) == (preset.full_size_steps, preset.prior)
+    assert (options.beyond.refine, options.prior) == (preset.refine, preset.prior)
     assert options.loss.lambda_identity == preset.lambda_identity
 
 
 @pytest.mark.usefixtures("large")
 def test_options_that_are_given_count_instead(network: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    preset = Preset(9, 0.7, 0.3, ramp_up=0.2, full_size_steps=4, lambda_identity=0.5)
+    preset = Preset(9, 0.7, 0.3, ramp_up=0.2, refine="weights", lambda_identity=0.5)
     monkeypatch.setitem(NEAR, "best", preset)
     base: dict[str, Any] = {"quality": "best", "embedder": str(network)}
     assert made(**base, steps=10).config == IteratorConfig(10, lr=0.3, ramp_up=0.2)
     assert made(**base, lr=0.1, ramp_up=0.0).config == IteratorConfig(9, lr=0.1, ramp_up=0.0)
-    given: dict[str, float] = {"full_size_steps": 0, "lambda_identity": 0.0, "lambda_near": 0.1}
+    given: dict[str, float] = {"refine_steps": 4, "lambda_identity": 0.0, "lambda_near": 0.1}
     for name, value in given.items():
         assert made(**base, **{name: value}).stamp().get(name, 0) == value
-    assert made(**base).stamp().items() >= {"full_size_steps": 4, "lambda_identity": 0.5}.items()
+    assert made(**base).stamp().items() >= {"refine": "weights", "lambda_identity": 0.5}.items()
 
 
 @pytest.mark.usefixtures("large")
@@ -71,7 +71,7 @@ def test_the_stamp_has_the_values_and_not_the_name(network: Path) -> None:
     assert made(**net).stamp() == made(quality="balanced", **net).stamp()
     for best, start in ((NEAR["best"], net), (FAR["best"], {})):
         preset = best.suited(metric=False, faces=True)
-        numbers = {name: getattr(preset, name) for name in ("steps", "lr", "ramp_up", "full_size_steps", "refine")}
+        numbers = {name: getattr(preset, name) for name in ("steps", "lr", "ramp_up", "refine")}
         priors = {"lambda_identity": preset.lambda_identity, **vars(preset.prior)}
         by_numbers, by_name = made(**numbers, **priors, **start).stamp(), made(quality="best", **start).stamp()
         assert by_numbers == by_name
@@ -86,19 +86,14 @@ def test_one_pass_is_the_same_in_each_quality(network: Path, quality: Quality) -
 
 
 @pytest.mark.usefixtures("large")
-def test_no_last_steps_of_a_quality_follow_no_steps(network: Path) -> None:
+def test_no_refinement_of_a_quality_follows_no_steps(network: Path) -> None:
     for start in ({"embedder": str(network), "method": "hybrid"}, {}):
-        assert made(quality="best", steps=0, **start).options.full_size_steps == 0
-        assert made(quality="best", steps=0, full_size_steps=3, **start).options.full_size_steps == 3
         assert made(quality="best", steps=0, **start).options.beyond.steps == 0
         assert made(quality="best", steps=0, refine="features", **start).options.beyond.steps == REFINE_STEPS
 
 
 def test_where_nothing_is_drawn_at_full_size_no_steps_there_are_stamped(network: Path) -> None:
     net = {"embedder": str(network)}  # of the toy generator, which draws 32 pixels
-    best = made(quality="best", **net)
-    assert "full_size_steps" not in best.stamp()
-    assert best.inverter().full_size is None
     said: list[str] = []
     options = with_changes(EmbedOptions(), {**BASE, **net, "full_size_steps": 3})
     assert "full_size_steps" not in set_up(options, components_for(options), warn=said.append).stamp()

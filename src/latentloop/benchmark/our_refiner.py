@@ -6,9 +6,9 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
-from latentloop.embedding.beyond import MSE_WEIGHT
+from latentloop.embedding.beyond import beyond_refiner, refining_loss
 from latentloop.generators import Generator, refined
-from latentloop.inversion import BeyondRefiner, Comparison, FeatureRefiner, Inversion, LatentIterator, WeightTuner
+from latentloop.inversion import BeyondConfig, BeyondRefiner, Inversion, LatentIterator
 from latentloop.inversion.beyond_config import Refine
 from latentloop.inversion.chain import counting_from
 from latentloop.inversion.iterator import OnStep
@@ -50,10 +50,7 @@ def our_refiner(generator: Generator) -> OurRefiner:
     """
 
     def made(refine: Refine, steps: int) -> BeyondRefiner:
-        config = LossConfig(lambda_mse=MSE_WEIGHT * LossConfig().lambda_mse, lambda_identity=0.0)
-        comparison = Comparison(iterator_loss(config, device=generator.device))
-        if refine == "features":
-            return FeatureRefiner(generator, comparison, steps)
-        return WeightTuner(generator, comparison, steps)
+        loss = iterator_loss(refining_loss(LossConfig()), device=generator.device)
+        return beyond_refiner(BeyondConfig(refine, steps), loss, generator)
 
     return made

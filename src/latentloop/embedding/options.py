@@ -132,10 +132,9 @@ class EmbedOptions:
     prior: PriorConfig = OPEN_PRIOR
     polish: int = 0
     """Additional smaller steps at the end, on the rendering generator; useful if the iterator uses another one."""
-    full_size_steps: int | None = left_out_at(0, default=None)
+    full_size_steps: int = left_out_at(0, default=0)
     """Additional steps at the very end that also compare the eyes, the mouth and the hair with the photo's own pixels,
-    on the rendering generator. Not for faces that are enlarged more than twice to the size that it draws. Default:
-    none."""
+    on the rendering generator. Not for faces that are enlarged more than twice to the size that it draws."""
     beyond: BeyondConfig = BeyondConfig()
     render: Literal["largest"] | int = stamped_as("render", "renderer_sha256", default="largest")
     """Size of the reconstructions in pixels: a bundled generator of the same latent space draws them."""
@@ -153,7 +152,7 @@ class EmbedOptions:
     def __post_init__(self) -> None:
         check_choices(self)
         for name in ("polish", "full_size_steps"):
-            if (getattr(self, name) or 0) < 0:
+            if getattr(self, name) < 0:
                 raise ValueError(f"{name} must be 0 or more, got {getattr(self, name)}")
         if self.batch < 1:
             raise ValueError(f"batch must be 1 or more, got {self.batch}")
@@ -178,7 +177,6 @@ class EmbedOptions:
             step=replace(self.step, ramp_up=_given(self.step.ramp_up, preset.ramp_up)),
             loss=replace(loss, lambda_identity=_given(loss.lambda_identity, preset.lambda_identity)),
             prior=PriorConfig(**prior),
-            # A preset's last steps follow others; one pass is wanted alone.
-            full_size_steps=_given(self.full_size_steps, preset.full_size_steps if sizes.steps else 0),
+            # A preset's refinement follows steps; one pass is wanted alone.
             beyond=self.beyond.filled(preset.refine if sizes.steps else "none"),
         )

@@ -24,7 +24,6 @@ class Preset:
     largest_lr: float | None = None
     """Step size that shorter runs may grow to; None: they take the same."""
     ramp_up: float = 0.0
-    full_size_steps: int = 0
     refine: Refine = "none"
     lambda_identity: float = 0.0
     prior: PriorConfig = PriorConfig()

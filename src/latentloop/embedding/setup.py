@@ -9,7 +9,7 @@ from typing import Any
 import torch
 
 from latentloop.defaults import SAMPLE_PSI, WORKING_SIZE
-from latentloop.embedding.beyond import beyond_refiner
+from latentloop.embedding.beyond import beyond_refiner, refining_loss
 from latentloop.embedding.components import Components
 from latentloop.embedding.inverter import Inverter
 from latentloop.embedding.job import EmbedJob
@@ -87,8 +87,9 @@ class Setup:
         needed = self._takes_steps or self.config.space == "w"
         iterators = self._iterators(photos) if needed else None
         show_start = self.options.method == "hybrid" and not self.preset.quick
-        last, beyond = self._full_size(), beyond_refiner(self.options, parts, self.renderer)
-        return Inverter(parts.generator, iterators, self.renderer, parts.evaluator, last, beyond, show_start)
+        last, beyond, loss = self._full_size(), self.options.beyond, refining_loss(self.options.loss)
+        refiner = beyond_refiner(beyond, parts.loss(loss), self.renderer) if beyond.steps else None
+        return Inverter(parts.generator, iterators, self.renderer, parts.evaluator, last, refiner, show_start)
 
     @property
     def iterator(self) -> LatentIterator:
@@ -256,9 +257,8 @@ def set_up(
         start = _start(options, components.generator, photos, out)
     setup = Setup(options, components, start, warn)
     setup = replace(setup, options=options.filled(setup.preset))
-    if setup.options.full_size_steps and setup.renderer.resolution <= WORKING_SIZE:
-        if options.full_size_steps:
-            warn(f"no steps at full size: reconstructions have {setup.renderer.resolution} pixels")
+    if options.full_size_steps and setup.renderer.resolution <= WORKING_SIZE:
+        warn(f"no steps at full size: reconstructions have {setup.renderer.resolution} pixels")
         return replace(setup, options=replace(setup.options, full_size_steps=0))
     return setup
 
