@@ -48,3 +48,9 @@ def random_codes(network: Network, count: int = 2) -> torch.Tensor:
     """Draw codes (count, num_ws, w_dim) for a network."""
     randomness = torch.Generator().manual_seed(1)
     return torch.randn(count, network.num_ws, network.w_dim, generator=randomness).to(network.latent_avg)
+
+
+def random_images(network: Network) -> torch.Tensor:
+    """Draw two images of random pixels of a network's size, (2, 3, R, R) in [-1, 1]."""
+    randomness = torch.Generator().manual_seed(2)
+    return torch.rand(2, 3, network.resolution, network.resolution, generator=randomness) * 2 - 1

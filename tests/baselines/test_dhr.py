@@ -4,31 +4,15 @@ from typing import Any
 import pytest
 import torch
 import torch.nn.functional as F
-from torch import Tensor
 
 from latentloop.baselines import HybridRefinement, Projector
 from latentloop.baselines.dhr import FeatureChange, nearest_seam
 from latentloop.errors import UserError
-from latentloop.features.lpips import Lpips, load_lpips
+from latentloop.features.lpips import Lpips
 from latentloop.generators import DrawnBy
-from random_networks import NETWORKS, Network, random_codes, random_network
+from random_networks import Network, random_codes, random_images, random_network
 
 STEPS, WEIGHT_STEPS = 4, 2
-
-
-@pytest.fixture(scope="module")
-def lpips() -> Lpips:
-    return load_lpips("alex")
-
-
-@pytest.fixture(params=NETWORKS)
-def network(request: pytest.FixtureRequest) -> Network:
-    return random_network(request.param, double=False)
-
-
-def target_of(network: Network) -> Tensor:
-    randomness = torch.Generator().manual_seed(2)
-    return torch.rand(2, 3, network.resolution, network.resolution, generator=randomness) * 2 - 1
 
 
 def make(network: Network, lpips: Lpips, **settings: Any) -> HybridRefinement:  # noqa: ANN401
@@ -40,7 +24,7 @@ def make(network: Network, lpips: Lpips, **settings: Any) -> HybridRefinement:  
 
 def test_its_path_is_that_of_the_published_loop(network: Network, lpips: Lpips) -> None:
     """Written out for one image as its program does it, with two optimizers of PyTorch on a copy."""
-    target, start = target_of(network)[:1], random_codes(network, 1)
+    target, start = random_images(network)[:1], random_codes(network, 1)
     method = make(network, lpips)
     found = method.refine(target, start)
     mask_ori = method.in_domain(target, target)
@@ -80,7 +64,7 @@ def test_its_path_is_that_of_the_published_loop(network: Network, lpips: Lpips) 
 
 
 def test_each_image_gets_a_generator_of_its_own_and_the_first_one_stays(network: Network, lpips: Lpips) -> None:
-    target, start = target_of(network), random_codes(network)
+    target, start = random_images(network), random_codes(network)
     before, told = {name: one.clone() for name, one in network.state_dict().items()}, list[int]()
     method = make(network, lpips)
     found = method.refine(target, start, lambda step, _: told.append(step))
@@ -127,5 +111,5 @@ def test_a_generator_that_cannot_be_changed_is_refused(lpips: Lpips) -> None:
     method = make(network, lpips)
     wrapped = HybridRefinement(Projector(DrawnBy(network, network.synthesis), lpips, steps=3), lpips)
     with pytest.raises(UserError, match="two: weights can be tuned in float32 alone"):
-        wrapped.refine(target_of(network), random_codes(network))
+        wrapped.refine(random_images(network), random_codes(network))
     assert method.steps == STEPS

@@ -3,31 +3,15 @@ from typing import Any
 
 import pytest
 import torch
-from torch import Tensor
 
 from latentloop.baselines import PivotalTuning, Projector
 from latentloop.errors import NotFiniteError, UserError
-from latentloop.features.lpips import Lpips, load_lpips
+from latentloop.features.lpips import Lpips
 from latentloop.generators import DrawnBy
 from latentloop.latents import mean_code, truncate
-from random_networks import NETWORKS, Network, random_codes, random_network
+from random_networks import Network, random_codes, random_images, random_network
 
 STEPS = 4
-
-
-@pytest.fixture(scope="module")
-def lpips() -> Lpips:
-    return load_lpips("alex")
-
-
-@pytest.fixture(params=NETWORKS)
-def network(request: pytest.FixtureRequest) -> Network:
-    return random_network(request.param, double=False)
-
-
-def target_of(network: Network) -> Tensor:
-    randomness = torch.Generator().manual_seed(2)
-    return torch.rand(2, 3, network.resolution, network.resolution, generator=randomness) * 2 - 1
 
 
 def make(network: Network, lpips: Lpips, **settings: Any) -> PivotalTuning:  # noqa: ANN401
@@ -36,7 +20,7 @@ def make(network: Network, lpips: Lpips, **settings: Any) -> PivotalTuning:  # n
 
 def test_its_path_is_that_of_the_published_loop(network: Network, lpips: Lpips) -> None:
     """Written out for one image as its program does it: Adam of PyTorch on all weights of a copy."""
-    target = target_of(network)[:1]
+    target = random_images(network)[:1]
     found = make(network, lpips, seed=5).refine(target, mean_code(network, 1))
     torch.testing.assert_close(found.w_plus, make(network, lpips).pivot.refine(target, mean_code(network, 1)).w_plus)
     tuned, randomness = copy.deepcopy(network).requires_grad_(requires_grad=True), torch.Generator().manual_seed(5)
@@ -66,7 +50,7 @@ def test_its_path_is_that_of_the_published_loop(network: Network, lpips: Lpips) 
 
 
 def test_each_image_gets_a_generator_of_its_own_and_the_first_one_stays(network: Network, lpips: Lpips) -> None:
-    target, before = target_of(network), {name: one.clone() for name, one in network.state_dict().items()}
+    target, before = random_images(network), {name: one.clone() for name, one in network.state_dict().items()}
     told: list[int] = []
     method = make(network, lpips)
     found = method.refine(target, mean_code(network, 2), lambda step, _: told.append(step))
@@ -82,7 +66,7 @@ def test_each_image_gets_a_generator_of_its_own_and_the_first_one_stays(network:
 
 def test_it_ends_where_the_image_is_near_enough(lpips: Lpips) -> None:
     network = random_network("mobilestylegan", double=False)
-    target = target_of(network)
+    target = random_images(network)
     far = make(network, lpips).refine(target, mean_code(network, 2)).losses
     near = make(network, lpips, enough=float(lpips(target, target.flip(0)).max()) * 10)
     found = near.refine(target, mean_code(network, 2))
@@ -101,7 +85,7 @@ def test_codes_off_the_pivot_are_as_far_as_is_said(lpips: Lpips) -> None:
 
 def test_a_generator_in_low_precision_and_a_loss_that_is_not_finite_are_refused(lpips: Lpips) -> None:
     network = random_network("stylegan2", double=False)
-    target, wrapped = target_of(network), DrawnBy(network, network.synthesis)
+    target, wrapped = random_images(network), DrawnBy(network, network.synthesis)
     method = PivotalTuning(Projector(wrapped, lpips, steps=3), lpips)
     with pytest.raises(UserError, match="two: weights can be tuned in float32 alone"):
         method.refine(target, mean_code(network, 2))

@@ -194,3 +194,13 @@ def test_the_best_step_is_one_at_full_size(monkeypatch: pytest.MonkeyPatch) -> N
     assert drawn == [16] * 8 + [32] * 3
     assert found.residual is not None
     assert found.residual.features.abs().max() > 0
+
+
+def test_the_steps_of_tuning_tell_the_loss_of_every_image() -> None:
+    network = random_network("mobilestylegan")
+    target, codes = problem(network)
+    told: list[Tensor] = []
+    found = WeightTuner(network, COMPARISON, 2).refine(target, codes, lambda _, loss: told.append(loss))
+    assert [tuple(loss.shape) for loss in told] == [(2,)] * 6
+    assert torch.isinf(told[0]).tolist() == [False, True]
+    torch.testing.assert_close(told[-1], found.losses.amin(dim=0))

@@ -11,7 +11,7 @@ from latentloop.features.lpips import Lpips
 from latentloop.generators import Generator, reweighted
 from latentloop.inversion import Inversion
 from latentloop.inversion.iterator import OnStep
-from latentloop.latents import sample_codes
+from latentloop.latents.sampling import code_off
 
 PIVOT_STEPS, PIVOT_LR = 450, 0.01
 """The projector's steps, and its step size: the 0.005 among the published settings is overwritten at each step."""
@@ -78,9 +78,8 @@ class PivotalTuning:
 
     def off(self, pivot: Tensor, randomness: torch.Generator) -> Tensor:
         """Draw a code (1, num_ws, w_dim) that lies `reach` off the pivot, towards a random one."""
-        other = sample_codes(self.pivot.generator, 1, randomness=randomness, truncation_psi=self.psi)
-        way: Tensor = (other - pivot) * (self.reach / torch.linalg.vector_norm(other - pivot))
-        return pivot + way
+        generator = self.pivot.generator
+        return code_off(pivot, generator, reach=self.reach, truncation_psi=self.psi, randomness=randomness)
 
     def _change_nearby(self, tuned: Generator, w_plus: Tensor, resolution: int) -> Tensor:
         """Locality regulariser: how much the tuning has changed what a code (1, num_ws, w_dim) draws, (1,)."""

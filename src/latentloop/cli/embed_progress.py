@@ -29,7 +29,8 @@ class EmbedProgress:
         """Show a step of the iterator and the best loss of each image, (N,)."""
         if done == 0:
             self._progress.reset(self._steps)
-        self._progress.update(self._steps, completed=done, description=f"steps, loss {loss.mean().item():.4f}")
+        begun = loss[loss.isfinite()]  # those that wait for their turn have none yet
+        self._progress.update(self._steps, completed=done, description=f"steps, loss {begun.mean().item():.4f}")
 
     def done(self, outcome: Outcome, photos_done: int) -> None:
         """Say what became of a photo, on stdout, or on stderr if it failed."""

@@ -1,7 +1,7 @@
 """Refinement of weights: the generator is tuned to a photo, by changes of low rank."""
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -17,12 +17,14 @@ from latentloop.generators import (
 )
 from latentloop.inversion.beyond import Comparison, Refined, check_loss, check_refined, ramp
 from latentloop.inversion.iterator import OnStep
-from latentloop.latents import sample_codes
+from latentloop.latents.sampling import code_off
 from latentloop.losses.image import LossToward
 from latentloop.optim.adam import State, adam_step
 
 BETAS = (0.9, 0.95)
 """Decay rates of Adam's means, for a short run."""
+Tell = Callable[[int, float], None]
+"""Called with the steps done for an image, and its best loss."""
 NEIGHBOUR, PSI = 30.0, 0.5
 """Distance of the codes whose images are to stay from the photo's, over all layers, and the truncation of those
 towards which they lie: those of PTI's program."""
@@ -50,13 +52,14 @@ class WeightTuner:
         check_refined(target, w_plus, self.generator)
         with torch.inference_mode(mode=False), torch.enable_grad():  # whatever the caller has switched off
             pairs = zip(target.clone().split(1), w_plus.detach().clone().split(1), strict=True)
-            found = [self._tuned(one, w, on_step) for one, w in pairs]
+            least = target.new_full((len(target),), torch.inf)
+            found = [self._tuned(one, w, _of_image(i, least, on_step)) for i, (one, w) in enumerate(pairs)]
         losses = torch.stack([losses for _, losses in found], dim=1)
         weights = weights_fingerprint(self.generator)
         refinements = [Refinement(self.generator.name, weights, deltas=deltas).stored() for deltas, _ in found]
         return Refined(tuple(refinements), losses)
 
-    def _tuned(self, target: Tensor, w_plus: Tensor, on_step: OnStep | None) -> tuple[Mapping[str, LowRank], Tensor]:
+    def _tuned(self, target: Tensor, w_plus: Tensor, tell: Tell) -> tuple[dict[str, LowRank], Tensor]:
         """The changes for one image, and its loss at the start and after each step, (steps + 1,)."""
         compared, factors, state = self.comparison.toward(target), self._factors(), [State(), State()]
         scales, kept = self._scales(), self._kept(w_plus, compared.size(0))
@@ -71,11 +74,10 @@ class WeightTuner:
             losses[step:] = loss.detach()
             if (value := losses[step].item()) < least:
                 best, least = factors, value
-            if on_step:
-                on_step(step, losses.new_full((1,), least))
+            tell(step, least)
             if step == self.steps or least <= self.enough:
                 break
-            total = loss + compared.tile(image, step) + kept(tuned, step)
+            total = loss + compared.tile(image, step) + kept(tuned)
             factors = [one.clone() for one in factors]
             for one, gradient, its in zip(factors, torch.autograd.grad(total.sum(), flat), state, strict=True):
                 adam_step(one, gradient, its, lr=self.lr * ramp(step + 1, self.steps), betas=BETAS)
@@ -107,19 +109,29 @@ class WeightTuner:
         )
         return {name: LowRank(scale * u, v) for name, scale, u, v in zip(matrices, scales, left, right, strict=True)}
 
-    def _kept(self, w_plus: Tensor, size: int) -> Callable[[Generator, int], Tensor]:
+    def _kept(self, w_plus: Tensor, size: int) -> Callable[[Generator], Tensor]:
         """How far a tuned generator has moved the image of a neighbouring code, another one at each step."""
         local = self.local
         if local is None:
-            return lambda _, __: w_plus.new_zeros(1)
+            return lambda _: w_plus.new_zeros(1)
 
-        def moved(tuned: Generator, step: int) -> Tensor:
+        randomness = torch.Generator().manual_seed(0)
+
+        def moved(tuned: Generator) -> Tensor:
             with torch.no_grad():
-                randomness = torch.Generator().manual_seed(step)
-                other = sample_codes(self.generator, 1, randomness=randomness, truncation_psi=PSI).to(w_plus)
-                away = other - w_plus
-                near = w_plus + NEIGHBOUR * away / away.norm(dim=(1, 2), keepdim=True)
+                near = code_off(w_plus, self.generator, reach=NEIGHBOUR, truncation_psi=PSI, randomness=randomness)
                 before = self.generator.synthesis(near, resolution=size)
             return local(before)(tuned.synthesis(near, resolution=size))
 
         return moved
+
+
+def _of_image(i: int, least: Tensor, on_step: OnStep | None) -> Tell:
+    """What an image's steps call; `least` is the best loss of each image so far, (N,), infinite before its turn."""
+
+    def told(step: int, loss: float) -> None:
+        least[i] = loss
+        if on_step:
+            on_step(step, least.clone())
+
+    return told

@@ -100,3 +100,20 @@ def one_code(w_plus: Tensor, generator: Generator) -> Tensor:
     if not w_plus.isfinite().all():
         raise ValueError("w_plus must be finite")
     return w_plus.reshape(1, *shape).to(generator.latent_avg)
+
+
+def code_off(
+    w_plus: Tensor, generator: Generator, *, reach: float, truncation_psi: float, randomness: torch.Generator
+) -> Tensor:
+    """Go some way from a code (1, num_ws, w_dim) towards a random one, as PTI does (Roich et al., arXiv:2106.05744).
+
+    Args:
+        w_plus: The code.
+        generator: Generator whose code it is.
+        reach: Distance to go, over all layers.
+        truncation_psi: Truncation of the random code.
+        randomness: Source of its z; on the CPU.
+    """
+    away = sample_codes(generator, 1, randomness=randomness, truncation_psi=truncation_psi).to(w_plus) - w_plus
+    off: Tensor = w_plus + reach * away / torch.linalg.vector_norm(away)
+    return off
