@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from conftest import randn
+from latentloop.errors import UserError
 from latentloop.generators import LowRank, refined, seamed, with_deltas
 from latentloop.images import resample
 from latentloop.inversion import BeyondConfig, BeyondRefiner, Comparison, FeatureRefiner, WeightTuner
@@ -204,3 +205,9 @@ def test_the_steps_of_tuning_tell_the_loss_of_every_image() -> None:
     assert [tuple(loss.shape) for loss in told] == [(2,)] * 6
     assert torch.isinf(told[0]).tolist() == [False, True]
     torch.testing.assert_close(told[-1], found.losses.amin(dim=0))
+
+
+def test_steps_of_no_refinement_are_refused() -> None:
+    assert BeyondConfig(refine_steps=5).filled("features").steps == 5
+    with pytest.raises(UserError, match="steps of a refinement, but which one"):
+        BeyondConfig(refine_steps=5).filled("none")

@@ -4,6 +4,7 @@ import math
 from dataclasses import dataclass, replace
 from typing import Literal
 
+from latentloop.errors import UserError
 from latentloop.options import check_choices
 from latentloop.stamps import left_out_at
 
@@ -36,8 +37,14 @@ class BeyondConfig:
             raise ValueError("lambda_local is for refine weights alone; name that, too")
 
     def filled(self, refine: Refine) -> "BeyondConfig":
-        """Copy the settings with a refinement for one that is left open, and the steps that are then taken."""
+        """Copy the settings with a refinement for one that is left open, and the steps that are then taken.
+
+        Raises:
+            UserError: There are steps, but no refinement to take them.
+        """
         filled = replace(self, refine=refine if self.refine is None else self.refine)
+        if filled.refine == "none" and self.refine_steps:
+            raise UserError("steps of a refinement, but which one? Name it", arguments=("refine", "refine_steps"))
         return replace(filled, refine_steps=filled.steps)
 
     @property
