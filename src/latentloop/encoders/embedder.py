@@ -130,9 +130,8 @@ class Embedder(nn.Module):
         added = dict(zip(stages, self.maps(seen), strict=True)) if self.maps else {}
         if self.second and drawn is not None:
             differences = [ours - theirs for ours, theirs in zip(seen, self._see(drawn), strict=True)]
-            for stage, one in zip(
-                (0, *stages), self.second(image - drawn, differences), strict=False
-            ):  # without maps, one
+            wrong = self.second(image - drawn, differences)
+            for stage, one in zip((0, *stages), wrong, strict=False):  # without maps, one
                 added[stage] = added[stage] + one if stage in added else one
         return added
 
