@@ -19,7 +19,7 @@ from latentloop.embedding.record import record_code
 from latentloop.embedding.starts import Wanted
 from latentloop.faces import AlignedFace, align_faces, already_aligned
 from latentloop.files import sha256_of
-from latentloop.inversion.iterator import OnStep
+from latentloop.inversion.iterator import OnCode, OnStep
 from latentloop.latents import Code, sample_codes
 from latentloop.latents.sampling import one_code
 from latentloop.options import check_kind, check_path, check_seed, flat_fields, with_changes
@@ -64,6 +64,7 @@ class Model:
         face: str | int = "largest",
         aligned: bool = False,
         on_step: OnStep | None = None,
+        on_code: OnCode | None = None,
         **options: Any,  # noqa: ANN401 - each option has a type of its own
     ) -> InvertedPhoto:
         """Find the code of a face in a photo (GAN inversion).
@@ -77,6 +78,7 @@ class Model:
             face: Face to take if there are several: "largest", or a number (1 is the largest).
             aligned: The photo is square and FFHQ-aligned already: skip face detection.
             on_step: Called at the start and after each step with the steps done and the best loss so far, (1,).
+            on_code: Called just before it with the best code so far, (1, num_ws, w_dim), for previews.
             options: Further options of `latentloop embed`, whose --help explains them, by their names with underscores:
                 lr, start ("average", or the path of a code), seed, metric, lambda_identity, full_size_steps ...
 
@@ -95,7 +97,7 @@ class Model:
         sha256 = sha256_of(path) if path else None
         start = setup.start.of_face(Wanted(name, path or Path(name), sha256 or ""))
         aligned_face = self._face(image, changed)
-        (found,) = inverter.invert([aligned_face], lambda target: setup.start.codes(target, [start]), on_step)
+        (found,) = inverter.invert([aligned_face], lambda target: setup.start.codes(target, [start]), on_step, on_code)
         file = {"file": path.name, "sha256": sha256, "faces": None} if path else None
         size = (image.shape[-1], image.shape[-2])
         code = record_code(inverter, found, aligned_face, size, file, {**setup.stamp(), **start.stamp})

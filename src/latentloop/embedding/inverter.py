@@ -18,7 +18,7 @@ from latentloop.generators import Generator, Refinement, refined
 from latentloop.images import resample
 from latentloop.inversion.beyond import BeyondRefiner
 from latentloop.inversion.chain import IteratorChain, counting_from
-from latentloop.inversion.iterator import LatentIterator, OnStep
+from latentloop.inversion.iterator import LatentIterator, OnCode, OnStep
 
 Starting = Callable[[Tensor], Tensor]
 """Gives faces (N, 3, R, R) in [-1, 1] the codes to start from, (N, num_ws, w_dim)."""
@@ -114,7 +114,11 @@ class Inverter:
         return self.iterators.iterators[0].config.space if self.iterators else "w+"
 
     def invert(
-        self, faces: Sequence[AlignedFace], starting: Starting, on_step: OnStep | None = None
+        self,
+        faces: Sequence[AlignedFace],
+        starting: Starting,
+        on_step: OnStep | None = None,
+        on_code: OnCode | None = None,
     ) -> list[InvertedFace]:
         """Compute the code of each aligned face.
 
@@ -122,6 +126,7 @@ class Inverter:
             faces: N aligned faces; their sizes may differ.
             starting: Where the iterator starts.
             on_step: As for `LatentIterator.refine`; steps at full size have losses only of the faces that take them.
+            on_code: As for `LatentIterator.refine`; steps at full size and of a refinement have none.
 
         Raises:
             NotFiniteError: A start or a loss is not finite.
@@ -139,7 +144,7 @@ class Inverter:
         first = self._drawn(found, faces, target, begun) if self.show_start or not moves else []
         begun = time.perf_counter() - sum(one.figures.seconds for one in first)
         if self.iterators:
-            found = self._refined(self.iterators, faces, on_device, start, on_step)
+            found = self._refined(self.iterators, faces, on_device, start, on_step, on_code)
         if self.beyond:
             found = self._beyond(self.beyond, faces, found, on_step)
         last = self._drawn(found, faces, target, begun, before=first) if moves else first
@@ -156,9 +161,10 @@ class Inverter:
         target: Tensor,
         start: Tensor,
         on_step: OnStep | None,
+        on_code: OnCode | None,
     ) -> list[_Refined]:
         """Refine the codes of all faces at the target's size, and then of those that have the pixels at full size."""
-        found = iterators.refine(target, start, on_step)
+        found = iterators.refine(target, start, on_step, on_code)
         refined = [_Refined(w, found.losses[:, i], int(found.steps[i])) for i, w in enumerate(found.w_plus)]
         if self.full_size is None:
             return refined

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
-from latentloop.inversion.iterator import Inversion, LatentIterator, OnStep
+from latentloop.inversion.iterator import Inversion, LatentIterator, OnCode, OnStep
 
 
 @dataclass(frozen=True)
@@ -25,16 +25,18 @@ class IteratorChain:
         """Number of steps of all iterators together."""
         return sum(iterator.config.steps for iterator in self.iterators)
 
-    def refine(self, target: Tensor, start: Tensor, on_step: OnStep | None = None) -> Inversion:
+    def refine(
+        self, target: Tensor, start: Tensor, on_step: OnStep | None = None, on_code: OnCode | None = None
+    ) -> Inversion:
         """Refine codes as `LatentIterator.refine` does; steps are counted on and losses stand in one row.
 
         Iterators with 0 steps are passed over. Losses of different generators are not compared: of each iterator after
         the first the best code is taken, which may be the one that it started from.
         """
         first, *rest = [one for one in self.iterators if one.config.steps] or self.iterators[-1:]
-        result, done = first.refine(target, start, on_step), first.config.steps
+        result, done = first.refine(target, start, on_step, on_code), first.config.steps
         for iterator in rest:
-            later = iterator.refine(target, result.w_plus, counting_from(done, on_step))
+            later = iterator.refine(target, result.w_plus, counting_from(done, on_step), on_code)
             result = replace(
                 later,
                 losses=torch.cat([result.losses, later.losses[1:]]),

@@ -24,6 +24,7 @@ MUON_MOMENTUM = 0.9
 RETREAT = 0.5
 """Factor of an image's further steps each time that one of them is undone."""
 OnStep = Callable[[int, Tensor], None]  # (steps done, loss of each image's best code so far, (N,))
+OnCode = Callable[[Tensor], None]  # (each image's best code so far, (N, num_ws, w_dim))
 
 
 @dataclass(frozen=True)
@@ -73,7 +74,9 @@ class LatentIterator:
     metric: PerceptualMetric | None = left_out_at(None, default=None)
     """Metric of the generator, with which Muon needs half the steps; Adam does without it."""
 
-    def refine(self, target: Tensor, start: Tensor, on_step: OnStep | None = None) -> Inversion:
+    def refine(
+        self, target: Tensor, start: Tensor, on_step: OnStep | None = None, on_code: OnCode | None = None
+    ) -> Inversion:
         """Refine a code for each target; an image's path does not depend on the rest of its batch.
 
         With 0 steps the start comes back, and nothing is drawn or measured.
@@ -81,7 +84,8 @@ class LatentIterator:
         Args:
             target: Images (N, 3, R, R) in [-1, 1]; the generator draws at R.
             start: Codes to start from, (N, num_ws, w_dim); in space "w" only their first style is used.
-            on_step: Called at the start and after each step; not at all with 0 steps.
+            on_step: Called at the start and after each step; not at all with 0 steps. What it raises ends the run.
+            on_code: Called just before `on_step`, for previews.
 
         Raises:
             ValueError: The shapes or types do not fit.
@@ -89,9 +93,9 @@ class LatentIterator:
         """
         self._check(target, start)
         with torch.inference_mode(mode=False), torch.enable_grad():  # whatever the caller has switched off
-            return self._refined(_usual(target), _usual(start), on_step)
+            return self._refined(_usual(target), _usual(start), on_step, on_code)
 
-    def _refined(self, target: Tensor, start: Tensor, on_step: OnStep | None) -> Inversion:
+    def _refined(self, target: Tensor, start: Tensor, on_step: OnStep | None, on_code: OnCode | None) -> Inversion:
         code = (start[:, :1] if self.config.space == "w" else start).detach().clone()
         if not self.config.steps:
             return self._unrefined(code, target)
@@ -108,6 +112,8 @@ class LatentIterator:
             best.update(code, total, loss, step, image)
             undone = best.overshot(total) & self.config.undoes
             losses[step] = torch.where(undone, best.loss, loss.detach())
+            if on_code:
+                on_code(self._every_layer(best.code))
             if on_step:
                 on_step(step, best.loss)
             active = self._active(best, step)

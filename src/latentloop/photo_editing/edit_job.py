@@ -64,7 +64,7 @@ class EditJob:
         """
         _ = self.directions  # what cannot be used is said before any photo is read
         self._warn_if_far()
-        return self.finder.for_each(arguments, self._results)
+        return self.finder.for_each(arguments, self.results)
 
     def _warn_if_far(self) -> None:
         parts = self.finder.components
@@ -75,7 +75,12 @@ class EditJob:
         if far:
             self.finder.listener.warn(f"{', '.join(far)}: faces fall apart beyond strengths of {FAR:g}")
 
-    def _results(self, subject: Subject) -> Iterator[Path]:
+    def results(self, subject: Subject) -> Iterator[Path]:
+        """Edit a subject, and yield each of its files once it is there: the picture first.
+
+        Raises:
+            UserError: A file is in the way, or cannot be written.
+        """
         change, generator = self.directions.apply, self.finder.components.generator
         name = f"{subject.name}-{self.suffix}"
         stamp = {"edit": self.suffix, "weights": self.finder.components.checksum_of(self.editor.renderer)}

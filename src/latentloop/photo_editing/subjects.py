@@ -13,7 +13,9 @@ from torch import Tensor
 from latentloop.defaults import MAX_PIXELS, SAMPLE_PSI
 from latentloop.embedding.result_folder import ResultFolder
 from latentloop.errors import UserError
+from latentloop.faces import crop_quad
 from latentloop.generators import Generator, Refinement
+from latentloop.generators.registry import renderers_of
 from latentloop.images import decode_image, read_image
 from latentloop.latents import sample_codes
 from latentloop.latents.code_file import Code, as_start, is_code_file, load_code
@@ -148,12 +150,14 @@ def subjects_of(
     path = Path(argument)
     if path.is_file() and is_code_file(path):
         code = load_code(path)
-        w_plus, origin = as_start(code, generator, path), None
-        if photos:
-            photo, image = _read_photo_of(code, path, photos, max_pixels)
-            origin = Origin(photo, image, code.quad[None])
-        aligned = ResultFolder(path.parent).paths(path.stem).aligned
-        return [Subject(path.stem, w_plus, origin, (aligned,) if aligned.is_file() else (), (code,))]
+        w_plus, aligned = as_start(code, generator, path), ResultFolder(path.parent).paths(path.stem).aligned
+        shown = (aligned,) if aligned.is_file() else ()
+        if not photos:
+            return [Subject(path.stem, w_plus, None, shown, (code,))]
+        photo, image = _read_photo_of(code, path, photos, max_pixels)
+        # Without it the edited face would lose the detail that only the photo has.
+        cut_out = shown or (crop_quad(image, code.quad, max(renderers_of(generator))),)
+        return [Subject(path.stem, w_plus, Origin(photo, image, code.quad[None]), cut_out, (code,))]
     latents = read_latents(path, generator)
     codes = latents.codes.to(generator.latent_avg)
     numbered = [path.stem] if len(codes) == 1 else [f"{path.stem}-{i}" for i in range(len(codes))]

@@ -1,0 +1,36 @@
+"""The command `latentloop studio`."""
+
+from dataclasses import dataclass
+from typing import Annotated
+
+from latentloop.cli.options import UNTITLED
+from latentloop.studio.options import StudioOptions
+
+
+@dataclass(frozen=True)
+class Studio:
+    """Open a page in the browser on which photos are edited with sliders.
+
+    Drop, paste or take a photo, or choose an example or a random face. The face is there within a second, and comes
+    closer to the photo while you look. Move sliders; the whole photo follows when they rest. Download the photo, the
+    face and the code; latentloop edit makes the same pictures of them. Needs Gradio: pip install 'latentloop[web]'.
+
+    Everything is computed on this machine, and nothing is asked of any other. Photos are deleted once the page is
+    closed.
+
+    Edit photos: latentloop studio
+
+    A StyleGAN of your own: latentloop studio --generator network.pkl
+
+    For others in the same network: latentloop studio --host 0.0.0.0 --port 8000
+    """
+
+    options: Annotated[StudioOptions, UNTITLED] = StudioOptions()
+
+    def run(self) -> int:
+        """Serve the page until Ctrl-C."""
+        from latentloop.cli.console import say
+        from latentloop.studio.server import serve
+
+        serve(self.options, say)
+        return 0

@@ -1,0 +1,42 @@
+"""The tab "About": what the figures mean, and the cards of the networks with their licences."""
+
+import gradio as gr
+
+from latentloop.weights import ASSETS
+
+CARDS = {
+    "base-ffhq": "The network that finds codes",
+    "mobile-ffhq-256": "The generator of 256 pixels",
+    "mobile-ffhq-1024-v2": "The generator of 1024 pixels",
+    "directions-ffhq": "The directions",
+    "metric-ffhq": "The generator's perceptual metric",
+}
+"""Cards in the package, and what they describe."""
+FIGURES = """
+- **LPIPS**: how different two images look to a network that was trained on people's judgements. 0 is the same image;
+  0.05 is hard to tell apart, 0.3 is a sibling.
+- **MSE**: mean squared difference of the pixels, which range from -1 to 1.
+- **Identity (ID)**: whether face recognition takes both for one person, from -1 to 1. Above 0.8 most people do, too.
+- A slider's strength of **1** is a clear change, **2** a strong one; beyond **3** most faces fall apart.
+
+What an edited face shows is what the generator learned from photos that people put online, with their prejudices:
+"older", "more masculine" or "angry" is what such photos look like, nothing that is true of a person.
+
+Everything is computed on the machine that runs this page. Photos stay as long as the page is open.
+"""
+
+
+def about_tab(generator: str) -> None:
+    """Lay out the tab.
+
+    Args:
+        generator: Name or file of the generator that the page draws with.
+    """
+    gr.Markdown(f"## What the figures mean\n{FIGURES}\n## Networks\nThis page draws with `{generator}`.")
+    for name, title in CARDS.items():
+        card = ASSETS / f"{name}.md"
+        if card.is_file():
+            with gr.Accordion(title, open=False):
+                gr.Markdown(card.read_text(encoding="utf-8"))
+    with gr.Accordion("Licences", open=False):
+        gr.Markdown((ASSETS / "NOTICE.md").read_text(encoding="utf-8"))

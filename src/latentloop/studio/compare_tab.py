@@ -1,0 +1,151 @@
+"""The tab "Compare": methods of inversion on the photo that is open, with their quality against their time."""
+
+import base64
+import html
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from threading import Event
+
+import gradio as gr
+from torch import Tensor
+
+from latentloop.benchmark import Comparison, run_benchmark
+from latentloop.benchmark.methods import PreparedMethod
+from latentloop.benchmark.observer import Silent
+from latentloop.benchmark.tables import table_cells, table_header
+from latentloop.errors import UserError
+from latentloop.studio.improving import Stopped
+from latentloop.studio.requests import Updates, on_the_page, session_of
+from latentloop.studio.session import Sessions
+from latentloop.studio.streaming import newest
+from latentloop.studio.views import status
+from latentloop.studio.workbench import Workbench
+
+CHOICES = [
+    ("One pass of the network", "one-pass"),
+    ("Ours, 8 steps", "hybrid:8"),
+    ("Ours, 50 steps", "hybrid"),
+    ("Ours, 50 steps and what no code draws", "hybrid-features"),
+    ("Iterator alone, 100 steps", "optimize"),
+    ("Image2StyleGAN, 100 of 5000 steps", "image2stylegan:100"),
+    ("StyleGAN2's projector, 100 of 1000 steps", "projector:100"),
+    ("DHR-like: weights and features, 140 steps", "dhr-like"),
+]
+"""Methods that take minutes at most."""
+FIRST = ["one-pass", "hybrid:8", "hybrid"]
+
+
+@dataclass(frozen=True)
+class CompareTab:
+    """Components of the tab."""
+
+    methods: gr.CheckboxGroup
+    run: gr.Button
+    stop: gr.Button
+    said: gr.HTML
+    table: gr.HTML
+    plot: gr.HTML
+    grid: gr.HTML
+
+
+def compare_tab() -> CompareTab:
+    """Lay out the tab."""
+    gr.Markdown("What methods of inversion make of the photo that is open in the tab Edit, and how long each takes.")
+    methods = gr.CheckboxGroup(CHOICES, value=FIRST, label="Methods", elem_id="methods")
+    with gr.Row():
+        run = gr.Button("Compare", variant="primary", min_width=100, elem_id="compare-run")
+        stop = gr.Button("Stop", min_width=100, elem_id="compare-stop")
+    said = gr.HTML(status(""), elem_id="compare-said")
+    table = gr.HTML("", elem_id="compare-table")
+    plot = gr.HTML("", elem_id="compare-plot")
+    grid = gr.HTML("", elem_id="compare-grid")
+    return CompareTab(methods, run, stop, said, table, plot, grid)
+
+
+@dataclass
+class Follower(Silent):
+    """Shows how far a comparison is, lets quick requests go first, and ends it if the user wants that."""
+
+    bench: Workbench
+    stopped: Event
+    tell: Callable[[str], None]
+    titles: Sequence[str] = field(default=(), init=False)
+
+    def step(self, method: PreparedMethod, done: int, loss: Tensor) -> None:  # noqa: ARG002
+        """Show a step of a method."""
+        if self.stopped.is_set():
+            raise Stopped
+        self.tell(f"{method.title}: step {done} ...")
+        self.bench.turns.give_way()
+
+
+@dataclass(frozen=True)
+class CompareEvents:
+    """Answers to what users do in the tab; each gives new values by component."""
+
+    bench: Workbench
+    sessions: Sessions
+    tab: CompareTab
+
+    def run(self, request: gr.Request, methods: Sequence[str]) -> Iterator[Updates]:
+        """Compare methods on the photo that is open."""
+        session, tab, done = session_of(self.sessions, request), self.tab, list[Comparison]()
+        photo, out = session.photo, session.folder / "compare"
+
+        def work(tell: Callable[[str], None]) -> None:
+            if photo is None:
+                raise UserError("open a photo in the tab Edit first")
+            if not methods:
+                raise UserError("choose at least one method")
+            with session.work() as stopped, self.bench.turns.long():
+                tell("Reading networks ...")
+                follower = Follower(self.bench, stopped, tell)
+                done.append(self._compared(photo.path, methods, out, follower, aligned=photo.aligned))
+
+        with on_the_page():
+            try:
+                for text in newest(work):
+                    yield {tab.said: status(text)}
+            except Stopped:
+                yield {tab.said: status("Stopped.")}
+                return
+        yield {
+            tab.said: status("Done. Methods on the line are those that no quicker one equals."),
+            tab.table: _table(done[0]),
+            tab.plot: _png(out / "pareto.png", "quality against seconds, by method"),
+            tab.grid: _png(out / "grid.png", "the photo and what each method makes of it"),
+        }
+
+    def _compared(
+        self, photo: Path, methods: Sequence[str], out: Path, follower: Follower, *, aligned: bool
+    ) -> Comparison:
+        parts = self.bench.model.components
+        return run_benchmark(
+            [photo],
+            methods=tuple(methods),
+            out=out,
+            generator=parts.generator_file,
+            which=parts.which,
+            embedder=parts.embedder_file,
+            device=str(parts.device),
+            aligned=aligned,
+            observer=follower,
+        )
+
+    def stop(self, request: gr.Request) -> None:
+        """End the comparison."""
+        session_of(self.sessions, request).stop()
+
+
+def _table(comparison: Comparison) -> str:
+    """The table of a comparison, as HTML."""
+    head = "".join(f"<th>{html.escape(text)}</th>" for text in table_header(comparison))
+    rows = ["".join(f"<td>{html.escape(cell)}</td>" for cell in row) for row in table_cells(comparison)]
+    body = "".join(f"<tr>{row}</tr>" for row in rows)
+    return f'<div class="ll-wide"><table class="ll-table"><tr>{head}</tr>{body}</table></div>'
+
+
+def _png(path: Path, what: str) -> str:
+    content = base64.b64encode(path.read_bytes()).decode()
+    return f'<div class="ll-wide"><img alt="{html.escape(what)}" src="data:image/png;base64,{content}"></div>'

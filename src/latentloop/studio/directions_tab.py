@@ -1,0 +1,151 @@
+"""The tab "Directions": directions from a file, or found by SeFa, which get sliders in the tab "Edit"."""
+
+import html
+import shutil
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+
+from latentloop.editing import Direction, directions_in, save_directions
+from latentloop.errors import UserError
+from latentloop.photo_editing.direction_list import info_of
+from latentloop.photo_editing.direction_search import find_unsupervised
+from latentloop.studio.opening import plain_name
+from latentloop.studio.requests import Updates, on_the_page, session_of, uploaded
+from latentloop.studio.session import Session, Sessions
+from latentloop.studio.sliders import OWN
+from latentloop.studio.views import status
+from latentloop.studio.workbench import Workbench
+
+SAMPLES = 2000
+"""Random styles that set the unit of directions that SeFa finds."""
+
+
+@dataclass(frozen=True)
+class DirectionsTab:
+    """Components of the tab."""
+
+    file: gr.UploadButton
+    count: gr.Slider
+    layers: gr.Dropdown
+    find: gr.Button
+    forget: gr.Button
+    said: gr.HTML
+    table: gr.HTML
+    found: gr.File
+    """The file of what SeFa found."""
+
+
+def directions_tab() -> DirectionsTab:
+    """Lay out the tab."""
+    gr.Markdown(
+        "Directions of your own get sliders in the tab Edit: those of a file (of `latentloop directions find`, "
+        "InterFaceGAN, GANSpace or SeFa), or what SeFa finds in the weights of any generator."
+    )
+    with gr.Row():
+        file = gr.UploadButton("Open a file of directions", min_width=160, elem_id="directions-file")
+        forget = gr.Button("Remove all", min_width=100, elem_id="directions-forget")
+    with gr.Row():
+        count = gr.Slider(1, OWN, 6, step=1, label="How many", elem_id="sefa-count")
+        layers = gr.Dropdown(["all", "coarse", "middle", "fine"], value="all", label="Layers", elem_id="sefa-layers")
+        find = gr.Button("Find by SeFa", min_width=120, elem_id="sefa-find")
+    said = gr.HTML(status(""), elem_id="directions-said")
+    table = gr.HTML("", elem_id="directions-table")
+    found = gr.File(label="File of what was found", visible=False, interactive=False, elem_id="sefa-file")
+    return DirectionsTab(file, count, layers, find, forget, said, table, found)
+
+
+@dataclass(frozen=True)
+class DirectionsEvents:
+    """Answers to what users do in the tab; each gives new values by component."""
+
+    bench: Workbench
+    sessions: Sessions
+    tab: DirectionsTab
+    sliders: Sequence[gr.Slider]
+    """Sliders of the tab "Edit" for directions of the user's own."""
+
+    def open_file(self, request: gr.Request, payload: object) -> Updates:
+        """Read directions of a file."""
+        session = session_of(self.sessions, request)
+        with on_the_page():
+            upload, name = uploaded(self.sessions, payload)
+            path = session.folder / plain_name(name)
+            shutil.copyfile(upload, path)
+            self._add(session, path, directions_in(path, self.bench.model.components.generator))
+        return self._shown(session)
+
+    def find(self, request: gr.Request, count: float, layers: str) -> Updates:
+        """Find directions by SeFa."""
+        session = session_of(self.sessions, request)
+        path = session.folder / f"sefa-{layers}.safetensors"
+        with on_the_page():
+            self._add(session, path, find_by_sefa(self.bench, path, int(count), layers))
+        return self._shown(session) | {self.tab.found: gr.File(value=str(path), visible=True)}
+
+    def begin(self, request: gr.Request) -> Updates:
+        """Give a generator that has no bundled directions some to begin with."""
+        session = session_of(self.sessions, request)
+        path = session.folder / "sefa-all.safetensors"
+        if not self.bench.bundled and not session.directions:
+            with on_the_page():
+                self._add(session, path, find_by_sefa(self.bench, path, 6, "all"))
+        return self._shown(session)
+
+    def forget(self, request: gr.Request) -> Updates:
+        """Remove the directions of the user's own."""
+        session = session_of(self.sessions, request)
+        session.directions.clear()
+        return self._shown(session) | {self.tab.found: gr.File(value=None, visible=False)}
+
+    def _add(self, session: Session, path: Path, found: Mapping[str, Direction]) -> None:
+        new = {name: f"{path}:{name}" for name in found}
+        if len(session.directions | new) > OWN:
+            raise UserError(f"{len(new)} directions more; there are sliders for {OWN} in all")
+        session.directions |= new
+
+    def _shown(self, session: Session) -> Updates:
+        names: list[str] = [*session.directions, *[""] * (OWN - len(session.directions))]
+        sliders = [gr.Slider(label=name or "-", value=0, visible=bool(name)) for name in names]
+        count = len(session.directions)
+        return {
+            self.tab.said: status(f"{count} directions of your own; their sliders are in the tab Edit."),
+            self.tab.table: _table(session, self.bench),
+            **dict(zip(self.sliders, sliders, strict=True)),
+        }
+
+
+def find_by_sefa(bench: Workbench, path: Path, count: int, layers: str) -> Mapping[str, Direction]:
+    """Find directions by SeFa, and save them as `latentloop directions find` does.
+
+    Args:
+        bench: Whose generator's weights are factorized.
+        path: Where the file goes.
+        count: How many.
+        layers: Layers that they change, as `parse_layers` reads them.
+
+    Raises:
+        UserError: The generator does not give its weights.
+    """
+    generator = bench.model.components.generator
+    with bench.turns.quick():
+        found = find_unsupervised(generator, "sefa", count=count, layers=layers, samples=SAMPLES, seed=0)
+    save_directions(path, found)
+    return {one.name: one for one in found}
+
+
+def _table(session: Session, bench: Workbench) -> str:
+    """Describe the user's own directions in an HTML table."""
+    rows: list[Any] = []
+    for argument in session.directions.values():
+        path, _, name = argument.rpartition(":")
+        rows.append((name, info_of(directions_in(Path(path), bench.model.components.generator)[name])))
+    cells = "".join(
+        f"<tr><td>{html.escape(name)}</td><td>{html.escape(info.layers)}</td><td>{html.escape(info.measured)}</td></tr>"
+        for name, info in rows
+    )
+    head = "<tr><th>Name</th><th>Layers</th><th>Measured</th></tr>"
+    return f'<table class="ll-table">{head}{cells}</table>' if rows else ""

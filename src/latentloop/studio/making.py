@@ -1,0 +1,158 @@
+"""Files that a session makes: pictures, codes, strips, and short videos of an edit."""
+
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+from pathlib import Path
+from typing import Literal
+
+from torch import Tensor
+
+from latentloop.editing import layer_weights, mix, morph, parse_layers
+from latentloop.errors import UserError
+from latentloop.images import write_png
+from latentloop.photo_editing.edit_folder import EditFolder
+from latentloop.photo_editing.edit_job import EditJob
+from latentloop.photo_editing.editor import Editor, strength_strip
+from latentloop.photo_editing.frames import FRAME_COUNT, FRAME_RATE, animate_edit, write_frames
+from latentloop.photo_editing.listener import Listener
+from latentloop.photo_editing.options import EditOptions
+from latentloop.photo_editing.setup import SubjectFinder
+from latentloop.photo_editing.subject_options import SubjectOptions
+from latentloop.studio.history import EditState
+from latentloop.studio.session import Session
+from latentloop.studio.workbench import NO_FACE, Workbench
+
+AnimationKind = Literal["mp4", "gif"]
+"""Format of an animation."""
+OnFrame = Callable[[int, int], None]
+"""Called with the frames that are done, and the number of all."""
+
+
+def edited_files(bench: Workbench, session: Session, state: EditState) -> list[Path]:
+    """Make the files of an edit as `latentloop edit` does: the picture, the face alone, and the code.
+
+    Without an edit these are the reconstruction and the code.
+
+    Raises:
+        UserError: There is no face, or a file cannot be made.
+    """
+    subject = bench.subject(session)
+    if not state.strengths:
+        return _unedited(bench, session)
+    folder = session.folder / "edited"
+    with bench.turns.quick():
+        (picture,) = _job(bench, session, state, folder).results(subject)
+    files = [picture, folder / "faces" / picture.name, picture.with_suffix(".npz")]
+    return [file for file in files if file.is_file()]
+
+
+def _unedited(bench: Workbench, session: Session) -> list[Path]:
+    subject = bench.subject(session)
+    path = session.folder / "edited" / f"{subject.name}-reconstruction.png"
+    with bench.turns.quick():
+        (face,) = bench.editor.faces(subject.w_plus, subject.drawn_by)
+    write_png(path, face)
+    code = Path(session.argument or "")
+    return [path, code] if code.is_file() else [path]
+
+
+def strip(bench: Workbench, session: Session, state: EditState) -> Tensor:
+    """Draw a face from the opposite of an edit to all of it, as one image (1, 3, H, W).
+
+    Raises:
+        UserError: There is no face, or no slider was moved.
+    """
+    subject, applied = bench.subject(session), bench.applied(session, _some(state))
+    with bench.turns.quick():
+        return strength_strip(bench.editor, subject, applied.apply, applied.label)
+
+
+def video(bench: Workbench, session: Session, state: EditState, kind: AnimationKind, on_frame: OnFrame) -> Path:
+    """Make an animation from unedited to edited and back: of an MP4 the whole photo, of a GIF the face; gives its path.
+
+    Raises:
+        UserError: There is no face, no slider was moved, or MP4 is asked for without PyAV.
+    """
+    subject, applied = bench.subject(session), bench.applied(session, _some(state))
+    if kind == "gif":  # 256 colours and no compression in time: small pictures
+        subject = replace(subject, origin=None)
+    editor = bench.editor if kind == "mp4" else bench.previewer
+    frames = _each(bench, animate_edit(editor, subject, applied.apply), FRAME_COUNT, on_frame)
+    return write_frames(session.folder / f"{subject.name}-edit.{kind}", frames, rate=FRAME_RATE, comment="")
+
+
+def mixed(bench: Workbench, subject: Tensor, styles: Tensor, layers: str, strength: float) -> Tensor:
+    """Draw a face with some styles of another, (1, 3, S, S) in [-1, 1].
+
+    Args:
+        bench: The workbench.
+        subject: Code of the face, (1, num_ws, w_dim).
+        styles: Code whose styles come in, likewise.
+        layers: Layers that take them, as `parse_layers` reads them.
+        strength: Share of the way to them, 0 to 1.
+
+    Raises:
+        UserError: The layers are none.
+    """
+    chosen = parse_layers(layers, bench.model.components.generator.num_ws)
+    with bench.turns.quick():
+        (face,) = bench.editor.faces(mix(subject, styles, chosen, strength=strength))
+    return face
+
+
+def between(bench: Workbench, codes: Tensor, way: float) -> Tensor:
+    """Draw a face on the way from the first of some codes to the last, (1, 3, S, S) in [-1, 1].
+
+    Args:
+        bench: The workbench.
+        codes: Two codes or more, (K, num_ws, w_dim).
+        way: 0 for the first, 1 for the last.
+    """
+    place = min(max(way, 0.0), 1.0) * (len(codes) - 1)
+    i = min(int(place), len(codes) - 2)
+    with bench.turns.quick():
+        (face,) = bench.previewer.faces(codes[i : i + 1].lerp(codes[i + 1 : i + 2], place - i))
+    return face
+
+
+def morph_video(bench: Workbench, session: Session, codes: Tensor, kind: AnimationKind, on_frame: OnFrame) -> Path:
+    """Make an animation that turns each face into the next and the last into the first; gives its path.
+
+    Args:
+        bench: The workbench.
+        session: Whose folder it goes into.
+        codes: Two codes or more, (K, num_ws, w_dim).
+        kind: Format.
+        on_frame: Shows the progress.
+
+    Raises:
+        UserError: MP4 is asked for without PyAV.
+    """
+    weights = layer_weights("all", bench.model.components.generator.num_ws)
+    steps = morph(codes, FRAME_RATE, weights=weights, ease=True, loop=True)
+    editor = Editor(bench.previewer.renderer)
+    frames = _each(bench, (editor.faces(w_plus[None])[0] for w_plus in steps), len(steps), on_frame)
+    return write_frames(session.folder / f"morph.{kind}", frames, rate=FRAME_RATE, comment="")
+
+
+def _job(bench: Workbench, session: Session, state: EditState, folder: Path) -> EditJob:
+    names = session.directions
+    strengths = {names.get(name, name): strength for name, strength in state.strengths.items()}
+    options = EditOptions(keep=tuple(names.get(name, name) for name in state.keep))
+    finder = SubjectFinder(SubjectOptions(), bench.model.components, Listener())
+    return EditJob(strengths, options, finder, bench.editor, EditFolder(folder, [session.argument or NO_FACE]))
+
+
+def _some(state: EditState) -> EditState:
+    if not state.strengths:
+        raise UserError("move a slider first")
+    return state
+
+
+def _each(bench: Workbench, frames: Iterable[Tensor], count: int, on_frame: OnFrame) -> Iterable[Tensor]:
+    """Draw frames one by one; quick requests go before each."""
+    with bench.turns.long():
+        for i, frame in enumerate(frames):
+            on_frame(i + 1, count)
+            yield frame
+            bench.turns.give_way()

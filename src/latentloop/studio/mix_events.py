@@ -1,0 +1,138 @@
+"""What happens in the tab "Mix and morph"."""
+
+import secrets
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import gradio as gr
+import torch
+from torch import Tensor
+
+from latentloop.errors import UserError
+from latentloop.studio.making import AnimationKind, between, mixed, morph_video
+from latentloop.studio.mix_tab import MixTab
+from latentloop.studio.opening import SEEDS, code_in_photo
+from latentloop.studio.requests import Updates, on_the_page, session_of, uploaded
+from latentloop.studio.session import Session, Sessions
+from latentloop.studio.streaming import newest
+from latentloop.studio.views import animation, picture, row_of_faces, status
+from latentloop.studio.workbench import NO_FACE, Workbench
+
+MOST = 6
+"""Most faces that can be added."""
+
+
+@dataclass(frozen=True)
+class MixEvents:
+    """Answers to what users do in the tab; each gives new values by component."""
+
+    bench: Workbench
+    sessions: Sessions
+    tab: MixTab
+
+    def add(self, request: gr.Request) -> Updates:
+        """Add the face of the tab "Edit", as it is edited there."""
+        session = session_of(self.sessions, request)
+        with on_the_page():
+            if session.w_plus is None:
+                raise UserError(NO_FACE)
+            w_plus = self.bench.applied(session, session.shown).apply(session.w_plus)
+            self._put(session, Path(session.argument or "face").stem.replace(":", " "), w_plus)
+            return self._tray(session)
+
+    def add_photos(self, request: gr.Request, payloads: object) -> Updates:
+        """Add the largest face of each photo."""
+        session = session_of(self.sessions, request)
+        with on_the_page():
+            for payload in payloads if isinstance(payloads, list) else [payloads]:
+                path, name = uploaded(self.sessions, payload)
+                self._put(session, Path(name).stem, code_in_photo(self.bench, path, name))
+            return self._tray(session)
+
+    def add_random(self, request: gr.Request) -> Updates:
+        """Add a random face."""
+        session, seed = session_of(self.sessions, request), secrets.randbelow(SEEDS)
+        with on_the_page():
+            self._put(session, f"seed {seed}", self.bench.read(f"seed:{seed}", None).w_plus)
+            return self._tray(session)
+
+    def clear(self, request: gr.Request) -> Updates:
+        """Remove all faces."""
+        session = session_of(self.sessions, request)
+        session.tray.clear()
+        return self._tray(session)
+
+    def _put(self, session: Session, name: str, w_plus: Tensor) -> None:
+        """Add a face under its name, or one that is not taken."""
+        if len(session.tray) >= MOST:
+            raise UserError(f"{MOST} faces are the most; remove them first")
+        taken = next(i for i in range(1, MOST + 2) if _numbered(name, i) not in session.tray)
+        session.tray[_numbered(name, taken)] = w_plus.detach()
+
+    def _tray(self, session: Session) -> Updates:
+        names, tab = list(session.tray), self.tab
+        with self.bench.turns.quick():
+            faces = [self.bench.previewer.faces(code)[0] for code in session.tray.values()]
+        return {
+            tab.said: status(f"{len(names)} of at most {MOST} faces."),
+            tab.tray: row_of_faces(faces, names),
+            tab.face: gr.Dropdown(choices=names, value=names[0] if names else None),
+            tab.styles: gr.Dropdown(choices=names, value=names[1] if len(names) > 1 else None),
+            tab.order: gr.Dropdown(choices=names, value=names[:3]),
+        }
+
+    def mix(
+        self, request: gr.Request, face: str | None, styles: str | None, layers: Sequence[str], strength: float
+    ) -> str:
+        """Draw the mixture."""
+        tray = session_of(self.sessions, request).tray
+        with on_the_page(), self.bench.turns.quick():
+            if face not in tray or styles not in tray:
+                raise UserError("choose a face, and one whose styles it takes")
+            if not layers:
+                raise UserError("choose at least one kind of styles")
+            image = mixed(self.bench, tray[face], tray[styles], ",".join(layers), float(strength))
+        return picture(image, f"{face} with styles of {styles}")
+
+    def between(self, request: gr.Request, order: Sequence[str], way: float) -> str:
+        """Draw the face at a place of the morph."""
+        with on_the_page(), self.bench.turns.quick():
+            codes = _codes(session_of(self.sessions, request), order)
+            return picture(between(self.bench, codes, float(way)), f"{way:.0%} of the way")
+
+    def mp4(self, request: gr.Request, order: Sequence[str]) -> Iterator[Updates]:
+        """Make a video of the morph."""
+        yield from self._film(request, order, "mp4")
+
+    def gif(self, request: gr.Request, order: Sequence[str]) -> Iterator[Updates]:
+        """Make an animated GIF of the morph."""
+        yield from self._film(request, order, "gif")
+
+    def _film(self, request: gr.Request, order: Sequence[str], kind: AnimationKind) -> Iterator[Updates]:
+        session, tab, made = session_of(self.sessions, request), self.tab, list[Path]()
+
+        def work(tell: Callable[[str], None]) -> None:
+            codes = _codes(session, order)
+            made.append(morph_video(self.bench, session, codes, kind, lambda i, n: tell(f"Frame {i} of {n} ...")))
+
+        with on_the_page():
+            for text in newest(work):
+                yield {tab.said: status(text)}
+        yield {
+            tab.said: status("The morph is below."),
+            tab.film: animation(made[0], f"morph of {', '.join(order)}"),
+            tab.files: gr.File(value=str(made[0]), visible=True),
+        }
+
+
+def _numbered(name: str, i: int) -> str:
+    return name if i == 1 else f"{name} ({i})"
+
+
+def _codes(session: Session, order: Sequence[str]) -> Tensor:
+    """Codes of faces, (K, num_ws, w_dim)."""
+    chosen = [session.tray[name] for name in order or () if name in session.tray]
+    if len(chosen) < 2:
+        raise UserError("choose two faces or more")
+    return torch.cat(chosen)

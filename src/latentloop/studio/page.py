@@ -1,0 +1,135 @@
+"""The page: its tabs, and what calls what."""
+
+from collections.abc import Callable
+from typing import Any
+
+import gradio as gr
+
+from latentloop.studio.about_tab import about_tab
+from latentloop.studio.compare_tab import CompareEvents, CompareTab, compare_tab
+from latentloop.studio.directions_tab import DirectionsEvents, DirectionsTab, directions_tab
+from latentloop.studio.edit_events import EditEvents
+from latentloop.studio.edit_tab import EditTab, edit_tab
+from latentloop.studio.file_events import FileEvents
+from latentloop.studio.mix_events import MixEvents
+from latentloop.studio.mix_tab import MixTab, mix_tab
+from latentloop.studio.opening_events import OpeningEvents
+from latentloop.studio.requests import Updates
+from latentloop.studio.search_events import SearchEvents
+from latentloop.studio.session import Sessions
+from latentloop.studio.sliders import grouped
+from latentloop.studio.workbench import Workbench
+
+QUICK: dict[str, Any] = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
+"""How events are answered at once, beside work that goes on."""
+WORK: dict[str, Any] = {"concurrency_id": "work", "concurrency_limit": 1, "api_visibility": "private"}
+"""How long work is done: one after the other, for all sessions together."""
+
+
+def build_page(bench: Workbench, sessions: Sessions) -> gr.Blocks:
+    """Build the page.
+
+    Args:
+        bench: The workbench of all sessions.
+        sessions: Where what the pages hold is kept.
+    """
+    with gr.Blocks(title="latentloop studio", analytics_enabled=False) as page:
+        gr.HTML("<h1>latentloop studio</h1>")
+        with gr.Tab("Edit"):
+            tab = edit_tab(grouped(bench.bundled), for_faces=bench.for_faces)
+        with gr.Tab("Mix and morph"):
+            mix = mix_tab()
+        with gr.Tab("Directions"):
+            directions = directions_tab()
+        with gr.Tab("Compare"):
+            compare = compare_tab()
+        with gr.Tab("About"):
+            about_tab(bench.model.components.generator.name)
+        _wire(tab, bench, sessions)
+        _wire_mix(mix, MixEvents(bench, sessions, mix))
+        begin = _wire_directions(directions, DirectionsEvents(bench, sessions, directions, tab.own))
+        _wire_compare(compare, CompareEvents(bench, sessions, compare))
+        page.load(begin, None, [directions.said, directions.table, *tab.own], **QUICK)
+        page.unload(_closing(sessions))
+    return page
+
+
+def _closing(sessions: Sessions) -> Callable[[gr.Request], None]:
+    """Make what is called once a page is closed."""
+
+    def close(request: gr.Request) -> None:
+        sessions.close(str(request.session_hash))
+
+    return close
+
+
+def _wire(tab: EditTab, bench: Workbench, sessions: Sessions) -> None:
+    """Connect the components of the tab "Edit" with what happens."""
+    opening, edits = OpeningEvents(bench, sessions, tab), EditEvents(bench, sessions, tab)
+    search, files = SearchEvents(bench, sessions, tab), FileEvents(bench, sessions, tab)
+    everything = tab.components
+    whole = [tab.compare, tab.face, tab.undo, tab.redo, tab.reset]
+    found = [tab.said, tab.face, tab.stop, tab.better, tab.best]
+
+    photo = tab.photo.input(opening.open_photo, tab.photo, everything, preprocess=False, **QUICK)
+    example = tab.examples.select(opening.open_example, None, everything, **QUICK)
+    face = tab.faces.select(opening.choose_face, None, everything, **QUICK)
+    for opened in (photo, example, face):
+        shown = opened.success(edits.whole, None, whole, **QUICK)
+        better = shown.success(search.improve, None, found, show_progress="hidden", **WORK)
+        better.success(edits.whole, None, whole, **QUICK)
+    random = tab.random.click(opening.open_random, None, everything, **QUICK)
+    code = tab.code.upload(opening.open_code, tab.code, everything, **QUICK)
+    for opened in (random, code):
+        opened.success(edits.whole, None, whole, **QUICK)
+
+    moved = gr.on(
+        [*(slider.input for slider in (*tab.sliders, *tab.own)), tab.keep.input],
+        edits.preview,
+        tab.values,
+        tab.face,
+        trigger_mode="always_last",
+        **QUICK,
+    )
+    moved.success(edits.rest, None, whole, trigger_mode="multiple", **QUICK)
+    for button, event in ((tab.undo, edits.undo), (tab.redo, edits.redo), (tab.reset, edits.reset)):
+        button.click(event, None, everything, **QUICK).success(edits.whole, None, whole, **QUICK)
+
+    for button, event in ((tab.better, search.improve), (tab.best, search.best)):
+        better = button.click(event, None, found, show_progress="hidden", **WORK)
+        better.success(edits.whole, None, whole, **QUICK)
+    tab.stop.click(search.stop, None, None, **QUICK)
+    tab.save.click(files.save, None, tab.files, **WORK)
+    tab.strip.click(files.strip, None, tab.shown, **WORK)
+    for button, event in ((tab.mp4, files.mp4), (tab.gif, files.gif)):
+        button.click(event, None, [tab.said, tab.shown, tab.files], show_progress="hidden", **WORK)
+
+
+def _wire_mix(tab: MixTab, events: MixEvents) -> None:
+    tray = [tab.said, tab.tray, tab.face, tab.styles, tab.order]
+    tab.add.click(events.add, None, tray, **QUICK)
+    tab.photos.upload(events.add_photos, tab.photos, tray, **QUICK)
+    tab.random.click(events.add_random, None, tray, **QUICK)
+    tab.clear.click(events.clear, None, tray, **QUICK)
+    mixing = [tab.face, tab.styles, tab.layers, tab.strength]
+    changes = [component.input for component in mixing]
+    gr.on(changes, events.mix, mixing, tab.mixture, trigger_mode="always_last", **QUICK)
+    for change in (tab.way.input, tab.order.input):
+        change(events.between, [tab.order, tab.way], tab.between, trigger_mode="always_last", **QUICK)
+    for button, film in ((tab.mp4, events.mp4), (tab.gif, events.gif)):
+        button.click(film, tab.order, [tab.said, tab.film, tab.files], show_progress="hidden", **WORK)
+
+
+def _wire_directions(tab: DirectionsTab, events: DirectionsEvents) -> Callable[[gr.Request], Updates]:
+    """Connect the components; gives what a page begins with."""
+    shown = [tab.said, tab.table, *events.sliders]
+    tab.file.upload(events.open_file, tab.file, shown, **QUICK)
+    tab.find.click(events.find, [tab.count, tab.layers], [*shown, tab.found], **WORK)
+    tab.forget.click(events.forget, None, [*shown, tab.found], **QUICK)
+    return events.begin
+
+
+def _wire_compare(tab: CompareTab, events: CompareEvents) -> None:
+    outputs = [tab.said, tab.table, tab.plot, tab.grid]
+    tab.run.click(events.run, tab.methods, outputs, show_progress="hidden", **WORK)
+    tab.stop.click(events.stop, None, None, **QUICK)

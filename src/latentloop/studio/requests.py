@@ -1,0 +1,56 @@
+"""Requests of pages: whose session they are of, what was uploaded, and errors as sentences."""
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+
+from latentloop.errors import UserError
+from latentloop.studio.session import Session, Sessions
+
+FAILED = "That did not work"
+Updates = dict[Any, Any]
+"""New values by component."""
+
+
+@contextmanager
+def on_the_page() -> Iterator[None]:
+    """Show an error as a sentence on the page, rather than end in a traceback."""
+    try:
+        yield
+    except UserError as error:
+        raise gr.Error(str(error), title="That did not work", print_exception=False) from error
+    except MemoryError as error:
+        raise gr.Error(
+            "there is not enough memory for this", title="That did not work", print_exception=False
+        ) from error
+
+
+def session_of(sessions: Sessions, request: gr.Request) -> Session:
+    """Find the session of the page that a request comes from."""
+    return sessions.get(str(request.session_hash))
+
+
+def uploaded(sessions: Sessions, payload: object) -> tuple[Path, str]:
+    """Find an uploaded file, which must lie where uploads go, whatever a request names.
+
+    Args:
+        sessions: Their files lie beside the uploads.
+        payload: What the page says of the file: its path here, and its name there.
+
+    Returns:
+        The file, and the name that it had on the user's machine.
+
+    Raises:
+        UserError: It is no uploaded file.
+    """
+    if isinstance(payload, str):
+        payload = {"path": payload}
+    if isinstance(payload, Mapping) and isinstance(payload.get("path"), str):
+        path = Path(payload["path"]).resolve()
+        inside = path.is_relative_to(sessions.root.resolve()) and path.is_file()
+        if inside and not any(part.startswith(Sessions.PREFIX) for part in path.parts):
+            return path, str(payload.get("orig_name") or path.name)
+    raise UserError("the file did not arrive; try again")

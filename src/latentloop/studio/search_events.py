@@ -1,0 +1,65 @@
+"""The search for a closer code, as the tab "Edit" shows it."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import gradio as gr
+
+from latentloop.embedding.quality import Quality
+from latentloop.results import InvertedPhoto
+from latentloop.studio.edit_tab import EditTab
+from latentloop.studio.improving import Step, improve, steps_of
+from latentloop.studio.requests import Updates, on_the_page, session_of
+from latentloop.studio.session import Sessions
+from latentloop.studio.streaming import newest
+from latentloop.studio.views import picture, status
+from latentloop.studio.workbench import Workbench
+
+
+@dataclass(frozen=True)
+class SearchEvents:
+    """Answers to what users do about the search; each gives new values by component."""
+
+    bench: Workbench
+    sessions: Sessions
+    tab: EditTab
+
+    def improve(self, request: gr.Request) -> Iterator[Updates]:
+        """Look for a closer code, and show each that is found."""
+        yield from self._improve(request, "balanced")
+
+    def best(self, request: gr.Request) -> Iterator[Updates]:
+        """Look for the closest code, and what the photo has beyond it."""
+        yield from self._improve(request, "best")
+
+    def _improve(self, request: gr.Request, quality: Quality) -> Iterator[Updates]:
+        session, tab = session_of(self.sessions, request), self.tab
+        if session.photo is None:
+            yield {tab.said: gr.skip()}
+            return
+        steps, found = steps_of(self.bench, quality), list[InvertedPhoto | None]()
+        buttons = {button: gr.Button(interactive=False) for button in (tab.better, tab.best)}
+        yield {tab.said: status("Looking for a closer code ..."), tab.stop: gr.Button(interactive=True), **buttons}
+
+        def work(tell: Callable[[Step], None]) -> None:
+            found.append(improve(self.bench, session, quality, tell))
+
+        with on_the_page():
+            for step in newest(work):
+                text = f"Step {step.done} of {steps}: coming closer. Move a slider whenever you like."
+                yield {tab.face: picture(step.face, "the face, coming closer"), tab.said: status(text)}
+        buttons = {button: gr.Button(interactive=session.photo is not None) for button in (tab.better, tab.best)}
+        yield {tab.said: status(_summary(found[0])), tab.stop: gr.Button(interactive=False), **buttons}
+
+    def stop(self, request: gr.Request) -> None:
+        """End the search; the best code so far stays."""
+        session_of(self.sessions, request).stop()
+
+
+def _summary(found: InvertedPhoto | None) -> str:
+    """Say what came of a search."""
+    if found is None:
+        return "Stopped; the closest code so far stays."
+    lpips, identity = found.metrics["lpips_alex"], found.metrics.get("id")
+    same = f", identity {identity:.2f} (1 is the same person)" if identity is not None else ""
+    return f"Found in {found.seconds:.0f} s: LPIPS {lpips:.3f} (0 is the photo itself){same}."

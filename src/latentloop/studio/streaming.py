@@ -1,0 +1,42 @@
+"""Work in a thread whose newest results are shown while it goes on."""
+
+import threading
+from collections.abc import Callable, Iterator
+from typing import TypeVar
+
+T = TypeVar("T")
+
+
+def newest(work: Callable[[Callable[[T], None]], None]) -> Iterator[T]:
+    """Run work in a thread, and yield what it tells; what comes while the caller is busy takes the place of the older.
+
+    The last thing that was told is always yielded. An error of the work is raised here.
+
+    Args:
+        work: Called with a function that it tells its results to.
+    """
+    changed, told, errors = threading.Condition(), list[T](), list[BaseException]()
+
+    def tell(news: T) -> None:
+        with changed:
+            told[:] = [news]
+            changed.notify()
+
+    def run() -> None:
+        try:
+            work(tell)
+        except BaseException as error:  # noqa: BLE001 - raised in the caller's thread
+            errors.append(error)
+
+    thread = threading.Thread(target=run, name="studio-work", daemon=True)
+    thread.start()
+    while True:
+        with changed:
+            changed.wait_for(lambda: told or not thread.is_alive(), timeout=0.1)
+            news = told[:]
+            told.clear()
+        yield from news
+        if not news and not thread.is_alive():
+            break
+    if errors:
+        raise errors[0]

@@ -1,0 +1,24 @@
+"""Looks of the page: fonts and colours that no other host is asked for."""
+
+import gradio as gr
+
+FONTS = ["system-ui", "-apple-system", "Segoe UI", "Roboto", "sans-serif"]
+CSS = """
+.ll-picture { width: 100%; max-width: 768px; height: auto; display: block; margin: 0 auto; border-radius: 8px; }
+.ll-empty { aspect-ratio: 1; max-width: 768px; margin: 0 auto; display: flex; align-items: center;
+  justify-content: center; border: 1px dashed var(--border-color-primary); border-radius: 8px;
+  color: var(--body-text-color-subdued); }
+.ll-status { min-height: 1.5em; margin: 0; }
+.ll-row { display: flex; flex-wrap: wrap; gap: 8px; }
+.ll-row figure { width: 128px; margin: 0; }
+.ll-row figcaption { font-size: .8rem; overflow-wrap: anywhere; }
+.ll-wide { overflow-x: auto; }
+.ll-table td, .ll-table th { padding: 2px 10px; text-align: left; white-space: nowrap; }
+h1 { font-size: 1.4rem; margin: 0; }
+footer { display: none; }
+"""
+
+
+def theme() -> gr.themes.Base:
+    """Make the theme, with the fonts of the user's system."""
+    return gr.themes.Soft(font=FONTS, font_mono=["ui-monospace", "monospace"])

@@ -1,0 +1,82 @@
+"""What the page shows: pictures within the page itself, so that none lies in a file, and sentences."""
+
+import base64
+import html
+import io
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from PIL import Image
+from torch import Tensor
+
+from latentloop.images import resize, to_uint8
+
+LONGEST_SIDE = 1600
+"""Largest width or height of a photo on the page, in pixels; downloads have all of them."""
+QUALITY = 92
+"""JPEG quality of pictures on the page."""
+
+
+def jpeg(image: Tensor) -> bytes:
+    """Encode an image (1, 3, H, W) in [-1, 1], made small enough for the page."""
+    height, width = image.shape[-2:]
+    scale = min(1.0, LONGEST_SIDE / max(height, width))
+    if scale < 1:
+        image = resize(image, max(round(scale * height), 1), max(round(scale * width), 1))
+    file = io.BytesIO()
+    Image.fromarray(to_uint8(image[0].detach())).save(file, format="jpeg", quality=QUALITY)
+    return file.getvalue()
+
+
+def picture(image: Tensor, what: str) -> str:
+    """Write a picture as HTML.
+
+    Args:
+        image: (1, 3, H, W) in [-1, 1].
+        what: What it shows, for those who cannot see it.
+    """
+    content = base64.b64encode(jpeg(image)).decode()
+    return f'<img class="ll-picture" alt="{html.escape(what, quote=True)}" src="data:image/jpeg;base64,{content}">'
+
+
+def row_of_faces(images: Sequence[Tensor], names: Sequence[str]) -> str:
+    """Write small pictures beside each other, as HTML.
+
+    Args:
+        images: (1, 3, S, S) in [-1, 1] each.
+        names: What stands below each.
+    """
+    shown = zip(images, names, strict=True)
+    tiles = [
+        f"<figure>{picture(one, name)}<figcaption>{html.escape(name)}</figcaption></figure>" for one, name in shown
+    ]
+    return f'<div class="ll-row">{"".join(tiles)}</div>'
+
+
+def animation(path: Path, what: str) -> str:
+    """Write an animation, a .gif or an .mp4, as HTML.
+
+    Args:
+        path: Its file.
+        what: What it shows, for those who cannot see it.
+    """
+    content, label = base64.b64encode(path.read_bytes()).decode(), html.escape(what, quote=True)
+    if path.suffix == ".gif":
+        return f'<img class="ll-picture" alt="{label}" src="data:image/gif;base64,{content}">'
+    shown = f'src="data:video/mp4;base64,{content}" aria-label="{label}"'
+    return f'<video class="ll-picture" controls loop muted autoplay playsinline {shown}></video>'
+
+
+def empty(text: str) -> str:
+    """Write a sentence where a picture will be, as HTML."""
+    return f'<div class="ll-empty">{html.escape(text)}</div>'
+
+
+def status(text: str) -> str:
+    """Write a sentence that screen readers say, as HTML."""
+    return f'<p class="ll-status" role="status" aria-live="polite">{html.escape(text)}</p>'
+
+
+def described(strengths: Mapping[str, float]) -> str:
+    """Say what an edit does, such as "smile +1, age -0.5"."""
+    return ", ".join(f"{name} {strength:+g}" for name, strength in strengths.items()) or "not edited"
