@@ -69,11 +69,12 @@ def edit_tab(groups: Mapping[str, Sequence[SliderSpec]], *, for_faces: bool) -> 
     with gr.Row(equal_height=False):
         with gr.Column(min_width=260):
             opening = _opening(for_faces=for_faces)
-        with gr.Column(scale=2, min_width=300):
-            shown = _results()
-            made = _files()
-        with gr.Column(min_width=280):
+        with gr.Column(scale=2, min_width=300, elem_id="face-column"):
+            shown = _face()
+        with gr.Column(min_width=280, elem_id="sliders"):
             edits = _edits(groups)
+    with gr.Row(), gr.Column(min_width=300):
+        made = _whole()
     return EditTab(**opening, **shown, **edits, **made)
 
 
@@ -107,21 +108,14 @@ def _opening(*, for_faces: bool) -> dict[str, Any]:
     return {"photo": photo, "random": random, "code": code, "examples": examples, "faces": faces}
 
 
-def _results() -> dict[str, Any]:
+def _face() -> dict[str, Any]:
     said = gr.HTML(status(WELCOME), elem_id="said")
     face = gr.HTML(empty("The face comes here."), elem_id="face")
     with gr.Row():
         stop = gr.Button("Stop", interactive=False, min_width=80, elem_id="stop")
         better = gr.Button("Closer", interactive=False, min_width=80, elem_id="better")
         best = gr.Button("Closest", interactive=False, min_width=80, elem_id="best")
-    compare = gr.ImageSlider(
-        label="Whole photo, before and after",
-        interactive=False,
-        max_height=700,
-        buttons=["fullscreen"],
-        elem_id="compare",
-    )
-    return {"said": said, "face": face, "stop": stop, "better": better, "best": best, "compare": compare}
+    return {"said": said, "face": face, "stop": stop, "better": better, "best": best}
 
 
 def _edits(groups: Mapping[str, Sequence[SliderSpec]]) -> dict[str, Any]:
@@ -159,7 +153,14 @@ def _slider(label: str, effect: str, elem_id: str, *, visible: bool = True) -> g
     )
 
 
-def _files() -> dict[str, Any]:
+def _whole() -> dict[str, Any]:
+    compare = gr.ImageSlider(
+        label="Whole photo, before and after",
+        interactive=False,
+        max_height=900,
+        buttons=["fullscreen"],
+        elem_id="compare",
+    )
     with gr.Row():
         save = gr.Button("Files to download", interactive=False, min_width=120, elem_id="save")
         strip = gr.Button("Strip", interactive=False, min_width=80, elem_id="strip")
@@ -167,4 +168,4 @@ def _files() -> dict[str, Any]:
         gif = gr.Button("Animation (GIF)", interactive=False, min_width=80, elem_id="gif")
     shown = gr.HTML("", elem_id="shown")
     files = gr.File(label="Files", file_count="multiple", visible=False, interactive=False, elem_id="files")
-    return {"save": save, "strip": strip, "mp4": mp4, "gif": gif, "shown": shown, "files": files}
+    return {"compare": compare, "save": save, "strip": strip, "mp4": mp4, "gif": gif, "shown": shown, "files": files}

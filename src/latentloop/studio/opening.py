@@ -18,6 +18,8 @@ from latentloop.studio.workbench import NO_FACE, Workbench
 
 SEEDS = 1_000_000
 """Number of random faces to choose from."""
+SMALLEST = 6
+"""Faces are shown down to this fraction of the largest; smaller ones are passers-by, or none."""
 LONGEST_NAME = 60
 """Most characters of a photo's name that its copy keeps."""
 
@@ -44,7 +46,8 @@ def open_photo(bench: Workbench, session: Session, upload: Path, name: str) -> O
         path = path.with_suffix(".png")
         write_png(path, _middle(image))
         image = read_image(path, max_pixels=bench.max_pixels)  # rounded, as it will be read again
-    photo = OpenPhoto(path, image, tuple(faces), aligned=not bench.for_faces)
+    shown = [face for face in faces if face.side * SMALLEST >= faces[0].side]
+    photo = OpenPhoto(path, image, tuple(shown), aligned=not bench.for_faces)
     session.begin(photo)
     return photo
 

@@ -33,7 +33,8 @@ def build_page(bench: Workbench, sessions: Sessions) -> gr.Blocks:
         bench: The workbench of all sessions.
         sessions: Where what the pages hold is kept.
     """
-    with gr.Blocks(title="latentloop studio", analytics_enabled=False) as page:
+    page: gr.Blocks = gr.Blocks(title="latentloop studio", analytics_enabled=False)
+    with page:
         gr.HTML("<h1>latentloop studio</h1>")
         with gr.Tab("Edit"):
             tab = edit_tab(grouped(bench.bundled), for_faces=bench.for_faces)
@@ -95,14 +96,14 @@ def _wire(tab: EditTab, bench: Workbench, sessions: Sessions) -> None:
     for button, event in ((tab.undo, edits.undo), (tab.redo, edits.redo), (tab.reset, edits.reset)):
         button.click(event, None, everything, **QUICK).success(edits.whole, None, whole, **QUICK)
 
-    for button, event in ((tab.better, search.improve), (tab.best, search.best)):
-        better = button.click(event, None, found, show_progress="hidden", **WORK)
+    for button, searching in ((tab.better, search.improve), (tab.best, search.best)):
+        better = button.click(searching, None, found, show_progress="hidden", **WORK)
         better.success(edits.whole, None, whole, **QUICK)
     tab.stop.click(search.stop, None, None, **QUICK)
     tab.save.click(files.save, None, tab.files, **WORK)
     tab.strip.click(files.strip, None, tab.shown, **WORK)
-    for button, event in ((tab.mp4, files.mp4), (tab.gif, files.gif)):
-        button.click(event, None, [tab.said, tab.shown, tab.files], show_progress="hidden", **WORK)
+    for button, film in ((tab.mp4, files.mp4), (tab.gif, files.gif)):
+        button.click(film, None, [tab.said, tab.shown, tab.files], show_progress="hidden", **WORK)
 
 
 def _wire_mix(tab: MixTab, events: MixEvents) -> None:
@@ -112,7 +113,7 @@ def _wire_mix(tab: MixTab, events: MixEvents) -> None:
     tab.random.click(events.add_random, None, tray, **QUICK)
     tab.clear.click(events.clear, None, tray, **QUICK)
     mixing = [tab.face, tab.styles, tab.layers, tab.strength]
-    changes = [component.input for component in mixing]
+    changes = [tab.face.input, tab.styles.input, tab.layers.input, tab.strength.input]
     gr.on(changes, events.mix, mixing, tab.mixture, trigger_mode="always_last", **QUICK)
     for change in (tab.way.input, tab.order.input):
         change(events.between, [tab.order, tab.way], tab.between, trigger_mode="always_last", **QUICK)

@@ -25,7 +25,7 @@ class OpenPhoto:
     image: Tensor
     """The photo, (1, 3, H, W) in [-1, 1]."""
     faces: tuple[AlignedFace, ...]
-    """Its faces, the largest first."""
+    """Its faces that are large enough, the largest first."""
     aligned: bool
     """The whole photo is the face: nothing was detected."""
 
@@ -91,8 +91,9 @@ class Session:
         return self._stop is not None and not self._stop.is_set()
 
     def close(self) -> None:
-        """Stop, and delete all files."""
-        self.stop()
+        """Stop, forget everything, and delete all files."""
+        self.begin(None)
+        self.tray.clear()
         shutil.rmtree(self.folder, ignore_errors=True)
 
 

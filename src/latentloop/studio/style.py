@@ -14,6 +14,12 @@ CSS = """
 .ll-row figcaption { font-size: .8rem; overflow-wrap: anywhere; }
 .ll-wide { overflow-x: auto; }
 .ll-table td, .ll-table th { padding: 2px 10px; text-align: left; white-space: nowrap; }
+#face .ll-picture { max-width: 640px; }
+@media (min-width: 1000px) { #sliders { max-height: 88vh; overflow-y: scroll; } }
+@media (max-width: 700px) {
+  #face-column { position: sticky; top: 0; z-index: 5; background: var(--body-background-fill); }
+  #face-column .ll-picture, #face-column .ll-empty { max-width: 40vh; }
+}
 h1 { font-size: 1.4rem; margin: 0; }
 footer { display: none; }
 """

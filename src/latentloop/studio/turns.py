@@ -6,52 +6,49 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 QUIET = 0.6
-"""Seconds without a quick request after which long work goes on: a moving slider keeps the processor to itself."""
+"""Seconds without a quick request after which long work goes on: a moving slider has the processor to itself."""
+AT_ONCE = 2
+"""Most quick requests that are answered at the same time, which bounds the memory that they take."""
 
 
 class Turns:
-    """A lock of the processor for many sessions, under which quick requests need not wait for long work to end."""
+    """Shares the processor between the sessions: quick requests never wait for long work to end."""
 
     def __init__(self) -> None:
-        self._lock = threading.Lock()
+        self._long = threading.Lock()
+        self._quick = threading.BoundedSemaphore(AT_ONCE)
         self._changed = threading.Condition()
-        self._quick = 0
-        self._last = -QUIET
+        self._mine = threading.local()
+        self._asked, self._last = 0, -QUIET
 
     @contextmanager
     def quick(self) -> Iterator[None]:
-        """Hold the processor for a moment; long work pauses after the step that it is at."""
+        """Take a moment of the processor; long work pauses after the step that it is at. May be nested."""
+        if getattr(self._mine, "inside", False):
+            yield
+            return
         with self._changed:
-            self._quick += 1
+            self._asked += 1
+        self._mine.inside = True
         try:
-            with self._lock:
+            with self._quick:
                 yield
         finally:
+            self._mine.inside = False
             with self._changed:
-                self._quick -= 1
+                self._asked -= 1
                 self._last = time.monotonic()
                 self._changed.notify_all()
 
     @contextmanager
     def long(self) -> Iterator[None]:
-        """Hold the processor for long; call `give_way` between steps."""
-        self._wait()
-        with self._lock:
+        """Take the processor for long, one after the other; call `give_way` between steps."""
+        with self._long:
+            self.give_way()
             yield
 
     def give_way(self) -> None:
-        """Let quick requests go first, if there are any; only within `long`."""
-        if self._busy():
-            self._lock.release()
-            try:
-                self._wait()
-            finally:
-                self._lock.acquire()
-
-    def _wait(self) -> None:
+        """Wait while there are quick requests, and until none has come for a moment."""
         with self._changed:
-            while self._busy():
+            while self._asked or time.monotonic() - self._last < QUIET:
                 self._changed.wait(QUIET)
-
-    def _busy(self) -> bool:
-        return self._quick > 0 or time.monotonic() - self._last < QUIET

@@ -46,10 +46,9 @@ def row_of_faces(images: Sequence[Tensor], names: Sequence[str]) -> str:
         images: (1, 3, S, S) in [-1, 1] each.
         names: What stands below each.
     """
-    shown = zip(images, names, strict=True)
-    tiles = [
-        f"<figure>{picture(one, name)}<figcaption>{html.escape(name)}</figcaption></figure>" for one, name in shown
-    ]
+    captions = [f"<figcaption>{html.escape(name)}</figcaption>" for name in names]
+    pictures = [picture(image, name) for image, name in zip(images, names, strict=True)]
+    tiles = [f"<figure>{one}{caption}</figure>" for one, caption in zip(pictures, captions, strict=True)]
     return f'<div class="ll-row">{"".join(tiles)}</div>'
 
 
