@@ -13,8 +13,8 @@ from latentloop.studio.history import EditState
 from latentloop.studio.requests import Updates, on_the_page, session_of
 from latentloop.studio.session import Session, Sessions
 from latentloop.studio.sliders import state_of, values_of
-from latentloop.studio.views import described, jpeg, picture
-from latentloop.studio.workbench import Workbench
+from latentloop.studio.views import described, empty, jpeg, picture
+from latentloop.studio.workbench import NO_FACE, Workbench
 
 REST = 0.35
 """Seconds after which a slider that does not move is at rest."""
@@ -33,6 +33,8 @@ class EditEvents:
         session = session_of(self.sessions, request)
         state = state_of(session, self.tab.names, values)
         session.shown = state
+        if session.w_plus is None:
+            return empty(NO_FACE)
         with on_the_page(), self.bench.turns.quick():
             return picture(self.bench.preview(session, state), f"the face: {described(state.strengths)}")
 

@@ -3,13 +3,15 @@
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Any
 
 import torch
 from torch import Tensor
 
-from latentloop.embedding.options import EmbedOptions, SearchOptions
+from latentloop.embedding.options import EmbedOptions
 from latentloop.embedding.quality import Quality, preset_of
 from latentloop.errors import UserError
+from latentloop.options import with_changes
 from latentloop.results import InvertedPhoto
 from latentloop.studio.opening import code_of, take
 from latentloop.studio.session import OpenPhoto, Session
@@ -62,7 +64,7 @@ class _Search:
         try:
             return self.bench.model.invert(
                 self.photo.path,
-                quality=quality,
+                **_going_on(self.session, quality),
                 face=self.face + 1,
                 aligned=self.photo.aligned,
                 max_pixels=self.bench.max_pixels,
@@ -73,11 +75,20 @@ class _Search:
             return None
 
 
-def steps_of(bench: Workbench, quality: Quality) -> int:
-    """Count the steps of a search of some quality, those of a refinement among them."""
-    near = bench.model.components.embedder is not None
-    options = EmbedOptions(search=SearchOptions(quality=quality)).filled(preset_of(quality, near=near))
-    return (options.search.steps or 0) + options.beyond.steps
+def steps_of(bench: Workbench, session: Session, quality: Quality) -> int:
+    """Count the steps of a session's next search of some quality, those of a refinement among them."""
+    near = session.searched or bench.model.components.embedder is not None
+    options = with_changes(EmbedOptions(), _going_on(session, quality))
+    filled = options.filled(preset_of(quality, near=near))
+    return (filled.search.steps or 0) + filled.beyond.steps
+
+
+def _going_on(session: Session, quality: Quality) -> dict[str, Any]:
+    """Options of a search: one that only adds a refinement goes on from the code that a balanced one has found."""
+    refine = preset_of(quality, near=True).refine
+    if not session.searched or refine == "none":
+        return {"quality": quality}
+    return {"quality": quality, "start": str(session.folder), "steps": 0, "refine": refine}
 
 
 def improve(bench: Workbench, session: Session, quality: Quality, tell: Callable[[Step], None]) -> InvertedPhoto | None:
@@ -105,6 +116,7 @@ def improve(bench: Workbench, session: Session, quality: Quality, tell: Callable
             return None
         if found:
             take(session, photo, found.code)
+            session.searched = True
         elif search.code is not None:
             take(session, photo, code_of(bench, photo, photo.faces[face], search.code))
         return found

@@ -1,5 +1,6 @@
 """Requests of pages: whose session they are of, what was uploaded, and errors as sentences."""
 
+import html
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -21,11 +22,10 @@ def on_the_page() -> Iterator[None]:
     try:
         yield
     except UserError as error:
-        raise gr.Error(str(error), title="That did not work", print_exception=False) from error
+        # The page takes the text for HTML, and names in a file may hold anything.
+        raise gr.Error(html.escape(str(error), quote=False), title=FAILED, print_exception=False) from error
     except MemoryError as error:
-        raise gr.Error(
-            "there is not enough memory for this", title="That did not work", print_exception=False
-        ) from error
+        raise gr.Error("there is not enough memory for this", title=FAILED, print_exception=False) from error
 
 
 def session_of(sessions: Sessions, request: gr.Request) -> Session:

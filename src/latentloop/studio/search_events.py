@@ -37,7 +37,7 @@ class SearchEvents:
         if session.photo is None:
             yield {tab.said: gr.skip()}
             return
-        steps, found = steps_of(self.bench, quality), list[InvertedPhoto | None]()
+        steps, found = steps_of(self.bench, session, quality), list[InvertedPhoto | None]()
         buttons = {button: gr.Button(interactive=False) for button in (tab.better, tab.best)}
         yield {tab.said: status("Looking for a closer code ..."), tab.stop: gr.Button(interactive=True), **buttons}
 

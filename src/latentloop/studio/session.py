@@ -44,6 +44,8 @@ class Session:
         """What names the face to `latentloop edit`: its code file, or a seed. None before there is a face."""
         self.w_plus: Tensor | None = None
         """Code of the face, (1, num_ws, w_dim): the newest one while better ones are looked for."""
+        self.searched = False
+        """A search of balanced quality has found the code."""
         self.subject: Subject | None = None
         """The face as `latentloop edit` reads it, once it is needed."""
         self.history = History()
@@ -62,12 +64,13 @@ class Session:
             argument: What names it to `latentloop edit`.
             w_plus: The code, (1, num_ws, w_dim).
         """
-        self.argument, self.w_plus, self.subject = argument, w_plus, None
+        self.argument, self.w_plus, self.subject, self.searched = argument, w_plus, None, False
 
     def begin(self, photo: OpenPhoto | None) -> None:
         """Put another photo in the place of what is open, or none; its edits go, directions stay."""
         self.stop()
         self.photo, self.face, self.argument, self.w_plus, self.subject = photo, 0, None, None, None
+        self.searched = False
         self.history, self.shown = History(), EditState()
 
     @contextmanager

@@ -17,6 +17,7 @@ CSS = """
 #face .ll-picture { max-width: 640px; }
 @media (min-width: 1000px) { #sliders { max-height: 88vh; overflow-y: scroll; } }
 @media (max-width: 700px) {
+  .gradio-container { overflow: clip !important; }  /* hidden would keep what is sticky from being so */
   #face-column { position: sticky; top: 0; z-index: 5; background: var(--body-background-fill); }
   #face-column .ll-picture, #face-column .ll-empty { max-width: 40vh; }
 }

@@ -1,0 +1,43 @@
+from pathlib import Path
+
+import pytest
+
+from latentloop.errors import UserError
+from latentloop.studio.session import Sessions
+
+gradio = pytest.importorskip("gradio")
+from latentloop.studio.requests import on_the_page, uploaded  # noqa: E402 - needs Gradio
+
+
+def test_only_uploads_are_taken(tmp_path: Path) -> None:
+    root = tmp_path / "root"
+    root.mkdir()
+    sessions = Sessions(root)
+    (root / "abc").mkdir()
+    (root / "abc" / "face.png").write_bytes(b"")
+    (tmp_path / "secret.png").write_bytes(b"")
+    (root / "abc" / "link.png").symlink_to(tmp_path / "secret.png")
+    private = sessions.get("other").folder / "photo.png"
+    private.write_bytes(b"")
+    told = {"path": str(root / "abc" / "face.png"), "orig_name": "my face.png"}
+    assert uploaded(sessions, told) == (root / "abc" / "face.png", "my face.png")
+    assert uploaded(sessions, told["path"]) == (root / "abc" / "face.png", "face.png")
+    refused: list[object] = [None, {}, {"path": 3}, {"path": "/etc/passwd"}, {"path": str(root / "abc")}]
+    refused += [{"path": str(path)} for path in (tmp_path / "secret.png", private, root / "abc" / "link.png")]
+    refused += [{"path": f"{root}/abc/../../secret.png"}, [told]]
+    for payload in refused:
+        with pytest.raises(UserError, match="did not arrive"):
+            uploaded(sessions, payload)
+
+
+@pytest.mark.parametrize("error", [UserError("a.jpg: no face found"), MemoryError()])
+def test_errors_become_sentences(error: Exception) -> None:
+    with pytest.raises(gradio.Error, match=r"no face found|not enough memory"), on_the_page():
+        raise error
+
+
+def test_what_a_file_says_is_no_part_of_the_page() -> None:
+    with pytest.raises(gradio.Error) as raised, on_the_page():
+        raise UserError("a.npz: its photo, <img src=x onerror=alert(1)>, is not there")
+    assert "<img" not in raised.value.message
+    assert "&lt;img" in raised.value.message
