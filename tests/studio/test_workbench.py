@@ -95,7 +95,7 @@ def test_closer_codes_are_found_and_shown(
     assert found is not None
     assert [step.done for step in seen] == [0, 1, 2, 3, 4]
     assert session.w_plus is not None
-    assert not torch.equal(session.w_plus, first)
+    assert not torch.equal(session.w_plus, torch.as_tensor(first))
     assert torch.equal(torch.as_tensor(session.w_plus)[0], found.w_plus)
     assert torch.equal(ll.load_code(str(session.argument)).w_plus, found.w_plus)
     assert ll.load_code(str(session.argument)).losses.numel() == 5
