@@ -1,4 +1,4 @@
-"""Optional packages, those of the extra "edit"."""
+"""Optional packages, those of the extras "edit" and "web"."""
 
 import importlib
 from types import ModuleType

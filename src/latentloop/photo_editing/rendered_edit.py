@@ -51,7 +51,13 @@ class RenderedEdit:
 
 
 def render_edit(
-    editor: Editor, subject: Subject, w_plus: Tensor, generator: Generator, details: Mapping[str, Any]
+    editor: Editor,
+    subject: Subject,
+    w_plus: Tensor,
+    generator: Generator,
+    details: Mapping[str, Any],
+    *,
+    before: Sequence[Tensor] | None = None,
 ) -> RenderedEdit:
     """Draw edited codes of a subject's faces, and put them back into its photo.
 
@@ -61,6 +67,7 @@ def render_edit(
         w_plus: Edited codes, (F, num_ws, w_dim).
         generator: The generator whose codes they are.
         details: What was done, as plain JSON values; it goes into the code files.
+        before: What `editor.before` gave for the subject; None asks it.
     """
     faces = editor.faces(w_plus, subject.drawn_by)
-    return RenderedEdit(w_plus, faces, editor.into_photo(subject, faces), generator, details)
+    return RenderedEdit(w_plus, faces, editor.into_photo(subject, faces, before=before), generator, details)

@@ -16,7 +16,7 @@ from latentloop.studio.sliders import state_of, values_of
 from latentloop.studio.views import described, empty, jpeg, picture
 from latentloop.studio.workbench import NO_FACE, Workbench
 
-REST = 0.35
+REST = 0.25
 """Seconds after which a slider that does not move is at rest."""
 
 
@@ -58,10 +58,7 @@ class EditEvents:
             edit = self.bench.picture(session, state)
         if session.shown != state:
             return {self.tab.compare: gr.skip()}
-        subject = self.bench.subject(session)
-        before = (
-            subject.origin.image if subject.origin else self.bench.editor.faces(subject.w_plus, subject.drawn_by)[0]
-        )
+        before = self.bench.original(session)
         return {
             self.tab.compare: (shown_file(session, "before", before), shown_file(session, "after", edit.picture)),
             self.tab.face: picture(edit.faces[0], f"the face: {described(state.strengths)}"),

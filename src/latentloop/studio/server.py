@@ -4,6 +4,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from latentloop.errors import UserError
 from latentloop.extras import load_extra
 from latentloop.model import load
 from latentloop.studio.options import StudioOptions
+from latentloop.studio.workbench import Workbench
 
 PREFIX, LOCK = "latentloop-studio-", "in-use"
 """How folders for temporary files begin, and the file in each that is locked while it is in use."""
@@ -81,17 +83,14 @@ def serve(options: StudioOptions, say: Callable[[str], None]) -> None:
     os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
     with temporary_root() as root:
         os.environ["GRADIO_TEMP_DIR"] = str(root)
-        load_extra("gradio", "the studio needs Gradio", "'latentloop[web]'")
-        from latentloop.studio.page import build_page
-        from latentloop.studio.session import Sessions
-        from latentloop.studio.style import CSS, theme
-        from latentloop.studio.workbench import Workbench
+        with ThreadPoolExecutor(1, "networks") as thread:  # Gradio takes as long to read as the networks
+            networks = thread.submit(_workbench, options)
+            load_extra("gradio", "the studio needs Gradio", "'latentloop[web]'")
+            from latentloop.studio.page import build_page
+            from latentloop.studio.session import Sessions
+            from latentloop.studio.style import CSS, theme
 
-        bench = Workbench(
-            load(options.generator, which=options.which, embedder=options.embedder, device=options.device),
-            options.max_pixels,
-        )
-        bench.warm_up()
+            bench = networks.result()
         page = build_page(bench, Sessions(root))
         try:
             _, local, shared = page.launch(
@@ -104,6 +103,14 @@ def serve(options: StudioOptions, say: Callable[[str], None]) -> None:
             page.block_thread()
         finally:
             page.close(verbose=False)
+
+
+def _workbench(options: StudioOptions) -> Workbench:
+    """Read the networks, and draw with them once."""
+    model = load(options.generator, which=options.which, embedder=options.embedder, device=options.device)
+    bench = Workbench(model, options.max_pixels)
+    bench.warm_up()
+    return bench
 
 
 def _launching(options: StudioOptions) -> dict[str, Any]:

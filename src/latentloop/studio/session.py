@@ -48,6 +48,8 @@ class Session:
         """A search of balanced quality has found the code."""
         self.subject: Subject | None = None
         """The face as `latentloop edit` reads it, once it is needed."""
+        self.before: tuple[Tensor, list[Tensor] | None] | None = None
+        """A code, and what `Editor.before` gave for it, or the face that it draws where there is no photo."""
         self.history = History()
         self.shown = EditState()
         """What the sliders say at this moment."""
@@ -70,7 +72,7 @@ class Session:
         """Put another photo in the place of what is open, or none; its edits go, directions stay."""
         self.stop()
         self.photo, self.face, self.argument, self.w_plus, self.subject = photo, 0, None, None, None
-        self.searched = False
+        self.searched, self.before = False, None
         self.history, self.shown = History(), EditState()
 
     @contextmanager

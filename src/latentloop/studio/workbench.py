@@ -133,9 +133,30 @@ class Workbench:
         Raises:
             UserError: There is no face, or an edit cannot be used.
         """
-        subject, newest = self.subject(session), session.w_plus
-        if newest is not None:
-            subject = replace(subject, w_plus=newest)  # nearer than the file's while a better one is looked for
+        subject = self._newest(session)
         w_plus = self.applied(session, state).apply(subject.w_plus)
         details = record_edit(state.strengths, keep=state.keep, layers=None)
-        return render_edit(self.editor, subject, w_plus, self.model.components.generator, details)
+        generator, before = self.model.components.generator, self._before(session, subject)
+        return render_edit(self.editor, subject, w_plus, generator, details, before=before)
+
+    def original(self, session: Session) -> Tensor:
+        """Give what a session's edits are compared with: the photo, or the face without an edit, (1, 3, H, W)."""
+        subject = self._newest(session)
+        if subject.origin:
+            return subject.origin.image
+        (face,) = self._before(session, subject) or ()
+        return face
+
+    def _newest(self, session: Session) -> Subject:
+        """The session's face with its newest code, nearer than the file's while a better one is looked for."""
+        subject = self.subject(session)
+        return subject if session.w_plus is None else replace(subject, w_plus=session.w_plus)
+
+    def _before(self, session: Session, subject: Subject) -> list[Tensor] | None:
+        """The face without an edit, drawn once for each code."""
+        known = session.before
+        if known is None or known[0] is not subject.w_plus:
+            alone = subject.origin is None
+            faces = self.editor.faces(subject.w_plus, subject.drawn_by) if alone else self.editor.before(subject)
+            session.before = known = (subject.w_plus, faces)
+        return known[1]
