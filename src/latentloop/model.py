@@ -15,10 +15,9 @@ from latentloop.defaults import GENERATOR, SAMPLE_PSI, Precision, Which
 from latentloop.embedding import Components, Embedded, Failed, Outcome, embed_files, load_components, set_up
 from latentloop.embedding.options import EmbedOptions
 from latentloop.embedding.quality import Quality
-from latentloop.embedding.record import record_code
+from latentloop.embedding.record import photo_entry, record_code
 from latentloop.embedding.starts import Wanted
 from latentloop.faces import AlignedFace, align_faces, already_aligned
-from latentloop.files import sha256_of
 from latentloop.inversion.iterator import OnCode, OnStep
 from latentloop.latents import Code, sample_codes
 from latentloop.latents.sampling import one_code
@@ -78,7 +77,7 @@ class Model:
             face: Face to take if there are several: "largest", or a number (1 is the largest).
             aligned: The photo is square and FFHQ-aligned already: skip face detection.
             on_step: Called at the start and after each step with the steps done and the best loss so far, (1,).
-            on_code: Called just before it with the best code so far, (1, num_ws, w_dim), for previews.
+            on_code: Called before that with the best code so far, (1, num_ws, w_dim).
             options: Further options of `latentloop embed`, whose --help explains them, by their names with underscores:
                 lr, start ("average", or the path of a code), seed, metric, lambda_identity, full_size_steps ...
 
@@ -94,11 +93,10 @@ class Model:
         image = as_image(photo, max_pixels=changed.faces.max_pixels)
         setup = set_up(changed, self.components, photos=[path] if path else [], warn=_warn)
         inverter, name = setup.inverter(), path.stem if path else "photo"
-        sha256 = sha256_of(path) if path else None
-        start = setup.start.of_face(Wanted(name, path or Path(name), sha256 or ""))
+        file = photo_entry(path) if path else None
+        start = setup.start.of_face(Wanted(name, path or Path(name), file["sha256"] if file else ""))
         aligned_face = self._face(image, changed)
         (found,) = inverter.invert([aligned_face], lambda target: setup.start.codes(target, [start]), on_step, on_code)
-        file = {"file": path.name, "sha256": sha256, "faces": None} if path else None
         size = (image.shape[-1], image.shape[-2])
         code = record_code(inverter, found, aligned_face, size, file, {**setup.stamp(), **start.stamp})
         return InvertedPhoto.of(name, found, aligned_face, image, code)

@@ -19,15 +19,16 @@ def test_only_uploads_are_taken(tmp_path: Path) -> None:
     (root / "abc" / "link.png").symlink_to(tmp_path / "secret.png")
     private = sessions.get("other").folder / "photo.png"
     private.write_bytes(b"")
+    session = sessions.get("one")
     told = {"path": str(root / "abc" / "face.png"), "orig_name": "my face.png"}
-    assert uploaded(sessions, told) == (root / "abc" / "face.png", "my face.png")
-    assert uploaded(sessions, told["path"]) == (root / "abc" / "face.png", "face.png")
+    assert uploaded(sessions, session, told) == (root / "abc" / "face.png", "my face.png")
+    assert uploaded(sessions, session, told["path"]) == (root / "abc" / "face.png", "face.png")
     refused: list[object] = [None, {}, {"path": 3}, {"path": "/etc/passwd"}, {"path": str(root / "abc")}]
     refused += [{"path": str(path)} for path in (tmp_path / "secret.png", private, root / "abc" / "link.png")]
     refused += [{"path": f"{root}/abc/../../secret.png"}, [told]]
     for payload in refused:
         with pytest.raises(UserError, match="did not arrive"):
-            uploaded(sessions, payload)
+            uploaded(sessions, session, payload)
 
 
 @pytest.mark.parametrize("error", [UserError("a.jpg: no face found"), MemoryError()])
@@ -41,3 +42,18 @@ def test_what_a_file_says_is_no_part_of_the_page() -> None:
         raise UserError("a.npz: its photo, <img src=x onerror=alert(1)>, is not there")
     assert "<img" not in raised.value.message
     assert "&lt;img" in raised.value.message
+
+
+def test_uploads_go_with_their_session_unless_another_one_has_them(tmp_path: Path) -> None:
+    sessions = Sessions(tmp_path)
+    both, mine = tmp_path / "a" / "both.png", tmp_path / "b" / "mine.png"
+    for path in (both, mine):
+        path.parent.mkdir()
+        path.write_bytes(b"")
+    uploaded(sessions, sessions.get("one"), str(mine))
+    for key in ("one", "two"):
+        uploaded(sessions, sessions.get(key), str(both))
+    sessions.close("one")
+    assert (both.exists(), mine.exists()) == (True, False)
+    sessions.close("two")
+    assert not both.exists()

@@ -1,12 +1,19 @@
 """Record of an embedded face in its code file."""
 
 from dataclasses import asdict
+from pathlib import Path
 from typing import Any
 
 from latentloop.embedding.inverter import InvertedFace, Inverter
 from latentloop.faces import AlignedFace
+from latentloop.files import sha256_of
 from latentloop.latents import Code
 from latentloop.stamps import Stamp
+
+
+def photo_entry(path: Path) -> dict[str, Any]:
+    """Describe the file of a photo, of which one face is embedded, for its code file."""
+    return {"file": path.name, "sha256": sha256_of(path), "faces": None}
 
 
 def record_code(

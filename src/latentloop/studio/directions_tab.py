@@ -72,7 +72,7 @@ class DirectionsEvents:
         """Read directions of a file."""
         session = session_of(self.sessions, request)
         with on_the_page():
-            upload, name = uploaded(self.sessions, payload)
+            upload, name = uploaded(self.sessions, session, payload)
             path = session.folder / plain_name(name)
             shutil.copyfile(upload, path)
             self._add(session, path, directions_in(path, self.bench.model.components.generator))

@@ -46,7 +46,7 @@ class MixEvents:
         session = session_of(self.sessions, request)
         with on_the_page():
             for payload in payloads if isinstance(payloads, list) else [payloads]:
-                path, name = uploaded(self.sessions, payload)
+                path, name = uploaded(self.sessions, session, payload)
                 self._put(session, Path(name).stem, code_in_photo(self.bench, path, name))
             return self._tray(session)
 

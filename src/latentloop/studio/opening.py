@@ -8,9 +8,9 @@ import torch
 from torch import Tensor
 
 from latentloop.defaults import WORKING_SIZE
+from latentloop.embedding.record import photo_entry
 from latentloop.errors import UserError
 from latentloop.faces import AlignedFace, align_faces, full_image_quad
-from latentloop.files import sha256_of
 from latentloop.images import read_image, resample, write_png
 from latentloop.latents import Code, mean_code, save_code
 from latentloop.studio.session import OpenPhoto, Session
@@ -145,7 +145,7 @@ def code_of(bench: Workbench, photo: OpenPhoto, face: AlignedFace, w_plus: Tenso
         original_size=(photo.image.shape[-1], photo.image.shape[-2]),
         losses=torch.zeros(0),
         steps=0,
-        details={"photo": {"file": photo.path.name, "sha256": sha256_of(photo.path), "faces": None}},
+        details={"photo": photo_entry(photo.path)},
     )
 
 

@@ -28,10 +28,11 @@ class OpeningEvents:
 
     def open_photo(self, request: gr.Request, payload: object) -> Updates:
         """Read a photo that was dropped, pasted or taken, and look at its largest face."""
+        session = session_of(self.sessions, request)
         if payload is None:
             return {self.tab.said: gr.skip()}
         with on_the_page():
-            return self._open(session_of(self.sessions, request), *uploaded(self.sessions, payload))
+            return self._open(session, *uploaded(self.sessions, session, payload))
 
     def open_example(self, request: gr.Request, chosen: gr.SelectData) -> Updates:
         """Open one of the examples."""
@@ -40,7 +41,7 @@ class OpeningEvents:
             return self._open(session_of(self.sessions, request), path, path.name) | {self.tab.photo: str(path)}
 
     def _open(self, session: Session, path: Path, name: str) -> Updates:
-        photo, begun = open_photo(self.bench, session, path, name), time.perf_counter()
+        begun, photo = time.perf_counter(), open_photo(self.bench, session, path, name)
         face = look(self.bench, session)
         seconds, several = time.perf_counter() - begun, len(photo.faces) > 1
         faces = [(shown_file(session, f"face{i + 1}", one.image), f"face {i + 1}") for i, one in enumerate(photo.faces)]
@@ -67,7 +68,7 @@ class OpeningEvents:
         """Open a code file, with the photo that is open if it is of that."""
         session = session_of(self.sessions, request)
         with on_the_page():
-            fits = open_code(self.bench, session, *uploaded(self.sessions, payload))
+            fits = open_code(self.bench, session, *uploaded(self.sessions, session, payload))
             face = self.bench.preview(session, session.shown)
         text = "The code, in its photo." if fits else "The code. To put its face into its photo, open that first."
         return self._opened(session, face, text) | ({} if fits else self._no_photo())

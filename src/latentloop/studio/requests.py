@@ -33,11 +33,12 @@ def session_of(sessions: Sessions, request: gr.Request) -> Session:
     return sessions.get(str(request.session_hash))
 
 
-def uploaded(sessions: Sessions, payload: object) -> tuple[Path, str]:
+def uploaded(sessions: Sessions, session: Session, payload: object) -> tuple[Path, str]:
     """Find an uploaded file, which must lie where uploads go, whatever a request names.
 
     Args:
         sessions: Their files lie beside the uploads.
+        session: The session that it is deleted with.
         payload: What the page says of the file: its path here, and its name there.
 
     Returns:
@@ -52,5 +53,6 @@ def uploaded(sessions: Sessions, payload: object) -> tuple[Path, str]:
         path = Path(payload["path"]).resolve()
         inside = path.is_relative_to(sessions.root.resolve()) and path.is_file()
         if inside and not any(part.startswith(Sessions.PREFIX) for part in path.parts):
+            session.uploads.add(path)
             return path, str(payload.get("orig_name") or path.name)
     raise UserError("the file did not arrive; try again")

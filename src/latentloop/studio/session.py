@@ -36,6 +36,8 @@ class Session:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         """Folder of its files, which is deleted with the session."""
+        self.uploads: set[Path] = set()
+        """Files that came from the page, as Gradio keeps them."""
         self.photo: OpenPhoto | None = None
         """The photo that is open; None for a face without one."""
         self.face = 0
@@ -123,8 +125,11 @@ class Sessions:
         """End the session of a page that was closed, if it has one, and delete its files."""
         with self._lock:
             session = self._open.pop(key, None)
+            others = {path for one in self._open.values() for path in one.uploads}
         if session:
             session.close()
+            for path in session.uploads - others:  # the same file in two pages lies in one place
+                path.unlink(missing_ok=True)
 
     def __len__(self) -> int:
         return len(self._open)

@@ -144,8 +144,8 @@ class Workbench:
         subject = self._newest(session)
         if subject.origin:
             return subject.origin.image
-        (face,) = self._before(session, subject) or ()
-        return face
+        faces = self._before(session, subject) or self.editor.faces(subject.w_plus, subject.drawn_by)
+        return faces[0]
 
     def _newest(self, session: Session) -> Subject:
         """The session's face with its newest code, nearer than the file's while a better one is looked for."""
