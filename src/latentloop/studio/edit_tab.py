@@ -71,7 +71,7 @@ def edit_tab(groups: Mapping[str, Sequence[SliderSpec]], *, for_faces: bool) -> 
             opening = _opening(for_faces=for_faces)
         with gr.Column(scale=2, min_width=300, elem_id="face-column"):
             shown = _face()
-        with gr.Column(min_width=280, elem_id="sliders"):
+        with gr.Column(min_width=280):
             edits = _edits(groups)
     with gr.Row(), gr.Column(min_width=300):
         made = _whole()
@@ -123,6 +123,13 @@ def _edits(groups: Mapping[str, Sequence[SliderSpec]]) -> dict[str, Any]:
         undo = gr.Button("Undo", interactive=False, min_width=60, elem_id="undo")
         redo = gr.Button("Redo", interactive=False, min_width=60, elem_id="redo")
         reset = gr.Button("Reset", interactive=False, min_width=60, elem_id="reset")
+    with gr.Column(elem_id="sliders"):
+        sliders, own, keep = _sliders(groups)
+    names = [spec.name for specs in groups.values() for spec in specs]
+    return {"undo": undo, "redo": redo, "reset": reset, "sliders": sliders, "names": names, "own": own, "keep": keep}
+
+
+def _sliders(groups: Mapping[str, Sequence[SliderSpec]]) -> tuple[list[gr.Slider], list[gr.Slider], gr.CheckboxGroup]:
     sliders = []
     for group, specs in groups.items():
         with gr.Accordion(group, open=True):
@@ -135,8 +142,7 @@ def _edits(groups: Mapping[str, Sequence[SliderSpec]]) -> dict[str, Any]:
             label="Attributes that the sliders should not change along",
             elem_id="keep",
         )
-    names = [spec.name for spec in specs]
-    return {"undo": undo, "redo": redo, "reset": reset, "sliders": sliders, "names": names, "own": own, "keep": keep}
+    return sliders, own, keep
 
 
 def _slider(label: str, effect: str, elem_id: str, *, visible: bool = True) -> gr.Slider:
