@@ -110,6 +110,8 @@ def improve(bench: Workbench, session: Session, quality: Quality, tell: Callable
     if photo is None:
         raise UserError(NO_FACE)
     with session.work() as stopped, bench.turns.long():
+        if stopped.is_set():  # while it waited
+            return None
         search = _Search(bench, session, photo, face, stopped, tell)
         found = search.run(quality)
         if session.photo is not photo or session.face != face:

@@ -20,8 +20,8 @@ from latentloop.studio.session import Sessions
 from latentloop.studio.sliders import grouped
 from latentloop.studio.workbench import Workbench
 
-QUICK: dict[str, Any] = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
-"""How events are answered at once, beside work that goes on."""
+QUICK: dict[str, Any] = {"concurrency_limit": None, "show_progress": "hidden", "api_visibility": "private"}
+"""How events are answered at once, beside work that goes on. They queue: Gradio shows no error of those that do not."""
 WORK: dict[str, Any] = {"concurrency_id": "work", "concurrency_limit": 1, "api_visibility": "private"}
 """How long work is done: one after the other, for all sessions together."""
 

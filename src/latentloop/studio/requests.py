@@ -26,6 +26,8 @@ def on_the_page() -> Iterator[None]:
         raise gr.Error(html.escape(str(error), quote=False), title=FAILED, print_exception=False) from error
     except MemoryError as error:
         raise gr.Error("there is not enough memory for this", title=FAILED, print_exception=False) from error
+    except OSError as error:  # the disk is full, or the page was closed, with which its files went
+        raise gr.Error(f"a file cannot be used: {error.strerror}", title=FAILED, print_exception=False) from error
 
 
 def session_of(sessions: Sessions, request: gr.Request) -> Session:

@@ -39,7 +39,7 @@ class SearchEvents:
             return
         steps, found = steps_of(self.bench, session, quality), list[InvertedPhoto | None]()
         buttons = {button: gr.Button(interactive=False) for button in (tab.better, tab.best)}
-        yield {tab.said: status("Looking for a closer code ..."), tab.stop: gr.Button(interactive=True), **buttons}
+        yield {tab.said: status("Looking for a closer code ..."), **buttons}
 
         def work(tell: Callable[[Step], None]) -> None:
             found.append(improve(self.bench, session, quality, tell))
@@ -47,7 +47,9 @@ class SearchEvents:
         with on_the_page():
             for step in newest(work):
                 text = f"Step {step.done} of {steps}: coming closer. Move a slider whenever you like."
-                yield {tab.face: picture(step.face, "the face, coming closer"), tab.said: status(text)}
+                face = picture(step.face, "the face, coming closer")
+                # Only now: there is nothing to stop before.
+                yield {tab.face: face, tab.said: status(text), tab.stop: gr.Button(interactive=True)}
         buttons = {button: gr.Button(interactive=session.photo is not None) for button in (tab.better, tab.best)}
         yield {tab.said: status(_summary(found[0])), tab.stop: gr.Button(interactive=False), **buttons}
 
