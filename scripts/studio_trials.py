@@ -8,7 +8,6 @@ picture on the page. A slider moves as a hand moves it: again once the face of t
 """
 
 import json
-import os
 import random
 import shutil
 import signal
@@ -33,7 +32,6 @@ CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", 
 SLIDER, FACE = "#slider-smile input[type=range]", "#face img"
 WARM = 50
 """Random actions before the memory is looked at first."""
-KILOBYTE = 1024
 
 
 @dataclass
@@ -78,7 +76,7 @@ def studio(log: Path) -> Iterator[tuple[int, str]]:
 def memory_of(pid: int) -> float:
     """Read the resident memory of a process, in megabytes."""
     (line,) = [line for line in Path(f"/proc/{pid}/status").read_text().splitlines() if line.startswith("VmRSS")]
-    return int(line.split()[1]) / KILOBYTE
+    return int(line.split()[1]) / 1024
 
 
 def clock(work: Callable[[], object]) -> float:
@@ -151,11 +149,6 @@ def time_page(page: Page, measured: Measured, count: int) -> None:
     moves(page, count, measured)
 
 
-def tab(page: Page, name: str) -> None:
-    """Go to a tab."""
-    page.get_by_role("tab", name=name).click()
-
-
 def push(page: Page, button: str) -> None:
     """Push a button of the tab "Edit", if there is something for it to do."""
     if page.locator(f"{button}:enabled").count():
@@ -178,19 +171,20 @@ def keep(page: Page, chance: random.Random) -> None:
 
 def add_face(page: Page, chance: random.Random) -> None:  # noqa: ARG001
     """Add a random face to those that are mixed, or remove them if there are many."""
-    tab(page, "Mix and morph")
+    page.get_by_role("tab", name="Mix and morph").click()
     many = page.locator("#mix-tray img").count() > 3
     page.locator("#mix-clear" if many else "#mix-random").click()
 
 
 def mix(page: Page, chance: random.Random) -> None:
     """Mix and morph, where there are faces for it."""
-    tab(page, "Mix and morph")
+    page.get_by_role("tab", name="Mix and morph").click()
     if page.locator("#mix-tray img").count() > 1:
         page.locator("#mix-strength input[type=range]").fill(f"{chance.random():.2f}")
         page.locator("#morph-way input[type=range]").fill(f"{chance.random():.2f}")
 
 
+READ = ("Directions", "Compare", "About")
 ACTIONS: dict[str, tuple[int, Callable[[Page, random.Random], object]]] = {
     "slider": (50, slide),
     "undo": (8, lambda page, _: push(page, "#undo")),
@@ -204,7 +198,7 @@ ACTIONS: dict[str, tuple[int, Callable[[Page, random.Random], object]]] = {
     "files": (2, lambda page, _: push(page, "#save")),
     "add a face": (4, add_face),
     "mix and morph": (6, mix),
-    "look around": (3, lambda page, chance: tab(page, chance.choice(["Directions", "Compare", "About"]))),
+    "look around": (3, lambda page, chance: page.get_by_role("tab", name=chance.choice(READ)).click()),
 }
 """What users do, how often, and how."""
 ELSEWHERE = ("add a face", "mix and morph", "look around")
@@ -225,7 +219,7 @@ def use(page: Page, count: int, pid: int, measured: Measured, seed: int) -> None
         measured.actions[name] += 1
         try:
             if name not in ELSEWHERE:
-                tab(page, "Edit")
+                page.get_by_role("tab", name="Edit").click()
             ACTIONS[name][1](page, chance)
         except Error as error:
             measured.errors.append(f"{name}: {error.message.splitlines()[0]}")
@@ -285,7 +279,6 @@ def main(actions: int = 0, count: int = 50, seed: int = 0, patience: float = 120
         patience: Seconds after which something that does not come is an error.
         out: JSON file for all figures.
     """
-    os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
     measured = Measured()
     with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:
         log, begun = Path(folder) / "log", time.perf_counter()
