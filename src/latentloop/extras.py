@@ -1,9 +1,22 @@
 """Optional packages, those of the extras "edit" and "web"."""
 
 import importlib
+import importlib.util
+import sys
 from types import ModuleType
 
 from latentloop.errors import UserError
+
+
+def require_extra(module: str, need: str, package: str) -> None:
+    """Check that an optional package is installed, without importing it; arguments as for `load_extra`.
+
+    Raises:
+        UserError: It is not.
+    """
+    missing = module in sys.modules and sys.modules[module] is None
+    if missing or importlib.util.find_spec(module) is None:
+        raise UserError(f"{need}: pip install {package}")
 
 
 def load_extra(module: str, need: str, package: str) -> ModuleType:

@@ -13,12 +13,11 @@ from latentloop.errors import UserError
 from latentloop.images import read_image, write_png
 from latentloop.photo_editing import edit_files
 from latentloop.photo_editing.subject_options import SubjectOptions
-from latentloop.studio.directions_tab import find_by_sefa
 from latentloop.studio.history import EditState
 from latentloop.studio.improving import Step, improve, steps_of
 from latentloop.studio.making import between, edited_files, mixed, morph_video, strip, video
-from latentloop.studio.opening import code_in_photo, look, open_code, open_photo, open_random, plain_name
-from latentloop.studio.session import Session, Sessions
+from latentloop.studio.opening import code_in_photo, open_code, open_photo, open_random, plain_name
+from latentloop.studio.session import OpenFace, OwnDirection, Session, Sessions
 from latentloop.studio.workbench import Workbench
 from small_generators import SmallGenerator, SmallPhotos
 

@@ -54,12 +54,26 @@ def resolve_directions(
         direction = find_direction(name, generator)
         if layers is not None:
             direction = replace(direction, layers=parse_layers(layers, generator.num_ws))
-        rest = conditional(direction, kept)
-        if rest.change().norm() <= NOTHING * direction.vector.norm():
-            message = f"{name}: nothing is left to change, with what is kept and the layers as they are"
-            raise UserError(message, arguments=("keep", "layers"))
-        edits.append((rest, strength))
+        edits.append((restricted(direction, kept, name=name), strength))
     return AppliedDirections(edits)
+
+
+def restricted(direction: Direction, kept: Sequence[Direction], *, name: str | None = None) -> Direction:
+    """Make a direction orthogonal to others; see `conditional`.
+
+    Args:
+        direction: The direction.
+        kept: Directions whose attributes should not change.
+        name: Name of the direction for the error message, if it is not its own.
+
+    Raises:
+        UserError: Nothing is left of it.
+    """
+    rest = conditional(direction, kept)
+    if rest.change().norm() <= NOTHING * direction.vector.norm():
+        message = f"{name or direction.name}: nothing is left to change, with what is kept and the layers as they are"
+        raise UserError(message, arguments=("keep", "layers"))
+    return rest
 
 
 def record_edit(strengths: Mapping[str, float], *, keep: Sequence[str], layers: str | None) -> dict[str, Any]:

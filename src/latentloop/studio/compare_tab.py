@@ -3,7 +3,7 @@
 import base64
 import html
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from threading import Event
 
@@ -15,9 +15,10 @@ from latentloop.benchmark.methods import PreparedMethod
 from latentloop.benchmark.observer import Silent
 from latentloop.benchmark.tables import table_cells, table_header
 from latentloop.errors import UserError
+from latentloop.images import write_png
 from latentloop.studio.improving import Stopped
 from latentloop.studio.requests import Updates, on_the_page, session_of
-from latentloop.studio.session import Sessions
+from latentloop.studio.session import OpenFace, Sessions
 from latentloop.studio.streaming import newest
 from latentloop.studio.views import status
 from latentloop.studio.workbench import Workbench
@@ -26,7 +27,7 @@ CHOICES = [
     ("One pass of the network", "one-pass"),
     ("Ours, 8 steps", "hybrid:8"),
     ("Ours, 50 steps", "hybrid"),
-    ("Ours, 50 steps and what no code draws", "hybrid-features"),
+    ("Ours, 50 steps and details that no code can draw", "hybrid-features"),
     ("Iterator alone, 100 steps", "optimize"),
     ("Image2StyleGAN, 100 of 5000 steps", "image2stylegan:100"),
     ("StyleGAN2's projector, 100 of 1000 steps", "projector:100"),
@@ -70,14 +71,13 @@ class Follower(Silent):
     bench: Workbench
     stopped: Event
     tell: Callable[[str], None]
-    titles: Sequence[str] = field(default=(), init=False)
 
     def step(self, method: PreparedMethod, done: int, loss: Tensor) -> None:  # noqa: ARG002
         """Show a step of a method."""
         if self.stopped.is_set():
             raise Stopped
         self.tell(f"{method.title}: step {done} ...")
-        self.bench.turns.give_way()
+        self.bench.turns.give_way(self.stopped)
 
 
 @dataclass(frozen=True)
@@ -91,17 +91,17 @@ class CompareEvents:
     def run(self, request: gr.Request, methods: Sequence[str]) -> Iterator[Updates]:
         """Compare methods on the photo that is open."""
         session, tab, done = session_of(self.sessions, request), self.tab, list[Comparison]()
-        photo, out = session.photo, session.folder / "compare"
+        face, out = session.face, session.folder / "compare"
 
         def work(tell: Callable[[str], None]) -> None:
-            if photo is None:
+            if face is None or face.photo is None:
                 raise UserError("open a photo in the tab Edit first")
             if not methods:
                 raise UserError("choose at least one method")
             with session.work() as stopped, self.bench.turns.long():
                 tell("Reading networks ...")
-                follower = Follower(self.bench, stopped, tell)
-                done.append(self._compared(photo.path, methods, out, follower, aligned=photo.aligned))
+                image = self._cut_out(face, face.place / "cut-out")
+                done.append(self._compared(image, methods, out, Follower(self.bench, stopped, tell)))
 
         with on_the_page():
             try:
@@ -117,19 +117,24 @@ class CompareEvents:
             tab.grid: _png(out / "grid.png", "the photo and what each method makes of it"),
         }
 
-    def _compared(
-        self, photo: Path, methods: Sequence[str], out: Path, follower: Follower, *, aligned: bool
-    ) -> Comparison:
+    def _cut_out(self, face: OpenFace, folder: Path) -> Path:
+        """Write the face as it was aligned, for methods that see nothing else of the photo."""
+        subject = self.bench.subject(face)
+        path = folder / f"{subject.name}.png"
+        write_png(path, subject.aligned_images[0])
+        return path
+
+    def _compared(self, image: Path, methods: Sequence[str], out: Path, follower: Follower) -> Comparison:
         parts = self.bench.model.components
         return run_benchmark(
-            [photo],
+            [image],
             methods=tuple(methods),
             out=out,
             generator=parts.generator_file,
             which=parts.which,
             embedder=parts.embedder_file,
             device=str(parts.device),
-            aligned=aligned,
+            aligned=True,
             observer=follower,
         )
 

@@ -5,7 +5,6 @@ import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import gradio as gr
 
@@ -15,11 +14,13 @@ from latentloop.photo_editing.direction_list import info_of
 from latentloop.photo_editing.direction_search import find_unsupervised
 from latentloop.studio.opening import plain_name
 from latentloop.studio.requests import Updates, on_the_page, session_of, uploaded
-from latentloop.studio.session import Session, Sessions
+from latentloop.studio.session import OwnDirection, Session, Sessions
 from latentloop.studio.sliders import OWN
 from latentloop.studio.views import status
 from latentloop.studio.workbench import Workbench
 
+SEFA, FIRST = "sefa", 6
+"""Beginning of the names of what SeFa finds, and how many a generator without bundled directions begins with."""
 SAMPLES = 2000
 """Random styles that set the unit of directions that SeFa finds."""
 
@@ -73,47 +74,59 @@ class DirectionsEvents:
         session = session_of(self.sessions, request)
         with on_the_page():
             upload, name = uploaded(self.sessions, session, payload)
-            path = session.folder / plain_name(name)
+            path = session.new_place() / plain_name(name)
             shutil.copyfile(upload, path)
             self._add(session, path, directions_in(path, self.bench.model.components.generator))
-        return self._shown(session)
+            return self._shown(session)
 
     def find(self, request: gr.Request, count: float, layers: str) -> Updates:
-        """Find directions by SeFa."""
+        """Find directions by SeFa, in the place of those that it found before."""
         session = session_of(self.sessions, request)
-        path = session.folder / f"sefa-{layers}.safetensors"
         with on_the_page():
-            self._add(session, path, find_by_sefa(self.bench, path, int(count), layers))
-        return self._shown(session) | {self.tab.found: gr.File(value=str(path), visible=True)}
+            path = self._found(session, int(count), layers)
+            return self._shown(session) | {self.tab.found: gr.File(value=str(path), visible=True)}
 
     def begin(self, request: gr.Request) -> Updates:
         """Give a generator that has no bundled directions some to begin with."""
         session = session_of(self.sessions, request)
-        path = session.folder / "sefa-all.safetensors"
-        if not self.bench.bundled and not session.directions:
-            with on_the_page():
-                self._add(session, path, find_by_sefa(self.bench, path, 6, "all"))
-        return self._shown(session)
+        with on_the_page():
+            if not self.bench.bundled and not session.directions:
+                self._found(session, FIRST, "all")
+            return self._shown(session)
 
     def forget(self, request: gr.Request) -> Updates:
         """Remove the directions of the user's own."""
         session = session_of(self.sessions, request)
-        session.directions.clear()
+        session.directions = {}
+        session.restricted.clear()
         return self._shown(session) | {self.tab.found: gr.File(value=None, visible=False)}
 
+    def _found(self, session: Session, count: int, layers: str) -> Path:
+        path = session.new_place() / f"{SEFA}-{layers}.safetensors"
+        found = find_by_sefa(self.bench, path, count, layers)
+        session.directions = {name: one for name, one in session.directions.items() if not name.startswith(SEFA)}
+        self._add(session, path, found)
+        return path
+
     def _add(self, session: Session, path: Path, found: Mapping[str, Direction]) -> None:
-        new = {name: f"{path}:{name}" for name in found}
+        # Names of bundled directions stay theirs.
+        new = {
+            f"{name} (own)" if name in self.bench.bundled else name: OwnDirection(f"{path}:{name}", direction)
+            for name, direction in found.items()
+        }
         if len(session.directions | new) > OWN:
             raise UserError(f"{len(new)} directions more; there are sliders for {OWN} in all")
-        session.directions |= new
+        session.directions = session.directions | new
+        session.restricted.clear()
 
     def _shown(self, session: Session) -> Updates:
         names: list[str] = [*session.directions, *[""] * (OWN - len(session.directions))]
-        sliders = [gr.Slider(label=name or "-", value=0, visible=bool(name)) for name in names]
+        strengths = session.face.shown.strengths if session.face else {}
+        sliders = [gr.Slider(label=name or "-", value=strengths.get(name, 0.0), visible=bool(name)) for name in names]
         count = len(session.directions)
         return {
             self.tab.said: status(f"{count} directions of your own; their sliders are in the tab Edit."),
-            self.tab.table: _table(session, self.bench),
+            self.tab.table: _table(session),
             **dict(zip(self.sliders, sliders, strict=True)),
         }
 
@@ -137,12 +150,9 @@ def find_by_sefa(bench: Workbench, path: Path, count: int, layers: str) -> Mappi
     return {one.name: one for one in found}
 
 
-def _table(session: Session, bench: Workbench) -> str:
+def _table(session: Session) -> str:
     """Describe the user's own directions in an HTML table."""
-    rows: list[Any] = []
-    for argument in session.directions.values():
-        path, _, name = argument.rpartition(":")
-        rows.append((name, info_of(directions_in(Path(path), bench.model.components.generator)[name])))
+    rows = [(name, info_of(one.direction)) for name, one in session.directions.items()]
     cells = "".join(
         f"<tr><td>{html.escape(name)}</td><td>{html.escape(info.layers)}</td><td>{html.escape(info.measured)}</td></tr>"
         for name, info in rows

@@ -8,13 +8,14 @@ from dataclasses import dataclass
 import gradio as gr
 from torch import Tensor
 
+from latentloop.errors import UserError
 from latentloop.studio.edit_tab import EditTab
 from latentloop.studio.history import EditState
 from latentloop.studio.requests import Updates, on_the_page, session_of
-from latentloop.studio.session import Session, Sessions
+from latentloop.studio.session import NO_FACE, OpenFace, Session, Sessions
 from latentloop.studio.sliders import state_of, values_of
 from latentloop.studio.views import described, empty, jpeg, picture
-from latentloop.studio.workbench import NO_FACE, Workbench
+from latentloop.studio.workbench import Workbench
 
 REST = 0.25
 """Seconds after which a slider that does not move is at rest."""
@@ -31,82 +32,86 @@ class EditEvents:
     def preview(self, request: gr.Request, *values: object) -> str:
         """Draw the face small while a slider moves."""
         session = session_of(self.sessions, request)
-        state = state_of(session, self.tab.names, values)
-        session.shown = state
-        if session.w_plus is None:
+        face, state = session.face, state_of(session, self.tab.names, values)
+        if face is None:
             return empty(NO_FACE)
-        with on_the_page(), self.bench.turns.quick():
-            return picture(self.bench.preview(session, state), f"the face: {described(state.strengths)}")
+        face.shown = state
+        try:
+            with self.bench.turns.quick():
+                return picture(self.bench.preview(session, face, state), f"the face: {described(state.strengths)}")
+        except UserError as error:
+            return empty(str(error))
 
     def rest(self, request: gr.Request) -> Updates:
         """Draw the whole photo once a slider rests."""
         session = session_of(self.sessions, request)
-        state = session.shown
+        face = session.face
+        state = face.shown if face else None
         time.sleep(REST)
-        if session.shown != state or session.w_plus is None:
+        if face is None or state is None or session.face is not face or face.shown != state:
             return {self.tab.compare: gr.skip()}
-        session.history.push(state)
-        return self.whole(request)
+        face.history.push(state)
+        return self._whole(session, face)
 
     def whole(self, request: gr.Request) -> Updates:
         """Draw the whole photo with the edit that the sliders say, and the face at full size."""
         session = session_of(self.sessions, request)
-        state = session.shown
-        if session.w_plus is None:
-            return {self.tab.compare: gr.skip()}
+        return self._whole(session, session.face) if session.face else {self.tab.compare: gr.skip()}
+
+    def _whole(self, session: Session, face: OpenFace) -> Updates:
+        state = face.shown
         with on_the_page(), self.bench.turns.quick():
-            edit = self.bench.picture(session, state)
-        if session.shown != state:
+            edit, before = self.bench.picture(session, face, state), self.bench.original(face)
+        if session.face is not face or face.shown != state:
             return {self.tab.compare: gr.skip()}
-        before = self.bench.original(session)
         return {
             self.tab.compare: (shown_file(session, "before", before), shown_file(session, "after", edit.picture)),
             self.tab.face: picture(edit.faces[0], f"the face: {described(state.strengths)}"),
-            **steps_back(self.tab, session),
+            **steps_back(self.tab, face),
         }
 
     def undo(self, request: gr.Request) -> Updates:
         """Go back to the edit before."""
-        return self._to(request, lambda session: session.history.undo())
+        return self._to(request, lambda face: face.history.undo())
 
     def redo(self, request: gr.Request) -> Updates:
         """Go on to the edit that was undone."""
-        return self._to(request, lambda session: session.history.redo())
+        return self._to(request, lambda face: face.history.redo())
 
     def reset(self, request: gr.Request) -> Updates:
         """Go back to the face as it is."""
 
-        def unedited(session: Session) -> EditState:
-            session.history.push(EditState())
-            return session.history.state
+        def unedited(face: OpenFace) -> EditState:
+            face.history.push(EditState())
+            return face.history.state
 
         return self._to(request, unedited)
 
-    def _to(self, request: gr.Request, choose: Callable[[Session], EditState]) -> Updates:
+    def _to(self, request: gr.Request, choose: Callable[[OpenFace], EditState]) -> Updates:
         session, tab = session_of(self.sessions, request), self.tab
-        session.shown = state = choose(session)
         with on_the_page(), self.bench.turns.quick():
-            face = picture(self.bench.preview(session, state), f"the face: {described(state.strengths)}")
-        numbers = values_of(session, self.tab.names, state)
-        sliders = dict(zip((*tab.sliders, *tab.own), numbers, strict=True))
-        return {tab.face: face, tab.keep: list(state.keep), **sliders, **steps_back(self.tab, session)}
+            face = session.opened
+            face.shown = state = choose(face)
+            shown = picture(self.bench.preview(session, face, state), f"the face: {described(state.strengths)}")
+        sliders = dict(zip((*tab.sliders, *tab.own), values_of(session, tab.names, state), strict=True))
+        return {tab.face: shown, tab.keep: list(state.keep), **sliders, **steps_back(tab, face)}
 
 
-def steps_back(tab: EditTab, session: Session) -> Updates:
+def steps_back(tab: EditTab, face: OpenFace) -> Updates:
     """Say which of undo, redo and reset there is something for."""
-    history = session.history
     return {
-        tab.undo: gr.Button(interactive=history.can_undo),
-        tab.redo: gr.Button(interactive=history.can_redo),
-        tab.reset: gr.Button(interactive=session.shown != EditState()),
+        tab.undo: gr.Button(interactive=face.history.can_undo),
+        tab.redo: gr.Button(interactive=face.history.can_redo),
+        tab.reset: gr.Button(interactive=face.shown != EditState()),
     }
 
 
 def shown_file(session: Session, name: str, image: Tensor) -> str:
     """Write an image (1, 3, H, W) in [-1, 1] for the page, and delete what it took the place of; gives its path."""
-    content = jpeg(image)
-    path = session.folder / f"{name}-{hashlib.sha256(content).hexdigest()[:16]}.jpg"
-    for old in session.folder.glob(f"{name}-*.jpg"):
+    content, folder = jpeg(image), session.folder / "shown"
+    path = folder / f"{name}-{hashlib.sha256(content).hexdigest()[:16]}.jpg"
+    folder.mkdir(exist_ok=True)
+    for old in folder.glob(f"{name}-*.jpg"):
         if old != path:
             old.unlink(missing_ok=True)
     path.write_bytes(content)

@@ -7,9 +7,10 @@ from pathlib import Path
 import gradio as gr
 
 from latentloop.studio.edit_tab import EditTab
-from latentloop.studio.making import AnimationKind, edited_files, strip, video
+from latentloop.studio.improving import Stopped
+from latentloop.studio.making import AnimationKind, OnFrame, edited_files, strip, video
 from latentloop.studio.requests import Updates, on_the_page, session_of
-from latentloop.studio.session import Sessions
+from latentloop.studio.session import Session, Sessions
 from latentloop.studio.streaming import newest
 from latentloop.studio.views import animation, described, picture, status
 from latentloop.studio.workbench import Workbench
@@ -27,15 +28,17 @@ class FileEvents:
         """Make the files of the edit."""
         session = session_of(self.sessions, request)
         with on_the_page():
-            files = edited_files(self.bench, session, session.shown)
+            face = session.opened
+            files = edited_files(self.bench, session, face, face.shown)
         return {self.tab.files: gr.File(value=[str(file) for file in files], visible=True)}
 
     def strip(self, request: gr.Request) -> Updates:
         """Draw the strip of the edit."""
         session = session_of(self.sessions, request)
         with on_the_page():
-            image = strip(self.bench, session, session.shown)
-        return {self.tab.shown: picture(image, f"from the opposite to all of {described(session.shown.strengths)}")}
+            face = session.opened
+            image = strip(self.bench, session, face, face.shown)
+        return {self.tab.shown: picture(image, f"from the opposite to all of {described(face.shown.strengths)}")}
 
     def mp4(self, request: gr.Request) -> Iterator[Updates]:
         """Make a video of the edit."""
@@ -46,20 +49,39 @@ class FileEvents:
         yield from self._animate(request, "gif")
 
     def _animate(self, request: gr.Request, kind: AnimationKind) -> Iterator[Updates]:
-        session, tab, made = session_of(self.sessions, request), self.tab, list[Path]()
-
-        def work(tell: Callable[[str], None]) -> None:
-            def on_frame(done: int, count: int) -> None:
-                tell(f"Frame {done} of {count} ...")
-
-            made.append(video(self.bench, session, session.shown, kind, on_frame))
-
+        session, tab = session_of(self.sessions, request), self.tab
         with on_the_page():
-            for text in newest(work):
-                yield {tab.said: status(text)}
-        shown = animation(made[0], f"from the face as it is to {described(session.shown.strengths)} and back")
-        yield {
-            tab.said: status("The animation is below."),
-            tab.shown: shown,
-            tab.files: gr.File(value=[str(made[0])], visible=True),
-        }
+            face = session.opened
+            state, path = face.shown, list[Path]()
+
+            def work(on_frame: OnFrame) -> None:
+                path.append(video(self.bench, session, face, state, kind, on_frame))
+
+            for text in frames_of(session, work):
+                yield {tab.said: status(text), tab.stop: gr.Button(interactive=True)}
+        done = {tab.said: status("Stopped."), tab.stop: gr.Button(interactive=False)}
+        if path:
+            what = f"from the face as it is to {described(state.strengths)} and back"
+            done |= {tab.said: status("The animation is below."), tab.shown: animation(path[0], what)}
+            done |= {tab.files: gr.File(value=[str(path[0])], visible=True)}
+        yield done
+
+
+def frames_of(session: Session, work: Callable[[OnFrame], None]) -> Iterator[str]:
+    """Make an animation in a thread, and say how far it is; it ends early if the user stops it or leaves.
+
+    Args:
+        session: Whose animation it is.
+        work: Makes it, and calls what it is given after each frame.
+    """
+
+    def told(tell: Callable[[str], None]) -> None:
+        work(lambda done, count: tell(f"Frame {done} of {count} ..."))
+
+    try:
+        yield from newest(told)
+    except Stopped:
+        return
+    except GeneratorExit:
+        session.stop()
+        raise

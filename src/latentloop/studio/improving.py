@@ -1,5 +1,6 @@
 """Better codes: the iterator goes on in the background while the page shows what it has."""
 
+import shutil
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -13,13 +14,13 @@ from latentloop.embedding.quality import Quality, preset_of
 from latentloop.errors import UserError
 from latentloop.options import with_changes
 from latentloop.results import InvertedPhoto
-from latentloop.studio.opening import code_of, take
-from latentloop.studio.session import OpenPhoto, Session
-from latentloop.studio.workbench import NO_FACE, Workbench
+from latentloop.studio.opening import code_of, save
+from latentloop.studio.session import NO_FACE, OpenFace, OpenPhoto, Session
+from latentloop.studio.workbench import Workbench
 
 
 class Stopped(Exception):  # noqa: N818 - no error
-    """The user ended the search."""
+    """The user ended the work."""
 
 
 @dataclass(frozen=True)
@@ -34,15 +35,14 @@ class Step:
 
 @dataclass
 class _Search:
-    """A search for a better code of a face of a session."""
+    """A search for a better code of a face."""
 
     bench: Workbench
     session: Session
+    face: OpenFace
     photo: OpenPhoto
-    face: int
     stopped: threading.Event
     tell: Callable[[Step], None]
-    done: int = field(default=0, init=False)
     code: Tensor | None = field(default=None, init=False)
 
     def on_code(self, code: Tensor) -> None:
@@ -54,18 +54,20 @@ class _Search:
         if self.stopped.is_set():
             raise Stopped
         if self.code is not None:
-            self.session.w_plus = self.code
+            self.face.w_plus = self.code
         with torch.inference_mode():
-            self.tell(Step(done, self.bench.preview(self.session, self.session.shown)))
-        self.bench.turns.give_way()
+            self.tell(Step(done, self.bench.preview(self.session, self.face, self.face.shown)))
+        self.bench.turns.give_way(self.stopped)
 
     def run(self, quality: Quality) -> InvertedPhoto | None:
         """Search to the end; None if it was stopped before."""
+        if self.stopped.is_set():  # while it waited
+            return None
         try:
             return self.bench.model.invert(
                 self.photo.path,
-                **_going_on(self.session, quality),
-                face=self.face + 1,
+                **going_on(self.face, quality),
+                face=self.face.number + 1,
                 aligned=self.photo.aligned,
                 max_pixels=self.bench.max_pixels,
                 on_step=self.on_step,
@@ -73,30 +75,45 @@ class _Search:
             )
         except Stopped:
             return None
+        except UserError:
+            if self.stopped.is_set():  # its files went with the photo
+                return None
+            raise
 
 
-def steps_of(bench: Workbench, session: Session, quality: Quality) -> int:
-    """Count the steps of a session's next search of some quality, those of a refinement among them."""
-    near = session.searched or bench.model.components.embedder is not None
-    options = with_changes(EmbedOptions(), _going_on(session, quality))
+def steps_of(bench: Workbench, face: OpenFace, quality: Quality) -> int:
+    """Count the steps of a face's next search of some quality, those of a refinement among them."""
+    near = face.found or bench.model.components.embedder is not None
+    options = with_changes(EmbedOptions(), _options(face, quality))
     filled = options.filled(preset_of(quality, near=near))
     return (filled.search.steps or 0) + filled.beyond.steps
 
 
-def _going_on(session: Session, quality: Quality) -> dict[str, Any]:
-    """Options of a search: one that only adds a refinement goes on from the code that a balanced one has found."""
-    refine = preset_of(quality, near=True).refine
-    if not session.searched or refine == "none":
-        return {"quality": quality}
-    return {"quality": quality, "start": str(session.folder), "steps": 0, "refine": refine}
+def going_on(face: OpenFace, quality: Quality) -> dict[str, Any]:
+    """Choose the options of a search: a face with more than a first look goes on from the code that it has."""
+    if not face.found or face.photo is None:
+        return _options(face, quality)
+    start = face.place / "start"
+    start.mkdir(exist_ok=True)
+    shutil.copyfile(face.argument, start / f"{face.photo.path.stem}.npz")
+    return {**_options(face, quality), "start": str(start)}
 
 
-def improve(bench: Workbench, session: Session, quality: Quality, tell: Callable[[Step], None]) -> InvertedPhoto | None:
-    """Look for a better code of a session's face, which the session takes; if it is stopped, the best until then.
+def _options(face: OpenFace, quality: Quality) -> dict[str, Any]:
+    """Options without the start: after a balanced search, a better one takes only the steps that it has more."""
+    more = preset_of(quality, near=True).steps - preset_of("balanced", near=True).steps
+    return {"quality": quality, "steps": more} if face.balanced and more > 0 else {"quality": quality}
+
+
+def improve(
+    bench: Workbench, session: Session, face: OpenFace, quality: Quality, tell: Callable[[Step], None]
+) -> InvertedPhoto | None:
+    """Look for a better code of a face, which it takes; if it is stopped, the best until then.
 
     Args:
         bench: The workbench.
-        session: A session with a photo.
+        session: The session of the face.
+        face: A face in a photo.
         quality: What the code may cost.
         tell: Called after each step.
 
@@ -106,19 +123,16 @@ def improve(bench: Workbench, session: Session, quality: Quality, tell: Callable
     Raises:
         UserError: There is no photo.
     """
-    photo, face = session.photo, session.face
+    photo = face.photo
     if photo is None:
         raise UserError(NO_FACE)
     with session.work() as stopped, bench.turns.long():
-        if stopped.is_set():  # while it waited
-            return None
-        search = _Search(bench, session, photo, face, stopped, tell)
+        search = _Search(bench, session, face, photo, stopped, tell)
         found = search.run(quality)
-        if session.photo is not photo or session.face != face:
+        if session.face is not face:
             return None
         if found:
-            take(session, photo, found.code)
-            session.searched = True
+            face.take(save(photo, found.code), found.code.w_plus[None].to(face.w_plus), balanced=True)
         elif search.code is not None:
-            take(session, photo, code_of(bench, photo, photo.faces[face], search.code))
+            face.take(save(photo, code_of(bench, photo, photo.faces[face.number], search.code)), search.code)
         return found

@@ -1,6 +1,6 @@
 """Files that a session makes: pictures, codes, strips, and short videos of an edit."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Literal
@@ -18,9 +18,11 @@ from latentloop.photo_editing.listener import Listener
 from latentloop.photo_editing.options import EditOptions
 from latentloop.photo_editing.setup import SubjectFinder
 from latentloop.photo_editing.subject_options import SubjectOptions
+from latentloop.photo_editing.subjects import Subject
 from latentloop.studio.history import EditState
-from latentloop.studio.session import Session
-from latentloop.studio.workbench import NO_FACE, Workbench
+from latentloop.studio.improving import Stopped
+from latentloop.studio.session import OpenFace, Session
+from latentloop.studio.workbench import Workbench
 
 AnimationKind = Literal["mp4", "gif"]
 """Format of an animation."""
@@ -28,57 +30,59 @@ OnFrame = Callable[[int, int], None]
 """Called with the frames that are done, and the number of all."""
 
 
-def edited_files(bench: Workbench, session: Session, state: EditState) -> list[Path]:
+def edited_files(bench: Workbench, session: Session, face: OpenFace, state: EditState) -> list[Path]:
     """Make the files of an edit as `latentloop edit` does: the picture, the face alone, and the code.
 
     Without an edit these are the reconstruction and the code.
 
     Raises:
-        UserError: There is no face, or a file cannot be made.
+        UserError: A file cannot be made.
     """
-    subject = bench.subject(session)
+    subject = bench.subject(face)
     if not state.strengths:
-        return _unedited(bench, session)
-    folder = session.folder / "edited"
+        return _unedited(bench, face, subject)
+    folder = face.place / "edited"
     with bench.turns.quick():
-        (picture,) = _job(bench, session, state, folder).results(subject)
+        (picture,) = _job(bench, session, state, EditFolder(folder)).results(subject)
     files = [picture, folder / "faces" / picture.name, picture.with_suffix(".npz")]
     return [file for file in files if file.is_file()]
 
 
-def _unedited(bench: Workbench, session: Session) -> list[Path]:
-    subject = bench.subject(session)
-    path = session.folder / "edited" / f"{subject.name}-reconstruction.png"
+def _unedited(bench: Workbench, face: OpenFace, subject: Subject) -> list[Path]:
+    path = face.place / "edited" / f"{subject.name}-reconstruction.png"
     with bench.turns.quick():
-        (face,) = bench.editor.faces(subject.w_plus, subject.drawn_by)
-    write_png(path, face)
-    code = Path(session.argument or "")
+        (image,) = bench.editor.faces(subject.w_plus, subject.drawn_by)
+    write_png(path, image)
+    code = Path(face.argument)
     return [path, code] if code.is_file() else [path]
 
 
-def strip(bench: Workbench, session: Session, state: EditState) -> Tensor:
+def strip(bench: Workbench, session: Session, face: OpenFace, state: EditState) -> Tensor:
     """Draw a face from the opposite of an edit to all of it, as one image (1, 3, H, W).
 
     Raises:
-        UserError: There is no face, or no slider was moved.
+        UserError: No slider was moved.
     """
-    subject, applied = bench.subject(session), bench.applied(session, _some(state))
+    subject, applied = bench.subject(face), bench.applied(session, _some(state))
     with bench.turns.quick():
         return strength_strip(bench.editor, subject, applied.apply, applied.label)
 
 
-def video(bench: Workbench, session: Session, state: EditState, kind: AnimationKind, on_frame: OnFrame) -> Path:
+def video(
+    bench: Workbench, session: Session, face: OpenFace, state: EditState, kind: AnimationKind, on_frame: OnFrame
+) -> Path:
     """Make an animation from unedited to edited and back: of an MP4 the whole photo, of a GIF the face; gives its path.
 
     Raises:
-        UserError: There is no face, no slider was moved, or MP4 is asked for without PyAV.
+        UserError: No slider was moved, or MP4 is asked for without PyAV.
+        Stopped: The user ended it.
     """
-    subject, applied = bench.subject(session), bench.applied(session, _some(state))
+    subject, applied = bench.subject(face), bench.applied(session, _some(state))
     if kind == "gif":  # 256 colours and no compression in time: small pictures
         subject = replace(subject, origin=None)
     editor = bench.editor if kind == "mp4" else bench.previewer
-    frames = _each(bench, animate_edit(editor, subject, applied.apply), FRAME_COUNT, on_frame)
-    return write_frames(session.folder / f"{subject.name}-edit.{kind}", frames, rate=FRAME_RATE, comment="")
+    frames = animate_edit(editor, subject, applied.apply)
+    return _film(bench, session, face.place / f"{subject.name}-edit.{kind}", frames, FRAME_COUNT, on_frame)
 
 
 def mixed(bench: Workbench, subject: Tensor, styles: Tensor, layers: str, strength: float) -> Tensor:
@@ -127,20 +131,20 @@ def morph_video(bench: Workbench, session: Session, codes: Tensor, kind: Animati
 
     Raises:
         UserError: MP4 is asked for without PyAV.
+        Stopped: The user ended it.
     """
     weights = layer_weights("all", bench.model.components.generator.num_ws)
     steps = morph(codes, FRAME_RATE, weights=weights, ease=True, loop=True)
     editor = Editor(bench.previewer.renderer)
-    frames = _each(bench, (editor.faces(w_plus[None])[0] for w_plus in steps), len(steps), on_frame)
-    return write_frames(session.folder / f"morph.{kind}", frames, rate=FRAME_RATE, comment="")
+    frames = (editor.faces(w_plus[None])[0] for w_plus in steps)
+    return _film(bench, session, session.new_place() / f"morph.{kind}", frames, len(steps), on_frame)
 
 
-def _job(bench: Workbench, session: Session, state: EditState, folder: Path) -> EditJob:
-    names = session.directions
-    strengths = {names.get(name, name): strength for name, strength in state.strengths.items()}
-    options = EditOptions(keep=tuple(names.get(name, name) for name in state.keep))
+def _job(bench: Workbench, session: Session, state: EditState, folder: EditFolder) -> EditJob:
+    own = {name: one.argument for name, one in session.directions.items()}
+    strengths = {own.get(name, name): strength for name, strength in state.strengths.items()}
     finder = SubjectFinder(SubjectOptions(), bench.model.components, Listener())
-    return EditJob(strengths, options, finder, bench.editor, EditFolder(folder, [session.argument or NO_FACE]))
+    return EditJob(strengths, EditOptions(keep=state.keep), finder, bench.editor, folder)
 
 
 def _some(state: EditState) -> EditState:
@@ -149,10 +153,18 @@ def _some(state: EditState) -> EditState:
     return state
 
 
-def _each(bench: Workbench, frames: Iterable[Tensor], count: int, on_frame: OnFrame) -> Iterable[Tensor]:
-    """Draw frames one by one; quick requests go before each."""
-    with bench.turns.long():
-        for i, frame in enumerate(frames):
-            on_frame(i + 1, count)
-            yield frame
-            bench.turns.give_way()
+def _film(
+    bench: Workbench, session: Session, path: Path, frames: Iterable[Tensor], count: int, on_frame: OnFrame
+) -> Path:
+    """Write an animation, frame by frame; quick requests go before each."""
+    with session.work() as stopped, bench.turns.long():
+
+        def each() -> Iterator[Tensor]:
+            for i, frame in enumerate(frames):
+                if stopped.is_set():
+                    raise Stopped
+                on_frame(i + 1, count)
+                yield frame
+                bench.turns.give_way(stopped)
+
+        return write_frames(path, each(), rate=FRAME_RATE, comment="")

@@ -1,7 +1,7 @@
 """What happens in the tab "Mix and morph"."""
 
 import secrets
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,14 +10,14 @@ import torch
 from torch import Tensor
 
 from latentloop.errors import UserError
-from latentloop.studio.making import AnimationKind, between, mixed, morph_video
+from latentloop.studio.file_events import frames_of
+from latentloop.studio.making import AnimationKind, OnFrame, between, mixed, morph_video
 from latentloop.studio.mix_tab import MixTab
 from latentloop.studio.opening import SEEDS, code_in_photo
 from latentloop.studio.requests import Updates, on_the_page, session_of, uploaded
 from latentloop.studio.session import Session, Sessions
-from latentloop.studio.streaming import newest
 from latentloop.studio.views import animation, picture, row_of_faces, status
-from latentloop.studio.workbench import NO_FACE, Workbench
+from latentloop.studio.workbench import Workbench
 
 MOST = 6
 """Most faces that can be added."""
@@ -35,26 +35,25 @@ class MixEvents:
         """Add the face of the tab "Edit", as it is edited there."""
         session = session_of(self.sessions, request)
         with on_the_page():
-            if session.w_plus is None:
-                raise UserError(NO_FACE)
-            w_plus = self.bench.applied(session, session.shown).apply(session.w_plus)
-            self._put(session, Path(session.argument or "face").stem.replace(":", " "), w_plus)
+            face = session.opened
+            w_plus = self.bench.applied(session, face.shown).apply(face.w_plus)
+            self._put(session, {Path(face.argument).stem.replace(":", " "): w_plus})
             return self._tray(session)
 
     def add_photos(self, request: gr.Request, payloads: object) -> Updates:
         """Add the largest face of each photo."""
         session = session_of(self.sessions, request)
         with on_the_page():
-            for payload in payloads if isinstance(payloads, list) else [payloads]:
-                path, name = uploaded(self.sessions, session, payload)
-                self._put(session, Path(name).stem, code_in_photo(self.bench, path, name))
+            given = payloads if isinstance(payloads, list) else [payloads]
+            files = [uploaded(self.sessions, session, payload) for payload in given]
+            self._put(session, {Path(name).stem: code_in_photo(self.bench, path, name) for path, name in files})
             return self._tray(session)
 
     def add_random(self, request: gr.Request) -> Updates:
         """Add a random face."""
         session, seed = session_of(self.sessions, request), secrets.randbelow(SEEDS)
         with on_the_page():
-            self._put(session, f"seed {seed}", self.bench.read(f"seed:{seed}", None).w_plus)
+            self._put(session, {f"seed {seed}": self.bench.read(f"seed:{seed}", None).w_plus})
             return self._tray(session)
 
     def clear(self, request: gr.Request) -> Updates:
@@ -63,12 +62,13 @@ class MixEvents:
         session.tray.clear()
         return self._tray(session)
 
-    def _put(self, session: Session, name: str, w_plus: Tensor) -> None:
-        """Add a face under its name, or one that is not taken."""
-        if len(session.tray) >= MOST:
+    def _put(self, session: Session, faces: Mapping[str, Tensor]) -> None:
+        """Add faces under their names, or ones that are not taken."""
+        if len(session.tray) + len(faces) > MOST:
             raise UserError(f"{MOST} faces are the most; remove them first")
-        taken = next(i for i in range(1, MOST + 2) if _numbered(name, i) not in session.tray)
-        session.tray[_numbered(name, taken)] = w_plus.detach()
+        for name, w_plus in faces.items():
+            free = next(one for i in range(1, MOST + 2) if (one := _numbered(name, i)) not in session.tray)
+            session.tray[free] = w_plus.detach()
 
     def _tray(self, session: Session) -> Updates:
         names, tab = list(session.tray), self.tab
@@ -110,20 +110,23 @@ class MixEvents:
         yield from self._film(request, order, "gif")
 
     def _film(self, request: gr.Request, order: Sequence[str], kind: AnimationKind) -> Iterator[Updates]:
-        session, tab, made = session_of(self.sessions, request), self.tab, list[Path]()
-
-        def work(tell: Callable[[str], None]) -> None:
-            codes = _codes(session, order)
-            made.append(morph_video(self.bench, session, codes, kind, lambda i, n: tell(f"Frame {i} of {n} ...")))
-
+        session, tab, path = session_of(self.sessions, request), self.tab, list[Path]()
         with on_the_page():
-            for text in newest(work):
+            codes = _codes(session, order)
+
+            def work(on_frame: OnFrame) -> None:
+                path.append(morph_video(self.bench, session, codes, kind, on_frame))
+
+            for text in frames_of(session, work):
                 yield {tab.said: status(text)}
-        yield {
-            tab.said: status("The morph is below."),
-            tab.film: animation(made[0], f"morph of {', '.join(order)}"),
-            tab.files: gr.File(value=str(made[0]), visible=True),
-        }
+        done: Updates = {tab.said: status("Stopped.")}
+        if path:
+            done = {
+                tab.said: status("The morph is below."),
+                tab.film: animation(path[0], "the faces, one into the next"),
+            }
+            done |= {tab.files: gr.File(value=str(path[0]), visible=True)}
+        yield done
 
 
 def _numbered(name: str, i: int) -> str:

@@ -13,8 +13,9 @@ from latentloop.errors import UserError
 from latentloop.faces import AlignedFace, align_faces, full_image_quad
 from latentloop.images import read_image, resample, write_png
 from latentloop.latents import Code, mean_code, save_code
-from latentloop.studio.session import OpenPhoto, Session
-from latentloop.studio.workbench import NO_FACE, Workbench
+from latentloop.photo_editing.subjects import Subject
+from latentloop.studio.session import NO_FACE, OpenFace, OpenPhoto, Session
+from latentloop.studio.workbench import Workbench
 
 SEEDS = 1_000_000
 """Number of random faces to choose from."""
@@ -24,12 +25,12 @@ LONGEST_NAME = 60
 """Most characters of a photo's name that its copy keeps."""
 
 
-def open_photo(bench: Workbench, session: Session, upload: Path, name: str) -> OpenPhoto:
-    """Read a photo into a session, and find its faces; nothing of an earlier photo stays.
+def open_photo(bench: Workbench, session: Session, upload: Path, name: str) -> OpenFace:
+    """Open a photo, and find the code of its largest face in one pass.
 
     Args:
         bench: The workbench.
-        session: The session.
+        session: The session, which goes on to the face.
         upload: The file as it came.
         name: Name of the file on the user's machine.
 
@@ -37,44 +38,39 @@ def open_photo(bench: Workbench, session: Session, upload: Path, name: str) -> O
         UserError: It cannot be used, or shows no face. The session stays as it was.
     """
     image = _read(bench, upload, name)
-    path = session.folder / plain_name(name)
     with bench.turns.quick():
         faces = _faces(bench, image, "all")
+    path = session.new_place() / plain_name(name)
     if bench.for_faces:
         shutil.copyfile(upload, path)
     else:
-        path = path.with_suffix(".png")
-        write_png(path, _middle(image))
-        image = read_image(path, max_pixels=bench.max_pixels)  # rounded, as it will be read again
+        path, image = path.with_suffix(".png"), _middle(image)
+        write_png(path, image)
     shown = [face for face in faces if face.side * SMALLEST >= faces[0].side]
-    photo = OpenPhoto(path, image, tuple(shown), aligned=not bench.for_faces)
-    session.begin(photo)
-    return photo
+    photo = OpenPhoto(path, (image.shape[-1], image.shape[-2]), tuple(shown), aligned=not bench.for_faces)
+    return open_face(bench, session, photo, 0)
 
 
-def look(bench: Workbench, session: Session, face: int = 0) -> Tensor:
-    """Find the code of a face in one pass of the network, which the session takes; gives the face that it draws.
+def open_face(bench: Workbench, session: Session, photo: OpenPhoto, number: int) -> OpenFace:
+    """Find the code of a face in one pass of the network, and go on to it.
 
     Args:
         bench: The workbench.
-        session: A session with a photo.
-        face: Number of the face in the photo, from 0.
-
-    Returns:
-        Image (1, 3, S, S) in [-1, 1].
+        session: The session, which goes on to the face.
+        photo: The photo.
+        number: Number of the face in the photo, from 0.
 
     Raises:
         UserError: There is no such face.
     """
-    photo = session.photo
-    if photo is None or not 0 <= face < len(photo.faces):
+    if not 0 <= number < len(photo.faces):
         raise UserError(NO_FACE)
-    chosen = photo.faces[face]
-    session.begin(photo)
-    session.face = face
     with bench.turns.quick():
-        take(session, photo, code_of(bench, photo, chosen, _first_code(bench, chosen)))
-        return bench.preview(session, session.shown)
+        w_plus = _first_code(bench, photo.faces[number])
+    argument = save(photo, code_of(bench, photo, photo.faces[number], w_plus))
+    face = OpenFace(photo.path.parent, argument, w_plus, photo, number)
+    session.begin(face)
+    return face
 
 
 def code_in_photo(bench: Workbench, upload: Path, name: str) -> Tensor:
@@ -94,47 +90,46 @@ def code_in_photo(bench: Workbench, upload: Path, name: str) -> Tensor:
         return _first_code(bench, face)
 
 
-def open_code(bench: Workbench, session: Session, upload: Path, name: str) -> bool:
-    """Open a code file; its face goes back into the photo that is open, if it is of that. Returns whether it is.
+def open_code(bench: Workbench, session: Session, upload: Path, name: str) -> OpenFace:
+    """Open a code file; its face goes back into the photo that is open, if it is of that.
 
     Args:
         bench: The workbench.
-        session: The session.
+        session: The session, which goes on to the face.
         upload: The file as it came.
         name: Name of the file on the user's machine.
 
     Raises:
         UserError: It is no code, or another generator's. The session stays as it was.
     """
-    path, photo = session.folder / plain_name(name), session.photo
+    path, photo = session.new_place() / plain_name(name), session.face.photo if session.face else None
     shutil.copyfile(upload, path)
-    subject, fits = bench.read(str(path), None), False
-    if photo:
-        try:
-            subject, fits = bench.read(str(path), photo.path), True
-        except UserError:
-            photo = None
-    session.begin(photo)
-    session.take(str(path), subject.w_plus)
-    session.subject = subject
-    return fits
+    with bench.turns.quick():
+        subject = bench.read(str(path), None)
+        if photo and (fitting := _fitting(bench, path, photo)):
+            subject, place = fitting, photo.path.parent
+        else:
+            photo, place = None, path.parent
+    number = _nearest(photo, subject.codes[0]) if photo and subject.codes else 0
+    face = OpenFace(place, str(path), subject.w_plus, photo, number, found=True, subject=subject)
+    session.begin(face)
+    return face
 
 
-def open_random(bench: Workbench, session: Session, seed: int) -> Tensor:
-    """Open a random face; gives it, (1, 3, S, S) in [-1, 1].
+def open_random(bench: Workbench, session: Session, seed: int) -> OpenFace:
+    """Open a random face.
 
     Raises:
         UserError: The seed is none.
     """
     subject = bench.read(f"seed:{seed}", None)
-    session.begin(None)
-    session.take(f"seed:{seed}", subject.w_plus)
-    with bench.turns.quick():
-        return bench.preview(session, session.shown)
+    face = OpenFace(session.new_place(), f"seed:{seed}", subject.w_plus)
+    session.begin(face)
+    return face
 
 
 def code_of(bench: Workbench, photo: OpenPhoto, face: AlignedFace, w_plus: Tensor) -> Code:
-    """Make the code file of a code (1, num_ws, w_dim) that was found on the page."""
+    """Make the content of the code file of a code (1, num_ws, w_dim) that was found on the page."""
     generator = bench.model.components.generator
     return Code(
         w_plus=w_plus[0].cpu(),
@@ -142,18 +137,18 @@ def code_of(bench: Workbench, photo: OpenPhoto, face: AlignedFace, w_plus: Tenso
         generator=generator.name,
         fingerprint=generator.fingerprint,
         quad=face.quad,
-        original_size=(photo.image.shape[-1], photo.image.shape[-2]),
+        original_size=photo.size,
         losses=torch.zeros(0),
         steps=0,
         details={"photo": photo_entry(photo.path)},
     )
 
 
-def take(session: Session, photo: OpenPhoto, code: Code) -> None:
-    """Save a code of a photo's face, and go on to it."""
+def save(photo: OpenPhoto, code: Code) -> str:
+    """Save a code beside its photo, under the photo's name; gives the path."""
     path = photo.path.with_suffix(".npz")
     save_code(path, code)
-    session.take(str(path), code.w_plus[None])
+    return str(path)
 
 
 def plain_name(name: str) -> str:
@@ -161,6 +156,21 @@ def plain_name(name: str) -> str:
     stem, suffix = Path(Path(name).name).stem, Path(name).suffix.lower()
     plain = re.sub(r"[^\w.-]+", "_", stem)[:LONGEST_NAME].strip("._") or "photo"
     return plain + re.sub(r"[^a-z0-9.]", "", suffix)[:8]
+
+
+def _fitting(bench: Workbench, path: Path, photo: OpenPhoto) -> Subject | None:
+    """The face of a code in a photo; None if the code is of another one."""
+    try:
+        return bench.read(str(path), photo.path)
+    except UserError:
+        return None
+
+
+def _nearest(photo: OpenPhoto, code: Code) -> int:
+    """Number of the face of a photo that a code is of."""
+    middle = code.quad.mean(dim=0)
+    away = [float((face.quad.mean(dim=0) - middle).norm()) for face in photo.faces]
+    return away.index(min(away))
 
 
 def _read(bench: Workbench, upload: Path, name: str) -> Tensor:
@@ -172,12 +182,13 @@ def _read(bench: Workbench, upload: Path, name: str) -> Tensor:
 
 
 def _faces(bench: Workbench, image: Tensor, face: str) -> list[AlignedFace]:
-    """Faces of a photo; of one that shows none by the generator's nature, its middle."""
+    """Faces of a photo; where the generator draws none, the middle of the photo."""
+    size = min(WORKING_SIZE, bench.model.components.renderer().resolution)
     if bench.for_faces:
-        return align_faces(image, bench.model.components.detector, _size(bench), face=face)
+        return align_faces(image, bench.model.components.detector, size, face=face)
     middle = _middle(image)
     side = middle.shape[-1]
-    return [AlignedFace(resample(middle, min(_size(bench), side)), full_image_quad(side))]
+    return [AlignedFace(resample(middle, min(size, side)), full_image_quad(side))]
 
 
 @torch.no_grad()
@@ -187,11 +198,6 @@ def _first_code(bench: Workbench, face: AlignedFace) -> Tensor:
     if not parts.embedder:
         return mean_code(parts.generator)
     return parts.encoder(resample(face.image.to(parts.device), parts.encoder.resolution))
-
-
-def _size(bench: Workbench) -> int:
-    """Size at which faces are looked at, in pixels."""
-    return min(WORKING_SIZE, bench.model.components.renderer().resolution)
 
 
 def _middle(image: Tensor) -> Tensor:

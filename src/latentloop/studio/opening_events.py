@@ -6,13 +6,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import gradio as gr
-from torch import Tensor
 
+from latentloop.errors import UserError
 from latentloop.studio.edit_events import shown_file, steps_back
 from latentloop.studio.edit_tab import EXAMPLES, EditTab
-from latentloop.studio.opening import SEEDS, look, open_code, open_photo, open_random
+from latentloop.studio.opening import SEEDS, open_code, open_face, open_photo, open_random
 from latentloop.studio.requests import Updates, on_the_page, session_of, uploaded
-from latentloop.studio.session import Session, Sessions
+from latentloop.studio.session import NO_FACE, OpenFace, Session, Sessions
 from latentloop.studio.sliders import values_of
 from latentloop.studio.views import picture, status
 from latentloop.studio.workbench import Workbench
@@ -41,47 +41,47 @@ class OpeningEvents:
             return self._open(session_of(self.sessions, request), path, path.name) | {self.tab.photo: str(path)}
 
     def _open(self, session: Session, path: Path, name: str) -> Updates:
-        begun, photo = time.perf_counter(), open_photo(self.bench, session, path, name)
-        face = look(self.bench, session)
-        seconds, several = time.perf_counter() - begun, len(photo.faces) > 1
-        faces = [(shown_file(session, f"face{i + 1}", one.image), f"face {i + 1}") for i, one in enumerate(photo.faces)]
-        text = f"A first look, in {seconds:.1f} s. Closer ones follow; move a slider whenever you like."
-        return self._opened(session, face, text) | {
-            self.tab.faces: gr.Gallery(value=faces if several else [], visible=several)
-        }
+        begun, face = time.perf_counter(), open_photo(self.bench, session, path, name)
+        shown = self._opened(session, face, f"A first look, in {time.perf_counter() - begun:.1f} s.")
+        faces = [one.image for one in face.photo.faces] if face.photo else []
+        tiles = [(shown_file(session, f"face{i + 1}", image), f"face {i + 1}") for i, image in enumerate(faces)]
+        several = len(tiles) > 1
+        return shown | {self.tab.faces: gr.Gallery(value=tiles if several else [], visible=several)}
 
     def choose_face(self, request: gr.Request, chosen: gr.SelectData) -> Updates:
         """Go on with another face of the photo."""
-        session = session_of(self.sessions, request)
+        session, number = session_of(self.sessions, request), int(chosen.index)
         with on_the_page():
-            face = look(self.bench, session, int(chosen.index))
-        return self._opened(session, face, f"Face {int(chosen.index) + 1}.")
+            photo = session.opened.photo
+            if photo is None:
+                raise UserError(NO_FACE)
+            return self._opened(session, open_face(self.bench, session, photo, number), f"Face {number + 1}.")
 
     def open_random(self, request: gr.Request) -> Updates:
         """Show a random face."""
         session, seed = session_of(self.sessions, request), secrets.randbelow(SEEDS)
         with on_the_page():
             face = open_random(self.bench, session, seed)
-        return self._opened(session, face, f"A random face: seed:{seed}.") | self._no_photo()
+            return self._opened(session, face, f"A random face: seed:{seed}.") | self._no_photo()
 
     def open_code(self, request: gr.Request, payload: object) -> Updates:
         """Open a code file, with the photo that is open if it is of that."""
         session = session_of(self.sessions, request)
         with on_the_page():
-            fits = open_code(self.bench, session, *uploaded(self.sessions, session, payload))
-            face = self.bench.preview(session, session.shown)
-        text = "The code, in its photo." if fits else "The code. To put its face into its photo, open that first."
-        return self._opened(session, face, text) | ({} if fits else self._no_photo())
+            face = open_code(self.bench, session, *uploaded(self.sessions, session, payload))
+            text = "The code, in its photo." if face.photo else "The code. For the whole photo, open that first."
+            return self._opened(session, face, text) | ({} if face.photo else self._no_photo())
 
     def _no_photo(self) -> Updates:
         return {self.tab.photo: None, self.tab.faces: gr.Gallery(value=[], visible=False)}
 
-    def _opened(self, session: Session, face: Tensor, text: str) -> Updates:
-        names, tab = self.tab.names, self.tab
-        numbers = values_of(session, names, session.shown)
-        searchable = session.photo is not None
+    def _opened(self, session: Session, face: OpenFace, text: str) -> Updates:
+        tab, searchable = self.tab, face.photo is not None
+        numbers = values_of(session, tab.names, face.shown)
+        with self.bench.turns.quick():
+            shown = picture(self.bench.preview(session, face, face.shown), "the reconstructed face")
         return {
-            tab.face: picture(face, "the reconstructed face"),
+            tab.face: shown,
             tab.said: status(text),
             tab.shown: "",
             tab.files: gr.File(value=None, visible=False),
@@ -89,5 +89,5 @@ class OpeningEvents:
             **dict(zip((*tab.sliders, *tab.own), numbers, strict=True)),
             **{button: gr.Button(interactive=searchable) for button in (tab.better, tab.best)},
             **{button: gr.Button(interactive=True) for button in (tab.save, tab.strip, tab.mp4, tab.gif)},
-            **steps_back(self.tab, session),
+            **steps_back(tab, face),
         }

@@ -1,6 +1,6 @@
 """The page: its tabs, and what calls what."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import gradio as gr
@@ -22,6 +22,8 @@ from latentloop.studio.workbench import Workbench
 
 QUICK: dict[str, Any] = {"concurrency_limit": None, "show_progress": "hidden", "api_visibility": "private"}
 """How events are answered at once, beside work that goes on. They queue: Gradio shows no error of those that do not."""
+AT_ONCE: dict[str, Any] = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
+"""How the moves of sliders are answered: without the queue, which takes a tenth of a second."""
 WORK: dict[str, Any] = {"concurrency_id": "work", "concurrency_limit": 1, "api_visibility": "private"}
 """How long work is done: one after the other, for all sessions together."""
 
@@ -70,19 +72,21 @@ def _wire(tab: EditTab, bench: Workbench, sessions: Sessions) -> None:
     search, files = SearchEvents(bench, sessions, tab), FileEvents(bench, sessions, tab)
     everything = tab.components
     whole = [tab.compare, tab.face, tab.undo, tab.redo, tab.reset]
-    found = [tab.said, tab.face, tab.stop, tab.better, tab.best]
 
-    photo = tab.photo.input(opening.open_photo, tab.photo, everything, preprocess=False, **QUICK)
+    photo = tab.photo.input(
+        opening.open_photo, tab.photo, everything, preprocess=False, trigger_mode="always_last", **QUICK
+    )
     example = tab.examples.select(opening.open_example, None, everything, **QUICK)
     face = tab.faces.select(opening.choose_face, None, everything, **QUICK)
-    for opened in (photo, example, face):
-        shown = opened.success(edits.whole, None, whole, **QUICK)
-        better = shown.success(search.improve, None, found, show_progress="hidden", **WORK)
-        better.success(edits.whole, None, whole, **QUICK)
     random = tab.random.click(opening.open_random, None, everything, **QUICK)
     code = tab.code.upload(opening.open_code, tab.code, everything, **QUICK)
-    for opened in (random, code):
-        opened.success(edits.whole, None, whole, **QUICK)
+    for opened in (photo, example, face, random, code):
+        shown = opened.success(edits.whole, None, whole, trigger_mode="multiple", **QUICK)
+        if opened in (photo, example, face):
+            _search(shown.success, search.improve, search, edits, tab)
+    for button, searching in ((tab.better, search.improve), (tab.best, search.best)):
+        _search(button.click, searching, search, edits, tab)
+    tab.stop.click(search.stop, None, None, **QUICK)
 
     moved = gr.on(
         [*(slider.input for slider in (*tab.sliders, *tab.own)), tab.keep.input],
@@ -90,20 +94,33 @@ def _wire(tab: EditTab, bench: Workbench, sessions: Sessions) -> None:
         tab.values,
         tab.face,
         trigger_mode="always_last",
-        **QUICK,
+        **AT_ONCE,
     )
-    moved.success(edits.rest, None, whole, trigger_mode="multiple", **QUICK)
+    moved.success(edits.rest, None, whole, trigger_mode="multiple", **AT_ONCE)
     for button, event in ((tab.undo, edits.undo), (tab.redo, edits.redo), (tab.reset, edits.reset)):
-        button.click(event, None, everything, **QUICK).success(edits.whole, None, whole, **QUICK)
+        stepped = button.click(event, None, everything, **QUICK)
+        stepped.success(edits.whole, None, whole, trigger_mode="multiple", **QUICK)
 
-    for button, searching in ((tab.better, search.improve), (tab.best, search.best)):
-        better = button.click(searching, None, found, show_progress="hidden", **WORK)
-        better.success(edits.whole, None, whole, **QUICK)
-    tab.stop.click(search.stop, None, None, **QUICK)
-    tab.save.click(files.save, None, tab.files, **WORK)
-    tab.strip.click(files.strip, None, tab.shown, **WORK)
+    tab.save.click(files.save, None, tab.files, **QUICK)
+    tab.strip.click(files.strip, None, tab.shown, **QUICK)
     for button, film in ((tab.mp4, files.mp4), (tab.gif, files.gif)):
-        button.click(film, None, [tab.said, tab.shown, tab.files], show_progress="hidden", **WORK)
+        made = button.click(film, None, [tab.said, tab.stop, tab.shown, tab.files], show_progress="hidden", **WORK)
+        made.failure(search.idle, None, [tab.stop, tab.better, tab.best], **QUICK)
+
+
+def _search(
+    trigger: Callable[..., Any],
+    searching: Callable[[gr.Request], Iterator[Updates]],
+    search: SearchEvents,
+    edits: EditEvents,
+    tab: EditTab,
+) -> None:
+    """Search for a closer code after something, and draw the whole photo with it."""
+    buttons = [tab.stop, tab.better, tab.best]
+    outputs = [tab.said, tab.face, *buttons]
+    found = trigger(searching, None, outputs, show_progress="hidden", trigger_mode="multiple", **WORK)
+    found.success(edits.whole, None, [tab.compare, tab.face, tab.undo, tab.redo, tab.reset], **QUICK)
+    found.failure(search.idle, None, buttons, **QUICK)
 
 
 def _wire_mix(tab: MixTab, events: MixEvents) -> None:

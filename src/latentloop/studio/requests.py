@@ -32,7 +32,8 @@ def on_the_page() -> Iterator[None]:
 
 def session_of(sessions: Sessions, request: gr.Request) -> Session:
     """Find the session of the page that a request comes from."""
-    return sessions.get(str(request.session_hash))
+    with on_the_page():
+        return sessions.get(str(request.session_hash))
 
 
 def uploaded(sessions: Sessions, session: Session, payload: object) -> tuple[Path, str]:
@@ -51,10 +52,11 @@ def uploaded(sessions: Sessions, session: Session, payload: object) -> tuple[Pat
     """
     if isinstance(payload, str):
         payload = {"path": payload}
+    root = sessions.root.resolve()
     if isinstance(payload, Mapping) and isinstance(payload.get("path"), str):
         path = Path(payload["path"]).resolve()
-        inside = path.is_relative_to(sessions.root.resolve()) and path.is_file()
-        if inside and not any(part.startswith(Sessions.PREFIX) for part in path.parts):
+        inside = path.is_relative_to(root) and path.is_file()
+        if inside and not path.relative_to(root).parts[0].startswith(Sessions.PREFIX):
             session.uploads.add(path)
             return path, str(payload.get("orig_name") or path.name)
     raise UserError("the file did not arrive; try again")

@@ -12,7 +12,7 @@ from latentloop.studio.improving import Step, improve, steps_of
 from latentloop.studio.requests import Updates, on_the_page, session_of
 from latentloop.studio.session import Sessions
 from latentloop.studio.streaming import newest
-from latentloop.studio.views import picture, status
+from latentloop.studio.views import picture, progress, status
 from latentloop.studio.workbench import Workbench
 
 
@@ -33,28 +33,39 @@ class SearchEvents:
         yield from self._improve(request, "best")
 
     def _improve(self, request: gr.Request, quality: Quality) -> Iterator[Updates]:
-        session, tab = session_of(self.sessions, request), self.tab
-        if session.photo is None:
+        session, tab, found = session_of(self.sessions, request), self.tab, list[InvertedPhoto | None]()
+        face = session.face
+        if face is None or face.photo is None:
             yield {tab.said: gr.skip()}
             return
-        steps, found = steps_of(self.bench, session, quality), list[InvertedPhoto | None]()
-        buttons = {button: gr.Button(interactive=False) for button in (tab.better, tab.best)}
-        yield {tab.said: status("Looking for a closer code ..."), **buttons}
+        steps = steps_of(self.bench, face, quality)
+        busy = {button: gr.Button(interactive=False) for button in (tab.better, tab.best)}
+        yield {tab.said: status("Looking for a closer code; move a slider whenever you like ..."), **busy}
 
         def work(tell: Callable[[Step], None]) -> None:
-            found.append(improve(self.bench, session, quality, tell))
+            found.append(improve(self.bench, session, face, quality, tell))
 
         with on_the_page():
             for step in newest(work):
-                text = f"Step {step.done} of {steps}: coming closer. Move a slider whenever you like."
-                face = picture(step.face, "the face, coming closer")
-                # Only now: there is nothing to stop before.
-                yield {tab.face: face, tab.said: status(text), tab.stop: gr.Button(interactive=True)}
-        buttons = {button: gr.Button(interactive=session.photo is not None) for button in (tab.better, tab.best)}
-        yield {tab.said: status(_summary(found[0])), tab.stop: gr.Button(interactive=False), **buttons}
+                if session.face is face:
+                    shown = picture(step.face, "the face, coming closer")
+                    # Only now: there is nothing to stop before.
+                    yield {tab.face: shown, tab.said: progress(step.done, steps), tab.stop: gr.Button(interactive=True)}
+        yield (
+            (self.idle(request) | {tab.said: status(_summary(found[0]))})
+            if session.face is face
+            else {tab.said: gr.skip()}
+        )
+
+    def idle(self, request: gr.Request) -> Updates:
+        """Offer another search, also after one that failed."""
+        face, tab = session_of(self.sessions, request).face, self.tab
+        searchable = face is not None and face.photo is not None
+        buttons = {button: gr.Button(interactive=searchable) for button in (tab.better, tab.best)}
+        return {tab.stop: gr.Button(interactive=False), **buttons}
 
     def stop(self, request: gr.Request) -> None:
-        """End the search; the best code so far stays."""
+        """End what goes on; the best code so far stays."""
         session_of(self.sessions, request).stop()
 
 

@@ -12,14 +12,14 @@ from typing import Any
 import filelock
 
 from latentloop.errors import UserError
-from latentloop.extras import load_extra
+from latentloop.extras import require_extra
 from latentloop.model import load
 from latentloop.studio.options import StudioOptions
 from latentloop.studio.workbench import Workbench
 
 PREFIX, LOCK = "latentloop-studio-", "in-use"
 """How folders for temporary files begin, and the file in each that is locked while it is in use."""
-EVERYBODY = "0.0.0.0"  # noqa: S104 - compared with, not listened on
+EVERYBODY = ("0.0.0.0", "::")  # noqa: S104 - compared with, not listened on
 POLICY = (
     "default-src 'self'; script-src 'self' 'unsafe-inline' 'unsafe-eval'; style-src 'self' 'unsafe-inline'; "
     "img-src 'self' data: blob:; media-src 'self' data: blob:; font-src 'self' data:; connect-src 'self' data: blob:; "
@@ -83,9 +83,9 @@ def serve(options: StudioOptions, say: Callable[[str], None]) -> None:
     os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
     with temporary_root() as root:
         os.environ["GRADIO_TEMP_DIR"] = str(root)
+        require_extra("gradio", "the studio needs Gradio", "'latentloop[web]'")
         with ThreadPoolExecutor(1, "networks") as thread:  # Gradio takes as long to read as the networks
             networks = thread.submit(_workbench, options)
-            load_extra("gradio", "the studio needs Gradio", "'latentloop[web]'")
             from latentloop.studio.page import build_page
             from latentloop.studio.session import Sessions
             from latentloop.studio.style import CSS, theme
@@ -119,7 +119,7 @@ def _launching(options: StudioOptions) -> dict[str, Any]:
 
     from latentloop.studio.edit_tab import EXAMPLES
 
-    anywhere = options.share or options.host == EVERYBODY
+    anywhere = options.share or options.host in EVERYBODY
     hosts = ["*"] if anywhere else ["localhost", "127.0.0.1", options.host]
     # Another name for this address may be a foreign page that reaches for it (DNS rebinding).
     middleware = [Middleware(TrustedHostMiddleware, allowed_hosts=hosts), Middleware(Guarded)]

@@ -1,5 +1,6 @@
 """Sessions: what each open page holds, apart from all others, in a folder that goes with it."""
 
+import secrets
 import shutil
 import tempfile
 import threading
@@ -11,9 +12,13 @@ from typing import ClassVar
 
 from torch import Tensor
 
+from latentloop.editing import Direction
+from latentloop.errors import UserError
 from latentloop.faces import AlignedFace
 from latentloop.photo_editing.subjects import Subject
 from latentloop.studio.history import EditState, History
+
+NO_FACE = "choose a photo first, or a random face"
 
 
 @dataclass(frozen=True)
@@ -22,83 +27,127 @@ class OpenPhoto:
 
     path: Path
     """Its file in the session's folder, under the name that the user gave it."""
-    image: Tensor
-    """The photo, (1, 3, H, W) in [-1, 1]."""
+    size: tuple[int, int]
+    """Width and height, in pixels."""
     faces: tuple[AlignedFace, ...]
     """Its faces that are large enough, the largest first."""
     aligned: bool
     """The whole photo is the face: nothing was detected."""
 
 
+@dataclass
+class OpenFace:
+    """A face that is edited, with its code and its edits. What another photo takes the place of is left as it is."""
+
+    place: Path
+    """Folder of its files."""
+    argument: str
+    """What names the face to `latentloop edit`: its code file, or a seed."""
+    w_plus: Tensor
+    """Its code, (1, num_ws, w_dim): the newest one while better ones are looked for."""
+    photo: OpenPhoto | None = None
+    """The photo; None for a face without one."""
+    number: int = 0
+    """Number of the face in the photo, from 0."""
+    found: bool = False
+    """The code is more than a first look: searches go on from it."""
+    balanced: bool = False
+    """A search of balanced quality has found it."""
+    history: History = field(default_factory=History)
+    shown: EditState = EditState()
+    """What the sliders say at this moment."""
+    subject: Subject | None = None
+    """The face as `latentloop edit` reads it, once it was needed."""
+    before: tuple[Tensor, list[Tensor] | None] | None = None
+    """A code, and what `Editor.before` gave for it, or the face that it draws where there is no photo."""
+    codes: int = 0
+    """Number of codes that it has taken."""
+
+    def take(self, argument: str, w_plus: Tensor, *, balanced: bool = False) -> None:
+        """Go on to another code of the face, as a search found it.
+
+        Args:
+            argument: Its file.
+            w_plus: The code, (1, num_ws, w_dim).
+            balanced: The search was of balanced quality, or better.
+        """
+        self.codes += 1
+        self.argument, self.w_plus, self.found, self.balanced = argument, w_plus, True, balanced
+        self.subject = None
+
+
+@dataclass(frozen=True)
+class OwnDirection:
+    """A direction of the user's own."""
+
+    argument: str
+    """How edits name it, FILE:NAME."""
+    direction: Direction
+
+
 class Session:
-    """An open page: the photo, the face that is edited, its edits, and directions of the user's own."""
+    """An open page: the face that is edited, faces for mixing, and directions of the user's own."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         """Folder of its files, which is deleted with the session."""
         self.uploads: set[Path] = set()
         """Files that came from the page, as Gradio keeps them."""
-        self.photo: OpenPhoto | None = None
-        """The photo that is open; None for a face without one."""
-        self.face = 0
-        """Number of the face that is edited, from 0."""
-        self.argument: str | None = None
-        """What names the face to `latentloop edit`: its code file, or a seed. None before there is a face."""
-        self.w_plus: Tensor | None = None
-        """Code of the face, (1, num_ws, w_dim): the newest one while better ones are looked for."""
-        self.searched = False
-        """A search of balanced quality has found the code."""
-        self.subject: Subject | None = None
-        """The face as `latentloop edit` reads it, once it is needed."""
-        self.before: tuple[Tensor, list[Tensor] | None] | None = None
-        """A code, and what `Editor.before` gave for it, or the face that it draws where there is no photo."""
-        self.history = History()
-        self.shown = EditState()
-        """What the sliders say at this moment."""
-        self.directions: dict[str, str] = {}
-        """Directions beside the bundled ones: how edits name them, FILE:NAME, by the names on the page."""
+        self.face: OpenFace | None = None
+        """The face that is edited."""
+        self.directions: dict[str, OwnDirection] = {}
+        """Directions beside the bundled ones, by their names on the page."""
         self.tray: dict[str, Tensor] = {}
         """Codes of the faces for mixing, (1, num_ws, w_dim), by name."""
+        self.restricted: dict[tuple[str, tuple[str, ...]], Direction] = {}
+        """Directions without what changes attributes to keep, by their names and those to keep."""
         self._stop: threading.Event | None = None
+        self._closed = False
 
-    def take(self, argument: str, w_plus: Tensor) -> None:
-        """Go on to a code, as it lies in a file or comes of a seed.
+    @property
+    def opened(self) -> OpenFace:
+        """The face that is edited.
 
-        Args:
-            argument: What names it to `latentloop edit`.
-            w_plus: The code, (1, num_ws, w_dim).
+        Raises:
+            UserError: There is none yet.
         """
-        self.argument, self.w_plus, self.subject, self.searched = argument, w_plus, None, False
+        if self.face is None:
+            raise UserError(NO_FACE)
+        return self.face
 
-    def begin(self, photo: OpenPhoto | None) -> None:
-        """Put another photo in the place of what is open, or none; its edits go, directions stay."""
+    def new_place(self) -> Path:
+        """Make a folder for the files of something that is opened."""
+        return Path(tempfile.mkdtemp(dir=self.folder))
+
+    def begin(self, face: OpenFace | None) -> None:
+        """Put another face in the place of the one that is edited; the files of that go, directions stay."""
         self.stop()
-        self.photo, self.face, self.argument, self.w_plus, self.subject = photo, 0, None, None, None
-        self.searched, self.before = False, None
-        self.history, self.shown = History(), EditState()
+        old, self.face = self.face, face
+        if old and (face is None or face.place != old.place):
+            shutil.rmtree(old.place, ignore_errors=True)
 
     @contextmanager
     def work(self) -> Iterator[threading.Event]:
         """Begin work that `stop` ends; earlier work is stopped. Gives the event that is set when it has to end."""
         self.stop()
         self._stop = event = threading.Event()
+        if self._closed:
+            event.set()
         try:
             yield event
         finally:
             event.set()
+            if self._closed:  # what was written after that
+                shutil.rmtree(self.folder, ignore_errors=True)
 
     def stop(self) -> None:
         """End the work that goes on, if there is any, after the step that it is at."""
         if self._stop:
             self._stop.set()
 
-    @property
-    def working(self) -> bool:
-        """Return whether work goes on."""
-        return self._stop is not None and not self._stop.is_set()
-
     def close(self) -> None:
         """Stop, forget everything, and delete all files."""
+        self._closed = True
         self.begin(None)
         self.tray.clear()
         shutil.rmtree(self.folder, ignore_errors=True)
@@ -109,22 +158,41 @@ class Sessions:
     """The sessions of all open pages, by the key that Gradio gives each."""
 
     PREFIX: ClassVar[str] = "session-"
+    MOST: ClassVar[int] = 50
+    """Pages that may be open; the one that was used least recently is closed for another."""
     root: Path
     """Folder of the sessions' folders."""
     _open: dict[str, Session] = field(default_factory=dict)
+    _closed: set[str] = field(default_factory=set)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def get(self, key: str) -> Session:
-        """Find the session of a page; its first call opens it."""
+        """Find the session of a page; its first call opens it.
+
+        Raises:
+            UserError: The page was closed.
+        """
         with self._lock:
-            if key not in self._open:
-                self._open[key] = Session(Path(tempfile.mkdtemp(prefix=self.PREFIX, dir=self.root)))
-            return self._open[key]
+            if key in self._closed:
+                raise UserError("this page was closed; load it again")
+            session = self._open.pop(key, None) or self._new()
+            self._open[key] = session  # the last in the order of use
+            oldest = next(iter(self._open)) if len(self._open) > self.MOST else None
+        if oldest:
+            self.close(oldest)
+        return session
+
+    def _new(self) -> Session:
+        # Gradio gives a file to whoever knows its path: nobody guesses this one.
+        folder = self.root / f"{self.PREFIX}{secrets.token_urlsafe(24)}"
+        folder.mkdir(mode=0o700)
+        return Session(folder)
 
     def close(self, key: str) -> None:
         """End the session of a page that was closed, if it has one, and delete its files."""
         with self._lock:
             session = self._open.pop(key, None)
+            self._closed.add(key)
             others = {path for one in self._open.values() for path in one.uploads}
         if session:
             session.close()

@@ -30,13 +30,13 @@ def newest(work: Callable[[Callable[[T], None]], None]) -> Iterator[T]:
 
     thread = threading.Thread(target=run, name="studio-work", daemon=True)
     thread.start()
-    while True:
+    ended = False
+    while not ended:
         with changed:
             changed.wait_for(lambda: told or not thread.is_alive(), timeout=0.1)
+            ended = not thread.is_alive()  # asked before the news are taken: none come after
             news = told[:]
             told.clear()
         yield from news
-        if not news and not thread.is_alive():
-            break
     if errors:
         raise errors[0]

@@ -47,8 +47,10 @@ class Turns:
             self.give_way()
             yield
 
-    def give_way(self) -> None:
-        """Wait while there are quick requests, and until none has come for a moment."""
+    def give_way(self, stopped: threading.Event | None = None) -> None:
+        """Wait while there are quick requests, and until none has come for a moment; not if the work has to end."""
         with self._changed:
             while self._asked or time.monotonic() - self._last < QUIET:
-                self._changed.wait(QUIET)
+                if stopped and stopped.is_set():
+                    return
+                self._changed.wait(QUIET / 4)

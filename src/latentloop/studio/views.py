@@ -76,6 +76,11 @@ def status(text: str) -> str:
     return f'<p class="ll-status" role="status" aria-live="polite">{html.escape(text)}</p>'
 
 
+def progress(done: int, steps: int) -> str:
+    """Say how far a search is, as HTML; screen readers are spared each step."""
+    return f'<p class="ll-status">Step {done} of {steps}: coming closer.</p>'
+
+
 def described(strengths: Mapping[str, float]) -> str:
     """Say what an edit does, such as "smile +1, age -0.5"."""
     return ", ".join(f"{name} {strength:+g}" for name, strength in strengths.items()) or "not edited"
