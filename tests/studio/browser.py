@@ -19,7 +19,7 @@ from PIL import Image
 from playwright.sync_api import Page
 
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
-PATIENCE = 90
+PATIENCE = 180
 """Seconds that anything may take on a machine that is busy with other tests."""
 SLIDER = "#slider-smile input[type=range]"
 FACE = "#face img"
@@ -91,7 +91,7 @@ def with_text(page: Page, selector: str, text: str) -> None:
 
 def error_on(page: Page) -> str:
     """Wait for an error on the page, close it, and say what it says."""
-    text = page.locator(".toast-text").first.inner_text()
+    text = page.locator(".toast-body").first.inner_text()
     page.locator(".toast-close").first.click()
     page.locator(".toast-body").first.wait_for(state="detached")
     return text

@@ -109,16 +109,15 @@ def test_downloads_are_what_the_command_makes(page: Page, tmp_path: Path) -> Non
     page.locator("#save").click()
     links = page.locator("#files a[download]")
     links.first.wait_for()
-    for link in links.all():
+    for i, link in enumerate(links.all()):  # the picture and the face have one name
         with page.expect_download() as download:
             link.click()
-        download.value.save_as(tmp_path / download.value.suggested_filename)
-    (code,) = tmp_path.glob("*.npz")
+        download.value.save_as(tmp_path / str(i) / download.value.suggested_filename)
+    (code,) = tmp_path.glob("*/*.npz")
     command = ["edit", code, "--photos", PHOTO, "--set", "smile=1", "--out", tmp_path / "command"]
     subprocess.run([sys.executable, "-m", "latentloop", *map(str, command)], check=True, capture_output=True)
     (picture,) = (tmp_path / "command").glob("*.png")
-    pictures = {path.name: path for path in tmp_path.glob("*.png")}
-    assert pictures[picture.name].read_bytes() == picture.read_bytes()
+    assert (tmp_path / "0" / picture.name).read_bytes() == picture.read_bytes()
 
 
 def test_what_is_no_photo_of_a_face_is_told_and_the_page_goes_on(page: Page, tmp_path: Path) -> None:
