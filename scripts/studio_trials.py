@@ -1,7 +1,6 @@
 """Time the studio in Chromium, or use it at random for long, and look at its errors and memory.
 
-    python scripts/studio_trials.py --out studio.json                # the times
-    python scripts/studio_trials.py --actions 1000 --out hour.json   # random use, too
+    python scripts/studio_trials.py --actions 1000 --out studio.json   # without --actions: the times alone
 
 Needs Chromium, Playwright, and Linux for the memory. Each time is one of the user: from the key or the file to the
 picture on the page. A slider moves as a hand moves it: again once the face of the last move is there.
@@ -202,13 +201,13 @@ ACTIONS: dict[str, tuple[int, Callable[[Page, random.Random], object]]] = {
 }
 """What users do, how often, and how."""
 ELSEWHERE = ("add a face", "mix and morph", "look around")
-"""Actions outside the tab "Edit"."""
 NOT_WRONG = "move a slider first"
 """What the page rightly says now and then."""
 
 
 def use(page: Page, count: int, pid: int, measured: Measured, seed: int) -> None:
     """Do things at random, about one in two seconds, as somebody who plays."""
+    page.set_default_timeout(10_000)
     chance, weights = random.Random(seed), [weight for weight, _ in ACTIONS.values()]  # noqa: S311
     page.reload()
     page.locator(SLIDER).wait_for()
@@ -262,9 +261,8 @@ def report(measured: Measured) -> None:
     print(row("slider to preview", measured.previews))
     print(row("slider to whole photo", measured.rests))
     if measured.actions:
-        grown = measured.memory_end - measured.memory_warm
         print(f"{'random actions':28} {measured.actions.total()}, with {len(measured.errors)} errors")
-        print(f"{'memory':28} {measured.memory_warm:.0f} MB warm, {grown:+.0f} MB at the end")
+        print(f"{'memory':28} {measured.memory_warm:.0f} MB warm, {measured.memory_end:.0f} MB at the end")
     for error, count in Counter(measured.errors).most_common(20):
         print(f"  {count} x {error[:200]}")
 
@@ -290,8 +288,8 @@ def main(actions: int = 0, count: int = 50, seed: int = 0, patience: float = 120
             page.goto(address)
             if count:
                 time_page(page, measured, count)
-            page.set_default_timeout(10_000)
-            use(page, actions, pid, measured, seed) if actions else None
+            if actions:
+                use(page, actions, pid, measured, seed)
         measured.errors += [f"server: {line}" for line in log.read_text().splitlines() if "Error" in line]
     report(measured)
     if out:
