@@ -20,6 +20,8 @@ def test_only_uploads_are_taken(tmp_path: Path) -> None:
     private = sessions.get("other").folder / "photo.png"
     private.write_bytes(b"")
     session = sessions.get("one")
+    (root / "abc" / "session-1.png").write_bytes(b"")
+    assert uploaded(sessions, session, str(root / "abc" / "session-1.png"))[1] == "session-1.png"
     told = {"path": str(root / "abc" / "face.png"), "orig_name": "my face.png"}
     assert uploaded(sessions, session, told) == (root / "abc" / "face.png", "my face.png")
     assert uploaded(sessions, session, told["path"]) == (root / "abc" / "face.png", "face.png")

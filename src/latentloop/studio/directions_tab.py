@@ -12,7 +12,7 @@ from latentloop.editing import Direction, directions_in, save_directions
 from latentloop.errors import UserError
 from latentloop.photo_editing.direction_list import info_of
 from latentloop.photo_editing.direction_search import find_unsupervised
-from latentloop.studio.opening import plain_name
+from latentloop.studio.opening import called, plain_name
 from latentloop.studio.requests import Updates, on_the_page, session_of, uploaded
 from latentloop.studio.session import OwnDirection, Session, Sessions
 from latentloop.studio.sliders import OWN
@@ -76,7 +76,9 @@ class DirectionsEvents:
             upload, name = uploaded(self.sessions, session, payload)
             path = session.new_place() / plain_name(name)
             shutil.copyfile(upload, path)
-            self._add(session, path, directions_in(path, self.bench.model.components.generator))
+            with called(path, name):
+                found = directions_in(path, self.bench.model.components.generator)
+            self._add(session, path, found)
             return self._shown(session)
 
     def find(self, request: gr.Request, count: float, layers: str) -> Updates:

@@ -2,6 +2,8 @@
 
 import re
 import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import torch
@@ -104,7 +106,7 @@ def open_code(bench: Workbench, session: Session, upload: Path, name: str) -> Op
     """
     path, photo = session.new_place() / plain_name(name), session.face.photo if session.face else None
     shutil.copyfile(upload, path)
-    with bench.turns.quick():
+    with bench.turns.quick(), called(path, name):
         subject = bench.read(str(path), None)
         if photo and (fitting := _fitting(bench, path, photo)):
             subject, place = fitting, photo.path.parent
@@ -151,6 +153,15 @@ def save(photo: OpenPhoto, code: Code) -> str:
     return str(path)
 
 
+@contextmanager
+def called(path: Path, name: str) -> Iterator[None]:
+    """Let errors call a file by the name that the user knows."""
+    try:
+        yield
+    except UserError as error:
+        raise UserError(str(error).replace(str(path), name)) from error
+
+
 def plain_name(name: str) -> str:
     """Make the name of a session's copy of a file: the user's own, as far as every file system and command takes it."""
     stem, suffix = Path(Path(name).name).stem, Path(name).suffix.lower()
@@ -175,10 +186,8 @@ def _nearest(photo: OpenPhoto, code: Code) -> int:
 
 def _read(bench: Workbench, upload: Path, name: str) -> Tensor:
     """Read an uploaded image; errors call it by the name that the user knows."""
-    try:
+    with called(upload, name):
         return read_image(upload, max_pixels=bench.max_pixels)
-    except UserError as error:
-        raise UserError(str(error).replace(f"{upload}: ", f"{name}: ", 1)) from error
 
 
 def _faces(bench: Workbench, image: Tensor, face: str) -> list[AlignedFace]:
