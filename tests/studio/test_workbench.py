@@ -65,13 +65,14 @@ def test_a_photo_is_opened_edited_and_saved_as_the_command_does(
     assert face.photo is not None
     assert face.photo.path.name == "My_photo.png"
     assert not torch.equal(bench.preview(session, face, STATE), bench.preview(session, face, EditState()))
-    picture, alone, code = edited_files(bench, session, face, STATE)
+    picture, alone, code, unedited = edited_files(bench, session, face, STATE)
+    assert str(unedited) == face.argument
     codes, out = Path(face.argument), tmp_path / "out"
     generator = str(bench.model.components.generator_file)
     subjects = SubjectOptions(generator=generator, device="cpu", photos=face.photo.path)
     assert edit_files([codes], {session.directions["sefa0"].argument: 1.5}, out, subjects=subjects)
     assert picture.read_bytes() == (out / picture.name).read_bytes()
-    assert alone.read_bytes() == (out / "faces" / alone.name).read_bytes()
+    assert alone.read_bytes() == (out / "faces" / picture.name).read_bytes()
     assert torch.equal(ll.load_code(code).w_plus, ll.load_code(out / code.name).w_plus)
     shown = bench.picture(session, face, STATE).picture
     assert torch.equal(as_shown(shown, tmp_path), read_image(picture))
@@ -120,7 +121,10 @@ def test_the_closest_code_goes_on_from_the_closer_one(
     bench: Workbench, session: Session, photo: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     short = quality.Preset(steps=2, lr=0.08, plain_lr=0.08)
-    nearer = {"balanced": replace(short, steps=1), "best": replace(short, steps=4, refine="features")}
+    nearer: dict[quality.Quality, quality.Preset] = {
+        "balanced": replace(short, steps=1),
+        "best": replace(short, steps=4, refine="features"),
+    }
     monkeypatch.setattr(quality, "FAR", {**quality.FAR, "balanced": short})
     monkeypatch.setattr(quality, "NEAR", {**quality.NEAR, **nearer})
     face, seen = open_photo(bench, session, photo, "a.png"), list[int]()

@@ -1,5 +1,6 @@
 """Files that a session makes: pictures, codes, strips, and short videos of an edit."""
 
+import shutil
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -31,9 +32,10 @@ OnFrame = Callable[[int, int], None]
 
 
 def edited_files(bench: Workbench, session: Session, face: OpenFace, state: EditState) -> list[Path]:
-    """Make the files of an edit as `latentloop edit` does: the picture, the face alone, and the code.
+    """Make the files of an edit as `latentloop edit` does: the picture, the face alone, the edited code.
 
-    Without an edit these are the reconstruction and the code.
+    The code without the edit comes last, of which the command makes the others. Without an edit there are the
+    reconstruction and this code alone.
 
     Raises:
         UserError: A file cannot be made.
@@ -44,7 +46,10 @@ def edited_files(bench: Workbench, session: Session, face: OpenFace, state: Edit
     folder = face.place / "edited"
     with bench.turns.quick():
         (picture,) = _job(bench, session, state, EditFolder(folder)).results(subject)
-    files = [picture, folder / "faces" / picture.name, picture.with_suffix(".npz")]
+    alone = folder / "faces" / picture.name
+    if alone.is_file():  # downloads lie in one folder
+        alone = Path(shutil.copyfile(alone, picture.with_name(f"{picture.stem}-face.png")))
+    files = [picture, alone, picture.with_suffix(".npz"), Path(face.argument)]
     return [file for file in files if file.is_file()]
 
 
