@@ -1,14 +1,18 @@
 """Editing videos into a folder: the part of `latentloop edit` that takes videos."""
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
-from latentloop.embedding import set_up
+from latentloop.embedding import Setup, set_up
+from latentloop.embedding.beyond import refining_loss
 from latentloop.embedding.starts import NetworkStart
 from latentloop.errors import UserError
 from latentloop.files import sha256_of
 from latentloop.folder_lock import sole_use
+from latentloop.inversion import Comparison, FeatureRefiner
+from latentloop.inversion.beyond_config import REFINE_STEPS
 from latentloop.photo_editing.edit_job import EditJob
+from latentloop.photo_editing.frame_refinements import FrameRefiner
 from latentloop.photo_editing.listener import Progress
 from latentloop.photo_editing.video import EditedVideo, edit_video
 from latentloop.photo_editing.video_editor import Smoothing, VideoEditor
@@ -27,6 +31,8 @@ REFINED = frozenset(
     }
 )
 """Entries of a code's stamp on which its refinement depends, beside the settings of the iterator."""
+LATER_STEPS, LATER_LR = 5, 0.005
+"""Steps that refine the features of each frame but the first, and their size in standard deviations of a channel."""
 
 
 @dataclass(frozen=True)
@@ -76,4 +82,19 @@ class VideoJob:
             Smoothing(codes=self.edit.options.smooth),
             setup.iterator if setup.config.steps else None,
             {name: value for name, value in setup.stamp().items() if name in REFINED},
+            self._refiner(setup),
         )
+
+    def _refiner(self, setup: Setup) -> FrameRefiner | None:
+        options = self.edit.finder.options
+        refine = options.refine or ("features" if options.search.quality == "best" else "none")
+        if refine == "weights":
+            raise UserError("the frames of videos are refined by features alone", arguments="refine")
+        if refine == "none":
+            return None
+        loss = refining_loss(setup.options.loss)
+        comparison = Comparison(setup.components.loss(loss))
+        first = FeatureRefiner(self.edit.editor.renderer, comparison, REFINE_STEPS)
+        later = replace(first, steps=LATER_STEPS, lr=LATER_LR)
+        sizes = {"refine_steps": [first.steps, later.steps], "refine_lr": [first.lr, later.lr]}
+        return FrameRefiner(first, later, {"renderer": first.generator.name, **asdict(loss), **sizes})
