@@ -1,6 +1,6 @@
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 import pytest
 import torch
@@ -34,7 +34,7 @@ class Counting(FeatureRefiner):
 
     begun: list[int] = field(default_factory=list)
 
-    def refine(self, *arguments: object, start: object = (), **named: object) -> Refined:  # type: ignore[override]
+    def refine(self, *arguments: object, start: object = (), **named: object) -> Refined:
         self.begun.append(len(cast("list[object]", start)))
         return super().refine(*arguments, start=start, **named)  # type: ignore[arg-type]
 
@@ -131,9 +131,10 @@ def test_an_edited_video_is_drawn_with_them(scene: Scene, tmp_path: Path) -> Non
 
     direction = Direction("smile", randn(8, seed=1).float(), (1, 2), 8, scene.generator.fingerprint, "mobile")
     edits, work = AppliedDirections([(direction, 0.5)]), VideoWork(tmp_path / "work", {})
-    nothing, pasted = cast("None", None), Editor(scene.generator, FaceMask("square"), only_changed=False)
-    editor = Tracked(scene.generator, nothing, nothing, pasted, Smoothing(0, 0, 0))  # type: ignore[arg-type]
-    edited = []
+    nothing: Any = None
+    pasted = Editor(scene.generator, FaceMask("square"), only_changed=False)
+    editor = Tracked(scene.generator, nothing, nothing, pasted, Smoothing(0, 0, 0))
+    edited: list[Tensor] = []
     for refiner in (None, scene.refiner, replace(scene.refiner, stamp={"steps": 9})):
         out = EditFolder(tmp_path / f"out{len(edited)}")
         done = edit_video(replace(editor, refiner=refiner), scene.video, out, work, edits, lambda *_: None)
