@@ -33,7 +33,7 @@ class FeatureRefiner:
     """The generator that is refined; its weights and the codes stay as they are."""
     comparison: Comparison
     steps: int
-    lr: float = 0.02
+    lr: float = 0.05
     """Step size, in standard deviations of each channel."""
     lambda_small: float = 0.01
     """Weight of the mean square of the change, in the same units."""
