@@ -1,5 +1,7 @@
+import math
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
@@ -9,17 +11,23 @@ from torch import Tensor
 from clips import pictures, write_clip
 from conftest import randn
 from latentloop.editing import Direction
+from latentloop.embedding.options import SearchOptions
+from latentloop.embedding.quality import FULL_RUN
+from latentloop.errors import UserError
 from latentloop.faces import FaceMask, crop_quad
-from latentloop.generators import Generator
+from latentloop.generators import Generator, Refinement, Residual, refined, seamed, weights_fingerprint
 from latentloop.inversion import Comparison, FeatureRefiner
 from latentloop.inversion.beyond import Refined
 from latentloop.losses import pixel_loss, toward
 from latentloop.photo_editing.applied_directions import AppliedDirections
 from latentloop.photo_editing.edit_folder import EditFolder
+from latentloop.photo_editing.edit_job import EditJob
 from latentloop.photo_editing.editor import Editor
-from latentloop.photo_editing.frame_refinements import FrameRefiner
+from latentloop.photo_editing.frame_refinements import FrameRefinements, FrameRefiner
+from latentloop.photo_editing.subject_options import SubjectOptions
 from latentloop.photo_editing.video import edit_video
 from latentloop.photo_editing.video_editor import Smoothing, VideoEditor
+from latentloop.photo_editing.video_job import VideoJob
 from latentloop.photo_editing.video_work import VideoWork
 from latentloop.video import Video, read_video
 from random_networks import random_codes, random_network
@@ -91,6 +99,21 @@ def test_each_frame_goes_on_from_the_one_before(scene: Scene, tmp_path: Path) ->
     assert (after[2:] < alone.losses[-1, 2:]).all()
 
 
+def test_changes_are_smoothed_in_time(scene: Scene, tmp_path: Path) -> None:
+    found = FrameRefinements(tmp_path, scene.generator)
+    weights, own = weights_fingerprint(scene.generator), scene.codes[0]
+    changes = randn(FRAMES, *seamed(scene.generator).seams[8], seed=2).float().half().float()
+    for i in (0, 1, 3):
+        found.write(i, Refinement(scene.generator.name, weights, Residual(8, changes[i], own)))
+    shares = torch.tensor([math.exp(-0.5), 1.0, math.exp(-2.0)]) / (math.exp(-0.5) + 1 + math.exp(-2.0))
+    mean = sum(share * change for share, change in zip(shares, changes[[0, 1, 3]], strict=True))
+    expected = refined(scene.generator, Refinement(scene.generator.name, weights, Residual(8, mean, own)))
+    drawn = found.drawn_by(1)
+    assert drawn is not None
+    torch.testing.assert_close(drawn.synthesis(own[None]), expected.synthesis(own[None]))
+    assert found.drawn_by(2) is None
+
+
 def test_a_stopped_run_goes_on_to_the_bit(scene: Scene, tmp_path: Path) -> None:
     whole = scene.refine(tmp_path / "whole")
     with pytest.raises(KeyboardInterrupt):
@@ -144,3 +167,26 @@ def test_an_edited_video_is_drawn_with_them(scene: Scene, tmp_path: Path) -> Non
     assert len(scene.begun[0]) == 2  # the second with another stamp
     (folder,) = (tmp_path / "work").glob("refined-*")
     assert sorted(file.name for file in folder.glob("*.npz")) == [f"{i:06d}.npz" for i in range(FRAMES)]
+
+
+def video_job(subjects: SubjectOptions) -> VideoJob:
+    return VideoJob(cast("EditJob", SimpleNamespace(finder=SimpleNamespace(options=subjects))))
+
+
+def test_frames_are_refined_where_it_is_asked_for_and_get_nearer_codes_elsewhere() -> None:
+    best = SearchOptions(quality="best")
+    expected = {
+        SubjectOptions(): ("none", FULL_RUN),
+        SubjectOptions(search=best): ("features", None),
+        SubjectOptions(refine="features"): ("features", None),
+        SubjectOptions(search=best, refine="none"): ("none", None),
+        SubjectOptions(search=SearchOptions(steps=5)): ("none", 5),
+    }
+    for subjects, (refine, steps) in expected.items():
+        job = video_job(subjects)
+        assert (job._refine, job._embedding.search.steps) == (refine, steps)
+
+
+def test_weights_of_frames_are_refused(scene: Scene) -> None:
+    with pytest.raises(UserError, match="the frames of videos are refined by features alone"):
+        video_job(SubjectOptions(refine="weights")).run(scene.video.path, lambda *_: None)

@@ -1,15 +1,16 @@
 """Refinements of a video's frames: what each frame shows beyond its code, found from that of the frame before."""
 
+import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 from torch import Tensor
 
-from latentloop.errors import UserError
 from latentloop.faces import crop_quad
 from latentloop.files import replacing
 from latentloop.generators import Generator, Refinement, refined
@@ -22,6 +23,9 @@ from latentloop.video import Video
 
 DrawnBy = Callable[[int], Generator | None]
 """Gives the generator that was refined for a frame, by its number; None for one without a refinement."""
+SMOOTHED = 1.0
+"""Standard deviation of the Gaussian by which changes are smoothed, in frames: what is left of their noise flickers no
+more than codes alone do, and faces are as close."""
 SIZE = 256
 """Largest size at which frames are compared, in pixels."""
 
@@ -94,12 +98,20 @@ class FrameRefinements:
         return len(seen), last
 
     def drawn_by(self, i: int) -> Generator | None:
-        """Give the generator that draws a frame; None for one without a refinement."""
-        found = self._read(i)
-        try:
-            return refined(self.generator, found, path=self._file(i)) if found else None
-        except UserError:
+        """Give the generator that draws a frame, with its change smoothed in time; None for one without a refinement.
+
+        Raises:
+            UserError: The file is damaged.
+        """
+        near = {k: found.residual for k in range(i - 2, i + 3) if (found := self._read(k)) and found.residual}
+        own = self._read(i)
+        if own is None or own.residual is None:
             return None
+        weights = {k: math.exp(-(((k - i) / SMOOTHED) ** 2) / 2) for k in near}
+        total = sum(weights.values())
+        features = sum((weights[k] / total * near[k].features for k in near), torch.zeros(()))
+        smooth = replace(own, residual=replace(own.residual, features=features))
+        return refined(self.generator, smooth, path=self._file(i))
 
     def _read(self, i: int) -> Refinement | None:
         try:

@@ -5,12 +5,14 @@ from pathlib import Path
 
 from latentloop.embedding import Setup, set_up
 from latentloop.embedding.beyond import refining_loss
+from latentloop.embedding.options import EmbedOptions
+from latentloop.embedding.quality import FULL_RUN
 from latentloop.embedding.starts import NetworkStart
 from latentloop.errors import UserError
 from latentloop.files import sha256_of
 from latentloop.folder_lock import sole_use
 from latentloop.inversion import Comparison, FeatureRefiner
-from latentloop.inversion.beyond_config import REFINE_STEPS
+from latentloop.inversion.beyond_config import REFINE_STEPS, Refine
 from latentloop.photo_editing.edit_job import EditJob
 from latentloop.photo_editing.frame_refinements import FrameRefiner
 from latentloop.photo_editing.listener import Progress
@@ -55,6 +57,8 @@ class VideoJob:
         video = read_video(path, max_pixels=options.faces.max_pixels)
         if options.faces.face != "largest" or options.faces.aligned or options.photos:
             raise UserError(f"{path}: videos take the largest face alone", arguments=("face", "aligned", "photos"))
+        if self._refine == "weights":
+            raise UserError(f"{path}: the frames of videos are refined by features alone", arguments="refine")
         parts = finder.components
         sha256 = sha256_of(path)
         stamp = {
@@ -73,7 +77,7 @@ class VideoJob:
 
     def _editor(self) -> VideoEditor:
         parts = self.edit.finder.components
-        setup = set_up(self.edit.finder.options.embedding(), parts)
+        setup = set_up(self._embedding, parts)
         return VideoEditor(
             parts.generator,
             setup.start.encoder if isinstance(setup.start, NetworkStart) else parts.encoder,
@@ -85,12 +89,23 @@ class VideoJob:
             self._refiner(setup),
         )
 
-    def _refiner(self, setup: Setup) -> FrameRefiner | None:
+    @property
+    def _refine(self) -> Refine:
+        """What is refined in each frame, which takes longer than all the rest, so that it has to be asked for."""
         options = self.edit.finder.options
-        refine = options.refine or ("features" if options.search.quality == "best" else "none")
-        if refine == "weights":
-            raise UserError("the frames of videos are refined by features alone", arguments="refine")
-        if refine == "none":
+        return options.refine or ("features" if options.search.quality == "best" else "none")
+
+    @property
+    def _embedding(self) -> EmbedOptions:
+        """How codes are found; of codes that are all that frames get, more steps come closer."""
+        options = self.edit.finder.options.embedding()
+        search = options.search
+        if self._refine == "none" and search.steps is None and search.quality == "balanced":
+            search = replace(search, steps=FULL_RUN)
+        return replace(options, search=search)
+
+    def _refiner(self, setup: Setup) -> FrameRefiner | None:
+        if self._refine == "none":
             return None
         loss = refining_loss(setup.options.loss)
         comparison = Comparison(setup.components.loss(loss))
