@@ -24,8 +24,8 @@ class SubjectOptions:
     """Device: auto, cpu, cuda, cuda:1, mps ..."""
     search: SearchOptions = SearchOptions()
     refine: Refine | None = None
-    """Refinement beyond the code, for what no code draws, see latentloop embed. features: the better one; of videos the
-    only one, and only if asked for here or by quality best. weights, or none: the code alone. Default: by quality."""
+    """Refinement beyond the code, for what no code draws, see latentloop embed: features, weights, or none, the code
+    alone. Videos take features, if they are asked for here or by quality best. Default: by quality."""
     faces: FaceOptions = FaceOptions()
     codes: Path = Path("embedded")
     """Folder of the photos' codes: those that are there, such as ones from latentloop embed, are used, and new ones are
