@@ -33,7 +33,7 @@ REFINED = frozenset(
     }
 )
 """Entries of a code's stamp on which its refinement depends, beside the settings of the iterator."""
-LATER_STEPS, LATER_LR = 5, 0.005
+LATER_STEPS, LATER_LR = 3, 0.01
 """Steps that refine the features of each frame but the first, and their size in standard deviations of a channel."""
 
 
