@@ -67,8 +67,12 @@ def test_where_features_cannot_be_changed_the_code_takes_all_steps(network: Path
 
 @pytest.mark.usefixtures("with_seams")
 def test_the_code_alone_is_still_to_be_had(network: Path) -> None:
-    options = made(refine="none", embedder=str(network)).options
+    net = {"embedder": str(network)}
+    options = made(refine="none", **net).options
     assert (options.search.steps, options.beyond.steps) == (NEAR["balanced"].steps, 0)
+    assert made(steps=50, **net).options.beyond.steps == 0
+    assert made(steps=50, refine="features", **net).options.beyond.steps == REFINE_STEPS
+    assert made(steps=50, quality="best", **net).options.beyond.steps == REFINE_STEPS
 
 
 @pytest.mark.usefixtures("large")
