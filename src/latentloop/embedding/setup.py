@@ -58,8 +58,7 @@ class Setup:
         options = self.options
         if options.method == "embed":
             return ONE_PASS
-        preset = preset_of(options.search.quality, near=self.start.near)
-        return preset.suited(
+        return preset_of(options.search.quality, near=self.start.near).suited(
             metric=bool(self._suits_metric and self.components.metric),
             faces=not options.faces.aligned or draws_faces(self.components.generator),
             seams=is_seamed(self.components.generator),
