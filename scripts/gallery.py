@@ -52,7 +52,7 @@ class Gallery:
 
     def run(self) -> None:
         """Draw and save."""
-        self.command("embed", self.photos, "--out", self.work / "codes")
+        self.command("embed", self.photos, "--steps", 50, "--out", self.work / "codes")
         pictures: dict[str, Callable[[], Tensor]] = {
             "smile": self.smile,
             "directions": self.directions,

@@ -7,7 +7,8 @@ layers by 1e-5 to 1e-4: images are held to 0.002, a quarter of a grey level.
 
 import copy
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import TypeVar
 
@@ -23,7 +24,8 @@ from latentloop.generators import Generator, load_generator, low_precision
 from latentloop.generators.stylegan2 import Shape
 from latentloop.images import write_png
 from latentloop.inversion import IteratorConfig, LatentIterator
-from latentloop.latents import mean_code, sample_codes
+from latentloop.latents import load_code, mean_code, sample_codes, save_code
+from latentloop.latents.code_file import Code
 from latentloop.losses import iterator_loss, pixel_loss, toward
 from latentloop.options import with_changes
 from latentloop.training import TrainOptions, set_up_training
@@ -139,6 +141,14 @@ def test_the_shipped_network_finds_the_same_codes() -> None:
             image = generator.synthesis(codes(generator))
             found.append(load_embedder("base-ffhq", generator)(image.to(device)).cpu())
     torch.testing.assert_close(found[1], found[0], rtol=0, atol=1e-3)
+
+
+def test_a_code_is_saved_from_there(make_code: Callable[..., Code], tmp_path: Path) -> None:
+    code = make_code()
+    there = {name: getattr(code, name).to(CUDA) for name in ("w_plus", "quad", "losses")}
+    save_code(tmp_path / "code.npz", replace(code, **there))
+    loaded = load_code(tmp_path / "code.npz")
+    assert all(torch.equal(getattr(loaded, name), getattr(code, name)) for name in there)
 
 
 def test_photos_change_alike() -> None:

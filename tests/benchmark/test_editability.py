@@ -54,7 +54,7 @@ def test_a_codes_figures_depend_on_every_option_but_the_device(bench: Editabilit
         "lambda_spread": 1.0, "lambda_fine": 1.0, "looks": 2,
     }  # fmt: skip
     # The code's checksum stands for how it was found, the weights' for the networks, and the others change nothing.
-    rest = {"steps", "quality", "metric", "generator", "which", "embedder", "device", "max_pixels"}
+    rest = {"steps", "quality", "refine", "metric", "generator", "which", "embedder", "device", "max_pixels"}
     known = {field.name for field, _ in flat_fields(bench.options)}
     assert known == other.keys() | rest
     stamp = bench.stamp(paths)

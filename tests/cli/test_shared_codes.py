@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import get_args
 
 import pytest
 import torch
@@ -9,6 +10,7 @@ import torch
 from latentloop.editing import Direction
 from latentloop.editing.direction_file import save_directions
 from latentloop.embedding.options import SearchOptions
+from latentloop.inversion.beyond_config import Refine
 from latentloop.photo_editing import SubjectOptions
 
 ToyPhotos = Callable[..., list[Path]]
@@ -82,3 +84,12 @@ def test_each_kind_of_code_has_a_folder() -> None:
     }
     for search, folder in folders.items():
         assert SubjectOptions(search=search).folder == Path(folder)
+    assert SubjectOptions(search=SearchOptions(steps=8), refine="none").folder == Path("embedded/steps8-refine-none")
+
+
+def test_a_code_counts_only_with_the_refinement_that_is_asked_for() -> None:
+    assert "refine" not in SubjectOptions().deciding
+    for refine in get_args(Refine):
+        subjects = SubjectOptions(refine=refine)
+        assert {"refine", "refine_steps"} <= subjects.deciding
+        assert subjects.embedding().beyond.refine == refine

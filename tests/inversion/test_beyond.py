@@ -53,6 +53,19 @@ def test_refinements_come_closer_than_codes_and_draw_what_was_found(network: Net
         torch.testing.assert_close(pixel_loss(drawn, target[i : i + 1])[0], least, rtol=0.01, atol=0)
 
 
+def test_changes_of_features_begin_with_those_that_are_given(network: Network) -> None:
+    target, codes = problem(network)
+    found = refiner(network, "features").refine(target, codes)
+    start = [one.residual for one in found.refinements if one.residual]
+    again = FeatureRefiner(network, COMPARISON, steps=0).refine(target, codes, start=start)
+    torch.testing.assert_close(again.losses[0], found.losses.amin(dim=0), rtol=0.01, atol=0)
+    for one, residual in zip(again.refinements, start, strict=True):
+        assert one.residual is not None
+        torch.testing.assert_close(one.residual.features, residual.features, rtol=1e-3, atol=1e-6)
+    with pytest.raises(ValueError, match="2 codes begin with 1 residuals"):
+        FeatureRefiner(network, COMPARISON, steps=0).refine(target, codes, start=start[:1])
+
+
 @pytest.mark.parametrize("kind", ["features", "weights"])
 def test_an_image_is_refined_alike_whatever_its_batch(network: Network, kind: str) -> None:
     target, codes = problem(network)

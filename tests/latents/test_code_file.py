@@ -2,7 +2,7 @@ import json
 import random
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from dataclasses import fields
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import IO, Any
 
@@ -77,6 +77,13 @@ def test_every_field_comes_back_bit_for_bit(make_code: MakeCode, tmp_path: Path,
     code = make_code(**changes)
     save_code(tmp_path / "new" / "code.npz", code)
     assert_same(load_code(tmp_path / "new" / "code.npz"), code)
+
+
+def test_numbers_in_an_autograd_graph_are_saved_as_they_are(make_code: MakeCode, tmp_path: Path) -> None:
+    code = make_code()
+    found = {name: getattr(code, name).clone().requires_grad_() for name in ("w_plus", "quad", "losses")}
+    save_code(tmp_path / "code.npz", replace(code, **found))
+    assert_same(load_code(tmp_path / "code.npz"), code)
 
 
 def json_objects(values: st.SearchStrategy[Any]) -> st.SearchStrategy[dict[str, Any]]:

@@ -15,6 +15,7 @@ from latentloop.editing.direction_file import save_directions
 from latentloop.embedding.components import load_components
 from latentloop.errors import UserError
 from latentloop.generators import (
+    DrawnBy,
     Generator,
     LowRank,
     MobileStyleGAN,
@@ -204,6 +205,26 @@ def test_a_morph_goes_from_one_refinement_to_the_other(studio: Studio, tmp_path:
         features = features + 0.5 * left * residual.features
     expected = network.synthesis.finish(replace(midway, features=features), w_plus)
     assert abs(middle - to_uint8(expected[0]).astype(int)).max() <= 1
+
+
+def test_a_morph_makes_no_generators_that_it_does_not_draw_with(
+    studio: Studio, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("latentloop.photo_editing.setup.with_refinements", lambda *_: pytest.fail("made"))
+    options = MorphOptions(frames=1, size=32)
+    morph_files(studio.files, tmp_path / "frames", options=options, subjects=studio.subjects, listener=studio.listener)
+    assert len(list((tmp_path / "frames").glob("*.png"))) == 2
+
+
+def test_refined_faces_are_drawn_as_large_as_is_asked_for(studio: Studio) -> None:
+    code = studio.codes[0]
+    components = load_components(studio.subjects.generator, device="cpu")
+    subject = with_refinements(subject_of_codes("anna", [code], components.generator), components)
+    small = DrawnBy(studio.generator, studio.generator.synthesis)
+    small.resolution = 16
+    (face,) = Editor(small).faces(subject.w_plus, subject.drawn_by)
+    (whole,) = Editor(studio.generator).faces(subject.w_plus, subject.drawn_by)
+    assert (face.shape, whole.shape) == ((1, 3, 16, 16), (1, 3, 32, 32))
 
 
 def test_a_morph_of_faces_that_were_refined_in_different_ways_is_refused_before_it_is_drawn(

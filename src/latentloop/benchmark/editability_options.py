@@ -7,6 +7,7 @@ from latentloop.common import Common
 from latentloop.defaults import Precision
 from latentloop.embedding.options import OPEN_PRIOR, EmbedOptions, FaceOptions, SearchOptions, StepOptions
 from latentloop.embedding.quality import Quality
+from latentloop.inversion.beyond_config import BeyondConfig, Refine
 from latentloop.inversion.prior_config import PriorConfig
 from latentloop.losses.config import LossConfig
 from latentloop.stamps import left_out_at, stamped_as
@@ -33,8 +34,9 @@ class EditabilityOptions:
     embedder: str | None = stamped_as("embedder_sha256", default=None)
     """Embedding network of the first code and of the edited images, see latentloop embed. Default: the bundled one."""
     quality: Quality = stamped_as("code_sha256", default="balanced")
-    """Size of the steps, what they descend, and the generator that they are taken on, see latentloop embed. The
-    refinement of best comes on top of each number of steps but 0."""
+    """Size of the steps, what they descend, and the generator that they are taken on, see latentloop embed."""
+    refine: Refine = stamped_as("code_sha256", default="none")
+    """Refinement beyond the code after each number of steps, see latentloop embed."""
     lr: float | None = SearchOptions.lr
     """Step size of the iterator, see latentloop embed."""
     looks: int = left_out_at(1, default=SearchOptions.looks)
@@ -61,4 +63,7 @@ class EditabilityOptions:
     def embedding(self, steps: int) -> EmbedOptions:
         """Options of embedding with a number of steps."""
         search = SearchOptions(self.embedder, self.quality, steps, self.lr, self.precision, self.looks)
-        return EmbedOptions(self.common, "auto", search, self.step, self.loss, self.prior, faces=self.faces)
+        beyond = BeyondConfig(self.refine if steps else "none")
+        return EmbedOptions(
+            self.common, "auto", search, self.step, self.loss, self.prior, beyond=beyond, faces=self.faces
+        )

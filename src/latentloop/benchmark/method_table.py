@@ -37,7 +37,7 @@ METHODS: dict[str, Method] = {
     "one-pass": Method("Ours, one pass", OURS, 0, "nothing"),
     "hybrid": Method("Ours, hybrid", OURS, 50, "MSE and LPIPS (alex)"),
     "optimize": Method("Ours, iterator alone", OURS, 100, "MSE and LPIPS (alex)"),
-    "hybrid-features": Method("Ours, hybrid and features", OURS, 80, "MSE and LPIPS (alex)", tunes=True),
+    "hybrid-features": Method("Ours, hybrid and features", OURS, 42, "MSE and LPIPS (alex)", tunes=True),
     "hybrid-weights": Method("Ours, hybrid and weights", OURS, 80, "MSE and LPIPS (alex)", tunes=True),
     "image2stylegan": Method(
         "Image2StyleGAN",

@@ -193,11 +193,11 @@ def _optimize(tools: Tools, steps: int) -> CodeFinder:
     return CodeFinder(_mean(tools), *tools.iterator(steps, False))
 
 
-def _hybrid_and(refine: Refine) -> Callable[[Tools, int], CodeFinder]:
-    """Build it with five steps of the iterator to three of the refiner, the defaults of `latentloop embed`."""
+def _hybrid_and(refine: Refine, share: float) -> Callable[[Tools, int], CodeFinder]:
+    """Build it with a share of the steps taken by the refiner, after those of the iterator."""
 
     def build(tools: Tools, steps: int) -> CodeFinder:
-        refining = round(steps * 3 / 8)
+        refining = round(share * steps)
         iterator, settings = tools.iterator(steps - refining, True)
         refiner = IteratedAndRefined(iterator, tools.refiner(refine, refining))
         return CodeFinder(_network(tools), refiner, {**settings, "lambda_mse beyond": MSE_WEIGHT})
@@ -264,8 +264,8 @@ BUILDERS: Mapping[str, Callable[[Tools, int], CodeFinder]] = {
     "one-pass": _one_pass,
     "hybrid": _hybrid,
     "optimize": _optimize,
-    "hybrid-features": _hybrid_and("features"),
-    "hybrid-weights": _hybrid_and("weights"),
+    "hybrid-features": _hybrid_and("features", 30 / 42),  # balanced quality
+    "hybrid-weights": _hybrid_and("weights", 30 / 80),
     "image2stylegan": _image2stylegan,
     "image2stylegan++": _image2stylegan_plus_plus,
     "stylegan-encoder": _stylegan_encoder,

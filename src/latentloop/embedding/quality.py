@@ -31,14 +31,17 @@ class Preset:
     """Take the steps on a generator of the same latent space that draws 256 pixels, where there is one, and draw the
     result alone, without the one-pass reconstruction."""
 
-    def suited(self, *, metric: bool, faces: bool) -> "Preset":
+    def suited(self, *, metric: bool, faces: bool, seams: bool = True) -> "Preset":
         """Adapt the values to a generator.
 
         Args:
             metric: The iterator takes the generator's perceptual metric.
             faces: The images are of faces, whose identity can be compared.
+            seams: The generator has features that can be changed on the way; else the code alone takes all steps.
         """
         suited = self if metric else replace(self, lr=self.plain_lr, largest_lr=None)
+        if self.refine == "features" and not seams:
+            suited = replace(suited, refine="none", steps=max(self.steps, FULL_RUN))
         return replace(suited, lambda_identity=self.lambda_identity if faces else 0.0)
 
     def lr_for(self, steps: int) -> float:
@@ -62,11 +65,12 @@ _NEAR = Preset(
 _FAR = Preset(steps=100, lr=0.08, plain_lr=0.08, lambda_identity=0.3)
 NEAR: Mapping[Quality, Preset] = {
     "instant": replace(_NEAR, steps=8, lr=0.08, plain_lr=0.04, ramp_up=0.2, quick=True),
-    "balanced": _NEAR,
+    "balanced": replace(_NEAR, steps=12, refine="features"),
     "best": replace(_NEAR, refine="features"),
 }
 """From a network's or an earlier code: steps few and small enough to leave codes that edit well, which grow at first so
-that the loss seldom rises."""
+that the loss seldom rises. More of them come less close than steps beyond the code, and leave codes that edit less
+well."""
 FAR: Mapping[Quality, Preset] = {
     "instant": replace(_FAR, steps=30, quick=True),
     "balanced": _FAR,

@@ -64,6 +64,11 @@ def seamed(generator: Generator) -> Seamed:
     return synthesis
 
 
+def is_seamed(generator: Generator) -> bool:
+    """Tell whether the synthesis network of a generator can be cut at seams."""
+    return isinstance(generator.synthesis, Seamed)
+
+
 def level_of(resolution: int) -> int:
     """Count the doublings from 4 pixels to a resolution."""
     return (resolution // 4).bit_length() - 1

@@ -1,5 +1,6 @@
 """Refinement of features: what no code draws is added in the middle of the generator."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import torch
@@ -16,6 +17,8 @@ comes less close, a finer one stays behind where an edit moves the face."""
 BETAS, EPS = (0.9, 0.95), 1e-12
 """Decay rates of Adam's means: a run is far shorter than the usual ones. The gradient of a mean over all pixels in one
 of two million numbers is not far above the usual 1e-8."""
+SMALLEST = 1e-8
+"""Least standard deviation that changes are divided by."""
 
 
 @dataclass(frozen=True)
@@ -30,24 +33,40 @@ class FeatureRefiner:
     """The generator that is refined; its weights and the codes stay as they are."""
     comparison: Comparison
     steps: int
-    lr: float = 0.02
+    lr: float = 0.05
     """Step size, in standard deviations of each channel."""
     lambda_small: float = 0.01
     """Weight of the mean square of the change, in the same units."""
 
-    def refine(self, target: Tensor, w_plus: Tensor, on_step: OnStep | None = None) -> Refined:
-        """Find the change for each code, see `BeyondRefiner.refine`."""
-        check_refined(target, w_plus, self.generator)
-        with torch.inference_mode(mode=False), torch.enable_grad():  # whatever the caller has switched off
-            return self._refined(target.clone(), w_plus.detach().clone(), on_step)
+    def refine(
+        self, target: Tensor, w_plus: Tensor, on_step: OnStep | None = None, *, start: Sequence[Residual] = ()
+    ) -> Refined:
+        """Find the change for each code, see `BeyondRefiner.refine`.
 
-    def _refined(self, target: Tensor, w_plus: Tensor, on_step: OnStep | None) -> Refined:
+        Args:
+            target: Images, see there.
+            w_plus: Their codes.
+            on_step: Called after each step.
+            start: What each code's change begins with, at the same seam, such as that of a video's frame before; empty
+                to begin with none.
+
+        Raises:
+            ValueError: The shapes do not fit.
+        """
+        check_refined(target, w_plus, self.generator)
+        if start and len(start) != len(w_plus):
+            raise ValueError(f"{len(w_plus)} codes begin with {len(start)} residuals")
+        with torch.inference_mode(mode=False), torch.enable_grad():  # whatever the caller has switched off
+            return self._refined(target.clone(), w_plus.detach().clone(), on_step, start)
+
+    def _refined(self, target: Tensor, w_plus: Tensor, on_step: OnStep | None, start: Sequence[Residual]) -> Refined:
         synthesis, seam = seamed(self.generator), seam_of(self.generator)
         compared, state = self.comparison.toward(target), State()
         with torch.no_grad():
             midway = synthesis.begin(w_plus, seam)
             scale = midway.features.std(dim=(2, 3), keepdim=True)
-        change, best = torch.zeros_like(midway.features), torch.zeros_like(midway.features)
+        change = _begun(start, scale, midway.features)
+        best = change
         never, losses = target.new_full((len(target),), torch.inf), []
         least, size = never, compared.size(0)
         for step in range(self.steps + 1):
@@ -75,6 +94,13 @@ class FeatureRefiner:
         weights = weights_fingerprint(self.generator)
         refinements = [Refinement(self.generator.name, weights, residual).stored() for residual in residuals]
         return Refined(tuple(refinements), torch.stack(losses))
+
+
+def _begun(start: Sequence[Residual], scale: Tensor, features: Tensor) -> Tensor:
+    """What the changes of features (N, C, H, W) begin with, in standard deviations of each channel."""
+    if not start:
+        return torch.zeros_like(features)
+    return torch.stack([one.features for one in start]).to(features) / scale.clamp_min(SMALLEST)
 
 
 def seam_of(generator: Generator) -> int:

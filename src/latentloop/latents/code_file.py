@@ -59,7 +59,7 @@ MAX_SIZE = 1 << 31
 
 @dataclass(frozen=True)
 class Code:
-    """A photo's code and its provenance. Tensors are on the CPU."""
+    """A photo's code and its provenance. Tensors that were read from a file are on the CPU."""
 
     w_plus: Tensor
     """The code in W+: styles, (num_ws, w_dim)."""
@@ -114,13 +114,13 @@ def code_bytes(code: Code) -> bytes:
     np.savez(
         file,
         version=np.int64(REFINED if code.refinement else PLAIN),
-        w_plus=code.w_plus.float().numpy(),
+        w_plus=_array(code.w_plus.float()),
         space=np.str_(code.space),
         generator=np.str_(code.generator),
         fingerprint=np.str_(code.fingerprint),
-        quad=code.quad.double().numpy(),
+        quad=_array(code.quad.double()),
         original_size=np.array(code.original_size, dtype=np.int64),
-        losses=code.losses.float().numpy(),
+        losses=_array(code.losses.float()),
         steps=np.int64(code.steps),
         details=np.str_(_as_json(code.details)),
         **more,
@@ -226,6 +226,11 @@ def _code(arrays: dict[str, npt.NDArray[Any]]) -> Code:
         steps=steps,
         details=details,
     )
+
+
+def _array(tensor: Tensor) -> npt.NDArray[Any]:
+    array: npt.NDArray[Any] = tensor.detach().cpu().numpy()
+    return array
 
 
 def _as_json(details: dict[str, Any]) -> str:

@@ -44,10 +44,14 @@ class Editor:
         Args:
             w_plus: Codes, (F, num_ws, w_dim).
             drawn_by: For each the generator that was refined for it, see `Subject`; None for the renderer.
-            size: S; None for the generator's resolution.
+            size: S; None for the renderer's resolution, or that of a refined generator that draws fewer pixels.
         """
         generators = [one or self.renderer for one in drawn_by] or [self.renderer] * len(w_plus)
-        drawn = [_drawn(one[None], by, size or by.resolution) for one, by in zip(w_plus, generators, strict=True)]
+        largest = self.renderer.resolution
+        drawn = [
+            _drawn(one[None], by, size or min(by.resolution, largest))
+            for one, by in zip(w_plus, generators, strict=True)
+        ]
         return [image.clamp(-1, 1).cpu() for image in drawn]
 
     def before(self, subject: Subject) -> list[Tensor] | None:

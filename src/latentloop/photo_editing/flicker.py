@@ -24,15 +24,15 @@ class Flicker:
 
 
 @torch.inference_mode()
-def measure_flicker(codes: Tensor, draw: Callable[[Tensor], Tensor], lpips: Lpips) -> Flicker:
+def measure_flicker(codes: Tensor, draw: Callable[[int], Tensor], lpips: Lpips) -> Flicker:
     """Measure the flicker of a video's codes, on at most `PAIRS` pairs of neighbouring frames.
 
     Args:
         codes: Codes of all frames, (F, num_ws, w_dim).
-        draw: Draws codes (N, num_ws, w_dim) as images (N, 3, S, S).
+        draw: Draws the code of a frame as an image (1, 3, S, S).
         lpips: Compares images.
     """
     neighbours = len(codes) - 1
     starts = torch.linspace(0, max(neighbours - 1, 0), min(PAIRS, neighbours)).round().long().tolist()
-    distances = [float(lpips(draw(codes[i : i + 1]), draw(codes[i + 1 : i + 2]))) for i in starts]
+    distances = [float(lpips(draw(i), draw(i + 1))) for i in starts]
     return Flicker(jitter(codes), sum(distances) / max(len(distances), 1))

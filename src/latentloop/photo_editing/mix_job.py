@@ -8,6 +8,7 @@ from latentloop.photo_editing.edit_folder import EditFolder
 from latentloop.photo_editing.editor import Editor
 from latentloop.photo_editing.job_options import MixOptions
 from latentloop.photo_editing.mixing_table import MixingTable
+from latentloop.photo_editing.refined_subjects import with_refinements
 from latentloop.photo_editing.rendered_edit import render_edit
 from latentloop.photo_editing.setup import SubjectFinder
 from latentloop.photo_editing.signatures import checksum_of
@@ -42,7 +43,7 @@ def mix_pictures(
     generator = finder.components.generator
     layers = parse_layers(options.layers, generator.num_ws)
     folder.check_table(TABLE)
-    others = finder.all_subjects(styles)
+    others = [with_refinements(other, finder.components) for other in finder.all_subjects(styles)]
     table, weights = MixingTable(editor, others), finder.components.checksum_of(editor.renderer)
 
     def results(subject: Subject) -> Iterator[Path]:

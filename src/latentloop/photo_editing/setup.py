@@ -31,6 +31,9 @@ class SubjectFinder:
         Args:
             arguments: Photos, files with codes, and seeds, as `expand_arguments` gives them.
         """
+        return self._subjects(arguments, lambda subject: with_refinements(subject, self.components))
+
+    def _subjects(self, arguments: Sequence[str], made: Callable[[Subject], Subject]) -> Iterator[Subject | None]:
         names = self._embed([argument for argument in arguments if not is_coded(argument)])
         options, generator = self.options, self.components.generator
         for argument in arguments:
@@ -38,22 +41,22 @@ class SubjectFinder:
                 if is_coded(argument):
                     photos, most = options.photos, options.faces.max_pixels
                     for subject in subjects_of(argument, generator, photos=photos, max_pixels=most):
-                        yield with_refinements(subject, self.components)
+                        yield made(subject)
                 else:
                     results = names.get(canonical(argument))
-                    yield with_refinements(self._of_photo(argument, results), self.components) if results else None
+                    yield made(self._of_photo(argument, results)) if results else None
             except UserError as error:
                 self.listener.complain(error)
                 yield None
 
     def all_subjects(self, arguments: Sequence[str]) -> list[Subject]:
-        """Find all subjects, for jobs that combine them; no face is pasted back.
+        """Find all subjects, for jobs that combine them; no face is pasted back, and none has a generator of its own.
 
         Raises:
             UserError: One cannot be used.
         """
         drawn_alone = replace(self, options=replace(self.options, photos=None))
-        found = list(drawn_alone.subjects(arguments))
+        found = list(drawn_alone._subjects(arguments, lambda subject: subject))
         subjects = [subject for subject in found if subject]
         if len(subjects) < len(found):
             raise UserError("nothing made: some of the pictures cannot be used")

@@ -63,11 +63,12 @@ def edit_video(
     claim = folder.claim_video(name, video.path, _stamp(video_editor, video, work, edits))
     track = video_editor.track(video, work, progress)
     size = size_for(track.quads, editor.renderer.resolution)
+    drawn_by = video_editor.drawn_by(video, track, work, progress)
     settings = {"size": size, "renderer": editor.renderer.name, "only_changed": editor.only_changed}
-    faces = work.faces_of(edits.apply(track.codes), settings)
-    video_editor.draw(track, edits, faces, size, progress)
+    faces = work.faces_of(edits.apply(track.codes), {**settings, **_refined(video_editor)})
+    video_editor.draw(track, edits, faces, size, progress, drawn_by)
     path = folder.video(claim)
-    flicker = video_editor.flicker(track, edits.apply, load_lpips("alex"))
+    flicker = video_editor.flicker(track, edits.apply, load_lpips("alex"), drawn_by)
     edited = EditedVideo(path, flicker, track.missing, size)
     _write_report(path.with_suffix(".json"), edited, claim.signature)
     frames = video_editor.frames(video, track, faces, progress)
@@ -86,7 +87,12 @@ def _stamp(video_editor: VideoEditor, video: Video, work: VideoWork, edits: Appl
         "drawing": stamp_of(editor, renderer=editor.renderer.name),
         "smoothing": asdict(video_editor.smoothing),
         "iterator": asdict(iterator.config) if iterator else None,
+        **_refined(video_editor),
     }
+
+
+def _refined(video_editor: VideoEditor) -> Stamp:
+    return {"refined": video_editor.refiner.stamp} if video_editor.refiner else {}
 
 
 def _write_report(path: Path, edited: EditedVideo, signature: str) -> None:

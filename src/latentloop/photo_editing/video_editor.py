@@ -3,6 +3,7 @@
 import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field
+from functools import partial
 from itertools import islice
 from pathlib import Path
 
@@ -20,6 +21,7 @@ from latentloop.inversion import LatentIterator
 from latentloop.photo_editing.applied_directions import AppliedDirections
 from latentloop.photo_editing.editor import Editor
 from latentloop.photo_editing.flicker import Flicker, measure_flicker
+from latentloop.photo_editing.frame_refinements import DrawnBy, FrameRefiner
 from latentloop.photo_editing.listener import Progress
 from latentloop.photo_editing.smoothing import interpolate_frames, smooth_codes, smooth_quads
 from latentloop.photo_editing.video_work import VideoWork
@@ -84,6 +86,8 @@ class VideoEditor:
     """Iterator that refines the codes of key frames; its changes are interpolated in between. None skips it."""
     refined_by: Stamp = field(default_factory=dict)
     """What refined codes depend on, beside the iterator's settings."""
+    refiner: FrameRefiner | None = None
+    """Finds what each frame shows beyond its code. None draws the codes alone."""
 
     def track(self, video: Video, work: VideoWork, progress: Progress) -> Track:
         """Find the face's quad and code in each frame.
@@ -159,7 +163,26 @@ class VideoEditor:
         faces = faces.to(self.generator.latent_avg)
         return self.encoder(resample(faces, self.encoder.resolution)).cpu()
 
-    def draw(self, track: Track, edits: AppliedDirections, folder: Path, size: int, progress: Progress) -> None:
+    def drawn_by(self, video: Video, track: Track, work: VideoWork, progress: Progress) -> DrawnBy:
+        """Find what each frame shows beyond its code, if that is wanted, and with it the generators that draw them.
+
+        Raises:
+            UserError: Somebody else's folder is in the way.
+        """
+        if self.refiner is None:
+            return lambda _: None
+        folder = work.refinements_of(track.codes, self.refiner.stamp)
+        return self.refiner.refine(video, track.quads, track.codes, track.seen, folder, progress).drawn_by
+
+    def draw(
+        self,
+        track: Track,
+        edits: AppliedDirections,
+        folder: Path,
+        size: int,
+        progress: Progress,
+        drawn_by: DrawnBy,
+    ) -> None:
         """Draw the edited faces of all frames that show a face, and that a folder does not have yet.
 
         Args:
@@ -168,6 +191,7 @@ class VideoEditor:
             folder: Gets a PNG of each frame's face, and one that shows where it changed, if only that is pasted.
             size: Size of the faces in pixels.
             progress: Is called with what is done, the frames that are done and all frames.
+            drawn_by: Gives the generator that was refined for a frame; None for the editor's.
         """
         before, after = (codes.to(self.generator.latent_avg) for codes in (track.codes, edits.apply(track.codes)))
         for i in range(len(before)):
@@ -175,9 +199,10 @@ class VideoEditor:
             # A run that was killed while it deleted its faces may have left one without the other.
             drawn = face.is_file() and (where.is_file() or not self.editor.only_changed)
             if track.seen[i] and not drawn:
-                (new,) = self.editor.faces(after[i : i + 1], size=size)
+                by = [drawn_by(i)]
+                (new,) = self.editor.faces(after[i : i + 1], by, size=size)
                 if self.editor.only_changed:
-                    (old,) = self.editor.faces(before[i : i + 1], size=size)
+                    (old,) = self.editor.faces(before[i : i + 1], by, size=size)
                     write_png(where, 2 * changed(old, new).expand(-1, 3, -1, -1) - 1)
                 write_png(face, new)
             progress("faces drawn", i + 1, len(before))
@@ -196,13 +221,17 @@ class VideoEditor:
         where = (read_image(_where(folder, i))[:, :1] + 1) / 2 if editor.only_changed else None
         return paste_back(frame, face, quad, where=where, mask=editor.mask, blend=editor.blend)
 
-    def flicker(self, track: Track, change: Callable[[Tensor], Tensor], lpips: Lpips) -> dict[str, Flicker]:
+    def flicker(
+        self, track: Track, change: Callable[[Tensor], Tensor], lpips: Lpips, drawn_by: DrawnBy
+    ) -> dict[str, Flicker]:
         """Measure the flicker of the edited face with "unsmoothed" and with "smoothed" codes."""
-        codes = {"unsmoothed": track.raw, "smoothed": track.codes}
-        return {name: measure_flicker(change(found), self._small, lpips) for name, found in codes.items()}
+        codes = {"unsmoothed": change(track.raw), "smoothed": change(track.codes)}
 
-    def _small(self, codes: Tensor) -> Tensor:
-        return torch.cat(self.editor.faces(codes.to(self.generator.latent_avg), size=WORKING_SIZE))
+        def drawn(found: Tensor, i: int) -> Tensor:
+            w_plus = found[i : i + 1].to(self.generator.latent_avg)
+            return self.editor.faces(w_plus, [drawn_by(i)], size=WORKING_SIZE)[0]
+
+        return {name: measure_flicker(found, partial(drawn, found), lpips) for name, found in codes.items()}
 
 
 def size_for(quads: Tensor, largest: int) -> int:

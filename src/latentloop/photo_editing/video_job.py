@@ -1,14 +1,20 @@
 """Editing videos into a folder: the part of `latentloop edit` that takes videos."""
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
-from latentloop.embedding import set_up
+from latentloop.embedding import Setup, set_up
+from latentloop.embedding.beyond import refining_loss
+from latentloop.embedding.options import EmbedOptions
+from latentloop.embedding.quality import FULL_RUN
 from latentloop.embedding.starts import NetworkStart
 from latentloop.errors import UserError
 from latentloop.files import sha256_of
 from latentloop.folder_lock import sole_use
+from latentloop.inversion import Comparison, FeatureRefiner
+from latentloop.inversion.beyond_config import REFINE_STEPS, Refine
 from latentloop.photo_editing.edit_job import EditJob
+from latentloop.photo_editing.frame_refinements import FrameRefiner
 from latentloop.photo_editing.listener import Progress
 from latentloop.photo_editing.video import EditedVideo, edit_video
 from latentloop.photo_editing.video_editor import Smoothing, VideoEditor
@@ -27,6 +33,8 @@ REFINED = frozenset(
     }
 )
 """Entries of a code's stamp on which its refinement depends, beside the settings of the iterator."""
+LATER_STEPS, LATER_LR = 3, 0.01
+"""Steps that refine the features of each frame but the first, and their size in standard deviations of a channel."""
 
 
 @dataclass(frozen=True)
@@ -49,6 +57,8 @@ class VideoJob:
         video = read_video(path, max_pixels=options.faces.max_pixels)
         if options.faces.face != "largest" or options.faces.aligned or options.photos:
             raise UserError(f"{path}: videos take the largest face alone", arguments=("face", "aligned", "photos"))
+        if self._refine == "weights":
+            raise UserError(f"{path}: the frames of videos are refined by features alone", arguments="refine")
         parts = finder.components
         sha256 = sha256_of(path)
         stamp = {
@@ -67,7 +77,7 @@ class VideoJob:
 
     def _editor(self) -> VideoEditor:
         parts = self.edit.finder.components
-        setup = set_up(self.edit.finder.options.embedding(), parts)
+        setup = set_up(self._embedding, parts)
         return VideoEditor(
             parts.generator,
             setup.start.encoder if isinstance(setup.start, NetworkStart) else parts.encoder,
@@ -76,4 +86,30 @@ class VideoJob:
             Smoothing(codes=self.edit.options.smooth),
             setup.iterator if setup.config.steps else None,
             {name: value for name, value in setup.stamp().items() if name in REFINED},
+            self._refiner(setup),
         )
+
+    @property
+    def _refine(self) -> Refine:
+        """What is refined in each frame, which takes longer than all the rest, so that it has to be asked for."""
+        options = self.edit.finder.options
+        return options.refine or ("features" if options.search.quality == "best" else "none")
+
+    @property
+    def _embedding(self) -> EmbedOptions:
+        """How codes are found; of codes that are all that frames get, more steps come closer."""
+        options = self.edit.finder.options.embedding()
+        search = options.search
+        if self._refine == "none" and search.steps is None and search.quality == "balanced":
+            search = replace(search, steps=FULL_RUN)
+        return replace(options, search=search)
+
+    def _refiner(self, setup: Setup) -> FrameRefiner | None:
+        if self._refine == "none":
+            return None
+        loss = refining_loss(setup.options.loss)
+        comparison = Comparison(setup.components.loss(loss))
+        first = FeatureRefiner(self.edit.editor.renderer, comparison, REFINE_STEPS)
+        later = replace(first, steps=LATER_STEPS, lr=LATER_LR)
+        sizes = {"refine_steps": [first.steps, later.steps], "refine_lr": [first.lr, later.lr]}
+        return FrameRefiner(first, later, {"renderer": first.generator.name, **asdict(loss), **sizes})

@@ -18,10 +18,10 @@ from latentloop.stamps import Stamp, key_of
 
 EVERY = 100
 """Number of new tensors after which they are written down."""
-FACES, MARKER = "faces-", ".latentloop-faces"
-"""Prefix of the names of folders with drawn faces, and the file in them that marks them as ours."""
-DRAWN = re.compile(r"\d{6}(-where)?\.png")
-"""Names of the pictures in such a folder."""
+FACES, REFINED, MARKER = "faces-", "refined-", ".latentloop-faces"
+"""Prefixes of the names of folders with a file or two of each frame, and the file that marks them as ours."""
+OF_FRAMES = re.compile(r"\d{6}(-where)?\.png|\d{6}\.npz")
+"""Names of the files in such folders."""
 
 ARRAYS = ("w", "told")
 """Arrays of a file of work: the tensors, and the key of what they were made from."""
@@ -38,6 +38,7 @@ class VideoWork:
     | `quads.npz` | quads of the first n frames, (n, 4, 2), NaN where there is no face |
     | `codes.npz` | codes of the first n frames, as the encoder predicts them, (n, num_ws, w_dim) |
     | `corrections.npz` | what the iterator adds to the codes of the first n key frames, (n, num_ws, w_dim) |
+    | `refined-KEY/` | what each frame shows beyond its code, see `FrameRefinements` |
     | `faces-KEY/` | the drawn faces of an edit, until its video is written |
 
     Each file has the key of the stamp that it was made with, and is made again where that is another.
@@ -118,25 +119,40 @@ class VideoWork:
         Raises:
             UserError: Somebody else's folder has that name.
         """
+        return self._of_frames(FACES, codes, settings)
+
+    def refinements_of(self, codes: Tensor, settings: Mapping[str, object]) -> Path:
+        """Make the folder for the refinements of codes; those that were found in another way are deleted.
+
+        Args:
+            codes: Codes of all frames, (F, num_ws, w_dim).
+            settings: How they are refined.
+
+        Raises:
+            UserError: Somebody else's folder has that name.
+        """
+        return self._of_frames(REFINED, codes, settings)
+
+    def _of_frames(self, prefix: str, codes: Tensor, settings: Mapping[str, object]) -> Path:
         sha256 = hashlib.sha256(codes.numpy().tobytes()).hexdigest()
-        folder = self.folder / f"{FACES}{self._key({**settings, 'codes': sha256})[:12]}"
-        for other in self.folder.glob(f"{FACES}*"):
+        folder = self.folder / f"{prefix}{self._key({**settings, 'codes': sha256})[:12]}"
+        for other in self.folder.glob(f"{prefix}*"):
             if other != folder:
                 remove_faces(other)
         taken = folder.exists() and not _is_ours(folder) and (not folder.is_dir() or any(folder.iterdir()))
         if taken or folder.is_symlink():
-            raise UserError(f"the faces of the video would go into {folder}; remove it", arguments="codes")
+            raise UserError(f"the frames of the video would go into {folder}; remove it", arguments="codes")
         folder.mkdir(parents=True, exist_ok=True)
         (folder / MARKER).touch()
         return folder
 
 
 def remove_faces(folder: Path) -> None:
-    """Delete a folder that `VideoWork.faces_of` made; any other folder stays, and so does what others put into it."""
+    """Delete a folder that `VideoWork` made of frames; any other folder stays, and so does what others put into it."""
     if not _is_ours(folder):
         return
     for file in list(folder.iterdir()):
-        if DRAWN.fullmatch(file.name) or PART.fullmatch(file.name):
+        if OF_FRAMES.fullmatch(file.name) or PART.fullmatch(file.name):
             file.unlink()
     if [file.name for file in folder.iterdir()] == [MARKER]:
         (folder / MARKER).unlink()
