@@ -15,7 +15,7 @@ from torch import Tensor
 from latentloop.errors import UserError, unreadable
 from latentloop.files import refuse_no_file, replacing
 from latentloop.json_files import decode_json
-from latentloop.safetensors_header import read_header
+from latentloop.safetensors_header import METADATA, read_header
 from latentloop.stamps import as_plain, differences
 
 FORMAT = 2
@@ -81,6 +81,15 @@ def load_checkpoint(
         if not isinstance(state, dict):
             raise TypeError("the state is no dict")
     return state
+
+
+def is_checkpoint(path: Path, *, kind: str) -> bool:
+    """Tell by its header whether a file is a checkpoint of a run of this kind."""
+    try:
+        entry = decode_json(read_header(path, max_bytes=MAX_HEADER)[METADATA][ENTRY])
+        return bool((entry["format"], entry["kind"]) == (FORMAT, kind))
+    except DAMAGE:
+        return False
 
 
 @contextmanager
