@@ -163,6 +163,39 @@ def test_lists_that_share_each_other_are_searched_in_little_time(
     assert len(seen) < 1000
 
 
+def test_a_dict_that_others_hold_many_times_is_searched_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    content: dict[str, object] = dict.fromkeys(map(str, range(100)), 0)
+    for _ in range(finding.DEPTH):
+        content = dict.fromkeys(finding.PLAIN, content)
+    searched, search = list[object](), finding._by_plain_name  # noqa: SLF001 - called for each dict that is searched
+
+    def counted(value: dict[str, object]) -> dict[str, object]:
+        searched.append(value)
+        return search(value)
+
+    monkeypatch.setattr(finding, "_by_plain_name", counted)
+    (tmp_path / "file.pkl").write_bytes(pickle.dumps(content))
+    with pytest.raises(UserError, match="has no generator g_ema"):
+        load_generator(tmp_path / "file.pkl")
+    assert len(searched) < 30
+
+
+def test_a_network_that_a_list_holds_many_times_is_looked_at_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looked, look = list[object](), finding._network  # noqa: SLF001
+
+    def counted(value: object, size: int) -> Network:
+        looked.append(value)
+        return look(value, size)
+
+    monkeypatch.setattr(finding, "_network", counted)
+    (tmp_path / "file.pkl").write_bytes(pickle.dumps([{"weight": torch.zeros(1)}] * 500))
+    with pytest.raises(UserError, match="no network with a mean latent"):
+        load_generator(tmp_path / "file.pkl")
+    assert len(looked) == 1
+
+
 @pytest.mark.parametrize("zipped", [True, False])
 def test_what_else_a_training_keeps_may_be_odd(zipped: bool, tmp_path: Path) -> None:
     layer = nn.Linear(2, 2)

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import islice
 from typing import Any
 
 from torch import Tensor
@@ -40,7 +41,8 @@ PLAIN = (
 )
 """Plain names under which projects store their only network, or all of them together."""
 MAX_PARTS = 1000
-"""Most things that lists and tuples within each other are searched for. A file could have them share each other."""
+"""Most things that lists and tuples within each other, or a dict, are searched for. A file could have them share each
+other."""
 DEPTH = 3
 """Most dicts within each other that are searched."""
 _BEGINNING = re.compile(r"((?:[^.]+\.)*?)(?:synthesis\.|input\.input$)")
@@ -67,18 +69,29 @@ def find_generator(content: object, which: Which, *, size: int) -> Network:
         kind = content.name if isinstance(content, Record) else type(content).__name__
         kind = "TorchScript program, which is not supported" if kind.startswith("__torch__.") else kind
         raise UserError(f"no checkpoint of a generator, but a {kind}")
-    network = _of_dict(content, which, size, depth=DEPTH)
+    network = _of_dict(content, which, size, depth=DEPTH, seen=set())
     if network is None:
         raise UserError(f"has no generator {which}, but {_listed(content)}")
     return network
 
 
-def _of_dict(content: Mapping[Any, Any], which: Which, size: int, *, depth: int) -> Network | None:
-    """The generator of a dict, with the mean latent that may lie beside it; None if there is none."""
+def _of_dict(content: Mapping[Any, Any], which: Which, size: int, *, depth: int, seen: set[int]) -> Network | None:
+    """The generator of a dict, with the mean latent that may lie beside it; None if there is none.
+
+    Args:
+        content: The dict.
+        which: Which of the generators.
+        size: Size of the file, in bytes.
+        depth: Most dicts within each other that are still searched.
+        seen: Identities of dicts that need not be searched again: a file could have a dict hold another many times.
+    """
+    seen.add(id(content))
     found, by_name = _under_its_name(content, which, size), _by_plain_name(content)
     for inside in (by_name.get(name) for name in PLAIN) if depth and found is None else ():
+        if isinstance(inside, Mapping) and id(inside) in seen:
+            continue
         if isinstance(inside, Mapping):
-            found = _of_dict(inside, which, size, depth=depth - 1)
+            found = _of_dict(inside, which, size, depth=depth - 1, seen=seen)
         elif _is_network(inside):
             found = _part_of(_network(inside, size), which)
         if found is not None:
@@ -144,16 +157,17 @@ def _with_mean(networks: Sequence[Any], size: int) -> Iterator[Network]:
 def _is_network(value: object) -> bool:
     if isinstance(value, Record):
         return value.name == NETWORK or is_module(value)
-    return isinstance(value, Mapping) and any(_tensor(inside) is not None for inside in value.values())
+    first = islice(value.values(), MAX_PARTS) if isinstance(value, Mapping) else ()
+    return any(_tensor(inside) is not None for inside in first)
 
 
 def _parts(content: Sequence[Any]) -> list[Any]:
-    """What lists and tuples within each other hold, the outermost first."""
+    """What lists and tuples within each other hold, the outermost first, each thing once."""
     parts: list[Any] = [content]
     for part in parts:  # which grows meanwhile
         if isinstance(part, list | tuple) and len(parts) + len(part) <= MAX_PARTS:
             parts += part
-    return [part for part in parts if not isinstance(part, list | tuple)]
+    return list({id(part): part for part in parts if not isinstance(part, list | tuple)}.values())
 
 
 def _has_named(part: object) -> bool:
