@@ -167,7 +167,7 @@ def test_a_dict_that_others_hold_many_times_is_searched_once(tmp_path: Path, mon
     content: dict[str, object] = dict.fromkeys(map(str, range(100)), 0)
     for _ in range(finding.DEPTH):
         content = dict.fromkeys(finding.PLAIN, content)
-    searched, search = list[object](), finding._by_plain_name  # noqa: SLF001 - called for each dict that is searched
+    searched, search = list[object](), finding._by_plain_name
 
     def counted(value: dict[str, object]) -> dict[str, object]:
         searched.append(value)
@@ -183,7 +183,7 @@ def test_a_dict_that_others_hold_many_times_is_searched_once(tmp_path: Path, mon
 def test_a_network_that_a_list_holds_many_times_is_looked_at_once(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    looked, look = list[object](), finding._network  # noqa: SLF001
+    looked, look = list[object](), finding._network
 
     def counted(value: object, size: int) -> Network:
         looked.append(value)
