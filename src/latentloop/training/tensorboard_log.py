@@ -22,7 +22,8 @@ GROUPS = {
 class TensorBoardLog:
     """Writes a run's figures and pictures for TensorBoard.
 
-    It does nothing without a folder, without TensorBoard, and in a folder whose name is not UTF-8: TensorBoard takes none.
+    It does nothing without a folder, without TensorBoard, and where the folder's name is not UTF-8, which TensorBoard
+    does not take.
     """
 
     def __init__(self, folder: Path | None, step: int) -> None:
