@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import save
+from safetensors import SafetensorError
+from safetensors.torch import load, save
 from torch import Tensor
 
 from latentloop.errors import UserError, unreadable
@@ -111,13 +111,11 @@ def restoring(path: Path) -> Iterator[None]:
 
 def _read(path: Path, kind: str) -> tuple[dict[str, Any], dict[str, Tensor]]:
     """The metadata entry and the tensors of a file."""
-    read_header(path, max_bytes=MAX_HEADER)
-    with safe_open(path, framework="pt") as file:
-        entry = decode_json((file.metadata() or {})[ENTRY])
-        if (entry["format"], entry["kind"]) != (FORMAT, kind):
-            found = f"a checkpoint of {entry['kind']!s:.40} (format {entry['format']!s:.40})"
-            raise UserError(f"{path}: {found}, not of {kind} (format {FORMAT})")
-        tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    entry = decode_json(read_header(path, max_bytes=MAX_HEADER)[METADATA][ENTRY])
+    if (entry["format"], entry["kind"]) != (FORMAT, kind):
+        found = f"a checkpoint of {entry['kind']!s:.40} (format {entry['format']!s:.40})"
+        raise UserError(f"{path}: {found}, not of {kind} (format {FORMAT})")
+    tensors = load(path.read_bytes())  # by its path a file is only opened whose name is UTF-8
     checksum = entry.pop(CHECKSUM, None)
     if entry.keys() != ENTRIES or checksum not in (None, _checksum(entry, tensors)):
         raise ValueError("not what was written")
