@@ -1,6 +1,7 @@
 """Every reader of files that may be anybody's, each with a builder of a small whole file: one table for the fuzzer."""
 
 import json
+import pickle
 import tarfile
 from collections.abc import Callable
 from contextlib import closing
@@ -246,6 +247,10 @@ def _torch(content: object, **options: Any) -> Build:  # noqa: ANN401
     return lambda path: torch.save(content, path, **options)
 
 
+def _arrays(path: Path) -> None:
+    path.write_bytes(pickle.dumps({"G_ema": {name: tensor.numpy() for name, tensor in STYLEGAN2_TENSORS.items()}}))
+
+
 READERS: dict[str, Reader] = {
     **{f"ADA, pickle protocol {n}": Reader(_snapshot(n), load_generator) for n in range(6)},
     "StyleGAN3": Reader(_stylegan3, load_generator),
@@ -258,6 +263,10 @@ READERS: dict[str, Reader] = {
     "torch.save before 1.6": Reader(
         _torch(nvidia_tensors(STYLEGAN3), _use_new_zipfile_serialization=False), load_generator
     ),
+    "torch.save before 1.6, protocol 4": Reader(
+        _torch(STYLEGAN2_TENSORS, _use_new_zipfile_serialization=False, pickle_protocol=4), load_generator
+    ),
+    "arrays of NumPy": Reader(_arrays, load_generator),
     "whole module": Reader(_torch(WholeModule(rosinality(STYLEGAN2_TENSORS))), load_generator, ZIP),
     "ADA in safetensors": Reader(lambda path: save_file(STYLEGAN2_TENSORS, path), load_generator, SAFETENSORS),
     "our generator": Reader(

@@ -16,6 +16,7 @@ REFUSED_MEMORY = (
     "bad_alloc",
     "out of memory",
     "Cannot allocate memory",
+    "_STATUS_ALLOC_FAILED",  # of cuBLAS and cuDNN
     "could not create a primitive",  # oneDNN's convolutions give no other reason
     "could not create a memory",
     "could not execute a primitive",

@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 from pathlib import Path
 
 from PIL import Image
@@ -6,6 +7,15 @@ from PIL import Image
 from latentloop.benchmark.comparison import Comparison
 from latentloop.benchmark.comparison_files import write_comparison
 from latentloop.images import read_image, write_png
+
+
+def test_names_that_are_not_utf_8_are_written_as_escapes(comparison: Comparison, tmp_path: Path) -> None:
+    line = replace(comparison.lines[0], results=[replace(comparison.lines[0].results[0], image="a\udcff")])
+    odd = replace(comparison, name="$\\frac$ faces\udcff", facts={"data": "faces\udcff"}, lines=[line])
+    write_comparison(tmp_path, odd)
+    assert "a\\udcff" in (tmp_path / "results.csv").read_text(encoding="utf-8")
+    for name in ("table.md", "report.html"):
+        assert "faces\\udcff" in (tmp_path / name).read_text(encoding="utf-8")
 
 
 def test_files_are_written_with_pictures(comparison: Comparison, tmp_path: Path) -> None:

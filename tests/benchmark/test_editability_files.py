@@ -21,6 +21,11 @@ def test_a_row_has_means_but_medians_of_the_lec() -> None:
     assert means == {name: 2.0 if name.startswith("lec") else 3.0 for name in COLUMNS}
 
 
+def test_names_that_are_not_utf_8_are_written_as_escapes(tmp_path: Path) -> None:
+    write_table(tmp_path, [EditabilityRow(25, {"a\udcff": IMAGES["a"]})], {"photos": "faces\udcff"})
+    assert "- photos: faces\\udcff" in (tmp_path / "editability.md").read_text(encoding="utf-8")
+
+
 def test_a_line_has_a_cell_for_each_heading() -> None:
     head, rule = table_head()
     filled, empty = table_line(EditabilityRow(25, IMAGES)), table_line(EditabilityRow(0, {}))

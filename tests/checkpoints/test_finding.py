@@ -1,16 +1,19 @@
 """Generators are found in checkpoints of all shapes that people have, built small; the rest of a file is left alone."""
 
 import pickle
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from foreign_files import WholeModule, nvidia_module, tensorflow_network
-from latentloop.checkpoints.network_pickles import Network
+from latentloop.checkpoints import finding
+from latentloop.checkpoints.network_pickles import Network, plain_tensor
 from latentloop.checkpoints.reading import read_checkpoint
 from latentloop.defaults import Which
 from latentloop.errors import UserError
@@ -23,6 +26,8 @@ TINY = random_stylegan2(Shape(mapping=(8, 7, 6), channels=(5, 4, 3)))
 OTHER = random_stylegan2(Shape(mapping=(8, 7, 6), channels=(3, 3)))
 NVIDIA, ROSINALITY = nvidia(TINY), rosinality(nvidia(TINY))
 MEAN = {"latent_avg": TINY.latent_avg}
+TRAINING = {"g": rosinality(nvidia(OTHER)), "d": {"x": torch.ones(1)}, "g_ema": ROSINALITY, "ada_aug_p": torch.ones(1)}
+TRAINING |= MEAN
 VARIABLES = tensorflow(NVIDIA)
 
 
@@ -63,8 +68,18 @@ class ProjectedDiscriminator(nn.Module):
         {"state_dict": before("G.", nvidia(OTHER)) | before("G_ema.", NVIDIA) | before("D.", {"b4.x": torch.ones(1)})},
         {"G_ema": {"state_dict": NVIDIA}, "G": {"state_dict": nvidia(OTHER)}},
         [None, nvidia(OTHER), {"b4.out.weight": torch.zeros(1)}, NVIDIA, None],
+        [TRAINING],
+        (3, [TRAINING, "note"], None),
+        [[None, (NVIDIA, [])]],
+        {"checkpoint": TRAINING, "step": 3},
+        {"ckpt": {"net": ROSINALITY} | MEAN},
+        {"G_ema_state_dict": NVIDIA, "G_state_dict": nvidia(OTHER)},
+        {"generator_state_dict": ROSINALITY, "step": 3} | MEAN,
+        {"model": nvidia(OTHER), "model_ema": NVIDIA},
+        {"g_running": ROSINALITY, "generator": rosinality(nvidia(OTHER))} | MEAN,
+        {"state_dict": before("ema_model.", NVIDIA) | before("online_model.", nvidia(OTHER))},
     ],
-    ids=range(15),
+    ids=range(25),
 )
 def test_tensors_are_found_wherever_they_lie(content: object, tmp_path: Path) -> None:
     if isinstance(content, dict) and isinstance(content.get("model"), dict):
@@ -80,8 +95,9 @@ def test_tensors_are_found_wherever_they_lie(content: object, tmp_path: Path) ->
         {"params_ema": NVIDIA, "params": nvidia(OTHER)},
         (nvidia(OTHER), None, NVIDIA),
         {"g": nvidia(OTHER), "d": {}},
+        ({"G_state_dict": nvidia(OTHER), "G_ema_state_dict": NVIDIA}, 3),
     ],
-    ids=range(4),
+    ids=range(5),
 )
 def test_the_raw_generator_can_be_asked_for(content: object, tmp_path: Path) -> None:
     torch.save(content, tmp_path / "file.pt")
@@ -98,6 +114,107 @@ def test_a_training_that_has_the_raw_generator_alone_says_so(
     assert errors[0].startswith(f"latentloop: {tmp_path / 'file.pt'}: has no generator g_ema, but ")
     assert errors[0].endswith("; g can be taken instead; see --which")
     assert run("inspect", tmp_path / "file.pt", "--which", "g")[0] == 0
+
+
+@pytest.mark.parametrize("protocol", range(1, 6))
+@pytest.mark.parametrize("zipped", [True, False])
+def test_torch_files_of_any_protocol_are_read(zipped: bool, protocol: int, tmp_path: Path) -> None:
+    path = tmp_path / "file.pt"
+    torch.save(TRAINING, path, pickle_protocol=protocol, _use_new_zipfile_serialization=zipped)
+    check(path)
+
+
+@pytest.mark.parametrize("protocol", range(6))
+def test_arrays_of_numpy_are_tensors_too(protocol: int, tmp_path: Path) -> None:
+    arrays = {name: tensor.numpy() for name, tensor in ROSINALITY.items()}
+    mean = TINY.latent_avg.numpy()
+    for content in ({"g_ema": arrays, "latent_avg": mean}, arrays | {"latent_avg": mean, "note": np.array(["text"])}):
+        (tmp_path / "file.pkl").write_bytes(pickle.dumps(content, protocol=protocol))
+        check(tmp_path / "file.pkl")
+        torch.save({"g_ema": ROSINALITY, "latent_avg": mean}, tmp_path / "file.pt")
+        check(tmp_path / "file.pt")
+
+
+def test_arrays_that_repeat_are_counted_before_they_are_copied(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    copies, one = list[object](), np.zeros(1 << 16, ">f4")
+
+    def counted(value: object) -> Tensor:
+        copies.append(value)
+        return plain_tensor(value)
+
+    monkeypatch.setattr(finding, "plain_tensor", counted)
+    (tmp_path / "file.pkl").write_bytes(pickle.dumps({f"n{i}": one for i in range(1000)}))
+    with pytest.raises(UserError, match="more numbers than a file of this size can hold"):
+        load_generator(tmp_path / "file.pkl")
+    assert len(copies) < 50
+
+
+def test_lists_that_share_each_other_are_searched_in_little_time(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    content: list[object] = [{}]
+    for _ in range(9):
+        content = [content] * 30
+    seen: list[object] = []
+    monkeypatch.setattr(finding, "_has_named", lambda part: seen.append(part))
+    (tmp_path / "file.pkl").write_bytes(pickle.dumps(content))
+    with pytest.raises(UserError, match="no network with a mean latent"):
+        load_generator(tmp_path / "file.pkl")
+    assert len(seen) < 1000
+
+
+def test_a_dict_that_others_hold_many_times_is_searched_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    content: dict[str, object] = dict.fromkeys(map(str, range(100)), 0)
+    for _ in range(finding.DEPTH):
+        content = dict.fromkeys(finding.PLAIN, content)
+    searched, search = list[object](), finding._by_plain_name
+
+    def counted(value: dict[str, object]) -> dict[str, object]:
+        searched.append(value)
+        return search(value)
+
+    monkeypatch.setattr(finding, "_by_plain_name", counted)
+    (tmp_path / "file.pkl").write_bytes(pickle.dumps(content))
+    with pytest.raises(UserError, match="has no generator g_ema"):
+        load_generator(tmp_path / "file.pkl")
+    assert len(searched) < 30
+
+
+def test_a_network_that_a_list_holds_many_times_is_looked_at_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looked, look = list[object](), finding._network
+
+    def counted(value: object, size: int) -> Network:
+        looked.append(value)
+        return look(value, size)
+
+    monkeypatch.setattr(finding, "_network", counted)
+    (tmp_path / "file.pkl").write_bytes(pickle.dumps([{"weight": torch.zeros(1)}] * 500))
+    with pytest.raises(UserError, match="no network with a mean latent"):
+        load_generator(tmp_path / "file.pkl")
+    assert len(looked) == 1
+
+
+@pytest.mark.parametrize("zipped", [True, False])
+def test_what_else_a_training_keeps_may_be_odd(zipped: bool, tmp_path: Path) -> None:
+    layer = nn.Linear(2, 2)
+    optimizer = torch.optim.Adam(layer.parameters())
+    layer(torch.ones(1, 2)).sum().backward()
+    optimizer.step()
+    more: dict[str, object] = {"optimizer": optimizer, "g_optim": optimizer.state_dict(), "d_optim": None}
+    if zipped:  # the older format has no such numbers
+        more |= {"phase": torch.ones(2, dtype=torch.complex64), "mask": torch.ones(2, dtype=torch.uint16)}
+        more |= {"quarter": torch.ones(2).to(torch.float8_e4m3fn)}
+    torch.save(TRAINING | more, tmp_path / "file.pt", _use_new_zipfile_serialization=zipped)
+    check(tmp_path / "file.pt")
+
+
+def test_an_archive_of_other_files_is_called_one(tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "file.zip", "w") as archive:
+        archive.writestr("weights.pt", b"weights")
+    with pytest.raises(UserError, match=r"file\.zip: a zip archive of other files; unpack it first"):
+        load_generator(tmp_path / "file.zip")
 
 
 @pytest.mark.parametrize("zipped", [True, False])

@@ -6,9 +6,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 
 from latentloop.checkpoints import numpy_records
 from latentloop.checkpoints.pickle_machine import Maker, Record, RefusedError, unpickle
+from latentloop.errors import UserError
 
 PLAIN = {
     "numbers": [1, -1, 255, 65536, 2**40, -(2**70), 1.5, float("inf")],
@@ -69,7 +71,7 @@ def test_a_record_keeps_its_arguments_and_state() -> None:
         (b"(cposix\nsystem\nS'ls'\no.", "the global posix.system"),
         (b"\x80\x04c__builtin__\neval\n.", "the global __builtin__.eval"),
         (b"\x80\x02\x82\x01.", "the instruction EXT1"),
-        (b"\x80\x05\x97.", "the instruction NEXT_BUFFER"),
+        (b"\x80\x05\x98.", "the instruction READONLY_BUFFER"),
         (b"K\x01)R.", "a call of int"),
         (b"K\x01}b.", "a state for int"),
         (b"P1\n.", "a persistent id"),
@@ -79,6 +81,20 @@ def test_a_record_keeps_its_arguments_and_state() -> None:
 def test_more_than_data_is_refused(stream: bytes, message: str) -> None:
     with pytest.raises(RefusedError, match=message):
         unpickle(io.BytesIO(stream), {"builtins.int": int})
+
+
+def test_numbers_that_lie_outside_the_file_are_no_attack() -> None:
+    stream = io.BytesIO(pickle.dumps(pickle.PickleBuffer(b"abc"), protocol=5, buffer_callback=lambda _: False))
+    with pytest.raises(UserError, match="its numbers lie outside the file") as caught:
+        unpickle(stream, {})
+    assert not isinstance(caught.value, RefusedError)
+
+
+def test_items_by_objects_are_left_out() -> None:
+    """As an optimizer's state is by its parameters."""
+    makers = {"collections.OrderedDict": lambda: torch.ones(1)}
+    stream = io.BytesIO(b"\x80\x02}(ccollections\nOrderedDict\n)RK\x01csome\nClass\n)RK\x02K\x03K\x04u.")
+    assert unpickle(stream, makers) == {3: 4}
 
 
 class Unknown(dict[str, int]):

@@ -9,6 +9,7 @@ import pytest
 from latentloop.cli import parse
 from latentloop.cli.commands import COMMANDS, PARTS, load_command
 from latentloop.cli.complaints import offered, with_options
+from latentloop.cli.edit import Edit
 from latentloop.cli.parsing import options_of
 from latentloop.errors import UserError
 
@@ -55,6 +56,21 @@ def test_the_help_shows_no_value_of_python_for_what_is_unset(run: Run, name: str
     text = "\n".join(run(*name.split(), "--help")[1])
     assert not re.search(r"\{None\}|default: None", text)
     assert name != "embed" or "--steps unset|INT" in text
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_the_help_shows_a_default_of_nothing_as_none(run: Run, name: str) -> None:
+    text = " ".join(" ".join(run(*name.split(), "--help")[1]).replace("│", " ").split())
+    assert "(default: )" not in text
+    assert "(default: '')" not in text
+    assert name != "edit" or "are made orthogonal to them. (default: none)" in text
+    assert name not in ("edit", "embed") or re.search(r"quoted globs[^(]*\(required\)", text)
+
+
+def test_an_option_of_several_texts_has_none_by_default() -> None:
+    edit = parse(["edit", "a.jpg", "b.jpg", "--set", "smile=1"])
+    assert isinstance(edit, Edit)
+    assert (edit.pictures, edit.options.keep) == (("a.jpg", "b.jpg"), ())
 
 
 @pytest.mark.parametrize("unset", ["unset", "None"])

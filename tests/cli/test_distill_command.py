@@ -50,6 +50,17 @@ def test_the_finished_run_is_not_done_again(run: Run, teacher: Path, tmp_path: P
     assert (tmp_path / "out" / "checkpoint.safetensors").stat().st_mtime_ns == written
 
 
+def test_a_student_of_somebody_else_beside_a_real_checkpoint_stays(run: Run, teacher: Path, tmp_path: Path) -> None:
+    student = tmp_path / "out" / "student.safetensors"
+    command = ["distill", "--generator", teacher, "--out", student.parent, "--steps", 2, *SMALL]
+    assert run(*command)[0] == 0
+    student.write_text("of somebody else")
+    code, _, errors = run(*command)
+    message = "in the way, and not of this run; move it, or choose another folder; see --out"
+    assert (code, errors) == (2, [f"latentloop: {student}: {message}"])
+    assert student.read_text() == "of somebody else"
+
+
 @pytest.mark.skipif(os.name == "nt", reason="Windows cannot kill so")
 def test_a_killed_run_ends_as_one_that_never_was(run: Run, teacher: Path, tmp_path: Path) -> None:
     command = ["distill", "--generator", str(teacher), *SMALL, "--steps", "40", "--out"]

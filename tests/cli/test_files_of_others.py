@@ -174,12 +174,54 @@ def test_the_log_of_another_trainer_makes_no_run_of_ours(
     assert {path.name: path.read_text() for path in out.iterdir()} == {name: contents[name] for name in names}
 
 
-def test_only_our_checkpoints_are_deleted(run: Run, command: Callable[[str], list[object]], tmp_path: Path) -> None:
-    words, others = command("train"), tmp_path / "out" / "checkpoints" / "step-final.safetensors"
-    others.parent.mkdir(parents=True)
-    others.write_text("of somebody else")
+@pytest.mark.parametrize("name", ["step-final.safetensors", "step-00000000.safetensors"])
+def test_only_our_checkpoints_are_deleted(
+    run: Run, command: Callable[[str], list[object]], tmp_path: Path, name: str
+) -> None:
+    words, out = command("train"), tmp_path / "out"
     assert run(*words, "--save-every", 1, "--keep", 1)[0] == 0
+    others = out / "checkpoints" / name
+    others.write_text("of somebody else")
+    assert run("train", "--resume", out, "--steps", 2)[0] == 0
+    assert [path.name for path in sorted(others.parent.iterdir())] == sorted([name, "step-00000002.safetensors"])
     assert others.read_text() == "of somebody else"
+
+
+@pytest.mark.parametrize("name", ["best.safetensors", "last.safetensors", "validation.png", "config.json"])
+def test_beside_real_checkpoints_content_tells_what_is_the_runs(
+    run: Run, command: Callable[[str], list[object]], generator: Path, tmp_path: Path, name: str
+) -> None:
+    words, out = command("train"), tmp_path / "out"
+    assert run(*words)[0] == 0
+    ours = (out / name).read_bytes()
+    theirs = [generator.read_bytes(), b"of somebody else", b'{"model": "unet"}', b""]
+    for content in theirs:
+        (out / name).write_bytes(content)
+        before = contents(out)
+        status, _, errors = run(*words)
+        message = "in the way, and not of this run; move it, or choose another folder; see --out"
+        assert (status, errors) == (2, [f"latentloop: {out / name}: {message}"])
+        assert contents(out) == before
+    (out / name).write_bytes(ours)
+    assert run("train", "--resume", out, "--steps", 2)[0] == 0
+
+
+@pytest.mark.parametrize("name", ["codes.cache", "codes.cache-wal"])
+@pytest.mark.parametrize("there", [True, False])
+def test_codes_are_not_stored_through_a_link(
+    run: Run, command: Callable[[str], list[object]], tmp_path: Path, name: str, *, there: bool
+) -> None:
+    words, out, theirs = command("train"), tmp_path / "out", tmp_path / "theirs"
+    out.mkdir()
+    if there:
+        theirs.touch()
+    (out / name).symlink_to(theirs)
+    status, _, errors = run(*words)
+    message = f"latentloop: {out / name}: a link, and results would go where it leads; remove it; see --out"
+    assert (status, errors) == (2, [message])
+    assert theirs.exists() == there
+    assert not there or not theirs.stat().st_size
+    assert run(*words, "--codes", tmp_path / "named")[0] == 0
 
 
 def test_convert_and_metric_replace_their_own_alone(run: Run, small_generator: SmallGenerator, tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 import math
 import os
 import re
+import weakref
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
@@ -501,6 +502,42 @@ def test_faces_that_are_too_many_for_the_memory_are_taken_in_smaller_batches(
         message = "not enough memory on cpu to find its code; stop what else uses it, or take another"
         reasons = [outcome.reason for outcome in outcomes if isinstance(outcome, Failed)]
         assert reasons == [f"{photo}: {message}" for photo in photos]
+
+
+@pytest.mark.parametrize(
+    ("kind", "message"),
+    [
+        (torch.cuda.OutOfMemoryError, "CUDA out of memory. Tried to allocate 2.00 GiB."),
+        (RuntimeError, "CUDA error: out of memory"),
+        (RuntimeError, "CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate(handle)`"),
+        (RuntimeError, "cuDNN error: CUDNN_STATUS_ALLOC_FAILED"),
+    ],
+)
+def test_memory_that_runs_out_amid_a_step_is_free_again_for_the_smaller_batches(
+    make_job: MakeJob, toy_photos: ToyPhotos, kind: type[Exception], message: str
+) -> None:
+    """As on CUDA, where nothing that the failed step drew may stay."""
+    job, photos, held, alive = make_job(batch=4), toy_photos(4), list[weakref.ref[Tensor]](), list[int]()
+    iterator = cast("IteratorChain", job.inverter.iterators).iterators[0]
+
+    def loss(target: Tensor) -> Callable[[Tensor], Tensor]:
+        alive.append(sum(one() is not None for one in held))
+        measured, steps = iterator.loss(target), list[Tensor]()
+
+        def of(image: Tensor) -> Tensor:
+            steps.append(image)
+            if len(target) > 2:
+                held.append(weakref.ref(image))
+                if len(steps) == 2:
+                    raise kind(message)
+            return measured(image)
+
+        return of
+
+    chain = IteratorChain([replace(iterator, loss=loss)])
+    outcomes = list(replace(job, inverter=replace(job.inverter, iterators=chain)).run(photos))
+    assert redone(outcomes) == [True] * 4
+    assert (len(held), alive) == (2, [0, 0, 0])
 
 
 def test_a_folder_that_cannot_be_written_to_is_refused_before_any_work(

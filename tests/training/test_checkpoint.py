@@ -1,4 +1,5 @@
 import json
+import os
 import pickle
 from pathlib import Path
 from typing import Any
@@ -25,6 +26,11 @@ def test_a_state_comes_back(saved: Path) -> None:
     state = load_checkpoint(saved, kind="distillation", config=CONFIG)
     assert state["step"] == 3
     assert torch.equal(state["tensor"], torch.arange(3))
+
+
+def test_its_name_need_not_be_utf_8(saved: Path) -> None:
+    odd = saved.rename(saved.with_name(os.fsdecode(b"checkpoint\xff.safetensors")))
+    assert load_checkpoint(odd, kind="distillation", config=CONFIG)["step"] == 3
 
 
 def test_other_settings_are_named(saved: Path) -> None:

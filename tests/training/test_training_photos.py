@@ -1,5 +1,7 @@
 import hashlib
 import io
+import os
+import shutil
 import tarfile
 from collections import Counter
 from collections.abc import Callable
@@ -92,6 +94,15 @@ def test_what_is_no_plain_tar_file_is_refused(tmp_path: Path, mode: str | None) 
 def test_a_tar_file_without_photos_is_refused(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"shard\.tar: no photos in this tar file"):
         photos_in_tar(pack(tmp_path / "shard.tar", {"a.json": b"{}"}))
+
+
+def test_names_that_are_not_utf_8_have_digests_too(toy_photos: ToyPhotos, tmp_path: Path) -> None:
+    (photo,) = toy_photos(1)
+    digests = []
+    for name in (b"a\xff.png", b"a\xfe.png"):
+        shutil.copy(photo, tmp_path / os.fsdecode(name))
+        digests.append(PhotoSet([PhotoSource(tmp_path / os.fsdecode(name))], 32).digest())
+    assert digests[0] != digests[1]
 
 
 def test_other_photos_of_the_same_number_make_another_digest(toy_photos: ToyPhotos, tmp_path: Path) -> None:

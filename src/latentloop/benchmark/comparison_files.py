@@ -55,15 +55,14 @@ def write_comparison(out: Path, comparison: Comparison) -> list[Path]:
         UserError: They cannot be written.
     """
     pareto, grid = pareto_plot(comparison), picture_grid(out, comparison.lines)
-    files: dict[str, bytes] = {
-        "results.csv": rows_as_csv(comparison).encode(),
-        "summary.csv": spreads_as_csv(comparison).encode(),
-        SUMMARY: as_json(comparison.means).encode(),
-        "table.md": markdown(comparison).encode(),
-        "pareto.png": pareto,
-        "grid.png": grid,
-        "report.html": _page(comparison, pareto, grid).encode(),
+    texts = {
+        "results.csv": rows_as_csv(comparison),
+        "summary.csv": spreads_as_csv(comparison),
+        SUMMARY: as_json(comparison.means),
+        "table.md": markdown(comparison),
     }
+    files = {name: _encoded(text) for name, text in texts.items()} | {"pareto.png": pareto, "grid.png": grid}
+    files["report.html"] = _encoded(_page(comparison, pareto, grid))
     for name, content in files.items():
         with replacing(out / name) as part:
             part.write_bytes(content)
@@ -86,6 +85,10 @@ def picture_grid(out: Path, lines: Sequence[MethodLine]) -> bytes:
     texts.add_text(COMMENT, mark(COMMAND))
     canvas.save(buffer, format="png", pnginfo=texts)
     return buffer.getvalue()
+
+
+def _encoded(text: str) -> bytes:
+    return text.encode(errors="backslashreplace")  # names of files may have any bytes
 
 
 def _tile(path: Path) -> Tensor:

@@ -74,7 +74,7 @@ def write_table(out: Path, rows: Sequence[EditabilityRow], facts: Mapping[str, s
     }
     for name, text in ((TABLE, "\n".join(lines) + "\n"), (FIGURES, json.dumps(content, indent=1))):
         with replacing(out / name) as part:
-            part.write_text(text, encoding="utf-8")
+            part.write_text(text, encoding="utf-8", errors="backslashreplace")  # names of files may have any bytes
 
 
 def read_figures(file: Path, key: str) -> dict[str, float] | None:

@@ -10,6 +10,7 @@ from matplotlib.figure import Figure
 
 from latentloop.benchmark.comparison import LABELS, Comparison
 from latentloop.benchmark.result_files import COMMAND
+from latentloop.errors import printable
 from latentloop.images import COMMENT
 from latentloop.ownership import mark
 
@@ -49,7 +50,8 @@ def pareto_figure(comparison: Comparison) -> Figure:
     columns = min(PANELS, len(plotted))
     rows = -(-len(plotted) // columns)
     figure = Figure(figsize=(4.4 * columns, 3.4 * rows + 0.6), layout="constrained", dpi=90)
-    figure.suptitle(comparison.title, fontsize=10)
+    # A name of a folder may have bytes that no font has, and what reads as a formula.
+    figure.suptitle(printable(comparison.title), fontsize=10, parse_math=False)
     panels = list(figure.subplots(rows, columns, squeeze=False).flat)
     for axes in panels[len(plotted) :]:
         axes.remove()

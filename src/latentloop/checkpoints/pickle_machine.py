@@ -9,7 +9,7 @@ import pickletools
 import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, NoReturn
 
 from torch import Tensor
 
@@ -173,7 +173,9 @@ class _Machine:
         target = target.items if isinstance(target, Record) else target
         if type(target) is not dict or len(items) % 2:
             raise ValueError("items for what is no dict")
-        target.update(zip(simple(keys), items[1::2], strict=True))
+        # An optimizer's state, by its parameters: their hash would be by identity, and nobody needs it.
+        pairs = [pair for pair in zip(keys, items[1::2], strict=True) if not isinstance(pair[0], Tensor | Record)]
+        target.update(zip(simple([key for key, _ in pairs]), [value for _, value in pairs], strict=True))
 
     def add_items(self, items: list[Any]) -> None:
         target = self.stack[-1]
@@ -234,6 +236,10 @@ def _make_with_keywords(machine: _Machine) -> None:
         machine.stack[-1].items.update(keywords)
 
 
+def _refuse_outside() -> NoReturn:
+    raise UserError("its numbers lie outside the file: pickled with buffers of its own; pickle it without")
+
+
 def _make_dict(machine: _Machine) -> None:
     items = machine.since_mark()
     machine.push({})
@@ -290,6 +296,7 @@ STEPS: dict[str, Callable[[_Machine, Any], object]] = {
     "NEWOBJ": lambda m, _: m.call(args=m.stack.pop(), function=m.stack.pop()),
     "BUILD": lambda m, _: m.build(),
     "BINPERSID": lambda m, _: m.persist(m.stack.pop()),
+    "NEXT_BUFFER": lambda _, __: _refuse_outside(),
     "PERSID": lambda m, identity: m.persist(identity),
 }
 """All other instructions that the machine follows; those neither here nor in `VALUES` are refused."""

@@ -4,6 +4,7 @@
 and it would read another. Here a tensor is built from a storage's bytes, once they are seen to be there.
 """
 
+import re
 import zipfile
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -15,12 +16,20 @@ import torch
 from torch import Tensor
 
 from latentloop.checkpoints import numpy_records
-from latentloop.checkpoints.pickle_machine import BoundedFile, Global, Maker, simple, unpickle
+from latentloop.checkpoints.pickle_machine import BoundedFile, Global, Maker, Record, simple, unpickle
+from latentloop.errors import UserError
 
 ZIPPED = b"PK\x03\x04"
 """First bytes of the current format of `torch.save`, a zip archive."""
-MAGIC = b"\x80\x02\x8a\x0al\xfc\x9cF\xf9 j\xa8P\x19."
-"""First bytes of the format before PyTorch 1.6, which is no zip archive."""
+MAGIC = (b"\x8a\x0al\xfc\x9cF\xf9 j\xa8P\x19.", b"L119547037146038801333356L\n.")
+"""What the format before PyTorch 1.6, which is no zip archive, begins with, in protocols from 2 on and of before: a
+number, pickled."""
+OLD = re.compile(rb"(\x80.(\x95.{8})?)?(" + b"|".join(map(re.escape, MAGIC)) + b")", re.DOTALL)
+"""First bytes of that format: perhaps the protocol's mark, and the first frame's."""
+BEGINNING = 64
+"""Bytes of a file by which the format is recognised."""
+ODD = "storage of odd numbers"
+"""Name of the record that stands for a storage whose type of numbers is not in `DTYPES`."""
 REPEATED = 1 << 20
 """Numbers that a tensor may have beyond those of its storage, by repeating them with a stride of 0."""
 NAMESPACE = "argparse.Namespace"
@@ -69,8 +78,8 @@ class Claim:
 def is_torch_file(path: Path) -> bool:
     """Return whether a file begins like one that `torch.save` wrote."""
     with path.open("rb") as file:
-        beginning = file.read(len(MAGIC))
-    return beginning == MAGIC or beginning.startswith(ZIPPED)
+        beginning = file.read(BEGINNING)
+    return beginning.startswith(ZIPPED) or OLD.match(beginning) is not None
 
 
 def read_torch_file(path: Path) -> Any:  # noqa: ANN401
@@ -130,13 +139,15 @@ def _read_archive(file: BinaryIO, size: int) -> Any:  # noqa: ANN401
         _check_entries(archive.infolist(), size)
         pickles = [name for name in archive.namelist() if name.partition("/")[2] == "data.pkl"]
         if len(pickles) != 1:
-            raise ValueError("no file of torch.save")
+            raise UserError("a zip archive of other files; unpack it first")
         folder = pickles[0].removesuffix("data.pkl")
         if f"{folder}byteorder" in archive.namelist() and archive.read(f"{folder}byteorder") != b"little":
             raise ValueError("numbers whose bytes are in another order")
         storages: dict[str, Storage] = {}
 
-        def storage(identity: object) -> Storage:
+        def storage(identity: object) -> Storage | Record:
+            if _is_odd(identity):
+                return Record(ODD)
             claim = _claim(identity)
             if claim.key not in storages:
                 storages[claim.key] = Storage(_numbers(archive.read(f"{folder}data/{claim.key}"), claim))
@@ -205,6 +216,14 @@ def _claim(identity: object) -> Claim:
     raise ValueError("a persistent id that is no storage")
 
 
+def _is_odd(identity: object) -> bool:
+    """Whether a persistent id is of a storage of numbers that no generator has, such as complex ones."""
+    match identity:
+        case ("storage", Global(name=kind), *_):
+            return kind not in DTYPES and kind.startswith("torch.")
+    return False
+
+
 def _numbers(raw: bytes, claim: Claim) -> Tensor:
     if claim.size > len(raw):
         raise ValueError(f"truncated: a tensor of {claim.count} numbers")
@@ -219,7 +238,9 @@ def _checked(storage: Storage, claim: Claim) -> Storage:
     return storage
 
 
-def _tensor(storage: object, offset: object, size: object, stride: object, *_: object) -> Tensor:
+def _tensor(storage: object, offset: object, size: object, stride: object, *_: object) -> Tensor | Record:
+    if isinstance(storage, Record) and storage.name == ODD:
+        return storage
     if not isinstance(storage, Storage):
         raise ValueError("a tensor without a storage")
     return view(storage.flat, offset, size, stride)

@@ -7,7 +7,7 @@ from typing import Annotated
 import tyro
 
 from latentloop.cli.inputs import refuse_missing_faces
-from latentloop.cli.options import UNTITLED
+from latentloop.cli.options import UNTITLED, required
 from latentloop.photo_editing.options import EditOptions, RenderOptions, parse_strengths
 from latentloop.photo_editing.subject_options import SubjectOptions
 
@@ -37,9 +37,9 @@ class Edit:
     Available directions: latentloop directions list
     """
 
-    pictures: Annotated[tuple[str, ...], tyro.conf.Positional, tyro.conf.arg(metavar="PHOTO|CODE...")]
+    pictures: Annotated[tuple[str, ...], tyro.conf.Positional, required("PHOTO|CODE...")]
     """Photos, code files, folders, quoted globs, seed:NUMBER."""
-    set: tuple[str, ...] = ()
+    set: Annotated[tuple[str, ...], required()] = ()
     """Directions and strengths, NAME=NUMBER: 1 is a clear change, 0 none, negative ones go the other way."""
     out: Path = Path("edited")
     """Folder for the edited pictures and codes."""

@@ -10,7 +10,7 @@ from latentloop.benchmark.editability_options import EditabilityOptions
 from latentloop.cli.complaints import complain
 from latentloop.cli.console import StageProgress, say
 from latentloop.cli.inputs import refuse_missing
-from latentloop.cli.options import UNTITLED
+from latentloop.cli.options import UNTITLED, required
 
 
 @dataclass(frozen=True)
@@ -26,7 +26,7 @@ class Editability:
     On the sample photos: latentloop bench editability examples/photos --steps 0 50
     """
 
-    photos: Annotated[tuple[str, ...], tyro.conf.Positional, tyro.conf.arg(metavar="PHOTO...")]
+    photos: Annotated[tuple[str, ...], tyro.conf.Positional, required("PHOTO...")]
     """Image files, folders, quoted globs."""
     out: Path = Path("editability")
     """Folder for the codes and figures; run it again and it continues where it stopped."""

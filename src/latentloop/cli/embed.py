@@ -10,7 +10,7 @@ import tyro
 from latentloop.cli.complaints import complain
 from latentloop.cli.console import say
 from latentloop.cli.inputs import refuse_missing
-from latentloop.cli.options import UNTITLED
+from latentloop.cli.options import UNTITLED, required
 from latentloop.embedding.options import EmbedOptions
 
 
@@ -43,7 +43,7 @@ class Embed:
     Continue from earlier codes: latentloop embed holiday/ --start codes --out better
     """
 
-    photos: Annotated[tuple[str, ...], tyro.conf.Positional, tyro.conf.arg(metavar="PHOTO...")]
+    photos: Annotated[tuple[str, ...], tyro.conf.Positional, required("PHOTO...")]
     """Image files, folders, quoted globs."""
     out: Path = Path("embedded")
     """Folder for the codes and reconstructions."""

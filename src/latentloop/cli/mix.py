@@ -7,7 +7,7 @@ from typing import Annotated
 import tyro
 
 from latentloop.cli.inputs import refuse_missing_faces
-from latentloop.cli.options import UNTITLED
+from latentloop.cli.options import UNTITLED, required
 from latentloop.photo_editing.job_options import MixOptions
 from latentloop.photo_editing.options import RenderOptions
 from latentloop.photo_editing.subject_options import SubjectOptions
@@ -27,9 +27,9 @@ class Mix:
     Half of the way: latentloop mix anna.jpg --styles bob.jpg --layers middle,fine --strength 0.5
     """
 
-    pictures: Annotated[tuple[str, ...], tyro.conf.Positional, tyro.conf.arg(metavar="PHOTO|CODE...")]
+    pictures: Annotated[tuple[str, ...], tyro.conf.Positional, required("PHOTO|CODE...")]
     """Faces to change: photos, code files, folders, quoted globs, seed:NUMBER for a random face."""
-    styles: tuple[str, ...] = ()
+    styles: Annotated[tuple[str, ...], required()] = ()
     """Faces that provide the styles: photos, code files, folders, quoted globs, seed:NUMBER. If a photo has several
     faces, the first one counts."""
     out: Path = Path("mixed")

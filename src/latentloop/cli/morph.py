@@ -7,7 +7,7 @@ from typing import Annotated
 import tyro
 
 from latentloop.cli.inputs import is_one_photo, refuse_missing_faces
-from latentloop.cli.options import UNTITLED
+from latentloop.cli.options import UNTITLED, required
 from latentloop.errors import UserError
 from latentloop.photo_editing.job_options import MorphOptions
 from latentloop.photo_editing.subject_options import SubjectOptions
@@ -30,7 +30,7 @@ class Morph:
     The frames for something else: latentloop morph anna.npz bob.npz --frames 120 --out frames
     """
 
-    pictures: Annotated[tuple[str, ...], tyro.conf.Positional, tyro.conf.arg(metavar="PHOTO|CODE...")]
+    pictures: Annotated[tuple[str, ...], tyro.conf.Positional, required("PHOTO|CODE...")]
     """Two or more, in this order: photos, code files, seed:NUMBER for a random face."""
     out: Path = Path("morph.gif")
     """A .gif, an .mp4 (needs PyAV), or else a folder for the frames."""

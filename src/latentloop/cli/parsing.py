@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import fields, is_dataclass
 from functools import partial
+from pathlib import Path
 from types import NoneType
 from typing import Any, get_args, get_type_hints
 
@@ -16,6 +17,8 @@ from latentloop.errors import UserError, in_one_line
 
 UNSET = "unset"
 """What --help shows, and an option takes, for None: the option's text says what happens then."""
+NOTHING = "none"
+"""What --help shows for an option that takes several values, and has none by default."""
 CONFIG = (tyro.conf.OmitArgPrefixes, tyro.conf.FlagCreatePairsOff, tyro.conf.OmitSubcommandPrefixes)
 
 
@@ -48,6 +51,21 @@ def _optional(kind: PrimitiveTypeInfo) -> PrimitiveConstructorSpec[None] | None:
         instance_from_str=lambda _: None,
         is_instance=lambda value: value is None,
         str_from_instance=lambda _: [UNSET],
+    )
+
+
+@REGISTRY.primitive_rule
+def _several(kind: PrimitiveTypeInfo) -> PrimitiveConstructorSpec[tuple[Any, ...]] | None:
+    if kind.type not in (tuple[str, ...], tuple[Path, ...]):
+        return None
+    one = get_args(kind.type)[0]
+    word = "STR" if one is str else "PATH"
+    return PrimitiveConstructorSpec(
+        nargs="*",
+        metavar=f"[{word} [{word} ...]]",
+        instance_from_str=lambda texts: tuple(map(one, texts)),
+        is_instance=lambda value: isinstance(value, tuple) and all(isinstance(item, one) for item in value),
+        str_from_instance=lambda value: [*map(str, value)] or [NOTHING],
     )
 
 

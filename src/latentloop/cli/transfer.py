@@ -7,7 +7,7 @@ from typing import Annotated
 import tyro
 
 from latentloop.cli.inputs import refuse_missing_faces
-from latentloop.cli.options import UNTITLED
+from latentloop.cli.options import UNTITLED, required
 from latentloop.photo_editing.job_options import TransferOptions
 from latentloop.photo_editing.options import RenderOptions
 from latentloop.photo_editing.subject_options import SubjectOptions
@@ -25,11 +25,11 @@ class Transfer:
     More of it: latentloop transfer anna.jpg --neutral calm.npz --expressive laughing.npz --strength 1.5
     """
 
-    pictures: Annotated[tuple[str, ...], tyro.conf.Positional, tyro.conf.arg(metavar="PHOTO|CODE...")]
+    pictures: Annotated[tuple[str, ...], tyro.conf.Positional, required("PHOTO|CODE...")]
     """Faces that get the expression: photos, code files, folders, quoted globs, seed:NUMBER for a random face."""
-    neutral: str = ""
+    neutral: Annotated[str, required()] = ""
     """A picture of the other person without the expression: a photo, or a code."""
-    expressive: str = ""
+    expressive: Annotated[str, required()] = ""
     """A picture of the same person with it; the more alike the two are otherwise, the better."""
     out: Path = Path("transferred")
     """Folder for the faces with the new expression."""

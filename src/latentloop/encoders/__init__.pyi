@@ -3,6 +3,7 @@ from .config import EmbedderConfig as EmbedderConfig
 from .embedder import Embedder as Embedder
 from .embedder import TwoLooks as TwoLooks
 from .embedder import make_embedder as make_embedder
+from .embedder_file import is_embedder as is_embedder
 from .embedder_file import load_embedder as load_embedder
 from .embedder_file import save_embedder as save_embedder
 from .identity import IdentityEncoder as IdentityEncoder

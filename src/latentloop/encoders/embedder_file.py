@@ -13,7 +13,7 @@ from latentloop.encoders.embedder import Embedder, find_classifier, find_identit
 from latentloop.encoders.identity import IdentityEncoder
 from latentloop.errors import UserError, in_one_line, shown
 from latentloop.generators import Generator
-from latentloop.weights import OurWeights, WeightsFile, read_ours, shipped, write_ours
+from latentloop.weights import OurWeights, WeightsFile, kind_in, read_ours, shipped, write_ours
 
 
 @dataclass(frozen=True)
@@ -54,6 +54,11 @@ def save_embedder(path: Path, embedder: Embedder) -> None:
     tensors = {name: tensor.half().cpu().contiguous() for name, tensor in own_tensors(embedder).items()}
     tensors["latent_avg"] = embedder.latent_avg.float().cpu()
     write_ours(path, NAME, tensors, about)
+
+
+def is_embedder(path: Path) -> bool:
+    """Tell by its header whether a file is an embedding network that we wrote."""
+    return kind_in(path) == NAME
 
 
 def shipped_embedder(generator: Generator) -> str | None:

@@ -7,10 +7,9 @@ from torch import nn
 
 from latentloop.defaults import Which
 from latentloop.errors import UserError
-from latentloop.generators.generator_file import BUILDERS, GeneratorFile, build_generator, write_generator_file
+from latentloop.generators.generator_file import GeneratorFile, build_generator, is_generator, write_generator_file
 from latentloop.generators.registry import find_generator_file
 from latentloop.ownership import is_foreign
-from latentloop.weights import kind_in
 
 MEANINGS = {
     "layout": "project whose names the file's tensors have",
@@ -41,7 +40,7 @@ def convert_generator(source: Path, target: Path, *, which: Which = "g_ema", hal
     """
     if target.suffix != ".safetensors":
         raise UserError(f"{target}: the file to write must end in .safetensors")
-    if is_foreign(target, lambda path: kind_in(path) in BUILDERS):
+    if is_foreign(target, is_generator):
         raise UserError(f"{target}: in the way, and no generator that was converted; choose another name")
     file = find_generator_file(source, which=which)
     lines = list(_properties(file, source.stem))  # builds it: a file that does not fit is not written

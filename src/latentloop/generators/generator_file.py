@@ -24,6 +24,7 @@ from latentloop.weights import (
     ReadOnce,
     WeightsFile,
     is_safetensors,
+    kind_in,
     read_once,
     read_ours,
     read_weights,
@@ -114,6 +115,11 @@ def build_generator(file: GeneratorFile, *, name: str) -> Generator:
         return BUILDERS[file.kind](file.tensors, file.settings, name=name, fingerprint=fingerprint)
     except DAMAGE as error:
         raise UserError(f"{file.origin}: its tensors do not fit a {file.kind}: {in_one_line(error)}") from error
+
+
+def is_generator(path: Path) -> bool:
+    """Tell by its header whether a file is a generator that we wrote."""
+    return kind_in(path) in BUILDERS
 
 
 def latent_fingerprint(tensors: Mapping[str, Tensor]) -> str:

@@ -8,14 +8,14 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import save
+from safetensors import SafetensorError
+from safetensors.torch import load, save
 from torch import Tensor
 
 from latentloop.errors import UserError, unreadable
 from latentloop.files import refuse_no_file, replacing
 from latentloop.json_files import decode_json
-from latentloop.safetensors_header import read_header
+from latentloop.safetensors_header import METADATA, read_header
 from latentloop.stamps import as_plain, differences
 
 FORMAT = 2
@@ -83,6 +83,15 @@ def load_checkpoint(
     return state
 
 
+def is_checkpoint(path: Path, *, kind: str) -> bool:
+    """Tell by its header whether a file is a checkpoint of a run of this kind."""
+    try:
+        entry = decode_json(read_header(path, max_bytes=MAX_HEADER)[METADATA][ENTRY])
+        return bool((entry["format"], entry["kind"]) == (FORMAT, kind))
+    except DAMAGE:
+        return False
+
+
 @contextmanager
 def restoring(path: Path) -> Iterator[None]:
     """Turn errors of reading a checkpoint, and of restoring the state in it, into a `UserError` that names it.
@@ -102,13 +111,11 @@ def restoring(path: Path) -> Iterator[None]:
 
 def _read(path: Path, kind: str) -> tuple[dict[str, Any], dict[str, Tensor]]:
     """The metadata entry and the tensors of a file."""
-    read_header(path, max_bytes=MAX_HEADER)
-    with safe_open(path, framework="pt") as file:
-        entry = decode_json((file.metadata() or {})[ENTRY])
-        if (entry["format"], entry["kind"]) != (FORMAT, kind):
-            found = f"a checkpoint of {entry['kind']!s:.40} (format {entry['format']!s:.40})"
-            raise UserError(f"{path}: {found}, not of {kind} (format {FORMAT})")
-        tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    entry = decode_json(read_header(path, max_bytes=MAX_HEADER)[METADATA][ENTRY])
+    if (entry["format"], entry["kind"]) != (FORMAT, kind):
+        found = f"a checkpoint of {entry['kind']!s:.40} (format {entry['format']!s:.40})"
+        raise UserError(f"{path}: {found}, not of {kind} (format {FORMAT})")
+    tensors = load(path.read_bytes())  # by its path a file is only opened whose name is UTF-8
     checksum = entry.pop(CHECKSUM, None)
     if entry.keys() != ENTRIES or checksum not in (None, _checksum(entry, tensors)):
         raise ValueError("not what was written")

@@ -11,8 +11,9 @@ import torch
 from torch._dynamo.exc import BackendCompilerFailed
 
 from latentloop.errors import NotFiniteError, UserError
+from latentloop.generators.generator_file import is_generator
 from latentloop.generators.registry import save_generator
-from latentloop.ownership import refuse_links
+from latentloop.ownership import is_foreign, refuse_links
 from latentloop.training.checkpoint import load_checkpoint, restoring, save_checkpoint
 from latentloop.training.distillation import Distillation
 from latentloop.training.run_log import RunLog
@@ -53,6 +54,9 @@ class DistillJob:
             state = load_checkpoint(path, kind=KIND, config=self.settings)
             with restoring(path):
                 self.distillation.load_state(state)
+            if is_foreign(self.result, is_generator):
+                why = "in the way, and not of this run; move it, or choose another folder"
+                raise UserError(f"{self.result}: {why}", arguments="out")
             save_generator(self.result, self.distillation.result())
         else:
             self._log.lines(0)  # of a run that was killed in its first moments; anything else is refused

@@ -58,7 +58,7 @@ class PhotoSet:
     def digest(self) -> str:
         """SHA-256 of the photos' names and sizes, in hexadecimal: other photos make another course of a run."""
         listed = "".join(f"{Path(source.name).name} {source.length()}\n" for source in self.sources)
-        return hashlib.sha256(listed.encode()).hexdigest()
+        return hashlib.sha256(listed.encode(errors="surrogatepass")).hexdigest()  # names need not be UTF-8
 
     def load(self, indices: Iterable[int]) -> Loaded:
         """Read photos; an unusable one is replaced by the next usable one, and `skipped` records the reason.

@@ -10,15 +10,15 @@ from typing import Any, NamedTuple
 
 import torch
 
-from latentloop.encoders import save_embedder
+from latentloop.encoders import is_embedder, save_embedder
 from latentloop.errors import NotFiniteError, UserError
 from latentloop.files import remove_leftovers
 from latentloop.images import write_png
-from latentloop.ownership import is_foreign, mark, marked_by, refuse_links
-from latentloop.training.checkpoint import load_checkpoint, restoring, save_checkpoint
+from latentloop.ownership import Ours, is_foreign, mark, marked_by, refuse_links, with_entries
+from latentloop.training.checkpoint import is_checkpoint, load_checkpoint, restoring, save_checkpoint
 from latentloop.training.processes import failing_together
 from latentloop.training.run_log import RunLog
-from latentloop.training.settings_file import CHECKPOINTS, LENGTH, SETTINGS, checkpoints_in, read_options
+from latentloop.training.settings_file import CHECKPOINTS, CODES, LENGTH, SETTINGS, checkpoints_in
 from latentloop.training.tensorboard_log import TensorBoardLog
 from latentloop.training.trainer import Trainer
 from latentloop.training.validation import Validation
@@ -202,7 +202,8 @@ class TrainJob:
             save_embedder(self.result, network)
         kept = {*checkpoints_in(self.folder)[-self.saving.keep :], self._checkpoint_of(best)}
         for path in set(checkpoints_in(self.folder)) - kept:
-            path.unlink(missing_ok=True)
+            if is_checkpoint(path, kind=KIND):
+                path.unlink(missing_ok=True)
 
     def _write_checkpoint(self) -> None:
         if self._first:
@@ -236,29 +237,34 @@ def last_checkpoint(folder: Path) -> Path | None:
     """Find the checkpoint that the run in a folder goes on from; None for a new run.
 
     Raises:
-        UserError: There is none, and the folder holds files that such a run would replace.
+        UserError: The folder holds files that the run would replace, and that are not its own.
     """
-    if checkpoints := checkpoints_in(folder):
-        return checkpoints[-1]
-    begun = (folder / LOG).exists()  # by a run that was killed in its first moments; anything else is refused
+    checkpoints = checkpoints_in(folder)
+    begun = bool(checkpoints) or (folder / LOG).exists()  # a run that was killed in its first moments has a log alone
     RunLog(folder / LOG).lines(0)
-    if begun and (folder / SETTINGS).exists():
-        read_options(folder)
-    ours = marked_by(COMMAND) if begun else lambda _: False
-    for other in (BEST, LAST, PICTURE) if begun else (BEST, LAST, PICTURE, SETTINGS):
-        if is_foreign(folder / other, ours):
-            raise UserError(f"{folder / other}: in the way, and no checkpoint to go on from; choose another folder")
-    return None
+    ours: dict[str, Ours] = {PICTURE: marked_by(COMMAND), SETTINGS: with_entries("common")} if begun else {}
+    ours |= {BEST: is_embedder, LAST: is_embedder} if checkpoints else {}
+    for name in (BEST, LAST, PICTURE, SETTINGS):
+        if is_foreign(folder / name, ours.get(name, lambda _: False)):
+            why = "and not of this run; move it" if checkpoints else "and no checkpoint to go on from"
+            raise UserError(f"{folder / name}: in the way, {why}, or choose another folder", arguments="out")
+    return checkpoints[-1] if checkpoints else None
 
 
-def refuse_linked_run(folder: Path) -> None:
+def refuse_linked_run(folder: Path, *, own_codes: bool = True) -> None:
     """Check that nothing of the run in a folder is a link, through which it would write or replace files elsewhere.
+
+    Args:
+        folder: The run's folder.
+        own_codes: Its best codes are in the folder, too; where the user names another file, that may be a link.
 
     Raises:
         UserError: Something is.
     """
     names = (CHECKPOINTS, TENSORBOARD, LOG, SETTINGS, BEST, LAST, PICTURE)
     refuse_links(*(folder / name for name in names), *checkpoints_in(folder))
+    if own_codes:
+        refuse_links(*(folder / f"{CODES}{ending}" for ending in ("", "-wal", "-shm")))
 
 
 def _means(steps: Sequence[Figures]) -> dict[str, float]:

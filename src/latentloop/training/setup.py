@@ -87,7 +87,7 @@ def set_up_training(options: TrainOptions, *, longer: bool = False) -> TrainJob:
         with failing_together(machine.processes, UserError):
             if first:
                 held.enter_context(sole_use(options.out))
-                refuse_linked_run(options.out)
+                refuse_linked_run(options.out, own_codes=options.codes is None)
         with ReadOnce():
             job = _make_job(options, machine)
         job.resume(longer=longer)

@@ -2,6 +2,7 @@
 
 import importlib.util
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -19,7 +20,11 @@ GROUPS = {
 
 
 class TensorBoardLog:
-    """Writes a run's figures and pictures for TensorBoard; does nothing without a folder, or without TensorBoard."""
+    """Writes a run's figures and pictures for TensorBoard.
+
+    It does nothing without a folder, without TensorBoard, and where the folder's name is not UTF-8, which TensorBoard
+    does not take.
+    """
 
     def __init__(self, folder: Path | None, step: int) -> None:
         """Go on from a step: what an earlier run wrote of later ones is not shown.
@@ -32,7 +37,8 @@ class TensorBoardLog:
             from torch.utils.tensorboard import SummaryWriter
 
             try:
-                self._writer = SummaryWriter(str(folder), purge_step=step + 1)
+                with suppress(UnicodeEncodeError):
+                    self._writer = SummaryWriter(str(folder), purge_step=step + 1)
             except OSError as error:
                 raise UserError(f"{folder}: cannot write here: {error.strerror or error}") from error
 
