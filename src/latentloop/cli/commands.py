@@ -62,10 +62,15 @@ def load_command(name: str) -> type[Command]:
 
 def overview() -> str:
     """The screen of `latentloop --help`: first steps, and a line for each command."""
-    lines = [
-        "latentloop finds the StyleGAN code of a photo, and edits the photo through it.",
-        "First steps: latentloop embed photo.jpg; latentloop edit photo.jpg --set smile=1",
+    groups = [
+        "\n".join([heading, *(f"  {name:<12}{entry.line}" for name, entry in group.items())])
+        for heading, group in GROUPS.items()
     ]
-    for heading, group in GROUPS.items():
-        lines += ["", heading, *(f"  {name:<12}{entry.line}" for name, entry in group.items())]
-    return "\n".join([*lines, "Options and examples: latentloop COMMAND --help. Version: latentloop --version"])
+    return "\n".join(
+        [
+            "latentloop finds the StyleGAN code of a photo, and edits the photo through it.",
+            "First steps: latentloop embed photo.jpg; latentloop edit photo.jpg --set smile=1",
+            "\n\n".join(groups),
+            "Options and examples: latentloop COMMAND --help. Version: latentloop --version",
+        ]
+    )
