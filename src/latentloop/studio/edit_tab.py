@@ -113,8 +113,8 @@ def _face() -> dict[str, Any]:
     face = gr.HTML(empty("The face comes here."), elem_id="face")
     with gr.Row():
         stop = gr.Button("Stop", interactive=False, min_width=80, elem_id="stop")
-        better = gr.Button("Closer", interactive=False, min_width=80, elem_id="better")
-        best = gr.Button("Closest", interactive=False, min_width=80, elem_id="best")
+        better = gr.Button("Search on", interactive=False, min_width=80, elem_id="better")
+        best = gr.Button("Best quality", interactive=False, min_width=80, elem_id="best")
     return {"said": said, "face": face, "stop": stop, "better": better, "best": best}
 
 

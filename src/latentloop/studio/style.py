@@ -15,6 +15,7 @@ CSS = """
 .ll-wide { overflow-x: auto; }
 .ll-table td, .ll-table th { padding: 2px 10px; text-align: left; white-space: nowrap; }
 #face .ll-picture { max-width: 640px; }
+#sliders > * { flex: none; }
 @media (min-width: 1000px) { #sliders { max-height: 88vh; overflow-y: scroll; } }
 @media (max-width: 700px) {
   .gradio-container { overflow: clip !important; }  /* hidden would keep what is sticky from being so */
