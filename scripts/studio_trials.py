@@ -19,7 +19,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
@@ -293,7 +293,7 @@ def main(actions: int = 0, count: int = 50, seed: int = 0, patience: float = 120
         measured.errors += [f"server: {line}" for line in log.read_text().splitlines() if "Error" in line]
     report(measured)
     if out:
-        out.write_text(json.dumps(asdict(measured), indent=1))
+        out.write_text(json.dumps({**vars(measured), "actions": dict(measured.actions)}, indent=1))
 
 
 if __name__ == "__main__":

@@ -70,8 +70,7 @@ class Model:
 
         Args:
             photo: Path of an image; an image of Pillow; an array (H, W, 3) of uint8; or a tensor (3, H, W) in [-1, 1].
-            quality: What the code may cost: "instant", a few steps at 256 pixels; "balanced", a few more and a
-                refinement beyond the code; or "best", more steps before that.
+            quality: What the code may cost: "instant", "balanced" (with a refinement beyond the code) or "best".
             steps: Steps of the iterator, instead of the quality's: more come closer to the photo, but edit less well. 0
                 is one pass of the embedding network.
             face: Face to take if there are several: "largest", or a number (1 is the largest).

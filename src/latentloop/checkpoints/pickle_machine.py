@@ -14,6 +14,7 @@ from typing import Any, BinaryIO, NoReturn
 from torch import Tensor
 
 from latentloop.checkpoints.alarms import is_alarming
+from latentloop.checkpoints.bounded_file import BoundedFile
 from latentloop.errors import UserError
 
 MAX_INSTRUCTIONS = 5_000_000
@@ -57,38 +58,6 @@ class Record:
     """State that the file sets after construction; None if it sets none."""
     items: dict[Any, Any] = field(default_factory=dict)
     """Items that the file sets, if the class is a dict; those that it appends are left out."""
-
-
-class BoundedFile:
-    """A file that refuses to read past its end before memory is allocated for it."""
-
-    def __init__(self, file: BinaryIO) -> None:
-        self._file = file
-        start = file.tell()
-        self._end = file.seek(0, 2)
-        file.seek(start)
-
-    def tell(self) -> int:
-        """Position in the file, in bytes."""
-        return self._file.tell()
-
-    def left(self) -> int:
-        """Count the bytes from the position to the end."""
-        return self._end - self._file.tell()
-
-    def read(self, count: int) -> bytes:
-        """Read exactly `count` bytes from the position on.
-
-        Raises:
-            ValueError: Fewer bytes are left.
-        """
-        if not 0 <= count <= self.left():
-            raise ValueError("truncated")
-        return self._file.read(count)
-
-    def readline(self) -> bytes:
-        """Read up to and including the next end of line."""
-        return self._file.readline()
 
 
 def unpickle(file: BinaryIO, makers: Mapping[str, Maker], *, persistent: Maker | None = None) -> Any:  # noqa: ANN401

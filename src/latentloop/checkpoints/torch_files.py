@@ -16,7 +16,9 @@ import torch
 from torch import Tensor
 
 from latentloop.checkpoints import numpy_records
-from latentloop.checkpoints.pickle_machine import BoundedFile, Global, Maker, Record, simple, unpickle
+from latentloop.checkpoints.bounded_file import BoundedFile
+from latentloop.checkpoints.containers import dict_subclass, ordered_dict, shape_of
+from latentloop.checkpoints.pickle_machine import Global, Maker, Record, simple, unpickle
 from latentloop.errors import UserError
 
 ZIPPED = b"PK\x03\x04"
@@ -244,39 +246,6 @@ def _tensor(storage: object, offset: object, size: object, stride: object, *_: o
     if not isinstance(storage, Storage):
         raise ValueError("a tensor without a storage")
     return view(storage.flat, offset, size, stride)
-
-
-def ordered_dict(items: Any = ()) -> dict[Any, Any]:  # noqa: ANN401
-    """Build a dict from the key-value pairs that a file stores for an `OrderedDict`.
-
-    Raises:
-        ValueError: They are no pairs, or their keys are not simple.
-    """
-    if isinstance(items, dict):
-        return dict(items)
-    if not isinstance(items, list | tuple) or not all(
-        isinstance(pair, list | tuple) and len(pair) == 2 for pair in items
-    ):
-        raise ValueError("items that are no pairs")
-    pairs = [tuple(pair) for pair in items]
-    simple([pair[0] for pair in pairs])
-    return dict(pairs)
-
-
-def dict_subclass(*args: Any) -> dict[Any, Any]:  # noqa: ANN401
-    """Build a dict for an object of a class of dicts, from what its constructor is given, such as a default."""
-    return ordered_dict(args[-1]) if args and isinstance(args[-1], dict | list | tuple) else {}
-
-
-def shape_of(size: object = ()) -> tuple[Any, ...]:
-    """Convert the sizes that a file stores for a `torch.Size` to a tuple.
-
-    Raises:
-        ValueError: They are no list of numbers.
-    """
-    if not isinstance(size, list | tuple):
-        raise ValueError("a shape that is none")
-    return tuple(size)
 
 
 def subclassed(function: object, _kind: object, args: object, _state: object = None) -> Any:  # noqa: ANN401
