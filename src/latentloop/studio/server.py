@@ -96,8 +96,8 @@ def serve(options: StudioOptions, say: Callable[[str], None]) -> None:
             _, local, shared = page.launch(
                 theme=theme(), css=CSS, **_launching(options), inbrowser=options.browser, prevent_thread_lock=True
             )
-        except OSError as error:
-            raise UserError(f"cannot listen on {options.host}: {error}", arguments="port") from error
+        except (OSError, ValueError) as error:  # the port is taken, or Gradio's own look at the page fails
+            raise UserError(f"cannot serve the page on {options.host}: {error}", arguments="port") from error
         say(f"The studio: {shared or local}  (Ctrl-C ends it)")
         try:
             page.block_thread()
