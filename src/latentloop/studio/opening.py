@@ -107,11 +107,10 @@ def open_code(bench: Workbench, session: Session, upload: Path, name: str) -> Op
     path, photo = session.new_place() / plain_name(name), session.face.photo if session.face else None
     shutil.copyfile(upload, path)
     with bench.turns.quick(), called(path, name):
-        subject = bench.read(str(path), None)
-        if photo and (fitting := _fitting(bench, path, photo)):
-            subject, place = fitting, photo.path.parent
-        else:
-            photo, place = None, path.parent
+        subject = _fitting(bench, path, photo) if photo else None
+        if subject is None:
+            subject, photo = bench.read(str(path), None), None
+    place = photo.path.parent if photo else path.parent
     number = _nearest(photo, subject.codes[0]) if photo and subject.codes else 0
     face = OpenFace(place, str(path), subject.w_plus, photo, number, found=True, subject=subject)
     session.begin(face)
