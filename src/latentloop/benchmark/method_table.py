@@ -4,6 +4,11 @@ import difflib
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from latentloop.embedding.quality import NEAR
+from latentloop.inversion.beyond_config import REFINE_STEPS
+
+IN_BALANCED, IN_BEST = (NEAR[quality].steps + REFINE_STEPS for quality in ("balanced", "best"))
+"""Steps of these qualities of `latentloop embed`, those beyond the code among them."""
 OURS = "arXiv:2007.01758"
 AT_256 = "images at 256 pixels"
 HALVED = "its threshold of LPIPS halved for that"
@@ -37,8 +42,8 @@ METHODS: dict[str, Method] = {
     "one-pass": Method("Ours, one pass", OURS, 0, "nothing"),
     "hybrid": Method("Ours, hybrid", OURS, 50, "MSE and LPIPS (alex)"),
     "optimize": Method("Ours, iterator alone", OURS, 100, "MSE and LPIPS (alex)"),
-    "hybrid-features": Method("Ours, hybrid and features", OURS, 42, "MSE and LPIPS (alex)", tunes=True),
-    "hybrid-weights": Method("Ours, hybrid and weights", OURS, 80, "MSE and LPIPS (alex)", tunes=True),
+    "hybrid-features": Method("Ours, hybrid and features", OURS, IN_BALANCED, "MSE and LPIPS (alex)", tunes=True),
+    "hybrid-weights": Method("Ours, hybrid and weights", OURS, IN_BEST, "MSE and LPIPS (alex)", tunes=True),
     "image2stylegan": Method(
         "Image2StyleGAN",
         "arXiv:1904.03189",

@@ -21,7 +21,7 @@ from latentloop.baselines import (
 from latentloop.baselines.dhr import THRESHOLD
 from latentloop.baselines.image2stylegan import noisy
 from latentloop.baselines.pti import ENOUGH, PIVOT_LR
-from latentloop.benchmark.method_table import ChosenMethod
+from latentloop.benchmark.method_table import METHODS, ChosenMethod
 from latentloop.benchmark.our_refiner import IteratedAndRefined, OurRefiner
 from latentloop.embedding.beyond import MSE_WEIGHT
 from latentloop.encoders import Encoder
@@ -30,7 +30,7 @@ from latentloop.features.lpips import Lpips, load_lpips
 from latentloop.generators import DrawnBy, Generator, noisy_synthesis, seamed
 from latentloop.images import resample
 from latentloop.inversion import LatentIterator
-from latentloop.inversion.beyond_config import Refine
+from latentloop.inversion.beyond_config import REFINE_STEPS, Refine
 from latentloop.inversion.iterator import OnStep
 from latentloop.latents import mean_code
 from latentloop.metrics.pixels import SMALLEST
@@ -193,8 +193,9 @@ def _optimize(tools: Tools, steps: int) -> CodeFinder:
     return CodeFinder(_mean(tools), *tools.iterator(steps, False))
 
 
-def _hybrid_and(refine: Refine, share: float) -> Callable[[Tools, int], CodeFinder]:
-    """Build it with a share of the steps taken by the refiner, after those of the iterator."""
+def _hybrid_and(refine: Refine) -> Callable[[Tools, int], CodeFinder]:
+    """Build it with as large a share of the steps beyond the code as by default, after those of the iterator."""
+    share = REFINE_STEPS / METHODS[f"hybrid-{refine}"].steps
 
     def build(tools: Tools, steps: int) -> CodeFinder:
         refining = round(share * steps)
@@ -264,8 +265,8 @@ BUILDERS: Mapping[str, Callable[[Tools, int], CodeFinder]] = {
     "one-pass": _one_pass,
     "hybrid": _hybrid,
     "optimize": _optimize,
-    "hybrid-features": _hybrid_and("features", 30 / 42),  # balanced quality
-    "hybrid-weights": _hybrid_and("weights", 30 / 80),
+    "hybrid-features": _hybrid_and("features"),
+    "hybrid-weights": _hybrid_and("weights"),
     "image2stylegan": _image2stylegan,
     "image2stylegan++": _image2stylegan_plus_plus,
     "stylegan-encoder": _stylegan_encoder,
