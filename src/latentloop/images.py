@@ -178,8 +178,8 @@ def png_bytes(image: Tensor, *, profile: bytes | None = None, comment: str | Non
     return file.getvalue()
 
 
-def as_jpeg(image: Tensor, *, quality: int) -> Tensor:
-    """Compress an image (1, 3, H, W) in [-1, 1] as JPEG and decode it again; `quality` is 1 to 95.
+def jpeg_bytes(image: Tensor, *, quality: int = 90) -> bytes:
+    """Encode an image (3, H, W) or (1, 3, H, W) in [-1, 1] as JPEG; `quality` is 1 to 95.
 
     Raises:
         ValueError: The quality is out of range.
@@ -187,8 +187,13 @@ def as_jpeg(image: Tensor, *, quality: int) -> Tensor:
     if not 1 <= quality <= 95:
         raise ValueError(f"quality must be from 1 to 95, got {quality}")
     file = io.BytesIO()
-    Image.fromarray(to_uint8(image[0])).save(file, format="jpeg", quality=quality)
-    with Image.open(file) as compressed:
+    Image.fromarray(to_uint8(image.reshape(3, *image.shape[-2:]))).save(file, format="jpeg", quality=quality)
+    return file.getvalue()
+
+
+def as_jpeg(image: Tensor, *, quality: int) -> Tensor:
+    """Compress an image (1, 3, H, W) in [-1, 1] as `jpeg_bytes` does, and decode it again."""
+    with Image.open(io.BytesIO(jpeg_bytes(image, quality=quality))) as compressed:
         return from_uint8(np.array(compressed)).to(image)
 
 

@@ -5,15 +5,18 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from os import PathLike, fspath
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
 
 from latentloop.allocator import keep_freed_memory
+from latentloop.bulk import BulkOptions, record_dataset
+from latentloop.common import Common
 from latentloop.defaults import GENERATOR, SAMPLE_PSI, Precision, Which
-from latentloop.embedding import Components, Embedded, Failed, Outcome, embed_files, load_components, set_up
+from latentloop.embedding import Components, Embedded, Failed, embed_files, load_components, set_up
 from latentloop.embedding.options import EmbedOptions
+from latentloop.embedding.outcomes import successes
 from latentloop.embedding.quality import Quality
 from latentloop.embedding.record import photo_entry, record_code
 from latentloop.embedding.starts import Wanted
@@ -21,8 +24,8 @@ from latentloop.faces import AlignedFace, align_faces, already_aligned
 from latentloop.inversion.iterator import OnCode, OnStep
 from latentloop.latents import Code, sample_codes
 from latentloop.latents.sampling import one_code
-from latentloop.options import check_kind, check_path, check_seed, flat_fields, with_changes
-from latentloop.photo_editing.applied_directions import added, record_edit, resolve_directions
+from latentloop.options import check_kind, check_path, check_seed, with_changes
+from latentloop.photo_editing.applied_directions import record_edit, resolve_directions, wanted_strengths
 from latentloop.photo_editing.editor import make_editor
 from latentloop.photo_editing.options import RenderOptions
 from latentloop.photo_editing.refined_subjects import with_refinements
@@ -32,8 +35,11 @@ from latentloop.pictures.inputs import PictureLike, as_image
 from latentloop.pictures.picture import Picture
 from latentloop.results import EditedPhoto, InvertedPhoto
 
-FIXED = ("generator", "which", "device", "precision", "embedder")
-"""Options that `load` fixes for all later calls."""
+if TYPE_CHECKING:
+    from ray.data import Dataset
+
+FIXED = dict.fromkeys(("generator", "which", "device", "precision", "embedder"), "latentloop.load")
+"""Options that `load` fixes for all later calls, and the function's name."""
 
 
 class Model:
@@ -140,7 +146,28 @@ class Model:
             force=force,
             warn=_warn,
         )
-        return _successes(run.outcomes(on_step), on_failure or (lambda failed: _warn(failed.reason)))
+        return successes(run.outcomes(on_step), on_failure or (lambda failed: _warn(failed.reason)))
+
+    def invert_dataset(
+        self,
+        photos: str | PathLike[str] | Sequence[str | PathLike[str]],
+        **options: Any,  # noqa: ANN401 - each option has a type of its own
+    ) -> "Dataset":
+        """Find the codes of very many photos, as a Ray dataset of `records.COLUMNS`, which is computed as it is read.
+
+        Args:
+            photos: Image files, folders, globs, .tar, .parquet and .txt files, as `latentloop bulk` takes them.
+            options: Options of `BulkOptions` by name, such as `workers=4`, `quality="instant"` or `face="all"`.
+
+        Raises:
+            UserError: No photo is named, or Ray is not installed or does not start.
+            TypeError: There is no such option, or it takes no values of that type.
+        """
+        named = [photos] if isinstance(photos, str | PathLike) else list(photos)
+        parts = self.components
+        common = Common(generator=parts.generator_file, which=parts.which, device=str(parts.device))
+        changed = with_changes(BulkOptions(common=common, embedder=parts.embedder_file), options, fixed=FIXED)
+        return record_dataset([fspath(photo) for photo in named], changed, parts)
 
     def edit(
         self,
@@ -173,7 +200,7 @@ class Model:
         """
         check_kind("keep", keep, (list, tuple), "a list of directions")
         check_kind("render", render or RenderOptions(), RenderOptions, "RenderOptions")
-        wanted = _wanted(strengths or {}, directions)
+        wanted = wanted_strengths(strengths or {}, directions)
         generator = self.components.generator
         with self.components.reads:
             applied = resolve_directions(list(wanted.items()), generator, keep=keep, layers=layers)
@@ -217,12 +244,8 @@ class Model:
         return Picture.of(by.synthesis(subject.w_plus))
 
     def _options(self, changes: Mapping[str, Any]) -> EmbedOptions:
-        if given := sorted(set(FIXED) & changes.keys()):
-            raise TypeError(f"{given[0]} is decided by latentloop.load")
-        parts = self.components
-        common = replace(EmbedOptions().common, generator=parts.generator_file, which=parts.which)
-        options = EmbedOptions(common=common)
-        return with_changes(options, changes)
+        common = Common(generator=self.components.generator_file, which=self.components.which)
+        return with_changes(EmbedOptions(common=common), changes, fixed=FIXED)
 
     def _face(self, image: Tensor, options: EmbedOptions) -> AlignedFace:
         size = self.components.renderer().resolution
@@ -274,24 +297,6 @@ def load(
     components = load_components(fspath(generator), which=which, device=device, precision=precision, embedder=network)
     _ = components.generator if embedder is None else components.encoder  # what cannot be used is said now
     return Model(components)
-
-
-def _successes(outcomes: Iterable[Outcome], on_failure: Callable[[Failed], None]) -> Iterator[Embedded]:
-    for outcome in outcomes:
-        if isinstance(outcome, Embedded):
-            yield outcome
-        else:
-            on_failure(outcome)
-
-
-def _wanted(strengths: Mapping[str, float], directions: Mapping[str, float]) -> dict[str, float]:
-    """Strengths by direction, of both ways to name them."""
-    if not isinstance(strengths, Mapping) or not all(isinstance(name, str) for name in strengths):
-        raise ValueError(f"strengths must be a dict of directions and numbers, got {strengths!r:.100}")
-    if options := sorted({field.name for field, _ in flat_fields(EmbedOptions())} & {*strengths, *directions}):
-        name = options[0]
-        raise TypeError(f"{name} is an option of invert: model.edit(model.invert(photo, {name}=...), smile=1)")
-    return added(strengths, directions)
 
 
 def _warn(text: object) -> None:

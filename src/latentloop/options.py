@@ -69,18 +69,21 @@ def flat_fields(options: Any) -> Iterator[tuple[Field[Any], Any]]:  # noqa: ANN4
             yield field, value
 
 
-def with_changes(options: Options, changes: Mapping[str, Any]) -> Options:
+def with_changes(options: Options, changes: Mapping[str, Any], *, fixed: Mapping[str, str] | None = None) -> Options:
     """Copy an options dataclass with some fields changed, wherever they lie within it.
 
     Args:
         options: A frozen dataclass, whose fields may be dataclasses.
         changes: New values by the fields' names, such as `{"steps": 200, "lambda_lpips": 1.0}`. A single text or path
             stands for a tuple of one where a field takes several.
+        fixed: Fields that may not be changed here, each with the name of what decides them.
 
     Raises:
-        TypeError: There is no field of that name, or it takes no values of that type.
+        TypeError: There is no field of that name, it is fixed, or it takes no values of that type.
         ValueError: A value is not one that the field takes.
     """
+    if given := sorted((fixed or {}).keys() & changes.keys()):
+        raise TypeError(f"{given[0]} is decided by {(fixed or {})[given[0]]}")
     known = {field.name for field, _ in flat_fields(options)}
     for name in changes:
         if name not in known:

@@ -27,7 +27,8 @@ class Cache:
     cache: Annotated[Path, tyro.conf.Positional]
     """File of the cache, such as RUN/codes.cache."""
     files: Annotated[tuple[str, ...], tyro.conf.Positional] = ()
-    """Photos of an export: files, folders, quoted globs, tar files; or code files of an import."""
+    """Photos of an export: files, folders, quoted globs, tar files; or of an import code files, or a folder of records
+    of latentloop bulk."""
     out: Path = Path("codes")
     """Folder for the code files of an export."""
     generator: str = GENERATOR

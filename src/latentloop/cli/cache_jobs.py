@@ -9,6 +9,7 @@ from latentloop.cli.console import say, track
 from latentloop.errors import UserError
 from latentloop.generators import load_generator
 from latentloop.photos.find import find_training_photos, matches
+from latentloop.records.naming import is_record_folder
 from latentloop.training.cache_files import export_codes, import_codes
 
 if TYPE_CHECKING:
@@ -52,10 +53,13 @@ def _open(path: Path, *, read_only: bool = False) -> CodeCache:
 
 
 def _code_files(arguments: Sequence[str]) -> list[Path]:
-    """Code files that files, folders and globs name."""
+    """Code files that files, folders and globs name, and folders of records."""
     found: list[Path] = []
     for argument in arguments:
         path = Path(argument)
+        if is_record_folder(path):
+            found.append(path)
+            continue
         here = sorted(path.glob("*.npz")) if path.is_dir() else matches(argument)
         if not here:
             raise UserError(f"{argument}: no code files")

@@ -27,6 +27,7 @@ GROUPS = {
     "Photos": {
         "embed": Entry("embed:Embed", "Find the code of each photo, and save it with the image it draws"),
         "edit": Entry("edit:Edit", "Change attributes of a face, and paste it back into its photo"),
+        "bulk": Entry("bulk:Bulk", "Find the codes of very many photos, as records in Parquet files"),
         "studio": Entry("studio:Studio", "Open a page in the browser on which photos are edited with sliders"),
         "morph": Entry("morph:Morph", "Turn one face into the next: a GIF, an MP4 or a folder of frames"),
         "mix": Entry("mix:Mix", "Draw faces with some styles of other faces: style mixing"),

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from latentloop.defaults import SHIPPED_EMBEDDERS, SHIPPED_GENERATORS
 from latentloop.errors import UserError
 from latentloop.globs import files_matching
+from latentloop.records.naming import split_record
 
 if TYPE_CHECKING:
     from latentloop.photo_editing.subject_options import SubjectOptions
@@ -75,6 +76,8 @@ def is_one_photo(argument: str) -> bool:
 
 def _is_there(argument: str) -> bool:
     if argument.startswith(SAMPLE):
+        return True
+    if split_record(argument):
         return True
     try:
         found = Path(argument).exists()

@@ -1,5 +1,6 @@
 """What became of each photo of a run."""
 
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -45,3 +46,12 @@ class Failed:
 
 
 Outcome = Embedded | Failed
+
+
+def successes(outcomes: Iterable[Outcome], on_failure: Callable[[Failed], None]) -> Iterator[Embedded]:
+    """Yield the faces that were embedded; of each photo that could not be, `on_failure` is told."""
+    for outcome in outcomes:
+        if isinstance(outcome, Embedded):
+            yield outcome
+        else:
+            on_failure(outcome)

@@ -2,6 +2,7 @@ from .alignment import crop_quad as crop_quad
 from .alignment import ffhq_quad as ffhq_quad
 from .change import changed as changed
 from .choice import AlignedFace as AlignedFace
+from .choice import DetectedFace as DetectedFace
 from .choice import align_faces as align_faces
 from .choice import already_aligned as already_aligned
 from .choice import full_image_quad as full_image_quad

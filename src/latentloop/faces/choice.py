@@ -7,9 +7,21 @@ from torch import Tensor
 
 from latentloop.errors import UserError
 from latentloop.faces.alignment import crop_quad, ffhq_quad
-from latentloop.faces.detection import FaceDetector
+from latentloop.faces.detection import FaceDetector, Faces
 from latentloop.faces.upright import find_faces, looked_at_again
 from latentloop.images import check_images, check_size, resample
+
+
+@dataclass(frozen=True)
+class DetectedFace:
+    """A face as the detector found it, in the photo's pixels."""
+
+    box: Tensor
+    """Left, top, right and bottom, (4,)."""
+    landmarks: Tensor
+    """Left and right eye, nose, left and right mouth corner, (x, y), (5, 2)."""
+    score: float
+    """Probability of a face, 0 to 1."""
 
 
 @dataclass(frozen=True)
@@ -20,6 +32,8 @@ class AlignedFace:
     """Aligned image, (1, 3, S, S) in [-1, 1]."""
     quad: Tensor
     """Corners of the square in the photo: top left, bottom left, bottom right, top right, (4, 2)."""
+    detected: DetectedFace | None = None
+    """Where the detector found it; None for a photo that was aligned already."""
 
     @property
     def side(self) -> float:
@@ -55,8 +69,14 @@ def align_faces(photo: Tensor, detector: FaceDetector, size: int, *, face: str =
         count = f"{len(faces)} face{'s' * (len(faces) > 1)}"
         raise UserError(f"no face {face}: the photo has {count}", arguments="face")
     chosen = range(len(faces)) if face == "all" else [0 if face == "largest" else int(face) - 1]
-    quads = [ffhq_quad(looked_at_again(photo, faces.landmarks[i], detector)) for i in chosen]
-    return [AlignedFace(crop_quad(photo, quad, size), quad.cpu()) for quad in quads]
+    return [_aligned(photo, faces, i, detector, size) for i in chosen]
+
+
+def _aligned(photo: Tensor, faces: Faces, i: int, detector: FaceDetector, size: int) -> AlignedFace:
+    landmarks = looked_at_again(photo, faces.landmarks[i], detector)
+    quad = ffhq_quad(landmarks)
+    detected = DetectedFace(faces.boxes[i].cpu(), landmarks.cpu(), float(faces.scores[i]))
+    return AlignedFace(crop_quad(photo, quad, size), quad.cpu(), detected)
 
 
 def already_aligned(photo: Tensor, size: int) -> AlignedFace:

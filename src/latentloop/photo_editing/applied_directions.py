@@ -8,9 +8,10 @@ from torch import Tensor
 
 from latentloop.editing import Direction, conditional, edit, parse_layers
 from latentloop.editing.direction_file import find_direction
+from latentloop.embedding.options import EmbedOptions
 from latentloop.errors import UserError
 from latentloop.generators import Generator
-from latentloop.options import is_finite
+from latentloop.options import flat_fields, is_finite
 
 NOTHING = 1e-3
 """Share of a direction's length below which what `keep` and `layers` leave of it is rounding error."""
@@ -97,3 +98,18 @@ def added(*strengths: Mapping[str, float]) -> dict[str, float]:
     if not total:
         raise TypeError("name at least one direction, such as smile=1; latentloop.list_directions() has them")
     return total
+
+
+def wanted_strengths(strengths: Mapping[str, float], directions: Mapping[str, float]) -> dict[str, float]:
+    """Join the two ways to name directions with strengths: a dict, and keyword arguments.
+
+    Raises:
+        TypeError: None is given, or an option of `Model.invert` in its place.
+        ValueError: `strengths` is no such dict.
+    """
+    if not isinstance(strengths, Mapping) or not all(isinstance(name, str) for name in strengths):
+        raise ValueError(f"strengths must be a dict of directions and numbers, got {strengths!r:.100}")
+    if options := sorted({field.name for field, _ in flat_fields(EmbedOptions())} & {*strengths, *directions}):
+        name = options[0]
+        raise TypeError(f"{name} is an option of invert: model.edit(model.invert(photo, {name}=...), smile=1)")
+    return added(strengths, directions)

@@ -21,6 +21,8 @@ from latentloop.latents import sample_codes
 from latentloop.latents.code_file import Code, as_start, is_code_file, load_code
 from latentloop.latents.foreign_files import read_latents
 from latentloop.photos.find import find_photos, matches
+from latentloop.records.folder import RecordFolder
+from latentloop.records.naming import is_record_folder, split_record
 
 SEED = "seed:"
 EDIT = "edit"
@@ -100,7 +102,7 @@ def expand_arguments(arguments: Iterable[str]) -> list[str]:
     for argument in arguments:
         if not argument:
             raise UserError("one of the pictures has an empty name")
-        found += [argument] if argument.startswith(SEED) else map(str, _named_by(argument))
+        found += [argument] if argument.startswith(SEED) else _named_by(argument)
     return found
 
 
@@ -117,18 +119,25 @@ def canonical(argument: str) -> str:
     return argument if argument.startswith(SEED) else str(Path(argument).resolve())
 
 
-def _named_by(argument: str) -> list[Path]:
+def _named_by(argument: str) -> list[str]:
     path = Path(argument)
+    if is_record_folder(path):
+        return [f"{argument}:{name}" for name in RecordFolder(path).names()]
     if path.is_dir():
         codes = sorted(code for code in path.glob("*.npz") if is_code_file(code))
-        return codes or find_photos([argument])
+        return list(map(str, codes or find_photos([argument])))
+    if split_record(argument):
+        return [argument]
     files = matches(argument)
-    return files if files and all(is_coded(str(file)) for file in files) else find_photos([argument])
+    coded = files and all(is_coded(str(file)) for file in files)
+    return list(map(str, files if coded else find_photos([argument])))
 
 
 def is_coded(argument: str) -> bool:
-    """Return whether an argument names codes, in a file or by a seed, rather than a photo."""
-    return argument.startswith(SEED) or Path(argument).suffix.lower() in LATENTS
+    """Return whether an argument names codes, in a file, a record or by a seed, rather than a photo."""
+    if argument.startswith(SEED) or Path(argument).suffix.lower() in LATENTS:
+        return True
+    return split_record(argument) is not None
 
 
 def subjects_of(
@@ -137,7 +146,7 @@ def subjects_of(
     """Read the subjects of a code file or of another project's codes, or draw the sample of "seed:" and a number.
 
     Args:
-        argument: One for which `is_coded` holds.
+        argument: One for which `is_coded` holds; "FOLDER:PHOTO" names a record of `latentloop bulk`.
         generator: The generator whose codes they are.
         photos: The photo to put the face of a code file back into, or the folder with the photos that code files name.
         max_pixels: Largest number of pixels of a photo.
@@ -148,20 +157,35 @@ def subjects_of(
     if argument.startswith(SEED):
         return [_sample(argument, generator)]
     path = Path(argument)
+    if record := split_record(argument):
+        code = RecordFolder(record[0]).code(record[1])
+        alone = Subject(_name_of_record(record[1]), as_start(code, generator, path), codes=(code,))
+        return [_with_photo(alone, path, photos, generator, max_pixels) if photos else alone]
     if path.is_file() and is_code_file(path):
         code = load_code(path)
         w_plus, aligned = as_start(code, generator, path), ResultFolder(path.parent).paths(path.stem).aligned
-        shown = (aligned,) if aligned.is_file() else ()
-        if not photos:
-            return [Subject(path.stem, w_plus, None, shown, (code,))]
-        photo, image = _read_photo_of(code, path, photos, max_pixels)
-        # Without it the edited face would lose the detail that only the photo has.
-        cut_out = shown or (crop_quad(image, code.quad, max(renderers_of(generator))),)
-        return [Subject(path.stem, w_plus, Origin(photo, image, code.quad[None]), cut_out, (code,))]
+        alone = Subject(path.stem, w_plus, None, (aligned,) if aligned.is_file() else (), (code,))
+        return [_with_photo(alone, path, photos, generator, max_pixels) if photos else alone]
     latents = read_latents(path, generator)
     codes = latents.codes.to(generator.latent_avg)
     numbered = [path.stem] if len(codes) == 1 else [f"{path.stem}-{i}" for i in range(len(codes))]
     return [Subject(name, one[None]) for name, one in zip(latents.names or numbered, codes, strict=True)]
+
+
+def _name_of_record(name: str) -> str:
+    """Name the results of a record: the photo's file without its ending, and the face's number, if it has one."""
+    photo, _, face = name.rpartition(":")
+    several = photo and face.isdecimal()
+    return Path(photo).stem + f"-face{face}" if several else Path(name.rpartition(":")[2] or name).stem
+
+
+def _with_photo(subject: Subject, path: Path, photos: Path, generator: Generator, max_pixels: int) -> Subject:
+    """Add the photo that the code of a subject is of."""
+    (code,) = subject.codes
+    photo, image = _read_photo_of(code, path, photos, max_pixels)
+    # Without it the edited face would lose the detail that only the photo has.
+    cut_out = subject.aligned or (crop_quad(image, code.quad, max(renderers_of(generator))),)
+    return replace(subject, origin=Origin(photo, image, code.quad[None]), aligned=cut_out)
 
 
 def subject_of_photo(

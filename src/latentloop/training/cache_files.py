@@ -1,4 +1,4 @@
-"""Codes between a cache of best codes and code files."""
+"""Caches of best codes: opening that of a run, and codes between caches and code files or records."""
 
 import hashlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -7,13 +7,50 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from latentloop.cache import CachedCode, CodeCache
+from latentloop.cache import CachedCode, CodeCache, CodeSpace
 from latentloop.errors import UserError, in_one_line
 from latentloop.faces import already_aligned
 from latentloop.generators import Generator
+from latentloop.generators.registry import weights_checksum
 from latentloop.images import decode_image
 from latentloop.latents.code_file import Code, load_code, save_code
 from latentloop.photos.sources import PhotoSource
+from latentloop.records.folder import RecordFolder
+from latentloop.records.naming import is_record_folder
+from latentloop.stamps import stamp_of
+from latentloop.training.best_codes import BestCodes
+from latentloop.training.options import TrainOptions
+from latentloop.training.pending import PendingCodes
+from latentloop.training.processes import Processes
+from latentloop.training.settings_file import CODES
+
+
+def open_cache(
+    options: TrainOptions, generator: Generator, resolution: int, precision: str, processes: Processes
+) -> BestCodes:
+    """Open the cache of a run's best codes, or make an empty one.
+
+    Args:
+        options: Of the run.
+        generator: Whose images are compared.
+        resolution: Pixels of these images.
+        precision: Precision of the arithmetic.
+        processes: Processes of the run.
+
+    Raises:
+        UserError: It holds codes of another latent space, or losses that cannot be compared.
+    """
+    quick, which = options.quick, options.which
+    weights = weights_checksum(quick) if quick else weights_checksum(options.generator, which=which)
+    drawn = {"weights_sha256": weights, "precision": precision, "resolution": resolution}
+    space = CodeSpace(generator.fingerprint, generator.num_ws, generator.w_dim, {**stamp_of(options.loss), **drawn})
+    path, records = Path(options.codes) if options.codes else options.out / CODES, None
+    if is_record_folder(path):
+        path, records = options.out / CODES, path
+    cache = CodeCache(path, space)
+    if records:  # those that are worse than the cache's change nothing
+        import_codes(cache, [records])
+    return PendingCodes(cache, processes)
 
 
 def export_codes(cache: CodeCache, photos: Iterable[PhotoSource], folder: Path, generator: Generator) -> Iterator[Path]:
@@ -51,18 +88,33 @@ def export_codes(cache: CodeCache, photos: Iterable[PhotoSource], folder: Path, 
         yield path
 
 
-def import_codes(cache: CodeCache, paths: Sequence[Path]) -> list[bool]:
-    """Store the codes of code files in a cache; returns for each whether it was better than the cached one.
+def import_codes(cache: CodeCache, sources: Sequence[Path]) -> list[bool]:
+    """Store the codes of code files and records in a cache; returns for each whether it was better than the cached one.
+
+    Args:
+        cache: The cache.
+        sources: Code files, and folders of records, as `latentloop bulk` writes them.
 
     Raises:
-        UserError: One is no code file, does not tell its photo's checksum, belongs to another latent space, or has
+        UserError: One is no such file, does not tell its photo's checksum, belongs to another latent space, or has
             a loss that cannot be compared with the cache's. The cache is then as before.
     """
-    codes = [_comparable(cache, path, load_code(path)) for path in paths]
-    return [cache.update([photo], w_plus[None], loss[None], step=0)[0] for photo, w_plus, loss in codes]
+    for name, code in _codes_in(sources):
+        _comparable(cache, name, code)
+    comparable = (_comparable(cache, name, code) for name, code in _codes_in(sources))
+    return [cache.update([photo], w_plus[None], loss[None], step=0)[0] for photo, w_plus, loss in comparable]
 
 
-def _comparable(cache: CodeCache, path: Path, code: Code) -> tuple[bytes, Tensor, Tensor]:
+def _codes_in(sources: Sequence[Path]) -> Iterator[tuple[str, Code]]:
+    """Codes with their names for messages, one after the other: there may be more than memory holds."""
+    for source in sources:
+        if is_record_folder(source):
+            yield from RecordFolder(source).codes()
+        else:
+            yield str(source), load_code(source)
+
+
+def _comparable(cache: CodeCache, path: str, code: Code) -> tuple[bytes, Tensor, Tensor]:
     """Photo, code and loss of a code file."""
     # The loss must be that of the photo itself, drawn by one generator.
     of_photo = {"fingerprint": cache.space.fingerprint, "polish": 0, "aligned": True}

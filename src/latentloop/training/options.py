@@ -62,8 +62,9 @@ class TrainOptions:
     """Network to begin with, one we ship or a file; not needed any more once the run has been saved. It may
     be smaller, as one of preset small is for base, or lack the second look: what is new begins without effect."""
     codes: str | None = neutral(None)
-    """File of the best codes, such as an earlier run's, which this run goes on using and writing; by default
-    codes.cache in the results' folder."""
+    """File of the best codes, such as an earlier run's, which this run goes on using and writing; or a folder of
+    records of latentloop bulk, whose codes of the aligned photos it begins with. Default: codes.cache in the results'
+    folder, empty at first."""
     config: TrainConfig = TrainConfig()
     collaboration: CollaborationConfig = CollaborationConfig()
     loss: LossConfig = LossConfig()

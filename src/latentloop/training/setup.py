@@ -5,12 +5,10 @@ from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import replace
 from functools import partial
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import torch
 
-from latentloop.cache import CodeCache, CodeSpace
 from latentloop.devices import find_device, find_precision, quick_arithmetic, repeatable_arithmetic
 from latentloop.encoders import Embedder
 from latentloop.errors import UserError
@@ -26,16 +24,16 @@ from latentloop.metrics import identity_similarity
 from latentloop.photos.find import find_training_photos
 from latentloop.photos.sources import PhotoSource
 from latentloop.stamps import stamp_of
-from latentloop.training.best_codes import BestCodes, NoCache
+from latentloop.training.best_codes import NoCache
+from latentloop.training.cache_files import open_cache
 from latentloop.training.collaboration import Collaboration
 from latentloop.training.networks import first_embedder, quick_generator
 from latentloop.training.options import TrainOptions
-from latentloop.training.pending import PendingCodes
 from latentloop.training.photo_store import make_store
 from latentloop.training.photos import PhotoSet
 from latentloop.training.processes import Accelerated, Processes, failing_together, find_processes
 from latentloop.training.run import Saving, TrainJob, last_checkpoint, refuse_linked_run
-from latentloop.training.settings_file import CODES, write_options
+from latentloop.training.settings_file import write_options
 from latentloop.training.trainer import Trainer
 from latentloop.training.validation import Validation, unseen_images
 from latentloop.weights import ReadOnce
@@ -190,31 +188,13 @@ def make_collaboration(
         loss=iterator_loss(options.loss, lpips=lpips, device=machine.device, dtype=machine.dtype),
         perceptual=lpips,
         config=options.collaboration,
-        cache=open_cache(options, generator, size, machine) if options.collaboration.cache else NoCache(),
+        cache=open_cache(options, generator, size, machine.precision, machine.processes)
+        if options.collaboration.cache
+        else NoCache(),
         mixed_precision=machine.processes.mixed_precision,
         similarity=faces,
         metric=_metric(generator, options.generator) if options.collaboration.takes_metric else None,
     )
-
-
-def open_cache(options: TrainOptions, generator: Generator, resolution: int, machine: Machine) -> BestCodes:
-    """Open the cache of a run's best codes, or make an empty one.
-
-    Args:
-        options: Of the run.
-        generator: Whose images are compared.
-        resolution: Pixels of these images.
-        machine: To compute on.
-
-    Raises:
-        UserError: It holds codes of another latent space, or losses that cannot be compared.
-    """
-    quick, which = options.quick, options.which
-    weights = weights_checksum(quick) if quick else weights_checksum(options.generator, which=which)
-    drawn = {"weights_sha256": weights, "precision": machine.precision, "resolution": resolution}
-    space = CodeSpace(generator.fingerprint, generator.num_ws, generator.w_dim, {**stamp_of(options.loss), **drawn})
-    path = Path(options.codes) if options.codes else options.out / CODES
-    return PendingCodes(CodeCache(path, space), machine.processes)
 
 
 def stamp_of_training(

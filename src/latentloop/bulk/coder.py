@@ -1,0 +1,221 @@
+"""Finding the faces of photos, and their codes, as the workers of a bulk job do: from photos to rows of records."""
+
+import hashlib
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from latentloop.bulk.options import BulkOptions
+from latentloop.bulk.sources import BulkPhoto
+from latentloop.defaults import WORKING_SIZE
+from latentloop.embedding import Components, components_for, set_up
+from latentloop.embedding.inverter import Inverter
+from latentloop.embedding.setup import Setup
+from latentloop.embedding.starts import FaceStart
+from latentloop.errors import NotFiniteError, UserError, is_out_of_memory
+from latentloop.faces import AlignedFace, align_faces, already_aligned, fixed_crop
+from latentloop.generators.registry import renderers_of
+from latentloop.images import decode_image, jpeg_bytes, resample
+from latentloop.records.schema import ERROR, OK, RecordRun
+from latentloop.version import __version__
+
+Row = dict[str, Any]
+"""A row of a table: values by column."""
+CROP, RECONSTRUCTION = "crop_jpeg", "reconstruction_jpeg"
+"""Columns of the pictures, which go into tar files rather than into the records."""
+TARGET = "target"
+"""Column of an aligned face on its way from the finding to the embedding, (3, R, R) float32 bytes."""
+
+
+@dataclass(frozen=True)
+class FaceFinder:
+    """Reads photos, and finds and aligns their faces."""
+
+    options: BulkOptions
+    components: Components
+    resolution: int
+    """Side of the aligned faces, which codes are found for, in pixels."""
+
+    def rows(self, photos: Iterable[BulkPhoto]) -> list[Row]:
+        """Make a row for each face, with the aligned image in `TARGET`, or one that tells why a photo has none."""
+        return [row for photo in photos for row in self._rows_of(photo)]
+
+    def _rows_of(self, photo: BulkPhoto) -> list[Row]:
+        row: Row = {"path": photo.path, "key": None}
+        try:
+            content = photo.read()
+            row["key"] = hashlib.sha256(content).hexdigest()
+            image = decode_image(content, photo.path, max_pixels=self.options.faces.max_pixels)
+            row |= {"width": image.shape[-1], "height": image.shape[-2]}
+            faces = self._faces(image)
+        except UserError as error:
+            return [failed(row, str(error))]
+        except (MemoryError, RuntimeError) as error:
+            if not is_out_of_memory(error):
+                raise
+            return [failed(row, "not enough memory to look at it")]
+        return [row | self._found(face, i + 1, len(faces)) for i, face in enumerate(faces)]
+
+    def _faces(self, image: Tensor) -> list[AlignedFace]:
+        # As large as embed aligns them, so that the codes are the same.
+        size = max(renderers_of(self.components.generator))
+        if self.options.faces.aligned:
+            return [already_aligned(image, size)]
+        return align_faces(image, self.components.detector, size, face=self.options.faces.face)
+
+    def _found(self, face: AlignedFace, number: int, count: int) -> Row:
+        detected, target = face.detected, resample(face.image, self.resolution)
+        row: Row = {"face": number, "faces": count, "quad": face.quad.flatten().numpy(), TARGET: _packed(target)}
+        if detected:
+            row |= {"box": detected.box.numpy(), "score": detected.score}
+            row |= {"landmarks": detected.landmarks.flatten().numpy()}
+        return row
+
+
+@dataclass(frozen=True)
+class FaceCoder:
+    """Finds the codes of aligned faces, in batches, and measures their reconstructions."""
+
+    options: BulkOptions
+    setup: Setup
+    resolution: int
+    """Side of the aligned faces in pixels."""
+
+    @cached_property
+    def _inverter(self) -> Inverter:
+        return self.setup.inverter()
+
+    def rows(self, found: Sequence[Row]) -> list[Row]:
+        """Complete the rows of a `FaceFinder`; those of errors stay as they are."""
+        faces = [row for row in found if TARGET in row]
+        coded: dict[int, Row] = {}
+        for i in range(0, len(faces), self.options.batch):
+            batch = faces[i : i + self.options.batch]
+            coded |= zip(map(id, batch), self._coded(batch), strict=True)
+        return [coded.get(id(row), row) for row in found]
+
+    def _coded(self, faces: Sequence[Row]) -> list[Row]:
+        """Find the codes of some faces together; where that fails, of each half by itself."""
+        known = [{name: value for name, value in face.items() if name != TARGET} for face in faces]
+        try:
+            found = self._codes(torch.cat([_unpacked(face[TARGET], self.resolution) for face in faces]))
+        except NotFiniteError as error:
+            problem = str(error)
+        except (MemoryError, RuntimeError) as error:
+            if not is_out_of_memory(error):
+                raise
+            problem = "not enough memory to find its code"
+        else:
+            return [{**row, **code} for row, code in zip(known, found, strict=True)]
+        if len(faces) == 1:
+            return [failed(known[0], f"{known[0]['path']}: {problem}")]
+        middle = len(faces) // 2
+        return self._coded(faces[:middle]) + self._coded(faces[middle:])
+
+    @torch.no_grad()
+    def _codes(self, target: Tensor) -> list[Row]:
+        """Find the codes of aligned faces (N, 3, R, R), and what records tell of them."""
+        inverter, on_device = self._inverter, target.to(self.setup.components.device)
+        w_plus = self.setup.start.codes(on_device, [FaceStart()] * len(target))
+        if not w_plus.isfinite().all():
+            raise NotFiniteError("the code of its network is not finite")
+        rows: list[Row] = [{"status": OK, "steps": 0} for _ in target]
+        if inverter.iterators:
+            with torch.enable_grad():
+                refined = inverter.iterators.refine(on_device, w_plus)
+            w_plus = refined.w_plus
+            for i, row in enumerate(rows):
+                steps = int(refined.steps[i])
+                row |= {"steps": steps, "loss": float(refined.losses[steps, i])}
+        w_plus = w_plus.half().cpu()
+        identity = self._identity(target)
+        for row, code, person in zip(rows, w_plus, identity, strict=True):
+            row |= {"code": code.flatten().numpy(), "identity": person.numpy()} | self._provenance
+        if self.options.figures:
+            for row, figures in zip(rows, self._figures(w_plus, target), strict=True):
+                row |= figures
+        return rows
+
+    def _figures(self, w_plus: Tensor, target: Tensor) -> list[Row]:
+        """Measure what the codes draw, as they are stored; with the pictures, if they are wanted."""
+        inverter = self._inverter
+        codes = w_plus.to(self.setup.components.device, torch.float32)
+        images = torch.cat([inverter.renderer.synthesis(code[None]).cpu() for code in codes])
+        rows: list[Row] = list(map(dict, inverter.evaluator.measure(images, target)))
+        if self.options.pictures:
+            for row, image, face in zip(rows, resample(images, self.resolution), target, strict=True):
+                row |= {CROP: jpeg_bytes(face), RECONSTRUCTION: jpeg_bytes(image)}
+        return rows
+
+    def _identity(self, target: Tensor) -> Tensor:
+        found = self._inverter.evaluator.face_embedder(fixed_crop(target))
+        return torch.nn.functional.normalize(found, dim=1).half()
+
+    @cached_property
+    def _provenance(self) -> Row:
+        run = self.run
+        return {name: getattr(run, name) for name in ("generator", "fingerprint", "model", "version")}
+
+    @cached_property
+    def run(self) -> RecordRun:
+        """What all records share."""
+        generator, parts = self.setup.components.generator, self.setup.components
+        model = f"{parts.embedder} {parts.embedder_sha256[:12]}" if parts.embedder and parts.embedder_sha256 else ""
+        dim = int(self._identity(torch.zeros(1, 3, self.resolution, self.resolution)).shape[1])
+        stamp = {**self.setup.stamp(), "face": self.options.faces.face, "figures": self.options.figures}
+        settings = {**stamp, **({"pictures": True} if self.options.pictures else {})}
+        shape = (generator.num_ws, generator.w_dim, dim)
+        return RecordRun(generator.name, generator.fingerprint, model, __version__, *shape, settings=settings)
+
+
+@dataclass(frozen=True)
+class PhotoCoder:
+    """Finds the codes of the faces in photos: a `FaceFinder` and a `FaceCoder` that share their networks."""
+
+    options: BulkOptions
+    finder: FaceFinder = field(repr=False)
+    coder: FaceCoder = field(repr=False)
+
+    def rows(self, photos: Iterable[BulkPhoto]) -> list[Row]:
+        """Make the rows of photos."""
+        return self.coder.rows(self.finder.rows(photos))
+
+
+def load_photo_coder(options: BulkOptions, components: Components | None = None) -> PhotoCoder:
+    """Load what finds the codes of photos.
+
+    Args:
+        options: How; its generator, device, precision and embedder count only without `components`.
+        components: Networks that are loaded already.
+
+    Raises:
+        UserError: A file cannot be used, or there is no network for the generator.
+    """
+    embedding = options.embedding()
+    components = components or components_for(embedding)
+    generator = components.generator
+    if WORKING_SIZE in renderers_of(generator):
+        embedding = replace(embedding, render=WORKING_SIZE)
+    setup = set_up(embedding, components)
+    resolution = min(WORKING_SIZE, generator.resolution)
+    finder = FaceFinder(options, components, resolution)
+    return PhotoCoder(options, finder, FaceCoder(options, setup, resolution))
+
+
+def failed(row: Row, problem: str) -> Row:
+    """Make the row of a photo without codes."""
+    kept: Row = {name: row[name] for name in ("path", "key", "width", "height") if name in row}
+    return {**kept, "face": 0, "faces": 0, "status": ERROR, "error": problem}
+
+
+def _packed(target: Tensor) -> bytes:
+    return target[0].numpy().tobytes()
+
+
+def _unpacked(content: bytes, resolution: int) -> Tensor:
+    return torch.from_numpy(np.frombuffer(content, np.float32).reshape(1, 3, resolution, resolution).copy())

@@ -1,0 +1,212 @@
+"""A bulk job as a Ray dataset: photos in blocks, workers that load their networks once, rows of records."""
+
+import math
+import os
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from latentloop.bulk.coder import CROP, RECONSTRUCTION, TARGET, PhotoCoder, Row, load_photo_coder
+from latentloop.bulk.options import BulkOptions
+from latentloop.bulk.ray_engine import Workers, load_ray, workers_on_ray
+from latentloop.bulk.sources import BulkPhoto, find_bulk_photos
+from latentloop.embedding import Components
+from latentloop.records.schema import RecordRun, arrow_schema, load_arrow
+
+if TYPE_CHECKING:
+    import pyarrow
+    import ray.data
+
+PHOTO_COLUMNS = {
+    "path": "string",
+    "file": "string",
+    "offset": "int64",
+    "size": "int64",
+    "group": "int32",
+    "row": "int32",
+    "column": "string",
+}
+"""Columns of a table of photos, which are the fields of `BulkPhoto`."""
+READER = {"num_cpus": 0.05}
+"""What a task that lists photos or writes records takes of a processor."""
+BLOCKS = 4
+"""Least blocks for each worker, where there are the photos for it."""
+SHARE = 0.9
+"""What Ray counts for each thread of a worker, in processors."""
+
+
+@dataclass(frozen=True)
+class Stage:
+    """What the workers are made with: plain values, sent to other processes."""
+
+    options: BulkOptions
+    run: RecordRun
+    tally: Any = None
+    """Actor that counts the rows, `ray_engine.Tally`; None counts nothing."""
+
+    def table_of(self, rows: Sequence[Row]) -> "pyarrow.Table":
+        """Put rows of records into a table, with the pictures that are wanted, or the aligned faces."""
+        arrow = load_arrow()
+        schema = arrow_schema(self.run)
+        for name in (TARGET, CROP, RECONSTRUCTION):
+            if name == TARGET or self.options.pictures:
+                schema = schema.append(arrow.field(name, arrow.binary()))
+        return arrow.Table.from_pylist(rows, schema=schema)
+
+
+class FinderActor:
+    """A worker of Ray that finds faces; batches are tables of photos and of rows with `TARGET`."""
+
+    def __init__(self, stage: Stage, threads: int) -> None:
+        self._stage, self._finder = stage, _coder(stage, threads).finder
+
+    def __call__(self, batch: "pyarrow.Table") -> "pyarrow.Table":
+        """Find the faces of a batch of photos."""
+        return self._stage.table_of(self._finder.rows(photos_in(batch)))
+
+
+class CoderActor:
+    """A worker of Ray that finds codes; batches are tables of rows with `TARGET`, and of records."""
+
+    def __init__(self, stage: Stage, threads: int) -> None:
+        self._stage, self._coder = stage, _coder(stage, threads).coder
+
+    def __call__(self, batch: "pyarrow.Table") -> "pyarrow.Table":
+        """Find the codes of a batch of faces."""
+        known = [{name: value for name, value in row.items() if value is not None} for row in batch.to_pylist()]
+        return _counted(self._stage, self._coder.rows(known))
+
+
+class PhotoActor:
+    """A worker of Ray that does both."""
+
+    def __init__(self, stage: Stage, threads: int) -> None:
+        self._stage, self._coder = stage, _coder(stage, threads)
+
+    def __call__(self, batch: "pyarrow.Table") -> "pyarrow.Table":
+        """Find the codes of a batch of photos."""
+        return _counted(self._stage, self._coder.rows(photos_in(batch)))
+
+
+def dataset_of(
+    photos: Sequence[BulkPhoto], stage: Stage, workers: Workers, checkpoint: Path | None = None
+) -> "ray.data.Dataset":
+    """Describe the records of photos as a Ray dataset, which is computed as it is read.
+
+    Args:
+        photos: The photos, of which no two have the same path.
+        stage: What the workers are made with.
+        workers: The processes to use.
+        checkpoint: Folder in which Ray notes the photos whose records are written, and by which it skips them.
+    """
+    load_ray()
+    from ray.data import ActorPoolStrategy, read_datasource
+
+    configure_context(checkpoint)
+    rows = rows_of_block(len(photos), workers.count, stage.options)
+    blocks = math.ceil(len(photos) / rows)
+    photos_read = read_datasource(_source(photos, rows), override_num_blocks=blocks, **READER)
+    made = {"stage": stage, "threads": workers.threads}
+    common = {"batch_format": "pyarrow", "fn_constructor_kwargs": made, "udf_modifying_row_count": True}
+    # Not quite whole processors, so that on a machine whose every one has a worker photos are still listed.
+    batch, on_cpu = stage.options.batch, {"num_cpus": SHARE * workers.threads, **workers.environment}
+    coders = ActorPoolStrategy(size=min(workers.count, blocks))
+    if not workers.gpus:
+        records: ray.data.Dataset = photos_read.map_batches(
+            PhotoActor, batch_size=batch, compute=coders, **common, **on_cpu
+        )
+        return records
+    finders = ActorPoolStrategy(size=min(workers.finders, blocks))
+    faces = photos_read.map_batches(FinderActor, batch_size=batch, compute=finders, **common, **on_cpu)
+    records = faces.map_batches(CoderActor, batch_size=batch, compute=coders, num_gpus=1, **common)
+    return records  # noqa: RET504 - Ray says nothing of its type
+
+
+def rows_of_block(photos: int, workers: int, options: BulkOptions) -> int:
+    """Choose how many photos make a file of records: few enough that no worker waits long for the last one's end."""
+    return max(1, min(options.rows, max(options.batch, math.ceil(photos / (BLOCKS * workers)))))
+
+
+def record_dataset(
+    photos: Sequence[str], options: BulkOptions = BulkOptions(), components: Components | None = None
+) -> "ray.data.Dataset":
+    """Find the codes of photos as a Ray dataset: a row for each face, computed as it is read.
+
+    Args:
+        photos: As for `find_bulk_photos`.
+        options: How.
+        components: Networks that are loaded already, for the description of the rows; workers load their own.
+
+    Raises:
+        UserError: Nothing is named, a file cannot be used, or Ray is not installed or does not start.
+    """
+    found, run = find_bulk_photos(photos), load_photo_coder(options, components).coder.run
+    return dataset_of(found, Stage(options, run), workers_on_ray(options))
+
+
+def configure_context(checkpoint: Path | None) -> None:
+    """Set what datasets that are made from now on take over: quiet, whole blocks, and where they note what is done."""
+    load_ray()
+    from ray.data import DataContext
+    from ray.data.checkpoint import CheckpointConfig
+
+    context = DataContext.get_current()
+    context.enable_progress_bars = context.print_on_execution_start = False
+    # Rows of a photo must not come apart, or a run that is stopped could lose some of its faces.
+    context.target_max_block_size = None
+    context.checkpoint_config = None
+    if checkpoint:
+        path = str(checkpoint.absolute())
+        context.checkpoint_config = CheckpointConfig("path", path, delete_checkpoint_on_success=False)
+
+
+def photos_in(table: "pyarrow.Table") -> list[BulkPhoto]:
+    """Read the photos that a table lists."""
+    return [BulkPhoto(**row) for row in table.to_pylist()]
+
+
+def photo_table(photos: Iterable[BulkPhoto]) -> "pyarrow.Table":
+    """List photos in a table."""
+    arrow = load_arrow()
+    schema = arrow.schema([(name, getattr(arrow, kind)()) for name, kind in PHOTO_COLUMNS.items()])
+    return arrow.Table.from_pylist(list(map(asdict, photos)), schema=schema)
+
+
+def _source(photos: Sequence[BulkPhoto], rows: int) -> "ray.data.Datasource":
+    load_ray()
+    from ray.data import Datasource, ReadTask
+    from ray.data.block import BlockMetadata
+
+    class Photos(Datasource):
+        """Lists photos, a block for each file of records."""
+
+        def estimate_inmemory_data_size(self) -> int:
+            return sum(len(photo.path) for photo in photos)
+
+        def get_read_tasks(self, parallelism: int, *_: object, **__: object) -> list[ReadTask]:  # noqa: ARG002
+            return [task(photos[i : i + rows]) for i in range(0, len(photos), rows)]
+
+    def task(some: Sequence[BulkPhoto]) -> ReadTask:
+        size = sum(len(photo.path) for photo in some)
+        described = BlockMetadata(num_rows=len(some), size_bytes=size, input_files=None, exec_stats=None)
+        return ReadTask(lambda: [photo_table(some)], described)
+
+    return Photos()  # type: ignore[no-untyped-call]  # Ray types none of its constructors
+
+
+def _coder(stage: Stage, threads: int) -> PhotoCoder:
+    import torch
+
+    from latentloop.allocator import keep_freed_memory
+
+    os.environ.setdefault("OMP_NUM_THREADS", str(threads))
+    torch.set_num_threads(threads)
+    keep_freed_memory()
+    return load_photo_coder(stage.options)
+
+
+def _counted(stage: Stage, rows: Sequence[Row]) -> "pyarrow.Table":
+    if stage.tally is not None:
+        stage.tally.add.remote([(row["path"], row["face"], row.get("error")) for row in rows])
+    return stage.table_of(rows).drop_columns([TARGET])

@@ -1,0 +1,161 @@
+"""Ray as the engine of bulk jobs: starting it quietly, dividing the machine, counting what is done."""
+
+import os
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+from latentloop.bulk.options import BulkOptions
+from latentloop.devices import host_memory
+from latentloop.errors import UserError, in_one_line
+from latentloop.extras import load_extra
+
+MEMORY = 3 << 29
+"""Memory of a worker in bytes, with its networks, generously."""
+OBJECTS = 1 << 28
+"""Memory for blocks on their way between processes of one machine, in bytes: they hold paths and codes."""
+SPARE = 2
+"""Processors that Ray may count beside the workers', for tasks that hardly compute."""
+SHOWN = 20
+"""Errors that are told at once; all are in the records."""
+
+
+@dataclass(frozen=True)
+class Workers:
+    """Processes that a job is divided among."""
+
+    count: int
+    """Processes that find codes."""
+    threads: int
+    """Threads of each process."""
+    gpus: bool = False
+    """Whether each has a GPU; then other processes find the faces."""
+    finders: int = 0
+    """Processes that find faces, beside GPUs."""
+    environment: dict[str, Any] = field(default_factory=dict)
+    """Arguments of Ray with the workers' environment variables."""
+
+
+def load_ray() -> Any:  # noqa: ANN401 - a module, which Ray types itself
+    """Import Ray Data, which from here on tells nobody of its use.
+
+    Raises:
+        UserError: It is not installed.
+    """
+    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+    # Its logs lie in its own folder; on stderr they would be in the way.
+    for part, level in (("RAY_BACKEND_LOG_LEVEL", "fatal"), ("RAY_DATA_LOG_LEVEL", "ERROR")):
+        os.environ.setdefault(part, level)
+    ray = load_extra("ray", "bulk needs Ray", "latentloop[bulk]")
+    load_extra("ray.data", "bulk needs Ray Data", "latentloop[bulk]")
+    return ray
+
+
+@contextmanager
+def running_ray(options: BulkOptions) -> Iterator[Workers]:
+    """Start Ray on this machine, or connect to a cluster, and say how the work is divided; the end stops it.
+
+    Raises:
+        UserError: Ray is not installed, or does not start.
+    """
+    try:
+        yield workers_on_ray(options)
+    finally:
+        load_ray().shutdown()
+
+
+def workers_on_ray(options: BulkOptions) -> Workers:
+    """Start Ray on this machine, or connect to a cluster, if that is not done yet; returns how work is divided.
+
+    Raises:
+        UserError: Ray is not installed, or does not start.
+    """
+    ray = load_ray()
+    if not ray.is_initialized():
+        _start(ray, options)
+    return divided(options, ray.cluster_resources())
+
+
+def _start(ray: Any, options: BulkOptions) -> None:  # noqa: ANN401 - the module
+    workers, own = options.workers or default_workers(), dict[str, Any]()
+    if not options.address:  # what Ray counts is what we say: the workers', and some for tasks that hardly compute
+        own = {"num_cpus": workers * threads_of(workers) + SPARE, "object_store_memory": OBJECTS}
+    try:
+        with _silent_start():
+            ray.init(options.address, **own, include_dashboard=False, log_to_driver=False, logging_level="ERROR")
+    except (ConnectionError, OSError, RuntimeError, ValueError) as error:
+        raise UserError(f"Ray does not start: {in_one_line(error)}", arguments="address") from error
+
+
+def default_workers() -> int:
+    """Count the workers for this machine: one for each processor that it has memory for."""
+    return max(1, min(_processors(), host_memory() // MEMORY))
+
+
+def threads_of(workers: int) -> int:
+    """Divide this machine's processors among workers."""
+    return max(1, _processors() // workers)
+
+
+def divided(options: BulkOptions, resources: dict[str, float]) -> Workers:
+    """Divide what Ray has: a GPU for each worker if there are any, else this machine's processors, or a cluster's.
+
+    Args:
+        options: With the number of workers, if it is given.
+        resources: What Ray counts: "CPU" and "GPU".
+    """
+    processors, gpus = int(resources.get("CPU", 1)), int(resources.get("GPU", 0))
+    if gpus and options.common.device in ("auto", "cuda"):
+        count = min(options.workers or gpus, gpus)
+        return Workers(count, 1, gpus=True, finders=max(1, processors - count - SPARE), environment=_environment(1))
+    if options.address:
+        return Workers(options.workers or max(1, processors - SPARE), 1, environment=_environment(1))
+    count = options.workers or default_workers()
+    return Workers(count, threads_of(count), environment=_environment(threads_of(count)))
+
+
+class Tally:
+    """Counts rows of records as they are made; an actor of Ray."""
+
+    def __init__(self) -> None:
+        self._photos, self._faces, self._errors = 0, 0, list[str]()
+        self._failed = 0
+
+    def add(self, rows: Sequence[tuple[str, int, str | None]]) -> None:
+        """Count rows: path, number of the face, and error."""
+        for _, face, error in rows:
+            self._photos += face <= 1
+            self._faces += face > 0
+            if error is not None:
+                self._failed += 1
+                self._errors += [error] if len(self._errors) < SHOWN else []
+
+    def counts(self) -> tuple[int, int, int, list[str]]:
+        """Return the photos, the faces and the errors so far, and the first errors."""
+        return self._photos, self._faces, self._failed, self._errors
+
+
+@contextmanager
+def _silent_start() -> Iterator[None]:
+    """Keep what Ray's C++ parts say at their start from stderr; its errors come as exceptions."""
+    sys.stderr.flush()
+    kept, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
+    try:
+        os.dup2(nowhere, 2)
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(nowhere)
+        os.close(kept)
+
+
+def _processors() -> int:
+    affinity = getattr(os, "sched_getaffinity", None)
+    return len(affinity(0)) if affinity else os.cpu_count() or 1
+
+
+def _environment(threads: int) -> dict[str, Any]:
+    names = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
+    return {"runtime_env": {"env_vars": {name: str(threads) for name in names}}}

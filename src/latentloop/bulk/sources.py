@@ -1,0 +1,168 @@
+"""Photos of a bulk job: files in folders, members of tar shards, rows of Parquet files, paths in a text file."""
+
+import os
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from latentloop.errors import UserError, in_one_line
+from latentloop.globs import files_matching
+from latentloop.images import photo_suffixes
+from latentloop.photos.sources import PhotoSource, photos_in_tar
+from latentloop.records.schema import load_arrow
+
+LISTED, TAR, TABLE = ".txt", ".tar", ".parquet"
+"""Endings of files that name, or hold, several photos."""
+
+
+@dataclass(frozen=True)
+class BulkPhoto:
+    """A photo, not read yet; plain values, which go from process to process."""
+
+    path: str
+    """Name of the photo, which no other has: its absolute path, TAR:MEMBER, or TABLE:ROW."""
+    file: str
+    """File that it is in."""
+    offset: int = 0
+    """First byte of it in the file."""
+    size: int | None = None
+    """Size in bytes; None for the whole file."""
+    group: int | None = None
+    """Row group in a Parquet file; None for another file."""
+    row: int = 0
+    """Row within the group."""
+    column: str = ""
+    """Column of the images in a Parquet file."""
+
+    def read(self) -> bytes:
+        """Read the photo's bytes.
+
+        Raises:
+            UserError: The file cannot be read, or has changed since the photos were listed.
+        """
+        if self.group is None:
+            return PhotoSource(Path(self.file), offset=self.offset, size=self.size).read()
+        images = _images_of(self.file, self.group, self.column)
+        image = images[self.row] if self.row < len(images) else None
+        if not isinstance(image, bytes):
+            raise UserError(f"{self.path}: there is no image in this row")
+        return image
+
+
+def find_bulk_photos(arguments: Iterable[str], *, warn: Callable[[str], None] = lambda _: None) -> list[BulkPhoto]:
+    """List the photos that arguments name, each once, in order.
+
+    Args:
+        arguments: Photos; folders, with all that is below them; globs; uncompressed tar files, such as shards of
+            WebDataset; Parquet files with a column of encoded images; text files with a path in each line.
+        warn: Called with a message about each tar or Parquet file that cannot be read, or has no photos; the others go
+            on.
+
+    Raises:
+        UserError: An argument is empty, or names no photo.
+    """
+    found: dict[str, BulkPhoto] = {}
+    for argument in arguments:
+        if not argument:
+            raise UserError("one of the photos has an empty name")
+        before = len(found)
+        for file in _files(argument):
+            found.update((photo.path, photo) for photo in _photos_in(file, warn))
+        if len(found) == before and not found:
+            raise UserError(f"{argument}: no photos; known endings: {' '.join(sorted(_known()))}")
+    return list(found.values())
+
+
+def _known() -> frozenset[str]:
+    return photo_suffixes() | {TAR, TABLE, LISTED}
+
+
+def _files(argument: str) -> Iterator[Path]:
+    """Files that an argument names, absolute; what is missing stands for itself, and becomes a record of its error."""
+    path = Path(argument)
+    if path.is_dir():
+        yield from _below(path.absolute())
+    elif not path.exists() and (matched := sorted(files_matching(argument))):
+        for one in matched:
+            yield from _files(str(one))
+    else:
+        yield path.absolute()
+
+
+def _below(folder: Path) -> Iterator[Path]:
+    """Files with photos in a folder and those below it, sorted within each; hidden ones are left out."""
+    wanted = photo_suffixes() | {TAR, TABLE}
+    for where, folders, names in os.walk(folder):
+        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        paths = (Path(where, name) for name in sorted(names) if not name.startswith("."))
+        yield from (path for path in paths if path.suffix.lower() in wanted)
+
+
+def _photos_in(file: Path, warn: Callable[[str], None]) -> Iterable[BulkPhoto]:
+    ending, name = file.suffix.lower(), str(file)
+    try:
+        if ending == TAR:
+            return [BulkPhoto(one.name, name, one.offset, one.size) for one in photos_in_tar(file)]
+        if ending == TABLE:
+            return list(_rows_of(name))
+        if ending == LISTED:
+            return [one for path in _lines(file) for one in _photos_in(path, warn)]
+    except UserError as error:
+        warn(str(error))
+        return []
+    return [BulkPhoto(name, name)]
+
+
+def _lines(file: Path) -> list[Path]:
+    try:
+        text = file.read_text(encoding="utf-8", errors="surrogateescape")
+    except OSError as error:
+        raise UserError(f"{file}: cannot read it: {error.strerror or error}") from error
+    return [Path(line.strip()).absolute() for line in text.splitlines() if line.strip()]
+
+
+def _rows_of(file: str) -> Iterator[BulkPhoto]:
+    """Rows of a Parquet file; only its description is read."""
+    arrow = load_arrow()
+    try:
+        table = arrow.parquet.ParquetFile(file)
+        column = _image_column(table.schema_arrow, file)
+        sizes = [table.metadata.row_group(i).num_rows for i in range(table.num_row_groups)]
+    except (OSError, arrow.ArrowException) as error:
+        raise UserError(f"{file}: cannot read it as a Parquet file: {in_one_line(error)}") from error
+    first = 0
+    for group, size in enumerate(sizes):
+        for row in range(size):
+            yield BulkPhoto(f"{file}:{first + row}", file, group=group, row=row, column=column)
+        first += size
+
+
+def _image_column(schema: Any, file: str) -> str:  # noqa: ANN401 - a schema of pyarrow
+    """The column with encoded images: binary, or a struct with bytes in it, as Hugging Face writes it."""
+    types = load_arrow().types
+    found = []
+    for field in schema:
+        inner = field.type.field("bytes").type if _has_bytes(field.type) else field.type
+        if types.is_binary(inner) or types.is_large_binary(inner):
+            found.append(f"{field.name}.bytes" if _has_bytes(field.type) else field.name)
+    if len(found) != 1:
+        what = f"several columns of bytes ({', '.join(found)})" if found else "no column of bytes"
+        raise UserError(f"{file}: {what}; a Parquet file of photos has one, with encoded images such as JPEGs")
+    return found[0]
+
+
+def _has_bytes(kind: Any) -> bool:  # noqa: ANN401 - a type of pyarrow
+    return bool(load_arrow().types.is_struct(kind)) and kind.get_field_index("bytes") >= 0
+
+
+@lru_cache(maxsize=1)  # a worker takes the rows of a group one after the other
+def _images_of(file: str, group: int, column: str) -> list[object]:
+    arrow = load_arrow()
+    try:
+        table = arrow.parquet.ParquetFile(file).read_row_group(group, columns=[column])
+    except (OSError, arrow.ArrowException) as error:
+        raise UserError(f"{file}: cannot read it as a Parquet file: {in_one_line(error)}") from error
+    values: list[object] = table.flatten().column(0).to_pylist()
+    return values

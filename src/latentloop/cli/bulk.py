@@ -1,0 +1,63 @@
+"""The command `latentloop bulk`."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+import tyro
+
+from latentloop.bulk.options import BulkOptions
+from latentloop.cli.complaints import complain
+from latentloop.cli.inputs import refuse_missing
+from latentloop.cli.options import UNTITLED, required
+
+
+@dataclass(frozen=True)
+class Bulk:
+    """Find the codes of very many photos, as records in Parquet files.
+
+    A record holds a face's place in its photo, its code, an identity embedding and the figures of the reconstruction;
+    a photo that cannot be used gets a record that says why. Several processes share the work, by Ray, on this machine
+    or on a cluster. Run the command again and photos that have records are skipped, so that a run that was stopped
+    goes on, and new photos are added. Needs: pip install latentloop[bulk].
+
+    A folder, with all that is below it: latentloop bulk faces/ --out records
+
+    Shards of WebDataset, and Parquet files with a column of images: latentloop bulk "shards/*.tar" images.parquet
+
+    The paths in a text file, a line each: latentloop bulk list.txt
+
+    Closer codes, by a few steps of the iterator: latentloop bulk faces/ --quality instant
+
+    All faces of each photo, with pictures to look at: latentloop bulk faces/ --face all --pictures
+
+    One of the faces, edited: latentloop edit records/:anna.jpg --set smile=1
+
+    On a cluster: latentloop bulk /shared/faces --out /shared/records --address auto
+    """
+
+    photos: Annotated[tuple[str, ...], tyro.conf.Positional, required("PHOTO...")]
+    """Image files, folders, quoted globs, .tar and .parquet files, and .txt files with a path in each line."""
+    out: Path = Path("records")
+    """Folder for the records."""
+    options: Annotated[BulkOptions, UNTITLED] = BulkOptions()
+
+    def __post_init__(self) -> None:
+        if not self.photos:
+            raise ValueError("name at least one photo, folder or glob")
+
+    def run(self) -> int:
+        """Embed the photos; errors of single photos are records, and no failure."""
+        options = self.options
+        refuse_missing(self.photos, generators=[options.common.generator], embedders=[options.embedder])
+        from latentloop.bulk import bulk_files
+        from latentloop.cli.bulk_progress import BulkProgress
+        from latentloop.cli.console import say
+
+        run = bulk_files(self.photos, self.out, options, warn=complain)
+        if run.finished:
+            say(f"{run.finished:,} of {len(run.photos):,} photos have records already")
+        with BulkProgress(len(run.photos) - run.finished) as progress:
+            summary = run.work(progress.show)
+        say(f"{self.out}: records of {summary.photos:,} photos: {summary.faces:,} faces, {summary.errors:,} errors")
+        return 0

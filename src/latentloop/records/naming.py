@@ -1,0 +1,25 @@
+"""Names of records in arguments: "FOLDER:PHOTO", or "FOLDER:PHOTO:FACE"; read without PyTorch and pyarrow."""
+
+from pathlib import Path
+
+from latentloop.ownership import mark_in
+
+COMMAND = "bulk"
+"""Command whose mark a folder of records carries."""
+RUN = "bulk.json"
+"""File of a folder of records that tells what made them."""
+
+
+def is_record_folder(path: Path) -> bool:
+    """Return whether a folder holds records of `latentloop bulk`."""
+    return mark_in(path / RUN, COMMAND) is not None
+
+
+def split_record(argument: str) -> tuple[Path, str] | None:
+    """Split the name of a record into its folder and the photo, such as "codes/:anna.jpg"; None for any other text."""
+    places = [i for i, letter in enumerate(argument) if letter == ":"]
+    for place in places:
+        folder, name = argument[:place], argument[place + 1 :]
+        if folder and name and is_record_folder(Path(folder)):
+            return Path(folder), name
+    return None

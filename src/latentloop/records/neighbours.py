@@ -1,0 +1,56 @@
+"""Nearest faces of a folder of records, by identity or by code."""
+
+import heapq
+from collections.abc import Iterator
+from typing import Literal
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from latentloop.records.folder import NAMING, RecordFolder, name_of
+from latentloop.records.schema import OK
+
+By = Literal["identity", "code"]
+
+
+def nearest(folder: RecordFolder, query: Tensor, *, by: By = "identity", count: int = 10) -> list[tuple[str, float]]:
+    """Find the faces that are most like one: names and cosine similarities, the nearest first.
+
+    Args:
+        folder: The records; a file of them is in memory at a time.
+        query: Identity embedding (identity_dim,), or code (num_ws, w_dim).
+        by: What is compared; codes without their mean, which all share.
+        count: Number of faces.
+
+    Raises:
+        UserError: As `RecordFolder.tables`.
+        ValueError: The query is of another size than the records.
+    """
+    centre = _mean(folder) if by == "code" else torch.zeros(())
+    wanted = torch.nn.functional.normalize(query.flatten().float() - centre, dim=0)
+    found: list[tuple[float, str]] = []
+    for names, values in _vectors(folder, by):
+        if values.shape[1] != len(wanted):
+            raise ValueError(f"query must have {values.shape[1]} numbers, got {len(wanted)}")
+        similar = torch.nn.functional.normalize(values - centre, dim=1) @ wanted
+        found = heapq.nlargest(count, [*found, *zip(similar.tolist(), names, strict=True)])
+    return [(name, similarity) for similarity, name in found]
+
+
+def _mean(folder: RecordFolder) -> Tensor:
+    """Mean code of the records, (num_ws * w_dim,)."""
+    total, count = torch.zeros(()), 0
+    for _, values in _vectors(folder, "code"):
+        total, count = total + values.sum(dim=0), count + len(values)
+    return total / max(count, 1)
+
+
+def _vectors(folder: RecordFolder, by: By) -> Iterator[tuple[list[str], Tensor]]:
+    for table in folder.tables((*NAMING, by)):
+        rows = table.select(list(NAMING)).to_pylist()
+        kept = [i for i, row in enumerate(rows) if row["status"] == OK]
+        values = table.take(kept)[by].combine_chunks().flatten().to_numpy(zero_copy_only=False)
+        if kept:
+            vectors = torch.from_numpy(values.astype(np.float32)).reshape(len(kept), -1)
+            yield [name_of(rows[i]) for i in kept], vectors
