@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from latentloop.bulk.options import BulkOptions
-from latentloop.bulk.sources import BulkPhoto
+from latentloop.bulk.photos import BulkPhoto
 from latentloop.defaults import WORKING_SIZE
 from latentloop.embedding import Components, components_for, set_up
 from latentloop.embedding.inverter import Inverter
@@ -21,13 +21,11 @@ from latentloop.errors import NotFiniteError, UserError, is_out_of_memory
 from latentloop.faces import AlignedFace, align_faces, already_aligned, fixed_crop
 from latentloop.generators.registry import renderers_of
 from latentloop.images import decode_image, jpeg_bytes, resample
-from latentloop.records.schema import ERROR, OK, RecordRun
+from latentloop.records.schema import CROP, ERROR, OK, RECONSTRUCTION, RecordRun
 from latentloop.version import __version__
 
 Row = dict[str, Any]
 """A row of a table: values by column."""
-CROP, RECONSTRUCTION = "crop_jpeg", "reconstruction_jpeg"
-"""Columns of the pictures, which go into tar files rather than into the records."""
 TARGET = "target"
 """Column of an aligned face on its way from the finding to the embedding, (3, R, R) float32 bytes."""
 
@@ -113,7 +111,7 @@ class FaceCoder:
         else:
             return [{**row, **code} for row, code in zip(known, found, strict=True)]
         if len(faces) == 1:
-            return [failed(known[0], f"{known[0]['path']}: {problem}")]
+            return [failed(known[0], problem)]
         middle = len(faces) // 2
         return self._coded(faces[:middle]) + self._coded(faces[middle:])
 
@@ -208,7 +206,9 @@ def load_photo_coder(options: BulkOptions, components: Components | None = None)
 
 
 def failed(row: Row, problem: str) -> Row:
-    """Make the row of a photo without codes."""
+    """Make the row of a photo without codes; what is wrong begins with the photo's path."""
+    if row["path"] not in problem:
+        problem = f"{row['path']}: {problem}"
     kept: Row = {name: row[name] for name in ("path", "key", "width", "height") if name in row}
     return {**kept, "face": 0, "faces": 0, "status": ERROR, "error": problem}
 

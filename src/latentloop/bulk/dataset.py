@@ -2,34 +2,26 @@
 
 import math
 import os
-from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from latentloop.bulk.coder import CROP, RECONSTRUCTION, TARGET, PhotoCoder, Row, load_photo_coder
+from latentloop.bulk.coder import TARGET, PhotoCoder, Row, load_photo_coder
 from latentloop.bulk.options import BulkOptions
-from latentloop.bulk.ray_engine import Workers, load_ray, workers_on_ray
-from latentloop.bulk.sources import BulkPhoto, find_bulk_photos
+from latentloop.bulk.photos import BulkPhoto, photo_source, photos_in
+from latentloop.bulk.ray_engine import Workers, workers_on_ray
+from latentloop.bulk.ray_module import load_ray
+from latentloop.bulk.sources import find_bulk_photos
 from latentloop.embedding import Components
-from latentloop.records.schema import RecordRun, arrow_schema, load_arrow
+from latentloop.records.schema import CROP, RECONSTRUCTION, RecordRun, arrow_schema, load_arrow
 
 if TYPE_CHECKING:
     import pyarrow
     import ray.data
 
-PHOTO_COLUMNS = {
-    "path": "string",
-    "file": "string",
-    "offset": "int64",
-    "size": "int64",
-    "group": "int32",
-    "row": "int32",
-    "column": "string",
-}
-"""Columns of a table of photos, which are the fields of `BulkPhoto`."""
 READER = {"num_cpus": 0.05}
-"""What a task that lists photos or writes records takes of a processor."""
+"""What a task that lists photos or writes records takes of a processor; each process is one that Ray has to start."""
 BLOCKS = 4
 """Least blocks for each worker, where there are the photos for it."""
 SHARE = 0.9
@@ -106,7 +98,7 @@ def dataset_of(
     configure_context(checkpoint)
     rows = rows_of_block(len(photos), workers.count, stage.options)
     blocks = math.ceil(len(photos) / rows)
-    photos_read = read_datasource(_source(photos, rows), override_num_blocks=blocks, **READER)
+    photos_read = read_datasource(photo_source(photos, rows), override_num_blocks=blocks, concurrency=1, **READER)
     made = {"stage": stage, "threads": workers.threads}
     common = {"batch_format": "pyarrow", "fn_constructor_kwargs": made, "udf_modifying_row_count": True}
     # Not quite whole processors, so that on a machine whose every one has a worker photos are still listed.
@@ -159,40 +151,6 @@ def configure_context(checkpoint: Path | None) -> None:
     if checkpoint:
         path = str(checkpoint.absolute())
         context.checkpoint_config = CheckpointConfig("path", path, delete_checkpoint_on_success=False)
-
-
-def photos_in(table: "pyarrow.Table") -> list[BulkPhoto]:
-    """Read the photos that a table lists."""
-    return [BulkPhoto(**row) for row in table.to_pylist()]
-
-
-def photo_table(photos: Iterable[BulkPhoto]) -> "pyarrow.Table":
-    """List photos in a table."""
-    arrow = load_arrow()
-    schema = arrow.schema([(name, getattr(arrow, kind)()) for name, kind in PHOTO_COLUMNS.items()])
-    return arrow.Table.from_pylist(list(map(asdict, photos)), schema=schema)
-
-
-def _source(photos: Sequence[BulkPhoto], rows: int) -> "ray.data.Datasource":
-    load_ray()
-    from ray.data import Datasource, ReadTask
-    from ray.data.block import BlockMetadata
-
-    class Photos(Datasource):
-        """Lists photos, a block for each file of records."""
-
-        def estimate_inmemory_data_size(self) -> int:
-            return sum(len(photo.path) for photo in photos)
-
-        def get_read_tasks(self, parallelism: int, *_: object, **__: object) -> list[ReadTask]:  # noqa: ARG002
-            return [task(photos[i : i + rows]) for i in range(0, len(photos), rows)]
-
-    def task(some: Sequence[BulkPhoto]) -> ReadTask:
-        size = sum(len(photo.path) for photo in some)
-        described = BlockMetadata(num_rows=len(some), size_bytes=size, input_files=None, exec_stats=None)
-        return ReadTask(lambda: [photo_table(some)], described)
-
-    return Photos()  # type: ignore[no-untyped-call]  # Ray types none of its constructors
 
 
 def _coder(stage: Stage, threads: int) -> PhotoCoder:

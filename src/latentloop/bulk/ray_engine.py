@@ -2,15 +2,15 @@
 
 import os
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
 from latentloop.bulk.options import BulkOptions
+from latentloop.bulk.ray_module import load_ray
 from latentloop.devices import host_memory
 from latentloop.errors import UserError, in_one_line
-from latentloop.extras import load_extra
 
 MEMORY = 3 << 29
 """Memory of a worker in bytes, with its networks, generously."""
@@ -18,8 +18,6 @@ OBJECTS = 1 << 28
 """Memory for blocks on their way between processes of one machine, in bytes: they hold paths and codes."""
 SPARE = 2
 """Processors that Ray may count beside the workers', for tasks that hardly compute."""
-SHOWN = 20
-"""Errors that are told at once; all are in the records."""
 
 
 @dataclass(frozen=True)
@@ -36,21 +34,6 @@ class Workers:
     """Processes that find faces, beside GPUs."""
     environment: dict[str, Any] = field(default_factory=dict)
     """Arguments of Ray with the workers' environment variables."""
-
-
-def load_ray() -> Any:  # noqa: ANN401 - a module, which Ray types itself
-    """Import Ray Data, which from here on tells nobody of its use.
-
-    Raises:
-        UserError: It is not installed.
-    """
-    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
-    # Its logs lie in its own folder; on stderr they would be in the way.
-    for part, level in (("RAY_BACKEND_LOG_LEVEL", "fatal"), ("RAY_DATA_LOG_LEVEL", "ERROR")):
-        os.environ.setdefault(part, level)
-    ray = load_extra("ray", "bulk needs Ray", "latentloop[bulk]")
-    load_extra("ray.data", "bulk needs Ray Data", "latentloop[bulk]")
-    return ray
 
 
 @contextmanager
@@ -114,27 +97,6 @@ def divided(options: BulkOptions, resources: dict[str, float]) -> Workers:
         return Workers(options.workers or max(1, processors - SPARE), 1, environment=_environment(1))
     count = options.workers or default_workers()
     return Workers(count, threads_of(count), environment=_environment(threads_of(count)))
-
-
-class Tally:
-    """Counts rows of records as they are made; an actor of Ray."""
-
-    def __init__(self) -> None:
-        self._photos, self._faces, self._errors = 0, 0, list[str]()
-        self._failed = 0
-
-    def add(self, rows: Sequence[tuple[str, int, str | None]]) -> None:
-        """Count rows: path, number of the face, and error."""
-        for _, face, error in rows:
-            self._photos += face <= 1
-            self._faces += face > 0
-            if error is not None:
-                self._failed += 1
-                self._errors += [error] if len(self._errors) < SHOWN else []
-
-    def counts(self) -> tuple[int, int, int, list[str]]:
-        """Return the photos, the faces and the errors so far, and the first errors."""
-        return self._photos, self._faces, self._failed, self._errors
 
 
 @contextmanager

@@ -10,18 +10,23 @@ from typing import Any
 from latentloop.bulk.coder import load_photo_coder
 from latentloop.bulk.dataset import READER, Stage, dataset_of
 from latentloop.bulk.options import BulkOptions
-from latentloop.bulk.ray_engine import Tally, Workers, load_ray, running_ray
+from latentloop.bulk.photos import BulkPhoto
+from latentloop.bulk.ray_engine import Workers, running_ray
+from latentloop.bulk.ray_module import load_ray
 from latentloop.bulk.sink import record_sink
-from latentloop.bulk.sources import BulkPhoto, find_bulk_photos
+from latentloop.bulk.sources import find_bulk_photos
+from latentloop.bulk.tally import Tally
 from latentloop.embedding import Components
 from latentloop.errors import UserError
 from latentloop.files import remove_leftovers
 from latentloop.folder_lock import sole_use
-from latentloop.records.folder import CHECKPOINT, PICTURES, RECORDS, RecordFolder
+from latentloop.records.folder import CHECKPOINT, RecordFolder
 from latentloop.records.naming import RUN, is_record_folder
-from latentloop.records.schema import ERROR, RecordRun, load_arrow
+from latentloop.records.schema import ERROR, PICTURES, RECORDS, RecordRun, load_arrow
 from latentloop.stamps import differences
 
+WORKERS_OF_A_WRITER = 16
+"""Workers whose records one process writes."""
 POLL = 0.5
 """Seconds between two looks at what is done."""
 
@@ -82,7 +87,8 @@ class BulkRun:
         stage = Stage(self.options, self.run, tally)
         dataset = dataset_of(self.photos, stage, workers, self.out / CHECKPOINT)
         with _watched(tally, on_progress):
-            dataset.write_datasink(record_sink(self.out, self.run), ray_remote_args=READER)
+            writers = max(1, workers.count // WORKERS_OF_A_WRITER)
+            dataset.write_datasink(record_sink(self.out, self.run), ray_remote_args=READER, concurrency=writers)
 
 
 def bulk_files(

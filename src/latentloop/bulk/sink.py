@@ -6,11 +6,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from latentloop.bulk.coder import CROP, RECONSTRUCTION
-from latentloop.bulk.ray_engine import load_ray
+from latentloop.bulk.ray_module import load_ray
 from latentloop.files import replacing
-from latentloop.records.folder import PICTURES, RECORDS
-from latentloop.records.schema import RecordRun, arrow_schema, load_arrow
+from latentloop.records.schema import CROP, PICTURES, RECONSTRUCTION, RECORDS, RecordRun, arrow_schema, load_arrow
 
 if TYPE_CHECKING:
     import pyarrow

@@ -2,53 +2,18 @@
 
 import os
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
-from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+from latentloop.bulk.photos import BulkPhoto
 from latentloop.errors import UserError, in_one_line
 from latentloop.globs import files_matching
 from latentloop.images import photo_suffixes
-from latentloop.photos.sources import PhotoSource, photos_in_tar
+from latentloop.photos.sources import photos_in_tar
 from latentloop.records.schema import load_arrow
 
 LISTED, TAR, TABLE = ".txt", ".tar", ".parquet"
 """Endings of files that name, or hold, several photos."""
-
-
-@dataclass(frozen=True)
-class BulkPhoto:
-    """A photo, not read yet; plain values, which go from process to process."""
-
-    path: str
-    """Name of the photo, which no other has: its absolute path, TAR:MEMBER, or TABLE:ROW."""
-    file: str
-    """File that it is in."""
-    offset: int = 0
-    """First byte of it in the file."""
-    size: int | None = None
-    """Size in bytes; None for the whole file."""
-    group: int | None = None
-    """Row group in a Parquet file; None for another file."""
-    row: int = 0
-    """Row within the group."""
-    column: str = ""
-    """Column of the images in a Parquet file."""
-
-    def read(self) -> bytes:
-        """Read the photo's bytes.
-
-        Raises:
-            UserError: The file cannot be read, or has changed since the photos were listed.
-        """
-        if self.group is None:
-            return PhotoSource(Path(self.file), offset=self.offset, size=self.size).read()
-        images = _images_of(self.file, self.group, self.column)
-        image = images[self.row] if self.row < len(images) else None
-        if not isinstance(image, bytes):
-            raise UserError(f"{self.path}: there is no image in this row")
-        return image
 
 
 def find_bulk_photos(arguments: Iterable[str], *, warn: Callable[[str], None] = lambda _: None) -> list[BulkPhoto]:
@@ -155,14 +120,3 @@ def _image_column(schema: Any, file: str) -> str:  # noqa: ANN401 - a schema of 
 
 def _has_bytes(kind: Any) -> bool:  # noqa: ANN401 - a type of pyarrow
     return bool(load_arrow().types.is_struct(kind)) and kind.get_field_index("bytes") >= 0
-
-
-@lru_cache(maxsize=1)  # a worker takes the rows of a group one after the other
-def _images_of(file: str, group: int, column: str) -> list[object]:
-    arrow = load_arrow()
-    try:
-        table = arrow.parquet.ParquetFile(file).read_row_group(group, columns=[column])
-    except (OSError, arrow.ArrowException) as error:
-        raise UserError(f"{file}: cannot read it as a Parquet file: {in_one_line(error)}") from error
-    values: list[object] = table.flatten().column(0).to_pylist()
-    return values

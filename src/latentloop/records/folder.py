@@ -17,13 +17,13 @@ from latentloop.json_files import read_json
 from latentloop.latents.code_file import Code
 from latentloop.ownership import MARK, mark
 from latentloop.records.naming import COMMAND, RUN
-from latentloop.records.schema import METRICS, OK, RecordRun, load_arrow
+from latentloop.records.schema import METRICS, OK, RECORDS, RecordRun, load_arrow
 
 if TYPE_CHECKING:
     import pyarrow
 
-RECORDS, PICTURES, CHECKPOINT = "records", "pictures", "checkpoint"
-"""Folders of the Parquet files, of the tar files with pictures, and of what is finished."""
+CHECKPOINT = "checkpoint"
+"""Folder of what is finished."""
 NAMING = ("path", "face", "faces", "status")
 """Columns that tell which faces there are."""
 CODE_COLUMNS = (

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from latentloop.ownership import mark_in
+from latentloop.json_files import read_json
 
 COMMAND = "bulk"
 """Command whose mark a folder of records carries."""
@@ -12,7 +12,11 @@ RUN = "bulk.json"
 
 def is_record_folder(path: Path) -> bool:
     """Return whether a folder holds records of `latentloop bulk`."""
-    return mark_in(path / RUN, COMMAND) is not None
+    try:
+        content = read_json(path / RUN)
+    except (OSError, ValueError):
+        return False
+    return isinstance(content, dict) and content.get("signature") == f"latentloop {COMMAND}"
 
 
 def split_record(argument: str) -> tuple[Path, str] | None:

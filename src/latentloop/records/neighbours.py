@@ -27,12 +27,13 @@ def nearest(folder: RecordFolder, query: Tensor, *, by: By = "identity", count: 
         UserError: As `RecordFolder.tables`.
         ValueError: The query is of another size than the records.
     """
+    numbers = folder.run.num_ws * folder.run.w_dim if by == "code" else folder.run.identity_dim
+    if query.numel() != numbers:
+        raise ValueError(f"query must have {numbers} numbers, got {query.numel()}")
     centre = _mean(folder) if by == "code" else torch.zeros(())
     wanted = torch.nn.functional.normalize(query.flatten().float() - centre, dim=0)
     found: list[tuple[float, str]] = []
     for names, values in _vectors(folder, by):
-        if values.shape[1] != len(wanted):
-            raise ValueError(f"query must have {values.shape[1]} numbers, got {len(wanted)}")
         similar = torch.nn.functional.normalize(values - centre, dim=1) @ wanted
         found = heapq.nlargest(count, [*found, *zip(similar.tolist(), names, strict=True)])
     return [(name, similarity) for similarity, name in found]

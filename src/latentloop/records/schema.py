@@ -18,6 +18,11 @@ METADATA = b"latentloop"
 OK, ERROR = "ok", "error"
 """Values of the column `status`."""
 
+RECORDS, PICTURES = "records", "pictures"
+"""Folders of the Parquet files, and of the tar files with pictures."""
+CROP, RECONSTRUCTION = "crop_jpeg", "reconstruction_jpeg"
+"""Columns of the pictures, which go into tar files rather than into the records."""
+
 
 @dataclass(frozen=True)
 class Column:

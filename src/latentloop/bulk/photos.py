@@ -1,0 +1,108 @@
+"""Photos of a bulk job as plain values, and tables of them; read without PyTorch by processes that only list them."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from latentloop.bulk.ray_module import load_ray
+from latentloop.errors import UserError, in_one_line
+from latentloop.records.schema import load_arrow
+
+if TYPE_CHECKING:
+    import pyarrow
+    from ray.data import Datasource
+
+PHOTO_COLUMNS = {
+    "path": "string",
+    "file": "string",
+    "offset": "int64",
+    "size": "int64",
+    "group": "int32",
+    "row": "int32",
+    "column": "string",
+}
+"""Columns of a table of photos, which are the fields of `BulkPhoto`."""
+
+
+@dataclass(frozen=True)
+class BulkPhoto:
+    """A photo, not read yet; plain values, which go from process to process."""
+
+    path: str
+    """Name of the photo, which no other has: its absolute path, TAR:MEMBER, or TABLE:ROW."""
+    file: str
+    """File that it is in."""
+    offset: int = 0
+    """First byte of it in the file."""
+    size: int | None = None
+    """Size in bytes; None for the whole file."""
+    group: int | None = None
+    """Row group in a Parquet file; None for another file."""
+    row: int = 0
+    """Row within the group."""
+    column: str = ""
+    """Column of the images in a Parquet file."""
+
+    def read(self) -> bytes:
+        """Read the photo's bytes.
+
+        Raises:
+            UserError: The file cannot be read, or has changed since the photos were listed.
+        """
+        if self.group is None:
+            from latentloop.photos.sources import PhotoSource  # with PyTorch, which only workers that read need
+
+            return PhotoSource(Path(self.file), offset=self.offset, size=self.size).read()
+        images = _images_of(self.file, self.group, self.column)
+        image = images[self.row] if self.row < len(images) else None
+        if not isinstance(image, bytes):
+            raise UserError(f"{self.path}: there is no image in this row")
+        return image
+
+
+def photos_in(table: "pyarrow.Table") -> list[BulkPhoto]:
+    """Read the photos that a table lists."""
+    return [BulkPhoto(**row) for row in table.to_pylist()]
+
+
+def photo_table(photos: Iterable[BulkPhoto]) -> "pyarrow.Table":
+    """List photos in a table."""
+    arrow = load_arrow()
+    schema = arrow.schema([(name, getattr(arrow, kind)()) for name, kind in PHOTO_COLUMNS.items()])
+    return arrow.Table.from_pylist(list(map(asdict, photos)), schema=schema)
+
+
+def photo_source(photos: Sequence[BulkPhoto], rows: int) -> "Datasource":
+    """Make what lists photos for Ray, in blocks of some rows."""
+    load_ray()
+    from ray.data import Datasource, ReadTask
+    from ray.data.block import BlockMetadata
+
+    class Photos(Datasource):
+        """Lists photos, a block for each file of records."""
+
+        def estimate_inmemory_data_size(self) -> int:
+            return sum(len(photo.path) for photo in photos)
+
+        def get_read_tasks(self, parallelism: int, *_: object, **__: object) -> list[ReadTask]:  # noqa: ARG002
+            return [task(photos[i : i + rows]) for i in range(0, len(photos), rows)]
+
+    def task(some: Sequence[BulkPhoto]) -> ReadTask:
+        size = sum(len(photo.path) for photo in some)
+        described = BlockMetadata(num_rows=len(some), size_bytes=size, input_files=None, exec_stats=None)
+        return ReadTask(lambda: [photo_table(some)], described)
+
+    return Photos()  # type: ignore[no-untyped-call]  # Ray types none of its constructors
+
+
+@lru_cache(maxsize=1)  # a worker takes the rows of a group one after the other
+def _images_of(file: str, group: int, column: str) -> list[object]:
+    arrow = load_arrow()
+    try:
+        table = arrow.parquet.ParquetFile(file).read_row_group(group, columns=[column])
+    except (OSError, arrow.ArrowException) as error:
+        raise UserError(f"{file}: cannot read it as a Parquet file: {in_one_line(error)}") from error
+    values: list[object] = table.flatten().column(0).to_pylist()
+    return values

@@ -1,0 +1,84 @@
+import os
+from pathlib import Path
+
+import pyarrow
+import pyarrow.parquet
+import pytest
+
+from bulk_inputs import table_of, tar_of
+from latentloop.bulk import BulkPhoto, find_bulk_photos
+from latentloop.errors import UserError
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A folder with photos on several levels, and what is no photo."""
+    for name in ("b.jpg", "a.png", "notes.md", ".hidden.jpg", "deep/er/c.webp", ".cache/d.jpg"):
+        (tmp_path / "in" / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "in" / name).write_bytes(name.encode())
+    return tmp_path / "in"
+
+
+def names(photos: list[BulkPhoto], folder: Path) -> list[str]:
+    return [photo.path.replace(f"{folder}{os.sep}", "").replace(os.sep, "/") for photo in photos]
+
+
+def test_a_folder_gives_all_photos_below_it_in_order(folder: Path) -> None:
+    assert names(find_bulk_photos([str(folder)]), folder) == ["a.png", "b.jpg", "deep/er/c.webp"]
+
+
+def test_tar_files_give_their_members(tmp_path: Path) -> None:
+    shard = tar_of(tmp_path / "s.tar", [("x/1.jpg", b"one"), ("1.txt", b"label"), ("2.jpg", b"two!")])
+    photos = find_bulk_photos([str(shard)])
+    assert names(photos, tmp_path) == ["s.tar:x/1.jpg", "s.tar:2.jpg"]
+    assert [photo.read() for photo in photos] == [b"one", b"two!"]
+
+
+@pytest.mark.parametrize("nested", [False, True])
+def test_parquet_files_give_their_rows(tmp_path: Path, nested: bool) -> None:
+    table = table_of(tmp_path / "t.parquet", [b"0", b"1", b"2", None, b"4"], nested=nested)
+    photos = find_bulk_photos([str(table)])
+    assert names(photos, tmp_path) == [f"t.parquet:{i}" for i in range(5)]
+    assert [photo.read() for photo in photos if photo.path[-1] != "3"] == [b"0", b"1", b"2", b"4"]
+    with pytest.raises(UserError, match=r"t\.parquet:3: there is no image in this row"):
+        photos[3].read()
+
+
+def test_a_text_file_gives_the_paths_in_its_lines(folder: Path, tmp_path: Path) -> None:
+    (tmp_path / "list.txt").write_text(f"{folder / 'a.png'}\n\n  {folder / 'gone.jpg'}\n")
+    photos = find_bulk_photos([str(tmp_path / "list.txt")])
+    assert names(photos, folder) == ["a.png", "gone.jpg"]
+    with pytest.raises(UserError, match=r"gone\.jpg: no such file"):
+        photos[1].read()
+
+
+def test_globs_and_relative_names_are_the_same_photos(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(folder)
+    photos = find_bulk_photos(["*.jpg", str(folder), "a.png"])
+    assert names(photos, folder) == ["b.jpg", "a.png", "deep/er/c.webp"]
+
+
+def test_a_file_that_cannot_be_listed_is_told_and_the_others_go_on(folder: Path) -> None:
+    (folder / "broken.tar").write_bytes(b"junk" * 200)
+    (folder / "broken.parquet").write_bytes(b"junk")
+    pyarrow.parquet.write_table(pyarrow.table({"a": [b"1"], "b": [b"2"]}), folder / "two.parquet")
+    pyarrow.parquet.write_table(pyarrow.table({"a": [1]}), folder / "none.parquet")
+    told: list[str] = []
+    photos = find_bulk_photos([str(folder)], warn=told.append)
+    assert names(photos, folder) == ["a.png", "b.jpg", "deep/er/c.webp"]
+    problems = [
+        "broken.parquet: cannot read",
+        "broken.tar: cannot read",
+        "none.parquet: no col",
+        "two.parquet: several",
+    ]
+    assert [any(problem in one for one in told) for problem in problems] == [True] * 4
+    assert len(told) == 4
+
+
+@pytest.mark.parametrize("argument", ["", "empty"])
+def test_nothing_to_embed_is_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, argument: str) -> None:
+    (tmp_path / "empty").mkdir()
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(UserError, match="empty"):
+        find_bulk_photos([argument])
