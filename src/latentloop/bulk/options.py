@@ -42,17 +42,18 @@ class BulkOptions:
     workers: int | None = neutral(None)
     """Processes that find codes. Default: one for each GPU; without any, one for each CPU core and 1.5 GiB of
     memory."""
+    threads: int | None = neutral(None)
+    """Threads of each of them. Default: this machine's CPU cores divided among the workers; 1 on a cluster and beside
+    GPUs."""
     address: str | None = neutral(None)
     """Address of a Ray cluster, such as auto or ray://host:10001; its machines see photos, networks and results under
     the same paths. Default: this machine alone."""
 
     def __post_init__(self) -> None:
         check_choices(self)
-        for name in ("batch", "rows"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"{name} must be 1 or more, got {getattr(self, name)}")
-        if self.workers is not None and self.workers < 1:
-            raise ValueError(f"workers must be 1 or more, got {self.workers}")
+        for name in ("batch", "rows", "workers", "threads"):
+            if (number := getattr(self, name)) is not None and number < 1:
+                raise ValueError(f"{name} must be 1 or more, got {number}")
         if self.pictures and not self.figures:
             raise ValueError("pictures show the reconstructions that figures are of: leave out no_figures")
         self.embedding()

@@ -4,7 +4,7 @@ import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from latentloop.bulk.options import BulkOptions
@@ -62,9 +62,10 @@ def workers_on_ray(options: BulkOptions) -> Workers:
 
 
 def _start(ray: Any, options: BulkOptions) -> None:  # noqa: ANN401 - the module
-    workers, own = options.workers or default_workers(), dict[str, Any]()
+    own = dict[str, Any]()
     if not options.address:  # what Ray counts is what we say: the workers', and some for tasks that hardly compute
-        own = {"num_cpus": workers * threads_of(workers) + SPARE, "object_store_memory": OBJECTS}
+        here = workers_of_machine(options)
+        own = {"num_cpus": here.count * here.threads + SPARE, "object_store_memory": OBJECTS}
     try:
         with _silent_start():
             ray.init(options.address, **own, include_dashboard=False, log_to_driver=False, logging_level="ERROR")
@@ -72,31 +73,28 @@ def _start(ray: Any, options: BulkOptions) -> None:  # noqa: ANN401 - the module
         raise UserError(f"Ray does not start: {in_one_line(error)}", arguments="address") from error
 
 
-def default_workers() -> int:
-    """Count the workers for this machine: one for each processor that it has memory for."""
-    return max(1, min(_processors(), host_memory() // MEMORY))
-
-
-def threads_of(workers: int) -> int:
-    """Divide this machine's processors among workers."""
-    return max(1, _processors() // workers)
+def workers_of_machine(options: BulkOptions) -> Workers:
+    """Divide this machine's processors: a worker for each that it has memory for, unless the options tell."""
+    processors = _processors()
+    count = options.workers or max(1, min(processors, host_memory() // MEMORY))
+    return _workers(count, options.threads or max(1, processors // count))
 
 
 def divided(options: BulkOptions, resources: dict[str, float]) -> Workers:
     """Divide what Ray has: a GPU for each worker if there are any, else this machine's processors, or a cluster's.
 
     Args:
-        options: With the number of workers, if it is given.
+        options: With the number of workers and threads, if they are given.
         resources: What Ray counts: "CPU" and "GPU".
     """
     processors, gpus = int(resources.get("CPU", 1)), int(resources.get("GPU", 0))
+    threads = options.threads or 1
     if gpus and options.common.device in ("auto", "cuda"):
         count = min(options.workers or gpus, gpus)
-        return Workers(count, 1, gpus=True, finders=max(1, processors - count - SPARE), environment=_environment(1))
+        return replace(_workers(count, threads), gpus=True, finders=max(1, (processors - count - SPARE) // threads))
     if options.address:
-        return Workers(options.workers or max(1, processors - SPARE), 1, environment=_environment(1))
-    count = options.workers or default_workers()
-    return Workers(count, threads_of(count), environment=_environment(threads_of(count)))
+        return _workers(options.workers or max(1, (processors - SPARE) // threads), threads)
+    return workers_of_machine(options)
 
 
 @contextmanager
@@ -118,6 +116,7 @@ def _processors() -> int:
     return len(affinity(0)) if affinity else os.cpu_count() or 1
 
 
-def _environment(threads: int) -> dict[str, Any]:
+def _workers(count: int, threads: int) -> Workers:
     names = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
-    return {"runtime_env": {"env_vars": {name: str(threads) for name in names}}}
+    environment = {"runtime_env": {"env_vars": {name: str(threads) for name in names}}}
+    return Workers(count, threads, environment=environment)
