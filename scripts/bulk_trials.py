@@ -44,7 +44,7 @@ LOOK = 2.0
 """Seconds between two looks at the memory."""
 
 
-def speed(photos: str, *, count: int = 500, figures: bool = True, aligned: bool = False) -> None:
+def speed(photos: str, /, *, count: int = 500, figures: bool = True, aligned: bool = False) -> None:
     """Compare a plain loop with one worker and with two.
 
     Args:
@@ -68,7 +68,7 @@ def speed(photos: str, *, count: int = 500, figures: bool = True, aligned: bool 
             print(f"{workers} worker(s): {seconds:.1f} s, {rate}, {plain / seconds:.2f} times the loop", flush=True)
 
 
-def loop(photos: str, *, figures: bool = True, aligned: bool = False) -> None:
+def loop(photos: str, /, *, figures: bool = True, aligned: bool = False) -> None:
     """Find the codes of photos in this process, with one thread, as a script of a few lines would.
 
     Args:
@@ -83,7 +83,7 @@ def loop(photos: str, *, figures: bool = True, aligned: bool = False) -> None:
         coder.rows(found[i : i + coder.options.batch])
 
 
-def memory(photos: str, *, count: int = 10_000, workers: int = 2) -> None:
+def memory(photos: str, /, *, count: int = 10_000, workers: int = 2) -> None:
     """Watch the memory of a job over many small photos, aligned ones that the generator drew.
 
     Args:

@@ -5,15 +5,18 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import pyarrow
 import pytest
 import torch
 
+from latentloop.bulk.sink import write_records
 from latentloop.cache import CodeCache, CodeSpace, space_of
 from latentloop.files import sha256_of
 from latentloop.generators import Generator
 from latentloop.images import read_image
 from latentloop.latents.code_file import load_code, save_code
 from latentloop.losses import pixel_loss
+from latentloop.records import RecordFolder, RecordRun, arrow_schema
 
 ToyPhotos = Callable[..., list[Path]]
 Run = Callable[..., tuple[int, list[str], list[str]]]
@@ -166,3 +169,43 @@ def test_bad_input_is_told_in_one_line(
     code, _, errors = run("cache", *(argument.format(here=tmp_path, cache=cache.path) for argument in arguments))
     assert (code, len(errors)) == (2, 1)
     assert errors[0].startswith(f"latentloop: {problem.format(here=tmp_path)}")
+
+
+def test_the_codes_of_records_are_imported_as_those_of_files(
+    run: Run, found: list[Path], cache: CodeCache, float_toy: Generator, tmp_path: Path
+) -> None:
+    codes = [load_code(path) for path in found]
+    rows = [
+        {
+            "path": f"/{i}.png",
+            "key": code.photo_sha256,
+            "face": 1,
+            "faces": 1,
+            "status": "ok",
+            "width": 32,
+            "height": 32,
+            "quad": code.quad.flatten().numpy(),
+            "steps": code.steps,
+            "code": code.w_plus.flatten().half().numpy(),
+            "loss": float(code.losses[code.steps]),
+        }
+        for i, code in enumerate(codes)
+    ]
+    sizes = {"num_ws": 4, "w_dim": 8, "identity_dim": 1}
+    settings = codes[0].details["settings"]
+    records = RecordRun("toy-32", float_toy.fingerprint, "", "0.1.0", **sizes, settings=settings)
+    folder = RecordFolder(tmp_path / "records")
+    folder.begin(records)
+    write_records(pyarrow.Table.from_pylist(rows, schema=arrow_schema(records)), folder.path, "a", records)
+    code, lines, errors = run("cache", "import", cache.path, folder.path)
+    assert (code, lines, errors) == (0, ["2 of 3 codes were better and are kept"], [])
+    kept = cache.lookup([bytes.fromhex(str(code.photo_sha256)) for code in codes])
+    for i in (0, 2):
+        one = kept[i]
+        assert one is not None
+        assert one.loss == pytest.approx(rows[i]["loss"])
+        torch.testing.assert_close(one.w_plus, codes[i].w_plus.half().float(), rtol=0, atol=0)
+    folder.begin(replace(records, settings={**settings, "lambda_mse": 7}))
+    code, _, errors = run("cache", "import", cache.path, folder.path)
+    assert code == 2
+    assert "/0.png: its loss is of lambda_mse 7" in errors[0]

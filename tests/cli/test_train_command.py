@@ -7,16 +7,24 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import pyarrow
 import pytest
 import torch
 from safetensors.torch import load_file
 
+from latentloop.bulk import BulkOptions, find_bulk_photos, load_photo_coder
+from latentloop.bulk.coder import TARGET
+from latentloop.bulk.sink import write_records
 from latentloop.cache import space_of
+from latentloop.common import Common
 from latentloop.defaults import GENERATOR
+from latentloop.embedding.options import FaceOptions
 from latentloop.encoders import load_embedder
 from latentloop.generators import MobileStyleGAN, load_generator
 from latentloop.generators.registry import save_generator
 from latentloop.images import write_png
+from latentloop.losses.config import LossConfig
+from latentloop.records import RecordFolder, arrow_schema, is_record_folder
 from latentloop.training.photos import Loaded
 from latentloop.training.student import make_student
 from latentloop.training.trainer import Metrics, Trainer
@@ -77,6 +85,25 @@ def codes(folder: Path) -> dict[bytes, float]:
         found = dict(connection.execute("SELECT photo, loss FROM best").fetchall())
     connection.close()
     return found
+
+
+def test_a_run_begins_with_the_codes_of_records(
+    run: Run, command: list[object], generator: Path, faces: Path, tmp_path: Path
+) -> None:
+    common, loss = Common(generator=str(generator), device="cpu"), LossConfig()
+    options = BulkOptions(common, quality="balanced", steps=3, loss=loss, faces=FaceOptions(aligned=True))
+    coder = load_photo_coder(options)
+    folder, rows = RecordFolder(tmp_path / "records"), coder.rows(find_bulk_photos([str(faces)]))
+    folder.begin(coder.coder.run)
+    table = pyarrow.Table.from_pylist([{**row, TARGET: None} for row in rows], schema=arrow_schema(coder.coder.run))
+    write_records(table, folder.path, "a", coder.coder.run)
+    out = tmp_path / "out"
+    code, _, errors = run(*command, "--out", out, "--codes", folder.path, "--lr", "1e-9", "--teacher-lr", "1e-9")
+    assert (code, errors) == (0, [])
+    found = codes(out)
+    assert len(found) == 7
+    assert sorted(found.values()) == pytest.approx(sorted(row["loss"] for row in rows), rel=1e-3)
+    assert is_record_folder(folder.path)
 
 
 def test_a_network_is_trained(run: Run, command: list[object], generator: Path, tmp_path: Path) -> None:

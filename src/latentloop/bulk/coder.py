@@ -4,6 +4,7 @@ import hashlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -16,7 +17,7 @@ from latentloop.defaults import WORKING_SIZE
 from latentloop.embedding import Components, components_for, set_up
 from latentloop.embedding.inverter import Inverter
 from latentloop.embedding.setup import Setup
-from latentloop.embedding.starts import FaceStart
+from latentloop.embedding.starts import FaceStart, Wanted
 from latentloop.errors import NotFiniteError, UserError, is_out_of_memory
 from latentloop.faces import AlignedFace, align_faces, already_aligned, fixed_crop
 from latentloop.generators.registry import renderers_of
@@ -88,6 +89,11 @@ class FaceCoder:
     def _inverter(self) -> Inverter:
         return self.setup.inverter()
 
+    @cached_property
+    def _start(self) -> FaceStart:
+        """The start of every face: the network's code, or, where there is no network, the mean latent."""
+        return self.setup.start.of_face(Wanted("", Path(), ""))
+
     def rows(self, found: Sequence[Row]) -> list[Row]:
         """Complete the rows of a `FaceFinder`; those of errors stay as they are."""
         faces = [row for row in found if TARGET in row]
@@ -119,7 +125,7 @@ class FaceCoder:
     def _codes(self, target: Tensor) -> list[Row]:
         """Find the codes of aligned faces (N, 3, R, R), and what records tell of them."""
         inverter, on_device = self._inverter, target.to(self.setup.components.device)
-        w_plus = self.setup.start.codes(on_device, [FaceStart()] * len(target))
+        w_plus = self.setup.start.codes(on_device, [self._start] * len(target))
         if not w_plus.isfinite().all():
             raise NotFiniteError("the code of its network is not finite")
         rows: list[Row] = [{"status": OK, "steps": 0} for _ in target]

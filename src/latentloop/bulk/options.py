@@ -8,6 +8,7 @@ from latentloop.defaults import Precision
 from latentloop.embedding.options import EmbedOptions, FaceOptions, SearchOptions
 from latentloop.embedding.quality import Quality
 from latentloop.inversion.beyond_config import BeyondConfig
+from latentloop.losses.config import LossConfig
 from latentloop.options import check_choices
 from latentloop.stamps import left_out_at, neutral, stamped_as
 
@@ -29,6 +30,7 @@ class BulkOptions:
     """Steps of the iterator after the network's pass, instead of the quality's."""
     precision: Precision = stamped_as("precision", default="auto")
     """Precision of the generator in the iterator: auto is bfloat16 on a CPU with instructions for it, else float32."""
+    loss: LossConfig = LossConfig(lambda_identity=None)
     faces: FaceOptions = FaceOptions()
     figures: bool = True
     """Draw each code at 256 pixels and measure the reconstruction. Without, one pass takes about half as long."""
@@ -67,6 +69,7 @@ class BulkOptions:
             common=self.common,
             method="embed" if alone else "auto",
             search=search,
+            loss=self.loss,
             beyond=BeyondConfig(refine="none"),
             faces=self.faces,
             batch=self.batch,

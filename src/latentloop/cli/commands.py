@@ -71,7 +71,7 @@ def overview() -> str:
         [
             "latentloop finds the StyleGAN code of a photo, and edits the photo through it.",
             "First steps: latentloop embed photo.jpg; latentloop edit photo.jpg --set smile=1",
-            "\n\n".join(groups),
+            *groups,
             "Options and examples: latentloop COMMAND --help. Version: latentloop --version",
         ]
     )

@@ -1,4 +1,5 @@
 from .folder import RecordFolder as RecordFolder
+from .folder import open_records as open_records
 from .naming import is_record_folder as is_record_folder
 from .neighbours import nearest as nearest
 from .schema import COLUMNS as COLUMNS

@@ -15,6 +15,7 @@ from latentloop.errors import UserError, in_one_line
 from latentloop.files import replacing
 from latentloop.json_files import read_json
 from latentloop.latents.code_file import Code
+from latentloop.options import check_path
 from latentloop.ownership import MARK, mark
 from latentloop.records.naming import COMMAND, RUN
 from latentloop.records.schema import METRICS, OK, RECORDS, RecordRun, load_arrow
@@ -158,6 +159,19 @@ class RecordFolder:
                 "metrics": {name: row[name] for name in METRICS if row[name] is not None},
             },
         )
+
+
+def open_records(path: Path | str) -> RecordFolder:
+    """Open a folder of records, as `latentloop bulk` writes it.
+
+    Raises:
+        UserError: It is none, or of a later version.
+        ValueError: `path` is no path.
+    """
+    check_path(path)
+    folder = RecordFolder(Path(path))
+    _ = folder.run
+    return folder
 
 
 def name_of(row: dict[str, Any]) -> str:
