@@ -153,7 +153,7 @@ class Model:
         photos: str | PathLike[str] | Sequence[str | PathLike[str]],
         **options: Any,  # noqa: ANN401 - each option has a type of its own
     ) -> "Dataset":
-        """Find the codes of very many photos, as a Ray dataset of `records.COLUMNS`, which is computed as it is read.
+        """Find the codes of very many photos, as a Ray dataset of `records.COLUMNS` in any order, computed when read.
 
         Args:
             photos: Image files, folders, globs, .tar, .parquet and .txt files, as `latentloop bulk` takes them.
