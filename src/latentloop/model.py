@@ -43,10 +43,7 @@ FIXED = dict.fromkeys(("generator", "which", "device", "precision", "embedder"),
 
 
 class Model:
-    """A generator with all that finds, draws and edits its codes; `latentloop.load` makes one.
-
-    Networks are read once, when they are first needed.
-    """
+    """A generator with all that finds, draws and edits its codes; `latentloop.load` makes one, which reads as it needs."""
 
     def __init__(self, components: Components) -> None:
         self.components = components
@@ -116,18 +113,15 @@ class Model:
         on_failure: Callable[[Failed], None] | None = None,
         **options: Any,  # noqa: ANN401 - each option has a type of its own
     ) -> Iterator[Embedded]:
-        """Find the codes of many photos, as `latentloop embed` does; what is finished in the folder is left alone.
+        """Find the codes of many photos, as `latentloop embed` does; yields each face once its files are on disk.
 
         Args:
             photos: Image files, folders and globs.
-            out: Folder for the codes, the reconstructions and a report.
+            out: Folder for the codes, the reconstructions and a report; what is finished there is left alone.
             force: Make again what is finished.
             on_step: Called after each step of the iterator.
             on_failure: Called with each photo that cannot be used; by default a warning tells of it.
             options: Options of `EmbedOptions` by name, such as `steps=100`, `batch=8` or `face="all"`.
-
-        Returns:
-            An iterator that does the work, and gives each face once its files are on disk.
 
         Raises:
             UserError: No photo is named, or the folder cannot be written to.
@@ -161,13 +155,11 @@ class Model:
 
         Raises:
             UserError: No photo is named, or Ray is not installed or does not start.
-            TypeError: There is no such option, or it takes no values of that type.
         """
         named = [photos] if isinstance(photos, str | PathLike) else list(photos)
-        parts = self.components
-        common = Common(generator=parts.generator_file, which=parts.which, device=str(parts.device))
-        changed = with_changes(BulkOptions(common=common, embedder=parts.embedder_file), options, fixed=FIXED)
-        return record_dataset([fspath(photo) for photo in named], changed, parts)
+        own = BulkOptions(common=self._common, embedder=self.components.embedder_file)
+        changed = with_changes(own, options, fixed=FIXED)
+        return record_dataset([fspath(photo) for photo in named], changed, self.components)
 
     def edit(
         self,
@@ -243,9 +235,13 @@ class Model:
         by = next(iter(subject.drawn_by), None) or renderer
         return Picture.of(by.synthesis(subject.w_plus))
 
+    @property
+    def _common(self) -> Common:
+        parts = self.components
+        return Common(generator=parts.generator_file, which=parts.which, device=str(parts.device))
+
     def _options(self, changes: Mapping[str, Any]) -> EmbedOptions:
-        common = Common(generator=self.components.generator_file, which=self.components.which)
-        return with_changes(EmbedOptions(common=common), changes, fixed=FIXED)
+        return with_changes(EmbedOptions(common=self._common), changes, fixed=FIXED)
 
     def _face(self, image: Tensor, options: EmbedOptions) -> AlignedFace:
         size = self.components.renderer().resolution
