@@ -43,7 +43,7 @@ FIXED = dict.fromkeys(("generator", "which", "device", "precision", "embedder"),
 
 
 class Model:
-    """A generator with all that finds, draws and edits its codes; `latentloop.load` makes one, which reads as it needs."""
+    """A generator with all that finds, draws and edits its codes; `load` makes one, and parts are read as needed."""
 
     def __init__(self, components: Components) -> None:
         self.components = components
