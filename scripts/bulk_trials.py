@@ -129,7 +129,7 @@ def kills(*, kills: int = 20, photos: int = 60, seed: int = 0) -> None:
         wanted = codes_in(Path(name) / "wanted")
         for i in range(kills):
             out = Path(name) / f"out-{i}"
-            amid += killed(victim_of(i), [*command, "--out", str(out)], moments.uniform(0.2, 1) * seconds)
+            amid += killed(victim_of(i), [*command, "--out", str(out)], moments.uniform(0.1, 0.8) * seconds)
             odd += sum(not is_whole(file) for file in out.rglob("*.parquet") if file.parent.name == "records")
             seconds_of([*command, "--out", str(out)])
             rows = list(RecordFolder(out).rows(("path",)))
@@ -147,13 +147,14 @@ def victim_of(i: int) -> Callable[[psutil.Process], psutil.Process | None]:
 
 
 def killed(choose: Callable[[psutil.Process], psutil.Process | None], command: Sequence[str], seconds: float) -> bool:
-    """Run a command, and kill one of its processes after some seconds; returns whether it was at work."""
+    """Run a command, and kill one of its processes after some seconds, or once it is there; returns whether one was."""
     nowhere = subprocess.DEVNULL
     with subprocess.Popen(command, stdout=nowhere, stderr=nowhere) as job:  # noqa: S603
         driver, until = psutil.Process(job.pid), time.monotonic() + seconds
-        while job.poll() is None and time.monotonic() < until:
+        victim = None
+        while job.poll() is None and not victim:
             time.sleep(0.05)
-        victim = choose(driver) if job.poll() is None else None
+            victim = choose(driver) if time.monotonic() >= until else None
         if victim:
             victim.send_signal(signal.SIGKILL)
         job.wait()
