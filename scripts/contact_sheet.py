@@ -10,7 +10,7 @@ import torch
 import tyro
 from PIL import Image
 
-from latentloop.embedding.report import difference
+from latentloop.embedding.thumbnails import difference
 from latentloop.images import read_image, resize, to_uint8
 from latentloop.pictures.sheet import contact_sheet
 

@@ -28,6 +28,12 @@ def gif_comment(path: Path) -> str | None:
     return comment.decode(errors="replace") if isinstance(comment, bytes) else None
 
 
+def jpeg_comment(path: Path) -> str | None:
+    """Read the comment in a JPEG file; None if there is none, or the file is no JPEG."""
+    comment = _info(path, "JPEG").get("comment")
+    return comment.decode(errors="replace") if isinstance(comment, bytes) else None
+
+
 def _info(path: Path, format_name: str) -> dict[str | tuple[int, int], object]:
     """What an image file of a format says beside its pixels; nothing if it is damaged or of another format."""
     try:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TypeGuard
 
 from latentloop.errors import UserError
-from latentloop.image_info import gif_comment, png_comment
+from latentloop.image_info import gif_comment, jpeg_comment, png_comment
 from latentloop.json_files import decode_json, read_json
 
 Ours = Callable[[Path], bool]
@@ -32,8 +32,13 @@ def mark(command: str, key: str = "") -> str:
 
 
 def mark_in(path: Path, command: str) -> str | None:
-    """Read the mark in a .png, .gif or .json file; None if there is none of that command."""
-    readers: dict[str, Callable[[Path], object]] = {".png": png_comment, ".gif": gif_comment, ".json": _mark_of_json}
+    """Read the mark in a .png, .jpg, .gif or .json file; None if there is none of that command."""
+    readers: dict[str, Callable[[Path], object]] = {
+        ".png": png_comment,
+        ".jpg": jpeg_comment,
+        ".gif": gif_comment,
+        ".json": _mark_of_json,
+    }
     reader = readers.get(path.suffix.lower())
     try:
         text = reader(path) if reader and path.is_file() else None

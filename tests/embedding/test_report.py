@@ -12,7 +12,10 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from latentloop.embedding.report import DIFFERENCE_RANGE, LABELS, CloseUp, OnePass, Page, Row, difference, write_report
+from latentloop.embedding.labels import LABELS
+from latentloop.embedding.overview import Overview, PageLink, looked_at_first
+from latentloop.embedding.report import CloseUp, OnePass, Page, Pictures, Row, write_report
+from latentloop.embedding.thumbnails import DIFFERENCE_RANGE, difference
 from latentloop.errors import UserError
 
 METRICS = {"mse": 0.01234, "psnr": 25.107, "ssim": 0.8766, "lpips_alex": 0.1234, "id": 0.7654}
@@ -44,13 +47,14 @@ class Shown(HTMLParser):
 
 
 def row(name: str = "anna", reconstruction: Tensor = PHOTO, **figures: float) -> Row:
-    return Row(name, PHOTO, reconstruction, {**METRICS, **figures}, seconds=12.34, losses=[0.5, 0.2, 0.1])
+    shown = Pictures(PHOTO, reconstruction)
+    return Row(name, shown, {**METRICS, **figures}, seconds=12.34, losses=[0.5, 0.2, 0.1])
 
 
 @pytest.fixture
 def show(tmp_path: Path) -> Show:
-    def write(*rows: Row, failures: dict[str, str] | None = None, left_out: int = 0) -> Shown:
-        page = Page("A title", {"generator": "toy <32>", "device": "cpu"}, rows, failures or {}, left_out)
+    def write(*rows: Row, failures: dict[str, str] | None = None, overview: Overview | None = None) -> Shown:
+        page = Page("A title", {"generator": "toy <32>", "device": "cpu"}, rows, failures or {}, overview)
         write_report(tmp_path / "new" / "report.html", page)
         return Shown((tmp_path / "new" / "report.html").read_text(encoding="utf-8"))
 
@@ -87,7 +91,8 @@ def test_the_pictures_inside_are_the_ones_given(show: Show) -> None:
 
 def test_what_one_pass_found_stands_beside_what_became_of_it(show: Show) -> None:
     metrics = {**METRICS, "mse": 0.75}
-    shown = show(replace(row(mse=0.25), one_pass=OnePass(PHOTO, metrics, 0.5)), row(mse=0.5))
+    pictures = Pictures(PHOTO, PHOTO, one_pass=PHOTO)
+    shown = show(replace(row(mse=0.25), pictures=pictures, one_pass=OnePass(metrics, 0.5)), row(mse=0.5))
     assert len(shown.links) == 9
     for text in ("one pass", "0.7500", "0.2500", "0.3750"):
         assert text in shown.text
@@ -95,7 +100,8 @@ def test_what_one_pass_found_stands_beside_what_became_of_it(show: Show) -> None
 
 def test_a_click_on_a_picture_shows_it_at_full_size(show: Show) -> None:
     crop = torch.ones(1, 3, 512, 512)
-    shown = show(row(), replace(row(), close_up=CloseUp(-crop, crop)), replace(row(), close_up=CloseUp(crop, crop)))
+    near = [CloseUp(-crop, crop), CloseUp(crop, crop)]
+    shown = show(row(), *(replace(row(), pictures=Pictures(PHOTO, PHOTO, close_up=one)) for one in near))
     assert shown.opens == 3 * ["close-up-2"] + 3 * ["close-up-3"]
     assert shown.closed == ["close-up-2", "close-up-3"]
     pixels = [np.asarray(Image.open(io.BytesIO(base64.b64decode(link.split(",")[1])))) for link in shown.links[8:10]]
@@ -142,14 +148,42 @@ def test_the_mean_is_shown_for_more_than_one_photo(show: Show) -> None:
     assert "1.5000" in text
 
 
-def test_photos_left_out_are_counted(show: Show) -> None:
-    assert "7 more in results.json" in show(row(), left_out=7).text
-    assert "more in results.json" not in show(row()).text
+def test_a_row_without_pictures_has_figures_and_the_course_of_the_loss(show: Show) -> None:
+    shown = show(replace(row("anna"), pictures=None))
+    assert "0.0123" in shown.text
+    assert len(shown.links) == 1
+    assert shown.links[0].startswith("data:image/svg+xml")
+
+
+def test_of_many_photos_all_are_summed_up_and_some_shown(show: Show) -> None:
+    metrics = [{**METRICS, "mse": float(i)} for i in range(300)]
+    pages = [PageLink("report/page-1.html", "1 to 100: anna to ben"), PageLink("report/page-2.html", "101 to 200")]
+    overview = Overview(metrics, [], {0: "The worst", 1: "Some others"}, pages)
+    shown = show(row("anna"), row("ben"), overview=overview)
+    for text in ("Mean of 300", "149.5", "The worst", "Some others", "1 to 100: anna to ben"):
+        assert text in shown.text
+    assert shown.text.index("The worst") < shown.text.index("anna\n") < shown.text.index("Some others")
+    pictures = [link for link in shown.links if link.startswith("data:image/")]
+    assert [link for link in shown.links if link not in pictures] == ["report/page-1.html", "report/page-2.html"]
+    assert len(pictures) == 1 + 8
+    histograms = base64.b64decode(pictures[0].partition("base64,")[2]).decode()
+    assert "median 150.0000" in histograms
+
+
+def test_the_worst_are_looked_at_first_and_some_others_the_same_each_time() -> None:
+    metrics = [{"lpips_alex": 0.01 * (i % 50)} for i in range(100)] + [{"lpips_alex": float("nan")}, {}]
+    worst, others = looked_at_first(metrics)
+    assert set(worst[:2]) == {100, 101}
+    assert sorted(worst[2:]) == sorted([*range(41, 50), *range(91, 100)])
+    assert len(others) == 20
+    assert others == sorted(set(others) - set(worst))
+    assert looked_at_first(metrics) == (worst, others)
+    assert looked_at_first(metrics[:3]) == ([2, 1, 0], [])
 
 
 @pytest.mark.parametrize("losses", [[], [0.5], [0.0, 0.0], [0.5, 0.0], [1e-12, 1e9]])
 def test_any_course_of_the_loss_is_shown_without_warning(show: Show, losses: list[float]) -> None:
-    shown = show(Row("anna", PHOTO, PHOTO, METRICS, 0.0, losses))
+    shown = show(Row("anna", Pictures(PHOTO, PHOTO), METRICS, 0.0, losses))
     assert len(shown.links) == (4 if len(losses) > 1 else 3)
 
 

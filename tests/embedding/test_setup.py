@@ -20,7 +20,7 @@ from latentloop.stamps import STAMPED_AS
 pytestmark = pytest.mark.usefixtures("toy_shipped")
 TINY = EmbedderConfig(resolution=32, channels=(8, 16), depths=(1, 1), fusion_blocks=1, identity="none", head_channels=4)
 BASE: dict[str, Any] = {"method": "optimize", "device": "cpu", "precision": "float32"}
-NEUTRAL: dict[str, Any] = {"device": "auto", "compile": "off", "batch": 4, "max_pixels": 5000}
+NEUTRAL: dict[str, Any] = {"device": "auto", "compile": "off", "batch": 4, "pictures": False, "max_pixels": 5000}
 OTHER: dict[str, Any] = {
     "seed": 1,
     "method": "hybrid",

@@ -15,6 +15,7 @@ from latentloop.embedding.outcomes import Embedded, Failed, Outcome
 from latentloop.embedding.record import record_code
 from latentloop.embedding.result_folder import Finished, PhotoKey, Result, ResultFolder, face_name, mark_of
 from latentloop.embedding.starts import FaceStart, Start, Wanted
+from latentloop.embedding.thumbnails import write_thumbnail
 from latentloop.errors import NotFiniteError, UserError, is_out_of_memory
 from latentloop.faces import AlignedFace, FaceDetector, align_faces, already_aligned
 from latentloop.files import refuse_no_file, sha256_of, write_together
@@ -76,12 +77,18 @@ class EmbedJob:
     agree is left alone, and the photo gets another name. None: all must agree, and other results are replaced."""
     face: str = "largest"
     batch: int = 1
+    pictures: bool = True
+    """Write pictures beside the codes, and use no finished result without them."""
+    thumbnails: bool = False
+    """Write thumbnails of the pictures, too."""
     force: bool = False
     max_pixels: int = MAX_PIXELS
     notice: Callable[[str], None] = lambda _: None
     """Called with a message if a result is recomputed because its stamp differs."""
     warn: Callable[[str], None] = lambda _: None
     """Called with a message for each result that is recomputed because its code is damaged."""
+    on_done: Callable[[Outcome], None] = lambda _: None
+    """Called with each outcome once its files are on disk, in the photos' order, in a thread of the job's own."""
     done: list[Outcome] = field(default_factory=list)
     """Outcomes so far; each is there as soon as its files are."""
     _begun: set[PhotoKey] = field(default_factory=set)
@@ -147,9 +154,7 @@ class EmbedJob:
             return [_Again(photo, key, stem, stamp_of)]
         finished = Finished()
         if not self.force:
-            finished = self.folder.finished(
-                key, stem, stamp_of, all_faces=several, one_pass=self._shows_one_pass, deciding=self.deciding
-            )
+            finished = self._finished(key, stem, stamp_of, one_pass=self.inverter.show_start)
         if finished.results:
             return [_skipped(photo, name, result) for name, result in finished.results.items()]
         if finished.outdated:
@@ -170,10 +175,15 @@ class EmbedJob:
             for name, face in zip(names, faces, strict=True)
         ]
 
-    @property
-    def _shows_one_pass(self) -> bool:
-        """Whether a result must have its one-pass reconstruction; who names what decides wants the code alone."""
-        return self.inverter.show_start and self.deciding is None
+    def _finished(
+        self, key: PhotoKey, stem: str, stamp_of: Callable[[str], Stamp], *, one_pass: bool = False
+    ) -> Finished:
+        """Finished results of a photo; who names what decides wants the code alone."""
+        several, alone = self.face == "all", self.deciding is not None
+        pictures, one_pass = self.pictures and not alone, one_pass and not alone
+        return self.folder.finished(
+            key, stem, stamp_of, all_faces=several, pictures=pictures, one_pass=one_pass, deciding=self.deciding
+        )
 
     def _accepts(self, result: Result) -> bool:
         """Whether a result of the same photo may be used or replaced; if not, the photo gets another name."""
@@ -181,8 +191,8 @@ class EmbedJob:
 
     def _check_overwriting(self, photo: Path, name: str, sources: Set[Path]) -> None:
         paths = self.folder.paths(name)
-        theirs = self.folder.overwrites(name)
-        for path in (paths.aligned, paths.reconstruction, paths.one_pass):
+        theirs = self.folder.overwrites(name, pictures=self.pictures)
+        for path in paths.pictures:  # those of an earlier result are deleted where no new ones are written
             theirs = path if path.resolve() in sources else theirs
         if theirs:
             raise UserError(f"{photo}: its results would overwrite {theirs}; choose another folder", arguments="out")
@@ -229,13 +239,14 @@ class EmbedJob:
             return UserError(f"{problem}; stop what else uses it, or take another", arguments=("device", "generator"))
 
     def _record(self, outcomes: Sequence[Outcome]) -> Sequence[Outcome]:
-        self.done.extend(outcomes)
+        for outcome in outcomes:
+            self.done.append(outcome)
+            self.on_done(outcome)
         return outcomes
 
     def _found_again(self, item: _Again) -> Sequence[Outcome]:
         """Results of a photo of the same name and content, now that they are written."""
-        several = self.face == "all"
-        finished = self.folder.finished(item.key, item.stem, item.stamp_of, all_faces=several, deciding=self.deciding)
+        finished = self._finished(item.key, item.stem, item.stamp_of)
         if not finished.results:
             return self._record([_failed(item.photo, UserError("the same photo failed before"))])
         return self._record([_skipped(item.photo, name, result) for name, result in finished.results.items()])
@@ -248,18 +259,40 @@ class EmbedJob:
             pictures[paths.one_pass] = first.image
         photo = {"file": task.key.file, "sha256": task.key.sha256, "faces": task.faces}
         code = record_code(self.inverter, inverted, task.face, task.size, photo, task.stamp)
-        files = {path: png_bytes(image, comment=mark) for path, image in pictures.items()}
+        files = {path: png_bytes(image, comment=mark) for path, image in pictures.items()} if self.pictures else {}
         write_together(files | {paths.code: code_bytes(replace(code, details={**code.details, MARK: mark}))})
-        figures = inverted.reconstruction.figures
-        one_pass = first.figures if first else None
-        steps, refined = max(len(inverted.losses) - 1, 0), task.stamp.get("refine_steps", 0)
-        done = Embedded(task.photo, task.name, figures, one_pass, steps, skipped=False, refine_steps=refined)
-        return self._record([done])
+        if not self.pictures:
+            self.folder.delete_pictures(task.name)
+        elif self.thumbnails:
+            write_thumbnail(paths.thumbnail, [pictures[path] for path in paths.pictures if path in pictures], mark)
+        return self._record([_done(task, inverted, pictures=self.pictures)])
+
+
+def _done(task: _Task, inverted: InvertedFace, *, pictures: bool) -> Embedded:
+    first = inverted.one_pass
+    return Embedded(
+        photo=task.photo,
+        name=task.name,
+        figures=inverted.reconstruction.figures,
+        one_pass=first.figures if first else None,
+        steps=max(len(inverted.losses) - 1, 0),
+        skipped=False,
+        refine_steps=task.stamp.get("refine_steps", 0),
+        pictures=pictures,
+    )
 
 
 def _skipped(photo: Path, name: str, result: Result) -> Embedded:
-    figures, refined = result.figures, result.refine_steps
-    return Embedded(photo, name, figures, result.one_pass, result.steps, skipped=True, refine_steps=refined)
+    return Embedded(
+        photo=photo,
+        name=name,
+        figures=result.figures,
+        one_pass=result.one_pass,
+        steps=result.steps,
+        skipped=True,
+        refine_steps=result.refine_steps,
+        pictures=result.pictures,
+    )
 
 
 def _failed(photo: Path, error: UserError | OSError) -> Failed:

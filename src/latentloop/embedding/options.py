@@ -149,6 +149,10 @@ class EmbedOptions:
     the CPU. Needs a C++ compiler; without one it goes on as with off."""
     batch: int = neutral(1)
     """Photos to optimize together; more is faster on a GPU and takes more memory."""
+    pictures: bool = neutral(True)
+    """Write the aligned photo and the reconstructions, 2 to 3 MB a photo at 1024 pixels, and show them in the report.
+    Without them there are codes and figures alone, which every command reads; of a finished result that has no pictures
+    a later run with them makes all anew."""
 
     def __post_init__(self) -> None:
         check_choices(self)

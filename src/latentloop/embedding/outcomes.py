@@ -24,6 +24,8 @@ class Embedded:
     """Whether the result was finished in an earlier run."""
     refine_steps: int = 0
     """Steps of the refinement beyond the code that followed."""
+    pictures: bool = True
+    """Whether its pictures are in the folder, too."""
 
     @property
     def metrics(self) -> dict[str, float]:

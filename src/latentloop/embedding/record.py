@@ -1,10 +1,12 @@
-"""Record of an embedded face in its code file."""
+"""Records of an embedded face: in its code file, and in the files about a run."""
 
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from latentloop.embedding.inverter import InvertedFace, Inverter
+from latentloop.embedding.outcomes import Failed, Outcome
+from latentloop.embedding.result_folder import ResultFolder
 from latentloop.faces import AlignedFace
 from latentloop.files import sha256_of
 from latentloop.latents import Code
@@ -52,3 +54,19 @@ def record_code(
             "one_pass": asdict(first.figures) if first else None,
         },
     )
+
+
+def record_of(outcome: Outcome, folder: ResultFolder) -> dict[str, Any]:
+    """Describe what became of a photo, as results.json and results.jsonl do; files are named from the folder."""
+    if isinstance(outcome, Failed):
+        return {"file": str(outcome.photo), "error": outcome.reason}
+    files = folder.paths(outcome.name).relative_to(
+        folder.path, pictures=outcome.pictures, one_pass=outcome.one_pass is not None
+    )
+    return {
+        "file": str(outcome.photo),
+        "name": outcome.name,
+        **outcome.figures.as_json(),
+        **({"one_pass": outcome.one_pass.as_json()} if outcome.one_pass else {}),
+        **files,
+    }

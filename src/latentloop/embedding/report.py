@@ -1,36 +1,23 @@
-"""A self-contained HTML page about a set of reconstructions."""
+"""A self-contained HTML page about reconstructions: about each of a few, or about many and some of them."""
 
-import base64
-import io
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import fmean
 
-import jinja2
-import matplotlib as mpl
-import torch
 from matplotlib.figure import Figure
-from PIL import Image
 from torch import Tensor
 
-from latentloop.files import replacing
-from latentloop.images import resample, to_uint8
+from latentloop.embedding.html import data_uri, svg_uri, write_html
+from latentloop.embedding.labels import LABELS
+from latentloop.embedding.overview import Overview, distribution
+from latentloop.embedding.thumbnails import DIFFERENCE_RANGE, difference, jpeg_bytes
+from latentloop.images import resample
 
 THUMBNAIL = 320
 """Pixels of the pictures' sides."""
-DIFFERENCE_RANGE = 0.5
-"""Mean absolute difference, on [-1, 1], that gets the brightest colour."""
-
-
-@dataclass(frozen=True)
-class OnePass:
-    """One-pass reconstruction: image and metrics of the network's own code."""
-
-    image: Tensor
-    """One-pass reconstruction, (1, 3, S, S) in [-1, 1]."""
-    metrics: Mapping[str, float]
-    seconds: float
+QUALITY, QUALITY_OF_MANY = 90, 80
+"""JPEG's quality of the pictures, and where there are many photos."""
 
 
 @dataclass(frozen=True)
@@ -44,14 +31,34 @@ class CloseUp:
 
 
 @dataclass(frozen=True)
-class Row:
-    """One reconstruction in the report, beside its photo."""
+class Pictures:
+    """Pictures of one reconstruction; of `THUMBNAIL` pixels they take least memory."""
 
-    name: str
     photo: Tensor
-    """Aligned photo, (1, 3, S, S) in [-1, 1]; of `THUMBNAIL` pixels it takes least memory."""
+    """Aligned photo, (1, 3, S, S) in [-1, 1]."""
     reconstruction: Tensor
     """Reconstruction of the photo, in the same form."""
+    one_pass: Tensor | None = None
+    """One-pass reconstruction, if the iterator started from it."""
+    close_up: CloseUp | None = None
+    """What a click on the pictures shows."""
+
+
+@dataclass(frozen=True)
+class OnePass:
+    """Metrics of the network's own code."""
+
+    metrics: Mapping[str, float]
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Row:
+    """One reconstruction in the report."""
+
+    name: str
+    pictures: Pictures | None
+    """Photo and reconstruction; None shows the figures alone."""
     metrics: Mapping[str, float]
     seconds: float
     losses: Sequence[float]
@@ -59,9 +66,7 @@ class Row:
     full_size_steps: int = 0
     """Number of losses, the last ones, that have the crops at full size in them."""
     one_pass: OnePass | None = None
-    """One-pass reconstruction, if the iterator started from it."""
-    close_up: CloseUp | None = None
-    """What a click on the pictures shows."""
+    """Metrics of the one-pass reconstruction, if the iterator started from it."""
 
 
 @dataclass(frozen=True)
@@ -74,8 +79,8 @@ class Page:
     rows: Sequence[Row]
     failures: Mapping[str, str]
     """Error message of each file that failed."""
-    left_out: int = 0
-    """Number of reconstructions that are not shown, to keep the page small."""
+    overview: Overview | None = None
+    """What there is to say of many photos, of which the rows are some; None if the rows are all."""
 
 
 def write_report(path: Path, page: Page) -> None:
@@ -84,56 +89,45 @@ def write_report(path: Path, page: Page) -> None:
     Raises:
         UserError: The file cannot be written.
     """
-    environment = jinja2.Environment(loader=jinja2.PackageLoader("latentloop.embedding"), autoescape=True)
-    means = _means([row.metrics for row in page.rows])
-    html = environment.get_template("report.html.j2").render(
+    many = page.overview
+    measured = many.metrics if many else [row.metrics for row in page.rows]
+    one_pass = many.one_pass if many else [row.one_pass.metrics for row in page.rows if row.one_pass]
+    means = _means(measured)
+    write_html(
+        path,
+        "report.html.j2",
         page=page,
-        cards=[_card(row) for row in page.rows],
+        cards=[_card(row, QUALITY_OF_MANY if many else QUALITY) for row in page.rows],
+        count=len(measured),
         means=means,
-        one_pass=_means([row.one_pass.metrics for row in page.rows if row.one_pass]),
+        one_pass=_means(one_pass),
+        distribution=distribution(many.metrics) if many else None,
         labels={name: label for name, label in LABELS.items() if name in means},
         difference_range=DIFFERENCE_RANGE,
     )
-    with replacing(path) as part:
-        part.write_text(html, encoding="utf-8", errors="backslashreplace")  # names of files may have any bytes
 
 
-# Metric -> (what it is called, its digits, the arrow to the better side).
-LABELS = {
-    "mse": ("MSE", 4, "↓"),
-    "psnr": ("PSNR, dB", 2, "↑"),
-    "ssim": ("SSIM", 3, "↑"),
-    "lpips_alex": ("LPIPS (alex)", 3, "↓"),
-    "id": ("ID", 3, "↑"),
-    "lpips_full": ("LPIPS, full size", 3, "↓"),
-    "pattern": ("pattern", 2, "↓"),
-    "pattern_photo": ("photo's pattern", 2, ""),
-}
-
-
-def difference(image: Tensor, target: Tensor) -> Tensor:
-    """Draw the difference of two images (1, 3, S, S) as a heat map (1, 3, S, S): black is equal."""
-    strength = (image - target).abs().mean(dim=1)[0] / DIFFERENCE_RANGE
-    colours = mpl.colormaps["inferno"](strength.clamp(0, 1).cpu().numpy())[..., :3]
-    return 2 * torch.from_numpy(colours).permute(2, 0, 1)[None].float() - 1
-
-
-def _card(row: Row) -> dict[str, object]:
-    photo, reconstruction = resample(row.photo, THUMBNAIL), resample(row.reconstruction, THUMBNAIL)
-    pictures = {"photo": photo}
-    if row.one_pass:
-        pictures["one pass"] = resample(row.one_pass.image, THUMBNAIL)
-    pictures |= {"reconstruction": reconstruction, "difference": difference(reconstruction, photo)}
+def _card(row: Row, quality: int) -> dict[str, object]:
+    shown = row.pictures
     return {
         "row": row,
-        "pictures": {caption: _jpeg(image) for caption, image in pictures.items()},
+        "pictures": _pictures(shown, quality) if shown else {},
         "curve": _curve(row.losses, row.full_size_steps) if len(row.losses) > 1 else None,
-        "close_up": _close_up(row.close_up) if row.close_up else None,
+        "close_up": _close_up(shown.close_up) if shown and shown.close_up else None,
     }
 
 
+def _pictures(shown: Pictures, quality: int) -> dict[str, str]:
+    photo, reconstruction = resample(shown.photo, THUMBNAIL), resample(shown.reconstruction, THUMBNAIL)
+    images = {"photo": photo}
+    if shown.one_pass is not None:
+        images["one pass"] = resample(shown.one_pass, THUMBNAIL)
+    images |= {"reconstruction": reconstruction, "difference": difference(reconstruction, photo)}
+    return {caption: _jpeg(image, quality) for caption, image in images.items()}
+
+
 def _close_up(close_up: CloseUp) -> dict[str, str]:
-    return {"photo": _jpeg(close_up.photo), "reconstruction": _jpeg(close_up.reconstruction)}
+    return {"photo": _jpeg(close_up.photo, QUALITY), "reconstruction": _jpeg(close_up.reconstruction, QUALITY)}
 
 
 def _means(metrics: Sequence[Mapping[str, float]]) -> dict[str, float]:
@@ -142,10 +136,8 @@ def _means(metrics: Sequence[Mapping[str, float]]) -> dict[str, float]:
     return {name: fmean(values) for name, values in columns.items() if values}
 
 
-def _jpeg(image: Tensor) -> str:
-    buffer = io.BytesIO()
-    Image.fromarray(to_uint8(image[0])).save(buffer, format="jpeg", quality=90)
-    return _data_uri("image/jpeg", buffer.getvalue())
+def _jpeg(image: Tensor, quality: int) -> str:
+    return data_uri("image/jpeg", jpeg_bytes(image, quality=quality))
 
 
 def _curve(losses: Sequence[float], full_size_steps: int = 0) -> str:
@@ -157,11 +149,4 @@ def _curve(losses: Sequence[float], full_size_steps: int = 0) -> str:
         axes.legend(frameon=False, fontsize="small")
     axes.set(xlabel="step", ylabel="loss", ylim=(0, None))
     axes.grid(visible=True, alpha=0.25)
-    buffer = io.BytesIO()
-    with mpl.rc_context({"svg.fonttype": "none", "svg.hashsalt": "latentloop"}):
-        figure.savefig(buffer, format="svg", transparent=True, metadata={"Date": None})
-    return _data_uri("image/svg+xml", buffer.getvalue())
-
-
-def _data_uri(kind: str, data: bytes) -> str:
-    return f"data:{kind};base64,{base64.b64encode(data).decode()}"
+    return svg_uri(figure)

@@ -1,7 +1,7 @@
 """The folder that `embed` fills: which result belongs to which photo, and what is finished."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence, Set
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import chain, count
 from pathlib import Path
 from typing import Any
@@ -15,22 +15,18 @@ from latentloop.latents.code_file import is_damaged_code, load_code
 from latentloop.options import is_whole
 from latentloop.ownership import (
     MARK,
-    beginning_with,
     is_foreign,
     mark,
     mark_in,
     marked_by,
     refuse_links,
-    with_entries,
 )
 from latentloop.stamps import Stamp, differences, key_of
 
 COMMAND = "embed"
 """Command whose mark the pictures carry."""
-RESULTS, REPORT = "results.json", "report.html"
-"""Names of the files about a run."""
-TITLE = "latentloop: photos and their reconstructions"
-"""Title of the report, by which it is known."""
+PAGES = "report"
+"""Name of the folder with the pages of a report of many photos, and with their thumbnails."""
 INFORMATIVE = frozenset({"generator"})
 """Entries of a stamp that are for people: the generator's name; its checksum counts."""
 
@@ -54,11 +50,19 @@ class ResultPaths:
     aligned: Path
     one_pass: Path
     """One-pass reconstruction, if the iterator started from it."""
+    thumbnail: Path
+    """Small pictures side by side, for a report of many photos; not a part of the result."""
 
-    def relative_to(self, folder: Path, *, one_pass: bool) -> dict[str, str]:
-        """Return each file's path relative to a folder, with forward slashes; the one pass only if there is one."""
-        files = {"code": self.code, "reconstruction": self.reconstruction, "aligned": self.aligned}
-        files |= {"one_pass_reconstruction": self.one_pass} if one_pass else {}
+    @property
+    def pictures(self) -> tuple[Path, ...]:
+        """Paths of the pictures, in the order in which a report shows them."""
+        return self.aligned, self.one_pass, self.reconstruction
+
+    def relative_to(self, folder: Path, *, pictures: bool = True, one_pass: bool) -> dict[str, str]:
+        """Return each file's path relative to a folder, with forward slashes; pictures only if there are any."""
+        files = {"code": self.code}
+        files |= {"reconstruction": self.reconstruction, "aligned": self.aligned} if pictures else {}
+        files |= {"one_pass_reconstruction": self.one_pass} if pictures and one_pass else {}
         return {kind: path.relative_to(folder).as_posix() for kind, path in files.items()}
 
 
@@ -76,6 +80,8 @@ class Result:
     losses: Sequence[float]
     mark: str | None = None
     """Mark of the pictures that were drawn with this code; earlier versions left none."""
+    pictures: bool = True
+    """Whether the pictures are there, too."""
 
     @property
     def steps(self) -> int:
@@ -127,6 +133,7 @@ class ResultFolder:
             reconstruction=self.path / picture,
             aligned=self.path / "aligned" / picture,
             one_pass=self.path / "one-pass" / picture,
+            thumbnail=self.path / PAGES / f"{name}.jpg",
         )
 
     def make(self) -> None:
@@ -136,16 +143,9 @@ class ResultFolder:
             UserError: It cannot be made or written to, or a folder in it leads elsewhere; better noticed before the
                 work than after it.
         """
-        refuse_links(self.path / "aligned", self.path / "one-pass")
+        refuse_links(self.path / "aligned", self.path / "one-pass", self.path / PAGES)
         for folder in (self.path, self.path / "aligned"):
             check_writable(folder)
-
-    def stranger(self) -> Path | None:
-        """Return somebody else's file that the summary of a run would replace; None if there is none."""
-        results, report = self.path / RESULTS, self.path / REPORT
-        if is_foreign(results, with_entries("photos", "failed", "settings", "versions")):
-            return results
-        return report if is_foreign(report, beginning_with(f"<title>{TITLE}</title>")) else None
 
     def stem_for(self, photo: PhotoKey, *, all_faces: bool, accepts: Callable[[Result], bool] = lambda _: True) -> str:
         """Return the photo's unique stem in this folder: that of its file, numbered if another photo has it.
@@ -168,6 +168,7 @@ class ResultFolder:
         stamp_of: Callable[[str], Stamp],
         *,
         all_faces: bool,
+        pictures: bool = True,
         one_pass: bool = False,
         deciding: Set[str] | None = None,
     ) -> "Finished":
@@ -178,12 +179,13 @@ class ResultFolder:
             stem: Its stem in this folder.
             stamp_of: Gives the stamp that the result of a name must have.
             all_faces: Look for one result for each face, not for a single one.
-            one_pass: A result counts only with its one-pass reconstruction.
+            pictures: A result counts only with its pictures.
+            one_pass: A result counts only with the figures of its one-pass reconstruction.
             deciding: Entries of the stamp in which they must agree; None for all.
         """
         names, complete, missing = self._names(stem, all_faces=all_faces), dict[str, Result](), ""
         for name in names:  # a file may claim millions of faces
-            result = self._complete(name, photo)
+            result = self._complete(name, photo, pictures=pictures)
             if result is None:
                 missing = name
                 break
@@ -229,23 +231,42 @@ class ResultFolder:
         except (UserError, LookupError, TypeError, ValueError):
             return None  # damaged, or not ours: it is made again
 
-    def overwrites(self, name: str) -> Path | None:
-        """Return a foreign file that the result `name` would replace; None if there is none."""
+    def overwrites(self, name: str, *, pictures: bool = True) -> Path | None:
+        """Return a foreign file that the result `name`, with or without pictures, would replace; None if none."""
         paths = self.paths(name)
-        pictures = (paths.aligned, paths.reconstruction, paths.one_pass)
-        theirs = [picture for picture in pictures if is_foreign(picture, marked_by(COMMAND))]
+        theirs = [picture for picture in paths.pictures if pictures and is_foreign(picture, marked_by(COMMAND))]
         if is_foreign(paths.code, lambda path: self.read(name) is not None or is_damaged_code(path)):
             theirs.append(paths.code)
         return next(iter(theirs), None)
 
-    def _complete(self, name: str, photo: PhotoKey) -> Result | None:
-        """The result of a name, if it is the photo's and all its files are there."""
+    def delete_pictures(self, name: str) -> None:
+        """Delete the pictures of a result: those of an earlier code, which is replaced by one without pictures.
+
+        Raises:
+            UserError: One cannot be deleted.
+        """
+        paths = self.paths(name)
+        for picture in (*paths.pictures, paths.thumbnail):
+            if picture.is_file() and not is_foreign(picture, marked_by(COMMAND)):
+                try:
+                    picture.unlink(missing_ok=True)
+                except OSError as error:
+                    raise UserError(f"{picture}: cannot delete it: {error.strerror or error}") from error
+
+    def _complete(self, name: str, photo: PhotoKey, *, pictures: bool) -> Result | None:
+        """The result of a name, if it is the photo's and complete: with its pictures, if they are asked for.
+
+        It never is with pictures of another code, as a kill between two renames leaves them.
+        """
         result, paths = self.read(name), self.paths(name)
         if result is None or result.photo != photo:
             return None
-        pictures = [paths.reconstruction, paths.aligned, *([paths.one_pass] if result.one_pass else [])]
-        whole = all(picture.is_file() and mark_in(picture, COMMAND) == result.mark for picture in pictures)
-        return result if whole else None
+        drawn = [paths.reconstruction, paths.aligned, *([paths.one_pass] if result.one_pass else [])]
+        marks = [mark_in(picture, COMMAND) for picture in drawn]
+        whole = all(picture.is_file() for picture in drawn) and all(mark == result.mark for mark in marks)
+        if whole or not (pictures or set(marks) - {None, result.mark}):
+            return replace(result, pictures=whole)
+        return None
 
     def _is_free(self, stem: str, photo: PhotoKey, accepts: Callable[[Result], bool], *, all_faces: bool) -> bool:
         if stem.casefold() in self._owners:

@@ -1,8 +1,8 @@
-"""Summary files of an embedding run: results.json and report.html."""
+"""Summary files of an embedding run: results.json and report.html, with its pages where there are many photos."""
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -11,18 +11,20 @@ import torch
 from torch import Tensor
 
 from latentloop.devices import describe_device
-from latentloop.embedding.inverter import Figures
 from latentloop.embedding.outcomes import Embedded, Failed, Outcome
-from latentloop.embedding.report import THUMBNAIL, CloseUp, OnePass, Page, Row, write_report
-from latentloop.embedding.result_folder import REPORT, RESULTS, TITLE, ResultFolder
+from latentloop.embedding.overview import Overview, looked_at_first
+from latentloop.embedding.pages import Line, delete_pages, write_pages
+from latentloop.embedding.record import record_of
+from latentloop.embedding.report import THUMBNAIL, CloseUp, OnePass, Page, Pictures, Row, write_report
+from latentloop.embedding.result_folder import ResultFolder, ResultPaths
+from latentloop.embedding.summary_files import FEW, REPORT, RESULTS, TITLE
+from latentloop.embedding.thumbnails import thumbnail_of
 from latentloop.evaluation.measure import EVALUATION_SIZE
 from latentloop.files import replacing
 from latentloop.images import read_image, resample
 
-SHOWN = 300
-"""Reconstructions that a report shows; a browser chokes on many more."""
 CLOSE_UPS = 100
-"""Reconstructions that it shows at full size, too: each takes about 0.2 MB."""
+"""Reconstructions that a report of few shows at full size, too: each takes about 0.2 MB."""
 CLOSE_UP_SIZE, CLOSE_UP_TOP = 512, 0.15
 """Side in pixels of what is shown at full size, hair and eyes, and its upper edge as a share of the image's height."""
 
@@ -34,6 +36,8 @@ class Run:
     generator: str
     device: torch.device
     settings: Mapping[str, Any]
+    pictures: bool = True
+    """Whether the report shows pictures."""
 
 
 def write_results(folder: ResultFolder, outcomes: Sequence[Outcome], run: Run) -> Path:
@@ -45,8 +49,8 @@ def write_results(folder: ResultFolder, outcomes: Sequence[Outcome], run: Run) -
     embedded = [outcome for outcome in outcomes if isinstance(outcome, Embedded)]
     failed = [outcome for outcome in outcomes if isinstance(outcome, Failed)]
     results = {
-        "photos": [_record(folder, outcome) for outcome in embedded],
-        "failed": [{"file": str(outcome.photo), "error": outcome.reason} for outcome in failed],
+        "photos": [record_of(outcome, folder) for outcome in embedded],
+        "failed": [record_of(outcome, folder) for outcome in failed],
         "generator": run.generator,
         "settings": dict(run.settings),
         "device": describe_device(run.device),
@@ -55,53 +59,70 @@ def write_results(folder: ResultFolder, outcomes: Sequence[Outcome], run: Run) -
     with replacing(folder.path / RESULTS) as part:
         part.write_text(json.dumps(results, indent=2, allow_nan=False), encoding="utf-8")
     report = folder.path / REPORT
-    write_report(report, _page(folder, embedded, failed, run))
+    page = Page(TITLE, _facts(run), rows=[], failures={str(outcome.photo): outcome.reason for outcome in failed})
+    few = len(embedded) <= FEW
+    write_report(report, (_page_of_few if few else _page_of_many)(page, folder, embedded, run))
+    if few:
+        delete_pages(folder.path, beyond=0)
     return report
 
 
-def _record(folder: ResultFolder, outcome: Embedded) -> dict[str, Any]:
-    return {
-        "file": str(outcome.photo),
-        "name": outcome.name,
-        **outcome.figures.as_json(),
-        **({"one_pass": outcome.one_pass.as_json()} if outcome.one_pass else {}),
-        **folder.paths(outcome.name).relative_to(folder.path, one_pass=outcome.one_pass is not None),
-    }
-
-
-def _page(folder: ResultFolder, embedded: Sequence[Embedded], failed: Iterable[Failed], run: Run) -> Page:
+def _facts(run: Run) -> dict[str, str]:
     shown = {k: v for k, v in run.settings.items() if k != "generator" and not k.endswith("sha256")}
-    facts = {
+    return {
         "generator": run.generator,
         "device": describe_device(run.device),
         "settings": ", ".join(f"{name} {value}" for name, value in shown.items()),
         "latentloop": version("latentloop"),
     }
-    return Page(
-        title=TITLE,
-        facts=facts,
-        rows=[_row(folder, outcome, closer=i < CLOSE_UPS) for i, outcome in enumerate(embedded[:SHOWN])],
-        failures={str(outcome.photo): outcome.reason for outcome in failed},
-        left_out=max(0, len(embedded) - SHOWN),
+
+
+def _page_of_few(page: Page, folder: ResultFolder, embedded: Sequence[Embedded], run: Run) -> Page:
+    rows = [_row(folder, one, run, closer=i < CLOSE_UPS) for i, one in enumerate(embedded)]
+    return replace(page, rows=rows)
+
+
+def _page_of_many(page: Page, folder: ResultFolder, embedded: Sequence[Embedded], run: Run) -> Page:
+    """The first page of a report; the others, which show all photos, are written on the way."""
+    metrics = [one.figures.metrics for one in embedded]
+    worst, others = looked_at_first(metrics)
+    overview = Overview(
+        metrics=metrics,
+        one_pass=[one.one_pass.metrics for one in embedded if one.one_pass],
+        headings={0: f"The {len(worst)} of highest LPIPS", len(worst): f"{len(others)} others, at random"},
+        pages=write_pages(folder.path, [_line(folder, one, run) for one in embedded]),
+    )
+    return replace(page, rows=[_row(folder, embedded[i], run) for i in (*worst, *others)], overview=overview)
+
+
+def _line(folder: ResultFolder, outcome: Embedded, run: Run) -> Line:
+    paths, figures = folder.paths(outcome.name), outcome.figures
+    shown = outcome.pictures and run.pictures
+    thumbnail = thumbnail_of(paths, one_pass=outcome.one_pass is not None) if shown else None
+    return Line(outcome.name, thumbnail, paths.reconstruction, figures.metrics, figures.seconds)
+
+
+def _row(folder: ResultFolder, outcome: Embedded, run: Run, *, closer: bool = False) -> Row:
+    result, first = folder.read(outcome.name), outcome.one_pass
+    return Row(
+        name=outcome.name,
+        pictures=_pictures(folder.paths(outcome.name), outcome, closer=closer) if run.pictures else None,
+        metrics=outcome.figures.metrics,
+        seconds=outcome.figures.seconds,
+        one_pass=OnePass(first.metrics, first.seconds) if first else None,
+        losses=result.losses if result else [],
+        full_size_steps=result.full_size_steps if result else 0,
     )
 
 
-def _one_pass(picture: Path, figures: Figures) -> OnePass:
-    return OnePass(resample(read_image(picture), THUMBNAIL), figures.metrics, figures.seconds)
-
-
-def _row(folder: ResultFolder, outcome: Embedded, *, closer: bool) -> Row:
-    paths, result = folder.paths(outcome.name), folder.read(outcome.name)
+def _pictures(paths: ResultPaths, outcome: Embedded, *, closer: bool) -> Pictures | None:
+    if not outcome.pictures:
+        return None
     photo, reconstruction = read_image(paths.aligned), read_image(paths.reconstruction)
-    return Row(
-        name=outcome.name,
+    return Pictures(
         photo=resample(photo, THUMBNAIL),
         reconstruction=resample(reconstruction, THUMBNAIL),
-        metrics=outcome.figures.metrics,
-        seconds=outcome.figures.seconds,
-        one_pass=_one_pass(paths.one_pass, outcome.one_pass) if outcome.one_pass else None,
-        losses=result.losses if result else [],
-        full_size_steps=result.full_size_steps if result else 0,
+        one_pass=resample(read_image(paths.one_pass), THUMBNAIL) if outcome.one_pass else None,
         close_up=_close_up(photo, reconstruction) if closer else None,
     )
 

@@ -197,12 +197,7 @@ class Setup:
         return "folder" if isinstance(self.start, FolderStart) else "file"  # each face's stamp has the checksum
 
     def job(
-        self,
-        photos: Sequence[Path],
-        out: Path,
-        *,
-        force: bool = False,
-        deciding: Set[str] | None = None,
+        self, photos: Sequence[Path], out: Path, *, force: bool = False, deciding: Set[str] | None = None
     ) -> EmbedJob:
         """Make the job of embedding photos into a folder.
 
@@ -212,7 +207,7 @@ class Setup:
             force: Make again what is finished.
             deciding: Entries of the stamp in which finished results must agree; None for all.
         """
-        faces = self.options.faces
+        options, faces = self.options, self.options.faces
         return EmbedJob(
             inverter=self.inverter(len(photos)),
             detector=None if faces.aligned else self.components.detector,
@@ -221,7 +216,8 @@ class Setup:
             stamp=self.stamp(),
             deciding=deciding,
             face=faces.face,
-            batch=self.options.batch,
+            batch=options.batch,
+            pictures=options.pictures,
             force=force,
             max_pixels=faces.max_pixels,
             notice=once(lambda text: self.warn(f"{text}; such results are made again")),

@@ -1,0 +1,73 @@
+"""Thumbnails of a result: its pictures and their difference side by side, small, in one JPEG file."""
+
+import io
+from collections.abc import Sequence
+from pathlib import Path
+
+import torch
+from PIL import Image
+from torch import Tensor
+
+from latentloop.embedding.result_folder import COMMAND, ResultPaths
+from latentloop.files import replacing
+from latentloop.images import read_image, resample, to_uint8
+from latentloop.ownership import is_foreign, mark_in, marked_by
+from latentloop.ownership import mark as plain_mark
+
+SIDE, QUALITY = 160, 80
+"""Pixels of the pictures' sides, and JPEG's quality."""
+DIFFERENCE_RANGE = 0.5
+"""Mean absolute difference, on [-1, 1], that gets the brightest colour."""
+
+
+def difference(image: Tensor, target: Tensor) -> Tensor:
+    """Draw the difference of two images (1, 3, S, S) as a heat map (1, 3, S, S): black is equal."""
+    from matplotlib import colormaps  # takes half a second, which runs of few photos can spend at their end
+
+    strength = (image - target).abs().mean(dim=1)[0] / DIFFERENCE_RANGE
+    colours = colormaps["inferno"](strength.clamp(0, 1).cpu().numpy())[..., :3]
+    return 2 * torch.from_numpy(colours).permute(2, 0, 1)[None].float() - 1
+
+
+def jpeg_bytes(image: Tensor, *, quality: int, comment: str = "") -> bytes:
+    """Encode an image (1, 3, H, W) in [-1, 1] as JPEG, with a comment in its header."""
+    buffer = io.BytesIO()
+    Image.fromarray(to_uint8(image[0])).save(buffer, format="jpeg", quality=quality, comment=comment.encode())
+    return buffer.getvalue()
+
+
+def write_thumbnail(path: Path, images: Sequence[Tensor], mark: str) -> None:
+    """Write a photo, what became of it, and the difference to the last; somebody else's file of that name stays.
+
+    Args:
+        path: The file, which appears whole.
+        images: The aligned photo, its one-pass reconstruction, if there is one, and its reconstruction, (1, 3, S, S)
+            each, in [-1, 1].
+        mark: Mark of the result's files.
+
+    Raises:
+        UserError: The file cannot be written.
+    """
+    if is_foreign(path, marked_by(COMMAND)):
+        return
+    small = [resample(image.detach(), SIDE).cpu() for image in images]
+    strip = torch.cat([*small, difference(small[-1], small[0])], dim=3)
+    with replacing(path) as part:
+        part.write_bytes(jpeg_bytes(strip, quality=QUALITY, comment=mark))
+
+
+def thumbnail_of(paths: ResultPaths, *, one_pass: bool) -> Path | None:
+    """Find the thumbnail of a result, or make it of its pictures; None if somebody else's file has its name.
+
+    Args:
+        paths: The result's files.
+        one_pass: Whether it has a one-pass reconstruction.
+
+    Raises:
+        UserError: A picture cannot be read, or the thumbnail not be written.
+    """
+    mark = mark_in(paths.reconstruction, COMMAND)
+    if mark is None or mark_in(paths.thumbnail, COMMAND) != mark:
+        shown = [path for path in paths.pictures if one_pass or path != paths.one_pass]
+        write_thumbnail(paths.thumbnail, [read_image(path) for path in shown], mark or plain_mark(COMMAND))
+    return None if is_foreign(paths.thumbnail, marked_by(COMMAND)) else paths.thumbnail
