@@ -12,6 +12,8 @@ from PIL import Image
 from torch import Tensor
 
 from latentloop.defaults import GENERATOR, QUICK_GENERATOR
+from latentloop.editing import Direction
+from latentloop.editing.direction_file import save_directions
 from latentloop.folder_lock import LOCK, sole_use
 from latentloop.generators import DrawnBy
 from latentloop.generators.protocol import Generator
@@ -201,7 +203,7 @@ def test_an_interrupted_embed_reports_what_is_finished(
     assert errors == ["latentloop: interrupted; finished files are kept"]
     assert [photo["name"] for photo in json.loads((out / "results.json").read_text())["photos"]] == ["photo-0"]
     assert sorted(path.name for path in out.iterdir()) == [
-        *("aligned", "photo-0.npz", "photo-0.png", "report.html", "results.json"),
+        *("aligned", "photo-0.npz", "photo-0.png", "report.html", "results.json", "results.jsonl"),
     ]
 
 
@@ -236,19 +238,103 @@ def test_a_terminated_embed_reports_what_is_finished(toy_photos: ToyPhotos, out:
     assert list(out.rglob("*.part")) == []
 
 
-@pytest.mark.parametrize("name", ["results.json", "report.html"])
+def journal(out: Path) -> list[dict[str, object]]:
+    return [json.loads(line) for line in (out / "results.jsonl").read_text().splitlines()]
+
+
+@pytest.mark.usefixtures("toy_shipped")
+def test_results_are_told_line_by_line_as_in_results_json(
+    run: Run, toy_photos: ToyPhotos, tmp_path: Path, out: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    photos, seen = [*toy_photos(2), tmp_path / "missing.png"], list[list[str]]()
+
+    def look(*_: object) -> None:
+        seen.append([str(line["file"]) for line in journal(out)])
+
+    monkeypatch.setattr("latentloop.cli.embed_progress.EmbedProgress.done", look)
+    assert run("embed", *photos, "--out", out, *QUICK)[0] == 2
+    assert [names[: i + 1] for i, names in enumerate(seen)] == [list(map(str, photos[: i + 1])) for i in range(3)]
+    results = json.loads((out / "results.json").read_text())
+    assert journal(out) == results["photos"] + results["failed"]
+
+
+@pytest.mark.skipif(os.name == "nt", reason="needs SIGKILL")
+def test_a_killed_embed_has_the_lines_of_what_is_finished_and_goes_on(toy_photos: ToyPhotos, out: Path) -> None:
+    photos = toy_photos(4)
+    command = [sys.executable, "-c", PROGRAM, "embed", *map(str, photos), "--out", str(out), *QUICK, "--metric", "off"]
+    with subprocess.Popen([*command, "--steps", "300"], cwd=TESTS, stdout=subprocess.PIPE, text=True) as program:
+        assert program.stdout is not None
+        assert program.stdout.readline().startswith("photo-0: ")
+        program.kill()
+    assert not (out / "results.json").exists()
+    before = journal(out)
+    assert [line["name"] for line in before] == [f"photo-{i}" for i in range(len(before))]
+    assert 1 <= len(before) < 4
+    with (out / "results.jsonl").open("a") as file:
+        file.write('{"file": "photo')
+    done = subprocess.run(
+        [*command, "--steps", "300"], cwd=TESTS, capture_output=True, text=True, timeout=60, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.count("finished before") >= len(before)
+    assert journal(out)[: len(before)] == before
+    assert journal(out) == json.loads((out / "results.json").read_text())["photos"]
+
+
+@pytest.mark.usefixtures("toy_shipped")
+def test_a_report_of_many_photos_takes_thumbnails_that_were_made_with_the_codes(
+    run: Run, toy_photos: ToyPhotos, out: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for user in ("run", "results"):
+        monkeypatch.setattr(f"latentloop.embedding.{user}.FEW", 1)
+    monkeypatch.setattr("latentloop.embedding.thumbnails.read_image", lambda _: pytest.fail("made from the pictures"))
+    assert run("embed", *toy_photos(2), "--out", out, *QUICK)[0] == 0
+    assert sorted(path.name for path in (out / "report").iterdir()) == ["page-1.html", "photo-0.jpg", "photo-1.jpg"]
+    assert 'src="photo-1.jpg"' in (out / "report" / "page-1.html").read_text()
+
+
+@pytest.mark.usefixtures("toy_shipped")
+def test_without_pictures_there_are_codes_and_figures_which_other_commands_take(
+    run: Run, toy_photos: ToyPhotos, out: Path, tmp_path: Path
+) -> None:
+    photos, bare = toy_photos(2), ["--no-pictures", *QUICK]
+    for again in (False, True):
+        code, lines, errors = run("embed", *photos, "--out", out, *bare)
+        assert (code, errors) == (0, [])
+        assert [line.endswith("finished before") for line in lines[:-1]] == [again, again]
+        assert sorted(path.relative_to(out).as_posix() for path in out.rglob("*") if path.is_file()) == [
+            *("photo-0.npz", "photo-1.npz", "report.html", "results.json", "results.jsonl")
+        ]
+        assert "image/jpeg" not in (out / "report.html").read_text()
+    assert all(set(line).isdisjoint({"reconstruction", "aligned"}) for line in journal(out))
+    vector = torch.randn(8, generator=torch.Generator().manual_seed(3))
+    about = {"num_ws": 4, "fingerprint": "0123456789abcdef", "generator": "toy-32"}
+    smile = tmp_path / "d.safetensors"
+    save_directions(smile, [Direction("smile", vector, (1, 2), **about)])  # type: ignore[arg-type]
+    edit = ["--set", f"{smile}:smile=1", "--strip", "--device", "cpu", "--precision", "float32"]
+    subjects: list[list[object]] = [[out / "photo-0.npz"], [out / "photo-0.npz", "--photos", photos[0]]]
+    for i, subject in enumerate(subjects):
+        assert run("edit", *subject, *edit, "--out", tmp_path / f"edited-{i}")[0] == 0
+    embedded = [photos[0], "--codes", out, "--aligned"]
+    code, lines, _ = run("edit", *embedded, *edit, "--out", tmp_path / "edited-2")
+    assert code == 0
+    assert lines[0].endswith("finished before")
+    assert run("embed", photos[0], "--start", out, "--out", tmp_path / "further", *QUICK)[0] == 0
+
+
+@pytest.mark.parametrize("name", ["results.json", "results.jsonl", "report.html", "report/page-1.html"])
 @pytest.mark.parametrize("content", ['{"photos": [], "mine": 1}', "<title>Holiday</title>", ""])
 @pytest.mark.usefixtures("toy_shipped")
 def test_embed_replaces_no_summary_of_somebody_else(
     run: Run, toy_photos: ToyPhotos, out: Path, name: str, content: str
 ) -> None:
-    out.mkdir()
+    (out / name).parent.mkdir(parents=True)
     (out / name).write_text(content)
-    told = f"latentloop: {out / name}: somebody else's, and stays; this run writes no results.json and no report.html"
+    written = "no results.json, no results.jsonl and no report.html"
+    told = f"latentloop: {out / name}: somebody else's, and stays; this run writes {written}"
     code, lines, errors = run("embed", *toy_photos(1), "--out", out, *QUICK)
     assert (code, len(lines), errors) == (2, 1, [told])
-    assert {path.name for path in out.iterdir()} >= {"aligned", "photo-0.npz", "photo-0.png", name}
-    assert len({"results.json", "report.html"} & {path.name for path in out.iterdir()}) == 1
+    assert {path.name for path in out.iterdir()} == {"aligned", "photo-0.npz", "photo-0.png", Path(name).parts[0]}
     assert (out / name).read_text() == content
 
 
@@ -275,7 +361,7 @@ def test_a_picture_of_somebody_else_costs_its_photo_alone_and_leaves_no_report_o
     )
     code, lines, errors = run("embed", photos[0], "--out", out, *QUICK)
     assert (code, lines, errors) == (2, [], [told])
-    assert {path.name for path in out.iterdir()} == {"aligned", "photo-0.png"}
+    assert {path.name for path in out.iterdir()} == {"aligned", "photo-0.png", "results.jsonl"}
     code, lines, errors = run("embed", *photos, "--out", out, *QUICK)
     assert (code, len(lines), errors) == (2, 2, [told])
     assert (out / "photo-0.png").read_text() == "mine"

@@ -15,9 +15,10 @@ from torch import Tensor
 
 from latentloop.embedding.inverter import Inverter
 from latentloop.embedding.job import EmbedJob
-from latentloop.embedding.outcomes import Embedded, Failed
+from latentloop.embedding.outcomes import Embedded, Failed, Outcome
 from latentloop.embedding.result_folder import ResultFolder
 from latentloop.embedding.starts import SameStart
+from latentloop.embedding.thumbnails import thumbnail_of
 from latentloop.errors import UserError
 from latentloop.evaluation.measure import METRICS, Evaluator
 from latentloop.faces import FaceDetector, Faces
@@ -597,3 +598,96 @@ def test_the_steps_that_are_told_are_those_that_were_taken(
     photos = toy_photos(1)
     told = [outcome.steps for _ in range(2) for outcome in job.run(photos) if isinstance(outcome, Embedded)]
     assert told == [steps, steps]  # new, and finished before
+
+
+def test_without_pictures_there_are_codes_alone_and_they_count_as_finished(
+    make_job: MakeJob, toy_photos: ToyPhotos
+) -> None:
+    photos = toy_photos(2)
+    shown, bare = make_job(), make_job(pictures=False)
+    outcomes = list(bare.run(photos))
+    assert [outcome.pictures for outcome in outcomes if isinstance(outcome, Embedded)] == [False, False]
+    assert files(bare.folder.path) == ["photo-0.npz", "photo-1.npz"]
+    for job in (make_job(pictures=False), make_job(deciding={"steps"})):  # who names what decides wants codes alone
+        again = list(job.run(photos, never))
+        assert redone(again) == [False, False]
+        assert [outcome.pictures for outcome in again if isinstance(outcome, Embedded)] == [False, False]
+    assert redone(shown.run(photos)) == [True, True]  # as pictures are wanted
+    assert files(shown.folder.path) == result_files("photo-0", "photo-1")
+    again = list(make_job(pictures=False).run(photos, never))
+    assert [outcome.pictures for outcome in again if isinstance(outcome, Embedded)] == [True, True]
+
+
+def test_a_code_without_pictures_is_that_with_pictures(
+    make_job: MakeJob, toy_photos: ToyPhotos, tmp_path: Path
+) -> None:
+    photos, codes = toy_photos(1), []
+    for pictures in (False, True):
+        job = make_job(pictures=pictures, folder=ResultFolder(tmp_path / str(pictures)))
+        list(job.run(photos))
+        codes.append(load_code(job.folder.paths("photo-0").code))
+    assert torch.equal(codes[0].w_plus, codes[1].w_plus)
+    assert codes[0].details["metrics"] == codes[1].details["metrics"]
+    assert codes[0].details["signature"] == codes[1].details["signature"]
+
+
+def test_a_new_code_without_pictures_leaves_none_of_an_earlier_one(make_job: MakeJob, toy_photos: ToyPhotos) -> None:
+    photos = toy_photos(1)
+    list(make_job(thumbnails=True).run(photos))
+    again = make_job(pictures=False, stamp={"steps": 4})
+    assert files(again.folder.path) == sorted([*result_files("photo-0"), "report/photo-0.jpg"])
+    assert redone(again.run(photos)) == [True]
+    assert files(again.folder.path) == ["photo-0.npz"]
+
+
+def test_pictures_of_an_earlier_code_make_it_anew_even_where_none_are_wanted(
+    make_job: MakeJob, toy_photos: ToyPhotos, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As a kill leaves them, between the new code and the end of the old pictures."""
+    photos = toy_photos(1)
+    list(make_job().run(photos))
+    with monkeypatch.context() as killed:
+        killed.setattr(ResultFolder, "delete_pictures", lambda *_: None)
+        list(make_job(pictures=False, stamp={"steps": 4}).run(photos))
+    again = make_job(pictures=False, stamp={"steps": 4})
+    assert redone(again.run(photos)) == [True]
+    assert files(again.folder.path) == ["photo-0.npz"]
+
+
+def test_without_pictures_those_of_others_are_in_nobodys_way_and_stay(make_job: MakeJob, toy_photos: ToyPhotos) -> None:
+    photos = toy_photos(1)
+    job = make_job(pictures=False)
+    mine = job.folder.paths("photo-0").reconstruction
+    mine.parent.mkdir()
+    mine.write_bytes(b"mine")
+    assert redone(job.run(photos)) == [True]
+    assert redone(make_job(pictures=False).run(photos, never)) == [False]
+    assert mine.read_bytes() == b"mine"
+
+
+def test_thumbnails_are_those_that_the_pictures_give(
+    make_job: MakeJob, toy_photos: ToyPhotos, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job = make_job(thumbnails=True)
+    list(job.run(toy_photos(1)))
+    paths = job.folder.paths("photo-0")
+    at_once = read_image(paths.thumbnail)
+    monkeypatch.setattr("latentloop.embedding.thumbnails.write_thumbnail", lambda *_: pytest.fail("made again"))
+    assert thumbnail_of(paths, one_pass=False) == paths.thumbnail
+    monkeypatch.undo()
+    paths.thumbnail.unlink()
+    thumbnail_of(paths, one_pass=False)
+    assert (read_image(paths.thumbnail) - at_once).abs().mean() < 0.01
+
+
+def test_each_outcome_is_told_once_its_files_are_there(
+    make_job: MakeJob, toy_photos: ToyPhotos, tmp_path: Path
+) -> None:
+    told = list[tuple[Path, bool]]()
+    photos = [*toy_photos(2), tmp_path / "missing.png"]
+
+    def on_done(outcome: Outcome) -> None:
+        told.append((outcome.photo, (tmp_path / "out" / f"{outcome.photo.stem}.npz").exists()))
+
+    list(make_job(on_done=on_done, batch=2).run(photos))
+    assert told == [(photos[0], True), (photos[1], True), (photos[2], False)]

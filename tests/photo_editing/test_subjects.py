@@ -91,6 +91,19 @@ def test_each_file_of_a_photo_is_read_once(
     assert subject.source == code.details["photo"]["sha256"]
 
 
+def test_without_its_pictures_a_face_is_cut_out_of_the_photo(
+    embedded: tuple[Path, Code], float_toy: ToyGenerator, tmp_path: Path
+) -> None:
+    photo, folder = embedded[0], ResultFolder(tmp_path / "codes")
+    (expected,) = subject_of_photo(photo, ["anna"], folder, float_toy).aligned_images
+    for picture in folder.paths("anna").pictures:
+        picture.unlink(missing_ok=True)
+    subject = subject_of_photo(photo, ["anna"], folder, float_toy)
+    assert subject.reconstruction_images == ()
+    (found,) = subject.aligned_images
+    torch.testing.assert_close(found, expected, rtol=0, atol=1.1 / 127.5)
+
+
 def test_a_code_file_is_read_once(
     embedded: tuple[Path, Code], float_toy: ToyGenerator, tmp_path: Path, opened: list[str]
 ) -> None:

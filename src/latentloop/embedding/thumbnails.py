@@ -50,7 +50,7 @@ def write_thumbnail(path: Path, images: Sequence[Tensor], mark: str) -> None:
     """
     if is_foreign(path, marked_by(COMMAND)):
         return
-    small = [resample(image.detach(), SIDE).cpu() for image in images]
+    small = [resample(image.detach().clamp(-1, 1), SIDE).cpu() for image in images]
     strip = torch.cat([*small, difference(small[-1], small[0])], dim=3)
     with replacing(path) as part:
         part.write_bytes(jpeg_bytes(strip, quality=QUALITY, comment=mark))

@@ -184,7 +184,7 @@ def _with_photo(subject: Subject, path: Path, photos: Path, generator: Generator
     (code,) = subject.codes
     photo, image = _read_photo_of(code, path, photos, max_pixels)
     # Without it the edited face would lose the detail that only the photo has.
-    cut_out = subject.aligned or (crop_quad(image, code.quad, max(renderers_of(generator))),)
+    cut_out = subject.aligned or (_cut_out(image, code, generator),)
     return replace(subject, origin=Origin(photo, image, code.quad[None]), aligned=cut_out)
 
 
@@ -207,7 +207,9 @@ def subject_of_photo(
     codes = [load_code(one.code) for one in paths]
     # The names of a photo's results without the number of the face, where all faces were asked for.
     name = names[0].rpartition("-face")[0] if codes[0].details["photo"]["faces"] else names[0]
-    image, aligned = read_image(photo, max_pixels=max_pixels), [one.aligned for one in paths]
+    image, aligned = read_image(photo, max_pixels=max_pixels), list[Path | Tensor]()
+    for one, code in zip(paths, codes, strict=True):
+        aligned.append(one.aligned if one.aligned.is_file() else _cut_out(image, code, generator))
     subject = subject_of_codes(name, codes, generator, photo=image, path=photo, aligned=aligned)
     drawn = tuple(one.reconstruction for one in paths if one.reconstruction.is_file())
     return replace(subject, reconstructions=drawn if len(drawn) == len(codes) else ())
@@ -246,6 +248,11 @@ def subject_of_codes(
             )
     origin = Origin(path, photo, torch.stack([code.quad for code in codes]))
     return Subject(name, w_plus, origin, tuple(aligned), tuple(codes))
+
+
+def _cut_out(photo: Tensor, code: Code, generator: Generator) -> Tensor:
+    """The aligned face of a code whose pictures are not there."""
+    return crop_quad(photo, code.quad, max(renderers_of(generator)))
 
 
 def _sample(argument: str, generator: Generator) -> Subject:
