@@ -1,5 +1,6 @@
 import re
 import tarfile
+import tracemalloc
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
@@ -7,6 +8,7 @@ import pytest
 
 from latentloop.errors import UserError
 from latentloop.images import photo_suffixes, read_image
+from latentloop.photos.braces import expand_braces
 from latentloop.photos.find import find_photos, find_training_photos
 
 
@@ -140,3 +142,91 @@ def test_an_empty_name_is_not_the_current_folder(
     monkeypatch.chdir(tmp_path)
     with pytest.raises(UserError, match="one of the photos has an empty name"):
         find(["a.png", ""])
+
+
+@pytest.mark.parametrize(
+    ("argument", "names"),
+    [
+        ("s/{00008..00011}.tar", ["s/00008.tar", "s/00009.tar", "s/00010.tar", "s/00011.tar"]),
+        ("{8..11}", ["8", "9", "10", "11"]),
+        ("{3..1}", ["3", "2", "1"]),
+        ("{08..9}-{a,b,}", ["08-a", "08-b", "08-", "09-a", "09-b", "09-"]),
+        ("{x}{1..}{..2}{}", ["{x}{1..}{..2}{}"]),
+        ("plain.png", ["plain.png"]),
+    ],
+)
+def test_braces_stand_for_what_a_shell_makes_of_them(argument: str, names: list[str]) -> None:
+    assert expand_braces(argument) == names
+
+
+@pytest.mark.parametrize("argument", ["{0..1000000}", "{0..9999}{0..9999}", "{0..99999999999999999999}"])
+def test_braces_of_endless_names_are_refused(argument: str) -> None:
+    with pytest.raises(UserError, match="stands for more than a million names"):
+        expand_braces(argument)
+
+
+def test_a_file_with_braces_in_its_name_is_a_file(tmp_path: Path) -> None:
+    make(tmp_path, ["{a,b}.png", "a.png", "b.png"])
+    assert found(tmp_path, "{a,b}.png") == ["{a,b}.png"]
+    (tmp_path / "{a,b}.png").unlink()
+    assert found(tmp_path, "{b,a}.png") == ["b.png", "a.png"]
+
+
+@pytest.fixture
+def shards(picture: Callable[..., Path], tmp_path: Path) -> Path:
+    """A folder of three tar files, of two photos each."""
+    photo, folder = picture("one.png"), tmp_path / "shards"
+    folder.mkdir()
+    for i in range(3):
+        with tarfile.open(folder / f"{i:05}.tar", "w", format=tarfile.USTAR_FORMAT) as archive:
+            for j in range(2):
+                archive.add(photo, f"{j}.png")
+    return folder
+
+
+def test_shards_are_named_by_braces_and_a_missing_one_is_said(shards: Path) -> None:
+    named = find_training_photos([f"{shards}/{{00000..00002}}.tar"])
+    assert [source.name for source in named] == [f"{shards}/{i:05}.tar:{j}.png" for i in range(3) for j in range(2)]
+    assert find_training_photos([f"{shards}/*.tar"]) == named
+    with pytest.raises(UserError, match=r"00003\.tar: no such file"):
+        find_training_photos([f"{shards}/{{00000..00003}}.tar"])
+
+
+@pytest.mark.parametrize("damage", ["header", "cut"])
+def test_a_shard_that_is_damaged_between_its_members_is_refused(shards: Path, damage: str) -> None:
+    """A listing of the first members alone would pass for the whole."""
+    tar = shards / "00001.tar"
+    second = find_training_photos([str(tar)])[1].offset
+    content = bytearray(tar.read_bytes())
+    if damage == "cut":
+        content = content[: second + 10]
+    else:
+        content[second - 512 + 100] ^= 0xFF
+    tar.write_bytes(content)
+    with pytest.raises(
+        UserError, match=rf"00001\.tar: cannot read it as an uncompressed tar file: .*(data|{second - 512})"
+    ):
+        find_training_photos([str(shards)])
+
+
+def test_each_tar_file_is_looked_up_once_and_its_members_take_little_memory(
+    shards: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    count, resolve, looked = 5000, Path.resolve, list[Path]()
+    with tarfile.open(shards / "00000.tar", "w") as archive:
+        for i in range(count):
+            archive.addfile(tarfile.TarInfo(f"{i:08}.jpg"))
+
+    def counted(path: Path, strict: bool = False) -> Path:
+        looked.append(path)
+        return resolve(path, strict)
+
+    monkeypatch.setattr(Path, "resolve", counted)
+    tracemalloc.start()
+    sources = find_training_photos([str(shards / "*.tar")])
+    kept, most = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert len(sources) == count + 4
+    assert len(looked) == 3
+    assert kept < 400 * count
+    assert most < 900 * count  # tarfile's own list would add 1000

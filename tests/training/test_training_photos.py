@@ -1,8 +1,10 @@
+import gc
 import hashlib
 import io
 import os
 import shutil
 import tarfile
+import tracemalloc
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
@@ -78,6 +80,27 @@ def test_without_a_good_photo_there_is_nothing_to_learn_from(tmp_path: Path) -> 
         PhotoSet([], 32)
     with pytest.raises(UserError, match=r"none of 2 photos can be used; the first: .*a\.png: no such file"):
         PhotoSet(sources([tmp_path / "a.png", tmp_path / "b.png"]), 32).load([1, 0][::-1])
+
+
+def test_a_damaged_member_is_skipped_and_an_epoch_keeps_no_photo(toy_photos: ToyPhotos, tmp_path: Path) -> None:
+    (path,) = toy_photos(1)
+    files = {f"{i:04}.png": path.read_bytes() for i in range(60)}
+    tars = [pack(tmp_path / f"{i}.tar", files | {"0007.png": b"damaged"}) for i in range(3)]
+    packed = PhotoSet([source for tar in tars for source in photos_in_tar(tar)], 32)
+
+    def epoch() -> int:
+        for step in range(18):
+            packed.load(indices_of_batch(180, 10, step, seed=0))
+        gc.collect()
+        return sum(type(one) is torch.Tensor for one in gc.get_objects())
+
+    before = epoch()
+    assert sorted(packed.skipped) == [f"{tar}:0007.png" for tar in tars]
+    assert all("\n" not in reason for reason in packed.skipped.values())
+    tracemalloc.start()
+    assert epoch() == before
+    assert tracemalloc.get_traced_memory()[0] < len(path.read_bytes()) * 20
+    tracemalloc.stop()
 
 
 @pytest.mark.parametrize("mode", ["w:gz", None])

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from latentloop.defaults import SHIPPED_EMBEDDERS, SHIPPED_GENERATORS
 from latentloop.errors import UserError
 from latentloop.globs import files_matching
+from latentloop.photos.braces import expand_braces
 from latentloop.records.naming import split_record
 
 if TYPE_CHECKING:
@@ -79,6 +80,8 @@ def _is_there(argument: str) -> bool:
         return True
     if split_record(argument):
         return True
+    if (each := expand_braces(argument)) != [argument]:
+        return all(map(_is_there, each))
     try:
         found = Path(argument).exists()
     except OSError:  # such as a folder that may not be entered: reading it says so

@@ -1,18 +1,20 @@
-"""Finding the photos that arguments name: files, folders, globs and tar files."""
+"""Finding the photos that arguments name: files, folders, globs, braces and tar files."""
 
 import glob
 import os
 from collections.abc import Iterable, Sequence
+from itertools import chain
 from pathlib import Path
 
 from latentloop.errors import UserError
 from latentloop.globs import files_matching
 from latentloop.images import photo_suffixes
-from latentloop.photos.sources import PhotoSource, photos_in_tar
+from latentloop.photos.braces import expand_braces
+from latentloop.photos.sources import PhotoSource, photos_in_tar, places_of
 
 
 def find_photos(arguments: Iterable[str]) -> list[Path]:
-    """List the photos that files, folders (without subfolders) and globs name, in order, each once.
+    """List the photos that files, folders (without subfolders), globs and braces name, in order, each once.
 
     What cannot be read, be it a file or a folder, stands for itself: reading it says why. Folders and globs leave out
     reconstructions: PNG files with a code file of the same name beside them.
@@ -21,7 +23,7 @@ def find_photos(arguments: Iterable[str]) -> list[Path]:
         UserError: A name is empty; a folder or glob has no photo.
     """
     found: list[Path] = []
-    for argument in arguments:
+    for argument in chain.from_iterable(map(expand_braces, arguments)):
         if not argument:  # which would be the current folder
             raise UserError("one of the photos has an empty name")
         try:
@@ -35,21 +37,21 @@ def find_photos(arguments: Iterable[str]) -> list[Path]:
 
 
 def find_training_photos(arguments: Iterable[str]) -> list[PhotoSource]:
-    """List the photos that files, folders, globs and uncompressed tar files name, each once.
+    """List the photos that files, folders, globs, braces and uncompressed tar files name, each once.
 
-    Tar files may also lie in folders and match globs.
+    Tar files may also lie in folders and match globs. Of each photo a few hundred bytes are kept; none is read.
 
     Raises:
         UserError: An argument names no photo, or cannot be read.
     """
     sources: list[PhotoSource] = []
-    for argument in arguments:
+    for argument in chain.from_iterable(map(expand_braces, arguments)):
         if not argument:
             raise UserError("one of the photos has an empty name")
         tars = [path for path in _tar_files(argument) if path.suffix == ".tar"]
         sources += [photo for tar in tars for photo in photos_in_tar(tar)]
         sources += [PhotoSource(photo) for photo in _beside(argument, tars)]
-    return list({source.place: source for source in sources}.values())
+    return list(dict(zip(places_of(sources), sources, strict=True)).values())
 
 
 def _beside(argument: str, tars: Sequence[Path]) -> list[Path]:

@@ -1,6 +1,7 @@
 """Sources of photos: files, and members of tar files."""
 
 import tarfile
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -8,8 +9,11 @@ from latentloop.errors import UserError
 from latentloop.files import refuse_no_file
 from latentloop.images import photo_suffixes
 
+Place = tuple[Path, str | None]
+"""Key of a photo: its file without links, and its name within a tar file."""
 
-@dataclass(frozen=True)
+
+@dataclass(frozen=True, slots=True)
 class PhotoSource:
     """A photo in a plain file or in a tar file, not read yet."""
 
@@ -26,11 +30,6 @@ class PhotoSource:
     def name(self) -> str:
         """Name for messages: the path, or "TAR:MEMBER"."""
         return f"{self.file}:{self.member}" if self.member else str(self.file)
-
-    @property
-    def place(self) -> tuple[Path, str | None]:
-        """Key of the photo, the same however its path was written."""
-        return self.file.resolve(), self.member
 
     def length(self) -> int:
         """Size of the photo in bytes; 0 if its file is missing."""
@@ -53,17 +52,28 @@ class PhotoSource:
             raise UserError(f"{self.name}: cannot read it: {error.strerror or error}") from error
 
 
+def places_of(sources: Iterable[PhotoSource]) -> list[Place]:
+    """Find where photos are, the same however their paths were written; each tar file is looked up once."""
+    resolved: dict[Path, Path] = {}
+    return [((resolved.get(one.file) or _resolve(one.file, resolved)), one.member) for one in sources]
+
+
+def _resolve(file: Path, known: dict[Path, Path]) -> Path:
+    known[file] = file.resolve()
+    return known[file]
+
+
 def photos_in_tar(path: Path) -> list[PhotoSource]:
     """List the photos in an uncompressed tar file, such as a shard of WebDataset; only its headers are read.
 
     Raises:
-        UserError: It is no such file, or contains no photo.
+        UserError: It is no such file, it breaks off or is damaged between its members, or it contains no photo.
     """
     known = photo_suffixes()
     refuse_no_file(path, what="a tar file")
     try:
         with tarfile.open(path, "r:") as archive:
-            members = [one for one in archive if one.isreg() and Path(one.name).suffix.lower() in known]
+            members = [one for one in _members(archive) if one.isreg() and Path(one.name).suffix.lower() in known]
     except (tarfile.TarError, OSError) as error:
         reason = error.strerror if isinstance(error, OSError) else error
         raise UserError(f"{path}: cannot read it as an uncompressed tar file: {reason}") from error
@@ -73,3 +83,13 @@ def photos_in_tar(path: Path) -> list[PhotoSource]:
     if not photos:
         raise UserError(f"{path}: no photos in this tar file; known endings: {' '.join(sorted(known))}")
     return photos
+
+
+def _members(archive: tarfile.TarFile) -> Iterator[tarfile.TarInfo]:
+    """The members of a tar file, of which tarfile would else keep all, and end without a word at a damaged header."""
+    while member := archive.next():
+        yield member
+        archive.members.clear()  # type: ignore[attr-defined]
+    archive.fileobj.seek(archive.offset)
+    if any(archive.fileobj.read(tarfile.BLOCKSIZE)):  # an archive ends with zeros
+        raise tarfile.ReadError(f"damaged at byte {archive.offset}")

@@ -22,7 +22,7 @@ from latentloop.inversion.metric_file import find_metric
 from latentloop.losses import iterator_loss
 from latentloop.metrics import identity_similarity
 from latentloop.photos.find import find_training_photos
-from latentloop.photos.sources import PhotoSource
+from latentloop.photos.sources import PhotoSource, places_of
 from latentloop.stamps import stamp_of
 from latentloop.training.best_codes import NoCache
 from latentloop.training.cache_files import open_cache
@@ -152,8 +152,8 @@ def choose_photos(options: TrainOptions, resolution: int) -> Photos:
         UserError: There are none, or none that can be used: before anything is written.
     """
     held_out = find_training_photos(options.validation)
-    places = {source.place for source in held_out}
-    sources = [source for source in find_training_photos(options.data) if source.place not in places]
+    measured_on, found = set(places_of(held_out)), find_training_photos(options.data)
+    sources = [one for one, place in zip(found, places_of(found), strict=True) if place not in measured_on]
     if options.data and not sources:
         problem = "all photos to learn from are among those to measure on: nothing is left"
         raise UserError(problem, arguments=("data", "validation"))
