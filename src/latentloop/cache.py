@@ -15,13 +15,13 @@ from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
-import torch
 from torch import Tensor
 
 from latentloop.cache_description import (
     BUSY_SECONDS,
     MAX_VALUE,
     SCHEMA,
+    CodeFormat,
     checked_loss,
     checksum_of,
     differences,
@@ -106,6 +106,7 @@ class CodeCache:
             found = read_description(path, self._connect())
         self._check(found, about)
         self.dtype = np.dtype(found["dtype"])
+        self._format = CodeFormat(space.num_ws, space.w_dim, self.dtype)
 
     def _begin(self, about: Mapping[str, Any]) -> None:
         """Make the tables of a new file."""
@@ -188,20 +189,8 @@ class CodeCache:
                 yield checked_loss(self.path, loss)
 
     def stored(self, w_plus: Tensor) -> npt.NDArray[np.floating[Any]]:
-        """Convert codes (N, num_ws, w_dim) to the type that the file stores.
-
-        Raises:
-            ValueError: The shape does not fit.
-            NotFiniteError: They are not finite, or not in the file's type.
-        """
-        if w_plus.shape[1:] != (self.space.num_ws, self.space.w_dim):
-            wanted = (self.space.num_ws, self.space.w_dim)
-            raise ValueError(f"codes must be (N, num_ws, w_dim) with {wanted}, got {tuple(w_plus.shape)}")
-        with np.errstate(over="ignore"):
-            codes = w_plus.detach().cpu().numpy().astype(self.dtype)
-        if not np.isfinite(codes).all():
-            raise NotFiniteError(f"a code is not finite in {self.dtype}")
-        return codes
+        """Convert codes (N, num_ws, w_dim) to the type that the file stores, as `CodeFormat.stored`."""
+        return self._format.stored(w_plus)
 
     def close(self) -> None:
         """Close the file in this thread; it opens again at the next use."""
@@ -242,7 +231,7 @@ class CodeCache:
         """
         if code.size != self.space.num_ws * self.space.w_dim:
             raise UserError(f"{self.path}: not a cache of codes, or damaged: a code of {code.size} numbers")
-        return torch.from_numpy(code.astype(np.float32)).view(self.space.num_ws, self.space.w_dim)
+        return self._format.decoded(code)
 
     def _check(self, found: Mapping[str, Any], wanted: Mapping[str, Any]) -> None:
         if found.get("dtype") not in ("float16", "float32"):

@@ -7,10 +7,16 @@ import time
 import zlib
 from collections.abc import Iterator, Mapping
 from contextlib import closing
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from latentloop.errors import UserError, shown
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+from latentloop.errors import NotFiniteError, UserError, shown
 from latentloop.json_files import decode_json
 
 BUSY_SECONDS = 60
@@ -26,6 +32,38 @@ CREATE TABLE about (name TEXT PRIMARY KEY, value TEXT NOT NULL);
 CREATE TABLE best (photo BLOB PRIMARY KEY, loss REAL NOT NULL, step INTEGER NOT NULL, code BLOB NOT NULL);
 """
 """SQL that creates the tables of a new cache."""
+
+
+@dataclass(frozen=True)
+class CodeFormat:
+    """How a cache file stores codes."""
+
+    num_ws: int
+    """Number of style vectors in a code."""
+    w_dim: int
+    """Length of a style vector."""
+    dtype: np.dtype[Any]
+    """Type of the numbers, float16 or float32."""
+
+    def stored(self, w_plus: Tensor) -> npt.NDArray[np.floating[Any]]:
+        """Convert codes (N, num_ws, w_dim) to the type that is stored.
+
+        Raises:
+            ValueError: The shape does not fit.
+            NotFiniteError: They are not finite, or not in that type.
+        """
+        if w_plus.shape[1:] != (self.num_ws, self.w_dim):
+            wanted = (self.num_ws, self.w_dim)
+            raise ValueError(f"codes must be (N, num_ws, w_dim) with {wanted}, got {tuple(w_plus.shape)}")
+        with np.errstate(over="ignore"):
+            codes = w_plus.detach().cpu().numpy().astype(self.dtype)
+        if not np.isfinite(codes).all():
+            raise NotFiniteError(f"a code is not finite in {self.dtype}")
+        return codes
+
+    def decoded(self, code: npt.NDArray[np.floating[Any]]) -> Tensor:
+        """Convert a stored code, of any shape, to (num_ws, w_dim) in float32."""
+        return torch.from_numpy(code.astype(np.float32)).view(self.num_ws, self.w_dim)
 
 
 def read_description(path: Path, connection: sqlite3.Connection) -> dict[str, Any]:

@@ -1,6 +1,7 @@
 import json
 import os
 import signal
+import socket
 import sqlite3
 import subprocess
 import sys
@@ -283,33 +284,64 @@ def test_without_the_iterator_a_run_that_diverges_says_so_too(run: Run, command:
     assert not (tmp_path / "out" / "last.safetensors").exists()
 
 
-def test_two_processes_learn_what_one_does(command: list[object], tmp_path: Path) -> None:
-    """With steps so large that half of the gradient would lead elsewhere; Muon's rounding would be seen in them."""
-    large = ["--optimizer", "adam", "--lr", "0.01", "--warm-up", "0", "--steps", "9", "--save-every", "3"]
-    large += ["--precision", "float32", "--teacher-optimizer", "adam", "--teacher-lr", "0.02"]
-    large += ["--lambda-second-look", "1"]
-    torchrun = ["-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2"]
-    environment = {
-        **os.environ,
-        "OMP_NUM_THREADS": "1",
-    }
-    for name, launch in (("one", []), ("two", torchrun)):
-        program = [sys.executable, *launch, "-m", "latentloop", *map(str, command), *large]
-        program += ["--out", str(tmp_path / name)]
-        done = subprocess.run(program, capture_output=True, text=True, env=environment, timeout=300, check=False)
-        assert done.returncode == 0, done.stderr
-        assert done.stdout.count("step ") == 3  # only the first one speaks
-    assert (tmp_path / "two" / "config.json").exists()
-    alone, both = tensors(tmp_path / "one"), tensors(tmp_path / "two")
+LARGE = [
+    *("--optimizer", "adam", "--lr", "0.01", "--warm-up", "0", "--steps", "9", "--save-every", "3"),
+    *("--precision", "float32", "--teacher-optimizer", "adam", "--teacher-lr", "0.02", "--lambda-second-look", "1"),
+]
+"""Steps so large that half of the gradient would lead elsewhere; Muon's rounding would be seen in them."""
+
+
+def launched(*launches: list[str], command: list[object], out: Path) -> list[str]:
+    """Train by launchers that work together; what each of them says on stdout."""
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    programs = [
+        subprocess.Popen(
+            [sys.executable, *launch, "-m", "latentloop", *map(str, command), *LARGE, "--out", str(out)],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            env=environment,
+        )
+        for launch in launches
+    ]
+    told = [program.communicate(timeout=300) for program in programs]
+    assert [program.returncode for program in programs] == [0] * len(programs), told
+    return [stdout for stdout, _ in told]
+
+
+def check_alike(one: Path, two: Path) -> None:
+    """Compare a run of one process with one of two."""
+    assert (two / "config.json").exists()
+    alone, both = tensors(one), tensors(two)
     for name, tensor in both.items():  # a single weight whose gradient is near 0 may step the other way
         assert (tensor.float() - alone[name].float()).square().mean().sqrt() < 1e-3, name
-    found, expected = codes(tmp_path / "two"), codes(tmp_path / "one")
+    found, expected = codes(two), codes(one)
     assert found.keys() == expected.keys()
     assert [found[photo] for photo in expected] == pytest.approx(list(expected.values()), rel=1e-3)
-    logs = [(tmp_path / name / "log.jsonl").read_text().splitlines() for name in ("one", "two")]
+    logs = [(folder / "log.jsonl").read_text().splitlines() for folder in (one, two)]
     for first, second in zip(*logs, strict=True):
         told, like = json.loads(first), json.loads(second)
         assert {**told, "seconds": 0} == pytest.approx({**like, "seconds": 0}, rel=1e-3, abs=1e-5)
+
+
+def test_two_processes_and_two_machines_learn_what_one_process_does(command: list[object], tmp_path: Path) -> None:
+    """The machines are two launchers of Accelerate that meet at a port, with a folder that both see."""
+    torchrun = ["-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2"]
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = str(free.getsockname()[1])
+    launch = ["-m", "accelerate.commands.launch", "--multi_gpu", "--num_machines", "2", "--num_processes", "2"]
+    launch += ["--mixed_precision", "no", "--dynamo_backend", "no", "--main_process_ip", "127.0.0.1"]
+    launch += ["--main_process_port", port, "--machine_rank"]
+    for name, launches, lines in (
+        ("one", [[]], [3]),
+        ("two", [torchrun], [3]),  # only the first one speaks
+        ("machines", [[*launch, "0"], [*launch, "1"]], [3, 0]),
+    ):
+        told = launched(*launches, command=command, out=tmp_path / name)
+        assert [text.count("step ") for text in told] == lines
+    for name in ("two", "machines"):
+        check_alike(tmp_path / "one", tmp_path / name)
 
 
 @pytest.mark.parametrize("failing", [0, 1])

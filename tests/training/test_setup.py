@@ -21,11 +21,12 @@ from latentloop.photos.sources import PhotoSource
 from latentloop.stamps import STAMPED_AS
 from latentloop.training.best_codes import NoCache
 from latentloop.training.distill_setup import stamp_of_distilling
+from latentloop.training.machine import Machine
 from latentloop.training.options import DistillOptions, TrainOptions
 from latentloop.training.pending import PendingCodes
 from latentloop.training.photos import PhotoSet
 from latentloop.training.processes import Alone
-from latentloop.training.setup import Machine, _look_every, choose_photos, set_up_training, stamp_of_training
+from latentloop.training.setup import _look_every, choose_photos, set_up_training, stamp_of_training
 from small_generators import SmallGenerator, SmallPhotos
 
 STAMP = """

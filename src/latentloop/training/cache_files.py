@@ -23,6 +23,7 @@ from latentloop.training.options import TrainOptions
 from latentloop.training.pending import PendingCodes
 from latentloop.training.processes import Processes
 from latentloop.training.settings_file import CODES
+from latentloop.training.shared_cache import SharedCache
 
 
 def open_cache(
@@ -47,10 +48,14 @@ def open_cache(
     path, records = Path(options.codes) if options.codes else options.out / CODES, None
     if is_record_folder(path):
         path, records = options.out / CODES, path
-    cache = CodeCache(path, space)
-    if records:  # those that are worse than the cache's change nothing
-        import_codes(cache, [records])
-    return PendingCodes(cache, processes)
+
+    def open_file() -> CodeCache:
+        cache = CodeCache(path, space)
+        if records:  # those that are worse than the cache's change nothing
+            import_codes(cache, [records])
+        return cache
+
+    return PendingCodes(SharedCache(open_file, space, processes), processes)
 
 
 def export_codes(cache: CodeCache, photos: Iterable[PhotoSource], folder: Path, generator: Generator) -> Iterator[Path]:

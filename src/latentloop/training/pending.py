@@ -11,6 +11,7 @@ from torch import Tensor
 from latentloop.cache import CachedCode, CodeCache
 from latentloop.errors import NotFiniteError
 from latentloop.training.processes import Alone, Processes
+from latentloop.training.shared_cache import SharedCache
 
 
 class _Found(NamedTuple):
@@ -27,7 +28,7 @@ class PendingCodes:
     together tell each other what they find, so all have the same codes pending, and the first one writes them.
     """
 
-    def __init__(self, cache: CodeCache, processes: Processes | None = None) -> None:
+    def __init__(self, cache: CodeCache | SharedCache, processes: Processes | None = None) -> None:
         self._cache, self._processes = cache, processes or Alone()
         self._found: dict[bytes, _Found] = {}
         self._new: list[tuple[bytes, _Found]] = []
@@ -36,7 +37,7 @@ class PendingCodes:
         return len(self._found)
 
     def lookup(self, photos: Sequence[bytes]) -> list[CachedCode | None]:
-        """The best code known of each photo, here or in the cache; None where there is none."""
+        """The best code known of each photo, here or in the cache; None where there is none. All processes must ask."""
         stored = self._cache.lookup(photos)
         return [self._better(self._found.get(photo), old) for photo, old in zip(photos, stored, strict=True)]
 
@@ -57,8 +58,11 @@ class PendingCodes:
     def accept(self) -> None:
         """Keep the new codes that are better than what was known. All processes must call it."""
         new, self._new = self._new, []
-        for photo, one in self._processes.collected(new):
-            (known,) = self.lookup([photo])
+        found = self._processes.collected(new)
+        photos = list(dict.fromkeys(photo for photo, _ in found))
+        stored = dict(zip(photos, self._cache.lookup(photos), strict=True))
+        for photo, one in found:
+            known = self._better(self._found.get(photo), stored[photo])
             if known is None or one.loss < known.loss:
                 self._found[photo] = one
 

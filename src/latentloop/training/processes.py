@@ -6,12 +6,14 @@ import os
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
+from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
 import torch
 from torch import Tensor
 
 from latentloop.errors import UserError
+from latentloop.stamps import Stamp, differences
 
 LETTING_GO = 0.5
 """Seconds that the threads of connections get to finish."""
@@ -53,6 +55,40 @@ def failing_together(processes: Processes, kind: type[Failure]) -> Iterator[None
         errors = [error]
     if errors := processes.collected(errors):
         raise errors[0]
+
+
+def refuse_unlike(processes: Processes, settings: Stamp) -> None:
+    """Check that all processes were given the same. Collective: every process must.
+
+    Args:
+        processes: The processes, which may be on several machines.
+        settings: What the run depends on.
+
+    Raises:
+        UserError: One has other photos, networks or options than the first.
+    """
+    first, *others = processes.collected([dict(settings)])
+    for index, other in enumerate(others, start=1):
+        if names := differences(first, other):
+            what = f"process {index} has another {', '.join(names)} than the first"
+            raise UserError(f"{what}; give all machines the same options, photos and files")
+
+
+def refuse_other_steps(processes: Processes, step: int, folder: Path) -> None:
+    """Check that all processes go on from one checkpoint. Collective: every process must.
+
+    Args:
+        processes: The processes, which may be on several machines.
+        step: The step that this one goes on from.
+        folder: The run's folder.
+
+    Raises:
+        UserError: They see different ones.
+    """
+    steps = sorted(set(processes.collected([step])))
+    if len(steps) > 1:
+        found = ", ".join(map(str, steps))
+        raise UserError(f"{folder}: not the same on all machines (steps {found}); share it", arguments="out")
 
 
 class Alone:

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 import torch
 
-from latentloop.devices import find_device, find_precision, quick_arithmetic, repeatable_arithmetic
+from latentloop.devices import quick_arithmetic, repeatable_arithmetic
 from latentloop.encoders import Embedder
 from latentloop.errors import UserError
 from latentloop.features.lpips import SMALLEST, load_lpips
@@ -27,11 +27,16 @@ from latentloop.stamps import stamp_of
 from latentloop.training.best_codes import NoCache
 from latentloop.training.cache_files import open_cache
 from latentloop.training.collaboration import Collaboration
+from latentloop.training.machine import Machine, find_machine
 from latentloop.training.networks import first_embedder, quick_generator
 from latentloop.training.options import TrainOptions
 from latentloop.training.photo_store import make_store
 from latentloop.training.photos import PhotoSet
-from latentloop.training.processes import Accelerated, Processes, failing_together, find_processes
+from latentloop.training.processes import (
+    failing_together,
+    refuse_other_steps,
+    refuse_unlike,
+)
 from latentloop.training.run import Saving, TrainJob, last_checkpoint, refuse_linked_run
 from latentloop.training.settings_file import write_options
 from latentloop.training.trainer import Trainer
@@ -40,19 +45,6 @@ from latentloop.weights import ReadOnce
 
 LOOK_EVERY = 20
 """Most steps that an accelerator takes before it is waited for."""
-
-
-class Machine(NamedTuple):
-    """Device, precision and processes of a run."""
-
-    device: torch.device
-    dtype: torch.dtype
-    processes: Processes
-
-    @property
-    def precision(self) -> str:
-        """The name of the type, such as "float32"."""
-        return str(self.dtype).removeprefix("torch.")
 
 
 class Photos(NamedTuple):
@@ -88,7 +80,9 @@ def set_up_training(options: TrainOptions, *, longer: bool = False) -> TrainJob:
                 refuse_linked_run(options.out, own_codes=options.codes is None)
         with ReadOnce():
             job = _make_job(options, machine)
+        refuse_unlike(machine.processes, job.settings)
         job.resume(longer=longer)
+        refuse_other_steps(machine.processes, job.trainer.step, options.out)
         if first:
             write_options(options)
         job.held = held.pop_all()
@@ -127,18 +121,6 @@ def _make_trainer(
         drawing,
         look_every=_look_every(options, machine.device),
     )
-
-
-def find_machine(options: TrainOptions) -> Machine:
-    """Find the device, the precision and the processes of a run.
-
-    Raises:
-        UserError: There is no such device; several processes lack Accelerate.
-    """
-    device = find_device(options.device)
-    dtype = find_precision(options.precision, device)
-    processes = find_processes(device, dtype)
-    return Machine(processes.device if isinstance(processes, Accelerated) else device, dtype, processes)
 
 
 def choose_photos(options: TrainOptions, resolution: int) -> Photos:

@@ -1,0 +1,59 @@
+"""A cache of codes for processes that train together, on one machine or on several."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from torch import Tensor
+
+from latentloop.cache import CachedCode, CodeCache, CodeSpace
+from latentloop.cache_description import CodeFormat
+from latentloop.errors import UserError
+from latentloop.training.processes import Processes, failing_together
+
+
+class SharedCache:
+    """A cache whose file the first process alone opens; the others ask it.
+
+    SQLite's log beside the file is no good to several machines on a network's folder: each would see memory of its own.
+    """
+
+    def __init__(self, open_file: Callable[[], CodeCache], space: CodeSpace, processes: Processes) -> None:
+        """Open the file in the first process. Collective: every process must.
+
+        Args:
+            open_file: Opens it.
+            space: What its codes have in common.
+            processes: The processes that train together.
+
+        Raises:
+            UserError: The file cannot be used.
+        """
+        self.space, self._processes = space, processes
+        with failing_together(processes, UserError):
+            self._cache = open_file() if processes.index == 0 else None  # which is false while it is empty
+        (name,) = processes.collected([] if self._cache is None else [self._cache.dtype.name])
+        self.dtype = np.dtype(name)
+        self._format = CodeFormat(space.num_ws, space.w_dim, self.dtype)
+
+    def lookup(self, photos: Sequence[bytes]) -> list[CachedCode | None]:
+        """Look up the best known code of each photo, as `CodeCache.lookup`. Collective: every process must."""
+        asked = dict.fromkeys(photo for wanted in self._processes.collected([list(photos)]) for photo in wanted)
+        with failing_together(self._processes, UserError):
+            found = [] if self._cache is None else self._cache.lookup(list(asked))
+        answers = dict(zip(asked, self._processes.collected(found), strict=True))
+        return [answers[photo] for photo in photos]
+
+    def update(self, photos: Sequence[bytes], w_plus: Tensor, loss: Tensor, *, step: int) -> None:
+        """Store codes, as `CodeCache.update`, in the first process; the others need not call it."""
+        if self._cache is not None:
+            self._cache.update(photos, w_plus, loss, step=step)
+
+    def stored(self, w_plus: Tensor) -> npt.NDArray[np.floating[Any]]:
+        """Convert codes (N, num_ws, w_dim) to the type that the file stores, as `CodeFormat.stored`."""
+        return self._format.stored(w_plus)
+
+    def decoded(self, code: npt.NDArray[np.floating[Any]]) -> Tensor:
+        """Convert a code of that type to (num_ws, w_dim) in float32."""
+        return self._format.decoded(code)
