@@ -21,8 +21,10 @@ class Embed:
     Takes files, folders and quoted globs. Each photo's face is found and aligned as in FFHQ. Then its code is
     optimized, or predicted by an embedding network in one pass, or first the one and then the other. The folder --out
     gets NAME.npz (the code), NAME.png (the reconstruction), aligned/NAME.png (what was reconstructed),
-    one-pass/NAME.png (the reconstruction of the network's own code), results.json and report.html about the photos of
-    this run. Run the command again and finished work is skipped.
+    one-pass/NAME.png (the reconstruction of the network's own code), and about the photos of this run results.json and
+    report.html; a line of results.jsonl is written as soon as a photo is done. The report of more than 200 photos shows
+    the figures of all, the 20 worst and 20 others, and has pages in report/. Run the command again and finished work is
+    skipped.
 
     One photo: latentloop embed photo.jpg
 
@@ -31,6 +33,8 @@ class Embed:
     An FFHQ-aligned image, closer to it: latentloop embed face.png --aligned --steps 300
 
     A rough code, quickly: latentloop embed photo.jpg --quality instant
+
+    Thousands, codes and figures alone: latentloop embed "photos/{00..99}/*.jpg" --no-pictures
 
     As close as it gets: latentloop embed photo.jpg --quality best
 
@@ -44,7 +48,7 @@ class Embed:
     """
 
     photos: Annotated[tuple[str, ...], tyro.conf.Positional, required("PHOTO...")]
-    """Image files, folders, quoted globs."""
+    """Image files, folders, quoted globs, also with braces."""
     out: Path = Path("embedded")
     """Folder for the codes and reconstructions."""
     options: Annotated[EmbedOptions, UNTITLED] = EmbedOptions()

@@ -35,9 +35,11 @@ class Train:
 
     A finished run, made longer: latentloop train --resume run --steps 30000
 
-    No faces, tar files: latentloop train --generator yours.safetensors --identity none --data "shards/*.tar"
+    No faces, tar files: latentloop train --generator yours.safetensors --identity none --data "shards/{000..099}.tar"
 
     Several GPUs: accelerate launch -m latentloop train --data faces/ --batch 64 --precision bfloat16
+
+    Several machines, or more photos than memory holds: docs/training-at-scale.md
     """
 
     options: Annotated[TrainOptions, UNTITLED] = TrainOptions()

@@ -150,9 +150,9 @@ class EmbedOptions:
     batch: int = neutral(1)
     """Photos to optimize together; more is faster on a GPU and takes more memory."""
     pictures: bool = neutral(True)
-    """Write the aligned photo and the reconstructions, 2 to 3 MB a photo at 1024 pixels, and show them in the report.
-    Without them there are codes and figures alone, which every command reads; of a finished result that has no pictures
-    a later run with them makes all anew."""
+    """Write pictures beside the codes (the aligned photo and the reconstructions, 2 to 3 MB at 1024 pixels), and show
+    them in the report. Every command reads codes without pictures, too; a later run that wants pictures makes such
+    results anew."""
 
     def __post_init__(self) -> None:
         check_choices(self)

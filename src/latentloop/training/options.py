@@ -33,7 +33,8 @@ class TrainOptions:
     which: Which = stamped_as("generator_sha256", default="g_ema")
     """Weights to read where a StyleGAN's file has both: their running mean, or, as g, the weights as trained."""
     data: tuple[str, ...] = stamped_as("data", default=())
-    """Square, aligned photos to learn from: folders, quoted globs ("faces/**/*.png"), uncompressed tar files."""
+    """Square, aligned photos to learn from: folders, quoted globs ("faces/**/*.png"), uncompressed tar files, such as
+    WebDataset's ("shards/{00000..00099}.tar")."""
     validation: tuple[str, ...] = stamped_as("validation", default=())
     """Photos to measure on, never learned from; without any, images that the generator draws."""
     validation_images: int = stamped_as("validation", default=64)
