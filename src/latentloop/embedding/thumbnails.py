@@ -11,8 +11,7 @@ from torch import Tensor
 from latentloop.embedding.result_folder import COMMAND, ResultPaths
 from latentloop.files import replacing
 from latentloop.images import read_image, resample, to_uint8
-from latentloop.ownership import is_foreign, mark_in, marked_by
-from latentloop.ownership import mark as plain_mark
+from latentloop.ownership import is_foreign, mark, mark_in, marked_by
 
 SIDE, QUALITY = 160, 80
 """Pixels of the pictures' sides, and JPEG's quality."""
@@ -36,14 +35,14 @@ def jpeg_bytes(image: Tensor, *, quality: int, comment: str = "") -> bytes:
     return buffer.getvalue()
 
 
-def write_thumbnail(path: Path, images: Sequence[Tensor], mark: str) -> None:
+def write_thumbnail(path: Path, images: Sequence[Tensor], signature: str) -> None:
     """Write a photo, what became of it, and the difference to the last; somebody else's file of that name stays.
 
     Args:
         path: The file, which appears whole.
         images: The aligned photo, its one-pass reconstruction, if there is one, and its reconstruction, (1, 3, S, S)
             each, in [-1, 1].
-        mark: Mark of the result's files.
+        signature: Mark of the result's files.
 
     Raises:
         UserError: The file cannot be written.
@@ -53,7 +52,7 @@ def write_thumbnail(path: Path, images: Sequence[Tensor], mark: str) -> None:
     small = [resample(image.detach().clamp(-1, 1), SIDE).cpu() for image in images]
     strip = torch.cat([*small, difference(small[-1], small[0])], dim=3)
     with replacing(path) as part:
-        part.write_bytes(jpeg_bytes(strip, quality=QUALITY, comment=mark))
+        part.write_bytes(jpeg_bytes(strip, quality=QUALITY, comment=signature))
 
 
 def thumbnail_of(paths: ResultPaths, *, one_pass: bool) -> Path | None:
@@ -66,8 +65,8 @@ def thumbnail_of(paths: ResultPaths, *, one_pass: bool) -> Path | None:
     Raises:
         UserError: A picture cannot be read, or the thumbnail not be written.
     """
-    mark = mark_in(paths.reconstruction, COMMAND)
-    if mark is None or mark_in(paths.thumbnail, COMMAND) != mark:
+    drawn_with = mark_in(paths.reconstruction, COMMAND)
+    if drawn_with is None or mark_in(paths.thumbnail, COMMAND) != drawn_with:
         shown = [path for path in paths.pictures if one_pass or path != paths.one_pass]
-        write_thumbnail(paths.thumbnail, [read_image(path) for path in shown], mark or plain_mark(COMMAND))
+        write_thumbnail(paths.thumbnail, [read_image(path) for path in shown], drawn_with or mark(COMMAND))
     return None if is_foreign(paths.thumbnail, marked_by(COMMAND)) else paths.thumbnail
