@@ -69,20 +69,25 @@ def photos_in_tar(path: Path) -> list[PhotoSource]:
     Raises:
         UserError: It is no such file, it breaks off or is damaged between its members, or it contains no photo.
     """
-    known = photo_suffixes()
+    known, photos = photo_suffixes(), list[PhotoSource]()
     refuse_no_file(path, what="a tar file")
     try:
         with tarfile.open(path, "r:") as archive:
-            members = [one for one in _members(archive) if one.isreg() and Path(one.name).suffix.lower() in known]
+            for member in _members(archive):
+                if member.isreg() and Path(member.name).suffix.lower() in known:
+                    photos.append(_in_tar(path, member))
     except (tarfile.TarError, OSError) as error:
         reason = error.strerror if isinstance(error, OSError) else error
         raise UserError(f"{path}: cannot read it as an uncompressed tar file: {reason}") from error
-    if sparse := next((one.name for one in members if one.issparse()), None):
-        raise UserError(f"{path}:{sparse}: stored with holes, which is not read; pack it again without holes")
-    photos = [PhotoSource(path, one.name, one.offset_data, one.size) for one in members]
     if not photos:
         raise UserError(f"{path}: no photos in this tar file; known endings: {' '.join(sorted(known))}")
     return photos
+
+
+def _in_tar(path: Path, member: tarfile.TarInfo) -> PhotoSource:
+    if member.issparse():
+        raise UserError(f"{path}:{member.name}: stored with holes, which is not read; pack it again without holes")
+    return PhotoSource(path, member.name, member.offset_data, member.size)
 
 
 def _members(archive: tarfile.TarFile) -> Iterator[tarfile.TarInfo]:
