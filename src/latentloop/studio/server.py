@@ -109,7 +109,7 @@ def _workbench(options: StudioOptions) -> Workbench:
     """Read the networks, and draw with them once."""
     model = load(options.generator, which=options.which, embedder=options.embedder, device=options.device)
     bench = Workbench(model, options.max_pixels)
-    bench.warm_up()
+    bench.turns.quick(bench.warm_up)
     return bench
 
 
