@@ -68,3 +68,12 @@ class Turns:
                 if stopped and stopped.is_set():
                     return
                 self._changed.wait(QUIET / 4)
+
+    def ended(self, timeout: float) -> bool:
+        """Wait until nothing is computed any more; returns whether that came within some seconds."""
+        until = time.monotonic() + timeout
+        if not self._long.acquire(timeout=timeout):
+            return False
+        self._long.release()
+        with self._changed:
+            return self._changed.wait_for(lambda: not self._asked, max(until - time.monotonic(), 0))
