@@ -2,6 +2,7 @@
 
 import threading
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -127,15 +128,16 @@ def test_the_closest_code_goes_on_from_the_closer_one(
     }
     monkeypatch.setattr(quality, "FAR", {**quality.FAR, "balanced": short})
     monkeypatch.setattr(quality, "NEAR", {**quality.NEAR, **nearer})
-    face, seen = open_photo(bench, session, photo, "a.png"), list[int]()
+    face, seen = open_photo(bench, session, photo, "a.png"), list[Step]()
     improve(bench, session, face, "balanced", lambda _: None)
     code = face.w_plus
     expected = steps_of(bench, face, "best")
-    found = improve(bench, session, face, "best", lambda step: seen.append(step.done))
+    found = improve(bench, session, face, "best", seen.append)
     assert found is not None
     assert found.code.refinement is not None
     assert found.code.details["settings"]["start"] == "folder"
-    assert seen[-1] == expected == 3 + 30
+    assert seen[-1].done == expected == 3 + 30
+    assert not any(torch.equal(a.face, b.face) for a, b in pairwise(seen[4:]))  # also beyond the code
     assert bench.subject(face).drawn_by
     assert not torch.equal(bench.preview(session, face, EditState()), bench.previewer.faces(code)[0])
 

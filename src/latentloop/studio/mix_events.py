@@ -123,15 +123,21 @@ class MixEvents:
                 path.append(morph_video(self.bench, session, codes, kind, on_frame))
 
             for text in frames_of(session, work):
-                yield {tab.said: status(text)}
-        done: Updates = {tab.said: status("Stopped.")}
+                yield {tab.said: status(text), tab.stop: gr.Button(interactive=True)}
+        done: Updates = {tab.said: status("Stopped."), **self.idle()}
         if path:
-            done = {
-                tab.said: status("The morph is below."),
-                tab.film: animation(path[0], "the faces, one into the next"),
-            }
+            done |= {tab.said: status("The morph is below.")}
+            done |= {tab.film: animation(path[0], "the faces, one into the next")}
             done |= {tab.files: gr.File(value=str(path[0]), visible=True)}
         yield done
+
+    def idle(self) -> Updates:
+        """Offer nothing to stop, also after a film that failed."""
+        return {self.tab.stop: gr.Button(interactive=False)}
+
+    def stop(self, request: gr.Request) -> None:
+        """End the film that is being made."""
+        session_of(self.sessions, request).stop()
 
 
 def _numbered(name: str, i: int) -> str:

@@ -133,7 +133,9 @@ def _wire_mix(tab: MixTab, events: MixEvents) -> None:
     for change in (tab.way.input, tab.order.input):
         change(events.between, [tab.order, tab.way], tab.between, trigger_mode="always_last", **QUICK)
     for button, film in ((tab.mp4, events.mp4), (tab.gif, events.gif)):
-        button.click(film, tab.order, [tab.said, tab.film, tab.files], show_progress="hidden", **WORK)
+        made = button.click(film, tab.order, [tab.said, tab.stop, tab.film, tab.files], show_progress="hidden", **WORK)
+        made.failure(events.idle, None, tab.stop, **QUICK)
+    tab.stop.click(events.stop, None, None, **QUICK)
 
 
 def _wire_directions(tab: DirectionsTab, events: DirectionsEvents) -> Callable[[gr.Request], Updates]:

@@ -37,7 +37,7 @@ def in_turn(handler: Callable[Concatenate[EventsT, P], T]) -> Callable[Concatena
     """Let events be answered by the thread of the quick requests."""
 
     @wraps(handler)
-    def answer(events: EventsT, *args: P.args, **kwargs: P.kwargs) -> T:
+    def answer(events: EventsT, /, *args: P.args, **kwargs: P.kwargs) -> T:
         return events.bench.turns.quick(lambda: handler(events, *args, **kwargs))
 
     return answer
