@@ -29,8 +29,10 @@ from playwright.sync_api import Error, Page, sync_playwright
 PHOTOS = Path(__file__).parents[1] / "examples" / "photos"
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 SLIDER, FACE = "#slider-smile input[type=range]", "#face img"
-WARM = 50
-"""Random actions before the memory is looked at first."""
+WARM = 100
+"""Random actions before the memory is looked at first: each kind of work was done by then."""
+AT_REST = 5.0
+"""Seconds after which a search that was stopped has ended and the pictures of its code are drawn."""
 
 
 @dataclass
@@ -49,8 +51,8 @@ class Measured:
     """Random actions, by name."""
     errors: list[str] = field(default_factory=list)
     """Errors on the page, in its console, and in what the server says."""
-    memory_warm: float = 0.0
-    memory_end: float = 0.0
+    memory: list[float] = field(default_factory=list)
+    """After each hundred random actions, and after the last, with nothing going on."""
 
 
 @contextmanager
@@ -224,9 +226,17 @@ def use(page: Page, count: int, pid: int, measured: Measured, seed: int) -> None
             measured.errors.append(f"{name}: {error.message.splitlines()[0]}")
         page.wait_for_timeout(chance.uniform(200, 3000))
         toasts_of(page, measured)
-        if i + 1 == min(WARM, count):
-            measured.memory_warm = memory_of(pid)
-    measured.memory_end = memory_of(pid)
+        if (i + 1) % WARM == 0 or i + 1 == count:
+            measured.memory.append(memory_at_rest(page, pid))
+            print(f"{i + 1} actions, {len(measured.errors)} errors, {measured.memory[-1]:.0f} MB", flush=True)
+
+
+def memory_at_rest(page: Page, pid: int) -> float:
+    """Read the memory while nothing is computed, in megabytes: a search takes a gigabyte as long as it goes on."""
+    page.get_by_role("tab", name="Edit").click()
+    push(page, "#stop")
+    page.wait_for_timeout(1000 * AT_REST)
+    return memory_of(pid)
 
 
 def toasts_of(page: Page, measured: Measured) -> None:
@@ -262,7 +272,8 @@ def report(measured: Measured) -> None:
     print(row("slider to whole photo", measured.rests))
     if measured.actions:
         print(f"{'random actions':28} {measured.actions.total()}, with {len(measured.errors)} errors")
-        print(f"{'memory':28} {measured.memory_warm:.0f} MB warm, {measured.memory_end:.0f} MB at the end")
+        first, last = measured.memory[0], measured.memory[-1]
+        print(f"{'memory':28} {first:.0f} MB at first, {last:.0f} MB at the end: grown by {last - first:.0f} MB")
     for error, count in Counter(measured.errors).most_common(20):
         print(f"  {count} x {error[:200]}")
 

@@ -35,10 +35,14 @@ def test_long_work_waits_between_steps_until_it_is_quiet(monkeypatch: pytest.Mon
             shared.give_way()
             order.append("step 2")
 
+    def preview() -> None:
+        time.sleep(0.1)
+        order.append("preview")
+
     thread = threading.Thread(target=work)
     thread.start()
     assert begun.wait(10)
-    shared.quick(lambda: time.sleep(0.1) or order.append("preview"))
+    shared.quick(preview)
     assert order == ["step 1", "preview"]
     thread.join(10)
     assert order == ["step 1", "preview", "step 2"]

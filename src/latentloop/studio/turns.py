@@ -7,6 +7,8 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import TypeVar
 
+from latentloop.allocator import return_freed_memory
+
 T = TypeVar("T")
 
 QUIET = 0.6
@@ -56,10 +58,16 @@ class Turns:
 
     @contextmanager
     def long(self) -> Iterator[None]:
-        """Take the processor for long, one after the other; call `give_way` between steps."""
+        """Take the processor for long, one after the other; call `give_way` between steps.
+
+        What it has freed in the end goes back to the system: a search takes a gigabyte that nothing else needs.
+        """
         with self._long:
             self.give_way()
-            yield
+            try:
+                yield
+            finally:
+                return_freed_memory()
 
     def give_way(self, stopped: threading.Event | None = None) -> None:
         """Wait while there are quick requests, and until none has come for a moment; not if the work has to end."""
