@@ -1,5 +1,6 @@
 import threading
 import time
+from contextvars import ContextVar
 
 import pytest
 
@@ -108,3 +109,9 @@ def test_the_end_of_all_work_is_waited_for() -> None:
     assert not shared.ended(0.01)
     assert shared.ended(10)
     assert asked.done()
+
+
+def test_who_asks_is_known_to_the_thread_that_answers() -> None:
+    asks: ContextVar[str] = ContextVar("asks")
+    asks.set("me")
+    assert Turns().quick(asks.get) == "me"

@@ -1,7 +1,7 @@
 """The face as it follows a slider, on a way of its own that is quicker than Gradio's events."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,7 +17,7 @@ SCRIPT = (Path(__file__).parent / "live_preview.js").read_text(encoding="utf-8")
 """What the component of the face runs in the browser."""
 MOVED = "(...values) => document.dispatchEvent(new CustomEvent('latentloop-moved', {detail: values}))"
 """What the browser does with the values of all sliders when one has moved."""
-Served = Callable[[list[object], gr.Request], Awaitable[str]]
+Served = Callable[[list[object], gr.Request], Coroutine[None, None, str]]
 """A function that the script calls as `server.preview`."""
 
 

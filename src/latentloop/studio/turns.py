@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
+from contextvars import copy_context
 from typing import TypeVar
 
 from latentloop.allocator import return_freed_memory
@@ -43,7 +44,8 @@ class Turns:
         """Do something as `quick` does, without waiting for it."""
         with self._changed:
             self._asked += 1
-        future = self._thread.submit(work)
+        context = copy_context()  # in which Gradio remembers that components are values of an answer there
+        future = self._thread.submit(lambda: context.run(work))
         future.add_done_callback(self._answered)
         return future
 
