@@ -29,10 +29,7 @@ from playwright.sync_api import Error, Page, sync_playwright
 PHOTOS = Path(__file__).parents[1] / "examples" / "photos"
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 SLIDER, FACE = "#slider-smile input[type=range]", "#face img"
-WARM = 100
-"""Random actions before the memory is looked at first: each kind of work was done by then."""
-AT_REST = 5.0
-"""Seconds after which a search that was stopped has ended and the pictures of its code are drawn."""
+WARM = 100  # random actions before the memory is looked at first: each kind of work was done by then
 
 
 @dataclass
@@ -52,14 +49,13 @@ class Measured:
     errors: list[str] = field(default_factory=list)
     """Errors on the page, in its console, and in what the server says."""
     memory: list[float] = field(default_factory=list)
-    """After each hundred random actions, and after the last, with nothing going on."""
+    """After each hundred random actions and the last, at rest."""
 
 
 @contextmanager
 def studio(log: Path) -> Iterator[tuple[int, str]]:
     """Serve a studio; gives its process and the page's address once that is there."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
+    with socket.create_server(("127.0.0.1", 0)) as free:
         port = str(free.getsockname()[1])
     command = [sys.executable, "-m", "latentloop", "studio", "--no-browser", "--port", port]
     with (
@@ -76,14 +72,12 @@ def studio(log: Path) -> Iterator[tuple[int, str]]:
 
 def memory_of(pid: int) -> float:
     """Read the resident memory of a process, in megabytes."""
-    (line,) = [line for line in Path(f"/proc/{pid}/status").read_text().splitlines() if line.startswith("VmRSS")]
-    return int(line.split()[1]) / 1024
+    return int(Path(f"/proc/{pid}/status").read_text().partition("VmRSS:")[2].split()[0]) / 1024
 
 
 def clock(work: Callable[[], object]) -> float:
     """Count the seconds that some work takes."""
-    begun = time.perf_counter()
-    work()
+    begun, _ = time.perf_counter(), work()
     return time.perf_counter() - begun
 
 
@@ -131,8 +125,8 @@ def move(page: Page, key: str, condition: str) -> None:
 
 def rest(page: Page) -> float:
     """Move the slider once; gives the seconds to the whole photo."""
-    before = page.locator("#compare img").last.get_attribute("src")
-    changed = f"[...document.querySelectorAll('#compare img')].at(-1).getAttribute('src') != {before!r}"
+    last = "[...document.querySelectorAll('#compare img')].at(-1).getAttribute('src')"
+    changed = f"{last} != {page.evaluate(last)!r}"
 
     def move_and_wait() -> None:
         page.locator(SLIDER).press("ArrowRight")
@@ -152,8 +146,8 @@ def time_page(page: Page, measured: Measured, count: int) -> None:
 
 def push(page: Page, button: str) -> None:
     """Push a button of the tab "Edit", if there is something for it to do."""
-    if page.locator(f"{button}:enabled").count():
-        page.locator(button).click()
+    for enabled in page.locator(f"{button}:enabled").all():
+        enabled.click()
 
 
 def slide(page: Page, chance: random.Random) -> None:
@@ -203,8 +197,6 @@ ACTIONS: dict[str, tuple[int, Callable[[Page, random.Random], object]]] = {
 }
 """What users do, how often, and how."""
 ELSEWHERE = ("add a face", "mix and morph", "look around")
-NOT_WRONG = "move a slider first"
-"""What the page rightly says now and then."""
 
 
 def use(page: Page, count: int, pid: int, measured: Measured, seed: int) -> None:
@@ -235,7 +227,7 @@ def memory_at_rest(page: Page, pid: int) -> float:
     """Read the memory while nothing is computed, in megabytes: a search takes a gigabyte as long as it goes on."""
     page.get_by_role("tab", name="Edit").click()
     push(page, "#stop")
-    page.wait_for_timeout(1000 * AT_REST)
+    page.wait_for_timeout(5000)  # for the pictures of its code
     return memory_of(pid)
 
 
@@ -244,16 +236,11 @@ def toasts_of(page: Page, measured: Measured) -> None:
     for toast in page.locator(".toast-body").all():
         with suppress(Error):
             text = toast.inner_text(timeout=1000)
-            measured.errors += [] if NOT_WRONG in text else [f"page: {text}"]
+            # What the page rightly says now and then is no error.
+            measured.errors += [] if "move a slider first" in text else [f"page: {text}"]
     for close in page.locator(".toast-close").all():
         with suppress(Error):
             close.click(timeout=1000)
-
-
-def listen(page: Page, measured: Measured) -> None:
-    """Note the errors of the page's scripts."""
-    page.on("pageerror", lambda error: measured.errors.append(f"script: {error}"))
-    page.on("console", lambda said: measured.errors.append(f"console: {said.text}") if said.type == "error" else None)
 
 
 def row(name: str, seconds: Sequence[float]) -> str:
@@ -295,7 +282,9 @@ def main(actions: int = 0, count: int = 50, seed: int = 0, patience: float = 120
             measured.ready = time.perf_counter() - begun
             page = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"]).new_page()
             page.set_default_timeout(1000 * patience)
-            listen(page, measured)
+            note = measured.errors.append
+            page.on("pageerror", lambda error: note(f"script: {error}"))
+            page.on("console", lambda said: note(f"console: {said.text}") if said.type == "error" else None)
             page.goto(address)
             if count:
                 time_page(page, measured, count)

@@ -99,10 +99,8 @@ class Model:
         inverter, name = setup.inverter(), path.stem if path else "photo"
         file = photo_entry(path) if path else None
         start = setup.start.of_face(Wanted(name, path or Path(name), file["sha256"] if file else ""))
-        aligned_face = self._face(image, changed)
-        (found,) = inverter.invert(
-            [aligned_face], lambda target: setup.start.codes(target, [start]), on_step, on_code, on_image
-        )
+        codes, aligned_face = setup.start.codes, self._face(image, changed)
+        (found,) = inverter.invert([aligned_face], lambda target: codes(target, [start]), on_step, on_code, on_image)
         size = (image.shape[-1], image.shape[-2])
         code = record_code(inverter, found, aligned_face, size, file, {**setup.stamp(), **start.stamp})
         return InvertedPhoto.of(name, found, aligned_face, image, code)

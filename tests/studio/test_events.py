@@ -5,17 +5,14 @@ import gc
 import threading
 import warnings
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-import latentloop as ll
 from latentloop.embedding import quality
 from latentloop.studio.history import EditState
 from latentloop.studio.improving import Stopped
-from latentloop.studio.session import Session, Sessions
 from latentloop.studio.sliders import OWN
 from latentloop.studio.turns import Turns
 from latentloop.studio.workbench import Workbench
@@ -25,36 +22,11 @@ gr = pytest.importorskip("gradio")
 
 from gradio.context import LocalContext  # noqa: E402 - needs Gradio
 
-from latentloop.studio.compare_tab import CompareEvents, CompareTab, Follower, compare_tab  # noqa: E402
-from latentloop.studio.directions_tab import DirectionsEvents, DirectionsTab, directions_tab  # noqa: E402
-from latentloop.studio.edit_events import EditEvents  # noqa: E402
-from latentloop.studio.edit_tab import EditTab, edit_tab  # noqa: E402
-from latentloop.studio.file_events import FileEvents  # noqa: E402
-from latentloop.studio.live_preview import LivePreview  # noqa: E402
-from latentloop.studio.mix_events import MixEvents  # noqa: E402
-from latentloop.studio.mix_tab import MixTab, mix_tab  # noqa: E402
-from latentloop.studio.opening_events import OpeningEvents  # noqa: E402
-from latentloop.studio.search_events import SearchEvents  # noqa: E402
-
-
-@dataclass(frozen=True)
-class Asked:
-    """Stands for Gradio's request, of which only the page's key is read."""
-
-    session_hash: str = "one"
-
-    async def json(self) -> dict[str, Any]:
-        return {"session_hash": self.session_hash}
-
-
-@dataclass(frozen=True)
-class Layout:
-    """The components of a page, which its events only name."""
-
-    edit: EditTab
-    mix: MixTab
-    directions: DirectionsTab
-    compare: CompareTab
+from latentloop.studio.compare_tab import Follower, compare_tab  # noqa: E402
+from latentloop.studio.directions_tab import directions_tab  # noqa: E402
+from latentloop.studio.edit_tab import edit_tab  # noqa: E402
+from latentloop.studio.mix_tab import mix_tab  # noqa: E402
+from studio.pages import Layout, Page, given  # noqa: E402
 
 
 @pytest.fixture(scope="module")
@@ -69,41 +41,6 @@ def layout() -> Layout:
         asyncio.set_event_loop(None)
         gc.collect()
     return made
-
-
-def given(updates: dict[Any, Any], component: Any) -> dict[str, Any]:  # noqa: ANN401
-    """What an answer says of a component."""
-    return dict(updates[component].constructor_args)
-
-
-class Page:
-    """A page as its events see it."""
-
-    def __init__(self, generator: Path, root: Path, layout: Layout) -> None:
-        self.bench, self.sessions = Workbench(ll.load(generator, device="cpu")), Sessions(root)
-        self.live = LivePreview(self.bench, self.sessions, [])
-        self.tab, self.mix_tab = layout.edit, layout.mix
-        both = self.bench, self.sessions
-        self.opening, self.edits = OpeningEvents(*both, self.tab), EditEvents(*both, self.tab)
-        self.search, self.files = SearchEvents(*both, self.tab), FileEvents(*both, self.tab)
-        self.mix, self.compare = MixEvents(*both, self.mix_tab), CompareEvents(*both, layout.compare)
-        self.directions = DirectionsEvents(*both, layout.directions, self.tab.own)
-        self.asked: Any = Asked()
-
-    @property
-    def session(self) -> Session:
-        return self.sessions.get("one")
-
-    def upload(self, photo: Path) -> dict[str, str]:
-        """Put a photo where uploads go."""
-        path = self.sessions.root / "upload" / photo.name
-        path.parent.mkdir(exist_ok=True)
-        path.write_bytes(photo.read_bytes())
-        return {"path": str(path), "orig_name": photo.name}
-
-    def moved(self, *strengths: float) -> list[object]:
-        """What the sliders of the user's own directions say."""
-        return [*strengths, *[0.0] * (OWN - len(strengths)), []]
 
 
 @pytest.fixture
