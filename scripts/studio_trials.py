@@ -76,7 +76,7 @@ def memory_of(pid: int) -> float:
 
 
 def clock(work: Callable[[], object]) -> float:
-    """Count the seconds that some work takes."""
+    """Count the seconds of some work."""
     begun, _ = time.perf_counter(), work()
     return time.perf_counter() - begun
 
@@ -227,16 +227,16 @@ def memory_at_rest(page: Page, pid: int) -> float:
     """Read the memory while nothing is computed, in megabytes: a search takes a gigabyte as long as it goes on."""
     page.get_by_role("tab", name="Edit").click()
     push(page, "#stop")
+    page.locator("#stop:disabled").wait_for(timeout=120_000)
     page.wait_for_timeout(5000)  # for the pictures of its code
     return memory_of(pid)
 
 
 def toasts_of(page: Page, measured: Measured) -> None:
-    """Note the errors on the page, and close them."""
+    """Note the errors on the page, not what it rightly says now and then, and close them."""
     for toast in page.locator(".toast-body").all():
         with suppress(Error):
             text = toast.inner_text(timeout=1000)
-            # What the page rightly says now and then is no error.
             measured.errors += [] if "move a slider first" in text else [f"page: {text}"]
     for close in page.locator(".toast-close").all():
         with suppress(Error):

@@ -124,6 +124,14 @@ def test_a_picture_that_is_no_longer_wanted_is_not_shown(edited: Page, monkeypat
     assert [*updates] == [edited.tab.compare]
 
 
+def test_a_face_that_was_left_meanwhile_is_not_drawn(edited: Page) -> None:
+    page, left = edited, edited.session.opened
+    page.opening.open_random(page.asked)  # deletes its files
+    left.argument = str(left.place / "deleted.npz")
+    left.subject = None
+    assert [*page.edits._whole(page.session, left)] == [page.tab.compare]
+
+
 def test_undo_redo_and_reset_move_the_sliders(edited: Page) -> None:
     tab, edits, asked = edited.tab, edited.edits, edited.asked
     edits.rest(asked)

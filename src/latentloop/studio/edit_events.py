@@ -41,12 +41,16 @@ class EditEvents:
     def _whole(self, session: Session, face: OpenFace) -> Updates:
         state, quick = face.shown, self.bench.turns.quick
         with on_the_page():
-            edit = quick(lambda: self.bench.picture(session, face, state))
-            if session.face is not face or face.shown != state:
-                return {self.tab.compare: gr.skip()}
-            return quick(lambda: self._shown(session, face, edit, state))  # between the two others have their turn
+            edit = quick(lambda: self._drawn(session, face, state))
+            return quick(lambda: self._shown(session, face, state, edit))  # between the two others have their turn
 
-    def _shown(self, session: Session, face: OpenFace, edit: RenderedEdit, state: EditState) -> Updates:
+    def _drawn(self, session: Session, face: OpenFace, state: EditState) -> RenderedEdit | None:
+        """Draw an edit, unless another face was opened meanwhile, with which its files went."""
+        return self.bench.picture(session, face, state) if session.face is face else None
+
+    def _shown(self, session: Session, face: OpenFace, state: EditState, edit: RenderedEdit | None) -> Updates:
+        if edit is None or session.face is not face or face.shown != state:
+            return {self.tab.compare: gr.skip()}
         before = self.bench.original(face)
         return {
             self.tab.compare: (shown_file(session, "before", before), shown_file(session, "after", edit.picture)),
