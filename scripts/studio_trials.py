@@ -29,8 +29,7 @@ from playwright.sync_api import Error, Page, sync_playwright
 PHOTOS = Path(__file__).parents[1] / "examples" / "photos"
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 SLIDER, FACE = "#slider-smile input[type=range]", "#face img"
-WARM = 50
-"""Random actions before the memory is looked at first."""
+WARM = 100  # random actions before the memory is looked at first: each kind of work was done by then
 
 
 @dataclass
@@ -49,15 +48,14 @@ class Measured:
     """Random actions, by name."""
     errors: list[str] = field(default_factory=list)
     """Errors on the page, in its console, and in what the server says."""
-    memory_warm: float = 0.0
-    memory_end: float = 0.0
+    memory: list[float] = field(default_factory=list)
+    """After each hundred random actions and the last, at rest."""
 
 
 @contextmanager
 def studio(log: Path) -> Iterator[tuple[int, str]]:
     """Serve a studio; gives its process and the page's address once that is there."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
+    with socket.create_server(("127.0.0.1", 0)) as free:
         port = str(free.getsockname()[1])
     command = [sys.executable, "-m", "latentloop", "studio", "--no-browser", "--port", port]
     with (
@@ -74,14 +72,12 @@ def studio(log: Path) -> Iterator[tuple[int, str]]:
 
 def memory_of(pid: int) -> float:
     """Read the resident memory of a process, in megabytes."""
-    (line,) = [line for line in Path(f"/proc/{pid}/status").read_text().splitlines() if line.startswith("VmRSS")]
-    return int(line.split()[1]) / 1024
+    return int(Path(f"/proc/{pid}/status").read_text().partition("VmRSS:")[2].split()[0]) / 1024
 
 
 def clock(work: Callable[[], object]) -> float:
-    """Count the seconds that some work takes."""
-    begun = time.perf_counter()
-    work()
+    """Count the seconds of some work."""
+    begun, _ = time.perf_counter(), work()
     return time.perf_counter() - begun
 
 
@@ -129,8 +125,8 @@ def move(page: Page, key: str, condition: str) -> None:
 
 def rest(page: Page) -> float:
     """Move the slider once; gives the seconds to the whole photo."""
-    before = page.locator("#compare img").last.get_attribute("src")
-    changed = f"[...document.querySelectorAll('#compare img')].at(-1).getAttribute('src') != {before!r}"
+    last = "[...document.querySelectorAll('#compare img')].at(-1).getAttribute('src')"
+    changed = f"{last} != {page.evaluate(last)!r}"
 
     def move_and_wait() -> None:
         page.locator(SLIDER).press("ArrowRight")
@@ -150,8 +146,8 @@ def time_page(page: Page, measured: Measured, count: int) -> None:
 
 def push(page: Page, button: str) -> None:
     """Push a button of the tab "Edit", if there is something for it to do."""
-    if page.locator(f"{button}:enabled").count():
-        page.locator(button).click()
+    for enabled in page.locator(f"{button}:enabled").all():
+        enabled.click()
 
 
 def slide(page: Page, chance: random.Random) -> None:
@@ -201,8 +197,6 @@ ACTIONS: dict[str, tuple[int, Callable[[Page, random.Random], object]]] = {
 }
 """What users do, how often, and how."""
 ELSEWHERE = ("add a face", "mix and morph", "look around")
-NOT_WRONG = "move a slider first"
-"""What the page rightly says now and then."""
 
 
 def use(page: Page, count: int, pid: int, measured: Measured, seed: int) -> None:
@@ -224,26 +218,29 @@ def use(page: Page, count: int, pid: int, measured: Measured, seed: int) -> None
             measured.errors.append(f"{name}: {error.message.splitlines()[0]}")
         page.wait_for_timeout(chance.uniform(200, 3000))
         toasts_of(page, measured)
-        if i + 1 == min(WARM, count):
-            measured.memory_warm = memory_of(pid)
-    measured.memory_end = memory_of(pid)
+        if (i + 1) % WARM == 0 or i + 1 == count:
+            measured.memory.append(memory_at_rest(page, pid))
+            print(f"{i + 1} actions, {len(measured.errors)} errors, {measured.memory[-1]:.0f} MB", flush=True)
+
+
+def memory_at_rest(page: Page, pid: int) -> float:
+    """Read the memory while nothing is computed, in megabytes: a search takes a gigabyte as long as it goes on."""
+    page.get_by_role("tab", name="Edit").click()
+    push(page, "#stop")
+    page.locator("#stop:disabled").wait_for(timeout=120_000)
+    page.wait_for_timeout(5000)  # for the pictures of its code
+    return memory_of(pid)
 
 
 def toasts_of(page: Page, measured: Measured) -> None:
-    """Note the errors on the page, and close them."""
+    """Note the errors on the page, not what it rightly says now and then, and close them."""
     for toast in page.locator(".toast-body").all():
         with suppress(Error):
             text = toast.inner_text(timeout=1000)
-            measured.errors += [] if NOT_WRONG in text else [f"page: {text}"]
+            measured.errors += [] if "move a slider first" in text else [f"page: {text}"]
     for close in page.locator(".toast-close").all():
         with suppress(Error):
             close.click(timeout=1000)
-
-
-def listen(page: Page, measured: Measured) -> None:
-    """Note the errors of the page's scripts."""
-    page.on("pageerror", lambda error: measured.errors.append(f"script: {error}"))
-    page.on("console", lambda said: measured.errors.append(f"console: {said.text}") if said.type == "error" else None)
 
 
 def row(name: str, seconds: Sequence[float]) -> str:
@@ -262,7 +259,8 @@ def report(measured: Measured) -> None:
     print(row("slider to whole photo", measured.rests))
     if measured.actions:
         print(f"{'random actions':28} {measured.actions.total()}, with {len(measured.errors)} errors")
-        print(f"{'memory':28} {measured.memory_warm:.0f} MB warm, {measured.memory_end:.0f} MB at the end")
+        first, last = measured.memory[0], measured.memory[-1]
+        print(f"{'memory':28} {first:.0f} MB at first, {last:.0f} MB at the end: grown by {last - first:.0f} MB")
     for error, count in Counter(measured.errors).most_common(20):
         print(f"  {count} x {error[:200]}")
 
@@ -284,7 +282,9 @@ def main(actions: int = 0, count: int = 50, seed: int = 0, patience: float = 120
             measured.ready = time.perf_counter() - begun
             page = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"]).new_page()
             page.set_default_timeout(1000 * patience)
-            listen(page, measured)
+            note = measured.errors.append
+            page.on("pageerror", lambda error: note(f"script: {error}"))
+            page.on("console", lambda said: note(f"console: {said.text}") if said.type == "error" else None)
             page.goto(address)
             if count:
                 time_page(page, measured, count)

@@ -21,7 +21,7 @@ from latentloop.embedding.quality import Quality
 from latentloop.embedding.record import photo_entry, record_code
 from latentloop.embedding.starts import Wanted
 from latentloop.faces import AlignedFace, align_faces, already_aligned
-from latentloop.inversion.iterator import OnCode, OnStep
+from latentloop.inversion.iterator import OnCode, OnImage, OnStep
 from latentloop.latents import Code, sample_codes
 from latentloop.latents.sampling import one_code
 from latentloop.options import check_kind, check_path, check_seed, with_changes
@@ -67,6 +67,7 @@ class Model:
         aligned: bool = False,
         on_step: OnStep | None = None,
         on_code: OnCode | None = None,
+        on_image: OnImage | None = None,
         **options: Any,  # noqa: ANN401 - each option has a type of its own
     ) -> InvertedPhoto:
         """Find the code of a face in a photo (GAN inversion).
@@ -80,6 +81,7 @@ class Model:
             aligned: The photo is square and FFHQ-aligned already: skip face detection.
             on_step: Called at the start and after each step with the steps done and the best loss so far, (1,).
             on_code: Called before that with the best code so far, (1, num_ws, w_dim).
+            on_image: Called before each step of a refinement beyond the code with what it draws, (1, 3, R, R).
             options: Further options of `latentloop embed`, whose --help explains them, by their names with underscores:
                 lr, start ("average", or the path of a code), seed, metric, lambda_identity, full_size_steps ...
 
@@ -97,8 +99,8 @@ class Model:
         inverter, name = setup.inverter(), path.stem if path else "photo"
         file = photo_entry(path) if path else None
         start = setup.start.of_face(Wanted(name, path or Path(name), file["sha256"] if file else ""))
-        aligned_face = self._face(image, changed)
-        (found,) = inverter.invert([aligned_face], lambda target: setup.start.codes(target, [start]), on_step, on_code)
+        codes, aligned_face = setup.start.codes, self._face(image, changed)
+        (found,) = inverter.invert([aligned_face], lambda target: codes(target, [start]), on_step, on_code, on_image)
         size = (image.shape[-1], image.shape[-2])
         code = record_code(inverter, found, aligned_face, size, file, {**setup.stamp(), **start.stamp})
         return InvertedPhoto.of(name, found, aligned_face, image, code)

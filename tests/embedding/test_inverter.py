@@ -10,7 +10,7 @@ from latentloop.evaluation.measure import METRICS, Evaluator
 from latentloop.faces import AlignedFace, already_aligned
 from latentloop.generators import Generator, Refinement, Residual, refined, seamed, weights_fingerprint
 from latentloop.inversion import IteratorChain, IteratorConfig, LatentIterator, Refined
-from latentloop.inversion.iterator import OnStep
+from latentloop.inversion.iterator import OnImage, OnStep
 from latentloop.latents import mean_code, sample_codes
 from latentloop.losses import pixel_loss, toward
 from random_networks import random_codes, random_network
@@ -109,10 +109,14 @@ class Marked:
     def __init__(self, generator: Generator) -> None:
         self.generator, self.sizes = generator, list[int]()
 
-    def refine(self, target: Tensor, w_plus: Tensor, on_step: OnStep | None = None) -> Refined:
+    def refine(
+        self, target: Tensor, w_plus: Tensor, on_step: OnStep | None = None, on_image: OnImage | None = None
+    ) -> Refined:
         seam, shape = next(iter(seamed(self.generator).seams.items()))
         self.sizes.append(target.shape[-1])
         for step in range(3):
+            if on_image:
+                on_image(target)
             if on_step:
                 on_step(step, torch.zeros(len(target)))
         residuals = [Residual(seam, torch.full(shape, 0.125), code) for code in w_plus]

@@ -11,7 +11,7 @@ from scipy.ndimage import gaussian_filter
 from torch import Tensor
 
 from latentloop.errors import UserError
-from latentloop.faces import Blend, align_faces, crop_quad, load_face_detector
+from latentloop.faces import Blend, align_faces, crop_quad, load_face_detector, pasting
 from latentloop.faces.pasting import FaceMask, paste_back
 from latentloop.images import read_image, to_uint8
 
@@ -134,6 +134,28 @@ def test_an_edited_part_gets_no_detail_of_the_photo(portrait: Path) -> None:
     middle = slice(320, 420), slice(500, 620)
     torch.testing.assert_close(pasted[:, :, *middle], plain[:, :, *middle], atol=0.005, rtol=0)
     torch.testing.assert_close(pasted[:, :, 100:150, 300:400], photo[:, :, 100:150, 300:400])
+
+
+@pytest.mark.parametrize("quad", QUADS.values(), ids=QUADS)
+@pytest.mark.parametrize(("shown", "share"), [(slice(0, 0), 0), (slice(50, 60), 0.1), (slice(0, 128), 1)])
+def test_a_part_is_pasted_to_the_bit_as_the_whole_and_no_more_is_computed(
+    quad: Tensor, shown: slice, share: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    photo, face, cut_out = noise(220, 300), noise(96, 96), waves(96, 96, 40)
+    where, sampled = torch.zeros(1, 1, 128, 128), list[int]()
+    where[:, :, shown, shown] = 0.7
+    sample = pasting._sampled
+
+    def counted(face: Tensor, fractions: Tensor, side: float) -> Tensor:
+        sampled.append(fractions[..., 0].numel())
+        return sample(face, fractions, side)
+
+    monkeypatch.setattr(pasting, "_sampled", counted)
+    part = paste_back(photo, face, quad, cut_out=cut_out, where=where, mask=WHOLE)
+    few = sum(sampled)
+    monkeypatch.setattr(pasting, "_shown_part", lambda weight: tuple(slice(0, n) for n in weight.shape))
+    assert torch.equal(part, paste_back(photo, face, quad, cut_out=cut_out, where=where, mask=WHOLE))
+    assert few <= share * (sum(sampled) - few)
 
 
 @pytest.mark.parametrize("quad", [PORTRAIT_QUAD, square(519, 361, 280, 33), square(500, 40, 200, 5)])

@@ -109,6 +109,16 @@ def test_steps_are_followed(network: Network) -> None:
     torch.testing.assert_close(torch.tensor([loss for _, loss in seen]).double(), least)
 
 
+@pytest.mark.parametrize("kind", ["features", "weights"])
+def test_images_are_shown_as_they_come_closer(network: Network, kind: str) -> None:
+    target, codes = (one[:1] for one in problem(network))
+    seen = list[Tensor]()
+    found = refiner(network, kind).refine(target, codes, on_image=seen.append)
+    losses = torch.cat([pixel_loss(image, target) for image in seen])
+    torch.testing.assert_close(losses, found.losses[:, 0])
+    assert not any(image.requires_grad for image in seen)
+
+
 def test_tuning_stops_where_it_is_enough(network: Network) -> None:
     target, codes = problem(network)
     steps: list[int] = []

@@ -1,5 +1,6 @@
 import threading
 import time
+from contextvars import ContextVar
 
 import pytest
 
@@ -18,8 +19,7 @@ def test_a_quick_request_does_not_wait_for_long_work() -> None:
     thread = threading.Thread(target=work)
     thread.start()
     assert inside.wait(10)
-    with shared.quick(), shared.quick():  # one within the other
-        assert thread.is_alive()
+    assert shared.quick(lambda: shared.quick(thread.is_alive))  # one within the other
     end.set()
     thread.join(10)
 
@@ -36,12 +36,14 @@ def test_long_work_waits_between_steps_until_it_is_quiet(monkeypatch: pytest.Mon
             shared.give_way()
             order.append("step 2")
 
+    def preview() -> None:
+        time.sleep(0.1)
+        order.append("preview")
+
     thread = threading.Thread(target=work)
     thread.start()
     assert begun.wait(10)
-    with shared.quick():
-        time.sleep(0.1)
-        order.append("preview")
+    shared.quick(preview)
     assert order == ["step 1", "preview"]
     thread.join(10)
     assert order == ["step 1", "preview", "step 2"]
@@ -63,3 +65,53 @@ def test_long_work_comes_one_after_the_other() -> None:
     for thread in threads:
         thread.join(10)
     assert most == [1, 1, 1, 1]
+
+
+def test_one_thread_answers_all_quick_requests() -> None:
+    shared, threads = Turns(), list[int]()
+
+    def ask() -> None:
+        threads.append(shared.quick(threading.get_ident))
+
+    asking = [threading.Thread(target=ask) for _ in range(4)]
+    for thread in asking:
+        thread.start()
+    for thread in asking:
+        thread.join(10)
+    assert len(threads) == 4
+    assert len({*threads}) == 1
+    assert threading.get_ident() not in threads
+
+
+def test_a_quick_request_that_fails_tells_who_asked_and_the_next_is_answered() -> None:
+    shared = Turns()
+    with pytest.raises(ZeroDivisionError):
+        shared.quick(lambda: 1 / 0)
+    assert shared.quick(lambda: 1) == 1
+    assert shared.soon(lambda: 2).result(10) == 2
+
+
+def test_the_end_of_all_work_is_waited_for() -> None:
+    shared, begun, end = Turns(), threading.Event(), threading.Event()
+
+    def work() -> None:
+        with shared.long():
+            begun.set()
+            end.wait(10)
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    assert begun.wait(10)
+    assert not shared.ended(0.01)
+    end.set()
+    thread.join(10)
+    asked = shared.soon(lambda: time.sleep(0.2))
+    assert not shared.ended(0.01)
+    assert shared.ended(10)
+    assert asked.done()
+
+
+def test_who_asks_is_known_to_the_thread_that_answers() -> None:
+    asks: ContextVar[str] = ContextVar("asks")
+    asks.set("me")
+    assert Turns().quick(asks.get) == "me"

@@ -18,7 +18,7 @@ from latentloop.generators import Generator, Refinement, refined
 from latentloop.images import resample
 from latentloop.inversion.beyond import BeyondRefiner
 from latentloop.inversion.chain import IteratorChain, counting_from
-from latentloop.inversion.iterator import LatentIterator, OnCode, OnStep
+from latentloop.inversion.iterator import LatentIterator, OnCode, OnImage, OnStep
 
 Starting = Callable[[Tensor], Tensor]
 """Gives faces (N, 3, R, R) in [-1, 1] the codes to start from, (N, num_ws, w_dim)."""
@@ -119,6 +119,7 @@ class Inverter:
         starting: Starting,
         on_step: OnStep | None = None,
         on_code: OnCode | None = None,
+        on_image: OnImage | None = None,
     ) -> list[InvertedFace]:
         """Compute the code of each aligned face.
 
@@ -127,6 +128,7 @@ class Inverter:
             starting: Where the iterator starts.
             on_step: As for `LatentIterator.refine`; steps at full size have losses only of the faces that take them.
             on_code: As for `LatentIterator.refine`; steps at full size and of a refinement have none.
+            on_image: As for `BeyondRefiner.refine`.
 
         Raises:
             NotFiniteError: A start or a loss is not finite.
@@ -146,7 +148,7 @@ class Inverter:
         if self.iterators:
             found = self._refined(self.iterators, faces, on_device, start, on_step, on_code)
         if self.beyond:
-            found = self._beyond(self.beyond, faces, found, on_step)
+            found = self._beyond(self.beyond, faces, found, on_step, on_image)
         last = self._drawn(found, faces, target, begun, before=first) if moves else first
         shown = first if self.show_start else [None] * len(found)
         return [
@@ -183,7 +185,12 @@ class Inverter:
         return refined
 
     def _beyond(
-        self, refiner: BeyondRefiner, faces: Sequence[AlignedFace], found: Sequence[_Refined], on_step: OnStep | None
+        self,
+        refiner: BeyondRefiner,
+        faces: Sequence[AlignedFace],
+        found: Sequence[_Refined],
+        on_step: OnStep | None,
+        on_image: OnImage | None,
     ) -> list[_Refined]:
         """Find what faces have beyond their codes; those with the pixels are compared at twice the working size."""
         codes, done = list(found), self._code_steps
@@ -192,7 +199,7 @@ class Inverter:
             rows = [i for i, own in enumerate(sizes) if own == size]
             target = torch.cat([resample(faces[i].image, size) for i in rows]).to(self.renderer.device)
             w_plus = torch.stack([found[i].w_plus for i in rows])
-            later = refiner.refine(target, w_plus, counting_from(done, on_step) if done else on_step)
+            later = refiner.refine(target, w_plus, counting_from(done, on_step) if done else on_step, on_image)
             for i, refinement in zip(rows, later.refinements, strict=True):
                 codes[i] = replace(found[i], refinement=refinement)
         return codes

@@ -66,6 +66,10 @@ class _Window:
     def of(self, photo: Tensor) -> Tensor:
         return photo[:, :, self.rows, self.columns]
 
+    def part(self, rows: slice, columns: slice) -> "_Window":
+        top, left = self.rows.start, self.columns.start
+        return _Window(slice(top + rows.start, top + rows.stop), slice(left + columns.start, left + columns.stop))
+
 
 def paste_back(
     photo: Tensor,
@@ -101,9 +105,15 @@ def paste_back(
     pasted = photo.clone()
     if not fractions.numel():
         return pasted
-    weight, shown = mask.at(fractions), window.of(photo)
+    weight = mask.at(fractions)
     if where is not None:
         weight = weight * _at(where.to(photo), fractions)[0, 0].clamp(0, 1)
+    if blend == "feather":  # poisson looks at what is about the region, too
+        rows, columns = _shown_part(weight)
+        window, weight, fractions = window.part(rows, columns), weight[rows, columns], fractions[rows, columns]
+    if not fractions.numel():
+        return pasted
+    shown = window.of(photo)
     drawn = _sampled(face.to(photo), fractions, _side(quad))
     if cut_out is not None:
         drawn = _with_detail(drawn, _sampled(cut_out.to(photo), fractions, _side(quad)), shown)
@@ -140,6 +150,22 @@ def _fractions(quad: Tensor, window: _Window, dtype: torch.dtype) -> Tensor:
     y = torch.arange(window.rows.start, window.rows.stop).to(quad)[:, None] - top_left[1]
     axes = [axis / axis.square().sum() for axis in (top_right - top_left, bottom_left - top_left)]
     return torch.stack([(x * axis[0]).to(dtype) + (y * axis[1]).to(dtype) for axis in axes], dim=-1)
+
+
+def _shown_part(weight: Tensor) -> tuple[slice, slice]:
+    """Rows and columns of weights (R, C) with all that are not 0, and the neighbours that these look at."""
+    seen = weight > 0
+    found = [torch.nonzero(seen.any(dim=axis)).flatten() for axis in (1, 0)]
+    if not len(found[0]):
+        return slice(0, 0), slice(0, 0)
+    reach = NEIGHBOURS // 2
+    low, high = ([int(index[i]) for index in found] for i in (0, -1))
+    rows, columns = (slice(max(a - reach, 0), b + 1 + reach) for a, b in zip(low, high, strict=True))
+    return _within(rows, len(weight)), _within(columns, weight.shape[1])
+
+
+def _within(part: slice, length: int) -> slice:
+    return slice(part.start, min(part.stop, length))
 
 
 def _sampled(face: Tensor, fractions: Tensor, side: float) -> Tensor:

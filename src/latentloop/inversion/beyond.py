@@ -11,7 +11,7 @@ from latentloop.defaults import WORKING_SIZE
 from latentloop.errors import NotFiniteError
 from latentloop.generators import Generator, Refinement
 from latentloop.images import resample
-from latentloop.inversion.iterator import OnStep
+from latentloop.inversion.iterator import OnImage, OnStep
 from latentloop.losses.image import LossToward
 
 TILE = 256
@@ -45,13 +45,17 @@ class BeyondRefiner(Protocol):
         """Number of steps."""
         ...
 
-    def refine(self, target: Tensor, w_plus: Tensor, on_step: OnStep | None = None) -> Refined:
+    def refine(
+        self, target: Tensor, w_plus: Tensor, on_step: OnStep | None = None, on_image: OnImage | None = None
+    ) -> Refined:
         """Find the refinement of each code; an image's path does not depend on the rest of its batch.
 
         Args:
             target: Images (N, 3, S, S) in [-1, 1]; the generator draws at S.
             w_plus: Codes of the targets, (N, num_ws, w_dim), which stay as they are.
             on_step: Called at the start and after each step with the steps done and each image's best loss, (N,).
+            on_image: Called just before `on_step` with what is drawn then, for previews; one image at a time where
+                they are refined one after the other.
 
         Raises:
             NotFiniteError: A loss is not finite.

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from latentloop.generators import Generator, Refinement, Residual, seamed, weights_fingerprint
 from latentloop.inversion.beyond import Comparison, Refined, check_loss, check_refined, ramp
-from latentloop.inversion.iterator import OnStep
+from latentloop.inversion.iterator import OnImage, OnStep
 from latentloop.optim.adam import State, adam_step
 
 SEAM = 64
@@ -39,7 +39,13 @@ class FeatureRefiner:
     """Weight of the mean square of the change, in the same units."""
 
     def refine(
-        self, target: Tensor, w_plus: Tensor, on_step: OnStep | None = None, *, start: Sequence[Residual] = ()
+        self,
+        target: Tensor,
+        w_plus: Tensor,
+        on_step: OnStep | None = None,
+        on_image: OnImage | None = None,
+        *,
+        start: Sequence[Residual] = (),
     ) -> Refined:
         """Find the change for each code, see `BeyondRefiner.refine`.
 
@@ -47,6 +53,7 @@ class FeatureRefiner:
             target: Images, see there.
             w_plus: Their codes.
             on_step: Called after each step.
+            on_image: Called before that.
             start: What each code's change begins with, at the same seam, such as that of a video's frame before; empty
                 to begin with none.
 
@@ -57,9 +64,16 @@ class FeatureRefiner:
         if start and len(start) != len(w_plus):
             raise ValueError(f"{len(w_plus)} codes begin with {len(start)} residuals")
         with torch.inference_mode(mode=False), torch.enable_grad():  # whatever the caller has switched off
-            return self._refined(target.clone(), w_plus.detach().clone(), on_step, start)
+            return self._refined(target.clone(), w_plus.detach().clone(), on_step, on_image, start)
 
-    def _refined(self, target: Tensor, w_plus: Tensor, on_step: OnStep | None, start: Sequence[Residual]) -> Refined:
+    def _refined(
+        self,
+        target: Tensor,
+        w_plus: Tensor,
+        on_step: OnStep | None,
+        on_image: OnImage | None,
+        start: Sequence[Residual],
+    ) -> Refined:
         synthesis, seam = seamed(self.generator), seam_of(self.generator)
         compared, state = self.comparison.toward(target), State()
         with torch.no_grad():
@@ -83,6 +97,8 @@ class FeatureRefiner:
             better = losses[-1] < least
             best = torch.where(better[:, None, None, None], change, best)
             least = torch.where(better, losses[-1], least)
+            if on_image:
+                on_image(image.detach())
             if on_step:
                 on_step(step, least)
             if step < self.steps:

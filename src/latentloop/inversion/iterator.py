@@ -25,6 +25,7 @@ RETREAT = 0.5
 """Factor of an image's further steps each time that one of them is undone."""
 OnStep = Callable[[int, Tensor], None]  # (steps done, loss of each image's best code so far, (N,))
 OnCode = Callable[[Tensor], None]  # (each image's best code so far, (N, num_ws, w_dim))
+OnImage = Callable[[Tensor], None]  # (what is drawn at this step, (N, 3, R, R), about [-1, 1])
 
 
 @dataclass(frozen=True)

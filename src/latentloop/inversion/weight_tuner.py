@@ -16,7 +16,7 @@ from latentloop.generators import (
     with_deltas,
 )
 from latentloop.inversion.beyond import Comparison, Refined, check_loss, check_refined, ramp
-from latentloop.inversion.iterator import OnStep
+from latentloop.inversion.iterator import OnImage, OnStep
 from latentloop.latents.sampling import code_off
 from latentloop.losses.image import LossToward
 from latentloop.optim.adam import State, adam_step
@@ -47,19 +47,23 @@ class WeightTuner:
     local: LossToward | None = None
     """Loss that keeps images of neighbouring codes as they are, (N,), if it is to."""
 
-    def refine(self, target: Tensor, w_plus: Tensor, on_step: OnStep | None = None) -> Refined:
+    def refine(
+        self, target: Tensor, w_plus: Tensor, on_step: OnStep | None = None, on_image: OnImage | None = None
+    ) -> Refined:
         """Tune the weights to each target, one after the other, see `BeyondRefiner.refine`."""
         check_refined(target, w_plus, self.generator)
         with torch.inference_mode(mode=False), torch.enable_grad():  # whatever the caller has switched off
             pairs = zip(target.clone().split(1), w_plus.detach().clone().split(1), strict=True)
             least = target.new_full((len(target),), torch.inf)
-            found = [self._tuned(one, w, _of_image(i, least, on_step)) for i, (one, w) in enumerate(pairs)]
+            found = [self._tuned(one, w, _of_image(i, least, on_step), on_image) for i, (one, w) in enumerate(pairs)]
         losses = torch.stack([losses for _, losses in found], dim=1)
         weights = weights_fingerprint(self.generator)
         refinements = [Refinement(self.generator.name, weights, deltas=deltas).stored() for deltas, _ in found]
         return Refined(tuple(refinements), losses)
 
-    def _tuned(self, target: Tensor, w_plus: Tensor, tell: Tell) -> tuple[dict[str, LowRank], Tensor]:
+    def _tuned(
+        self, target: Tensor, w_plus: Tensor, tell: Tell, on_image: OnImage | None
+    ) -> tuple[dict[str, LowRank], Tensor]:
         """The changes for one image, and its loss at the start and after each step, (steps + 1,)."""
         compared, factors, state = self.comparison.toward(target), self._factors(), [State(), State()]
         scales, kept = self._scales(), self._kept(w_plus, compared.size(0))
@@ -74,6 +78,8 @@ class WeightTuner:
             losses[step:] = loss.detach()
             if (value := losses[step].item()) < least:
                 best, least = factors, value
+            if on_image:
+                on_image(image.detach())
             tell(step, least)
             if step == self.steps or least <= self.enough:
                 break

@@ -11,8 +11,8 @@ import gradio as gr
 from torch import Tensor
 
 from latentloop.benchmark import Comparison, run_benchmark
+from latentloop.benchmark.comparison import Outcome
 from latentloop.benchmark.methods import PreparedMethod
-from latentloop.benchmark.observer import Silent
 from latentloop.benchmark.tables import table_cells, table_header
 from latentloop.errors import UserError
 from latentloop.images import write_png
@@ -65,12 +65,15 @@ def compare_tab() -> CompareTab:
 
 
 @dataclass
-class Follower(Silent):
+class Follower:
     """Shows how far a comparison is, lets quick requests go first, and ends it if the user wants that."""
 
     bench: Workbench
     stopped: Event
     tell: Callable[[str], None]
+
+    def begin(self, methods: Sequence[PreparedMethod], images: int) -> None:
+        """Show nothing yet."""
 
     def step(self, method: PreparedMethod, done: int, loss: Tensor) -> None:  # noqa: ARG002
         """Show a step of a method."""
@@ -78,6 +81,15 @@ class Follower(Silent):
             raise Stopped
         self.tell(f"{method.title}: step {done} ...")
         self.bench.turns.give_way(self.stopped)
+
+    def finish(self, outcome: Outcome) -> None:
+        """Show nothing: the table tells it."""
+
+    def note(self, line: str) -> None:
+        """Show nothing: no notes are about a photo that is open."""
+
+    def written(self, file: Path) -> None:
+        """Show nothing: the page has what files have."""
 
 
 @dataclass(frozen=True)

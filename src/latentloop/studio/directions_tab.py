@@ -13,7 +13,7 @@ from latentloop.errors import UserError
 from latentloop.photo_editing.direction_list import info_of
 from latentloop.photo_editing.direction_search import find_unsupervised
 from latentloop.studio.opening import called, plain_name
-from latentloop.studio.requests import Updates, on_the_page, session_of, uploaded
+from latentloop.studio.requests import Updates, in_turn, on_the_page, session_of, uploaded
 from latentloop.studio.session import OwnDirection, Session, Sessions
 from latentloop.studio.sliders import OWN
 from latentloop.studio.views import status
@@ -69,6 +69,7 @@ class DirectionsEvents:
     sliders: Sequence[gr.Slider]
     """Sliders of the tab "Edit" for directions of the user's own."""
 
+    @in_turn
     def open_file(self, request: gr.Request, payload: object) -> Updates:
         """Read directions of a file."""
         session = session_of(self.sessions, request)
@@ -81,6 +82,7 @@ class DirectionsEvents:
             self._add(session, path, found)
             return self._shown(session)
 
+    @in_turn
     def find(self, request: gr.Request, count: float, layers: str) -> Updates:
         """Find directions by SeFa, in the place of those that it found before."""
         session = session_of(self.sessions, request)
@@ -88,6 +90,7 @@ class DirectionsEvents:
             path = self._found(session, int(count), layers)
             return self._shown(session) | {self.tab.found: gr.File(value=str(path), visible=True)}
 
+    @in_turn
     def begin(self, request: gr.Request) -> Updates:
         """Give a generator that has no bundled directions some to begin with."""
         session = session_of(self.sessions, request)
@@ -146,8 +149,7 @@ def find_by_sefa(bench: Workbench, path: Path, count: int, layers: str) -> Mappi
         UserError: The generator does not give its weights.
     """
     generator = bench.model.components.generator
-    with bench.turns.quick():
-        found = find_unsupervised(generator, "sefa", count=count, layers=layers, samples=SAMPLES, seed=0)
+    found = find_unsupervised(generator, "sefa", count=count, layers=layers, samples=SAMPLES, seed=0)
     save_directions(path, found)
     return {one.name: one for one in found}
 

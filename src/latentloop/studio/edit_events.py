@@ -1,24 +1,20 @@
 """The sliders of the tab "Edit", and its undo and redo."""
 
 import hashlib
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
 import gradio as gr
 from torch import Tensor
 
-from latentloop.errors import UserError
+from latentloop.photo_editing.rendered_edit import RenderedEdit
 from latentloop.studio.edit_tab import EditTab
 from latentloop.studio.history import EditState
-from latentloop.studio.requests import Updates, on_the_page, session_of
-from latentloop.studio.session import NO_FACE, OpenFace, Session, Sessions
-from latentloop.studio.sliders import state_of, values_of
-from latentloop.studio.views import described, empty, jpeg, picture
+from latentloop.studio.requests import Updates, in_turn, on_the_page, session_of
+from latentloop.studio.session import OpenFace, Session, Sessions
+from latentloop.studio.sliders import values_of
+from latentloop.studio.views import described, jpeg, picture
 from latentloop.studio.workbench import Workbench
-
-REST = 0.25
-"""Seconds after which a slider that does not move is at rest."""
 
 
 @dataclass(frozen=True)
@@ -29,29 +25,13 @@ class EditEvents:
     sessions: Sessions
     tab: EditTab
 
-    def preview(self, request: gr.Request, *values: object) -> str:
-        """Draw the face small while a slider moves."""
-        session = session_of(self.sessions, request)
-        face, state = session.face, state_of(session, self.tab.names, values)
-        if face is None:
-            return empty(NO_FACE)
-        face.shown = state
-        try:
-            with self.bench.turns.quick():
-                return picture(self.bench.preview(session, face, state), f"the face: {described(state.strengths)}")
-        except UserError as error:
-            return empty(str(error))
-
     def rest(self, request: gr.Request) -> Updates:
         """Draw the whole photo once a slider rests."""
         session = session_of(self.sessions, request)
-        face = session.face
-        state = face.shown if face else None
-        time.sleep(REST)
-        if face is None or state is None or session.face is not face or face.shown != state:
+        if session.face is None:
             return {self.tab.compare: gr.skip()}
-        face.history.push(state)
-        return self._whole(session, face)
+        session.face.history.push(session.face.shown)
+        return self._whole(session, session.face)
 
     def whole(self, request: gr.Request) -> Updates:
         """Draw the whole photo with the edit that the sliders say, and the face at full size."""
@@ -59,11 +39,19 @@ class EditEvents:
         return self._whole(session, session.face) if session.face else {self.tab.compare: gr.skip()}
 
     def _whole(self, session: Session, face: OpenFace) -> Updates:
-        state = face.shown
-        with on_the_page(), self.bench.turns.quick():
-            edit, before = self.bench.picture(session, face, state), self.bench.original(face)
-        if session.face is not face or face.shown != state:
+        state, quick = face.shown, self.bench.turns.quick
+        with on_the_page():
+            edit = quick(lambda: self._drawn(session, face, state))
+            return quick(lambda: self._shown(session, face, state, edit))  # between the two others have their turn
+
+    def _drawn(self, session: Session, face: OpenFace, state: EditState) -> RenderedEdit | None:
+        """Draw an edit, unless another face was opened meanwhile, with which its files went."""
+        return self.bench.picture(session, face, state) if session.face is face else None
+
+    def _shown(self, session: Session, face: OpenFace, state: EditState, edit: RenderedEdit | None) -> Updates:
+        if edit is None or session.face is not face or face.shown != state:
             return {self.tab.compare: gr.skip()}
+        before = self.bench.original(face)
         return {
             self.tab.compare: (shown_file(session, "before", before), shown_file(session, "after", edit.picture)),
             self.tab.face: picture(edit.faces[0], f"the face: {described(state.strengths)}"),
@@ -87,9 +75,10 @@ class EditEvents:
 
         return self._to(request, unedited)
 
+    @in_turn
     def _to(self, request: gr.Request, choose: Callable[[OpenFace], EditState]) -> Updates:
         session, tab = session_of(self.sessions, request), self.tab
-        with on_the_page(), self.bench.turns.quick():
+        with on_the_page():
             face = session.opened
             face.shown = state = choose(face)
             shown = picture(self.bench.preview(session, face, state), f"the face: {described(state.strengths)}")

@@ -7,6 +7,7 @@ from typing import Any
 
 import gradio as gr
 
+from latentloop.studio.live_preview import SCRIPT, Served
 from latentloop.studio.sliders import FARTHEST, OWN, STEP, SliderSpec
 from latentloop.studio.views import empty, status
 
@@ -59,18 +60,19 @@ class EditTab:
         return [*self.sliders, *self.own, self.keep]
 
 
-def edit_tab(groups: Mapping[str, Sequence[SliderSpec]], *, for_faces: bool) -> EditTab:
+def edit_tab(groups: Mapping[str, Sequence[SliderSpec]], preview: Served, *, for_faces: bool) -> EditTab:
     """Lay out the tab.
 
     Args:
         groups: Sliders by group.
+        preview: Draws the face while a slider moves.
         for_faces: The generator draws faces, for which there are examples.
     """
     with gr.Row(equal_height=False):
         with gr.Column(min_width=260):
             opening = _opening(for_faces=for_faces)
         with gr.Column(scale=2, min_width=300, elem_id="face-column"):
-            shown = _face()
+            shown = _face(preview)
         with gr.Column(min_width=280):
             edits = _edits(groups)
     with gr.Row(), gr.Column(min_width=300):
@@ -108,9 +110,9 @@ def _opening(*, for_faces: bool) -> dict[str, Any]:
     return {"photo": photo, "random": random, "code": code, "examples": examples, "faces": faces}
 
 
-def _face() -> dict[str, Any]:
+def _face(preview: Served) -> dict[str, Any]:
     said = gr.HTML(status(WELCOME), elem_id="said")
-    face = gr.HTML(empty("The face comes here."), elem_id="face")
+    face = gr.HTML(empty("The face comes here."), elem_id="face", js_on_load=SCRIPT, server_functions=[preview])
     with gr.Row():
         stop = gr.Button("Stop", interactive=False, min_width=80, elem_id="stop")
         better = gr.Button("Search on", interactive=False, min_width=80, elem_id="better")

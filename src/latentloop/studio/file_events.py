@@ -9,7 +9,7 @@ import gradio as gr
 from latentloop.studio.edit_tab import EditTab
 from latentloop.studio.improving import Stopped
 from latentloop.studio.making import AnimationKind, OnFrame, edited_files, strip, video
-from latentloop.studio.requests import Updates, on_the_page, session_of
+from latentloop.studio.requests import Updates, in_turn, on_the_page, session_of
 from latentloop.studio.session import Session, Sessions
 from latentloop.studio.streaming import newest
 from latentloop.studio.views import animation, described, picture, status
@@ -24,6 +24,7 @@ class FileEvents:
     sessions: Sessions
     tab: EditTab
 
+    @in_turn
     def save(self, request: gr.Request) -> Updates:
         """Make the files of the edit."""
         session = session_of(self.sessions, request)
@@ -32,6 +33,7 @@ class FileEvents:
             files = edited_files(self.bench, session, face, face.shown)
         return {self.tab.files: gr.File(value=[str(file) for file in files], visible=True)}
 
+    @in_turn
     def strip(self, request: gr.Request) -> Updates:
         """Draw the strip of the edit."""
         session = session_of(self.sessions, request)

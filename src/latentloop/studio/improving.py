@@ -12,6 +12,7 @@ from torch import Tensor
 from latentloop.embedding.options import EmbedOptions
 from latentloop.embedding.quality import Quality, preset_of
 from latentloop.errors import UserError
+from latentloop.images import resample
 from latentloop.options import with_changes
 from latentloop.results import InvertedPhoto
 from latentloop.studio.opening import code_of, save
@@ -44,10 +45,15 @@ class _Search:
     stopped: threading.Event
     tell: Callable[[Step], None]
     code: Tensor | None = field(default=None, init=False)
+    image: Tensor | None = field(default=None, init=False)
 
     def on_code(self, code: Tensor) -> None:
         """Keep the best code so far."""
         self.code = code.detach().clone()
+
+    def on_image(self, image: Tensor) -> None:
+        """Keep what a step beyond the code draws."""
+        self.image = resample(image, min(self.bench.previewer.renderer.resolution, image.shape[-1])).clamp(-1, 1).cpu()
 
     def on_step(self, done: int, loss: Tensor) -> None:  # noqa: ARG002
         """Show what there is, let quick requests go first, and end if the user wants that."""
@@ -55,9 +61,15 @@ class _Search:
             raise Stopped
         if self.code is not None:
             self.face.w_plus = self.code
-        with torch.inference_mode():
-            self.tell(Step(done, self.bench.preview(self.session, self.face, self.face.shown)))
+        self.tell(Step(done, self._face()))
         self.bench.turns.give_way(self.stopped)
+
+    def _face(self) -> Tensor:
+        """What there is: beyond the code, only what draws the face as it is."""
+        if self.image is not None and not self.face.shown.strengths:
+            return self.image
+        with torch.inference_mode():
+            return self.bench.preview(self.session, self.face, self.face.shown)
 
     def run(self, quality: Quality) -> InvertedPhoto | None:
         """Search to the end; None if it was stopped before."""
@@ -72,6 +84,7 @@ class _Search:
                 max_pixels=self.bench.max_pixels,
                 on_step=self.on_step,
                 on_code=self.on_code,
+                on_image=self.on_image,
             )
         except Stopped:
             return None

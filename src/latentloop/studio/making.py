@@ -44,8 +44,7 @@ def edited_files(bench: Workbench, session: Session, face: OpenFace, state: Edit
     if not state.strengths:
         return _unedited(bench, face, subject)
     folder = face.place / "edited"
-    with bench.turns.quick():
-        (picture,) = _job(bench, session, state, EditFolder(folder)).results(subject)
+    (picture,) = _job(bench, session, state, EditFolder(folder)).results(subject)
     alone = folder / "faces" / picture.name
     if alone.is_file():  # downloads lie in one folder
         alone = Path(shutil.copyfile(alone, picture.with_name(f"{picture.stem}-face.png")))
@@ -55,8 +54,7 @@ def edited_files(bench: Workbench, session: Session, face: OpenFace, state: Edit
 
 def _unedited(bench: Workbench, face: OpenFace, subject: Subject) -> list[Path]:
     path = face.place / "edited" / f"{subject.name}-reconstruction.png"
-    with bench.turns.quick():
-        (image,) = bench.editor.faces(subject.w_plus, subject.drawn_by)
+    (image,) = bench.editor.faces(subject.w_plus, subject.drawn_by)
     write_png(path, image)
     code = Path(face.argument)
     return [path, code] if code.is_file() else [path]
@@ -69,8 +67,7 @@ def strip(bench: Workbench, session: Session, face: OpenFace, state: EditState) 
         UserError: No slider was moved.
     """
     subject, applied = bench.subject(face), bench.applied(session, _some(state))
-    with bench.turns.quick():
-        return strength_strip(bench.editor, subject, applied.apply, applied.label)
+    return strength_strip(bench.editor, subject, applied.apply, applied.label)
 
 
 def video(
@@ -104,8 +101,7 @@ def mixed(bench: Workbench, subject: Tensor, styles: Tensor, layers: str, streng
         UserError: The layers are none.
     """
     chosen = parse_layers(layers, bench.model.components.generator.num_ws)
-    with bench.turns.quick():
-        (face,) = bench.editor.faces(mix(subject, styles, chosen, strength=strength))
+    (face,) = bench.editor.faces(mix(subject, styles, chosen, strength=strength))
     return face
 
 
@@ -119,8 +115,7 @@ def between(bench: Workbench, codes: Tensor, way: float) -> Tensor:
     """
     place = min(max(way, 0.0), 1.0) * (len(codes) - 1)
     i = min(int(place), len(codes) - 2)
-    with bench.turns.quick():
-        (face,) = bench.previewer.faces(codes[i : i + 1].lerp(codes[i + 1 : i + 2], place - i))
+    (face,) = bench.previewer.faces(codes[i : i + 1].lerp(codes[i + 1 : i + 2], place - i))
     return face
 
 

@@ -14,7 +14,7 @@ from latentloop.studio.file_events import frames_of
 from latentloop.studio.making import AnimationKind, OnFrame, between, mixed, morph_video
 from latentloop.studio.mix_tab import MixTab
 from latentloop.studio.opening import SEEDS, code_in_photo
-from latentloop.studio.requests import Updates, on_the_page, session_of, uploaded
+from latentloop.studio.requests import Updates, in_turn, on_the_page, session_of, uploaded
 from latentloop.studio.session import Session, Sessions
 from latentloop.studio.views import animation, picture, row_of_faces, status
 from latentloop.studio.workbench import Workbench
@@ -31,6 +31,7 @@ class MixEvents:
     sessions: Sessions
     tab: MixTab
 
+    @in_turn
     def add(self, request: gr.Request) -> Updates:
         """Add the face of the tab "Edit", as it is edited there."""
         session = session_of(self.sessions, request)
@@ -40,6 +41,7 @@ class MixEvents:
             self._put(session, {Path(face.argument).stem.replace(":", " "): w_plus})
             return self._tray(session)
 
+    @in_turn
     def add_photos(self, request: gr.Request, payloads: object) -> Updates:
         """Add the largest face of each photo."""
         session = session_of(self.sessions, request)
@@ -49,6 +51,7 @@ class MixEvents:
             self._put(session, {Path(name).stem: code_in_photo(self.bench, path, name) for path, name in files})
             return self._tray(session)
 
+    @in_turn
     def add_random(self, request: gr.Request) -> Updates:
         """Add a random face."""
         session, seed = session_of(self.sessions, request), secrets.randbelow(SEEDS)
@@ -56,6 +59,7 @@ class MixEvents:
             self._put(session, {f"seed {seed}": self.bench.read(f"seed:{seed}", None).w_plus})
             return self._tray(session)
 
+    @in_turn
     def clear(self, request: gr.Request) -> Updates:
         """Remove all faces."""
         session = session_of(self.sessions, request)
@@ -72,8 +76,7 @@ class MixEvents:
 
     def _tray(self, session: Session) -> Updates:
         names, tab = list(session.tray), self.tab
-        with self.bench.turns.quick():
-            faces = [self.bench.previewer.faces(code)[0] for code in session.tray.values()]
+        faces = [self.bench.previewer.faces(code)[0] for code in session.tray.values()]
         return {
             tab.said: status(f"{len(names)} of at most {MOST} faces."),
             tab.tray: row_of_faces(faces, names),
@@ -82,12 +85,13 @@ class MixEvents:
             tab.order: gr.Dropdown(choices=names, value=names[:3]),
         }
 
+    @in_turn
     def mix(
         self, request: gr.Request, face: str | None, styles: str | None, layers: Sequence[str], strength: float
     ) -> str:
         """Draw the mixture."""
         tray = session_of(self.sessions, request).tray
-        with on_the_page(), self.bench.turns.quick():
+        with on_the_page():
             if face not in tray or styles not in tray:
                 raise UserError("choose a face, and one whose styles it takes")
             if not layers:
@@ -95,9 +99,10 @@ class MixEvents:
             image = mixed(self.bench, tray[face], tray[styles], ",".join(layers), float(strength))
         return picture(image, f"{face} with styles of {styles}")
 
+    @in_turn
     def between(self, request: gr.Request, order: Sequence[str], way: float) -> str:
         """Draw the face at a place of the morph."""
-        with on_the_page(), self.bench.turns.quick():
+        with on_the_page():
             codes = _codes(session_of(self.sessions, request), order)
             return picture(between(self.bench, codes, float(way)), f"{way:.0%} of the way")
 
@@ -118,15 +123,21 @@ class MixEvents:
                 path.append(morph_video(self.bench, session, codes, kind, on_frame))
 
             for text in frames_of(session, work):
-                yield {tab.said: status(text)}
-        done: Updates = {tab.said: status("Stopped.")}
+                yield {tab.said: status(text), tab.stop: gr.Button(interactive=True)}
+        done: Updates = {tab.said: status("Stopped."), **self.idle()}
         if path:
-            done = {
-                tab.said: status("The morph is below."),
-                tab.film: animation(path[0], "the faces, one into the next"),
-            }
+            done |= {tab.said: status("The morph is below.")}
+            done |= {tab.film: animation(path[0], "the faces, one into the next")}
             done |= {tab.files: gr.File(value=str(path[0]), visible=True)}
         yield done
+
+    def idle(self) -> Updates:
+        """Offer nothing to stop, also after a film that failed."""
+        return {self.tab.stop: gr.Button(interactive=False)}
+
+    def stop(self, request: gr.Request) -> None:
+        """End the film that is being made."""
+        session_of(self.sessions, request).stop()
 
 
 def _numbered(name: str, i: int) -> str:

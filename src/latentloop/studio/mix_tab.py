@@ -33,6 +33,8 @@ class MixTab:
     between: gr.HTML
     mp4: gr.Button
     gif: gr.Button
+    stop: gr.Button
+    """Ends the film that is being made."""
     film: gr.HTML
     files: gr.File
 
@@ -77,6 +79,8 @@ def _morph() -> dict[str, Any]:
     with gr.Row():
         mp4 = gr.Button("Video (MP4)", min_width=80, elem_id="morph-mp4")
         gif = gr.Button("Animation (GIF)", min_width=80, elem_id="morph-gif")
+        stop = gr.Button("Stop", interactive=False, min_width=80, elem_id="morph-stop")
     film = gr.HTML("", elem_id="film")
     files = gr.File(label="File", visible=False, interactive=False, elem_id="morph-file")
-    return {"order": order, "way": way, "between": between, "mp4": mp4, "gif": gif, "film": film, "files": files}
+    shown = {"order": order, "way": way, "between": between, "film": film, "files": files}
+    return {**shown, "mp4": mp4, "gif": gif, "stop": stop}

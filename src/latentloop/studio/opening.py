@@ -40,8 +40,7 @@ def open_photo(bench: Workbench, session: Session, upload: Path, name: str) -> O
         UserError: It cannot be used, or shows no face. The session stays as it was.
     """
     image = _read(bench, upload, name)
-    with bench.turns.quick():
-        faces = _faces(bench, image, "all")
+    faces = _faces(bench, image, "all")
     path = session.new_place() / plain_name(name)
     if bench.for_faces:
         shutil.copyfile(upload, path)
@@ -67,8 +66,7 @@ def open_face(bench: Workbench, session: Session, photo: OpenPhoto, number: int)
     """
     if not 0 <= number < len(photo.faces):
         raise UserError(NO_FACE)
-    with bench.turns.quick():
-        w_plus = _first_code(bench, photo.faces[number])
+    w_plus = _first_code(bench, photo.faces[number])
     argument = save(photo, code_of(bench, photo, photo.faces[number], w_plus))
     face = OpenFace(photo.path.parent, argument, w_plus, photo, number)
     session.begin(face)
@@ -87,9 +85,8 @@ def code_in_photo(bench: Workbench, upload: Path, name: str) -> Tensor:
         UserError: It cannot be used, or shows no face.
     """
     image = _read(bench, upload, name)
-    with bench.turns.quick():
-        (face,) = _faces(bench, image, "largest")
-        return _first_code(bench, face)
+    (face,) = _faces(bench, image, "largest")
+    return _first_code(bench, face)
 
 
 def open_code(bench: Workbench, session: Session, upload: Path, name: str) -> OpenFace:
@@ -106,7 +103,7 @@ def open_code(bench: Workbench, session: Session, upload: Path, name: str) -> Op
     """
     path, photo = session.new_place() / plain_name(name), session.face.photo if session.face else None
     shutil.copyfile(upload, path)
-    with bench.turns.quick(), called(path, name):
+    with called(path, name):
         subject = _fitting(bench, path, photo) if photo else None
         if subject is None:
             subject, photo = bench.read(str(path), None), None

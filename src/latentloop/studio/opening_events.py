@@ -11,7 +11,7 @@ from latentloop.errors import UserError
 from latentloop.studio.edit_events import shown_file, steps_back
 from latentloop.studio.edit_tab import EXAMPLES, EditTab
 from latentloop.studio.opening import SEEDS, open_code, open_face, open_photo, open_random
-from latentloop.studio.requests import Updates, on_the_page, session_of, uploaded
+from latentloop.studio.requests import Updates, in_turn, on_the_page, session_of, uploaded
 from latentloop.studio.session import NO_FACE, OpenFace, Session, Sessions
 from latentloop.studio.sliders import values_of
 from latentloop.studio.views import picture, status
@@ -26,6 +26,7 @@ class OpeningEvents:
     sessions: Sessions
     tab: EditTab
 
+    @in_turn
     def open_photo(self, request: gr.Request, payload: object) -> Updates:
         """Read a photo that was dropped, pasted or taken, and look at its largest face."""
         session = session_of(self.sessions, request)
@@ -34,6 +35,7 @@ class OpeningEvents:
         with on_the_page():
             return self._open(session, *uploaded(self.sessions, session, payload))
 
+    @in_turn
     def open_example(self, request: gr.Request, chosen: gr.SelectData) -> Updates:
         """Open one of the examples."""
         path = sorted(EXAMPLES.glob("*.jpg"))[int(chosen.index)]
@@ -48,6 +50,7 @@ class OpeningEvents:
         several = len(tiles) > 1
         return shown | {self.tab.faces: gr.Gallery(value=tiles if several else [], visible=several)}
 
+    @in_turn
     def choose_face(self, request: gr.Request, chosen: gr.SelectData) -> Updates:
         """Go on with another face of the photo."""
         session, number = session_of(self.sessions, request), int(chosen.index)
@@ -57,6 +60,7 @@ class OpeningEvents:
                 raise UserError(NO_FACE)
             return self._opened(session, open_face(self.bench, session, photo, number), f"Face {number + 1}.")
 
+    @in_turn
     def open_random(self, request: gr.Request) -> Updates:
         """Show a random face."""
         session, seed = session_of(self.sessions, request), secrets.randbelow(SEEDS)
@@ -64,6 +68,7 @@ class OpeningEvents:
             face = open_random(self.bench, session, seed)
             return self._opened(session, face, f"A random face: seed:{seed}.") | self._no_photo()
 
+    @in_turn
     def open_code(self, request: gr.Request, payload: object) -> Updates:
         """Open a code file, with the photo that is open if it is of that."""
         session = session_of(self.sessions, request)
@@ -78,8 +83,7 @@ class OpeningEvents:
     def _opened(self, session: Session, face: OpenFace, text: str) -> Updates:
         tab, searchable = self.tab, face.photo is not None
         numbers = values_of(session, tab.names, face.shown)
-        with self.bench.turns.quick():
-            shown = picture(self.bench.preview(session, face, face.shown), "the reconstructed face")
+        shown = picture(self.bench.preview(session, face, face.shown), "the reconstructed face")
         return {
             tab.face: shown,
             tab.said: status(text),

@@ -11,6 +11,7 @@ from latentloop.studio.directions_tab import DirectionsEvents, DirectionsTab, di
 from latentloop.studio.edit_events import EditEvents
 from latentloop.studio.edit_tab import EditTab, edit_tab
 from latentloop.studio.file_events import FileEvents
+from latentloop.studio.live_preview import MOVED, LivePreview
 from latentloop.studio.mix_events import MixEvents
 from latentloop.studio.mix_tab import MixTab, mix_tab
 from latentloop.studio.opening_events import OpeningEvents
@@ -39,7 +40,10 @@ def build_page(bench: Workbench, sessions: Sessions) -> gr.Blocks:
     with page:
         gr.HTML("<h1>latentloop studio</h1>")
         with gr.Tab("Edit"):
-            tab = edit_tab(grouped(bench.bundled), for_faces=bench.for_faces)
+            groups = grouped(bench.bundled)
+            names = [spec.name for specs in groups.values() for spec in specs]
+            preview = LivePreview(bench, sessions, names).served()
+            tab = edit_tab(groups, preview, for_faces=bench.for_faces)
         with gr.Tab("Mix and morph"):
             mix = mix_tab()
         with gr.Tab("Directions"):
@@ -88,15 +92,9 @@ def _wire(tab: EditTab, bench: Workbench, sessions: Sessions) -> None:
         _search(button.click, searching, search, edits, tab)
     tab.stop.click(search.stop, None, None, **QUICK)
 
-    moved = gr.on(
-        [*(slider.input for slider in (*tab.sliders, *tab.own)), tab.keep.input],
-        edits.preview,
-        tab.values,
-        tab.face,
-        trigger_mode="always_last",
-        **AT_ONCE,
-    )
-    moved.success(edits.rest, None, whole, trigger_mode="multiple", **AT_ONCE)
+    changes = [*(slider.input for slider in (*tab.sliders, *tab.own)), tab.keep.input]
+    gr.on(changes, None, tab.values, None, js=MOVED, show_progress="hidden", api_visibility="private")
+    tab.face.rest(edits.rest, None, whole, trigger_mode="multiple", **AT_ONCE)
     for button, event in ((tab.undo, edits.undo), (tab.redo, edits.redo), (tab.reset, edits.reset)):
         stepped = button.click(event, None, everything, **QUICK)
         stepped.success(edits.whole, None, whole, trigger_mode="multiple", **QUICK)
@@ -135,7 +133,9 @@ def _wire_mix(tab: MixTab, events: MixEvents) -> None:
     for change in (tab.way.input, tab.order.input):
         change(events.between, [tab.order, tab.way], tab.between, trigger_mode="always_last", **QUICK)
     for button, film in ((tab.mp4, events.mp4), (tab.gif, events.gif)):
-        button.click(film, tab.order, [tab.said, tab.film, tab.files], show_progress="hidden", **WORK)
+        made = button.click(film, tab.order, [tab.said, tab.stop, tab.film, tab.files], show_progress="hidden", **WORK)
+        made.failure(events.idle, None, tab.stop, **QUICK)
+    tab.stop.click(events.stop, None, None, **QUICK)
 
 
 def _wire_directions(tab: DirectionsTab, events: DirectionsEvents) -> Callable[[gr.Request], Updates]:

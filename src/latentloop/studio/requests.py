@@ -1,19 +1,46 @@
 """Requests of pages: whose session they are of, what was uploaded, and errors as sentences."""
 
 import html
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from functools import wraps
 from pathlib import Path
-from typing import Any
+from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar
 
 import gradio as gr
 
 from latentloop.errors import UserError
 from latentloop.studio.session import Session, Sessions
+from latentloop.studio.workbench import Workbench
+
+P = ParamSpec("P")
+T = TypeVar("T")
 
 FAILED = "That did not work"
 Updates = dict[Any, Any]
 """New values by component."""
+
+
+class Events(Protocol):
+    """Answers to what users do in a part of the page."""
+
+    @property
+    def bench(self) -> Workbench:
+        """The workbench, whose turns they take."""
+        ...
+
+
+EventsT = TypeVar("EventsT", bound=Events)
+
+
+def in_turn(handler: Callable[Concatenate[EventsT, P], T]) -> Callable[Concatenate[EventsT, P], T]:
+    """Let events be answered by the thread of the quick requests."""
+
+    @wraps(handler)
+    def answer(events: EventsT, /, *args: P.args, **kwargs: P.kwargs) -> T:
+        return events.bench.turns.quick(lambda: handler(events, *args, **kwargs))
+
+    return answer
 
 
 @contextmanager

@@ -42,15 +42,17 @@ class SearchEvents:
         busy = {button: gr.Button(interactive=False) for button in (tab.better, tab.best)}
         yield {tab.said: status("Looking for a closer code; move a slider whenever you like ..."), **busy}
 
-        def work(tell: Callable[[Step], None]) -> None:
-            found.append(improve(self.bench, session, face, quality, tell))
+        def work(tell: Callable[[tuple[str, str]], None]) -> None:
+            def show(step: Step) -> None:
+                tell((picture(step.face, "the face, coming closer"), progress(step.done, steps)))
+
+            found.append(improve(self.bench, session, face, quality, show))
 
         with on_the_page():
-            for step in newest(work):
+            for shown, said in newest(work):
                 if session.face is face:
-                    shown = picture(step.face, "the face, coming closer")
                     # Only now: there is nothing to stop before.
-                    yield {tab.face: shown, tab.said: progress(step.done, steps), tab.stop: gr.Button(interactive=True)}
+                    yield {tab.face: shown, tab.said: said, tab.stop: gr.Button(interactive=True)}
         yield (
             (self.idle(request) | {tab.said: status(_summary(found[0]))})
             if session.face is face

@@ -1,24 +1,33 @@
 """The server of the studio: it opens the page, and closes everything behind itself."""
 
+import gc
+import logging
 import os
 import shutil
 import tempfile
+import threading
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import filelock
 
 from latentloop.errors import UserError
 from latentloop.extras import require_extra
-from latentloop.model import load
+from latentloop.model import Model, load
 from latentloop.studio.options import StudioOptions
+from latentloop.studio.session import Sessions
+from latentloop.studio.turns import Turns
 from latentloop.studio.workbench import Workbench
+
+if TYPE_CHECKING:
+    import gradio as gr
 
 PREFIX, LOCK = "latentloop-studio-", "in-use"
 """How folders for temporary files begin, and the file in each that is locked while it is in use."""
+PATIENCE = 0.3
+"""Seconds that open pages are given when the server ends."""
 EVERYBODY = ("0.0.0.0", "::")  # noqa: S104 - compared with, not listened on
 POLICY = (
     "default-src 'self'; script-src 'self' 'unsafe-inline' 'unsafe-eval'; style-src 'self' 'unsafe-inline'; "
@@ -81,36 +90,65 @@ def serve(options: StudioOptions, say: Callable[[str], None]) -> None:
         UserError: Gradio is not installed, a network cannot be used, or the port is taken.
     """
     os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
+    require_extra("gradio", "the studio needs Gradio", "'latentloop[web]'")
     with temporary_root() as root:
         os.environ["GRADIO_TEMP_DIR"] = str(root)
-        require_extra("gradio", "the studio needs Gradio", "'latentloop[web]'")
-        with ThreadPoolExecutor(1, "networks") as thread:  # Gradio takes as long to read as the networks
-            networks = thread.submit(_workbench, options)
-            from latentloop.studio.page import build_page
-            from latentloop.studio.session import Sessions
-            from latentloop.studio.style import CSS, theme
+        turns, sessions = Turns(), Sessions(root)
+        with _no_collection():
+            model = turns.soon(lambda: _model(options))
+            from latentloop.studio.page import build_page  # reads Gradio, which takes longest
 
-            bench = networks.result()
-        page = build_page(bench, Sessions(root))
+            bench = Workbench(model.result(), options.max_pixels, turns)
+            page = build_page(bench, sessions)
+            address = _launch(page, options)
+        turns.soon(bench.warm_up)  # while the browser opens the page: whoever is quicker waits for it
+        say(f"The studio: {address}  (Ctrl-C ends it)")
         try:
-            _, local, shared = page.launch(
-                theme=theme(), css=CSS, **_launching(options), inbrowser=options.browser, prevent_thread_lock=True
-            )
-        except (OSError, ValueError) as error:  # the port is taken, or Gradio's own look at the page fails
-            raise UserError(f"cannot serve the page on {options.host}: {error}", arguments="port") from error
-        say(f"The studio: {shared or local}  (Ctrl-C ends it)")
-        try:
-            page.block_thread()
+            with suppress(KeyboardInterrupt):
+                threading.Event().wait()
         finally:
-            page.close(verbose=False)
+            sessions.close_all()
+            _end(page)
+            ended = turns.ended(PATIENCE)
+    if not ended:
+        os._exit(0)  # a thread that computes ends no other way, and crashes a process that goes without it
 
 
-def _workbench(options: StudioOptions) -> Workbench:
-    """Read the networks, and draw with them once."""
-    model = load(options.generator, which=options.which, embedder=options.embedder, device=options.device)
-    bench = Workbench(model, options.max_pixels)
-    bench.warm_up()
-    return bench
+def _model(options: StudioOptions) -> Model:
+    return load(options.generator, which=options.which, embedder=options.embedder, device=options.device)
+
+
+@contextmanager
+def _no_collection() -> Iterator[None]:
+    """Read modules without looking for garbage among them, which takes a tenth of the time and finds none."""
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.freeze()
+        gc.enable()
+
+
+def _launch(page: "gr.Blocks", options: StudioOptions) -> str:
+    """Begin to serve the page; gives its address."""
+    from latentloop.studio.style import CSS, theme
+
+    try:
+        _, local, shared = page.launch(
+            theme=theme(), css=CSS, **_launching(options), inbrowser=options.browser, prevent_thread_lock=True
+        )
+    except (OSError, ValueError) as error:  # the port is taken, or Gradio's own look at the page fails
+        raise UserError(f"cannot serve the page on {options.host}: {error}", arguments="port") from error
+    return str(shared or local)
+
+
+def _end(page: "gr.Blocks") -> None:
+    """Stop serving. Pages that wait for work are left after a moment; Gradio alone gives them five seconds."""
+    logging.getLogger("uvicorn.error").setLevel(logging.CRITICAL)  # tells of every connection that is cut
+    cut = threading.Timer(PATIENCE, lambda: setattr(page.server, "force_exit", True))
+    cut.start()
+    page.close(verbose=False)
+    cut.cancel()
 
 
 def _launching(options: StudioOptions) -> dict[str, Any]:

@@ -199,5 +199,12 @@ class Sessions:
             for path in session.uploads - others:  # the same file in two pages lies in one place
                 path.unlink(missing_ok=True)
 
+    def close_all(self) -> None:
+        """End all sessions, with the server."""
+        with self._lock:
+            keys = list(self._open)
+        for key in keys:
+            self.close(key)
+
     def __len__(self) -> int:
         return len(self._open)

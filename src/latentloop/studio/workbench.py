@@ -22,6 +22,9 @@ from latentloop.studio.history import EditState
 from latentloop.studio.session import OpenFace, Session
 from latentloop.studio.turns import Turns
 
+RESTRICTED = 200
+"""Most directions without what is kept that a session remembers; there are thousands of combinations."""
+
 
 @dataclass(frozen=True)
 class Workbench:
@@ -72,6 +75,8 @@ class Workbench:
         own = {name: one.direction for name, one in session.directions.items()}
         known, keep = {**own, **self.bundled}, tuple(name for name in state.keep if name in self.bundled)
         strengths = [(name, strength) for name, strength in state.strengths.items() if name in known]
+        if len(session.restricted) > RESTRICTED:
+            session.restricted.clear()
         for name, _ in strengths:
             if (name, keep) not in session.restricted:
                 kept = [self.bundled[one] for one in keep]
