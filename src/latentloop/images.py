@@ -178,16 +178,16 @@ def png_bytes(image: Tensor, *, profile: bytes | None = None, comment: str | Non
     return file.getvalue()
 
 
-def jpeg_bytes(image: Tensor, *, quality: int = 90) -> bytes:
-    """Encode an image (3, H, W) or (1, 3, H, W) in [-1, 1] as JPEG; `quality` is 1 to 95.
+def jpeg_bytes(image: Tensor, *, quality: int = 90, comment: str = "") -> bytes:
+    """Encode an image (3, H, W) or (1, 3, H, W) in [-1, 1] as JPEG, with a comment in its header.
 
     Raises:
         ValueError: The quality is out of range.
     """
     if not 1 <= quality <= 95:
         raise ValueError(f"quality must be from 1 to 95, got {quality}")
-    file = io.BytesIO()
-    Image.fromarray(to_uint8(image.reshape(3, *image.shape[-2:]))).save(file, format="jpeg", quality=quality)
+    file, pixels = io.BytesIO(), to_uint8(image.reshape(3, *image.shape[-2:]))
+    Image.fromarray(pixels).save(file, format="jpeg", quality=quality, comment=comment.encode())
     return file.getvalue()
 
 

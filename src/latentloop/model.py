@@ -158,7 +158,7 @@ class Model:
         Raises:
             UserError: No photo is named, or Ray is not installed or does not start.
         """
-        named = [photos] if isinstance(photos, str | PathLike) else list(photos)
+        named = [photos] if isinstance(photos, str | PathLike) else photos
         own = BulkOptions(common=self._common, embedder=self.components.embedder_file)
         changed = with_changes(own, options, fixed=FIXED)
         return record_dataset([fspath(photo) for photo in named], changed, self.components)
@@ -234,8 +234,7 @@ class Model:
         if not isinstance(code, Code):
             return Picture.of(renderer.synthesis(one_code(code, renderer)))
         subject = self._subject(code)
-        by = next(iter(subject.drawn_by), None) or renderer
-        return Picture.of(by.synthesis(subject.w_plus))
+        return Picture.of((next(iter(subject.drawn_by), None) or renderer).synthesis(subject.w_plus))
 
     @property
     def _common(self) -> Common:

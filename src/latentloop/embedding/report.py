@@ -11,8 +11,8 @@ from torch import Tensor
 from latentloop.embedding.html import data_uri, svg_uri, write_html
 from latentloop.embedding.labels import LABELS
 from latentloop.embedding.overview import Overview, distribution
-from latentloop.embedding.thumbnails import DIFFERENCE_RANGE, difference, jpeg_bytes
-from latentloop.images import resample
+from latentloop.embedding.thumbnails import DIFFERENCE_RANGE, difference
+from latentloop.images import jpeg_bytes, resample
 
 THUMBNAIL = 320
 """Pixels of the pictures' sides."""

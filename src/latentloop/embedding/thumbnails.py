@@ -1,16 +1,14 @@
 """Thumbnails of a result: its pictures and their difference side by side, small, in one JPEG file."""
 
-import io
 from collections.abc import Sequence
 from pathlib import Path
 
 import torch
-from PIL import Image
 from torch import Tensor
 
 from latentloop.embedding.result_folder import COMMAND, ResultPaths
 from latentloop.files import replacing
-from latentloop.images import read_image, resample, to_uint8
+from latentloop.images import jpeg_bytes, read_image, resample
 from latentloop.ownership import is_foreign, mark, mark_in, marked_by
 
 SIDE, QUALITY = 160, 80
@@ -26,13 +24,6 @@ def difference(image: Tensor, target: Tensor) -> Tensor:
     strength = (image - target).abs().mean(dim=1)[0] / DIFFERENCE_RANGE
     colours = colormaps["inferno"](strength.clamp(0, 1).cpu().numpy())[..., :3]
     return 2 * torch.from_numpy(colours).permute(2, 0, 1)[None].float() - 1
-
-
-def jpeg_bytes(image: Tensor, *, quality: int, comment: str = "") -> bytes:
-    """Encode an image (1, 3, H, W) in [-1, 1] as JPEG, with a comment in its header."""
-    buffer = io.BytesIO()
-    Image.fromarray(to_uint8(image[0])).save(buffer, format="jpeg", quality=quality, comment=comment.encode())
-    return buffer.getvalue()
 
 
 def write_thumbnail(path: Path, images: Sequence[Tensor], signature: str) -> None:

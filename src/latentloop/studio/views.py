@@ -2,14 +2,12 @@
 
 import base64
 import html
-import io
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from PIL import Image
 from torch import Tensor
 
-from latentloop.images import resize, to_uint8
+from latentloop.images import jpeg_bytes, resize
 
 LONGEST_SIDE = 1600
 """Largest width or height of a photo on the page, in pixels; downloads have all of them."""
@@ -23,9 +21,7 @@ def jpeg(image: Tensor) -> bytes:
     scale = min(1.0, LONGEST_SIDE / max(height, width))
     if scale < 1:
         image = resize(image, max(round(scale * height), 1), max(round(scale * width), 1))
-    file = io.BytesIO()
-    Image.fromarray(to_uint8(image[0].detach())).save(file, format="jpeg", quality=QUALITY)
-    return file.getvalue()
+    return jpeg_bytes(image, quality=QUALITY)
 
 
 def picture(image: Tensor, what: str) -> str:
