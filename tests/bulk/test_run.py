@@ -11,9 +11,10 @@ import pytest
 
 from bulk_inputs import MakeOptions, SmallPhotos, table_of, tar_of
 from latentloop.bulk import BulkOptions, bulk_files, find_bulk_photos, load_photo_coder
-from latentloop.bulk.dataset import rows_of_block
+from latentloop.bulk.dataset import Stage, rows_of_block
 from latentloop.bulk.ray_engine import Workers, divided
 from latentloop.bulk.run import Progress, Summary, finished_in
+from latentloop.bulk.sink import write_records
 from latentloop.bulk.tally import Tally
 from latentloop.embedding.options import FaceOptions
 from latentloop.errors import UserError
@@ -111,10 +112,28 @@ def test_files_of_somebody_else_are_left_alone(small_options: MakeOptions, tmp_p
 def test_a_damaged_checkpoint_is_said_in_one_line(small_options: MakeOptions, tmp_path: Path) -> None:
     out = tmp_path / "out"
     RecordFolder(out).begin(load_photo_coder(small_options()).coder.run)
-    (out / "checkpoint").mkdir()
-    (out / "checkpoint" / "a.parquet").write_bytes(b"junk")
+    for folder in ("checkpoint", "records"):
+        (out / folder).mkdir()
+        (out / folder / "a.parquet").write_bytes(b"junk")
     with pytest.raises(UserError, match="checkpoint: damaged"):
         bulk_files([str(tmp_path / "a.png")], out, small_options())
+
+
+def test_a_checkpoint_that_was_deleted_is_made_again_and_records_that_were_are_too(
+    small_options: MakeOptions, small_photos: SmallPhotos, small_network: tuple[Path, Path], tmp_path: Path
+) -> None:
+    photos, out = find_bulk_photos([str(small_photos(small_network[0], 4))]), tmp_path / "out"
+    coder = load_photo_coder(small_options())
+    RecordFolder(out).begin(coder.coder.run)
+    stage = Stage(small_options(), coder.coder.run)
+    for name, some in (("a", photos[:3]), ("b", photos[3:])):
+        write_records(stage.table_of(coder.rows(some)).drop_columns(["target"]), out, name, coder.coder.run)
+    named = [str(tmp_path / "faces")]
+    assert bulk_files(named, out, small_options()).finished == 4
+    assert finished_in(out) == {photo.path for photo in photos}
+    (out / "records" / "a.parquet").unlink()
+    assert bulk_files(named, out, small_options()).finished == 1
+    assert finished_in(out) == {photos[3].path}
 
 
 def test_the_machine_is_divided_among_workers(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,4 +1,5 @@
 import os
+import sys
 from pathlib import Path
 
 import pyarrow
@@ -7,6 +8,7 @@ import pytest
 
 from bulk_inputs import table_of, tar_of
 from latentloop.bulk import BulkPhoto, find_bulk_photos
+from latentloop.bulk.photos import photo_table, photos_in
 from latentloop.errors import UserError
 
 
@@ -82,3 +84,12 @@ def test_nothing_to_embed_is_an_error(tmp_path: Path, monkeypatch: pytest.Monkey
     monkeypatch.chdir(tmp_path)
     with pytest.raises(UserError, match="empty"):
         find_bulk_photos([argument])
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="names of files are UTF-8 there")
+def test_names_that_are_not_utf_8_are_escaped_and_found_again(tmp_path: Path) -> None:
+    file = Path(os.fsdecode(os.fsencode(tmp_path) + b"/caf\xe9.jpg"))
+    file.write_bytes(b"coffee")
+    photos = photos_in(photo_table(find_bulk_photos([str(tmp_path)])))
+    assert [photo.path for photo in photos] == [f"{tmp_path}/caf\\udce9.jpg"]
+    assert photos[0].read() == b"coffee"

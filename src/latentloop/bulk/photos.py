@@ -1,5 +1,6 @@
 """Photos of a bulk job as plain values, and tables of them; read without PyTorch by processes that only list them."""
 
+import os
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from functools import lru_cache
@@ -16,14 +17,14 @@ if TYPE_CHECKING:
 
 PHOTO_COLUMNS = {
     "path": "string",
-    "file": "string",
+    "file": "binary",
     "offset": "int64",
     "size": "int64",
     "group": "int32",
     "row": "int32",
     "column": "string",
 }
-"""Columns of a table of photos, which are the fields of `BulkPhoto`."""
+"""Columns of a table of photos, which are the fields of `BulkPhoto`; names of files may have any bytes."""
 
 
 @dataclass(frozen=True)
@@ -31,7 +32,8 @@ class BulkPhoto:
     """A photo, not read yet; plain values, which go from process to process."""
 
     path: str
-    """Name of the photo, which no other has: its absolute path, TAR:MEMBER, or TABLE:ROW."""
+    """Name of the photo, which no other has: its absolute path, TAR:MEMBER, or TABLE:ROW, with what cannot be printed
+    escaped."""
     file: str
     """File that it is in."""
     offset: int = 0
@@ -64,14 +66,15 @@ class BulkPhoto:
 
 def photos_in(table: "pyarrow.Table") -> list[BulkPhoto]:
     """Read the photos that a table lists."""
-    return [BulkPhoto(**row) for row in table.to_pylist()]
+    return [BulkPhoto(**{**row, "file": os.fsdecode(row["file"])}) for row in table.to_pylist()]
 
 
 def photo_table(photos: Iterable[BulkPhoto]) -> "pyarrow.Table":
     """List photos in a table."""
     arrow = load_arrow()
     schema = arrow.schema([(name, getattr(arrow, kind)()) for name, kind in PHOTO_COLUMNS.items()])
-    return arrow.Table.from_pylist(list(map(asdict, photos)), schema=schema)
+    rows = [{**asdict(photo), "file": os.fsencode(photo.file)} for photo in photos]
+    return arrow.Table.from_pylist(rows, schema=schema)
 
 
 def photo_source(photos: Sequence[BulkPhoto], rows: int) -> "Datasource":

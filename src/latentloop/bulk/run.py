@@ -18,7 +18,7 @@ from latentloop.bulk.sources import find_bulk_photos
 from latentloop.bulk.tally import Tally
 from latentloop.embedding import Components
 from latentloop.errors import UserError
-from latentloop.files import remove_leftovers
+from latentloop.files import remove_leftovers, replacing
 from latentloop.folder_lock import sole_use
 from latentloop.records.folder import CHECKPOINT, RecordFolder
 from latentloop.records.naming import RUN, is_record_folder
@@ -116,6 +116,8 @@ def bulk_files(
     found = find_bulk_photos(photos, warn=warn)
     run = load_photo_coder(options, components).coder.run
     refuse_others(out, run)
+    if is_record_folder(out):
+        match_checkpoint(out)
     known = finished_in(out)
     return BulkRun(found, out, options, run, sum(photo.path in known for photo in found))
 
@@ -131,19 +133,31 @@ def refuse_others(out: Path, run: RecordRun) -> None:
             raise UserError(f"{out}: holds files that are no records; choose another folder", arguments="out")
         return
     before = RecordFolder(out).run
-    changed = differences(before.settings, run.settings)
-    if before.version != run.version and not changed:
-        changed = ["version"]
-    if changed:
+    if changed := differences(before.settings, run.settings):
         raise UserError(f"{out}: its records are of other {', '.join(changed)}; choose another folder", arguments="out")
+
+
+def match_checkpoint(out: Path) -> None:
+    """Make Ray's checkpoint tell of the files of records that there are, where somebody deleted it or one of them."""
+    arrow, noted, records = load_arrow(), out / CHECKPOINT, out / RECORDS
+    if not noted.exists():
+        for file in records.glob("*.parquet"):
+            with replacing(noted / file.name) as part:
+                arrow.parquet.write_table(arrow.parquet.read_table(file, columns=["path"]), part)
+    for file in _committed(out):
+        if not (records / file.name).exists():
+            file.unlink()
+
+
+def _committed(out: Path) -> list[Path]:
+    return [one for one in (out / CHECKPOINT).glob("*.parquet") if not one.name.endswith(".pending.parquet")]
 
 
 def finished_in(out: Path) -> frozenset[str]:
     """Paths of the photos whose records are written, as Ray's checkpoint tells."""
     arrow = load_arrow()
-    files = [one for one in (out / CHECKPOINT).glob("*.parquet") if not one.name.endswith(".pending.parquet")]
     try:
-        paths = [arrow.parquet.read_table(file, columns=["path"])["path"].to_pylist() for file in files]
+        paths = [arrow.parquet.read_table(file, columns=["path"])["path"].to_pylist() for file in _committed(out)]
     except (OSError, arrow.ArrowException) as error:
         raise UserError(f"{out / CHECKPOINT}: damaged; delete the folder of records, and begin again") from error
     return frozenset(path for some in paths for path in some)

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from latentloop.bulk.photos import BulkPhoto
-from latentloop.errors import UserError, in_one_line
+from latentloop.errors import UserError, in_one_line, printable
 from latentloop.globs import files_matching
 from latentloop.images import photo_suffixes
 from latentloop.photos.sources import photos_in_tar
@@ -69,7 +69,7 @@ def _photos_in(file: Path, warn: Callable[[str], None]) -> Iterable[BulkPhoto]:
     ending, name = file.suffix.lower(), str(file)
     try:
         if ending == TAR:
-            return [BulkPhoto(one.name, name, one.offset, one.size) for one in photos_in_tar(file)]
+            return [BulkPhoto(printable(one.name), name, one.offset, one.size) for one in photos_in_tar(file)]
         if ending == TABLE:
             return list(_rows_of(name))
         if ending == LISTED:
@@ -77,7 +77,7 @@ def _photos_in(file: Path, warn: Callable[[str], None]) -> Iterable[BulkPhoto]:
     except UserError as error:
         warn(str(error))
         return []
-    return [BulkPhoto(name, name)]
+    return [BulkPhoto(printable(name), name)]
 
 
 def _lines(file: Path) -> list[Path]:
@@ -100,7 +100,7 @@ def _rows_of(file: str) -> Iterator[BulkPhoto]:
     first = 0
     for group, size in enumerate(sizes):
         for row in range(size):
-            yield BulkPhoto(f"{file}:{first + row}", file, group=group, row=row, column=column)
+            yield BulkPhoto(printable(f"{file}:{first + row}"), file, group=group, row=row, column=column)
         first += size
 
 
