@@ -23,11 +23,11 @@ def test_photos_become_records_and_an_edit_takes_one(
     command = ["bulk", photos, "--out", out, "--aligned", "--workers", 1, "--device", "cpu", *nets]
     code, lines, errors = run(*command)
     assert code == 0
-    assert lines == [f"{out}: records of 4 photos: 3 faces, 1 errors"]
+    assert lines == [f"{out}: records of 4 photos: 3 faces, 1 error"]
     assert errors == [f"{photos / 'text.jpg'}: not an image that this Pillow can read; save it as JPEG or PNG"]
     code, lines, errors = run(*command)  # needs no Ray: all is done
     assert (code, errors) == (0, [])
-    assert lines == ["4 of 4 photos have records already", f"{out}: records of 4 photos: 3 faces, 1 errors"]
+    assert lines == ["4 of 4 photos have records already", f"{out}: records of 4 photos: 3 faces, 1 error"]
     found = tmp_path / "d.safetensors"
     sefa = ["directions", "find", "--method", "sefa", "--count", 1, "--generator", generator, "--out", found]
     assert run(*sefa)[0] == 0

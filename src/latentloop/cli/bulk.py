@@ -51,13 +51,14 @@ class Bulk:
         options = self.options
         refuse_missing(self.photos, generators=[options.common.generator], embedders=[options.embedder])
         from latentloop.bulk import bulk_files
-        from latentloop.cli.bulk_progress import BulkProgress
+        from latentloop.cli.bulk_progress import BulkProgress, counted
         from latentloop.cli.console import say
 
         run = bulk_files(self.photos, self.out, options, warn=complain)
         if run.finished:
-            say(f"{run.finished:,} of {len(run.photos):,} photos have records already")
+            say(f"{run.finished:,} of {counted(len(run.photos), 'photo')} have records already")
         with BulkProgress(len(run.photos) - run.finished) as progress:
             summary = run.work(progress.show)
-        say(f"{self.out}: records of {summary.photos:,} photos: {summary.faces:,} faces, {summary.errors:,} errors")
+        counts = [counted(summary.photos, "photo"), counted(summary.faces, "face"), counted(summary.errors, "error")]
+        say(f"{self.out}: records of {counts[0]}: {counts[1]}, {counts[2]}")
         return 0

@@ -33,10 +33,15 @@ class BulkProgress:
             self._begun = time.monotonic()  # starting the workers is not their speed
             return
         rate = now.photos / max(time.monotonic() - self._begun, 0.1)
-        errors = f", {now.errors:,} errors" if now.errors else ""
+        errors = f", {counted(now.errors, 'error')}" if now.errors else ""
         self._progress.update(self._bar, completed=now.photos, description=f"photos, {rate:.1f} a second{errors}")
         for problem in now.problems[self._told :]:
             say(problem, error=True)
         if self._told < len(now.problems) < now.errors:
             say("and further errors, which the records tell", error=True)
         self._told = len(now.problems)
+
+
+def counted(number: int, what: str) -> str:
+    """Write a number of things, such as "1 photo" or "2,000 photos"."""
+    return f"{number:,} {what}{'' if number == 1 else 's'}"
