@@ -199,7 +199,7 @@ def variants(photos: Path, folder: Path, count: int) -> Path:
 
 def finished_ids(out: Path) -> frozenset[str]:
     """Paths of the photos whose records are written."""
-    from latentloop.bulk.run import finished_in
+    from latentloop.bulk.finished import finished_in
 
     return finished_in(out)
 

@@ -46,9 +46,8 @@ def test_the_examples_read_records(
     RecordFolder(folder).begin(run)
     write_records(pyarrow.Table.from_pylist(rows, schema=arrow_schema(run)), folder, "a", run)
     monkeypatch.chdir(tmp_path)
-    blocks = [
-        one for one in re.findall(r"^```python\n(.*?)^```", PAGE, flags=re.DOTALL | re.MULTILINE) if "ll" not in one
-    ]
+    examples = re.findall(r"^```python\n(.*?)^```", PAGE, flags=re.DOTALL | re.MULTILINE)
+    blocks = [one for one in examples if "import latentloop as ll" not in one]
     assert len(blocks) == 4
     exec("import torch\n" + "\n".join(blocks), names := dict[str, object]())  # noqa: S102
     codes = names["codes"]

@@ -100,7 +100,6 @@ def test_pictures_show_the_face_and_what_the_code_draws(small_options: MakeOptio
 
 def test_what_cannot_be_used_is_a_row_that_tells_why(small_options: MakeOptions, tmp_path: Path) -> None:
     (tmp_path / "text.jpg").write_text("no image")
-    read_image(PHOTOS / "female-1.jpg")
     photos = find_bulk_photos([str(tmp_path / "text.jpg"), str(tmp_path / "gone.jpg")])
     rows = load_photo_coder(small_options()).rows(photos)
     assert [(row["status"], row["face"], row["faces"]) for row in rows] == [("error", 0, 0)] * 2

@@ -12,8 +12,9 @@ import pytest
 from bulk_inputs import MakeOptions, SmallPhotos, table_of, tar_of
 from latentloop.bulk import BulkOptions, bulk_files, find_bulk_photos, load_photo_coder
 from latentloop.bulk.dataset import Stage, rows_of_block
+from latentloop.bulk.finished import finished_in
 from latentloop.bulk.ray_engine import Workers, divided
-from latentloop.bulk.run import Progress, Summary, finished_in
+from latentloop.bulk.run import Progress, Summary
 from latentloop.bulk.sink import write_records
 from latentloop.bulk.tally import Tally
 from latentloop.embedding.options import FaceOptions
@@ -75,7 +76,7 @@ def test_a_job_that_is_killed_goes_on_where_it_was(
     command = [sys.executable, "-c", JOB, *map(str, small_network), str(out), str(photos)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as job:
         assert job.stdout
-        while not list((out / "records").glob("*.parquet")):
+        while not [one for one in (out / "checkpoint").glob("*.parquet") if "pending" not in one.name]:
             assert job.poll() is None, "it ended before it could be killed"
             time.sleep(0.02)
         os.kill(job.pid, signal.SIGKILL)
@@ -101,7 +102,7 @@ def test_records_of_other_settings_are_not_mixed(small_options: MakeOptions, tmp
         bulk_files(photo, out, small_options(figures=False))
 
 
-@pytest.mark.parametrize("name", ["records", "bulk.json", "pictures"])
+@pytest.mark.parametrize("name", ["records", "bulk.json", "pictures", "checkpoint"])
 def test_files_of_somebody_else_are_left_alone(small_options: MakeOptions, tmp_path: Path, name: str) -> None:
     (tmp_path / "out").mkdir()
     (tmp_path / "out" / name).write_text("{}")
@@ -109,20 +110,21 @@ def test_files_of_somebody_else_are_left_alone(small_options: MakeOptions, tmp_p
         bulk_files([str(tmp_path / "a.png")], tmp_path / "out", small_options())
 
 
-def test_a_damaged_checkpoint_is_said_in_one_line(small_options: MakeOptions, tmp_path: Path) -> None:
+def test_damaged_records_are_said_in_one_line(small_options: MakeOptions, tmp_path: Path) -> None:
     out = tmp_path / "out"
     RecordFolder(out).begin(load_photo_coder(small_options()).coder.run)
-    for folder in ("checkpoint", "records"):
-        (out / folder).mkdir()
-        (out / folder / "a.parquet").write_bytes(b"junk")
-    with pytest.raises(UserError, match="checkpoint: damaged"):
+    (out / "records").mkdir()
+    (out / "records" / "a.parquet").write_bytes(b"junk")
+    with pytest.raises(UserError, match=r"a\.parquet: cannot read it"):
         bulk_files([str(tmp_path / "a.png")], out, small_options())
 
 
-def test_a_checkpoint_that_was_deleted_is_made_again_and_records_that_were_are_too(
+def test_the_checkpoint_is_made_to_tell_of_the_records_that_there_are(
     small_options: MakeOptions, small_photos: SmallPhotos, small_network: tuple[Path, Path], tmp_path: Path
 ) -> None:
-    photos, out = find_bulk_photos([str(small_photos(small_network[0], 4))]), tmp_path / "out"
+    folder, out = small_photos(small_network[0], 4), tmp_path / "out"
+    (folder / "0.png").write_bytes(b"junk")
+    photos = find_bulk_photos([str(folder)])
     coder = load_photo_coder(small_options())
     RecordFolder(out).begin(coder.coder.run)
     stage = Stage(small_options(), coder.coder.run)
@@ -131,6 +133,17 @@ def test_a_checkpoint_that_was_deleted_is_made_again_and_records_that_were_are_t
     named = [str(tmp_path / "faces")]
     assert bulk_files(named, out, small_options()).finished == 4
     assert finished_in(out) == {photo.path for photo in photos}
+    for name in ("a", "c.pending", "d"):  # a torn entry, one of a file that was not written, one of a file that is gone
+        (out / "checkpoint" / f"{name}.parquet").write_bytes(b"junk")
+    (out / "pictures").mkdir()
+    for name in ("b", "c"):
+        (out / "pictures" / f"{name}.tar").write_bytes(b"")
+    assert bulk_files(named, out, small_options()).finished == 4
+    assert sorted(path.name for path in (out / "checkpoint").iterdir()) == ["a.parquet", "b.parquet"]
+    assert [path.name for path in (out / "pictures").iterdir()] == ["b.tar"]
+    assert bulk_files(named, out, small_options(retry_errors=True)).finished == 3
+    assert finished_in(out) == {photo.path for photo in photos[1:]}
+    assert [row["path"] for row in rows_in(out)] == [photo.path for photo in photos[1:]]
     (out / "records" / "a.parquet").unlink()
     assert bulk_files(named, out, small_options()).finished == 1
     assert finished_in(out) == {photos[3].path}

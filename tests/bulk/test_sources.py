@@ -1,4 +1,5 @@
 import os
+import subprocess
 import sys
 from pathlib import Path
 
@@ -82,8 +83,59 @@ def test_a_file_that_cannot_be_listed_is_told_and_the_others_go_on(folder: Path)
 def test_nothing_to_embed_is_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, argument: str) -> None:
     (tmp_path / "empty").mkdir()
     monkeypatch.chdir(tmp_path)
-    with pytest.raises(UserError, match="empty"):
-        find_bulk_photos([argument])
+    told: list[str] = []
+    with pytest.raises(UserError, match="an empty name" if not argument else "none of the arguments names a photo"):
+        find_bulk_photos([argument], warn=told.append)
+    assert [one.startswith("empty: no photos") for one in told] == [True] * bool(argument)
+
+
+def test_lists_name_what_arguments_do_but_no_lists(folder: Path, tmp_path: Path) -> None:
+    (tmp_path / "list.txt").write_bytes(f"\ufeff{folder}/b*g\r\n{folder}\n{tmp_path}/list.txt\n".encode())
+    photos = find_bulk_photos([str(tmp_path / "list.txt")])
+    assert names(photos, folder) == ["b.jpg", "a.png", "deep/er/c.webp"]
+    assert names(find_bulk_photos([str(folder / "{a,b}.*g")]), folder) == ["a.png", "b.jpg"]
+
+
+def test_a_photo_under_two_names_is_one(folder: Path, tmp_path: Path) -> None:
+    (tmp_path / "link.jpg").symlink_to(folder / "b.jpg")
+    photos = find_bulk_photos(
+        [str(folder / "b.jpg"), str(folder / "deep" / ".." / "b.jpg"), str(tmp_path / "link.jpg")]
+    )
+    assert names(photos, folder) == ["b.jpg"]
+
+
+def test_values_that_ray_would_unpickle_are_refused(tmp_path: Path) -> None:
+    ran = tmp_path / "ran"
+    script = f"""
+import pyarrow, pyarrow.parquet, ray.data
+from ray.data._internal.object_extensions.arrow import ArrowPythonObjectArray
+
+class Evil:
+    def __reduce__(self):
+        return open, ({str(ran)!r}, "w")
+
+for column in ("path", "image"):
+    values = ArrowPythonObjectArray.from_objects([Evil()])
+    pyarrow.parquet.write_table(pyarrow.table({{column: values}}), {str(tmp_path)!r} + f"/{{column}}.parquet")
+from pathlib import Path
+from latentloop.bulk.photos import BulkPhoto
+from latentloop.bulk.sources import find_bulk_photos
+from latentloop.errors import UserError
+from latentloop.records.parquet import open_parquet
+for name in ("path", "image"):
+    try:
+        open_parquet(Path({str(tmp_path)!r}, f"{{name}}.parquet"))
+    except UserError as error:
+        print(error)
+find_bulk_photos([{str(tmp_path / "image.parquet")!r}, {__file__!r}], warn=print)
+try:
+    BulkPhoto("x", {str(tmp_path / "image.parquet")!r}, group=0, column="image").read()
+except UserError as error:
+    print(error)
+"""
+    said = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
+    assert said.stdout.count("another program's type") == 4, said.stderr
+    assert not ran.exists()
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="names of files are UTF-8 there")

@@ -19,6 +19,7 @@ from latentloop.embedding.inverter import Inverter
 from latentloop.embedding.setup import Setup
 from latentloop.embedding.starts import FaceStart, Wanted
 from latentloop.errors import NotFiniteError, UserError, is_out_of_memory
+from latentloop.evaluation.measure import Evaluator, load_evaluator
 from latentloop.faces import AlignedFace, align_faces, already_aligned, fixed_crop
 from latentloop.generators.registry import renderers_of
 from latentloop.images import decode_image, jpeg_bytes, resample
@@ -147,18 +148,25 @@ class FaceCoder:
 
     def _figures(self, w_plus: Tensor, target: Tensor) -> list[Row]:
         """Measure what the codes draw, as they are stored; with the pictures, if they are wanted."""
-        inverter = self._inverter
-        codes = w_plus.to(self.setup.components.device, torch.float32)
-        images = torch.cat([inverter.renderer.synthesis(code[None]).cpu() for code in codes])
-        rows: list[Row] = list(map(dict, inverter.evaluator.measure(images, target)))
+        device = self.setup.components.device
+        codes = w_plus.to(device, torch.float32)
+        parts = codes.split(1) if device.type == "cpu" else [codes]  # one by one a CPU is a little faster
+        images = torch.cat([self._inverter.renderer.synthesis(part) for part in parts])
+        rows: list[Row] = list(map(dict, self._evaluator.measure(images, target.to(device))))
         if self.options.pictures:
-            for row, image, face in zip(rows, resample(images, self.resolution), target, strict=True):
+            for row, image, face in zip(rows, resample(images, self.resolution).cpu(), target, strict=True):
                 row |= {CROP: jpeg_bytes(face), RECONSTRUCTION: jpeg_bytes(image)}
         return rows
 
     def _identity(self, target: Tensor) -> Tensor:
-        found = self._inverter.evaluator.face_embedder(fixed_crop(target))
-        return torch.nn.functional.normalize(found, dim=1).half()
+        found = self._evaluator.face_embedder(fixed_crop(target.to(self.setup.components.device)))
+        return torch.nn.functional.normalize(found, dim=1).half().cpu()
+
+    @cached_property
+    def _evaluator(self) -> Evaluator:
+        """The metrics, where the codes are found: unlike those of `embed`, they need not be the same on all devices."""
+        device = self.setup.components.device
+        return self._inverter.evaluator if device.type == "cpu" else load_evaluator(device=device)
 
     @cached_property
     def _provenance(self) -> Row:
@@ -190,6 +198,16 @@ class PhotoCoder:
         return self.coder.rows(self.finder.rows(photos))
 
 
+def load_face_finder(options: BulkOptions) -> FaceFinder:
+    """Load what finds faces, on the CPU.
+
+    Raises:
+        UserError: A file cannot be used.
+    """
+    components = components_for(replace(options, common=replace(options.common, device="cpu")).embedding())
+    return FaceFinder(options, components, min(WORKING_SIZE, components.generator.resolution))
+
+
 def load_photo_coder(options: BulkOptions, components: Components | None = None) -> PhotoCoder:
     """Load what finds the codes of photos.
 
@@ -202,7 +220,8 @@ def load_photo_coder(options: BulkOptions, components: Components | None = None)
     """
     embedding = options.embedding()
     components = components or components_for(embedding)
-    generator = components.generator
+    generator, resolved = components.generator, str(components.precision).removeprefix("torch.")
+    options = replace(options, precision="bfloat16" if resolved == "bfloat16" else "float32")  # alike on all machines
     if WORKING_SIZE in renderers_of(generator):
         embedding = replace(embedding, render=WORKING_SIZE)
     setup = set_up(embedding, components)

@@ -1,13 +1,16 @@
 """A bulk job as a Ray dataset: photos in blocks, workers that load their networks once, rows of records."""
 
 import math
-import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from latentloop.bulk.coder import TARGET, PhotoCoder, Row, load_photo_coder
+import torch
+
+from latentloop.allocator import keep_freed_memory
+from latentloop.bulk.coder import TARGET, PhotoCoder, Row, load_face_finder, load_photo_coder
 from latentloop.bulk.options import BulkOptions
 from latentloop.bulk.photos import BulkPhoto, photo_source, photos_in
 from latentloop.bulk.ray_engine import Workers, workers_on_ray
@@ -22,6 +25,12 @@ if TYPE_CHECKING:
 
 READER = {"num_cpus": 0.05}
 """What a task that lists photos or writes records takes of a processor; each process is one that Ray has to start."""
+DEATHS = {"max_restarts": -1, "max_task_retries": 3}
+"""A worker that died is started again, but gives a block up over which it died four times."""
+GIVEN_UP = 10
+"""Blocks that may be given up before the job ends; their photos have no records, and the next run tries them again."""
+ROWS_OF_FACES = 32
+"""Photos of a block that carries their aligned faces, 0.8 MB each."""
 BLOCKS = 4
 """Least blocks for each worker, where there are the photos for it."""
 SHARE = 0.9
@@ -51,7 +60,8 @@ class FinderActor:
     """A worker of Ray that finds faces; batches are tables of photos and of rows with `TARGET`."""
 
     def __init__(self, stage: Stage, threads: int) -> None:
-        self._stage, self._finder = stage, _coder(stage, threads).finder
+        _use(threads)
+        self._stage, self._finder = stage, load_face_finder(stage.options)
 
     def __call__(self, batch: "pyarrow.Table") -> "pyarrow.Table":
         """Find the faces of a batch of photos."""
@@ -92,15 +102,18 @@ def dataset_of(
         workers: The processes to use.
         checkpoint: Folder in which Ray notes the photos whose records are written, and by which it skips them.
     """
-    load_ray()
+    with configured(checkpoint):
+        return _dataset(photos, stage, workers)
+
+
+def _dataset(photos: Sequence[BulkPhoto], stage: Stage, workers: Workers) -> "ray.data.Dataset":
     from ray.data import ActorPoolStrategy, read_datasource
 
-    configure_context(checkpoint)
-    rows = rows_of_block(len(photos), workers.count, stage.options)
+    rows = min(rows_of_block(len(photos), workers.count, stage.options), ROWS_OF_FACES if workers.gpus else len(photos))
     blocks = math.ceil(len(photos) / rows)
     photos_read = read_datasource(photo_source(photos, rows), override_num_blocks=blocks, concurrency=1, **READER)
     made = {"stage": stage, "threads": workers.threads}
-    common = {"batch_format": "pyarrow", "fn_constructor_kwargs": made, "udf_modifying_row_count": True}
+    common = {"batch_format": "pyarrow", "fn_constructor_kwargs": made, "udf_modifying_row_count": True, **DEATHS}
     # Not quite whole processors, so that on a machine whose every one has a worker photos are still listed.
     batch, on_cpu = stage.options.batch, {"num_cpus": SHARE * workers.threads, **workers.environment}
     coders = ActorPoolStrategy(size=min(workers.count, blocks))
@@ -137,31 +150,44 @@ def record_dataset(
     return dataset_of(found, Stage(options, run), workers_on_ray(options))
 
 
-def configure_context(checkpoint: Path | None) -> None:
-    """Set what datasets that are made from now on take over: quiet, whole blocks, and where they note what is done."""
+@contextmanager
+def configured(checkpoint: Path | None) -> Iterator[None]:
+    """Set what datasets that are made within take over: quiet, whole blocks, and where they note what is done."""
     load_ray()
     from ray.data import DataContext
     from ray.data.checkpoint import CheckpointConfig
 
-    context = DataContext.get_current()
-    context.enable_progress_bars = context.print_on_execution_start = False
-    # Rows of a photo must not come apart, or a run that is stopped could lose some of its faces.
-    context.target_max_block_size = None
-    context.checkpoint_config = None
+    context, noted = DataContext.get_current(), None
     if checkpoint:
         path = str(checkpoint.absolute())
-        context.checkpoint_config = CheckpointConfig("path", path, delete_checkpoint_on_success=False)
+        noted = CheckpointConfig("path", path, delete_checkpoint_on_success=False)
+    wanted = {
+        "enable_progress_bars": False,
+        "print_on_execution_start": False,
+        "max_errored_blocks": GIVEN_UP,
+        # Rows of a photo must not come apart, or a run that is stopped could lose some of its faces.
+        "target_max_block_size": None,
+        "checkpoint_config": noted,
+    }
+    before = {name: getattr(context, name) for name in wanted}
+    try:
+        for name, value in wanted.items():
+            setattr(context, name, value)
+        yield
+    finally:
+        for name, value in before.items():
+            setattr(context, name, value)
 
 
 def _coder(stage: Stage, threads: int) -> PhotoCoder:
-    import torch
+    _use(threads)
+    return load_photo_coder(stage.options)
 
-    from latentloop.allocator import keep_freed_memory
 
-    os.environ.setdefault("OMP_NUM_THREADS", str(threads))
+def _use(threads: int) -> None:
+    """Set a worker's threads, of which it has been told by the environment, too."""
     torch.set_num_threads(threads)
     keep_freed_memory()
-    return load_photo_coder(stage.options)
 
 
 def _counted(stage: Stage, rows: Sequence[Row]) -> "pyarrow.Table":

@@ -37,6 +37,8 @@ class BulkOptions:
     pictures: bool = left_out_at(False, default=False)
     """Write the aligned faces and the reconstructions, too: JPEGs of 256 pixels in a tar file beside each file of
     records."""
+    retry_errors: bool = neutral(False)
+    """Try photos again whose records tell of an error, such as of a disk that was away."""
     batch: int = neutral(8)
     """Faces that a worker embeds together."""
     rows: int = neutral(256)

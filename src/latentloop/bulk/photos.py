@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from latentloop.bulk.ray_module import load_ray
 from latentloop.errors import UserError, in_one_line
+from latentloop.records.parquet import open_parquet
 from latentloop.records.schema import load_arrow
 
 if TYPE_CHECKING:
@@ -58,7 +59,7 @@ class BulkPhoto:
 
             return PhotoSource(Path(self.file), offset=self.offset, size=self.size).read()
         images = _images_of(self.file, self.group, self.column)
-        image = images[self.row] if self.row < len(images) else None
+        image = images[self.row].as_py() if self.row < len(images) else None
         if not isinstance(image, bytes):
             raise UserError(f"{self.path}: there is no image in this row")
         return image
@@ -101,11 +102,8 @@ def photo_source(photos: Sequence[BulkPhoto], rows: int) -> "Datasource":
 
 
 @lru_cache(maxsize=1)  # a worker takes the rows of a group one after the other
-def _images_of(file: str, group: int, column: str) -> list[object]:
-    arrow = load_arrow()
+def _images_of(file: str, group: int, column: str) -> "pyarrow.ChunkedArray":
     try:
-        table = arrow.parquet.ParquetFile(file).read_row_group(group, columns=[column])
-    except (OSError, arrow.ArrowException) as error:
+        return open_parquet(file).read_row_group(group, columns=[column]).flatten().column(0)
+    except (OSError, load_arrow().ArrowException) as error:
         raise UserError(f"{file}: cannot read it as a Parquet file: {in_one_line(error)}") from error
-    values: list[object] = table.flatten().column(0).to_pylist()
-    return values

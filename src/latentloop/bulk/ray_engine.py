@@ -7,6 +7,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+import torch
+
 from latentloop.bulk.options import BulkOptions
 from latentloop.bulk.ray_module import load_ray
 from latentloop.devices import host_memory
@@ -16,6 +18,8 @@ MEMORY = 3 << 29
 """Memory of a worker in bytes, with its networks, generously."""
 OBJECTS = 1 << 28
 """Memory for blocks on their way between processes of one machine, in bytes: they hold paths and codes."""
+FACES = 1 << 31
+"""The same where faces are found and embedded by different processes: a block has 0.8 MB a face."""
 SPARE = 2
 """Processors that Ray may count beside the workers', for tasks that hardly compute."""
 
@@ -38,15 +42,17 @@ class Workers:
 
 @contextmanager
 def running_ray(options: BulkOptions) -> Iterator[Workers]:
-    """Start Ray on this machine, or connect to a cluster, and say how the work is divided; the end stops it.
+    """Start Ray on this machine, or connect to a cluster, and say how the work is divided; the end stops what it began.
 
     Raises:
         UserError: Ray is not installed, or does not start.
     """
+    theirs = load_ray().is_initialized()
     try:
         yield workers_on_ray(options)
     finally:
-        load_ray().shutdown()
+        if not theirs:
+            load_ray().shutdown()
 
 
 def workers_on_ray(options: BulkOptions) -> Workers:
@@ -64,11 +70,14 @@ def workers_on_ray(options: BulkOptions) -> Workers:
 def _start(ray: Any, options: BulkOptions) -> None:  # noqa: ANN401 - the module
     own = dict[str, Any]()
     if not options.address:  # what Ray counts is what we say: the workers', and some for tasks that hardly compute
-        here = workers_of_machine(options)
-        own = {"num_cpus": here.count * here.threads + SPARE, "object_store_memory": OBJECTS}
+        here, gpus = workers_of_machine(options), takes_gpus(options) and torch.cuda.is_available()
+        processors = _processors() if gpus else here.count * here.threads
+        own = {"num_cpus": processors + SPARE, "object_store_memory": FACES if gpus else OBJECTS}
     try:
         with _silent_start():
-            ray.init(options.address, **own, include_dashboard=False, log_to_driver=False, logging_level="ERROR")
+            ray.init(
+                options.address or "local", **own, include_dashboard=False, log_to_driver=False, logging_level="ERROR"
+            )
     except (ConnectionError, OSError, RuntimeError, ValueError) as error:
         raise UserError(f"Ray does not start: {in_one_line(error)}", arguments="address") from error
 
@@ -80,6 +89,11 @@ def workers_of_machine(options: BulkOptions) -> Workers:
     return _workers(count, options.threads or max(1, processors // count))
 
 
+def takes_gpus(options: BulkOptions) -> bool:
+    """Return whether a job runs on GPUs where there are any."""
+    return options.common.device.partition(":")[0] in ("auto", "cuda")
+
+
 def divided(options: BulkOptions, resources: dict[str, float]) -> Workers:
     """Divide what Ray has: a GPU for each worker if there are any, else this machine's processors, or a cluster's.
 
@@ -89,7 +103,7 @@ def divided(options: BulkOptions, resources: dict[str, float]) -> Workers:
     """
     processors, gpus = int(resources.get("CPU", 1)), int(resources.get("GPU", 0))
     threads = options.threads or 1
-    if gpus and options.common.device in ("auto", "cuda"):
+    if gpus and takes_gpus(options):
         count = min(options.workers or gpus, gpus)
         return replace(_workers(count, threads), gpus=True, finders=max(1, (processors - count - SPARE) // threads))
     if options.address:

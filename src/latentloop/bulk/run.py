@@ -2,13 +2,15 @@
 
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from latentloop.bulk.coder import load_photo_coder
 from latentloop.bulk.dataset import READER, Stage, dataset_of
+from latentloop.bulk.finished import drop_errors, finished_in, match_checkpoint, refuse_others
 from latentloop.bulk.options import BulkOptions
 from latentloop.bulk.photos import BulkPhoto
 from latentloop.bulk.ray_engine import Workers, running_ray
@@ -18,12 +20,11 @@ from latentloop.bulk.sources import find_bulk_photos
 from latentloop.bulk.tally import Tally
 from latentloop.embedding import Components
 from latentloop.errors import UserError
-from latentloop.files import remove_leftovers, replacing
+from latentloop.files import check_writable
 from latentloop.folder_lock import sole_use
 from latentloop.records.folder import CHECKPOINT, RecordFolder
-from latentloop.records.naming import RUN, is_record_folder
+from latentloop.records.naming import is_record_folder
 from latentloop.records.schema import ERROR, PICTURES, RECORDS, RecordRun, load_arrow
-from latentloop.stamps import differences
 
 WORKERS_OF_A_WRITER = 16
 """Workers whose records one process writes."""
@@ -50,6 +51,8 @@ class Summary:
     photos: int
     faces: int
     errors: int
+    missing: int = 0
+    """Photos of this run that have no record: their worker died over them, again and again."""
 
 
 @dataclass(frozen=True)
@@ -70,25 +73,36 @@ class BulkRun:
             on_progress: Called from time to time, in another thread.
 
         Raises:
-            UserError: The folder cannot be written to, or is in use; Ray cannot be started.
+            UserError: The folder cannot be written to, or is in use; Ray does not start, or gives up.
         """
         folder = RecordFolder(self.out)
         with sole_use(self.out):
-            for part in (RECORDS, PICTURES):
-                remove_leftovers(self.out / part)
-            if self.finished < len(self.photos):
+            refuse_others(self.out, self.run)
+            match_checkpoint(self.out)
+            if self._paths - finished_in(self.out):
                 folder.begin(self.run)
+                for part in (RECORDS, PICTURES) if self.options.pictures else (RECORDS,):
+                    check_writable(self.out / part)
                 with running_ray(self.options) as workers:
                     self._write(workers, on_progress)
-            return summary_of(folder)
+                match_checkpoint(self.out)
+            return replace(summary_of(folder), missing=len(self._paths - finished_in(self.out)))
+
+    @cached_property
+    def _paths(self) -> frozenset[str]:
+        return frozenset(photo.path for photo in self.photos)
 
     def _write(self, workers: Workers, on_progress: Callable[[Progress], None]) -> None:
-        tally = load_ray().remote(Tally).options(num_cpus=0).remote()
+        ray = load_ray()
+        tally = ray.remote(Tally).options(num_cpus=0).remote()
         stage = Stage(self.options, self.run, tally)
         dataset = dataset_of(self.photos, stage, workers, self.out / CHECKPOINT)
-        with _watched(tally, on_progress):
-            writers = max(1, workers.count // WORKERS_OF_A_WRITER)
-            dataset.write_datasink(record_sink(self.out, self.run), ray_remote_args=READER, concurrency=writers)
+        writers = max(1, workers.count // WORKERS_OF_A_WRITER)
+        try:
+            with _watched(tally, on_progress):
+                dataset.write_datasink(record_sink(self.out, self.run), ray_remote_args=READER, concurrency=writers)
+        except ray.exceptions.RayError as error:
+            raise _said_by(error) from error
 
 
 def bulk_files(
@@ -114,53 +128,17 @@ def bulk_files(
     load_arrow()
     load_ray()
     found = find_bulk_photos(photos, warn=warn)
-    run = load_photo_coder(options, components).coder.run
+    coder = load_photo_coder(options, components)
+    options, run = coder.options, coder.coder.run
     refuse_others(out, run)
+    known = frozenset[str]()
     if is_record_folder(out):
-        match_checkpoint(out)
-    known = finished_in(out)
+        with sole_use(out):
+            match_checkpoint(out)
+            if options.retry_errors:
+                drop_errors(out)
+            known = finished_in(out)
     return BulkRun(found, out, options, run, sum(photo.path in known for photo in found))
-
-
-def refuse_others(out: Path, run: RecordRun) -> None:
-    """Check that a folder holds records of such a run, or nothing.
-
-    Raises:
-        UserError: It holds something else.
-    """
-    if not is_record_folder(out):
-        if out.exists() and (not out.is_dir() or any(one.name in (RUN, RECORDS, PICTURES) for one in out.iterdir())):
-            raise UserError(f"{out}: holds files that are no records; choose another folder", arguments="out")
-        return
-    before = RecordFolder(out).run
-    if changed := differences(before.settings, run.settings):
-        raise UserError(f"{out}: its records are of other {', '.join(changed)}; choose another folder", arguments="out")
-
-
-def match_checkpoint(out: Path) -> None:
-    """Make Ray's checkpoint tell of the files of records that there are, where somebody deleted it or one of them."""
-    arrow, noted, records = load_arrow(), out / CHECKPOINT, out / RECORDS
-    if not noted.exists():
-        for file in records.glob("*.parquet"):
-            with replacing(noted / file.name) as part:
-                arrow.parquet.write_table(arrow.parquet.read_table(file, columns=["path"]), part)
-    for file in _committed(out):
-        if not (records / file.name).exists():
-            file.unlink()
-
-
-def _committed(out: Path) -> list[Path]:
-    return [one for one in (out / CHECKPOINT).glob("*.parquet") if not one.name.endswith(".pending.parquet")]
-
-
-def finished_in(out: Path) -> frozenset[str]:
-    """Paths of the photos whose records are written, as Ray's checkpoint tells."""
-    arrow = load_arrow()
-    try:
-        paths = [arrow.parquet.read_table(file, columns=["path"])["path"].to_pylist() for file in _committed(out)]
-    except (OSError, arrow.ArrowException) as error:
-        raise UserError(f"{out / CHECKPOINT}: damaged; delete the folder of records, and begin again") from error
-    return frozenset(path for some in paths for path in some)
 
 
 def summary_of(folder: RecordFolder) -> Summary:
@@ -180,7 +158,8 @@ def _watched(tally: Any, on_progress: Callable[[Progress], None]) -> Iterator[No
     ray, ended = load_ray(), threading.Event()
 
     def look() -> None:
-        on_progress(Progress(*ray.get(tally.counts.remote())))
+        with suppress(ray.exceptions.RayError):  # the job goes on without
+            on_progress(Progress(*ray.get(tally.counts.remote())))
 
     def watch() -> None:
         while not ended.wait(POLL):
@@ -194,3 +173,12 @@ def _watched(tally: Any, on_progress: Callable[[Progress], None]) -> Iterator[No
     finally:
         ended.set()
         thread.join()
+
+
+def _said_by(error: Exception) -> UserError:
+    """Say in one line why Ray gave up: what a worker said, if it is meant for people."""
+    cause = getattr(error, "cause", None)
+    if isinstance(cause, UserError):
+        return cause
+    lines = [line for line in str(cause or error).splitlines() if line.strip()]
+    return UserError(f"a worker failed: {lines[-1] if lines else type(error).__name__}; what is finished is kept")

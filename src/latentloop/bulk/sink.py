@@ -35,7 +35,7 @@ def record_sink(folder: Path, run: RecordRun) -> "Datasink[None]":
             name = self.filename_provider.get_filename_for_task(ctx.kwargs["write_uuid"], ctx.task_idx)
             write_records(block.to_arrow(), folder, Path(name).stem, run)
 
-    return RecordSink(str(folder), file_format="parquet")
+    return RecordSink(str(folder / RECORDS), file_format="parquet")
 
 
 def write_records(table: "pyarrow.Table", folder: Path, name: str, run: RecordRun) -> None:
@@ -51,10 +51,13 @@ def write_records(table: "pyarrow.Table", folder: Path, name: str, run: RecordRu
 
 def write_pictures(path: Path, rows: Sequence[dict[str, Any]]) -> None:
     """Write pictures to a tar file as WebDataset reads it: KEY-FACE.crop.jpg and KEY-FACE.reconstruction.jpg."""
+    named = set[str]()
     with tarfile.open(path, "w") as archive:
         for row in rows:
             for column, ending in ENDINGS.items():
-                if (content := row[column]) is not None:
-                    member = tarfile.TarInfo(f"{row['key']}-{row['face']}.{ending}")
+                name = f"{row['key']}-{row['face']}.{ending}"
+                if (content := row[column]) is not None and name not in named:  # a photo may be there twice
+                    named.add(name)
+                    member = tarfile.TarInfo(name)
                     member.size = len(content)
                     archive.addfile(member, io.BytesIO(content))

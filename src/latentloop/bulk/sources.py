@@ -1,19 +1,25 @@
 """Photos of a bulk job: files in folders, members of tar shards, rows of Parquet files, paths in a text file."""
 
+import codecs
+import glob
 import os
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
 from latentloop.bulk.photos import BulkPhoto
-from latentloop.errors import UserError, in_one_line, printable
+from latentloop.errors import UserError, printable
 from latentloop.globs import files_matching
 from latentloop.images import photo_suffixes
+from latentloop.photos.braces import expand_braces
 from latentloop.photos.sources import photos_in_tar
+from latentloop.records.parquet import open_parquet
 from latentloop.records.schema import load_arrow
 
 LISTED, TAR, TABLE = ".txt", ".tar", ".parquet"
 """Endings of files that name, or hold, several photos."""
+MOST_ROWS = 10**8
+"""Most rows of a Parquet file; few bytes can claim more."""
 
 
 def find_bulk_photos(arguments: Iterable[str], *, warn: Callable[[str], None] = lambda _: None) -> list[BulkPhoto]:
@@ -28,15 +34,20 @@ def find_bulk_photos(arguments: Iterable[str], *, warn: Callable[[str], None] = 
     Raises:
         UserError: An argument is empty, or names no photo.
     """
-    found: dict[str, BulkPhoto] = {}
-    for argument in arguments:
+    found, places = dict[str, BulkPhoto](), set[str]()
+    for argument in (one for each in arguments for one in expand_braces(each)):
         if not argument:
             raise UserError("one of the photos has an empty name")
-        before = len(found)
-        for file in _files(argument):
-            found.update((photo.path, photo) for photo in _photos_in(file, warn))
-        if len(found) == before and not found:
-            raise UserError(f"{argument}: no photos; known endings: {' '.join(sorted(_known()))}")
+        photos = [photo for file in _files(argument) for photo in _photos_in(file, warn)]
+        if not photos:
+            warn(f"{argument}: no photos; known endings: {' '.join(sorted(_known()))}")
+        for photo in photos:
+            place = os.path.realpath(photo.file) + photo.path.removeprefix(printable(photo.file))
+            if place not in places:
+                places.add(place)
+                found[photo.path] = photo
+    if not found:
+        raise UserError("none of the arguments names a photo")
     return list(found.values())
 
 
@@ -47,13 +58,16 @@ def _known() -> frozenset[str]:
 def _files(argument: str) -> Iterator[Path]:
     """Files that an argument names, absolute; what is missing stands for itself, and becomes a record of its error."""
     path = Path(argument)
-    if path.is_dir():
-        yield from _below(path.absolute())
-    elif not path.exists() and (matched := sorted(files_matching(argument))):
-        for one in matched:
-            yield from _files(str(one))
-    else:
-        yield path.absolute()
+    try:
+        if path.is_dir():
+            yield from _below(path.absolute())
+        elif not path.exists() and glob.has_magic(argument):
+            for one in sorted(files_matching(argument)):
+                yield from _files(str(one))
+        else:
+            yield path.absolute()
+    except OSError as error:
+        raise UserError(f"{argument[:100]}: cannot be a photo: {error.strerror or error}") from error
 
 
 def _below(folder: Path) -> Iterator[Path]:
@@ -73,31 +87,29 @@ def _photos_in(file: Path, warn: Callable[[str], None]) -> Iterable[BulkPhoto]:
         if ending == TABLE:
             return list(_rows_of(name))
         if ending == LISTED:
-            return [one for path in _lines(file) for one in _photos_in(path, warn)]
+            named = [one for line in _lines(file) for one in _files(line)]
+            return [photo for one in named if one.suffix.lower() != LISTED for photo in _photos_in(one, warn)]
     except UserError as error:
         warn(str(error))
         return []
     return [BulkPhoto(printable(name), name)]
 
 
-def _lines(file: Path) -> list[Path]:
+def _lines(file: Path) -> list[str]:
     try:
-        text = file.read_text(encoding="utf-8", errors="surrogateescape")
+        text = os.fsdecode(file.read_bytes().removeprefix(codecs.BOM_UTF8))
     except OSError as error:
         raise UserError(f"{file}: cannot read it: {error.strerror or error}") from error
-    return [Path(line.strip()).absolute() for line in text.splitlines() if line.strip()]
+    return [line for line in (one.strip() for one in text.split("\n")) if line]
 
 
 def _rows_of(file: str) -> Iterator[BulkPhoto]:
     """Rows of a Parquet file; only its description is read."""
-    arrow = load_arrow()
-    try:
-        table = arrow.parquet.ParquetFile(file)
-        column = _image_column(table.schema_arrow, file)
-        sizes = [table.metadata.row_group(i).num_rows for i in range(table.num_row_groups)]
-    except (OSError, arrow.ArrowException) as error:
-        raise UserError(f"{file}: cannot read it as a Parquet file: {in_one_line(error)}") from error
-    first = 0
+    table, first = open_parquet(file), 0
+    column = _image_column(table.schema_arrow, file)
+    sizes = [table.metadata.row_group(i).num_rows for i in range(table.num_row_groups)]
+    if sum(sizes) > MOST_ROWS:
+        raise UserError(f"{file}: {sum(sizes):,} rows; up to {MOST_ROWS:,} in a file are read")
     for group, size in enumerate(sizes):
         for row in range(size):
             yield BulkPhoto(printable(f"{file}:{first + row}"), file, group=group, row=row, column=column)

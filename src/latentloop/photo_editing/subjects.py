@@ -3,7 +3,7 @@
 import hashlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -158,8 +158,8 @@ def subjects_of(
         return [_sample(argument, generator)]
     path = Path(argument)
     if record := split_record(argument):
-        code = RecordFolder(record[0]).code(record[1])
-        alone = Subject(_name_of_record(record[1]), as_start(code, generator, path), codes=(code,))
+        code = _opened(record[0]).code(record[1])
+        alone = Subject(_name_of_record(code), as_start(code, generator, path), codes=(code,))
         return [_with_photo(alone, path, photos, generator, max_pixels) if photos else alone]
     if path.is_file() and is_code_file(path):
         code = load_code(path)
@@ -172,11 +172,16 @@ def subjects_of(
     return [Subject(name, one[None]) for name, one in zip(latents.names or numbered, codes, strict=True)]
 
 
-def _name_of_record(name: str) -> str:
-    """Name the results of a record: the photo's file without its ending, and the face's number, if it has one."""
-    photo, _, face = name.rpartition(":")
-    several = photo and face.isdecimal()
-    return Path(photo).stem + f"-face{face}" if several else Path(name.rpartition(":")[2] or name).stem
+@lru_cache(maxsize=1)  # which photos there are is read once for all faces that are edited
+def _opened(folder: Path) -> RecordFolder:
+    return RecordFolder(folder)
+
+
+def _name_of_record(code: Code) -> str:
+    """Name the results of a record: the photo's file without its ending, and the face's number, if it has several."""
+    photo = code.details["photo"]
+    name = photo["file"].replace(":", "-") if ":" in photo["file"] else Path(photo["file"]).stem
+    return f"{name}-face{photo['face']}" if photo["faces"] else name
 
 
 def _with_photo(subject: Subject, path: Path, photos: Path, generator: Generator, max_pixels: int) -> Subject:

@@ -3,8 +3,8 @@
 import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import cached_property
-from pathlib import Path
+from functools import cached_property, lru_cache
+from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -18,7 +18,8 @@ from latentloop.latents.code_file import Code
 from latentloop.options import check_path
 from latentloop.ownership import MARK, mark
 from latentloop.records.naming import COMMAND, RUN
-from latentloop.records.schema import METRICS, OK, RECORDS, RecordRun, load_arrow
+from latentloop.records.parquet import open_parquet
+from latentloop.records.schema import METRICS, OK, RECORDS, RecordRun, arrow_schema, load_arrow
 
 if TYPE_CHECKING:
     import pyarrow
@@ -37,7 +38,6 @@ CODE_COLUMNS = (
     "height",
     "quad",
     "code",
-    "steps",
     "loss",
     *METRICS,
 )
@@ -76,7 +76,7 @@ class RecordFolder:
             UserError: pyarrow is not installed, or a file is damaged.
         """
         for file in self.files:
-            yield _read(file, columns)
+            yield self._read(file, columns)
 
     def rows(self, columns: Sequence[str] | None = None) -> Iterator[dict[str, Any]]:
         """Yield the rows, with some columns or all; one file is in memory at a time.
@@ -112,21 +112,35 @@ class RecordFolder:
         Raises:
             UserError: There is none, or there are several.
         """
-        found = [
-            (own, row["status"], file)
-            for file in self.files
-            for row in _read(file, NAMING).to_pylist()
-            if _matches(own := name_of(row), name)
-        ]
+        found = [self._faces[name]] if name in self._faces else None
+        found = found or [face for own, face in self._faces.items() if _ends_with(own, name)]
         if not found:
             raise UserError(f"{self.path}: has no photo {name}")
         if len(found) > 1:
             some = ", ".join(own for own, _, _ in found[:3])
             raise UserError(f"{self.path}: has several photos {name}: {some} ...; give more of the path")
-        own, status, file = found[0]
+        ((own, status, file),) = found
         if status != OK:
-            raise UserError(f"{own}: has no code; its record tells why")
-        return dict(self._codes(_read(file, CODE_COLUMNS)))[own]
+            raise UserError(f"{own}: has no code; its record says why")
+        return _codes_in_file(self, file)[own]
+
+    @cached_property
+    def _faces(self) -> dict[str, tuple[str, str, Path]]:
+        """Name, status and file of each record, by its name."""
+        rows = ((row, file) for file in self.files for row in self._read(file, NAMING).to_pylist())
+        return {own: (own, row["status"], file) for row, file in rows for own in [name_of(row)]}
+
+    def _read(self, file: Path, columns: Sequence[str] | None) -> "pyarrow.Table":
+        """Read a file of records, whose columns are what they should be."""
+        arrow, opened, wanted = load_arrow(), open_parquet(file), arrow_schema(self.run)
+        names = list(columns) if columns else wanted.names
+        found = {field.name: field.type for field in opened.schema_arrow}
+        if odd := next((name for name in names if found.get(name) != wanted.field(name).type), None):
+            raise UserError(f"{file}: damaged: its column {odd} is not as records have it")
+        try:
+            return opened.read(columns=names)
+        except (OSError, arrow.ArrowException) as error:
+            raise UserError(f"{file}: damaged: {in_one_line(error)}") from error
 
     def begin(self, run: RecordRun) -> None:
         """Write what the records share."""
@@ -135,7 +149,9 @@ class RecordFolder:
             part.write_text(json.dumps(content, indent=1), encoding="utf-8")
 
     def _codes(self, table: "pyarrow.Table") -> Iterator[tuple[str, Code]]:
-        embedded = table.filter(load_arrow().compute.equal(table["status"], OK))
+        compute = load_arrow().compute
+        whole = compute.and_(compute.equal(table["status"], OK), compute.is_valid(table["code"]))
+        embedded = table.filter(whole)
         codes = embedded["code"].combine_chunks().flatten().to_numpy(zero_copy_only=False)
         shape = (len(embedded), self.run.num_ws, self.run.w_dim)
         w_plus = torch.from_numpy(codes.astype(np.float32)).reshape(shape)
@@ -152,9 +168,14 @@ class RecordFolder:
             quad=torch.tensor(row["quad"], dtype=torch.float64).reshape(4, 2),
             original_size=(row["width"], row["height"]),
             losses=torch.zeros(0) if loss is None else torch.tensor([loss]),
-            steps=0,
+            steps=0,  # place of the code's loss among the losses, of which records keep one
             details={
-                "photo": {"file": Path(row["path"]).name, "sha256": row["key"], "faces": None},
+                "photo": {
+                    "file": PurePath(row["path"]).name,
+                    "sha256": row["key"],
+                    "face": row["face"],
+                    "faces": row["faces"] if row["faces"] > 1 else None,
+                },
                 "settings": dict(run.settings),
                 "metrics": {name: row[name] for name in METRICS if row[name] is not None},
             },
@@ -179,13 +200,11 @@ def name_of(row: dict[str, Any]) -> str:
     return f"{row['path']}:{row['face']}" if row["faces"] > 1 else str(row["path"])
 
 
-def _matches(own: str, name: str) -> bool:
-    return own == name or own.endswith((f"/{name}", f":{name}"))
+def _ends_with(own: str, name: str) -> bool:
+    """Return whether a name ends with another one, at the beginning of a folder's, a file's or a member's name."""
+    return not name.isdecimal() and own.endswith(tuple(f"{before}{name}" for before in "/\\:"))
 
 
-def _read(file: Path, columns: Sequence[str] | None) -> "pyarrow.Table":
-    arrow = load_arrow()
-    try:
-        return arrow.parquet.read_table(file, columns=list(columns) if columns else None)
-    except (OSError, arrow.ArrowException) as error:
-        raise UserError(f"{file}: damaged: {in_one_line(error)}") from error
+@lru_cache(maxsize=1)  # whoever edits all faces asks for those of a file one after the other
+def _codes_in_file(folder: RecordFolder, file: Path) -> dict[str, Code]:
+    return dict(folder._codes(folder._read(file, CODE_COLUMNS)))

@@ -51,7 +51,7 @@ def _vectors(folder: RecordFolder, by: By) -> Iterator[tuple[list[str], Tensor]]
     for table in folder.tables((*NAMING, by)):
         rows = table.select(list(NAMING)).to_pylist()
         kept = [i for i, row in enumerate(rows) if row["status"] == OK]
-        values = table.take(kept)[by].combine_chunks().flatten().to_numpy(zero_copy_only=False)
         if kept:
+            values = table.take(kept)[by].combine_chunks().flatten().to_numpy(zero_copy_only=False)
             vectors = torch.from_numpy(values.astype(np.float32)).reshape(len(kept), -1)
             yield [name_of(rows[i]) for i in kept], vectors

@@ -1,0 +1,105 @@
+"""What a folder of records holds already: which photos are done, and whose folder it is."""
+
+from pathlib import Path
+
+from latentloop.errors import UserError
+from latentloop.files import remove_leftovers, replacing
+from latentloop.ownership import refuse_links
+from latentloop.records.folder import CHECKPOINT, RecordFolder
+from latentloop.records.naming import RUN, is_record_folder
+from latentloop.records.parquet import open_parquet
+from latentloop.records.schema import ERROR, PICTURES, RECORDS, RecordRun, load_arrow
+from latentloop.stamps import differences
+
+
+def refuse_others(out: Path, run: RecordRun) -> None:
+    """Check that a folder holds records of such a run, or nothing.
+
+    Raises:
+        UserError: It holds something else.
+    """
+    if is_record_folder(out):
+        if changed := differences(RecordFolder(out).run.settings, run.settings):
+            problem = f"its records are of other {', '.join(changed)}; choose another folder"
+            raise UserError(f"{out}: {problem}", arguments="out")
+        return
+    parts = [out / name for name in (RUN, RECORDS, PICTURES, CHECKPOINT)]
+    refuse_links(out, *parts)
+    if (out.exists() and not out.is_dir()) or any(part.exists() for part in parts):
+        raise UserError(f"{out}: holds files that are no records; choose another folder", arguments="out")
+
+
+def match_checkpoint(out: Path) -> None:
+    """Make Ray's checkpoint tell of the records that there are, which appear whole, and of no others.
+
+    What a job left that was stopped goes: entries of files that were not written, and pictures without records. The
+    caller has the folder for itself.
+
+    Raises:
+        UserError: A file of records is damaged, or the folder cannot be written to.
+    """
+    records = {file.stem for file in (out / RECORDS).glob("*.parquet")}
+    for part in (RECORDS, PICTURES, CHECKPOINT):
+        remove_leftovers(out / part)
+    for note in (out / CHECKPOINT).glob("*.parquet"):
+        if note.stem not in records:  # "NAME.pending" is none
+            note.unlink()
+    for name in sorted(records):
+        if not _is_note(out / CHECKPOINT / f"{name}.parquet"):
+            _note(out, name)
+    for pictures in (out / PICTURES).glob("*.tar"):
+        if pictures.stem not in records:
+            pictures.unlink()
+
+
+def finished_in(out: Path) -> frozenset[str]:
+    """Paths of the photos that have records, by a checkpoint that matches them."""
+    notes = (out / CHECKPOINT).glob("*.parquet")
+    files = [note for note in notes if not note.name.endswith(".pending.parquet")]
+    return frozenset(path for file in files for path in _paths_in(file))
+
+
+def drop_errors(out: Path) -> None:
+    """Drop the records of errors, so that their photos are tried again; the caller has the folder for itself.
+
+    Raises:
+        UserError: A file of records is damaged, or the folder cannot be written to.
+    """
+    arrow = load_arrow()
+    for file in RecordFolder(out).files:
+        table = open_parquet(file).read()
+        good = table.filter(arrow.compute.not_equal(table["status"], ERROR))
+        if len(good) == len(table):
+            continue
+        (out / CHECKPOINT / file.name).unlink(
+            missing_ok=True
+        )  # first, so that no photo counts as done without a record
+        with replacing(file) as part:
+            arrow.parquet.write_table(good, part, compression="zstd")
+        _note(out, file.stem)
+
+
+def _note(out: Path, name: str) -> None:
+    table = open_parquet(out / RECORDS / f"{name}.parquet").read(columns=["path"])
+    with replacing(out / CHECKPOINT / f"{name}.parquet") as part:
+        load_arrow().parquet.write_table(table, part)
+
+
+def _is_note(file: Path) -> bool:
+    try:
+        _paths_in(file)
+    except UserError:
+        return False
+    return True
+
+
+def _paths_in(file: Path) -> list[str]:
+    """Read the paths in an entry of the checkpoint."""
+    arrow, opened = load_arrow(), open_parquet(file)
+    if opened.schema_arrow.names != ["path"] or not arrow.types.is_string(opened.schema_arrow.field("path").type):
+        raise UserError(f"{file}: no list of paths")
+    try:
+        paths: list[str] = opened.read()["path"].to_pylist()
+    except (OSError, arrow.ArrowException) as error:
+        raise UserError(f"{file}: damaged") from error
+    return paths
