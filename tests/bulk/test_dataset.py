@@ -1,6 +1,7 @@
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -10,6 +11,7 @@ from bulk_inputs import MakeOptions, SmallPhotos
 from latentloop.bulk import BulkPhoto, find_bulk_photos, load_photo_coder
 from latentloop.bulk.dataset import CoderActor, FinderActor, PhotoActor, Stage
 from latentloop.bulk.photos import photo_table, photos_in
+from latentloop.bulk.tally import Tally
 from latentloop.records import COLUMNS
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*:Warning:ray", "ignore::ResourceWarning")
@@ -66,3 +68,41 @@ def test_a_model_gives_a_dataset(small_photos: SmallPhotos, small_network: tuple
             torch.testing.assert_close(found, one.code.w_plus, rtol=2**-10, atol=1e-3, check_dtype=False)
     finally:
         ray.shutdown()
+
+
+class Rememberer:
+    """Stands for an actor: a tally whose methods are called by `remote`."""
+
+    def __init__(self) -> None:
+        self.tally = Tally()
+
+    def __getattr__(self, name: str) -> object:
+        return SimpleNamespace(remote=getattr(self.tally, name))
+
+
+def test_a_photo_over_which_workers_die_becomes_an_error_and_the_others_go_on(
+    small_options: MakeOptions,
+    small_photos: SmallPhotos,
+    small_network: tuple[Path, Path],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("ray.get", lambda value: value)
+    photos = find_bulk_photos([str(small_photos(small_network[0], 4))])
+    options, tally = small_options(), Rememberer()
+    actor = PhotoActor(Stage(options, load_photo_coder(options).coder.run, tally), 1)
+    read, seen = BulkPhoto.read, list[str]()
+
+    def deadly(self: BulkPhoto) -> bytes:
+        seen.append(self.path)
+        if self.path == photos[2].path:
+            raise SystemExit
+        return read(self)
+
+    monkeypatch.setattr(BulkPhoto, "read", deadly)
+    for _ in range(3):
+        with pytest.raises(SystemExit):
+            actor(photo_table(photos))
+    rows = actor(photo_table(photos)).to_pylist()
+    assert [row["status"] for row in rows] == ["ok", "ok", "error", "ok"]
+    assert rows[2]["error"] == f"{photos[2].path}: the worker that looked at it died, again and again"
+    assert seen.count(photos[2].path) == 3

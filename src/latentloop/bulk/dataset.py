@@ -1,7 +1,7 @@
 """A bulk job as a Ray dataset: photos in blocks, workers that load their networks once, rows of records."""
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from latentloop.allocator import keep_freed_memory
-from latentloop.bulk.coder import TARGET, PhotoCoder, Row, load_face_finder, load_photo_coder
+from latentloop.bulk.coder import TARGET, PhotoCoder, Row, failed, load_face_finder, load_photo_coder
 from latentloop.bulk.options import BulkOptions
 from latentloop.bulk.photos import BulkPhoto, photo_source, photos_in
 from latentloop.bulk.ray_engine import Workers, workers_on_ray
@@ -25,10 +25,8 @@ if TYPE_CHECKING:
 
 READER = {"num_cpus": 0.05}
 """What a task that lists photos or writes records takes of a processor; each process is one that Ray has to start."""
-DEATHS = {"max_restarts": -1, "max_task_retries": 3}
-"""A worker that died is started again, but gives a block up over which it died four times."""
-GIVEN_UP = 10
-"""Blocks that may be given up before the job ends; their photos have no records, and the next run tries them again."""
+DEATHS = 3
+"""Deaths of workers over a photo after which it is given up; Ray starts a worker again, and its batch."""
 ROWS_OF_FACES = 32
 """Photos of a block that carries their aligned faces, 0.8 MB each."""
 BLOCKS = 4
@@ -65,7 +63,7 @@ class FinderActor:
 
     def __call__(self, batch: "pyarrow.Table") -> "pyarrow.Table":
         """Find the faces of a batch of photos."""
-        return self._stage.table_of(self._finder.rows(photos_in(batch)))
+        return self._stage.table_of(_surviving(self._stage, photos_in(batch), self._finder.rows))
 
 
 class CoderActor:
@@ -88,7 +86,7 @@ class PhotoActor:
 
     def __call__(self, batch: "pyarrow.Table") -> "pyarrow.Table":
         """Find the codes of a batch of photos."""
-        return _counted(self._stage, self._coder.rows(photos_in(batch)))
+        return _counted(self._stage, _surviving(self._stage, photos_in(batch), self._coder.rows))
 
 
 def dataset_of(
@@ -113,7 +111,7 @@ def _dataset(photos: Sequence[BulkPhoto], stage: Stage, workers: Workers) -> "ra
     blocks = math.ceil(len(photos) / rows)
     photos_read = read_datasource(photo_source(photos, rows), override_num_blocks=blocks, concurrency=1, **READER)
     made = {"stage": stage, "threads": workers.threads}
-    common = {"batch_format": "pyarrow", "fn_constructor_kwargs": made, "udf_modifying_row_count": True, **DEATHS}
+    common = {"batch_format": "pyarrow", "fn_constructor_kwargs": made, "udf_modifying_row_count": True}
     # Not quite whole processors, so that on a machine whose every one has a worker photos are still listed.
     batch, on_cpu = stage.options.batch, {"num_cpus": SHARE * workers.threads, **workers.environment}
     coders = ActorPoolStrategy(size=min(workers.count, blocks))
@@ -164,7 +162,6 @@ def configured(checkpoint: Path | None) -> Iterator[None]:
     wanted = {
         "enable_progress_bars": False,
         "print_on_execution_start": False,
-        "max_errored_blocks": GIVEN_UP,
         # Rows of a photo must not come apart, or a run that is stopped could lose some of its faces.
         "target_max_block_size": None,
         "checkpoint_config": noted,
@@ -188,6 +185,27 @@ def _use(threads: int) -> None:
     """Set a worker's threads, of which it has been told by the environment, too."""
     torch.set_num_threads(threads)
     keep_freed_memory()
+
+
+def _surviving(
+    stage: Stage, photos: Sequence[BulkPhoto], rows_of: Callable[[Sequence[BulkPhoto]], list[Row]]
+) -> list[Row]:
+    """Make the rows of photos; where a worker died over them before, one by one, and those it died over are errors."""
+    if stage.tally is None:
+        return rows_of(photos)
+    get, tally = load_ray().get, stage.tally
+    deaths: dict[str, int] = get(tally.deaths.remote([photo.path for photo in photos]))
+    parts = [[photo] for photo in photos] if any(deaths.values()) else [list(photos)]
+    rows: list[Row] = []
+    for part in parts:
+        names = [photo.path for photo in part]
+        if max(deaths[name] for name in names) >= DEATHS:
+            rows.append(failed({"path": names[0], "key": None}, "the worker that looked at it died, again and again"))
+            continue
+        get(tally.begin.remote(names))
+        rows += rows_of(part)
+        get(tally.end.remote(names))
+    return rows
 
 
 def _counted(stage: Stage, rows: Sequence[Row]) -> "pyarrow.Table":

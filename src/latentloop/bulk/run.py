@@ -3,7 +3,7 @@
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -51,8 +51,6 @@ class Summary:
     photos: int
     faces: int
     errors: int
-    missing: int = 0
-    """Photos of this run that have no record: their worker died over them, again and again."""
 
 
 @dataclass(frozen=True)
@@ -86,7 +84,7 @@ class BulkRun:
                 with running_ray(self.options) as workers:
                     self._write(workers, on_progress)
                 match_checkpoint(self.out)
-            return replace(summary_of(folder), missing=len(self._paths - finished_in(self.out)))
+            return summary_of(folder)
 
     @cached_property
     def _paths(self) -> frozenset[str]:
