@@ -75,15 +75,13 @@ class Model:
         Args:
             photo: Path of an image; an image of Pillow; an array (H, W, 3) of uint8; or a tensor (3, H, W) in [-1, 1].
             quality: What the code may cost: "instant", "balanced" (with a refinement beyond the code) or "best".
-            steps: Steps of the iterator, instead of the quality's: more come closer to the photo, but edit less well. 0
-                is one pass of the embedding network.
+            steps: Steps of the iterator, instead of the quality's: more are closer, but edit less well. 0 is one pass.
             face: Face to take if there are several: "largest", or a number (1 is the largest).
             aligned: The photo is square and FFHQ-aligned already: skip face detection.
             on_step: Called at the start and after each step with the steps done and the best loss so far, (1,).
             on_code: Called before that with the best code so far, (1, num_ws, w_dim).
             on_image: Called before each step of a refinement beyond the code with what it draws, (1, 3, R, R).
-            options: Further options of `latentloop embed`, whose --help explains them, by their names with underscores:
-                lr, start ("average", or the path of a code), seed, metric, lambda_identity, full_size_steps ...
+            options: Further options of `latentloop embed`, with underscores: lr, start, seed, lambda_identity ...
 
         Raises:
             UserError: The photo cannot be used, has no such face, or a file cannot be read.

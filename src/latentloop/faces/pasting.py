@@ -99,28 +99,31 @@ def paste_back(
     Raises:
         UserError: OpenCV, which blend poisson needs, is not installed.
     """
-    quad = quad.to(photo.device, torch.float64)
+    quad, pasted = quad.to(photo.device, torch.float64), photo.clone()
     window = _window(quad, *photo.shape[-2:])
     fractions = _fractions(quad, window, photo.dtype)
-    pasted = photo.clone()
     if not fractions.numel():
         return pasted
-    weight = mask.at(fractions)
-    if where is not None:
-        weight = weight * _at(where.to(photo), fractions)[0, 0].clamp(0, 1)
+    weight = mask.at(fractions) * (1 if where is None else _at(where.to(photo), fractions)[0, 0].clamp(0, 1))
     if blend == "feather":  # poisson looks at what is about the region, too
         rows, columns = _shown_part(weight)
         window, weight, fractions = window.part(rows, columns), weight[rows, columns], fractions[rows, columns]
     if not fractions.numel():
         return pasted
     shown = window.of(photo)
-    drawn = _sampled(face.to(photo), fractions, _side(quad))
-    if cut_out is not None:
-        drawn = _with_detail(drawn, _sampled(cut_out.to(photo), fractions, _side(quad)), shown)
+    drawn = _drawn(shown, face, cut_out, fractions, _side(quad))
     if blend == "poisson":
         drawn = _cloned(drawn, shown, weight > 0)
     window.of(pasted)[:] = torch.where(weight > 0, shown.lerp(drawn, weight), shown)
     return pasted
+
+
+def _drawn(shown: Tensor, face: Tensor, cut_out: Tensor | None, fractions: Tensor, side: float) -> Tensor:
+    """The face in the pixels of the photo, with the photo's own detail where it was cut out."""
+    drawn = _sampled(face.to(shown), fractions, side)
+    if cut_out is None:
+        return drawn
+    return _with_detail(drawn, _sampled(cut_out.to(shown), fractions, side), shown)
 
 
 def opencv() -> ModuleType:
