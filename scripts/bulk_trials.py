@@ -1,16 +1,18 @@
 """Measure `latentloop bulk` on this machine, and break it on purpose.
 
     python scripts/bulk_trials.py speed photos --count 500
+    python scripts/bulk_trials.py stages photos
     python scripts/bulk_trials.py memory photos --count 10000
     python scripts/bulk_trials.py kills --kills 20
 
 speed compares a plain loop in one process, one worker and two workers of one thread each, from a cold start to the last
-record. memory runs one job over many photos, 50 of them damaged, and tells the memory of all its processes as it goes
-on. kills ends the driver or a worker (SIGKILL) at random moments of jobs with a tiny network, goes on with each job,
-and counts lost and doubled records.
+record. stages tells what a photo costs, in seconds of one thread and in bytes. memory runs one job over many photos, 50
+of them damaged, and prints the memory of all its processes as it goes on. kills ends the driver or a worker (SIGKILL)
+at random moments of jobs with a tiny network, goes on with each job, and counts lost and doubled records.
 """
 
 import random
+import shutil
 import signal
 import subprocess
 import sys
@@ -25,17 +27,17 @@ import psutil
 import torch
 import tyro
 
+from latentloop.allocator import keep_freed_memory
 from latentloop.bulk import BulkOptions, find_bulk_photos, load_photo_coder
+from latentloop.bulk.coder import Row
+from latentloop.bulk.dataset import Stage
+from latentloop.bulk.sink import write_records
 from latentloop.embedding.options import FaceOptions
-from latentloop.encoders import EmbedderConfig, make_embedder, save_embedder
-from latentloop.generators import MobileStyleGAN, load_generator
-from latentloop.generators.mobilestylegan import Shape
-from latentloop.generators.registry import save_generator
-from latentloop.images import jpeg_bytes, read_image, write_png
-from latentloop.latents import sample_codes
+from latentloop.images import jpeg_bytes, read_image
 from latentloop.records import RecordFolder
+from latentloop.records.schema import CROP, RECONSTRUCTION
+from tiny_networks import write_tiny_networks
 
-TINY = EmbedderConfig(resolution=32, channels=(8, 16), depths=(1, 1), fusion_blocks=1, identity="none", head_channels=4)
 DAMAGED = 50
 """Photos that are no images, among those of the trial of memory."""
 GONE = (psutil.NoSuchProcess, psutil.ZombieProcess)
@@ -81,6 +83,35 @@ def loop(photos: str, /, *, figures: bool = True, aligned: bool = False) -> None
     found = find_bulk_photos([photos])
     for i in range(0, len(found), coder.options.batch):
         coder.rows(found[i : i + coder.options.batch])
+
+
+def stages(photos: str, /, *, count: int = 64) -> None:
+    """Tell what a photo costs, without Ray: seconds of one thread for each stage, bytes of its record and pictures.
+
+    Args:
+        photos: Folder of photos.
+        count: Number of photos, after as many as a batch has to begin with.
+    """
+    torch.set_num_threads(1)
+    keep_freed_memory()
+    full = load_photo_coder(BulkOptions(pictures=True))
+    codes = load_photo_coder(BulkOptions(figures=False), full.finder.components)
+    found = find_bulk_photos([photos])[: full.options.batch + count]
+    for coder in (full, codes):
+        coder.rows(found[: full.options.batch])
+    found = found[full.options.batch :]
+    faces, finding = timed(lambda: full.finder.rows(found))
+    _, coding = timed(lambda: codes.coder.rows(faces))
+    rows, all_of_it = timed(lambda: full.coder.rows(faces))
+    for stage, seconds in (("finding", finding), ("coding", coding), ("figures and pictures", all_of_it - coding)):
+        print(f"{stage}: {seconds / len(found):.3f} s a photo")
+    with tempfile.TemporaryDirectory() as name:
+        table = Stage(full.options, full.coder.run).table_of(rows, CROP, RECONSTRUCTION)
+        write_records(table, Path(name), "all", full.coder.run)
+        sizes = [(Path(name) / part).stat().st_size for part in ("records/all.parquet", "pictures/all.tar")]
+    photo = sum(Path(one.file).stat().st_size for one in found)
+    for what, size in (("photo", photo), ("record", sizes[0]), ("pictures", sizes[1])):
+        print(f"{what}: {size / len(found):,.0f} bytes")
 
 
 def memory(photos: str, /, *, count: int = 10_000, workers: int = 2) -> None:
@@ -163,26 +194,18 @@ def killed(choose: Callable[[psutil.Process], psutil.Process | None], command: S
 
 def tiny_job(folder: Path, photos: int) -> list[str]:
     """Make a tiny generator with a network and photos; returns the command that embeds them."""
-    torch.manual_seed(0)
-    generator = MobileStyleGAN(Shape(w_dim=8, num_ws=6, channels=(8, 8, 8)), name="tiny", fingerprint="")
-    for parameter in generator.parameters():
-        torch.nn.init.normal_(parameter, std=0.3)
-    save_generator(folder / "tiny.safetensors", generator)
-    tiny = load_generator(folder / "tiny.safetensors")
-    save_embedder(folder / "network.safetensors", make_embedder(TINY, tiny, seed=0))
-    for i, w_plus in enumerate(sample_codes(tiny, photos, randomness=torch.Generator().manual_seed(1))):
-        write_png(folder / "photos" / f"{i}.png", tiny.synthesis(w_plus[None]))
+    write_tiny_networks(folder, photos)
     nets = ["--generator", str(folder / "tiny.safetensors"), "--embedder", str(folder / "network.safetensors")]
     command = [sys.executable, "-m", "latentloop", "bulk", str(folder / "photos"), *nets, "--aligned"]
     return [*command, "--batch", "2", "--rows", "4", "--workers", "2", "--threads", "1"]
 
 
 def copies(photos: Path, folder: Path, count: int) -> Path:
-    """Link photos into a folder, again and again until there are enough."""
+    """Copy photos into a folder, again and again until there are enough; links would be the same photos."""
     folder.mkdir()
     known = [Path(photo.file) for photo in find_bulk_photos([str(photos)])]
     for i, photo in enumerate(islice(cycle(known), count)):
-        (folder / f"{i:06}{photo.suffix}").symlink_to(photo)
+        shutil.copy(photo, folder / f"{i:06}{photo.suffix}")
     return folder
 
 
@@ -221,6 +244,12 @@ def title(process: psutil.Process) -> str:
     return ""
 
 
+def timed(work: Callable[[], list[Row]]) -> tuple[list[Row], float]:
+    """Do something; returns its result and the seconds that it took."""
+    begun = time.perf_counter()
+    return work(), time.perf_counter() - begun
+
+
 def is_whole(file: Path) -> bool:
     """Return whether a Parquet file can be read."""
     import pyarrow
@@ -246,4 +275,6 @@ def seconds_of(command: Sequence[str]) -> float:
 
 
 if __name__ == "__main__":
-    tyro.extras.subcommand_cli_from_dict({"speed": speed, "loop": loop, "memory": memory, "kills": kills})
+    tyro.extras.subcommand_cli_from_dict(
+        {"speed": speed, "loop": loop, "stages": stages, "memory": memory, "kills": kills}
+    )

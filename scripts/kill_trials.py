@@ -29,18 +29,13 @@ import tyro
 from safetensors.torch import load_file
 
 from latentloop.cli import main as latentloop
-from latentloop.encoders import EmbedderConfig, make_embedder, save_embedder
 from latentloop.files import PART
 from latentloop.folder_lock import LOCK
-from latentloop.generators import MobileStyleGAN, load_generator
-from latentloop.generators.mobilestylegan import Shape
-from latentloop.generators.registry import save_generator
 from latentloop.images import read_image, resize, write_png
-from latentloop.latents import sample_codes
 from latentloop.video import read_video, write_video
+from tiny_networks import write_tiny_networks
 
 PORTRAIT = Path(__file__).parents[1] / "examples" / "photos" / "female-1.jpg"
-TINY = EmbedderConfig(resolution=32, channels=(8, 16), depths=(1, 1), fusion_blocks=1, identity="none", head_channels=4)
 LOADED = ["torch", "av", "latentloop.cli", "latentloop.embedding", "latentloop.embedding.results"]
 LOADED += ["latentloop.photo_editing", "latentloop.benchmark", "latentloop.training"]
 NETS = ["--generator", "tiny.safetensors", "--embedder", "network.safetensors", "--device", "cpu"]
@@ -137,15 +132,7 @@ def finish(folder: Path, command: Sequence[str]) -> float:
 
 def prepare(folder: Path) -> None:
     """Make the generator, network, photos, video, directions, caches and codes that the commands take."""
-    torch.manual_seed(0)
-    generator = MobileStyleGAN(Shape(w_dim=8, num_ws=6, channels=(8, 8, 8)), name="tiny", fingerprint="")
-    for parameter in generator.parameters():
-        torch.nn.init.normal_(parameter, std=0.3)
-    save_generator(folder / "tiny.safetensors", generator)
-    tiny = load_generator(folder / "tiny.safetensors")
-    save_embedder(folder / "network.safetensors", make_embedder(TINY, tiny, seed=0))
-    for i, w_plus in enumerate(sample_codes(tiny, 4, randomness=torch.Generator().manual_seed(1))):
-        write_png(folder / "photos" / f"{i}.png", tiny.synthesis(w_plus[None]))
+    write_tiny_networks(folder, photos=4)
     face = resize(read_image(PORTRAIT), 256, 256)
     write_png(folder / "face.png", face)
     write_video(folder / "clip.mp4", [face.roll(i, dims=-1) for i in range(4)], Fraction(10))
