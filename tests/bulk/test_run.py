@@ -129,7 +129,7 @@ def test_the_checkpoint_is_made_to_tell_of_the_records_that_there_are(
     RecordFolder(out).begin(coder.coder.run)
     stage = Stage(small_options(), coder.coder.run)
     for name, some in (("a", photos[:3]), ("b", photos[3:])):
-        write_records(stage.table_of(coder.rows(some)).drop_columns(["target"]), out, name, coder.coder.run)
+        write_records(stage.table_of(coder.rows(some)), out, name, coder.coder.run)
     named = [str(tmp_path / "faces")]
     assert bulk_files(named, out, small_options()).finished == 4
     assert finished_in(out) == {photo.path for photo in photos}

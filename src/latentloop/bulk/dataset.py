@@ -42,15 +42,14 @@ class Stage:
     options: BulkOptions
     run: RecordRun
     tally: Any = None
-    """Actor that counts the rows, `ray_engine.Tally`; None counts nothing."""
+    """Actor that counts the rows, a `tally.Tally`; None counts nothing."""
 
-    def table_of(self, rows: Sequence[Row]) -> "pyarrow.Table":
-        """Put rows of records into a table, with the pictures that are wanted, or the aligned faces."""
+    def table_of(self, rows: Sequence[Row], *more: str) -> "pyarrow.Table":
+        """Put rows of records into a table, with more columns of bytes."""
         arrow = load_arrow()
         schema = arrow_schema(self.run)
-        for name in (TARGET, CROP, RECONSTRUCTION):
-            if name == TARGET or self.options.pictures:
-                schema = schema.append(arrow.field(name, arrow.binary()))
+        for name in more:
+            schema = schema.append(arrow.field(name, arrow.binary()))
         return arrow.Table.from_pylist(rows, schema=schema)
 
 
@@ -63,7 +62,7 @@ class FinderActor:
 
     def __call__(self, batch: "pyarrow.Table") -> "pyarrow.Table":
         """Find the faces of a batch of photos."""
-        return self._stage.table_of(_surviving(self._stage, photos_in(batch), self._finder.rows))
+        return self._stage.table_of(_surviving(self._stage, photos_in(batch), self._finder.rows), TARGET)
 
 
 class CoderActor:
@@ -211,4 +210,4 @@ def _surviving(
 def _counted(stage: Stage, rows: Sequence[Row]) -> "pyarrow.Table":
     if stage.tally is not None:
         stage.tally.add.remote([(row["path"], row["face"], row.get("error")) for row in rows])
-    return stage.table_of(rows).drop_columns([TARGET])
+    return stage.table_of(rows, *((CROP, RECONSTRUCTION) if stage.options.pictures else ()))

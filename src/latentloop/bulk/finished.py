@@ -71,9 +71,8 @@ def drop_errors(out: Path) -> None:
         good = table.filter(arrow.compute.not_equal(table["status"], ERROR))
         if len(good) == len(table):
             continue
-        (out / CHECKPOINT / file.name).unlink(
-            missing_ok=True
-        )  # first, so that no photo counts as done without a record
+        # First, so that no photo counts as done without a record.
+        (out / CHECKPOINT / file.name).unlink(missing_ok=True)
         with replacing(file) as part:
             arrow.parquet.write_table(good, part, compression="zstd")
         _note(out, file.stem)

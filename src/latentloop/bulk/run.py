@@ -83,7 +83,6 @@ class BulkRun:
                     check_writable(self.out / part)
                 with running_ray(self.options) as workers:
                     self._write(workers, on_progress)
-                match_checkpoint(self.out)
             return summary_of(folder)
 
     @cached_property
