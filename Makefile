@@ -1,5 +1,6 @@
 # make demo   embed the sample photos and name the report
 # make test   all checks: ruff, mypy, import-linter, pytest
+# make web    build the page that needs no server; needs Node 20 or newer
 #
 # Both make .venv on their first run. PYTHON chooses the interpreter (3.11 or newer), TORCH the build of PyTorch:
 #   make demo PYTHON=python3.12 TORCH="torch==2.13.0 --index-url ..."
@@ -10,7 +11,7 @@ DEMO_OUT ?= out/demo
 BIN := .venv/bin
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
-.PHONY: demo test clean
+.PHONY: demo test web clean
 
 demo: .venv/.installed
 	$(BIN)/latentloop embed examples/photos --out $(DEMO_OUT)
@@ -22,8 +23,11 @@ test: .venv/.installed-dev
 	$(BIN)/lint-imports
 	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile
 
+web:
+	cd web && npm ci --no-audit --no-fund && npm run build
+
 clean:
-	rm -rf .venv out
+	rm -rf .venv out web/node_modules
 
 # PyTorch first and alone: whoever chose a build keeps it.
 .venv/.installed: pyproject.toml

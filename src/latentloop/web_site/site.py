@@ -1,0 +1,173 @@
+"""Writing the site: the built page, the networks, and the list of files that page and service worker go by."""
+
+import base64
+import hashlib
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from latentloop.errors import UserError
+from latentloop.files import PART, naming_unreadable, write_together
+from latentloop.json_files import read_json
+from latentloop.version import __version__
+from latentloop.web_site.packing import pack
+
+PACKAGE = Path(__file__).parents[1]
+PAGE = PACKAGE / "web_page"
+"""The page as `make web` builds it."""
+SITE, WORKER = "site.json", "service_worker.js"
+"""The list of files, and the one program that is not in it, because it holds the list's checksum."""
+VERSION_PLACE = b"latentloop-site-version"
+"""What stands in the built service worker for the site's version."""
+PACKS: Mapping[str, tuple[str, ...]] = {
+    "detection": ("proposal", "refinement", "output"),
+    "embedding": ("embedder", "second_look"),
+    "drawing": ("generator", "mapping"),
+}
+"""The files of networks, each with the names of its graphs in the bundle."""
+LEFT_OUT = ("mapping",)
+"""Graphs without which the page works: random faces need the mapping network."""
+GENERATOR_FACTS = ("name", "resolution", "num_ws", "w_dim", "fingerprint", "licence")
+
+
+@dataclass(frozen=True)
+class WrittenSite:
+    """A site that was written."""
+
+    folder: Path
+    """Its folder."""
+    version: str
+    """Checksum of all its content."""
+    sizes: Mapping[str, int]
+    """Bytes of each file, by its path in the folder."""
+
+    def visit(self, engine: str = "wasm") -> int:
+        """Count the bytes that a first visit loads, without the examples, on an engine: "wasm" or "webgpu"."""
+        needless = ("examples/", "runtime/", "NOTICE", "licenses/")
+        shared = sum(size for path, size in self.sizes.items() if not path.startswith(needless))
+        return shared + sum(size for path, size in self.sizes.items() if path.startswith(f"runtime/{engine}."))
+
+
+def write_site(bundle: Path, out: Path, *, page: Path = PAGE) -> WrittenSite:
+    """Write the page with the networks of a bundle; the folder is complete afterwards, or as it was before.
+
+    An earlier site in the folder is replaced.
+
+    Args:
+        bundle: Folder of ONNX files and a bundle.json, as `latentloop export` writes it.
+        out: Folder of the site.
+        page: The built page.
+
+    Raises:
+        UserError: The page is not built, a network is missing or damaged, or the folder holds something else.
+    """
+    if not (page / "index.html").is_file():
+        raise UserError("the page is not built; run make web, which needs Node 20 or newer")
+    earlier = _earlier_files(out)
+    facts = _facts(bundle)
+    files = {**_files_of(page), **_notices(), **_examples()}
+    worker = files.pop(WORKER, None)
+    if worker is None or VERSION_PLACE not in worker:
+        raise UserError("the page's service worker is missing or damaged; run make web again")
+    files |= {f"models/{name}.bin": pack(_graphs(bundle, graphs)) for name, graphs in PACKS.items()}
+    version = _version([json.dumps(facts).encode(), worker, *(part for file in files.items() for part in _parts(*file))])
+    site = {"latentloop": "site", "version": version, "release": __version__, **facts, "files": _entries(files)}
+    # The list comes last: where it is, all is. The service worker before it makes browsers look for the list.
+    files |= {WORKER: worker.replace(VERSION_PLACE, version.encode()), SITE: json.dumps(site, indent=1).encode()}
+    write_together({out / path: content for path, content in files.items()})
+    for path in earlier - files.keys():
+        (out / path).unlink(missing_ok=True)
+    return WrittenSite(out, version, {path: len(content) for path, content in files.items()})
+
+
+def _earlier_files(out: Path) -> set[str]:
+    """Files of an earlier site in a folder; refuses one that holds something else."""
+    here = {path.relative_to(out).as_posix() for path in out.rglob("*") if not path.is_dir() and not _is_part(path)}
+    if out.exists() and not out.is_dir():
+        raise UserError(f"{out}: a file, not a folder", arguments="out")
+    if not here:
+        return set()
+    site = read_json(out / SITE) if SITE in here else None
+    files = site.get("files") if isinstance(site, dict) and site.get("latentloop") == "site" else None
+    known = {*files, SITE, WORKER} if isinstance(files, dict) else set()
+    if foreign := sorted(here - known):
+        raise UserError(f"{out}: holds {foreign[0]}, which is of no site; choose another folder", arguments="out")
+    return here
+
+
+def _is_part(path: Path) -> bool:
+    return PART.fullmatch(path.name) is not None
+
+
+def _facts(bundle: Path) -> dict[str, Any]:
+    """What the page has to know of the networks."""
+    path = bundle / "bundle.json"
+    with naming_unreadable(path):
+        content = json.loads(path.read_text(encoding="utf-8"))
+    try:
+        generator = {name: content["generator"][name] for name in GENERATOR_FACTS}
+        directions = [_direction(name, entry) for name, entry in content["directions"].items()]
+    except (KeyError, TypeError, AttributeError, ValueError) as error:
+        raise UserError(f"{path}: not the description of a bundle ({error})") from error
+    return {"generator": generator, "directions": directions}
+
+
+def _direction(name: str, entry: Mapping[str, Any]) -> dict[str, Any]:
+    vector = np.asarray(entry["vector"], dtype="<f4").tobytes()
+    layers = [int(layer) for layer in entry["layers"]]
+    return {
+        "name": name,
+        "positive": entry.get("positive", ""),
+        "layers": layers,
+        "vector": base64.b64encode(vector).decode(),
+    }
+
+
+def _graphs(bundle: Path, names: tuple[str, ...]) -> dict[str, bytes]:
+    paths = {name: bundle / f"{name}.onnx" for name in names}
+    wanted = {name: path for name, path in paths.items() if path.exists() or name not in LEFT_OUT}
+    return {name: _content(path) for name, path in wanted.items()}
+
+
+def _files_of(folder: Path) -> dict[str, bytes]:
+    return {path.relative_to(folder).as_posix(): _content(path) for path in _paths_in(folder)}
+
+
+def _paths_in(folder: Path) -> Iterator[Path]:
+    return (path for path in sorted(folder.rglob("*")) if path.is_file())
+
+
+def _notices() -> dict[str, bytes]:
+    """The terms of the weights."""
+    assets = PACKAGE / "assets"
+    licences = {f"licenses/{path.name}": _content(path) for path in _paths_in(assets / "licenses")}
+    return {"NOTICE.txt": _content(assets / "NOTICE.md"), **licences}
+
+
+def _examples() -> dict[str, bytes]:
+    """The photos that the studio offers, too."""
+    folder = PACKAGE / "studio" / "examples"
+    return {f"examples/{path.name}": _content(path) for path in _paths_in(folder) if path.suffix == ".jpg"}
+
+
+def _content(path: Path) -> bytes:
+    with naming_unreadable(path):
+        return path.read_bytes()
+
+
+def _entries(files: Mapping[str, bytes]) -> dict[str, dict[str, Any]]:
+    return {path: {"bytes": len(one), "sha256": hashlib.sha256(one).hexdigest()} for path, one in files.items()}
+
+
+def _parts(path: str, content: bytes) -> tuple[bytes, bytes]:
+    return path.encode(), content
+
+
+def _version(parts: list[bytes]) -> str:
+    """A checksum of some contents, in order."""
+    digests = b"".join(hashlib.sha256(part).digest() for part in parts)
+    return hashlib.sha256(digests).hexdigest()[:16]

@@ -1,0 +1,158 @@
+/** Pasting an aligned face back into the photo that it was cropped from. */
+
+import { type Photo, type Planes, type Region, regionOf } from "../imaging/planes";
+import { meanAbout } from "../imaging/pooling";
+import { BICUBIC, resize } from "../imaging/resize";
+import { bicubic } from "../imaging/sampling";
+import { type Quad, minus, sideOf } from "./quads";
+
+/** Most pixels of the face per pixel of the photo, along a side. */
+const DENSITY = 1.5;
+/** Width of the ellipse around a face as a share of the quad's side, which is its height. */
+const FACE_WIDTH = 0.88;
+/** Width of the transition from 0 to 1, as a share of the quad's side. */
+const FEATHER = 0.15;
+/** Colour difference, averaged over a square of `NEIGHBOURS` pixels, below which the photo's finer detail is kept. */
+const [ALIKE, NEIGHBOURS] = [0.1, 9];
+
+/** Points of a region of a photo as fractions of a quad's sides, one for each pixel. */
+interface Fractions {
+  readonly region: Region;
+  readonly xs: Float64Array;
+  readonly ys: Float64Array;
+}
+
+/**
+ * Paste a face into a photo, faded along an ellipse, and give the whole photo.
+ *
+ * @param face What is pasted, (3, S, S).
+ * @param cutOut What was cropped there, (3, S, S): where the face still resembles it, the photo's own detail is kept.
+ * @param where Further weights from 0 to 1 in the aligned frame, (1, M, M); they multiply the ellipse's.
+ */
+export function pasteBack(photo: Photo, face: Planes, quad: Quad, cutOut: Planes, where: Planes): Photo {
+  const pasted: Photo = { ...photo, data: photo.data.slice() };
+  const window = windowOf(quad, photo);
+  if (!window) return pasted;
+  const all = fractionsOf(quad, window);
+  const every = weightsAt(all, where);
+  const part = shownPart(every, window);
+  if (!part) return pasted;
+  const points = fractionsOf(quad, part);
+  const weights = partOf(every, window, part);
+  const shown = regionOf(photo, part);
+  const [drawn, cut] = [sampled(face, points, sideOf(quad)), sampled(cutOut, points, sideOf(quad))];
+  blend(pasted, shown, withDetail(drawn, cut, shown), weights, part);
+  return pasted;
+}
+
+/** The pixels whose centres may lie in a quad. */
+function windowOf(quad: Quad, photo: Photo): Region | null {
+  const [xs, ys] = [quad.map((corner) => corner[0]), quad.map((corner) => corner[1])];
+  const left = Math.max(Math.ceil(Math.min(...xs)), 0);
+  const top = Math.max(Math.ceil(Math.min(...ys)), 0);
+  const right = Math.min(Math.floor(Math.max(...xs)) + 1, photo.width);
+  const bottom = Math.min(Math.floor(Math.max(...ys)) + 1, photo.height);
+  return right > left && bottom > top ? { left, top, right, bottom } : null;
+}
+
+function fractionsOf(quad: Quad, region: Region): Fractions {
+  const [topLeft, bottomLeft, , topRight] = quad;
+  const [across, down] = [minus(topRight, topLeft), minus(bottomLeft, topLeft)].map(([x, y]) => {
+    const square = x * x + y * y;
+    return [x / square, y / square] as const;
+  });
+  const width = region.right - region.left;
+  const count = width * (region.bottom - region.top);
+  const [xs, ys] = [new Float64Array(count), new Float64Array(count)];
+  for (let row = region.top, to = 0; row < region.bottom; row++) {
+    for (let column = region.left; column < region.right; column++, to++) {
+      const [x, y] = [column - topLeft[0], row - topLeft[1]];
+      xs[to] = x * across[0] + y * across[1];
+      ys[to] = x * down[0] + y * down[1];
+    }
+  }
+  return { region, xs, ys };
+}
+
+/** The ellipse's weights at points, times those of a mask. */
+function weightsAt(points: Fractions, where: Planes): Float32Array {
+  const weights = new Float32Array(points.xs.length);
+  const inside: number[] = [];
+  for (let i = 0; i < weights.length; i++) {
+    const distance = Math.hypot((points.xs[i] - 0.5) / FACE_WIDTH, points.ys[i] - 0.5);
+    const way = Math.min(Math.max((0.5 - distance) / FEATHER, 0), 1);
+    if (way > 0) inside.push(i);
+    weights[i] = way * way * (3 - 2 * way);
+  }
+  const [xs, ys] = [points.xs, points.ys].map((all) => Float64Array.from(inside, (i) => all[i] * where.width - 0.5));
+  const further = bicubic(where, xs, ys);
+  inside.forEach((i, at) => (weights[i] *= Math.min(Math.max(further[at], 0), 1)));
+  return weights;
+}
+
+/** The part of a window with all weights that are not 0, and the neighbours that these look at. */
+function shownPart(weights: Float32Array, window: Region): Region | null {
+  const width = window.right - window.left;
+  let [left, top, right, bottom] = [Infinity, Infinity, -1, -1];
+  for (let i = 0; i < weights.length; i++) {
+    if (weights[i] <= 0) continue;
+    const [x, y] = [i % width, Math.floor(i / width)];
+    [left, right] = [Math.min(left, x), Math.max(right, x)];
+    [top, bottom] = [Math.min(top, y), Math.max(bottom, y)];
+  }
+  if (right < 0) return null;
+  const reach = (NEIGHBOURS - 1) / 2;
+  return {
+    left: window.left + Math.max(left - reach, 0),
+    top: window.top + Math.max(top - reach, 0),
+    right: Math.min(window.left + right + 1 + reach, window.right),
+    bottom: Math.min(window.top + bottom + 1 + reach, window.bottom),
+  };
+}
+
+function partOf(weights: Float32Array, window: Region, part: Region): Float32Array {
+  const [from, width] = [window.right - window.left, part.right - part.left];
+  const out = new Float32Array(width * (part.bottom - part.top));
+  for (let y = part.top; y < part.bottom; y++) {
+    const start = (y - window.top) * from + part.left - window.left;
+    out.set(weights.subarray(start, start + width), (y - part.top) * width);
+  }
+  return out;
+}
+
+/** Bicubic samples of a face at points of a quad whose side is so many pixels, (3, points), in [-1, 1]. */
+function sampled(face: Planes, points: Fractions, side: number): Float32Array {
+  const size = Math.max(Math.round(DENSITY * side), 1);
+  const source = size < face.width ? resize(face, size, size, BICUBIC) : face;
+  const [xs, ys] = [points.xs, points.ys].map((all) => all.map((one) => one * source.width - 0.5));
+  const out = bicubic(source, xs, ys);
+  for (let i = 0; i < out.length; i++) out[i] = Math.min(Math.max(out[i], -1), 1);
+  return out;
+}
+
+/** A face (3, points) with what a photo has more than what was cut out of it, where the two are alike. */
+function withDetail(face: Float32Array, cutOut: Float32Array, photo: Planes): Float32Array {
+  const size = photo.width * photo.height;
+  const change = new Float32Array(size);
+  for (let i = 0; i < face.length; i++) change[i % size] += Math.abs(face[i] - cutOut[i]) / 3;
+  const kept = meanAbout(change, photo.height, photo.width, NEIGHBOURS).map((near) => Math.exp(-((near / ALIKE) ** 2)));
+  for (let i = 0; i < face.length; i++) {
+    face[i] = Math.min(Math.max(face[i] + kept[i % size] * (photo.data[i] - cutOut[i]), -1), 1);
+  }
+  return face;
+}
+
+/** Mix what was drawn into the pixels of a photo; what has no weight stays as it is. */
+function blend(pasted: Photo, shown: Planes, drawn: Float32Array, weights: Float32Array, part: Region): void {
+  const size = weights.length;
+  for (let i = 0; i < size; i++) {
+    const weight = weights[i];
+    if (weight <= 0) continue;
+    const column = part.left + (i % shown.width);
+    const to = 4 * ((part.top + Math.floor(i / shown.width)) * pasted.width + column);
+    for (let channel = 0; channel < 3; channel++) {
+      const old = shown.data[channel * size + i];
+      pasted.data[to + channel] = (old + weight * (drawn[channel * size + i] - old) + 1) * 127.5;
+    }
+  }
+}
