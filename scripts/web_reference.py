@@ -1,6 +1,6 @@
 """Write what PyTorch makes of small images, for the tests of the browser page's own geometry (web/tests).
 
-    python scripts/web_reference.py web/tests/reference.json
+python scripts/web_reference.py web/tests/reference.json
 """
 
 import json
@@ -26,6 +26,7 @@ LANDMARKS = {
 
 
 def rounded(values: Tensor) -> list[float]:
+    """Numbers of a tensor in order, with five decimals."""
     return [round(value, 5) for value in values.flatten().tolist()]
 
 
@@ -46,6 +47,7 @@ def edit_of(face: Tensor) -> Tensor:
 
 
 def aligned(photo: Tensor, landmarks: list[list[float]]) -> dict[str, Any]:
+    """What becomes of a face: its quad, crops, the mask of an edit, and the photo with it."""
     quad = ffhq_quad(torch.tensor(landmarks))
     small, face = crop_quad(photo, quad, SIZE), crop_quad(photo, quad, 128)
     edited = edit_of(face)
@@ -62,14 +64,19 @@ def aligned(photo: Tensor, landmarks: list[list[float]]) -> dict[str, Any]:
 
 
 def boxes(random: torch.Generator) -> dict[str, Any]:
+    """Random boxes, and the indices of those that are kept."""
     corners = 40 * torch.rand(30, 2, generator=random)
     found = torch.cat([corners, corners + 5 + 20 * torch.rand(30, 2, generator=random)], dim=1)
     scores = torch.rand(30, generator=random)
-    kept = {name: non_maximum_suppression(found, scores, 0.4, of_smaller=name == "smaller") for name in ("union", "smaller")}
-    return {"boxes": rounded(found), "scores": rounded(scores), **{name: one.tolist() for name, one in kept.items()}}
+    kept = {
+        "union": non_maximum_suppression(found, scores, 0.4).tolist(),
+        "smaller": non_maximum_suppression(found, scores, 0.4, of_smaller=True).tolist(),
+    }
+    return {"boxes": rounded(found), "scores": rounded(scores), **kept}
 
 
 def directions(random: torch.Generator) -> dict[str, Any]:
+    """Three directions, and what is left of the first where the others are kept."""
     layers = {"a": (0, 1, 2), "b": (1, 2, 3), "c": (0, 2)}
     vectors = {name: torch.randn(4, generator=random) for name in layers}
     all_three = [Direction(name, vectors[name], layers[name], 4, "", "") for name in layers]
@@ -83,6 +90,7 @@ def directions(random: torch.Generator) -> dict[str, Any]:
 
 
 def main(path: Path) -> None:
+    """Write everything to a file."""
     random = torch.Generator().manual_seed(0)
     photo = smooth_photo(random)
     reference = {

@@ -21,9 +21,9 @@ from latentloop.web_site.site import PAGE
 pytest.importorskip("playwright", reason="the page is tested where playwright is installed")
 pytest.importorskip("onnx", reason="the page is tested where onnx is installed")
 
-from playwright.sync_api import Browser, Page, sync_playwright  # noqa: E402 - may be missing
+from playwright.sync_api import Browser, Page, sync_playwright
 
-from web.site_browser import (  # noqa: E402
+from web.site_browser import (
     CHROMIUM,
     PATIENCE,
     Host,

@@ -74,7 +74,7 @@ def write_site(bundle: Path, out: Path, *, page: Path = PAGE) -> WrittenSite:
     if worker is None or VERSION_PLACE not in worker:
         raise UserError("the page's service worker is missing or damaged; run make web again")
     files |= {f"models/{name}.bin": pack(_graphs(bundle, graphs)) for name, graphs in PACKS.items()}
-    version = _version([json.dumps(facts).encode(), worker, *(part for file in files.items() for part in _parts(*file))])
+    version = _version([json.dumps(facts).encode(), worker, *_parts(files)])
     site = {"latentloop": "site", "version": version, "release": __version__, **facts, "files": _entries(files)}
     # The list comes last: where it is, all is. The service worker before it makes browsers look for the list.
     files |= {WORKER: worker.replace(VERSION_PLACE, version.encode()), SITE: json.dumps(site, indent=1).encode()}
@@ -91,12 +91,20 @@ def _earlier_files(out: Path) -> set[str]:
         raise UserError(f"{out}: a file, not a folder", arguments="out")
     if not here:
         return set()
-    site = read_json(out / SITE) if SITE in here else None
-    files = site.get("files") if isinstance(site, dict) and site.get("latentloop") == "site" else None
-    known = {*files, SITE, WORKER} if isinstance(files, dict) else set()
+    known = _listed(out / SITE) if SITE in here else set[str]()
     if foreign := sorted(here - known):
         raise UserError(f"{out}: holds {foreign[0]}, which is of no site; choose another folder", arguments="out")
     return here
+
+
+def _listed(path: Path) -> set[str]:
+    """The files of the site whose list is at a path; none if it is somebody else's."""
+    try:
+        site = read_json(path)
+    except ValueError:
+        return set()
+    files = site.get("files") if isinstance(site, dict) and site.get("latentloop") == "site" else None
+    return {*files, SITE, WORKER} if isinstance(files, dict) else set()
 
 
 def _is_part(path: Path) -> bool:
@@ -106,9 +114,9 @@ def _is_part(path: Path) -> bool:
 def _facts(bundle: Path) -> dict[str, Any]:
     """What the page has to know of the networks."""
     path = bundle / "bundle.json"
-    with naming_unreadable(path):
-        content = json.loads(path.read_text(encoding="utf-8"))
     try:
+        with naming_unreadable(path):
+            content = read_json(path)
         generator = {name: content["generator"][name] for name in GENERATOR_FACTS}
         directions = [_direction(name, entry) for name, entry in content["directions"].items()]
     except (KeyError, TypeError, AttributeError, ValueError) as error:
@@ -163,8 +171,9 @@ def _entries(files: Mapping[str, bytes]) -> dict[str, dict[str, Any]]:
     return {path: {"bytes": len(one), "sha256": hashlib.sha256(one).hexdigest()} for path, one in files.items()}
 
 
-def _parts(path: str, content: bytes) -> tuple[bytes, bytes]:
-    return path.encode(), content
+def _parts(files: Mapping[str, bytes]) -> Iterator[bytes]:
+    for path, content in files.items():
+        yield from (path.encode(), content)
 
 
 def _version(parts: list[bytes]) -> str:
