@@ -1,5 +1,6 @@
 import gzip
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -13,11 +14,13 @@ import onnx
 from onnx import TensorProto, helper, numpy_helper
 
 
-def graph(*tensors: onnx.TensorProto) -> bytes:
+def graph(path: Path, *tensors: onnx.TensorProto) -> Path:
     """An ONNX file with tensors that nothing uses."""
     identity = helper.make_node("Identity", ["x"], ["y"])
     x, y = (helper.make_tensor_value_info(name, TensorProto.FLOAT, [1]) for name in "xy")
-    return helper.make_model(helper.make_graph([identity], "g", [x], [y], list(tensors))).SerializeToString()
+    model = helper.make_model(helper.make_graph([identity], "g", [x], [y], list(tensors)))
+    path.write_bytes(model.SerializeToString())
+    return path
 
 
 def tensor(name: str, values: np.ndarray[tuple[int, ...], np.dtype[np.generic]]) -> onnx.TensorProto:
@@ -44,29 +47,28 @@ def content_of(model: onnx.ModelProto, name: str, weights: bytes) -> bytes:
     return weights[int(place["offset"]) : int(place["offset"]) + int(place["length"])]
 
 
-def test_a_pack_gives_back_its_weights() -> None:
+def test_a_pack_gives_back_its_weights(tmp_path: Path) -> None:
     random = np.random.default_rng(0)
     half, single = random.normal(size=(20, 40)).astype(np.float16), random.normal(size=400).astype(np.float32)
     odd = random.integers(0, 255, 1025).astype(np.uint8)
-    packed = pack(
-        {"one": graph(tensor("odd", odd), tensor("half", half), tensor("single", single))}, significant_bits=11
-    )
-    graphs, weights = unpacked(packed)
+    path = graph(tmp_path / "one", tensor("odd", odd), tensor("half", half), tensor("single", single))
+    graphs, weights = unpacked(pack({"one": path}, significant_bits=11))
     for name, values in (("half", half), ("single", single), ("odd", odd)):
         assert content_of(graphs["one"], name, weights) == values.tobytes()
 
 
-def test_what_two_graphs_share_is_stored_once() -> None:
+def test_what_two_graphs_share_is_stored_once(tmp_path: Path) -> None:
     shared = np.random.default_rng(0).normal(size=4000).astype(np.float16)
-    one, two = graph(tensor("a", shared)), graph(tensor("b", shared), tensor("c", -shared))
+    one = graph(tmp_path / "one", tensor("a", shared))
+    two = graph(tmp_path / "two", tensor("b", shared), tensor("c", -shared))
     graphs, weights = unpacked(pack({"one": one, "two": two}))
     assert len(weights) == 2 * shared.nbytes
     assert content_of(graphs["one"], "a", weights) == content_of(graphs["two"], "b", weights)
 
 
-def test_small_tensors_stay_in_their_graph() -> None:
+def test_small_tensors_stay_in_their_graph(tmp_path: Path) -> None:
     values = np.arange(100, dtype=np.float32)
-    graphs, weights = unpacked(pack({"one": graph(tensor("few", values))}))
+    graphs, weights = unpacked(pack({"one": graph(tmp_path / "one", tensor("few", values))}))
     np.testing.assert_array_equal(numpy_helper.to_array(graphs["one"].graph.initializer[0]), values)
     assert weights == b""
 
@@ -83,11 +85,20 @@ def test_other_numbers_are_not_rounded() -> None:
     assert rounded(values, 3) is values
 
 
-def test_the_same_graphs_give_the_same_bytes() -> None:
-    content = graph(tensor("a", np.ones(2000, np.float16)))
-    assert pack({"one": content}) == pack({"one": content})
+def test_weights_beside_a_graph_are_packed_too(tmp_path: Path) -> None:
+    values = np.random.default_rng(0).normal(size=1000).astype(np.float32)
+    model = onnx.load(graph(tmp_path / "whole", tensor("w", values)))
+    onnx.save(model, tmp_path / "one", save_as_external_data=True, location="beside", size_threshold=0)
+    graphs, weights = unpacked(pack({"one": tmp_path / "one"}))
+    assert content_of(graphs["one"], "w", weights) == values.tobytes()
 
 
-def test_what_is_no_graph_is_refused_by_name() -> None:
-    with pytest.raises(UserError, match="generator: not an ONNX file"):
-        pack({"generator": b"\xff\xff\xff"})
+def test_the_same_graphs_give_the_same_bytes(tmp_path: Path) -> None:
+    path = graph(tmp_path / "one", tensor("a", np.ones(2000, np.float16)))
+    assert pack({"one": path}) == pack({"one": path})
+
+
+def test_what_is_no_graph_is_refused_by_name(tmp_path: Path) -> None:
+    (tmp_path / "generator.onnx").write_bytes(b"\xff\xff\xff")
+    with pytest.raises(UserError, match=r"generator\.onnx: not an ONNX file"):
+        pack({"generator": tmp_path / "generator.onnx"})

@@ -9,6 +9,7 @@ import gzip
 import hashlib
 import json
 from collections.abc import Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -16,6 +17,7 @@ import numpy.typing as npt
 
 from latentloop.errors import UserError, in_one_line
 from latentloop.extras import load_extra
+from latentloop.files import refuse_no_file
 
 if TYPE_CHECKING:
     from onnx import TensorProto
@@ -29,18 +31,18 @@ SIGNIFICANT_BITS = 8
 itself, which moves a face by a small part of one of 255 levels, and the packs are a quarter smaller."""
 
 
-def pack(graphs: Mapping[str, bytes], *, significant_bits: int = SIGNIFICANT_BITS) -> bytes:
+def pack(graphs: Mapping[str, Path], *, significant_bits: int = SIGNIFICANT_BITS) -> bytes:
     """Pack ONNX files into one; tensors that several of them have are stored once.
 
     Args:
-        graphs: The content of the files, by name.
+        graphs: The files by name; weights that lie beside them are read, too.
         significant_bits: Significant bits that float16 weights keep, 1 to 11; 11 is all of them.
 
     Raises:
-        UserError: One is no ONNX file, or the package onnx is not installed.
+        UserError: One is missing or no ONNX file, or the package onnx is not installed.
     """
     store = _Store(significant_bits)
-    parts = {name: _with_external_weights(name, content, store) for name, content in graphs.items()}
+    parts = {name: _with_external_weights(path, store) for name, path in graphs.items()}
     weights = store.content()
     spans, start = dict[str, tuple[int, int]](), 0
     for name, part in (*parts.items(), (WEIGHTS, weights)):
@@ -83,13 +85,14 @@ def rounded(array: npt.NDArray[np.generic], dropped: int) -> npt.NDArray[np.gene
     return (bits & ~np.uint32((1 << dropped) - 1)).astype(np.uint16).view(np.float16)
 
 
-def _with_external_weights(name: str, content: bytes, store: _Store) -> bytes:
-    """An ONNX file whose larger tensors are in a store."""
+def _with_external_weights(path: Path, store: _Store) -> bytes:
+    """The content of an ONNX file whose larger tensors are in a store."""
     onnx = load_extra("onnx", "the page's networks need onnx", "onnx")
+    refuse_no_file(path, what="an ONNX file")
     try:
-        model = onnx.load_model_from_string(content)
+        model = onnx.load(path)
     except Exception as error:  # protobuf's errors share no other class
-        raise UserError(f"{name}: not an ONNX file ({in_one_line(error)})") from error
+        raise UserError(f"{path}: not an ONNX file ({in_one_line(error)})") from error
     for tensor in model.graph.initializer:
         array = onnx.numpy_helper.to_array(tensor)
         if array.nbytes >= LEAST:

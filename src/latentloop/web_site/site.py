@@ -135,10 +135,9 @@ def _direction(name: str, entry: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _graphs(bundle: Path, names: tuple[str, ...]) -> dict[str, bytes]:
+def _graphs(bundle: Path, names: tuple[str, ...]) -> dict[str, Path]:
     paths = {name: bundle / f"{name}.onnx" for name in names}
-    wanted = {name: path for name, path in paths.items() if path.exists() or name not in LEFT_OUT}
-    return {name: _content(path) for name, path in wanted.items()}
+    return {name: path for name, path in paths.items() if path.exists() or name not in LEFT_OUT}
 
 
 def _files_of(folder: Path) -> dict[str, bytes]:
