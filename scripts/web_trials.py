@@ -56,7 +56,7 @@ def seconds_to_face(page: Page, photo: Path) -> float:
     page.evaluate("document.querySelector('#said').textContent = ''")
     begun = time.perf_counter()
     page.set_input_files("#file", photo)
-    page.wait_for_function("document.querySelector('#said').innerText.includes('A first look')", timeout=WAIT)
+    page.locator("#said", has_text="A first look").wait_for(timeout=WAIT)
     return time.perf_counter() - begun
 
 

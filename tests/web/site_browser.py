@@ -73,15 +73,19 @@ def open_photo(page: Page, photo: Path) -> None:
 
 def with_text(page: Page, selector: str, text: str) -> None:
     """Wait until an element says something."""
-    page.wait_for_function(f"document.querySelector('{selector}')?.innerText.includes({text!r})")
+    page.locator(selector, has_text=text).wait_for()
 
 
 def set_slider(page: Page, name: str, value: float) -> None:
     """Move a slider, and wait until face and photo follow."""
     page.fill(f"#slider-{name}", str(value))
-    label = f"{name.replace('_', ' ')} {value:+g}"
+    shows(page, f"{name.replace('_', ' ')} {value:+g}")
+
+
+def shows(page: Page, edit: str) -> None:
+    """Wait until face and photo show an edit."""
     for picture in ("face", "after"):
-        page.wait_for_function(f"document.querySelector('#{picture}').ariaLabel.includes({label!r})")
+        page.wait_for_selector(f"#{picture}[aria-label*='{edit}']", state="attached")
 
 
 def canvas(page: Page, selector: str) -> Pixels:

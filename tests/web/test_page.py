@@ -35,6 +35,7 @@ from web.site_browser import (
     hosting,
     open_photo,
     set_slider,
+    shows,
     wait_until_ready,
     with_text,
 )
@@ -155,7 +156,7 @@ def test_one_pass_draws_what_pytorch_draws(page: Page, reference: Reference, gen
 def test_a_second_look_draws_what_pytorch_draws(page: Page, reference: Reference, generator: ll.Generator) -> None:
     page.click("#look")
     with_text(page, "#said", "A second look")
-    page.wait_for_function("document.querySelector('#after').ariaLabel == 'the photo: not edited'")
+    shows(page, "not edited")
     looks = ll.TwoLooks(ll.load_embedder("base-ffhq", generator), generator)
     assert_alike(canvas(page, "#face"), pixels(drawn(generator, looks(reference.face.image))))
 
@@ -195,15 +196,14 @@ def test_edits_are_undone_redone_and_reset(page: Page) -> None:
     assert np.abs(after - before).mean() > 2
     for button, wanted in (("undo", before), ("redo", after), ("reset", before)):
         page.click(f"#{button}")
-        label = "age +1" if button == "redo" else "not edited"
-        page.wait_for_function(f"document.querySelector('#face').ariaLabel.includes({label!r})")
+        shows(page, "age +1" if button == "redo" else "not edited")
         assert_alike(canvas(page, "#face"), wanted, mean=0, most=0)
 
 
 def test_a_slider_follows_the_keyboard(page: Page) -> None:
     page.focus("#slider-yaw")
     page.keyboard.press("ArrowRight")
-    page.wait_for_function("document.querySelector('#after').ariaLabel == 'the photo: yaw +0.1'")
+    shows(page, "yaw +0.1")
 
 
 def test_of_several_faces_the_user_chooses(loaded: Page, generator: ll.Generator, tmp_path: Path) -> None:

@@ -16,6 +16,18 @@ const PAGE = new URL("./", worker.registration.scope).href;
 /** Files up to this many bytes are kept at once; the networks come with their first use, which shows how far it is. */
 const SMALL = 1 << 20;
 
+/** What scripts of the site may do: ask this host alone, so that nothing can leave the computer. Workers take it, too. */
+const POLICY = [
+  "default-src 'none'",
+  "script-src 'self' 'wasm-unsafe-eval'",
+  "worker-src 'self'",
+  "connect-src 'self'",
+  "img-src 'self' data: blob:",
+  "style-src 'self'",
+  "base-uri 'none'",
+  "form-action 'none'",
+].join("; ");
+
 interface FileList {
   readonly files: Readonly<Record<string, { readonly bytes: number; readonly sha256: string }>>;
 }
@@ -92,13 +104,14 @@ function addressOf(path: string): string {
   return path === "index.html" ? PAGE : new URL(path, PAGE).href;
 }
 
-/** A response with the headers that isolate the page. */
+/** A response with the headers that isolate the page, and bind its scripts. */
 function isolated(response: Response): Response {
   if (response.type === "opaque" || response.type === "opaqueredirect") return response;
   const headers = new Headers(response.headers);
   headers.set("Cross-Origin-Opener-Policy", "same-origin");
   headers.set("Cross-Origin-Embedder-Policy", "require-corp");
   headers.set("Cross-Origin-Resource-Policy", "same-origin");
+  headers.set("Content-Security-Policy", POLICY);
   const { status, statusText } = response;
   return new Response(response.body, { headers, status, statusText });
 }
