@@ -73,7 +73,7 @@ class StyledConstant(nn.Module):
     def forward(self, w: Tensor, noise: Tensor | None) -> Tensor:
         """Make features (N, C, 4, 4) under styles (N, w_dim) and noise (N or 1, 1, 4, 4)."""
         x: Tensor = self.const + self.bias[:, None, None]
-        x = self.finish(x.expand(len(w), -1, -1, -1).contiguous(memory_format=torch.channels_last), w, noise)
+        x = self.finish(x.expand(w.shape[0], -1, -1, -1).contiguous(memory_format=torch.channels_last), w, noise)
         return x  # noqa: RET504 - the assignment gives the module's Any its type
 
 
