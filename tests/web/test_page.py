@@ -1,5 +1,6 @@
 """The page that needs no server, in a real browser, against the PyTorch path."""
 
+import hashlib
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -13,7 +14,12 @@ from torch import Tensor
 
 import latentloop as ll
 from latentloop.editing import conditional, edit, shipped_directions
+from latentloop.encoders import TwoLooks
+from latentloop.export import set_up_export
+from latentloop.export.options import ExportOptions, PartName
 from latentloop.faces import AlignedFace, changed, paste_back
+from latentloop.files import sha256_of
+from latentloop.generators import Generator
 from latentloop.images import to_uint8
 from latentloop.web_site import write_site
 from latentloop.web_site.site import PAGE
@@ -47,6 +53,7 @@ if not (PAGE / "index.html").is_file():
 
 PHOTOS = Path(__file__).parents[2] / "examples" / "photos"
 PHOTO = PHOTOS / "female-79.jpg"
+PARTS: tuple[PartName, ...] = ("generator", "mapping", "embedder", "faces")
 MEAN, MOST = 1.0, 3.0
 """Levels of 255 by which a picture may differ from PyTorch's, on average and at one pixel."""
 
@@ -65,30 +72,44 @@ class Reference:
 
 
 @pytest.fixture(scope="module")
-def generator() -> ll.Generator:
+def generator() -> Generator:
     return ll.load_generator("mobile-ffhq-256")
 
 
 @pytest.fixture(scope="module")
-def reference(generator: ll.Generator) -> Reference:
+def reference(generator: Generator) -> Reference:
     return reference_of(ll.read_image(PHOTO), generator)
 
 
 @torch.inference_mode()
-def reference_of(photo: Tensor, generator: ll.Generator, *, face: str = "largest") -> Reference:
+def reference_of(photo: Tensor, generator: Generator, *, face: str = "largest") -> Reference:
     (found,) = ll.align_faces(photo, ll.load_face_detector(), 256, face=face)
     return Reference(photo, found, ll.load_embedder("base-ffhq", generator)(found.image))
 
 
 @torch.inference_mode()
-def drawn(generator: ll.Generator, w_plus: Tensor) -> Tensor:
-    return generator.synthesis(w_plus).clamp(-1, 1)
+def drawn(generator: Generator, w_plus: Tensor) -> Tensor:
+    image: Tensor = generator.synthesis(w_plus).clamp(-1, 1)
+    return image
 
 
 @pytest.fixture(scope="module")
-def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("site")
-    return write_site(bundle_in(tmp_path_factory.mktemp("bundle")), folder).folder
+def site(tmp_path_factory: pytest.TempPathFactory, pytestconfig: pytest.Config, generator: Generator) -> Path:
+    bundle = kept_bundle(pytestconfig.rootpath / ".pytest_cache" / "web-bundles", generator.name)
+    return write_site(bundle, tmp_path_factory.mktemp("site"), shipped_directions(generator)).folder
+
+
+def kept_bundle(folder: Path, generator: str) -> Path:
+    """The networks of the page, which take a minute to export, from an earlier run if nothing has changed since."""
+    package = Path(ll.__file__).parent
+    sources = sorted([*(package / "export").glob("*.py"), *(package / "assets").glob("*.safetensors")])
+    key = hashlib.sha256(b"".join(sha256_of(one).encode() for one in sources)).hexdigest()[:16]
+    bundle = folder / key
+    if not (bundle / "bundle.json").is_file():  # which is written last
+        options = ExportOptions(generator=generator, weights="float16")
+        for _ in set_up_export(PARTS, bundle, options).run():
+            pass
+    return bundle
 
 
 @pytest.fixture(scope="module")
@@ -148,21 +169,21 @@ def test_a_face_is_aligned_as_in_python(page: Page, reference: Reference) -> Non
     assert_alike(canvas(page, "#faces canvas"), pixels(reference.face.image))
 
 
-def test_one_pass_draws_what_pytorch_draws(page: Page, reference: Reference, generator: ll.Generator) -> None:
+def test_one_pass_draws_what_pytorch_draws(page: Page, reference: Reference, generator: Generator) -> None:
     assert_alike(canvas(page, "#face"), pixels(drawn(generator, reference.w_plus)))
 
 
 @torch.inference_mode()
-def test_a_second_look_draws_what_pytorch_draws(page: Page, reference: Reference, generator: ll.Generator) -> None:
+def test_a_second_look_draws_what_pytorch_draws(page: Page, reference: Reference, generator: Generator) -> None:
     page.click("#look")
     with_text(page, "#said", "A second look")
     shows(page, "not edited")
-    looks = ll.TwoLooks(ll.load_embedder("base-ffhq", generator), generator)
+    looks = TwoLooks(ll.load_embedder("base-ffhq", generator), generator)
     assert_alike(canvas(page, "#face"), pixels(drawn(generator, looks(reference.face.image))))
 
 
 def test_a_slider_changes_face_and_photo_as_the_edit_does(
-    page: Page, reference: Reference, generator: ll.Generator, tmp_path: Path
+    page: Page, reference: Reference, generator: Generator, tmp_path: Path
 ) -> None:
     before = canvas(page, "#face")
     page.click("#slider-column summary")
@@ -186,7 +207,7 @@ def test_the_code_can_be_opened_in_python(page: Page, reference: Reference, tmp_
     torch.testing.assert_close(code.w_plus, reference.code, rtol=0, atol=0.02)
     torch.testing.assert_close(code.quad, reference.face.quad, rtol=0, atol=0.05)
     assert code.original_size == Image.open(PHOTO).size
-    assert code.photo_sha256 == ll.files.sha256_of(PHOTO)
+    assert code.photo_sha256 == sha256_of(PHOTO)
 
 
 def test_edits_are_undone_redone_and_reset(page: Page) -> None:
@@ -206,7 +227,7 @@ def test_a_slider_follows_the_keyboard(page: Page) -> None:
     shows(page, "yaw +0.1")
 
 
-def test_of_several_faces_the_user_chooses(loaded: Page, generator: ll.Generator, tmp_path: Path) -> None:
+def test_of_several_faces_the_user_chooses(loaded: Page, generator: Generator, tmp_path: Path) -> None:
     left, right = (Image.open(PHOTOS / name).convert("RGB") for name in ("female-1.jpg", "male-23.jpg"))
     both = Image.new("RGB", (left.width + right.width * 3 // 4, left.height), "white")
     both.paste(left, (0, 0))
@@ -220,7 +241,7 @@ def test_of_several_faces_the_user_chooses(loaded: Page, generator: ll.Generator
     assert_alike(canvas(loaded, "#face"), pixels(drawn(generator, second.w_plus)))
 
 
-def test_a_face_on_its_side_is_found(loaded: Page, generator: ll.Generator, tmp_path: Path) -> None:
+def test_a_face_on_its_side_is_found(loaded: Page, generator: Generator, tmp_path: Path) -> None:
     Image.open(PHOTO).rotate(90, expand=True).save(tmp_path / "turned.png")
     open_photo(loaded, tmp_path / "turned.png")
     wanted = reference_of(ll.read_image(tmp_path / "turned.png"), generator)

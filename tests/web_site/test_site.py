@@ -6,9 +6,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
+from latentloop.editing import Direction
 from latentloop.errors import UserError
-from latentloop.web_site import write_site
+from latentloop.web_site import WrittenSite, write_site
 
 pytest.importorskip("onnx", reason="sites are written where onnx is installed")
 
@@ -17,7 +19,11 @@ from onnx import TensorProto, helper, numpy_helper
 WORKER = b'const VERSION = "latentloop-site-version";'
 NAMES = ("proposal", "refinement", "output", "embedder", "second_look", "generator")
 GENERATOR = {"name": "toy", "resolution": 8, "num_ws": 2, "w_dim": 4, "fingerprint": "f", "licence": "CC0"}
-DIRECTIONS = {"smile": {"layers": [0, 1], "positive": "smiles", "vector": [1.0, 2.0, 3.0, 4.0]}}
+SMILE = Direction("smile", torch.tensor([1.0, 2, 3, 4]), (0, 1), 2, "f", "toy", about={"positive": "smiles"})
+
+
+def write(bundle: Path, out: Path, page: Path) -> WrittenSite:
+    return write_site(bundle, out, {"smile": SMILE}, page=page)
 
 
 @pytest.fixture
@@ -41,9 +47,7 @@ def bundle(tmp_path: Path) -> Path:
         node = helper.make_node("Identity", ["x"], ["y"])
         model = helper.make_model(helper.make_graph([node], name, [x], [y], [weight]))
         (folder / f"{name}.onnx").write_bytes(model.SerializeToString())
-    (folder / "bundle.json").write_text(
-        json.dumps({"generator": {**GENERATOR, "classes": 0}, "directions": DIRECTIONS})
-    )
+    (folder / "bundle.json").write_text(json.dumps({"generator": {**GENERATOR, "classes": 0}}))
     return folder
 
 
@@ -52,7 +56,7 @@ def files_in(folder: Path) -> dict[str, bytes]:
 
 
 def test_a_site_lists_every_file_with_its_checksum(page: Path, bundle: Path, tmp_path: Path) -> None:
-    written = write_site(bundle, tmp_path / "site", page=page)
+    written = write(bundle, tmp_path / "site", page)
     files = files_in(tmp_path / "site")
     listed = json.loads(files["site.json"])["files"]
     assert {*listed, "site.json", "service_worker.js"} == {*files}
@@ -63,7 +67,7 @@ def test_a_site_lists_every_file_with_its_checksum(page: Path, bundle: Path, tmp
 
 
 def test_a_site_says_what_its_networks_are(page: Path, bundle: Path, tmp_path: Path) -> None:
-    site = json.loads((write_site(bundle, tmp_path / "site", page=page).folder / "site.json").read_text())
+    site = json.loads((write(bundle, tmp_path / "site", page).folder / "site.json").read_text())
     assert site["generator"] == GENERATOR
     assert site["directions"] == [
         {"name": "smile", "positive": "smiles", "layers": [0, 1], "vector": "AACAPwAAAEAAAEBAAACAQA=="}
@@ -71,28 +75,28 @@ def test_a_site_says_what_its_networks_are(page: Path, bundle: Path, tmp_path: P
 
 
 def test_another_content_is_another_version_of_the_service_worker(page: Path, bundle: Path, tmp_path: Path) -> None:
-    first, again = (write_site(bundle, tmp_path / name, page=page) for name in ("a", "b"))
+    first, again = (write(bundle, tmp_path / name, page) for name in ("a", "b"))
     assert first.version == again.version
     assert f'"{first.version}"' in (tmp_path / "a" / "service_worker.js").read_text()
     (page / "index.html").write_text("<p>another page</p>")
-    assert write_site(bundle, tmp_path / "c", page=page).version != first.version
+    assert write(bundle, tmp_path / "c", page).version != first.version
 
 
 def test_a_new_site_takes_the_place_of_the_old_one(page: Path, bundle: Path, tmp_path: Path) -> None:
-    write_site(bundle, tmp_path / "site", page=page)
+    write(bundle, tmp_path / "site", page)
     (page / "assets" / "index-1.js").rename(page / "assets" / "index-2.js")
-    write_site(bundle, tmp_path / "site", page=page)
+    write(bundle, tmp_path / "site", page)
     scripts = [name for name in files_in(tmp_path / "site") if name.startswith("assets/")]
     assert scripts == ["assets/index-2.js"]
 
 
 @pytest.mark.parametrize("name", ["thesis.txt", "models/mine.bin"])
 def test_a_folder_that_holds_something_else_is_refused(page: Path, bundle: Path, tmp_path: Path, name: str) -> None:
-    write_site(bundle, tmp_path / "site", page=page)
+    write(bundle, tmp_path / "site", page)
     (tmp_path / "site" / name).write_text("mine")
     before = files_in(tmp_path / "site")
     with pytest.raises(UserError, match=rf"holds {name}, which is of no site"):
-        write_site(bundle, tmp_path / "site", page=page)
+        write(bundle, tmp_path / "site", page)
     assert files_in(tmp_path / "site") == before
 
 
@@ -101,26 +105,26 @@ def test_what_is_not_our_list_vouches_for_nothing(page: Path, bundle: Path, tmp_
     (tmp_path / "site").mkdir()
     (tmp_path / "site" / "site.json").write_text(content)
     with pytest.raises(UserError, match=r"holds site\.json"):
-        write_site(bundle, tmp_path / "site", page=page)
+        write(bundle, tmp_path / "site", page)
 
 
 def test_nothing_is_written_if_a_network_is_missing(page: Path, bundle: Path, tmp_path: Path) -> None:
     (bundle / "second_look.onnx").unlink()
     with pytest.raises(UserError, match=r"second_look\.onnx: no such file|second_look\.onnx"):
-        write_site(bundle, tmp_path / "site", page=page)
+        write(bundle, tmp_path / "site", page)
     assert not (tmp_path / "site").exists()
 
 
 def test_a_page_that_is_not_built_says_how_to_build_it(bundle: Path, tmp_path: Path) -> None:
     with pytest.raises(UserError, match="the page is not built; run make web, which needs Node 20 or newer"):
-        write_site(bundle, tmp_path / "site", page=tmp_path / "none")
+        write(bundle, tmp_path / "site", tmp_path / "none")
 
 
-@pytest.mark.parametrize("content", ["{}", "[]", "no JSON", '{"generator": {"name": 1}, "directions": {}}'])
+@pytest.mark.parametrize("content", ["{}", "[]", "no JSON", '{"generator": {"name": 1}}'])
 def test_a_bundle_that_says_nothing_is_refused(page: Path, bundle: Path, tmp_path: Path, content: str) -> None:
     (bundle / "bundle.json").write_text(content)
     with pytest.raises(UserError, match=r"bundle\.json: not the description of a bundle"):
-        write_site(bundle, tmp_path / "site", page=page)
+        write(bundle, tmp_path / "site", page)
 
 
 def test_writing_sites_imports_no_pytorch() -> None:

@@ -6,15 +6,18 @@ import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from latentloop.errors import UserError
+from latentloop.errors import UserError, in_one_line
 from latentloop.files import PART, naming_unreadable, write_together
 from latentloop.json_files import read_json
 from latentloop.version import __version__
 from latentloop.web_site.packing import pack
+
+if TYPE_CHECKING:
+    from latentloop.editing import Direction
 
 PACKAGE = Path(__file__).parents[1]
 PAGE = PACKAGE / "web_page"
@@ -52,7 +55,7 @@ class WrittenSite:
         return shared + sum(size for path, size in self.sizes.items() if path.startswith(f"runtime/{engine}."))
 
 
-def write_site(bundle: Path, out: Path, *, page: Path = PAGE) -> WrittenSite:
+def write_site(bundle: Path, out: Path, directions: Mapping[str, "Direction"], *, page: Path = PAGE) -> WrittenSite:
     """Write the page with the networks of a bundle; the folder is complete afterwards, or as it was before.
 
     An earlier site in the folder is replaced.
@@ -60,6 +63,7 @@ def write_site(bundle: Path, out: Path, *, page: Path = PAGE) -> WrittenSite:
     Args:
         bundle: Folder of ONNX files and a bundle.json, as `latentloop export` writes it.
         out: Folder of the site.
+        directions: Directions of the generator's latent space by name, which get sliders.
         page: The built page.
 
     Raises:
@@ -68,7 +72,7 @@ def write_site(bundle: Path, out: Path, *, page: Path = PAGE) -> WrittenSite:
     if not (page / "index.html").is_file():
         raise UserError("the page is not built; run make web, which needs Node 20 or newer")
     earlier = _earlier_files(out)
-    facts = _facts(bundle)
+    facts = _facts(bundle, directions)
     files = {**_files_of(page), **_notices(), **_examples()}
     worker = files.pop(WORKER, None)
     if worker is None or VERSION_PLACE not in worker:
@@ -111,26 +115,24 @@ def _is_part(path: Path) -> bool:
     return PART.fullmatch(path.name) is not None
 
 
-def _facts(bundle: Path) -> dict[str, Any]:
+def _facts(bundle: Path, directions: Mapping[str, "Direction"]) -> dict[str, Any]:
     """What the page has to know of the networks."""
     path = bundle / "bundle.json"
     try:
         with naming_unreadable(path):
-            content = read_json(path)
-        generator = {name: content["generator"][name] for name in GENERATOR_FACTS}
-        directions = [_direction(name, entry) for name, entry in content["directions"].items()]
-    except (KeyError, TypeError, AttributeError, ValueError) as error:
-        raise UserError(f"{path}: not the description of a bundle ({error})") from error
-    return {"generator": generator, "directions": directions}
+            content = read_json(path)["generator"]
+        generator = {name: content[name] for name in GENERATOR_FACTS}
+    except (KeyError, TypeError, ValueError) as error:
+        raise UserError(f"{path}: not the description of a bundle ({in_one_line(error)})") from error
+    return {"generator": generator, "directions": [_stored(one) for one in directions.values()]}
 
 
-def _direction(name: str, entry: Mapping[str, Any]) -> dict[str, Any]:
-    vector = np.asarray(entry["vector"], dtype="<f4").tobytes()
-    layers = [int(layer) for layer in entry["layers"]]
+def _stored(direction: "Direction") -> dict[str, Any]:
+    vector = np.asarray(direction.vector.tolist(), dtype="<f4").tobytes()
     return {
-        "name": name,
-        "positive": entry.get("positive", ""),
-        "layers": layers,
+        "name": direction.name,
+        "positive": direction.about.get("positive", ""),
+        "layers": list(direction.layers),
         "vector": base64.b64encode(vector).decode(),
     }
 
