@@ -54,8 +54,9 @@ if not (PAGE / "index.html").is_file():
 PHOTOS = Path(__file__).parents[2] / "examples" / "photos"
 PHOTO = PHOTOS / "female-79.jpg"
 PARTS: tuple[PartName, ...] = ("generator", "mapping", "embedder", "faces")
-MEAN, MOST = 1.0, 3.0
-"""Levels of 255 by which a picture may differ from PyTorch's, on average and at one pixel."""
+MEAN, NEARLY_ALL, MOST = 0.5, 4.0, 15.0
+"""Levels of 255 by which a picture may differ from PyTorch's: on average, at 999 of 1000 places, and anywhere. The page's
+networks have fewer bits; with all of them no place differs by more than 1."""
 
 
 @dataclass(frozen=True)
@@ -153,11 +154,12 @@ def pixels(image: Tensor) -> Pixels:
     return to_uint8(image[0]).astype(np.float64)
 
 
-def assert_alike(ours: Pixels, theirs: Pixels, *, mean: float = MEAN, most: float = MOST) -> None:
+def assert_alike(ours: Pixels, theirs: Pixels) -> None:
     assert ours.shape == theirs.shape
     difference = np.abs(ours - theirs)
-    assert difference.mean() <= mean
-    assert difference.max() <= most
+    assert difference.mean() <= MEAN
+    assert np.percentile(difference, 99.9) <= NEARLY_ALL
+    assert difference.max() <= MOST
 
 
 def test_the_page_has_threads_on_a_plain_host(loaded: Page) -> None:
@@ -166,7 +168,7 @@ def test_the_page_has_threads_on_a_plain_host(loaded: Page) -> None:
 
 
 def test_a_face_is_aligned_as_in_python(page: Page, reference: Reference) -> None:
-    assert_alike(canvas(page, "#faces canvas"), pixels(reference.face.image))
+    assert np.abs(canvas(page, "#faces canvas") - pixels(reference.face.image)).max() <= 1
 
 
 def test_one_pass_draws_what_pytorch_draws(page: Page, reference: Reference, generator: Generator) -> None:
@@ -198,14 +200,14 @@ def test_a_slider_changes_face_and_photo_as_the_edit_does(
     wanted = paste_back(reference.photo, after, reference.face.quad, cut_out=reference.face.image, where=where)
     path = download(page, "photo", tmp_path)
     assert path.name == "female-79-smile1.5-keep-age.png"
-    assert_alike(decoded(path.read_bytes()), pixels(wanted), mean=0.5, most=8)
+    assert_alike(decoded(path.read_bytes()), pixels(wanted))
     page.uncheck("#keep-age")
 
 
 def test_the_code_can_be_opened_in_python(page: Page, reference: Reference, tmp_path: Path) -> None:
     code = ll.load_code(download(page, "code", tmp_path))
     torch.testing.assert_close(code.w_plus, reference.code, rtol=0, atol=0.02)
-    torch.testing.assert_close(code.quad, reference.face.quad, rtol=0, atol=0.05)
+    torch.testing.assert_close(code.quad, reference.face.quad, rtol=0, atol=1e-3)
     assert code.original_size == Image.open(PHOTO).size
     assert code.photo_sha256 == sha256_of(PHOTO)
 
@@ -218,7 +220,7 @@ def test_edits_are_undone_redone_and_reset(page: Page) -> None:
     for button, wanted in (("undo", before), ("redo", after), ("reset", before)):
         page.click(f"#{button}")
         shows(page, "age +1" if button == "redo" else "not edited")
-        assert_alike(canvas(page, "#face"), wanted, mean=0, most=0)
+        np.testing.assert_array_equal(canvas(page, "#face"), wanted)
 
 
 def test_a_slider_follows_the_keyboard(page: Page) -> None:
@@ -311,6 +313,7 @@ def test_a_damaged_file_is_a_sentence(browser: Browser, site: Path, tmp_path: Pa
     content["files"]["models/detection.bin"]["sha256"] = "0" * 64
     (tmp_path / "site.json").write_text(json.dumps(content))
     page = browser.new_page()
+    page.set_default_timeout(1000 * PATIENCE)
     with hosting(tmp_path) as host:
         page.goto(host.address)
         with_text(page, "#loading", "models/detection.bin arrived damaged; load the page again.")

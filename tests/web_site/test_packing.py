@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from latentloop.errors import UserError
-from latentloop.web_site.packing import pack, rounded
+from latentloop.web_site.packing import EXACT, pack, rounded
 
 pytest.importorskip("onnx", reason="networks are packed where onnx is installed")
 
@@ -52,7 +52,7 @@ def test_a_pack_gives_back_its_weights(tmp_path: Path) -> None:
     half, single = random.normal(size=(20, 40)).astype(np.float16), random.normal(size=400).astype(np.float32)
     odd = random.integers(0, 255, 1025).astype(np.uint8)
     path = graph(tmp_path / "one", tensor("odd", odd), tensor("half", half), tensor("single", single))
-    graphs, weights = unpacked(pack({"one": path}, significant_bits=11))
+    graphs, weights = unpacked(pack({"one": path}))
     for name, values in (("half", half), ("single", single), ("odd", odd)):
         assert content_of(graphs["one"], name, weights) == values.tobytes()
 
@@ -64,6 +64,15 @@ def test_what_two_graphs_share_is_stored_once(tmp_path: Path) -> None:
     graphs, weights = unpacked(pack({"one": one, "two": two}))
     assert len(weights) == 2 * shared.nbytes
     assert content_of(graphs["one"], "a", weights) == content_of(graphs["two"], "b", weights)
+
+
+def test_large_tensors_are_rounded_and_others_are_not(tmp_path: Path) -> None:
+    random = np.random.default_rng(0)
+    large, small = (random.normal(size=EXACT + more).astype(np.float16) for more in (1, 0))
+    path = graph(tmp_path / "one", tensor("large", large), tensor("small", small))
+    graphs, weights = unpacked(pack({"one": path}, significant_bits={"one": 8}))
+    assert content_of(graphs["one"], "small", weights) == small.tobytes()
+    assert content_of(graphs["one"], "large", weights) == rounded(large, 3).tobytes()
 
 
 def test_small_tensors_stay_in_their_graph(tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ import hashlib
 import json
 from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -26,23 +27,26 @@ WEIGHTS = "weights"
 """Name under which the graphs know the file of their weights."""
 LEAST = 1024
 """Bytes from which on a tensor is stored with the weights; smaller ones stay in their graph."""
-SIGNIFICANT_BITS = 8
-"""Significant bits that float16 weights keep, as many as bfloat16 has of them. A weight changes by less than .4 % of
-itself, which moves a face by a small part of one of 255 levels, and the packs are a quarter smaller."""
+ALL_BITS = 11
+"""Significant bits of float16."""
+EXACT = 1 << 16
+"""Numbers up to which a tensor keeps all its bits. Small tensors matter most, and are a tenth of the bytes."""
 
 
-def pack(graphs: Mapping[str, Path], *, significant_bits: int = SIGNIFICANT_BITS) -> bytes:
+def pack(graphs: Mapping[str, Path], *, significant_bits: Mapping[str, int] = MappingProxyType({})) -> bytes:
     """Pack ONNX files into one; tensors that several of them have are stored once.
 
     Args:
         graphs: The files by name; weights that lie beside them are read, too.
-        significant_bits: Significant bits that float16 weights keep, 1 to 11; 11 is all of them.
+        significant_bits: Significant bits that the large float16 tensors of a graph keep, 1 to 11; all of graphs that
+            are not named.
 
     Raises:
         UserError: One is missing or no ONNX file, or the package onnx is not installed.
     """
-    store = _Store(significant_bits)
-    parts = {name: _with_external_weights(path, store) for name, path in graphs.items()}
+    store = _Store()
+    bits = {name: significant_bits.get(name, ALL_BITS) for name in graphs}
+    parts = {name: _with_external_weights(path, store, bits[name]) for name, path in graphs.items()}
     weights = store.content()
     spans, start = dict[str, tuple[int, int]](), 0
     for name, part in (*parts.items(), (WEIGHTS, weights)):
@@ -56,15 +60,14 @@ def pack(graphs: Mapping[str, Path], *, significant_bits: int = SIGNIFICANT_BITS
 class _Store:
     """Tensors of several graphs in one file, equal ones once."""
 
-    def __init__(self, significant_bits: int) -> None:
-        self.dropped = 11 - significant_bits
+    def __init__(self) -> None:
         self._parts: list[bytes] = []
         self._places: dict[bytes, int] = {}
         self._end = 0
 
     def place(self, array: npt.NDArray[np.generic]) -> tuple[int, int]:
         """Store an array unless it is there; gives its place and its bytes."""
-        content = np.ascontiguousarray(rounded(array, self.dropped)).tobytes()
+        content = np.ascontiguousarray(array).tobytes()
         key = hashlib.sha256(content).digest()
         if key not in self._places:
             self._places[key] = self._end
@@ -85,7 +88,7 @@ def rounded(array: npt.NDArray[np.generic], dropped: int) -> npt.NDArray[np.gene
     return (bits & ~np.uint32((1 << dropped) - 1)).astype(np.uint16).view(np.float16)
 
 
-def _with_external_weights(path: Path, store: _Store) -> bytes:
+def _with_external_weights(path: Path, store: _Store, significant_bits: int) -> bytes:
     """The content of an ONNX file whose larger tensors are in a store."""
     onnx = load_extra("onnx", "the page's networks need onnx", "onnx")
     refuse_no_file(path, what="an ONNX file")
@@ -96,7 +99,8 @@ def _with_external_weights(path: Path, store: _Store) -> bytes:
     for tensor in model.graph.initializer:
         array = onnx.numpy_helper.to_array(tensor)
         if array.nbytes >= LEAST:
-            _refer(tensor, *store.place(array))
+            dropped = ALL_BITS - significant_bits if array.size > EXACT else 0
+            _refer(tensor, *store.place(rounded(array, dropped)))
     serialized: bytes = model.SerializeToString()
     return serialized
 

@@ -32,6 +32,10 @@ PACKS: Mapping[str, tuple[str, ...]] = {
     "drawing": ("generator", "mapping"),
 }
 """The files of networks, each with the names of its graphs in the bundle."""
+SIGNIFICANT_BITS = {"embedder": 8, "second_look": 8, "generator": 8, "mapping": 5}
+"""Bits that large weights keep. Networks that find and draw faces keep as many as bfloat16 has, which moves a face by a
+fifth of one of 255 levels on average; those that choose random faces fewer; the face detector all, because its landmarks
+would move by a pixel."""
 LEFT_OUT = ("mapping",)
 """Graphs without which the page works: random faces need the mapping network."""
 GENERATOR_FACTS = ("name", "resolution", "num_ws", "w_dim", "fingerprint", "licence")
@@ -49,10 +53,9 @@ class WrittenSite:
     """Bytes of each file, by its path in the folder."""
 
     def visit(self, engine: str = "wasm") -> int:
-        """Count the bytes that a first visit loads, without the examples, on an engine: "wasm" or "webgpu"."""
-        needless = ("examples/", "runtime/", "NOTICE", "licenses/")
-        shared = sum(size for path, size in self.sizes.items() if not path.startswith(needless))
-        return shared + sum(size for path, size in self.sizes.items() if path.startswith(f"runtime/{engine}."))
+        """Count the bytes that a first visit loads on an engine: "wasm" or "webgpu"."""
+        own, runtimes = f"runtime/{engine}.", "runtime/"
+        return sum(n for path, n in self.sizes.items() if path.startswith(own) or not path.startswith(runtimes))
 
 
 def write_site(bundle: Path, out: Path, directions: Mapping[str, "Direction"], *, page: Path = PAGE) -> WrittenSite:
@@ -77,7 +80,7 @@ def write_site(bundle: Path, out: Path, directions: Mapping[str, "Direction"], *
     worker = files.pop(WORKER, None)
     if worker is None or VERSION_PLACE not in worker:
         raise UserError("the page's service worker is missing or damaged; run make web again")
-    files |= {f"models/{name}.bin": pack(_graphs(bundle, graphs)) for name, graphs in PACKS.items()}
+    files |= {f"models/{name}.bin": _packed(bundle, graphs) for name, graphs in PACKS.items()}
     version = _version([json.dumps(facts).encode(), worker, *_parts(files)])
     site = {"latentloop": "site", "version": version, "release": __version__, **facts, "files": _entries(files)}
     # The list comes last: where it is, all is. The service worker before it makes browsers look for the list.
@@ -137,9 +140,10 @@ def _stored(direction: "Direction") -> dict[str, Any]:
     }
 
 
-def _graphs(bundle: Path, names: tuple[str, ...]) -> dict[str, Path]:
+def _packed(bundle: Path, names: tuple[str, ...]) -> bytes:
     paths = {name: bundle / f"{name}.onnx" for name in names}
-    return {name: path for name, path in paths.items() if path.exists() or name not in LEFT_OUT}
+    wanted = {name: path for name, path in paths.items() if path.exists() or name not in LEFT_OUT}
+    return pack(wanted, significant_bits=SIGNIFICANT_BITS)
 
 
 def _files_of(folder: Path) -> dict[str, bytes]:
