@@ -55,8 +55,8 @@ PHOTOS = Path(__file__).parents[2] / "examples" / "photos"
 PHOTO = PHOTOS / "female-79.jpg"
 PARTS: tuple[PartName, ...] = ("generator", "mapping", "embedder", "faces")
 MEAN, NEARLY_ALL, MOST = 0.5, 4.0, 15.0
-"""Levels of 255 by which a picture may differ from PyTorch's: on average, at 999 of 1000 places, and anywhere. The page's
-networks have fewer bits; with all of them no place differs by more than 1."""
+"""Levels of 255 by which a picture may differ from PyTorch's: on average, at 999 of 1000 places, and anywhere. The
+page's networks have fewer bits; with all of them no place differs by more than 1."""
 
 
 @dataclass(frozen=True)
@@ -70,6 +70,10 @@ class Reference:
     @property
     def code(self) -> Tensor:
         return self.w_plus[0]
+
+    @property
+    def size(self) -> tuple[int, int]:
+        return self.photo.shape[-1], self.photo.shape[-2]
 
 
 @pytest.fixture(scope="module")
@@ -208,7 +212,7 @@ def test_the_code_can_be_opened_in_python(page: Page, reference: Reference, tmp_
     code = ll.load_code(download(page, "code", tmp_path))
     torch.testing.assert_close(code.w_plus, reference.code, rtol=0, atol=0.02)
     torch.testing.assert_close(code.quad, reference.face.quad, rtol=0, atol=1e-3)
-    assert code.original_size == Image.open(PHOTO).size
+    assert code.original_size == reference.size
     assert code.photo_sha256 == sha256_of(PHOTO)
 
 
@@ -230,21 +234,22 @@ def test_a_slider_follows_the_keyboard(page: Page) -> None:
 
 
 def test_of_several_faces_the_user_chooses(loaded: Page, generator: Generator, tmp_path: Path) -> None:
-    left, right = (Image.open(PHOTOS / name).convert("RGB") for name in ("female-1.jpg", "male-23.jpg"))
-    both = Image.new("RGB", (left.width + right.width * 3 // 4, left.height), "white")
-    both.paste(left, (0, 0))
-    both.paste(right.resize((right.width * 3 // 4, right.height * 3 // 4)), (left.width, 0))
+    both = Image.new("RGB", (1024 + 768, 1024), "white")
+    with Image.open(PHOTOS / "female-1.jpg") as left, Image.open(PHOTOS / "male-23.jpg") as right:
+        both.paste(left, (0, 0))
+        both.paste(right.resize((768, 768)), (1024, 0))
     both.save(tmp_path / "both.png")
     open_photo(loaded, tmp_path / "both.png")
     assert loaded.locator("#faces button").count() == 2
     loaded.click("#faces button >> nth=1")
-    with_text(loaded, "#said", "Face 2")
+    with_text(loaded, "#said", "Face 2.")
     second = reference_of(ll.read_image(tmp_path / "both.png"), generator, face="2")
     assert_alike(canvas(loaded, "#face"), pixels(drawn(generator, second.w_plus)))
 
 
 def test_a_face_on_its_side_is_found(loaded: Page, generator: Generator, tmp_path: Path) -> None:
-    Image.open(PHOTO).rotate(90, expand=True).save(tmp_path / "turned.png")
+    with Image.open(PHOTO) as photo:
+        photo.rotate(90, expand=True).save(tmp_path / "turned.png")
     open_photo(loaded, tmp_path / "turned.png")
     wanted = reference_of(ll.read_image(tmp_path / "turned.png"), generator)
     assert_alike(canvas(loaded, "#face"), pixels(drawn(generator, wanted.w_plus)))

@@ -33,9 +33,9 @@ PACKS: Mapping[str, tuple[str, ...]] = {
 }
 """The files of networks, each with the names of its graphs in the bundle."""
 SIGNIFICANT_BITS = {"embedder": 8, "second_look": 8, "generator": 8, "mapping": 5}
-"""Bits that large weights keep. Networks that find and draw faces keep as many as bfloat16 has, which moves a face by a
-fifth of one of 255 levels on average; those that choose random faces fewer; the face detector all, because its landmarks
-would move by a pixel."""
+"""Bits that large weights keep. Networks that find and draw faces keep as many as bfloat16 has, which moves a face by
+a fifth of one of 255 levels on average; those that choose random faces fewer; the face detector all, because its
+landmarks would move by a pixel."""
 LEFT_OUT = ("mapping",)
 """Graphs without which the page works: random faces need the mapping network."""
 GENERATOR_FACTS = ("name", "resolution", "num_ws", "w_dim", "fingerprint", "licence")

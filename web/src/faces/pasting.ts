@@ -30,13 +30,12 @@ interface Fractions {
  * @param where Further weights from 0 to 1 in the aligned frame, (1, M, M); they multiply the ellipse's.
  */
 export function pasteBack(photo: Photo, face: Planes, quad: Quad, cutOut: Planes, where: Planes): Photo {
-  const pasted: Photo = { ...photo, data: photo.data.slice() };
   const window = windowOf(quad, photo);
-  if (!window) return pasted;
-  const all = fractionsOf(quad, window);
-  const every = weightsAt(all, where);
+  if (!window || !where.data.some((weight) => weight > 0)) return photo;
+  const every = weightsAt(fractionsOf(quad, window), where);
   const part = shownPart(every, window);
-  if (!part) return pasted;
+  if (!part) return photo;
+  const pasted: Photo = { ...photo, data: photo.data.slice() };
   const points = fractionsOf(quad, part);
   const weights = partOf(every, window, part);
   const shown = regionOf(photo, part);
@@ -65,8 +64,9 @@ function fractionsOf(quad: Quad, region: Region): Fractions {
   const count = width * (region.bottom - region.top);
   const [xs, ys] = [new Float64Array(count), new Float64Array(count)];
   for (let row = region.top, to = 0; row < region.bottom; row++) {
+    const y = row - topLeft[1];
     for (let column = region.left; column < region.right; column++, to++) {
-      const [x, y] = [column - topLeft[0], row - topLeft[1]];
+      const x = column - topLeft[0];
       xs[to] = x * across[0] + y * across[1];
       ys[to] = x * down[0] + y * down[1];
     }
@@ -77,28 +77,42 @@ function fractionsOf(quad: Quad, region: Region): Fractions {
 /** The ellipse's weights at points, times those of a mask. */
 function weightsAt(points: Fractions, where: Planes): Float32Array {
   const weights = new Float32Array(points.xs.length);
-  const inside: number[] = [];
+  const inside = new Int32Array(weights.length);
+  let count = 0;
   for (let i = 0; i < weights.length; i++) {
-    const distance = Math.hypot((points.xs[i] - 0.5) / FACE_WIDTH, points.ys[i] - 0.5);
-    const way = Math.min(Math.max((0.5 - distance) / FEATHER, 0), 1);
-    if (way > 0) inside.push(i);
+    const x = (points.xs[i] - 0.5) / FACE_WIDTH;
+    const y = points.ys[i] - 0.5;
+    const way = Math.min((0.5 - Math.sqrt(x * x + y * y)) / FEATHER, 1);
+    if (way <= 0) continue;
     weights[i] = way * way * (3 - 2 * way);
+    inside[count++] = i;
   }
-  const [xs, ys] = [points.xs, points.ys].map((all) => Float64Array.from(inside, (i) => all[i] * where.width - 0.5));
+  const xs = new Float64Array(count);
+  const ys = new Float64Array(count);
+  for (let at = 0; at < count; at++) {
+    xs[at] = points.xs[inside[at]];
+    ys[at] = points.ys[inside[at]];
+  }
   const further = bicubic(where, xs, ys);
-  inside.forEach((i, at) => (weights[i] *= Math.min(Math.max(further[at], 0), 1)));
+  for (let at = 0; at < count; at++) weights[inside[at]] *= Math.min(Math.max(further[at], 0), 1);
   return weights;
 }
 
 /** The part of a window with all weights that are not 0, and the neighbours that these look at. */
 function shownPart(weights: Float32Array, window: Region): Region | null {
   const width = window.right - window.left;
-  let [left, top, right, bottom] = [Infinity, Infinity, -1, -1];
-  for (let i = 0; i < weights.length; i++) {
-    if (weights[i] <= 0) continue;
-    const [x, y] = [i % width, Math.floor(i / width)];
-    [left, right] = [Math.min(left, x), Math.max(right, x)];
-    [top, bottom] = [Math.min(top, y), Math.max(bottom, y)];
+  let left = Infinity;
+  let top = Infinity;
+  let right = -1;
+  let bottom = -1;
+  for (let y = 0, i = 0; y < window.bottom - window.top; y++) {
+    for (let x = 0; x < width; x++, i++) {
+      if (weights[i] <= 0) continue;
+      left = Math.min(left, x);
+      right = Math.max(right, x);
+      top = Math.min(top, y);
+      bottom = y;
+    }
   }
   if (right < 0) return null;
   const reach = (NEIGHBOURS - 1) / 2;
@@ -124,8 +138,7 @@ function partOf(weights: Float32Array, window: Region, part: Region): Float32Arr
 function sampled(face: Planes, points: Fractions, side: number): Float32Array {
   const size = Math.max(Math.round(DENSITY * side), 1);
   const source = size < face.width ? resize(face, size, size, BICUBIC) : face;
-  const [xs, ys] = [points.xs, points.ys].map((all) => all.map((one) => one * source.width - 0.5));
-  const out = bicubic(source, xs, ys);
+  const out = bicubic(source, points.xs, points.ys);
   for (let i = 0; i < out.length; i++) out[i] = Math.min(Math.max(out[i], -1), 1);
   return out;
 }
@@ -134,10 +147,15 @@ function sampled(face: Planes, points: Fractions, side: number): Float32Array {
 function withDetail(face: Float32Array, cutOut: Float32Array, photo: Planes): Float32Array {
   const size = photo.width * photo.height;
   const change = new Float32Array(size);
-  for (let i = 0; i < face.length; i++) change[i % size] += Math.abs(face[i] - cutOut[i]) / 3;
-  const kept = meanAbout(change, photo.height, photo.width, NEIGHBOURS).map((near) => Math.exp(-((near / ALIKE) ** 2)));
-  for (let i = 0; i < face.length; i++) {
-    face[i] = Math.min(Math.max(face[i] + kept[i % size] * (photo.data[i] - cutOut[i]), -1), 1);
+  for (let channel = 0, at = 0; channel < 3; channel++) {
+    for (let i = 0; i < size; i++, at++) change[i] += Math.abs(face[at] - cutOut[at]) / 3;
+  }
+  const kept = meanAbout(change, photo.height, photo.width, NEIGHBOURS);
+  for (let i = 0; i < size; i++) kept[i] = Math.exp(-((kept[i] / ALIKE) ** 2));
+  for (let channel = 0, at = 0; channel < 3; channel++) {
+    for (let i = 0; i < size; i++, at++) {
+      face[at] = Math.min(Math.max(face[at] + kept[i] * (photo.data[at] - cutOut[at]), -1), 1);
+    }
   }
   return face;
 }
@@ -145,14 +163,15 @@ function withDetail(face: Float32Array, cutOut: Float32Array, photo: Planes): Fl
 /** Mix what was drawn into the pixels of a photo; what has no weight stays as it is. */
 function blend(pasted: Photo, shown: Planes, drawn: Float32Array, weights: Float32Array, part: Region): void {
   const size = weights.length;
-  for (let i = 0; i < size; i++) {
-    const weight = weights[i];
-    if (weight <= 0) continue;
-    const column = part.left + (i % shown.width);
-    const to = 4 * ((part.top + Math.floor(i / shown.width)) * pasted.width + column);
-    for (let channel = 0; channel < 3; channel++) {
-      const old = shown.data[channel * size + i];
-      pasted.data[to + channel] = (old + weight * (drawn[channel * size + i] - old) + 1) * 127.5;
+  for (let y = part.top, i = 0; y < part.bottom; y++) {
+    let to = 4 * (y * pasted.width + part.left);
+    for (let x = part.left; x < part.right; x++, i++, to += 4) {
+      const weight = weights[i];
+      if (weight <= 0) continue;
+      for (let channel = 0; channel < 3; channel++) {
+        const old = shown.data[channel * size + i];
+        pasted.data[to + channel] = (old + weight * (drawn[channel * size + i] - old) + 1) * 127.5;
+      }
     }
   }
 }

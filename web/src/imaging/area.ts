@@ -20,12 +20,16 @@ export function areaAverages(
   const rows = bounds(region.bottom - region.top, height);
   const sums = new Float64Array(3 * (region.right - region.left));
   for (let y = 0; y < height; y++) {
-    const [top, bottom] = [rows.starts[y], rows.ends[y]];
+    const top = rows.starts[y];
+    const bottom = rows.ends[y];
     addUp(photo, region, region.top + top, region.top + bottom, sums);
     for (let x = 0; x < width; x++) {
-      const [left, right] = [columns.starts[x], columns.ends[x]];
+      const left = columns.starts[x];
+      const right = columns.ends[x];
       const factor = scale / (127.5 * (bottom - top) * (right - left));
-      let [red, green, blue] = [0, 0, 0];
+      let red = 0;
+      let green = 0;
+      let blue = 0;
       for (let i = 3 * left; i < 3 * right; i += 3) {
         red += sums[i];
         green += sums[i + 1];

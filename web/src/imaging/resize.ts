@@ -76,8 +76,8 @@ function acrossRow(
   to: number,
 ): void {
   for (const { first, weights } of columns) {
-    let [sum, at] = [0, from + step * first];
-    for (let i = 0; i < weights.length; i++, at += step) sum += weights[i] * source[at];
+    let sum = 0;
+    for (let i = 0, at = from + step * first; i < weights.length; i++, at += step) sum += weights[i] * source[at];
     out[to++] = sum;
   }
 }

@@ -1,6 +1,6 @@
 /** Samples of planes at points between their pixels. */
 
-import { type Planes, plane } from "./planes";
+import type { Planes } from "./planes";
 
 /** Points of a picture: the first one, and the steps from one column and from one row to the next, (x, y) in pixels. */
 export interface Grid {
@@ -12,14 +12,19 @@ export interface Grid {
 /** Sample planes bilinearly at a grid of points, to (C, height, width); the outermost pixels go on beyond the border. */
 export function bilinear(image: Planes, grid: Grid, height: number, width: number): Planes {
   const { channels, data } = image;
-  const [right, bottom, size, count] = [image.width - 1, image.height - 1, image.width * image.height, height * width];
+  const right = image.width - 1;
+  const bottom = image.height - 1;
+  const size = image.width * image.height;
+  const count = height * width;
   const out = new Float32Array(channels * count);
   for (let row = 0, to = 0; row < height; row++) {
     for (let column = 0; column < width; column++, to++) {
       const x = within(grid.origin[0] + column * grid.across[0] + row * grid.down[0], right);
       const y = within(grid.origin[1] + column * grid.across[1] + row * grid.down[1], bottom);
-      const [left, top] = [Math.floor(x), Math.floor(y)];
-      const [dx, dy] = [x - left, y - top];
+      const left = Math.floor(x);
+      const top = Math.floor(y);
+      const dx = x - left;
+      const dy = y - top;
       const next = left < right ? 1 : 0;
       const below = top < bottom ? image.width : 0;
       for (let channel = 0, at = top * image.width + left; channel < channels; channel++, at += size) {
@@ -35,52 +40,51 @@ export function bilinear(image: Planes, grid: Grid, height: number, width: numbe
 /**
  * Sample planes bicubically, with a = -0.75, at points, to (C, points).
  *
- * @param xs Columns of the points, in pixels; the centre of the first pixel is 0.
- * @param ys Rows of the points.
+ * @param xs Columns of the points, as fractions of the width.
+ * @param ys Rows of the points, as fractions of the height.
  */
 export function bicubic(image: Planes, xs: Float64Array, ys: Float64Array): Float32Array<ArrayBuffer> {
-  const [right, bottom] = [image.width - 1, image.height - 1];
-  const out = new Float32Array(image.channels * xs.length);
-  const all = Array.from({ length: image.channels }, (_, channel) => plane(image, channel));
-  const [columns, rows] = [new Int32Array(4), new Int32Array(4)];
-  const [across, down] = [new Float64Array(4), new Float64Array(4)];
-  for (let i = 0; i < xs.length; i++) {
-    const [left, top] = [Math.floor(xs[i]), Math.floor(ys[i])];
-    cubicWeights(xs[i] - left, across);
-    cubicWeights(ys[i] - top, down);
-    for (let j = 0; j < 4; j++) {
-      columns[j] = within(left + j - 1, right);
-      rows[j] = within(top + j - 1, bottom) * image.width;
-    }
-    for (let channel = 0; channel < all.length; channel++) {
-      const source = all[channel];
-      let sum = 0;
-      for (let j = 0; j < 4; j++) {
-        const row = rows[j];
-        sum +=
-          down[j] *
-          (across[0] * source[row + columns[0]] +
-            across[1] * source[row + columns[1]] +
-            across[2] * source[row + columns[2]] +
-            across[3] * source[row + columns[3]]);
-      }
-      out[channel * xs.length + i] = sum;
+  const { channels, data, height, width } = image;
+  const size = height * width;
+  const count = xs.length;
+  const out = new Float32Array(channels * count);
+  const rows = new Int32Array(4);
+  for (let i = 0; i < count; i++) {
+    const x = xs[i] * width - 0.5;
+    const y = ys[i] * height - 0.5;
+    const left = Math.floor(x);
+    const top = Math.floor(y);
+    const dx = x - left;
+    const dy = y - top;
+    const [a, b, c, d] = [far(1 + dx), near(dx), near(1 - dx), far(2 - dx)];
+    const [e, f, g, h] = [far(1 + dy), near(dy), near(1 - dy), far(2 - dy)];
+    const first = within(left - 1, width - 1);
+    const second = within(left, width - 1);
+    const third = within(left + 1, width - 1);
+    const last = within(left + 2, width - 1);
+    for (let j = 0; j < 4; j++) rows[j] = within(top + j - 1, height - 1) * width;
+    for (let channel = 0, to = i, from = 0; channel < channels; channel++, to += count, from += size) {
+      const [p, q, r, s] = [from + rows[0], from + rows[1], from + rows[2], from + rows[3]];
+      out[to] =
+        e * (a * data[p + first] + b * data[p + second] + c * data[p + third] + d * data[p + last]) +
+        f * (a * data[q + first] + b * data[q + second] + c * data[q + third] + d * data[q + last]) +
+        g * (a * data[r + first] + b * data[r + second] + c * data[r + third] + d * data[r + last]) +
+        h * (a * data[s + first] + b * data[s + second] + c * data[s + third] + d * data[s + last]);
     }
   }
   return out;
 }
 
-function within(value: number, largest: number): number {
-  return Math.min(Math.max(value, 0), largest);
+/** Weight of a pixel at a distance from 0 to 1. */
+function near(x: number): number {
+  return (1.25 * x - 2.25) * x * x + 1;
 }
 
-/** Weights of the four pixels about a point that lies a fraction behind the second one. */
-function cubicWeights(fraction: number, out: Float64Array): void {
-  const a = -0.75;
-  const far = (x: number): number => ((a * x - 5 * a) * x + 8 * a) * x - 4 * a;
-  const near = (x: number): number => ((a + 2) * x - (a + 3)) * x * x + 1;
-  out[0] = far(fraction + 1);
-  out[1] = near(fraction);
-  out[2] = near(1 - fraction);
-  out[3] = far(2 - fraction);
+/** Weight of a pixel at a distance from 1 to 2. */
+function far(x: number): number {
+  return ((-0.75 * x + 3.75) * x - 6) * x + 3;
+}
+
+function within(value: number, largest: number): number {
+  return value < 0 ? 0 : value > largest ? largest : value;
 }

@@ -2,8 +2,8 @@
 
 import type { InferenceSession, Tensor } from "onnxruntime-web/wasm";
 import type { Cascade, Judgements, Proposals } from "../faces/detection";
-import { type Planes, clamped, planes } from "../imaging/planes";
-import { type Engine, PACKS, type PackName, type Site, gluePath, packPath, runtimePath } from "../site";
+import { type Planes, clamped, planes, zeros } from "../imaging/planes";
+import { type Engine, PACKS, type PackName, type Site, packPath, runtimePath } from "../site";
 import { Downloads, type OnBytes } from "./download";
 import { type Pack, unpack } from "./pack";
 import { Runtime } from "./runtime";
@@ -25,7 +25,7 @@ export class Networks implements Cascade {
 
   /** Load all networks. */
   static async load(site: Site, base: string, engine: Engine, onBytes: OnBytes): Promise<Networks> {
-    const paths = [runtimePath(engine), gluePath(engine), ...PACKS.map(packPath)];
+    const paths = [runtimePath(engine), ...PACKS.map(packPath)];
     const downloads = new Downloads(site, base, paths, onBytes);
     const packs = new Map(PACKS.map((name) => [name, downloads.fetch(packPath(name)).then(unpack)]));
     // A file that fails while another one is waited for must not count as an error that nobody handles.
@@ -52,6 +52,14 @@ export class Networks implements Cascade {
   /** Whether there is a mapping network, which random faces need. */
   get canDrawRandomFaces(): boolean {
     return this.mapping !== null;
+  }
+
+  /** Run each network that the first photo needs. */
+  async warmUp(): Promise<void> {
+    const { resolution } = this.site.generator;
+    await this.draw(await this.embed(zeros(3, resolution, resolution)));
+    await this.refine(new Float32Array(3 * 24 * 24), 1);
+    await this.judge(new Float32Array(3 * 48 * 48), 1);
   }
 
   /** Find the code (num_ws, w_dim) of an aligned face in one pass. */

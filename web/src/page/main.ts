@@ -35,6 +35,7 @@ async function start(): Promise<void> {
   await studio;
   loading.done();
   document.body.dataset["ready"] = performance.now().toFixed(0);
+  await worker.warmUp();
 }
 
 /** The engine that the address asks for, as ?engine=wasm does; else the best one. */

@@ -59,6 +59,10 @@ export class Desk implements Workshop {
     }
   }
 
+  async warmUp(): Promise<void> {
+    await this.ready.warmUp();
+  }
+
   async open(file: Blob, name: string): Promise<Opened> {
     const [networks, image] = [this.ready, await decode(file, name)];
     const found = await findFaces(image, networks);

@@ -27,6 +27,8 @@ interface Look {
 export class OpenFace {
   private again: Look | null = null;
   private shown: Look;
+  /** The edit that was drawn last: the whole photo needs what the preview has drawn. */
+  private last: { readonly edit: string; readonly face: Planes } | null = null;
 
   private constructor(
     private readonly networks: Networks,
@@ -56,6 +58,7 @@ export class OpenFace {
       this.again = { wPlus, drawn: await this.networks.drawFace(wPlus) };
     }
     this.shown = (again && this.again) || this.first;
+    this.last = null;
   }
 
   /** The code of an edit, (num_ws, w_dim). */
@@ -66,7 +69,11 @@ export class OpenFace {
   /** Draw an edit, (3, R, R) in [-1, 1]. */
   async draw(edit: Edit, known: readonly Direction[], shape: CodeShape): Promise<Planes> {
     if (!Object.keys(edit.strengths).length) return this.shown.drawn;
-    return this.networks.drawFace(this.code(edit, known, shape));
+    const wanted = JSON.stringify(edit);
+    if (this.last?.edit !== wanted) {
+      this.last = { edit: wanted, face: await this.networks.drawFace(this.code(edit, known, shape)) };
+    }
+    return this.last.face;
   }
 
   /** Put a drawn face into its photo where it differs from the face before the edit; without a photo, give the face. */

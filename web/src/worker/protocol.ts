@@ -40,6 +40,8 @@ export interface Made {
 /** What the worker does; requests are answered one after the other. */
 export interface Workshop {
   load(site: Site, base: string, engine: Engine | "auto"): Promise<Loaded>;
+  /** Run the networks once, so that no photo waits for what they do the first time. */
+  warmUp(): Promise<void>;
   /** Open a photo, and find its faces. */
   open(file: Blob, name: string): Promise<Opened>;
   /** Go on to a face of the photo, and find its code in one pass. */
