@@ -9,9 +9,6 @@ import { History, UNEDITED } from "./history";
 import { Latest } from "./latest";
 import { Sliders, described } from "./sliders";
 
-/** Milliseconds after the last move of a slider, such as by keys, from which on it rests. */
-const REST = 400;
-
 /** Wires the page to the worker. */
 export class Studio {
   private readonly compare = new Compare();
@@ -23,14 +20,13 @@ export class Studio {
   private readonly faces = find("faces", HTMLDivElement);
   private history = new History();
   private hasPhoto = false;
-  private resting: ReturnType<typeof setTimeout> | undefined;
 
   constructor(
     private readonly worker: Workshop,
     site: Site,
     loaded: Loaded,
   ) {
-    const events = { moved: () => this.moved(), rested: () => this.rested() };
+    const events = { moved: () => this.draw(), rested: () => this.rested() };
     const places = [find("sliders", HTMLDivElement), find("keep", HTMLDivElement)] as const;
     this.sliders = new Sliders(...places, directionsOf(site), events);
     this.listen(loaded);
@@ -126,14 +122,7 @@ export class Studio {
     this.showSteps();
   }
 
-  private moved(): void {
-    this.draw();
-    clearTimeout(this.resting);
-    this.resting = setTimeout(() => this.rested(), REST);
-  }
-
   private rested(): void {
-    clearTimeout(this.resting);
     this.history.push(this.sliders.edit);
     this.showSteps();
     this.draw();
@@ -146,7 +135,6 @@ export class Studio {
   }
 
   private goTo(edit: typeof UNEDITED): void {
-    clearTimeout(this.resting);
     this.sliders.edit = edit;
     this.showSteps();
     this.draw();
