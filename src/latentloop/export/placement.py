@@ -75,7 +75,7 @@ def compress(model: "ModelProto", storage: Storage) -> None:
 def _rounded(array: Array) -> tuple[Array, Array]:
     """An array as whole numbers of 8 bits, and the scales of its rows, which broadcast with them."""
     # As fine as leaves a scale enough numbers to be worth its four bytes.
-    first = next(axis for axis in range(array.ndim, 0, -1) if prod(array.shape[axis:]) >= ROW)
+    first = next((axis for axis in range(array.ndim, 0, -1) if prod(array.shape[axis:]) >= ROW), 0)
     rows = np.abs(array).max(axis=tuple(range(first, array.ndim)), keepdims=True)
     scales = np.maximum(rows, np.finfo(np.float32).tiny) / 127
     return np.round(array / scales).astype(np.int8), scales.astype(np.float32)
