@@ -44,24 +44,29 @@ class Place:
     """Their number."""
 
 
-def compress(model: "ModelProto", storage: Storage) -> None:
+def compress(model: "ModelProto", storage: Storage, *, exact: bool = False) -> None:
     """Store the large arrays of a graph in a smaller type; it still computes in float32.
 
     float16: arrays with numbers beyond its range stay in float32. int8: arrays of at least a million numbers, with
     scales; the others in float16.
+
+    Args:
+        model: The graph.
+        storage: The type.
+        exact: Leave arrays in float32 that float16 would change.
     """
     if storage == "float32":
         return
     from onnx import numpy_helper
 
     restoring: list[NodeProto] = []
-    for tensor in [one for one in _large(model) if numpy_helper.to_array(one).dtype == np.float32]:
+    for tensor in [one for one in large_arrays(model) if numpy_helper.to_array(one).dtype == np.float32]:
         array, name = numpy_helper.to_array(tensor), tensor.name
         if storage == "int8" and array.size >= MANY:
             stored, scales = _rounded(array)
             model.graph.initializer.append(numpy_helper.from_array(scales, name + SCALES))
             nodes = _multiplied(name)
-        elif np.abs(array).max() <= LARGEST:
+        elif np.abs(array).max() <= LARGEST and not (exact and (array.astype(np.float16) != array).any()):
             stored, nodes = array.astype(np.float16), [_cast(name + STORED, name)]
         else:
             continue
@@ -106,13 +111,13 @@ def share(models: Mapping[str, "ModelProto"]) -> bytes:
     """
     from onnx import numpy_helper
 
-    tensors = {f"{part}.{one.name}": one for part, model in models.items() for one in _large(model)}
+    tensors = {f"{part}.{one.name}": one for part, model in models.items() for one in large_arrays(model)}
     arrays = {name: numpy_helper.to_array(tensor) for name, tensor in tensors.items()}
-    first = {_digest(array.tobytes()): name for name, array in reversed(arrays.items())}
+    first = {digest_of(array.tobytes()): name for name, array in reversed(arrays.items())}
     content = save({name: arrays[name] for name in first.values()}, {KIND: "onnx"})
     places = places_in(content, SHARED)
     for name, tensor in tensors.items():
-        move_out(tensor, places[_digest(arrays[name].tobytes())])
+        move_out(tensor, places[digest_of(arrays[name].tobytes())])
     return content
 
 
@@ -127,7 +132,7 @@ def places_in(content: bytes, name: str) -> dict[str, Place]:
     header = json.loads(content[8:start])
     ends = [one["data_offsets"] for key, one in header.items() if key != METADATA]
     return {
-        _digest(content[start + begin : start + end]): Place(name, start + begin, end - begin) for begin, end in ends
+        digest_of(content[start + begin : start + end]): Place(name, start + begin, end - begin) for begin, end in ends
     }
 
 
@@ -142,10 +147,11 @@ def move_out(tensor: "TensorProto", place: Place) -> None:
         tensor.external_data.add(key=key, value=str(value))
 
 
-def _large(model: "ModelProto") -> list["TensorProto"]:
+def large_arrays(model: "ModelProto") -> list["TensorProto"]:
     """The arrays of a graph that hold more than a few numbers."""
     return [one for one in model.graph.initializer if prod(one.dims) > SMALL]
 
 
-def _digest(content: bytes) -> str:
+def digest_of(content: bytes) -> str:
+    """Compute what tells the bytes of an array from those of others."""
     return hashlib.sha256(content).hexdigest()
