@@ -22,7 +22,7 @@ from latentloop.export.about import describe
 from latentloop.export.checking import check_graph
 from latentloop.export.graph import export_graph
 from latentloop.export.options import PartName
-from latentloop.export.placement import Place, compress, digest_of, large_arrays, move_out, places_in
+from latentloop.export.placement import Place, digest_of, halve, large_arrays, move_out, places_in
 from latentloop.export.run import BUNDLE, write
 from latentloop.ownership import MARK, mark
 from latentloop.weights import ASSETS
@@ -94,9 +94,9 @@ def main(out: Path = ASSETS) -> None:
     for part in job.parts:
         model = export_graph(part)
         difference = check_graph(part, model)
-        compress(model, "float16", exact=True)
+        halve(model, exact=True)
         left = refer(model, places)
-        describe(model, part, job.about["generator"], weights="float16")
+        describe(model, part, job.about["generator"], half=True)
         content = model.SerializeToString()
         write(out / f"{part.name}.onnx", content)
         files[f"{part.name}.onnx"] = content

@@ -5,28 +5,21 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from math import prod
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
-import numpy.typing as npt
 from safetensors.numpy import save
 
-from latentloop.export.options import Storage
 from latentloop.safetensors_header import METADATA
 from latentloop.weights import KIND
 
 if TYPE_CHECKING:
-    from onnx import ModelProto, NodeProto, TensorProto
+    from onnx import ModelProto, TensorProto
 
-Array = npt.NDArray[Any]
 SMALL = 64
 """Numbers up to which an array stays in float32 and in the graph."""
-MANY = 1 << 20
-"""Numbers from which on an array may be stored in int8."""
-ROW = 64
-"""Least numbers that have a scale of their own."""
-STORED, SCALES = ".stored", ".scales"
-"""What is added to the name of an array for how it is stored, and for its scales."""
+HALF = ".half"
+"""What is added to the name of an array that is stored in float16."""
 LARGEST = float(np.finfo(np.float16).max)
 SHARED = "weights.safetensors"
 """File of the weights that the graphs of a folder share."""
@@ -44,60 +37,29 @@ class Place:
     """Their number."""
 
 
-def compress(model: "ModelProto", storage: Storage, *, exact: bool = False) -> None:
-    """Store the large arrays of a graph in a smaller type; it still computes in float32.
+def halve(model: "ModelProto", *, exact: bool = False) -> None:
+    """Store the large arrays of a graph in float16; it still computes in float32.
 
-    float16: arrays with numbers beyond its range stay in float32. int8: arrays of at least a million numbers, with
-    scales; the others in float16.
+    Arrays with numbers beyond the range of float16 stay as they are.
 
     Args:
         model: The graph.
-        storage: The type.
-        exact: Leave arrays in float32 that float16 would change.
+        exact: Leave also those that float16 would change at all.
     """
-    if storage == "float32":
-        return
-    from onnx import numpy_helper
+    from onnx import TensorProto, helper, numpy_helper
 
-    restoring: list[NodeProto] = []
-    for tensor in [one for one in large_arrays(model) if numpy_helper.to_array(one).dtype == np.float32]:
+    casts = []
+    for tensor in large_arrays(model):
         array, name = numpy_helper.to_array(tensor), tensor.name
-        if storage == "int8" and array.size >= MANY:
-            stored, scales = _rounded(array)
-            model.graph.initializer.append(numpy_helper.from_array(scales, name + SCALES))
-            nodes = _multiplied(name)
-        elif np.abs(array).max() <= LARGEST and not (exact and (array.astype(np.float16) != array).any()):
-            stored, nodes = array.astype(np.float16), [_cast(name + STORED, name)]
-        else:
+        if array.dtype != np.float32 or np.abs(array).max() > LARGEST:
             continue
-        tensor.CopyFrom(numpy_helper.from_array(stored, name + STORED))
-        restoring += nodes
-    nodes = [*restoring, *model.graph.node]
+        if exact and (array.astype(np.float16) != array).any():
+            continue
+        tensor.CopyFrom(numpy_helper.from_array(array.astype(np.float16), name + HALF))
+        casts.append(helper.make_node("Cast", [name + HALF], [name], name=f"{name}.cast", to=TensorProto.FLOAT))
+    nodes = [*casts, *model.graph.node]
     del model.graph.node[:]
     model.graph.node.extend(nodes)
-
-
-def _rounded(array: Array) -> tuple[Array, Array]:
-    """An array as whole numbers of 8 bits, and the scales of its rows, which broadcast with them."""
-    # As fine as leaves a scale enough numbers to be worth its four bytes.
-    first = next((axis for axis in range(array.ndim, 0, -1) if prod(array.shape[axis:]) >= ROW), 0)
-    rows = np.abs(array).max(axis=tuple(range(first, array.ndim)), keepdims=True)
-    scales = np.maximum(rows, np.finfo(np.float32).tiny) / 127
-    return np.round(array / scales).astype(np.int8), scales.astype(np.float32)
-
-
-def _cast(before: str, after: str) -> "NodeProto":
-    from onnx import TensorProto, helper
-
-    return helper.make_node("Cast", [before], [after], name=after + ".cast", to=TensorProto.FLOAT)
-
-
-def _multiplied(name: str) -> list["NodeProto"]:
-    """Nodes that make the array of a name of its whole numbers and scales; runtimes do it once, when they load it."""
-    from onnx import helper
-
-    whole = name + ".whole"
-    return [_cast(name + STORED, whole), helper.make_node("Mul", [whole, name + SCALES], [name], name=name + ".scale")]
 
 
 def share(models: Mapping[str, "ModelProto"]) -> bytes:
