@@ -20,7 +20,7 @@ class Export:
     with ONNX Runtime and with PyTorch before it is written, and refused if they differ. Any number of images goes in
     at once; docs/onnx.md has the inputs and outputs. Needs: pip install latentloop[onnx].
 
-    All networks for the faces that we ship: latentloop export --weights float16 --out onnx
+    All networks for the faces that we ship: latentloop export --half --out onnx
 
     A StyleGAN of your own, both its networks: latentloop export generator mapping --generator yours.pkl --out onnx
 

@@ -52,14 +52,14 @@ def licence_of(generator: Generator) -> str:
     return next((info.licence for info in list_generators() if info.name == generator.name), UNKNOWN)
 
 
-def describe(model: "ModelProto", part: Part, about: Mapping[str, Any], *, weights: str) -> None:
+def describe(model: "ModelProto", part: Part, about: Mapping[str, Any], *, half: bool) -> None:
     """Write into a graph what it is, and who made it."""
     model.producer_name, model.producer_version = "latentloop", __version__
     entries = {
         "part": part.name,
         "latentloop": __version__,
         "opset": OPSET,
-        "weights": weights,
+        "weights": "float16" if half else "float32",
         **({"licence": NETWORKS[part.name]} if part.name in NETWORKS else about),
     }
     for key, value in entries.items():

@@ -8,8 +8,6 @@ from latentloop.defaults import GENERATOR, Which
 PartName = Literal["generator", "mapping", "embedder", "faces", "identity", "lpips"]
 """What can be exported: the generator's two networks, the embedding network (with its second look, where it has one),
 the three networks of the face detector, the identity encoder MobileFaceNet, and LPIPS on AlexNet."""
-Storage = Literal["float32", "float16", "int8"]
-"""Types of number that weights are stored in."""
 PARTS: tuple[PartName, ...] = get_args(PartName)
 
 
@@ -24,10 +22,9 @@ class ExportOptions:
     embedder: str | None = None
     """Embedding network: one that we ship, a file of latentloop train, or a checkpoint of pSp, e4e or ReStyle; by
     default the one that we ship for the generator."""
-    weights: Storage = "float32"
-    """How weights are stored; the arithmetic stays in float32. float16 is half the size, and our own weights lose
-    nothing by it. int8 stores arrays of a million numbers and more in 8 bits, the others in float16: for what is
-    downloaded; images of ours differ by half of one of 255 levels on average."""
+    half: bool = False
+    """Store weights in float16: half the size, for images that differ by about a thousandth; the weights that we ship
+    lose nothing. The arithmetic stays in float32."""
     share: bool = False
     """Keep all weights in one file, weights.safetensors, to which the graphs refer: what two graphs have in common,
     such as the two looks of a network, is stored once. By default each .onnx file is complete."""

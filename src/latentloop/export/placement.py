@@ -5,28 +5,21 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from math import prod
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
-import numpy.typing as npt
 from safetensors.numpy import save
 
-from latentloop.export.options import Storage
 from latentloop.safetensors_header import METADATA
 from latentloop.weights import KIND
 
 if TYPE_CHECKING:
-    from onnx import ModelProto, NodeProto, TensorProto
+    from onnx import ModelProto, TensorProto
 
-Array = npt.NDArray[Any]
 SMALL = 64
 """Numbers up to which an array stays in float32 and in the graph."""
-MANY = 1 << 20
-"""Numbers from which on an array may be stored in int8."""
-ROW = 64
-"""Least numbers that have a scale of their own."""
-STORED, SCALES = ".stored", ".scales"
-"""What is added to the name of an array for how it is stored, and for its scales."""
+HALF = ".half"
+"""What is added to the name of an array that is stored in float16."""
 LARGEST = float(np.finfo(np.float16).max)
 SHARED = "weights.safetensors"
 """File of the weights that the graphs of a folder share."""
@@ -44,55 +37,29 @@ class Place:
     """Their number."""
 
 
-def compress(model: "ModelProto", storage: Storage) -> None:
-    """Store the large arrays of a graph in a smaller type; it still computes in float32.
+def halve(model: "ModelProto", *, exact: bool = False) -> None:
+    """Store the large arrays of a graph in float16; it still computes in float32.
 
-    float16: arrays with numbers beyond its range stay in float32. int8: arrays of at least a million numbers, with
-    scales; the others in float16.
+    Arrays with numbers beyond the range of float16 stay as they are.
+
+    Args:
+        model: The graph.
+        exact: Leave also those that float16 would change at all.
     """
-    if storage == "float32":
-        return
-    from onnx import numpy_helper
+    from onnx import TensorProto, helper, numpy_helper
 
-    restoring: list[NodeProto] = []
-    for tensor in [one for one in _large(model) if numpy_helper.to_array(one).dtype == np.float32]:
+    casts = []
+    for tensor in large_arrays(model):
         array, name = numpy_helper.to_array(tensor), tensor.name
-        if storage == "int8" and array.size >= MANY:
-            stored, scales = _rounded(array)
-            model.graph.initializer.append(numpy_helper.from_array(scales, name + SCALES))
-            nodes = _multiplied(name)
-        elif np.abs(array).max() <= LARGEST:
-            stored, nodes = array.astype(np.float16), [_cast(name + STORED, name)]
-        else:
+        if array.dtype != np.float32 or np.abs(array).max() > LARGEST:
             continue
-        tensor.CopyFrom(numpy_helper.from_array(stored, name + STORED))
-        restoring += nodes
-    nodes = [*restoring, *model.graph.node]
+        if exact and (array.astype(np.float16) != array).any():
+            continue
+        tensor.CopyFrom(numpy_helper.from_array(array.astype(np.float16), name + HALF))
+        casts.append(helper.make_node("Cast", [name + HALF], [name], name=f"{name}.cast", to=TensorProto.FLOAT))
+    nodes = [*casts, *model.graph.node]
     del model.graph.node[:]
     model.graph.node.extend(nodes)
-
-
-def _rounded(array: Array) -> tuple[Array, Array]:
-    """An array as whole numbers of 8 bits, and the scales of its rows, which broadcast with them."""
-    # As fine as leaves a scale enough numbers to be worth its four bytes.
-    first = next(axis for axis in range(array.ndim, 0, -1) if prod(array.shape[axis:]) >= ROW)
-    rows = np.abs(array).max(axis=tuple(range(first, array.ndim)), keepdims=True)
-    scales = np.maximum(rows, np.finfo(np.float32).tiny) / 127
-    return np.round(array / scales).astype(np.int8), scales.astype(np.float32)
-
-
-def _cast(before: str, after: str) -> "NodeProto":
-    from onnx import TensorProto, helper
-
-    return helper.make_node("Cast", [before], [after], name=after + ".cast", to=TensorProto.FLOAT)
-
-
-def _multiplied(name: str) -> list["NodeProto"]:
-    """Nodes that make the array of a name of its whole numbers and scales; runtimes do it once, when they load it."""
-    from onnx import helper
-
-    whole = name + ".whole"
-    return [_cast(name + STORED, whole), helper.make_node("Mul", [whole, name + SCALES], [name], name=name + ".scale")]
 
 
 def share(models: Mapping[str, "ModelProto"]) -> bytes:
@@ -106,13 +73,13 @@ def share(models: Mapping[str, "ModelProto"]) -> bytes:
     """
     from onnx import numpy_helper
 
-    tensors = {f"{part}.{one.name}": one for part, model in models.items() for one in _large(model)}
+    tensors = {f"{part}.{one.name}": one for part, model in models.items() for one in large_arrays(model)}
     arrays = {name: numpy_helper.to_array(tensor) for name, tensor in tensors.items()}
-    first = {_digest(array.tobytes()): name for name, array in reversed(arrays.items())}
+    first = {digest_of(array.tobytes()): name for name, array in reversed(arrays.items())}
     content = save({name: arrays[name] for name in first.values()}, {KIND: "onnx"})
     places = places_in(content, SHARED)
     for name, tensor in tensors.items():
-        move_out(tensor, places[_digest(arrays[name].tobytes())])
+        move_out(tensor, places[digest_of(arrays[name].tobytes())])
     return content
 
 
@@ -127,7 +94,7 @@ def places_in(content: bytes, name: str) -> dict[str, Place]:
     header = json.loads(content[8:start])
     ends = [one["data_offsets"] for key, one in header.items() if key != METADATA]
     return {
-        _digest(content[start + begin : start + end]): Place(name, start + begin, end - begin) for begin, end in ends
+        digest_of(content[start + begin : start + end]): Place(name, start + begin, end - begin) for begin, end in ends
     }
 
 
@@ -142,10 +109,11 @@ def move_out(tensor: "TensorProto", place: Place) -> None:
         tensor.external_data.add(key=key, value=str(value))
 
 
-def _large(model: "ModelProto") -> list["TensorProto"]:
+def large_arrays(model: "ModelProto") -> list["TensorProto"]:
     """The arrays of a graph that hold more than a few numbers."""
     return [one for one in model.graph.initializer if prod(one.dims) > SMALL]
 
 
-def _digest(content: bytes) -> str:
+def digest_of(content: bytes) -> str:
+    """Compute what tells the bytes of an array from those of others."""
     return hashlib.sha256(content).hexdigest()

@@ -23,7 +23,7 @@ from latentloop.export.modules import (
     mapping_part,
 )
 from latentloop.export.options import PARTS, ExportOptions, PartName
-from latentloop.export.placement import SHARED, compress, share
+from latentloop.export.placement import SHARED, halve, share
 from latentloop.extras import require_extra
 from latentloop.files import check_writable, remove_leftovers, replacing
 from latentloop.generators import Generator, load_generator
@@ -72,8 +72,9 @@ class Export:
         for part in self.parts:
             model = export_graph(part)
             differences[part.name] = check_graph(part, model)
-            compress(model, self.options.weights)
-            describe(model, part, self.about["generator"], weights=self.options.weights)
+            if self.options.half:
+                halve(model)
+            describe(model, part, self.about["generator"], half=self.options.half)
             models[part.name] = model
             if not self.options.share:
                 yield self._written(part.name, models[part.name], differences)

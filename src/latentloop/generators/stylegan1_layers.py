@@ -108,7 +108,7 @@ class StyledUpConv(nn.Module):
     def forward(self, x: Tensor, w: Tensor, noise: Tensor | None) -> Tensor:
         """Map features (N, in_channels, R/2, R/2) to (N, out_channels, R, R) under styles and noise."""
         # Four shifted copies of the kernel, one for each pixel that upsampling makes of one, added up.
-        kernel = F.avg_pool2d(self.weight, 2, stride=1, padding=1, divisor_override=1)
+        kernel = 4 * F.avg_pool2d(self.weight, 2, stride=1, padding=1)
         x = F.conv_transpose2d(x, kernel, stride=2, padding=1)
         x = self.finish(blur(x, self.bias), w, noise)
         return x  # noqa: RET504 - the assignment gives the module's Any its type
