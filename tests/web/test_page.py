@@ -16,7 +16,7 @@ import latentloop as ll
 from latentloop.editing import conditional, edit, shipped_directions
 from latentloop.encoders import TwoLooks
 from latentloop.export import set_up_export
-from latentloop.export.options import ExportOptions, PartName
+from latentloop.export.options import ExportOptions
 from latentloop.faces import AlignedFace, changed, paste_back
 from latentloop.files import sha256_of
 from latentloop.generators import Generator
@@ -53,7 +53,6 @@ if not (PAGE / "index.html").is_file():
 
 PHOTOS = Path(__file__).parents[2] / "examples" / "photos"
 PHOTO = PHOTOS / "female-79.jpg"
-PARTS: tuple[PartName, ...] = ("generator", "mapping", "embedder", "faces")
 MEAN, NEARLY_ALL, MOST = 0.5, 4.0, 15.0
 """Levels of 255 by which a picture may differ from PyTorch's: on average, at 999 of 1000 places, and anywhere. The
 page's networks have fewer bits; with all of them no place differs by more than 1."""
@@ -105,14 +104,13 @@ def site(tmp_path_factory: pytest.TempPathFactory, pytestconfig: pytest.Config, 
 
 
 def kept_bundle(folder: Path, generator: str) -> Path:
-    """The networks of the page, which take a minute to export, from an earlier run if nothing has changed since."""
+    """The page's generator, which takes a while to export, from an earlier run if nothing has changed since."""
     package = Path(ll.__file__).parent
-    sources = sorted([*(package / "export").glob("*.py"), *(package / "assets").glob("*.safetensors")])
+    sources = sorted([*(package / "export").glob("*.py"), *(package / "assets").glob("mobile-*.safetensors")])
     key = hashlib.sha256(b"".join(sha256_of(one).encode() for one in sources)).hexdigest()[:16]
     bundle = folder / key
     if not (bundle / "bundle.json").is_file():  # which is written last
-        options = ExportOptions(generator=generator, weights="float16")
-        for _ in set_up_export(PARTS, bundle, options).run():
+        for _ in set_up_export(["generator"], bundle, ExportOptions(generator=generator, half=True)).run():
             pass
     return bundle
 

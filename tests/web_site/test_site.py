@@ -11,6 +11,7 @@ import torch
 from latentloop.editing import Direction
 from latentloop.errors import UserError
 from latentloop.web_site import WrittenSite, write_site
+from latentloop.web_site.site import ASSETS
 
 pytest.importorskip("onnx", reason="sites are written where onnx is installed")
 
@@ -113,6 +114,22 @@ def test_nothing_is_written_if_a_network_is_missing(page: Path, bundle: Path, tm
     with pytest.raises(UserError, match=r"second_look\.onnx: no such file|second_look\.onnx"):
         write(bundle, tmp_path / "site", page)
     assert not (tmp_path / "site").exists()
+
+
+@pytest.mark.parametrize("name", ["proposal", "refinement", "output"])
+def test_the_shipped_face_detector_serves_every_generator(page: Path, bundle: Path, tmp_path: Path, name: str) -> None:
+    (bundle / f"{name}.onnx").unlink()
+    assert write(bundle, tmp_path / "site", page).sizes["models/detection.bin"] > 5000
+
+
+def test_shipped_networks_serve_generators_of_their_latent_space(page: Path, bundle: Path, tmp_path: Path) -> None:
+    before = write(bundle, tmp_path / "site", page).sizes
+    (bundle / "embedder.onnx").unlink()
+    shipped = json.loads((ASSETS / "bundle.json").read_text())["generator"]
+    (bundle / "bundle.json").write_text(json.dumps({"generator": {**GENERATOR, "fingerprint": shipped["fingerprint"]}}))
+    after = write(bundle, tmp_path / "site", page).sizes
+    assert after["models/embedding.bin"] > 10**7
+    assert after["models/drawing.bin"] > 10**6 > before["models/drawing.bin"]  # with the mapping network
 
 
 def test_a_page_that_is_not_built_says_how_to_build_it(bundle: Path, tmp_path: Path) -> None:

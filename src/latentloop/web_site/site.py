@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from latentloop.editing import Direction
 
 PACKAGE = Path(__file__).parents[1]
+ASSETS = PACKAGE / "assets"
 PAGE = PACKAGE / "web_page"
 """The page as `make web` builds it."""
 SITE, WORKER = "site.json", "service_worker.js"
@@ -61,10 +62,11 @@ class WrittenSite:
 def write_site(bundle: Path, out: Path, directions: Mapping[str, "Direction"], *, page: Path = PAGE) -> WrittenSite:
     """Write the page with the networks of a bundle; the folder is complete afterwards, or as it was before.
 
-    An earlier site in the folder is replaced.
+    An earlier site in the folder is replaced. Networks that the bundle lacks are those that ship: the face detector, and
+    for generators of the shipped latent space the others, too.
 
     Args:
-        bundle: Folder of ONNX files and a bundle.json, as `latentloop export` writes it.
+        bundle: Folder of ONNX files and a bundle.json, as `latentloop export` writes it; the generator at least.
         out: Folder of the site.
         directions: Directions of the generator's latent space by name, which get sliders.
         page: The built page.
@@ -80,7 +82,8 @@ def write_site(bundle: Path, out: Path, directions: Mapping[str, "Direction"], *
     worker = files.pop(WORKER, None)
     if worker is None or VERSION_PLACE not in worker:
         raise UserError("the page's service worker is missing or damaged; run make web again")
-    files |= {f"models/{name}.bin": _packed(bundle, graphs) for name, graphs in PACKS.items()}
+    folders = _folders(bundle, facts["generator"]["fingerprint"])
+    files |= {f"models/{name}.bin": _packed(folders, graphs) for name, graphs in PACKS.items()}
     version = _version([json.dumps(facts).encode(), worker, *_parts(files)])
     site = {"latentloop": "site", "version": version, "release": __version__, **facts, "files": _entries(files)}
     # The list comes last: where it is, all is. The service worker before it makes browsers look for the list.
@@ -140,10 +143,22 @@ def _stored(direction: "Direction") -> dict[str, Any]:
     }
 
 
-def _packed(bundle: Path, names: tuple[str, ...]) -> bytes:
-    paths = {name: bundle / f"{name}.onnx" for name in names}
-    wanted = {name: path for name, path in paths.items() if path.exists() or name not in LEFT_OUT}
-    return pack(wanted, significant_bits=SIGNIFICANT_BITS)
+def _folders(bundle: Path, fingerprint: str) -> dict[str, list[Path]]:
+    """Where each network may be, the first place that has it first."""
+    shipped = read_json(ASSETS / "bundle.json")["generator"]["fingerprint"]
+    free = PACKS["detection"] if fingerprint != shipped else (*PACKS["detection"], *PACKS["embedding"], "mapping")
+    names = [name for graphs in PACKS.values() for name in graphs]
+    return {name: [bundle, ASSETS] if name in free else [bundle] for name in names}
+
+
+def _packed(folders: Mapping[str, list[Path]], names: tuple[str, ...]) -> bytes:
+    graphs = {}
+    for name in names:
+        places = [folder / f"{name}.onnx" for folder in folders[name]]
+        found = next((path for path in places if path.is_file()), None)
+        if found or name not in LEFT_OUT:
+            graphs[name] = found or places[0]  # which says that it is missing
+    return pack(graphs, significant_bits=SIGNIFICANT_BITS)
 
 
 def _files_of(folder: Path) -> dict[str, bytes]:
@@ -156,9 +171,8 @@ def _paths_in(folder: Path) -> Iterator[Path]:
 
 def _notices() -> dict[str, bytes]:
     """The terms of the weights."""
-    assets = PACKAGE / "assets"
-    licences = {f"licenses/{path.name}": _content(path) for path in _paths_in(assets / "licenses")}
-    return {"NOTICE.txt": _content(assets / "NOTICE.md"), **licences}
+    licences = {f"licenses/{path.name}": _content(path) for path in _paths_in(ASSETS / "licenses")}
+    return {"NOTICE.txt": _content(ASSETS / "NOTICE.md"), **licences}
 
 
 def _examples() -> dict[str, bytes]:
