@@ -62,8 +62,8 @@ class WrittenSite:
 def write_site(bundle: Path, out: Path, directions: Mapping[str, "Direction"], *, page: Path = PAGE) -> WrittenSite:
     """Write the page with the networks of a bundle; the folder is complete afterwards, or as it was before.
 
-    An earlier site in the folder is replaced. Networks that the bundle lacks are those that ship: the face detector, and
-    for generators of the shipped latent space the others, too.
+    An earlier site in the folder is replaced. Networks that the bundle lacks are those that ship: the face detector,
+    and for generators of the shipped latent space the others, too.
 
     Args:
         bundle: Folder of ONNX files and a bundle.json, as `latentloop export` writes it; the generator at least.

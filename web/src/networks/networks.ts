@@ -54,10 +54,11 @@ export class Networks implements Cascade {
     return this.mapping !== null;
   }
 
-  /** Run each network that the first photo needs. */
+  /** Run each network that the first photo needs; throws if they draw no numbers, as on a GPU that does not work. */
   async warmUp(): Promise<void> {
     const { resolution } = this.site.generator;
-    await this.draw(await this.embed(zeros(3, resolution, resolution)));
+    const drawn = await this.draw(await this.embed(zeros(3, resolution, resolution)));
+    if (!drawn.data.every(Number.isFinite)) throw new Error("the networks draw no numbers");
     await this.refine(new Float32Array(3 * 24 * 24), 1);
     await this.judge(new Float32Array(3 * 48 * 48), 1);
   }

@@ -41,12 +41,22 @@ export class Runtime {
   }
 }
 
-/** Choose the fastest engine that this browser has. */
+/** What is asked of WebGPU, whose types TypeScript does not have yet. */
+interface Gpu {
+  requestAdapter(): Promise<{
+    readonly isFallbackAdapter?: boolean;
+    readonly info?: { readonly isFallbackAdapter?: boolean; readonly architecture?: string };
+  } | null>;
+}
+
+/** Choose the fastest engine that this browser has. A GPU that is only imitated is slower than WebAssembly. */
 export async function bestEngine(): Promise<Engine> {
   if (typeof WebAssembly !== "object") throw new UserError("This browser has no WebAssembly, which the networks need.");
-  const gpu = (navigator as { gpu?: { requestAdapter(): Promise<unknown> } }).gpu;
+  const { gpu } = navigator as { gpu?: Gpu };
   const adapter = await gpu?.requestAdapter().catch(() => null);
-  return adapter ? "webgpu" : "wasm";
+  const { isFallbackAdapter, architecture } = adapter?.info ?? {};
+  const imitated = adapter?.isFallbackAdapter || isFallbackAdapter || architecture === "swiftshader";
+  return adapter && !imitated ? "webgpu" : "wasm";
 }
 
 async function library(engine: Engine): Promise<OnnxRuntime> {

@@ -15,18 +15,23 @@ export async function isolated(): Promise<boolean> {
   const controlled = workers.controller !== null;
   const registered = await workers.register(new URL("service_worker.js", document.baseURI)).catch(() => null);
   if (!registered || crossOriginIsolated || sessionStorage.getItem(TRIED)) return true;
-  if (!controlled && !(await tookOver(workers))) return true;
+  if (!controlled && !(await tookOver(workers, registered))) return true;
   sessionStorage.setItem(TRIED, "1"); // once: a browser that isolates no page would load it for ever
   location.reload();
   return false;
 }
 
-async function tookOver(workers: ServiceWorkerContainer): Promise<boolean> {
+/** Wait until the service worker answers for this page; false if it does not, as where files of the site are missing. */
+async function tookOver(workers: ServiceWorkerContainer, { installing }: ServiceWorkerRegistration): Promise<boolean> {
   return new Promise((resolve) => {
-    const timer = setTimeout(() => resolve(workers.controller !== null), PATIENCE);
-    workers.addEventListener("controllerchange", () => {
+    const timer = setTimeout(() => resolve(false), PATIENCE);
+    const end = (took: boolean): void => {
       clearTimeout(timer);
-      resolve(true);
+      resolve(took);
+    };
+    workers.addEventListener("controllerchange", () => end(true));
+    installing?.addEventListener("statechange", () => {
+      if (installing.state === "redundant") end(false);
     });
   });
 }

@@ -23,16 +23,14 @@ async function start(): Promise<void> {
   const site = await readSite(base);
   describe(site);
   const worker = startWorker((arrived, total) => loading.arrived(arrived, total));
-  const studio = worker.load(site, base, wantedEngine()).then((loaded) => {
-    describeEngine(loaded);
-    return new Studio(worker, site, loaded);
-  });
-  studio.catch(() => undefined); // told below
+  const loaded = worker.load(site, base, wantedEngine()); // first, for the worker answers in order
+  const studio = new Studio(worker, site);
   listenForPhotos(
-    (file, name) => void studio.then((ready) => ready.open(file, name)),
-    (error) => void studio.then((ready) => ready.fail(error)),
+    (file, name) => studio.open(file, name),
+    (error) => studio.fail(error),
   );
-  await studio;
+  studio.offer(await loaded);
+  describeEngine(await loaded);
   loading.done();
   document.body.dataset["ready"] = performance.now().toFixed(0);
   await worker.warmUp();

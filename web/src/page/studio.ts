@@ -9,7 +9,7 @@ import { History, UNEDITED } from "./history";
 import { Latest } from "./latest";
 import { Sliders, described } from "./sliders";
 
-/** Wires the page to the worker. */
+/** Wires the page to the worker, which answers once its networks are loaded. */
 export class Studio {
   private readonly compare = new Compare();
   private readonly sliders: Sliders;
@@ -24,12 +24,16 @@ export class Studio {
   constructor(
     private readonly worker: Workshop,
     site: Site,
-    loaded: Loaded,
   ) {
     const events = { moved: () => this.draw(), rested: () => this.rested() };
     const places = [find("sliders", HTMLDivElement), find("keep", HTMLDivElement)] as const;
     this.sliders = new Sliders(...places, directionsOf(site), events);
-    this.listen(loaded);
+    this.listen();
+  }
+
+  /** Offer what the networks can do, now that they are loaded. */
+  offer({ canDrawRandomFaces }: Loaded): void {
+    find("random", HTMLButtonElement).hidden = !canDrawRandomFaces;
   }
 
   /** Open a photo, and find the code of its largest face. */
@@ -52,10 +56,8 @@ export class Studio {
     this.say("");
   }
 
-  private listen(loaded: Loaded): void {
-    const random = find("random", HTMLButtonElement);
-    random.hidden = !loaded.canDrawRandomFaces;
-    random.addEventListener("click", () => this.random());
+  private listen(): void {
+    find("random", HTMLButtonElement).addEventListener("click", () => this.random());
     this.look.addEventListener("click", () => this.lookAgain());
     find("undo", HTMLButtonElement).addEventListener("click", () => this.goTo(this.history.undo()));
     find("redo", HTMLButtonElement).addEventListener("click", () => this.goTo(this.history.redo()));

@@ -51,7 +51,7 @@ export class Desk implements Workshop {
     if (engine === "wasm") return Networks.load(site, base, engine, this.onBytes);
     try {
       const networks = await Networks.load(site, base, engine, this.onBytes);
-      await networks.draw(new Float32Array(site.generator.num_ws * site.generator.w_dim));
+      await networks.warmUp();
       return networks;
     } catch (error) {
       if (error instanceof UserError) throw error;
