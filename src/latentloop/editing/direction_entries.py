@@ -18,6 +18,8 @@ MAX_WS = 256
 """Most layers of a direction, several times those of any generator. A small file may claim any."""
 TEXTS = ("fingerprint", "generator", "licence", "origin")
 """Fields of a direction that the metadata stores as text."""
+NOTHING = 1e-3
+"""Share of a direction's length below which what is left of it, after others are kept, is rounding error."""
 Array = TypeVar("Array")
 Found = TypeVar("Found")
 

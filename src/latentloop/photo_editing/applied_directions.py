@@ -7,14 +7,12 @@ from typing import Any
 from torch import Tensor
 
 from latentloop.editing import Direction, conditional, edit, parse_layers
+from latentloop.editing.direction_entries import NOTHING
 from latentloop.editing.direction_file import find_direction
 from latentloop.embedding.options import EmbedOptions
 from latentloop.errors import UserError
 from latentloop.generators import Generator
 from latentloop.options import flat_fields, is_finite
-
-NOTHING = 1e-3
-"""Share of a direction's length below which what `keep` and `layers` leave of it is rounding error."""
 
 
 @dataclass(frozen=True)

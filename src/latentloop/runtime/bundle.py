@@ -1,0 +1,135 @@
+"""Bundles: folders of ONNX files with a generator and all networks that edit photos with it.
+
+| file | inputs | outputs |
+|---|---|---|
+| `generator.onnx` | `w_plus` (N, num_ws, w_dim) | `image` (N, 3, R, R), not clamped |
+| `mapping.onnx` | `z` (N, z_dim), `truncation_psi` () | `w_plus` |
+| `embedder.onnx` | `image` (N, 3, S, S) | `w_plus` |
+| `second_look.onnx` | `image`, `drawn` (N, 3, S, S), `first` (N, num_ws, w_dim) | `w_plus` |
+| `proposal.onnx` | `image` (N, 3, H, W) | `scores` (N, h, w), `corrections` (N, 4, h, w) |
+| `refinement.onnx` | `windows` (N, 3, 24, 24) | `scores` (N,), `corrections` (N, 4) |
+| `output.onnx` | `windows` (N, 3, 48, 48) | `scores`, `corrections`, `landmarks` (N, 5, 2) |
+| `identity.onnx` | `face` (N, 3, 112, 112) | `embedding` (N, 128) |
+| `bundle.json` | | generator, fingerprint, resolution, num_ws, w_dim, licence; z_dim and embedder_resolution |
+
+A bundle need not have `mapping.onnx`, `second_look.onnx` and `identity.onnx`.
+"""
+
+from contextlib import suppress
+from pathlib import Path
+from threading import Thread
+from typing import Any
+
+import numpy as np
+
+from latentloop.defaults import WORKING_SIZE
+from latentloop.errors import UserError, in_one_line
+from latentloop.json_files import read_json
+from latentloop.options import is_whole
+from latentloop.runtime.arrays import Floats
+from latentloop.runtime.networks import Networks
+from latentloop.runtime.sessions import Session
+
+ABOUT = "bundle.json"
+"""Name of the file that says what a bundle holds."""
+SIZES, TEXTS = ("resolution", "num_ws", "w_dim"), ("generator", "fingerprint", "licence")
+"""Entries of that file which every bundle has: whole numbers, and texts."""
+LARGEST = 1 << 13
+"""Largest of these numbers; any generator has far smaller ones."""
+
+
+def load_bundle(folder: Path | str, *, threads: int | None = None) -> Networks:
+    """Read what a bundle holds; each network is loaded when it is first called.
+
+    Args:
+        folder: The bundle.
+        threads: Threads that compute a network; None for as many as there are cores.
+
+    Raises:
+        UserError: The folder is no bundle.
+    """
+    folder = Path(folder)
+    about = _about(folder)
+
+    def session(name: str, *outputs: str) -> Session:
+        return Session(folder / f"{name}.onnx", outputs, threads=threads)
+
+    def has(name: str) -> bool:
+        return (folder / f"{name}.onnx").is_file()
+
+    proposal, refinement = (session(name, "scores", "corrections") for name in ("proposal", "refinement"))
+    output = session("output", "scores", "corrections", "landmarks")
+    generator, embedder = session("generator", "image"), session("embedder", "w_plus")
+    mapping, second, identity = (
+        session("mapping", "w_plus"),
+        session("second_look", "w_plus"),
+        session("identity", "embedding"),
+    )
+
+    def look_again(image: Floats, drawn: Floats, first: Floats) -> Floats:
+        return second(image=image, drawn=drawn, first=first)[0]
+
+    def sample(z: Floats, psi: float) -> Floats:
+        return mapping(z=z, truncation_psi=np.array(psi, np.float32))[0]
+
+    return Networks(
+        generator=about["generator"],
+        fingerprint=about["fingerprint"],
+        licence=about["licence"],
+        resolution=about["resolution"],
+        num_ws=about["num_ws"],
+        w_dim=about["w_dim"],
+        embedder_resolution=about.get("embedder_resolution", min(WORKING_SIZE, about["resolution"])),
+        propose=lambda image: _two(proposal(image=image)),
+        refine=lambda windows: _two(refinement(windows=windows)),
+        output=lambda windows: _three(output(windows=windows)),
+        draw=lambda w_plus: generator(w_plus=w_plus)[0],
+        embed=lambda image: embedder(image=image)[0],
+        look_again=look_again if has("second_look") else None,
+        sample=sample if has("mapping") else None,
+        z_dim=about.get("z_dim", about["w_dim"]) if has("mapping") else 0,
+        embed_identity=(lambda face: identity(face=face)[0]) if has("identity") else None,
+        prepare=lambda: _load_behind(proposal, embedder, generator),
+    )
+
+
+def _about(folder: Path) -> dict[str, Any]:
+    """What a bundle says of itself, checked."""
+    if not folder.is_dir():
+        raise UserError(f"{folder}: no such folder; a bundle is what latentloop export writes", arguments="bundle")
+    path = folder / ABOUT
+    if not path.is_file():
+        raise UserError(f"{folder}: not a bundle, it has no {ABOUT}; latentloop export makes one", arguments="bundle")
+    try:
+        about = read_json(path)
+        if not isinstance(about, dict):
+            raise TypeError("no JSON object")
+        for name in (*SIZES, *({"z_dim", "embedder_resolution"} & about.keys())):
+            if not is_whole(about[name]) or not 0 < about[name] <= LARGEST:
+                raise ValueError(f"{name} is {about[name]!r:.40}")
+        for name in TEXTS:
+            if not isinstance(about[name], str):
+                raise TypeError(f"{name} is no text")
+    except (OSError, LookupError, TypeError, ValueError) as error:
+        raise UserError(f"{path}: damaged, or of another latentloop: {in_one_line(error)}") from error
+    return about
+
+
+def _load_behind(*sessions: Session) -> None:
+    for session in sessions:
+        Thread(target=_load, args=(session,), daemon=True).start()
+
+
+def _load(session: Session) -> None:
+    with suppress(UserError):  # which is said to whoever calls the network
+        session.load()
+
+
+def _two(found: list[Floats]) -> tuple[Floats, Floats]:
+    first, second = found
+    return first, second
+
+
+def _three(found: list[Floats]) -> tuple[Floats, Floats, Floats]:
+    first, second, third = found
+    return first, second, third
