@@ -15,8 +15,8 @@ from latentloop.ownership import MARK, is_mark, mark, mark_in, refuse_links
 from latentloop.stamps import Stamp, key_of
 from latentloop.video.files import media_comment
 
-Kind = Literal["edit", "morph"]
-"""Kind of a result: of latentloop edit, mix and transfer, or of latentloop morph."""
+Kind = Literal["edit", "morph", "embed"]
+"""Kind of a result: of latentloop edit, mix and transfer, of latentloop morph, or of latentloop embed."""
 SHORT_KEY = 6
 """Hexadecimal digits of a signature that tell results of one name apart."""
 
@@ -71,6 +71,8 @@ class Claims:
     """The folder; it need not exist."""
     sources: Sequence[str] = ()
     """Files that results are made from."""
+    kind: Kind = "edit"
+    """Kind of the results."""
     _claimed: dict[str, str] = field(default_factory=dict)  # signatures by casefolded paths: Anna.png may be anna.png
 
     def file(self, pattern: str, name: str) -> Path:
@@ -90,7 +92,7 @@ class Claims:
             UserError: A file of someone else or a source is in the way, or this run has made the same result already.
         """
         refuse_links(*{self.file(pattern, name).parent for pattern in patterns} - {self.path})
-        signature = signature_of({"name": name, **stamp})
+        signature = signature_of({"name": name, **stamp}, self.kind)
         for one in (name, f"{name}-{short_key(signature)}"):
             files = [self.file(pattern, one) for pattern in patterns]
             if signature in map(self._claimed.get, map(_casefolded, files)):
@@ -110,7 +112,7 @@ class Claims:
         """
         all_sources, found = [*map(Path, self.sources), *sources], set[str]()
         for file in files:
-            signature = self._claimed.get(_casefolded(file)) or signature_in(file)
+            signature = self._claimed.get(_casefolded(file)) or signature_in(file, self.kind)
             refuse_overwriting(file, all_sources, ours=signature is not None)
             found |= {signature} if signature else set()
         return found

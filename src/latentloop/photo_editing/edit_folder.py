@@ -50,7 +50,7 @@ class EditFolder:
 
     @property
     def _claims(self) -> Claims:
-        return Claims(self.path, self.sources, self._names)
+        return Claims(self.path, self.sources, _claimed=self._names)
 
     def claim(self, name: str, subject: Subject, editor: Editor, change: Stamp) -> Claim:
         """Take a name for the result of an edit, before it is drawn.

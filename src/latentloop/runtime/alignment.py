@@ -138,7 +138,8 @@ def _faded(image: Floats, pads: list[int], blur: float) -> Floats:
     image = image + (_blurred(image, blur) - image) * (3 * distance + 1).clip(0, 1)
     middle = (height * width - 1) // 2
     flat = np.partition(image.reshape(1, 3, -1), middle, axis=2)
-    return image + (flat[:, :, middle, None, None] - image) * distance.clip(0, 1)
+    faded: Floats = image + (flat[:, :, middle, None, None] - image) * distance.clip(0, 1)
+    return faded
 
 
 def _blurred(image: Floats, sigma: float) -> Floats:

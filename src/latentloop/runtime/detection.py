@@ -123,7 +123,8 @@ def _squared(boxes: Floats) -> Floats:
     size = boxes[:, 2:] - boxes[:, :2]
     side = size.max(axis=1, keepdims=True)
     corner = boxes[:, :2] + np.float32(0.5) * (size - side)
-    return np.trunc(np.concatenate([corner, corner + side], axis=1))
+    squares: Floats = np.trunc(np.concatenate([corner, corner + side], axis=1))
+    return squares
 
 
 def _windows(picture: AreaTable, boxes: Floats, size: int) -> Floats:
