@@ -20,17 +20,22 @@ from latentloop.runtime.networks import Networks
 from latentloop.runtime.pasting import paste_back
 from latentloop.runtime.photos import Photo, PhotoLike, open_photo
 from latentloop.runtime.results import Edited, Inverted
+from latentloop.weight_files import ASSETS
 
 Mask = Literal["change", "face", "square"]
 """Part of the aligned square that is pasted into the photo, with soft edges. change: what the edit changed of the head;
 face: all of the head; square: all of the square."""
 
 
-def load(bundle: str | PathLike[str], *, threads: int | None = None) -> "Runtime":
+SHIPPED = ASSETS / "onnx"
+"""Folder of the networks in the package."""
+
+
+def load(bundle: str | PathLike[str] | None = None, *, threads: int | None = None) -> "Runtime":
     """Open a bundle of networks in ONNX files; each is loaded when it is first used.
 
     Args:
-        bundle: Folder that `latentloop export` wrote.
+        bundle: Folder that `latentloop export` wrote; None for the networks in the package.
         threads: Threads that compute a network; None for as many as there are cores.
 
     Raises:
@@ -39,7 +44,9 @@ def load(bundle: str | PathLike[str], *, threads: int | None = None) -> "Runtime
     """
     if threads is not None and threads < 1:
         raise ValueError(f"threads must be 1 or more, got {threads}")
-    return Runtime(load_bundle(fspath(bundle), threads=threads))
+    if bundle is None and not SHIPPED.is_dir():
+        raise UserError("no networks in ONNX files are in the package; name a folder of them", arguments="bundle")
+    return Runtime(load_bundle(fspath(bundle or SHIPPED), threads=threads))
 
 
 @dataclass(frozen=True, repr=False)
