@@ -15,13 +15,14 @@ from latentloop.faces.mtcnn import load_mtcnn
 from latentloop.features.mobilefacenet import load_mobilefacenet
 from latentloop.generators import Generator, load_generator
 from latentloop.runtime import Networks
+from latentloop.runtime.arrays import Floats
 
 
 def through_torch(function: Callable[..., Any]) -> Callable[..., Any]:
     """A function of tensors as one of arrays."""
 
     @torch.inference_mode()
-    def of_arrays(*arrays: Any) -> Any:
+    def of_arrays(*arrays: Floats) -> Any:  # noqa: ANN401 - one array, or several
         found = function(*(torch.from_numpy(np.ascontiguousarray(one, np.float32)) for one in arrays))
         return found.numpy() if isinstance(found, Tensor) else tuple(one.numpy() for one in found)
 
