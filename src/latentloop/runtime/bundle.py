@@ -10,9 +10,10 @@
 | `refinement.onnx` | `windows` (N, 3, 24, 24) | `scores` (N,), `corrections` (N, 4) |
 | `output.onnx` | `windows` (N, 3, 48, 48) | `scores`, `corrections`, `landmarks` (N, 5, 2) |
 | `identity.onnx` | `face` (N, 3, 112, 112) | `embedding` (N, 128) |
-| `bundle.json` | | generator, fingerprint, resolution, num_ws, w_dim, licence; z_dim and embedder_resolution |
+| `bundle.json` | | `generator`: name, resolution, num_ws, w_dim, z_dim, fingerprint, licence; `embedder`: resolution |
 
-A bundle need not have `mapping.onnx`, `second_look.onnx` and `identity.onnx`.
+A bundle need not have `mapping.onnx`, `second_look.onnx` and `identity.onnx`. Graphs may keep their
+weights in a file beside them.
 """
 
 from contextlib import suppress
@@ -22,8 +23,7 @@ from typing import Any
 
 import numpy as np
 
-from latentloop.defaults import WORKING_SIZE
-from latentloop.errors import UserError, in_one_line
+from latentloop.errors import UserError, in_one_line, shown
 from latentloop.json_files import read_json
 from latentloop.options import is_whole
 from latentloop.runtime.arrays import Floats
@@ -32,8 +32,8 @@ from latentloop.runtime.sessions import Session
 
 ABOUT = "bundle.json"
 """Name of the file that says what a bundle holds."""
-SIZES, TEXTS = ("resolution", "num_ws", "w_dim"), ("generator", "fingerprint", "licence")
-"""Entries of that file which every bundle has: whole numbers, and texts."""
+SIZES, TEXTS = ("resolution", "num_ws", "w_dim", "z_dim"), ("name", "fingerprint", "licence")
+"""What that file says of the generator: whole numbers, and texts."""
 LARGEST = 1 << 13
 """Largest of these numbers; any generator has far smaller ones."""
 
@@ -50,6 +50,7 @@ def load_bundle(folder: Path | str, *, threads: int | None = None) -> Networks:
     """
     folder = Path(folder)
     about = _about(folder)
+    of = about["generator"]
 
     def session(name: str, *outputs: str) -> Session:
         return Session(folder / f"{name}.onnx", outputs, threads=threads)
@@ -73,21 +74,21 @@ def load_bundle(folder: Path | str, *, threads: int | None = None) -> Networks:
         return mapping(z=z, truncation_psi=np.array(psi, np.float32))[0]
 
     return Networks(
-        generator=about["generator"],
-        fingerprint=about["fingerprint"],
-        licence=about["licence"],
-        resolution=about["resolution"],
-        num_ws=about["num_ws"],
-        w_dim=about["w_dim"],
-        embedder_resolution=about.get("embedder_resolution", min(WORKING_SIZE, about["resolution"])),
+        generator=of["name"],
+        fingerprint=of["fingerprint"],
+        licence=of["licence"],
+        resolution=of["resolution"],
+        num_ws=of["num_ws"],
+        w_dim=of["w_dim"],
+        embedder_resolution=about["embedder"]["resolution"],
         propose=lambda image: _two(proposal(image=image)),
         refine=lambda windows: _two(refinement(windows=windows)),
         output=lambda windows: _three(output(windows=windows)),
         draw=lambda w_plus: generator(w_plus=w_plus)[0],
         embed=lambda image: embedder(image=image)[0],
         look_again=look_again if has("second_look") else None,
-        sample=sample if has("mapping") else None,
-        z_dim=about.get("z_dim", about["w_dim"]) if has("mapping") else 0,
+        sample=sample if has("mapping") and not of.get("classes") else None,
+        z_dim=of["z_dim"],
         embed_identity=(lambda face: identity(face=face)[0]) if has("identity") else None,
         prepare=lambda: _load_behind(proposal, embedder, generator),
     )
@@ -101,17 +102,18 @@ def _about(folder: Path) -> dict[str, Any]:
     if not path.is_file():
         raise UserError(f"{folder}: not a bundle, it has no {ABOUT}; latentloop export makes one", arguments="bundle")
     try:
-        about = read_json(path)
-        if not isinstance(about, dict):
-            raise TypeError("no JSON object")
-        for name in (*SIZES, *({"z_dim", "embedder_resolution"} & about.keys())):
-            if not is_whole(about[name]) or not 0 < about[name] <= LARGEST:
-                raise ValueError(f"{name} is {about[name]!r:.40}")
-        for name in TEXTS:
-            if not isinstance(about[name], str):
-                raise TypeError(f"{name} is no text")
+        about: dict[str, Any] = read_json(path)
+        if "embedder" not in about:
+            raise UserError(f"{folder}: has no embedding network; export one with it", arguments="bundle")
+        sizes = {name: about["generator"][name] for name in SIZES} | {"S": about["embedder"]["resolution"]}
+        if wrong := [name for name, size in sizes.items() if not is_whole(size) or not 0 < size <= LARGEST]:
+            raise ValueError(f"{wrong[0]} is {shown(sizes[wrong[0]])}")
+        if wrong := [name for name in TEXTS if not isinstance(about["generator"][name], str)]:
+            raise TypeError(f"{wrong[0]} is no text")
     except (OSError, LookupError, TypeError, ValueError) as error:
         raise UserError(f"{path}: damaged, or of another latentloop: {in_one_line(error)}") from error
+    if about["embedder"].get("starts_at"):
+        raise UserError(f"{folder}: its network looks several times, as ReStyle does, which is not done here")
     return about
 
 
