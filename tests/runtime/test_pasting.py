@@ -24,8 +24,8 @@ def edited(face: Floats) -> Floats:
 @pytest.mark.parametrize("shape", [(3, 20, 31), (1, 5, 5), (6, 40, 40)])
 def test_bicubic_samples_are_those_of_pytorch(shape: tuple[int, int, int]) -> None:
     randomness = np.random.default_rng(0)
-    image, places = randomness.uniform(-1, 1, shape), randomness.uniform(-0.1, 1.1, (20_000, 2))
-    image, places = image.astype(np.float32), places.astype(np.float32)
+    image: Floats = randomness.uniform(-1, 1, shape).astype(np.float32)
+    places: Floats = randomness.uniform(-0.1, 1.1, (20_000, 2)).astype(np.float32)
     grid = torch.from_numpy(2 * places - 1)[None, None]
     expected = F.grid_sample(
         torch.from_numpy(image)[None], grid, mode="bicubic", padding_mode="border", align_corners=False
