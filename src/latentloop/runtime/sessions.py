@@ -61,6 +61,8 @@ class Session:
         options = runtime.SessionOptions()
         options.log_severity_level = QUIET
         options.intra_op_num_threads = self.threads or 0
+        # Threads that wait in a loop take the cores from what else runs, such as the networks of other sessions.
+        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
         try:
             return runtime.InferenceSession(str(self.path), options, providers=["CPUExecutionProvider"])
         except self._errors as error:
