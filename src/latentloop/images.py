@@ -19,7 +19,6 @@ from latentloop.pixels import FORMATS as FORMATS
 from latentloop.pixels import LONGEST_SIDE as LONGEST_SIDE
 from latentloop.pixels import (
     WHITE,
-    Pixels,
     check_pixels,
     decode_pixels,
     encode_jpeg,
@@ -27,6 +26,7 @@ from latentloop.pixels import (
     pillow_pixels,
     read_pixels,
 )
+from latentloop.pixels import Pixels as Pixels
 from latentloop.pixels import check_sides as check_sides
 from latentloop.pixels import endings as endings
 from latentloop.pixels import photo_suffixes as photo_suffixes

@@ -7,7 +7,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from latentloop.editing.direction_entries import NAME, SHIPPED, TEXTS, all_of, fields_of, named, nearest, only
+from latentloop.editing.direction_entries import NAME, TEXTS, all_of, fields_of, named, nearest, only
+from latentloop.editing.direction_entries import SHIPPED as SHIPPED
 from latentloop.editing.directions import Direction
 from latentloop.editing.fitting import fitted
 from latentloop.editing.foreign_directions import read_foreign_directions

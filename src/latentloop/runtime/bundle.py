@@ -48,50 +48,77 @@ def load_bundle(folder: Path | str, *, threads: int | None = None) -> Networks:
     Raises:
         UserError: The folder is no bundle.
     """
-    folder = Path(folder)
-    about = _about(folder)
-    of = about["generator"]
-
-    def session(name: str, *outputs: str) -> Session:
-        return Session(folder / f"{name}.onnx", outputs, threads=threads)
-
-    def has(name: str) -> bool:
-        return (folder / f"{name}.onnx").is_file()
-
-    proposal, refinement = (session(name, "scores", "corrections") for name in ("proposal", "refinement"))
-    output = session("output", "scores", "corrections", "landmarks")
-    generator, embedder = session("generator", "image"), session("embedder", "w_plus")
-    mapping, second, identity = (
-        session("mapping", "w_plus"),
-        session("second_look", "w_plus"),
-        session("identity", "embedding"),
-    )
-
-    def look_again(image: Floats, drawn: Floats, first: Floats) -> Floats:
-        return second(image=image, drawn=drawn, first=first)[0]
-
-    def sample(z: Floats, psi: float) -> Floats:
-        return mapping(z=z, truncation_psi=np.array(psi, np.float32))[0]
-
+    about = _about(Path(folder))
+    generator, functions = about["generator"], _Functions(Path(folder), threads)
     return Networks(
-        generator=of["name"],
-        fingerprint=of["fingerprint"],
-        licence=of["licence"],
-        resolution=of["resolution"],
-        num_ws=of["num_ws"],
-        w_dim=of["w_dim"],
+        generator=generator["name"],
+        fingerprint=generator["fingerprint"],
+        licence=generator["licence"],
+        resolution=generator["resolution"],
+        num_ws=generator["num_ws"],
+        w_dim=generator["w_dim"],
         embedder_resolution=about["embedder"]["resolution"],
-        propose=lambda image: _two(proposal(image=image)),
-        refine=lambda windows: _two(refinement(windows=windows)),
-        output=lambda windows: _three(output(windows=windows)),
-        draw=lambda w_plus: generator(w_plus=w_plus)[0],
-        embed=lambda image: embedder(image=image)[0],
-        look_again=look_again if has("second_look") else None,
-        sample=sample if has("mapping") and not of.get("classes") else None,
-        z_dim=of["z_dim"],
-        embed_identity=(lambda face: identity(face=face)[0]) if has("identity") else None,
-        prepare=lambda: _load_behind(proposal, embedder, generator),
+        propose=functions.propose,
+        refine=functions.refine,
+        output=functions.output,
+        draw=functions.draw,
+        embed=functions.embed,
+        look_again=functions.look_again if functions.has("second_look") else None,
+        sample=functions.sample if functions.has("mapping") and not generator.get("classes") else None,
+        z_dim=generator["z_dim"],
+        embed_identity=functions.embed_identity if functions.has("identity") else None,
+        prepare=functions.prepare,
     )
+
+
+class _Functions:
+    """The networks of a bundle as functions of arrays."""
+
+    def __init__(self, folder: Path, threads: int | None) -> None:
+        self._folder, self._threads = folder, threads
+        self._proposal = self._session("proposal", "scores", "corrections")
+        self._refinement = self._session("refinement", "scores", "corrections")
+        self._output = self._session("output", "scores", "corrections", "landmarks")
+        self._generator, self._mapping = self._session("generator", "image"), self._session("mapping", "w_plus")
+        self._embedder, self._second = self._session("embedder", "w_plus"), self._session("second_look", "w_plus")
+        self._identity = self._session("identity", "embedding")
+
+    def _session(self, name: str, *outputs: str) -> Session:
+        return Session(self._folder / f"{name}.onnx", outputs, threads=self._threads)
+
+    def has(self, name: str) -> bool:
+        return (self._folder / f"{name}.onnx").is_file()
+
+    def propose(self, image: Floats) -> tuple[Floats, Floats]:
+        scores, corrections = self._proposal(image=image)
+        return scores, corrections
+
+    def refine(self, windows: Floats) -> tuple[Floats, Floats]:
+        scores, corrections = self._refinement(windows=windows)
+        return scores, corrections
+
+    def output(self, windows: Floats) -> tuple[Floats, Floats, Floats]:
+        scores, corrections, landmarks = self._output(windows=windows)
+        return scores, corrections, landmarks
+
+    def draw(self, w_plus: Floats) -> Floats:
+        return self._generator(w_plus=w_plus)[0]
+
+    def embed(self, image: Floats) -> Floats:
+        return self._embedder(image=image)[0]
+
+    def look_again(self, image: Floats, drawn: Floats, first: Floats) -> Floats:
+        return self._second(image=image, drawn=drawn, first=first)[0]
+
+    def sample(self, z: Floats, psi: float) -> Floats:
+        return self._mapping(z=z, truncation_psi=np.array(psi, np.float32))[0]
+
+    def embed_identity(self, face: Floats) -> Floats:
+        return self._identity(face=face)[0]
+
+    def prepare(self) -> None:
+        for session in (self._proposal, self._embedder, self._generator):
+            Thread(target=_load, args=(session,)).start()  # no daemon: an exit waits for it
 
 
 def _about(folder: Path) -> dict[str, Any]:
@@ -117,21 +144,6 @@ def _about(folder: Path) -> dict[str, Any]:
     return about
 
 
-def _load_behind(*sessions: Session) -> None:
-    for session in sessions:
-        Thread(target=_load, args=(session,), daemon=True).start()
-
-
 def _load(session: Session) -> None:
     with suppress(UserError):  # which is said to whoever calls the network
         session.load()
-
-
-def _two(found: list[Floats]) -> tuple[Floats, Floats]:
-    first, second = found
-    return first, second
-
-
-def _three(found: list[Floats]) -> tuple[Floats, Floats, Floats]:
-    first, second, third = found
-    return first, second, third
