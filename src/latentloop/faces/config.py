@@ -38,3 +38,7 @@ LOOKED_AT = 256
 """Pixels of an aligned face's side when it is looked at a second time."""
 SUREST = 1 - 1e-5
 """Face probability beyond which differences say nothing."""
+INPUT_SIZE = 112
+"""Side of the input of face-recognition networks, in pixels."""
+CROP_ROWS, CROP_COLUMNS = slice(35, 223), slice(32, 220)
+"""Crop that pSp (arXiv:2008.00951) takes from an FFHQ-aligned image of 256 pixels for them."""

@@ -1,6 +1,6 @@
 """Editing photos into a folder, or one into a file: what `latentloop-lite edit` does."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -15,12 +15,13 @@ from latentloop.lite.options import LiteEditOptions
 from latentloop.lite.writing import checksum, face_names, write_results
 from latentloop.ownership import is_foreign, mark, marked_by
 from latentloop.photo_editing.claims import Claim, Claims
-from latentloop.photo_editing.edit_name import FAR, SHARES, STRIP_TILE, edit_suffix, label_of, record_edit
+from latentloop.photo_editing.edit_name import FAR, ROUGH, SHARES, STRIP_TILE, edit_suffix, label_of, record_edit
 from latentloop.pictures.grid import grid_of
 from latentloop.pixels import Pixels, encode_jpeg, encode_png
 from latentloop.runtime.arrays import Floats, resample, to_pixels
 from latentloop.runtime.directions import edit, resolve, shipped_directions
 from latentloop.runtime.engine import Runtime
+from latentloop.runtime.likeness import likeness
 from latentloop.runtime.results import Edited, Inverted
 from latentloop.stamps import stamp_of
 
@@ -46,6 +47,8 @@ class EditJob:
     claims: Claims
     """The output folder's names."""
     looks: int = 1
+    warn: Callable[[str], None] = lambda _: None
+    """Called with what may be wrong with a result."""
 
     @property
     def suffix(self) -> str:
@@ -102,7 +105,15 @@ class EditJob:
 
     def _edited(self, faces: Sequence[Inverted]) -> Edited:
         options = self.options
+        self._warn_if_rough(faces)
         return self.runtime.edit(faces, self.strengths, keep=options.keep, layers=options.layers, mask=options.mask)
+
+    def _warn_if_rough(self, faces: Sequence[Inverted]) -> None:
+        for face in faces:
+            if face.aligned is not None and face.pasted:
+                similarity = likeness(face.image, face.aligned, self.runtime.networks)
+                if similarity is not None and similarity < ROUGH:
+                    self.warn(f"{face.name}: a rough code (ID {similarity:.2f}): edits may look wrong")
 
     def _claim(self, file: Path, faces: Sequence[Inverted]) -> Claim:
         of_faces = [FACE, CODE_FILE] if _in_photo(faces) else [CODE_FILE]

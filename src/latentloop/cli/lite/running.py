@@ -22,7 +22,7 @@ def edit(command: "Edit") -> int:
     """Edit the pictures that a command names; returns 2 if one could not be edited."""
     files, runtime = files_of(command.pictures), load(command.runtime.bundle, threads=command.runtime.threads)
     claims = Claims(command.out, [*map(str, files)])
-    job = EditJob(command.strengths, command.options, runtime, command.faces, claims, command.runtime.looks)
+    job = EditJob(command.strengths, command.options, runtime, command.faces, claims, command.runtime.looks, complain)
     job.check()
     if job.too_far:
         complain(f"{job.too_far}: faces fall apart beyond strengths of 3")
