@@ -18,28 +18,27 @@ class AreaTable:
     """
 
     sums: npt.NDArray[Any]
-    """Sums of the levels 0 to 255, (H + 1, W + 1, 3), of uint32 or float64."""
+    """Sums of the levels 0 to 255, (3, H + 1, W + 1), of uint32 or float64."""
 
     @classmethod
     def of_pixels(cls, pixels: Pixels) -> "AreaTable":
         """Make the table of pixels (H, W, 3) in 0..255."""
-        return cls(_summed(pixels, np.uint32))
+        return cls(sums_of(pixels.transpose(2, 0, 1), np.uint32))
 
     @classmethod
     def of_image(cls, image: Floats) -> "AreaTable":
         """Make the table of an image (1, 3, H, W) in [-1, 1]."""
-        levels = (image[0].transpose(1, 2, 0).astype(np.float64) + 1) * 127.5
-        return cls(_summed(levels, np.float64))
+        return cls(sums_of((image[0].astype(np.float64) + 1) * 127.5, np.float64))
 
     @property
     def height(self) -> int:
         """Rows of the picture."""
-        return len(self.sums) - 1
+        return int(self.sums.shape[1]) - 1
 
     @property
     def width(self) -> int:
         """Columns of the picture."""
-        return int(self.sums.shape[1]) - 1
+        return int(self.sums.shape[2]) - 1
 
     def resized(self, height: int, width: int) -> Floats:
         """Shrink the whole picture to (1, 3, height, width) in [-1, 1]; cells overlap where sizes do not divide."""
@@ -57,19 +56,21 @@ class AreaTable:
         left, right = _cells(boxes[:, 0], boxes[:, 2], width)
         top, bottom = _cells(boxes[:, 1], boxes[:, 3], height)
         sums = self._at(bottom, right) - self._at(top, right) - self._at(bottom, left) + self._at(top, left)
-        count = (bottom - top)[:, :, None, None] * (right - left)[:, None, :, None]
+        count = (bottom - top)[:, :, None] * (right - left)[:, None, :]
         means = sums.astype(np.float64) / (127.5 * count) - 1
-        return np.ascontiguousarray(means.transpose(0, 3, 1, 2), dtype=np.float32)
+        return np.ascontiguousarray(means.swapaxes(0, 1), dtype=np.float32)
 
     def _at(self, rows: npt.NDArray[np.int64], columns: npt.NDArray[np.int64]) -> npt.NDArray[Any]:
-        return self.sums[rows[:, :, None], columns[:, None, :]]
+        return self.sums[:, rows[:, :, None], columns[:, None, :]]
 
 
-def _summed(levels: npt.NDArray[Any], dtype: type[np.generic]) -> npt.NDArray[Any]:
-    height, width, channels = levels.shape
-    sums = np.zeros((height + 1, width + 1, channels), dtype)
-    np.cumsum(levels, axis=0, out=sums[1:, 1:])
-    np.cumsum(sums[1:, 1:], axis=1, out=sums[1:, 1:])
+def sums_of(values: npt.NDArray[Any], dtype: type[np.generic]) -> npt.NDArray[Any]:
+    """Sum up what is above and to the left of each place of planes (C, H, W), to (C, H + 1, W + 1) of a type."""
+    planes, height, width = values.shape
+    sums = np.zeros((planes, height + 1, width + 1), dtype)
+    np.cumsum(values, axis=2, out=sums[:, 1:, 1:])
+    for row in range(height):  # many times faster than NumPy's sums along columns
+        sums[:, row + 1] += sums[:, row]
     return sums
 
 

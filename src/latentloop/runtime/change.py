@@ -3,6 +3,7 @@
 import numpy as np
 
 from latentloop.faces.config import CHANGE_SIZE, FULL, NONE, REACH, SOFT
+from latentloop.runtime.area import sums_of
 from latentloop.runtime.arrays import Floats, resample
 
 NEAR = 5
@@ -30,9 +31,7 @@ def local_mean(values: Floats, size: int) -> Floats:
         size: Side of the squares, odd.
     """
     height, width = values.shape
-    sums = np.zeros((height + 1, width + 1))
-    np.cumsum(values, axis=0, dtype=np.float64, out=sums[1:, 1:])
-    np.cumsum(sums[1:, 1:], axis=1, out=sums[1:, 1:])
+    (sums,) = sums_of(values[None], np.float64)
     top, bottom = _ends(height, size)
     left, right = _ends(width, size)
     rows = sums[bottom] - sums[top]
