@@ -9,7 +9,7 @@ from latentloop.images import from_uint8, to_uint8
 from latentloop.runtime.alignment import crop_quad
 from latentloop.runtime.arrays import Doubles, Floats
 from latentloop.runtime.change import changed
-from latentloop.runtime.cubic import bicubic_at
+from latentloop.runtime.cubic import Bicubic
 from latentloop.runtime.pasting import Shape, paste_back
 from quads import QUADS, picture
 
@@ -30,7 +30,7 @@ def test_bicubic_samples_are_those_of_pytorch(shape: tuple[int, int, int]) -> No
     expected = F.grid_sample(
         torch.from_numpy(image)[None], grid, mode="bicubic", padding_mode="border", align_corners=False
     )
-    np.testing.assert_allclose(bicubic_at(image, places), expected[0, :, 0].T.numpy(), rtol=0, atol=3e-5)
+    np.testing.assert_allclose(Bicubic(image).at(places), expected[0, :, 0].T.numpy(), rtol=0, atol=3e-5)
 
 
 @pytest.mark.parametrize("size", [128, 256, 200, 64])

@@ -11,39 +11,44 @@ CHUNK = 1 << 14
 """Places that are sampled together, so that all between fits a processor's cache."""
 
 
-def bicubic_at(image: Floats, places: Floats) -> Floats:
-    """Sample an image (C, H, W) at P places, to (P, C).
+class Bicubic:
+    """An image to be sampled at any places.
 
-    It is what `torch.nn.functional.grid_sample` gives in bicubic mode with padding_mode="border".
-
-    Args:
-        image: The image; beyond its border it is continued by its outermost pixels.
-        places: (x, y) as fractions of its width and height, (P, 2): 0 is the first pixel's outer edge.
+    Samples are what `torch.nn.functional.grid_sample` gives in bicubic mode with padding_mode="border".
     """
-    channels, height, width = image.shape
-    # Rows of 8 numbers are aligned: reading them takes less time than rows of 6.
-    table = np.zeros((height * width, -(-channels // 4) * 4), np.float32)
-    table[:, :channels] = image.reshape(channels, -1).T
-    found = np.empty((len(places), channels), np.float32)
-    for i in range(0, len(places), CHUNK):
-        found[i : i + CHUNK] = _sampled(table, height, width, places[i : i + CHUNK])[:, :channels]
-    return found
 
+    def __init__(self, image: Floats) -> None:
+        """Take up an image (C, H, W); beyond its border it is continued by its outermost pixels."""
+        self.channels, self.height, self.width = image.shape
+        # Rows of 4 or 8 numbers are aligned: reading them takes less time than rows of 3 or 6.
+        self._table = np.zeros((self.height * self.width, -(-self.channels // 4) * 4), np.float32)
+        self._table[:, : self.channels] = image.reshape(self.channels, -1).T
 
-def _sampled(table: Floats, height: int, width: int, places: Floats) -> Floats:
-    columns, across = _taps(places[:, 0], width)
-    rows, down = _taps(places[:, 1], height)
-    total = np.zeros((len(places), table.shape[1]), np.float32)
-    line, tap = np.empty_like(total), np.empty_like(total)
-    for row, weight in zip(rows * width, down, strict=True):
-        line[:] = 0
-        for column, share in zip(columns, across, strict=True):
-            np.take(table, row + column, axis=0, out=tap, mode="clip")
-            tap *= share[:, None]
-            line += tap
-        line *= weight[:, None]
-        total += line
-    return total
+    def at(self, places: Floats) -> Floats:
+        """Sample at P places, to (P, C).
+
+        Args:
+            places: (x, y) as fractions of the image's width and height, (P, 2): 0 is the first pixel's outer edge.
+        """
+        found = np.empty((len(places), self.channels), np.float32)
+        for i in range(0, len(places), CHUNK):
+            found[i : i + CHUNK] = self._sampled(places[i : i + CHUNK])[:, : self.channels]
+        return found
+
+    def _sampled(self, places: Floats) -> Floats:
+        columns, across = _taps(places[:, 0], self.width)
+        rows, down = _taps(places[:, 1], self.height)
+        total = np.zeros((len(places), self._table.shape[1]), np.float32)
+        line, tap = np.empty_like(total), np.empty_like(total)
+        for row, weight in zip(rows * self.width, down, strict=True):
+            line[:] = 0
+            for column, share in zip(columns, across, strict=True):
+                np.take(self._table, row + column, axis=0, out=tap, mode="clip")
+                tap *= share[:, None]
+                line += tap
+            line *= weight[:, None]
+            total += line
+        return total
 
 
 def _taps(fractions: Floats, length: int) -> tuple[npt.NDArray[np.int64], Floats]:
