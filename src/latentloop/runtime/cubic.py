@@ -7,7 +7,7 @@ from latentloop.runtime.arrays import Floats
 
 A = np.float32(-0.75)
 """Slope of the cubic at a distance of one pixel."""
-CHUNK = 1 << 14
+CHUNK = 1 << 13
 """Places that are sampled together, so that all between fits a processor's cache."""
 
 
@@ -39,14 +39,16 @@ class Bicubic:
         columns, across = _taps(places[:, 0], self.width)
         rows, down = _taps(places[:, 1], self.height)
         total = np.zeros((len(places), self._table.shape[1]), np.float32)
+        # Weights beside each number: products of equal shapes are several times faster than broadcast ones.
+        across, down = (np.broadcast_to(one[:, :, None], (4, *total.shape)).copy() for one in (across, down))
         line, tap = np.empty_like(total), np.empty_like(total)
         for row, weight in zip(rows * self.width, down, strict=True):
             line[:] = 0
             for column, share in zip(columns, across, strict=True):
                 np.take(self._table, row + column, axis=0, out=tap, mode="clip")
-                tap *= share[:, None]
+                tap *= share
                 line += tap
-            line *= weight[:, None]
+            line *= weight
             total += line
         return total
 
