@@ -11,7 +11,7 @@ import tyro
 from tyro import _errors as refusals  # private: pyproject.toml holds tyro to a release that has it
 from tyro.constructors import ConstructorRegistry, PrimitiveConstructorSpec, PrimitiveTypeInfo
 
-from latentloop.cli.commands import Command, load_command
+from latentloop.cli.commands import LATENTLOOP, Command, Program
 from latentloop.cli.complaints import did_you_mean, option_name
 from latentloop.errors import UserError, in_one_line
 
@@ -22,13 +22,18 @@ NOTHING = "none"
 CONFIG = (tyro.conf.OmitArgPrefixes, tyro.conf.FlagCreatePairsOff, tyro.conf.OmitSubcommandPrefixes)
 
 
-def parse_command(name: str, arguments: Sequence[str]) -> Command:
+def parse_command(name: str, arguments: Sequence[str], program: Program = LATENTLOOP) -> Command:
     """Parse the arguments after a command's name into the command with its options; exits with 0 after --help.
+
+    Args:
+        name: Name of the command, of one word or of two.
+        arguments: What comes after it.
+        program: The program that has it.
 
     Raises:
         UserError: It takes no such arguments, or they contradict each other.
     """
-    command, prog = load_command(name), f"latentloop {name}"
+    command, prog = program.load(name), f"{program.name} {name}"
     with refusals.on_parse_error(partial(_refuse, command)):
         try:
             return tyro.cli(command, prog=prog, args=arguments, config=CONFIG, registry=REGISTRY)
