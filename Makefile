@@ -1,8 +1,9 @@
 # make demo   embed the sample photos and name the report
 # make test   all checks: ruff, mypy, import-linter, pytest
+# make lite   the wheel of latentloop-lite, which needs no PyTorch, in dist/
 # make web    build the page that needs no server; needs Node 20 or newer
 #
-# Both make .venv on their first run. PYTHON chooses the interpreter (3.11 or newer), TORCH the build of PyTorch:
+# The first two make .venv on their first run. PYTHON chooses the interpreter (3.11 or newer), TORCH the build of PyTorch:
 #   make demo PYTHON=python3.12 TORCH="torch==2.13.0 --index-url ..."
 PYTHON ?= python3
 TORCH ?= torch==2.13.0
@@ -11,7 +12,7 @@ DEMO_OUT ?= out/demo
 BIN := .venv/bin
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
-.PHONY: demo test web clean
+.PHONY: demo test lite web clean
 
 demo: .venv/.installed
 	$(BIN)/latentloop embed examples/photos --out $(DEMO_OUT)
@@ -22,6 +23,9 @@ test: .venv/.installed-dev
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile
+
+lite:
+	$(PYTHON) -m pip wheel --quiet --disable-pip-version-check --no-deps --wheel-dir dist ./packaging/lite
 
 web:
 	cd web && npm ci --no-audit --no-fund && npm run build

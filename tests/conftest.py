@@ -20,7 +20,7 @@ from latentloop.generators import Generator, GeneratorFile, build_generator, reg
 from latentloop.images import write_png
 from latentloop.latents.code_file import Code
 
-pytest_plugins = ["foreign_files", "comparisons", "edits", "small_generators", "bulk_inputs"]
+pytest_plugins = ["foreign_files", "comparisons", "edits", "small_generators", "bulk_inputs", "tiny_bundle"]
 
 # Small tensors gain nothing from threads, which wait long for each other where the cores are busy.
 torch.set_num_threads(1)

@@ -18,7 +18,7 @@ from PIL import Image, features
 from torch import Tensor
 
 from clips import animation_claiming
-from latentloop import images
+from latentloop import pixels
 from latentloop.errors import UserError
 from latentloop.images import (
     Pixels,
@@ -353,7 +353,7 @@ def test_resample_is_resize_where_the_resolution_does_not_divide(resolution: int
 
 def test_threads_with_one_limit_decode_side_by_side_and_others_wait(monkeypatch: pytest.MonkeyPatch) -> None:
     """Two threads meet within the decoder; one with another limit gets its own, afterwards."""
-    meeting, limits, converted = threading.Barrier(2, timeout=60), list[int | None](), images._rgb
+    meeting, limits, converted = threading.Barrier(2, timeout=60), list[int | None](), pixels._rgb
 
     def meet(name: str, image: Image.Image, background: tuple[int, ...]) -> Pixels:
         limits.append(Image.MAX_IMAGE_PIXELS)
@@ -361,7 +361,7 @@ def test_threads_with_one_limit_decode_side_by_side_and_others_wait(monkeypatch:
             meeting.wait()
         return converted(name, image, background)
 
-    monkeypatch.setattr(images, "_rgb", meet)
+    monkeypatch.setattr(pixels, "_rgb", meet)
     monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 10)
     file = io.BytesIO()
     Image.fromarray(colours()).save(file, "png")

@@ -5,4 +5,14 @@ Importing this package is quick: its parts, and PyTorch, are imported when they 
 
 import lazy_loader
 
-__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)
+_part, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)
+
+
+def __getattr__(name: str) -> object:
+    try:
+        return _part(name)
+    except ModuleNotFoundError as error:
+        if error.name != "torch":
+            raise
+        reason = f"latentloop.{name} needs PyTorch, which is not installed: pip install latentloop"
+        raise ModuleNotFoundError(reason, name="torch") from error

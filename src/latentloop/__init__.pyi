@@ -6,6 +6,7 @@ from . import inversion as inversion
 from . import latents as latents
 from . import losses as losses
 from . import metrics as metrics
+from . import runtime as runtime
 from .allocator import keep_freed_memory as keep_freed_memory
 from .embedding import Embedded as Embedded
 from .embedding import Failed as Failed

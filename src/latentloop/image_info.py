@@ -5,8 +5,8 @@ from pathlib import Path
 
 from PIL import Image
 
-from latentloop.images import COMMENT, DECODING_ERRORS, endings
 from latentloop.pixel_limit import pixel_limit
+from latentloop.pixels import COMMENT, DECODING_ERRORS, endings
 
 
 def colour_profile(path: Path | str) -> bytes | None:

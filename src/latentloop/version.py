@@ -1,5 +1,13 @@
 """The version of the installed package."""
 
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 
-__version__ = version("latentloop")
+
+def _installed() -> str:
+    try:
+        return version("latentloop")
+    except PackageNotFoundError:
+        return version("latentloop-lite")  # the same modules, without PyTorch
+
+
+__version__ = _installed()

@@ -1,148 +1,30 @@
-"""Weights files: safetensors, checked before they are believed, read once a job, with our settings in the header."""
+"""Weights files as tensors of PyTorch: safetensors, checked before they are believed; see `weight_files`."""
 
-import hashlib
 import json
-from collections.abc import Callable, Hashable, Mapping
-from contextvars import ContextVar
-from dataclasses import dataclass
+from collections.abc import Mapping
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Self, TypeVar
+from typing import Any, TypeVar
 
-from safetensors import SafetensorError
 from safetensors.torch import load, save
 from torch import Tensor, nn
 
-from latentloop.errors import UserError, in_one_line, shown
-from latentloop.files import naming_unreadable, refuse_no_file, replacing, sha256_of
-from latentloop.json_files import decode_json
-from latentloop.safetensors_header import METADATA, check_header, read_header
+from latentloop import weight_files
+from latentloop.files import replacing
+from latentloop.weight_files import ASSETS as ASSETS
+from latentloop.weight_files import KIND as KIND
+from latentloop.weight_files import ReadOnce as ReadOnce
+from latentloop.weight_files import WeightsFile as WeightsFile
+from latentloop.weight_files import checksum as checksum
+from latentloop.weight_files import is_safetensors as is_safetensors
+from latentloop.weight_files import kind_in as kind_in
+from latentloop.weight_files import read_once as read_once
+from latentloop.weight_files import shipped as shipped
 
-ASSETS = Path(__file__).parent / "assets"
-KIND = "latentloop"
-"""The one metadata entry of our files: the kind of content and, as JSON, the settings that tensors cannot hold.
-(Safetensors shuffles the order of several entries.)"""
-CHECKSUM = "sha256"
-"""Purpose of reading a file for its checksum alone."""
+Weights = weight_files.Weights[Tensor]
+"""Content of a weights file, in float32 whatever type the file stores."""
+OurWeights = weight_files.OurWeights[Tensor]
+"""Content of a weights file that this package wrote, in float32."""
 Module = TypeVar("Module", bound=nn.Module)
-Content = TypeVar("Content")
-
-
-@dataclass(frozen=True)
-class WeightsFile:
-    """A safetensors file and, where it is known, the checksum that it must have."""
-
-    path: Path
-    """Path of the weights file."""
-    sha256: str | None = None
-    """Expected SHA-256 in hexadecimal; None accepts any content."""
-
-
-@dataclass(frozen=True)
-class Weights:
-    """The content of a weights file. It may be shared within `ReadOnce`: never change a tensor in place."""
-
-    tensors: Mapping[str, Tensor]
-    """Tensors by name, in float32 whatever type the file stores."""
-    metadata: Mapping[str, str]
-    """Text entries of the file's header."""
-    sha256: str
-    """SHA-256 of the file, in hexadecimal."""
-
-
-@dataclass(frozen=True)
-class OurWeights:
-    """The content of a weights file that this package wrote."""
-
-    kind: str
-    """Kind of content, such as "embedder"."""
-    tensors: Mapping[str, Tensor]
-    """Tensors by name, in float32."""
-    settings: dict[str, Any]
-    """Settings that cannot be read off the tensors."""
-    sha256: str
-    """SHA-256 of the file, in hexadecimal."""
-
-
-_Files = dict[tuple[Hashable, Path, int, int], Any]
-_active: ContextVar[tuple[_Files, ...]] = ContextVar("files kept by each `ReadOnce` that is entered", default=())
-
-
-class ReadOnce:
-    """A context in which each weights file is read and checked once, however many parts ask for it.
-
-    It can be entered again, so that parts which a job loads later share what the first ones read, and nested: inner and
-    outer contexts share what is read in both. What was read is kept as long as the object. Modules on the CPU share
-    that memory; where they were moved to another device, it is a second copy of their weights. Another thread has
-    contexts of its own.
-    """
-
-    def __init__(self) -> None:
-        self._files: _Files = {}
-
-    def __enter__(self) -> Self:
-        _active.set((*_active.get(), self._files))
-        return self
-
-    def __exit__(self, *_: type[BaseException] | BaseException | TracebackType | None) -> None:
-        _active.set(_active.get()[:-1])
-
-
-def read_once(path: Path, purpose: Hashable, read: Callable[[], Content]) -> Content:
-    """Call `read`, or give what it returned for this file and purpose before, if that was within a common `ReadOnce`.
-
-    Args:
-        path: The file; one that has changed in size or time of change is read again.
-        purpose: Tells apart what is made of one file, such as a checksum and tensors.
-        read: Reads the file.
-
-    Raises:
-        OSError: There is no such file.
-    """
-    contexts = _active.get()
-    if not contexts:
-        return read()
-    state = path.stat()
-    key = (purpose, path.resolve(), state.st_size, state.st_mtime_ns)
-    kept = next((files[key] for files in contexts if key in files), None)
-    content: Content = read() if kept is None else kept
-    for files in contexts:
-        files[key] = content
-    return content
-
-
-def shipped(name: str, sha256: str) -> WeightsFile:
-    """Name a file of the package's `assets` folder, with its checksum."""
-    return WeightsFile(ASSETS / name, sha256)
-
-
-def is_safetensors(path: Path) -> bool:
-    """Tell whether a file begins as safetensors do: with the length of a JSON header, and its brace.
-
-    Raises:
-        UserError: The file cannot be read.
-    """
-    with naming_unreadable(path), path.open("rb") as file:
-        beginning = file.read(9)
-        return beginning[8:] == b"{" and int.from_bytes(beginning[:8], "little") < path.stat().st_size
-
-
-def kind_in(path: Path) -> str | None:
-    """Read the kind of content from a weights file that this package wrote; None of any other file."""
-    try:
-        entry = read_header(path)[METADATA][KIND]
-    except (OSError, ValueError, LookupError, TypeError):
-        return None
-    return entry.partition(" ")[0] if isinstance(entry, str) else None
-
-
-def checksum(file: WeightsFile) -> str:
-    """Give the SHA-256 of a weights file in hexadecimal: the expected one, or else that of its bytes.
-
-    Raises:
-        OSError: There is no such file.
-    """
-    return file.sha256 or read_once(file.path, CHECKSUM, lambda: sha256_of(file.path))
 
 
 def read_weights(file: WeightsFile) -> Weights:
@@ -151,13 +33,7 @@ def read_weights(file: WeightsFile) -> Weights:
     Raises:
         UserError: The file is missing, is not safetensors, or its checksum is not the expected one.
     """
-    if not file.path.exists():
-        raise UserError(f"{file.path}: no such weights file")
-    refuse_no_file(file.path, what="weights")
-    weights = read_once(file.path, "weights", lambda: _read(file))
-    _check(file, weights.sha256)
-    read_once(file.path, CHECKSUM, lambda: weights.sha256)
-    return weights
+    return weight_files.read_checked(file, _read, purpose="weights")
 
 
 def read_ours(file: WeightsFile, *kinds: str, what: str, advice: str) -> OurWeights:
@@ -172,18 +48,7 @@ def read_ours(file: WeightsFile, *kinds: str, what: str, advice: str) -> OurWeig
     Raises:
         UserError: As `read_weights`; or the file is of another kind, or its settings are damaged.
     """
-    weights = read_weights(file)
-    kind, _, text = weights.metadata.get(KIND, "none").partition(" ")
-    if kind not in kinds:
-        known = kind if kind.isalpha() else "unknown"
-        raise UserError(f"{file.path}: not {what} (kind: {known}); {advice}")
-    try:
-        settings = decode_json(text or "{}")
-    except ValueError as error:
-        raise UserError(f"{file.path}: its settings are damaged: {in_one_line(error)}") from error
-    if not isinstance(settings, dict):
-        raise UserError(f"{file.path}: its settings are damaged: {shown(settings)}")
-    return OurWeights(kind, weights.tensors, settings, weights.sha256)
+    return weight_files.as_ours(file, read_weights(file), *kinds, what=what, advice=advice)
 
 
 def write_ours(path: Path, kind: str, tensors: Mapping[str, Tensor], settings: Mapping[str, Any]) -> None:
@@ -213,21 +78,4 @@ def with_weights(module: Module, tensors: Mapping[str, Tensor]) -> Module:
 
 
 def _read(file: WeightsFile) -> Weights:
-    with naming_unreadable(file.path):
-        content = file.path.read_bytes()
-    sha256 = hashlib.sha256(content).hexdigest()
-    _check(file, sha256)
-    length = int.from_bytes(content[:8], "little")
-    try:
-        header = check_header(content[8 : 8 + length], length)
-        tensors = {name: tensor.float() for name, tensor in sorted(load(content).items())}
-    except (SafetensorError, LookupError, TypeError, ValueError) as error:
-        raise UserError(
-            f"{file.path}: not a readable safetensors file (sha256 {sha256}): {in_one_line(error)}"
-        ) from error
-    return Weights(tensors, header.get(METADATA) or {}, sha256)
-
-
-def _check(file: WeightsFile, sha256: str) -> None:
-    if file.sha256 not in (None, sha256):
-        raise UserError(f"{file.path}: wrong or damaged, its sha256 is {sha256}, not {file.sha256}; install it again")
+    return weight_files.read_with(file, lambda content: {name: one.float() for name, one in load(content).items()})

@@ -72,7 +72,7 @@ def test_a_name_that_the_output_cannot_encode_is_escaped(environment: dict[str, 
 def test_memory_that_has_run_out_is_told_in_one_line(
     run: Callable[..., tuple[int, list[str], list[str]]], monkeypatch: pytest.MonkeyPatch, error: Exception
 ) -> None:
-    def fail(_arguments: list[str]) -> int:
+    def fail(*_: object) -> int:
         raise error
 
     monkeypatch.setattr("latentloop.cli._run", fail)

@@ -11,8 +11,8 @@ from matplotlib.figure import Figure
 from latentloop.benchmark.comparison import LABELS, Comparison
 from latentloop.benchmark.result_files import COMMAND
 from latentloop.errors import printable
-from latentloop.images import COMMENT
 from latentloop.ownership import mark
+from latentloop.pixels import COMMENT
 
 PLOTTED = ("lpips_alex", "mse", "lpips_squeeze", "lpips_vgg", "id")
 """Metrics that get a panel, as far as the protocol has them."""

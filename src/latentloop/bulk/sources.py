@@ -10,9 +10,9 @@ from typing import Any
 from latentloop.bulk.photos import BulkPhoto
 from latentloop.errors import UserError, printable
 from latentloop.globs import files_matching
-from latentloop.images import photo_suffixes
 from latentloop.photos.braces import expand_braces
 from latentloop.photos.sources import photos_in_tar
+from latentloop.pixels import photo_suffixes
 from latentloop.records.parquet import open_parquet
 from latentloop.records.schema import load_arrow
 

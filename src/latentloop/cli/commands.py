@@ -1,7 +1,8 @@
 """Table of the commands, and the screen that lists them. A command is imported only on demand."""
 
 import importlib
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Protocol, cast
 
 
@@ -49,30 +50,73 @@ GROUPS = {
         "fetch": Entry("fetch:Fetch", "Download weights that are too large to ship"),
     },
 }
-COMMANDS = {name: entry for group in GROUPS.values() for name, entry in group.items()}
 PARTS = {
     "bench editability": Entry("editability:Editability", "Measure how well the codes of photos edit"),
 }
 """Commands of two words, each described by the command of the first word, which has other options."""
 
 
+@dataclass(frozen=True)
+class Program:
+    """A program with its commands."""
+
+    name: str
+    """Name of the program."""
+    about: tuple[str, ...]
+    """First lines of its `--help`."""
+    groups: Mapping[str, Mapping[str, Entry]]
+    """Its commands, by heading and name."""
+    parts: Mapping[str, Entry] = field(default_factory=dict)
+    """Its commands of two words."""
+
+    @property
+    def commands(self) -> dict[str, Entry]:
+        """Commands by name."""
+        return {name: entry for group in self.groups.values() for name, entry in group.items()}
+
+    def load(self, name: str) -> type[Command]:
+        """Import the class of a command, of one word or of two."""
+        module, _, place = (self.commands | dict(self.parts))[name].place.partition(":")
+        return cast("type[Command]", getattr(importlib.import_module(f"{__package__}.{module}"), place))
+
+    def overview(self) -> str:
+        """The screen of `--help`: first steps, and a line for each command."""
+        groups = [
+            "\n".join([heading, *(f"  {name:<12}{entry.line}" for name, entry in group.items())])
+            for heading, group in self.groups.items()
+        ]
+        last = f"Options and examples: {self.name} COMMAND --help. Version: {self.name} --version"
+        return "\n".join([*self.about, *groups, last])
+
+
+LATENTLOOP = Program(
+    "latentloop",
+    (
+        "latentloop finds the StyleGAN code of a photo, and edits the photo through it.",
+        "First steps: latentloop embed photo.jpg; latentloop edit photo.jpg --set smile=1",
+    ),
+    GROUPS,
+    PARTS,
+)
+"""The program with all commands."""
+LITE = Program(
+    "latentloop-lite",
+    (
+        "latentloop-lite edits faces in photos through their StyleGAN codes, without PyTorch.",
+        "First steps: latentloop-lite edit photo.jpg --set smile=1; latentloop-lite directions",
+    ),
+    {
+        "Photos": {
+            "edit": Entry("lite.edit:Edit", "Change attributes of a face, and paste it back into its photo"),
+            "embed": Entry("lite.embed:Embed", "Find the code of each photo in one pass, and save it with its image"),
+            "directions": Entry("lite.directions:Directions", "List the directions that photos can be edited in"),
+        }
+    },
+)
+"""The program that needs no PyTorch: networks in ONNX files, and one pass."""
+COMMANDS = LATENTLOOP.commands
+
+
 def load_command(name: str) -> type[Command]:
     """Import the class of a command of `COMMANDS` or `PARTS`."""
-    module, _, place = (COMMANDS | PARTS)[name].place.partition(":")
-    return cast("type[Command]", getattr(importlib.import_module(f"{__package__}.{module}"), place))
-
-
-def overview() -> str:
-    """The screen of `latentloop --help`: first steps, and a line for each command."""
-    groups = [
-        "\n".join([heading, *(f"  {name:<12}{entry.line}" for name, entry in group.items())])
-        for heading, group in GROUPS.items()
-    ]
-    return "\n".join(
-        [
-            "latentloop finds the StyleGAN code of a photo, and edits the photo through it.",
-            "First steps: latentloop embed photo.jpg; latentloop edit photo.jpg --set smile=1",
-            *groups,
-            "Options and examples: latentloop COMMAND --help. Version: latentloop --version",
-        ]
-    )
+    return LATENTLOOP.load(name)

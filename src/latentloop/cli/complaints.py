@@ -11,10 +11,14 @@ offered: ContextVar[frozenset[str] | None] = ContextVar("options of the running 
 """Options that error messages may name; None for all, as long as no command runs."""
 
 
+running: ContextVar[str] = ContextVar("name of the running program", default="latentloop")
+"""Name with which messages begin."""
+
+
 def complain(problem: UserError | str) -> None:
     """Print what is wrong, or worth a notice, as one line on stderr."""
     text = with_options(problem) if isinstance(problem, UserError) else problem
-    print(f"latentloop: {text}", file=sys.stderr, flush=True)  # noqa: T201
+    print(f"{running.get()}: {text}", file=sys.stderr, flush=True)  # noqa: T201
 
 
 def with_options(error: UserError) -> str:

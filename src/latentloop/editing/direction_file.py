@@ -1,30 +1,22 @@
 """Directions as a file: safetensors, one tensor for each, and one metadata entry with everything else."""
 
 from collections.abc import Mapping, Sequence
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor
 
+from latentloop.editing.direction_entries import NAME, TEXTS, all_of, fields_of, named, nearest, only
+from latentloop.editing.direction_entries import SHIPPED as SHIPPED
 from latentloop.editing.directions import Direction
 from latentloop.editing.fitting import fitted
-from latentloop.editing.foreign_directions import MAX_WS, read_foreign_directions
-from latentloop.editing.layers import describe_layers, parse_layers
-from latentloop.errors import UserError, in_one_line, shown
+from latentloop.editing.foreign_directions import read_foreign_directions
+from latentloop.editing.layers import describe_layers
+from latentloop.errors import UserError
 from latentloop.files import refuse_no_file
 from latentloop.generators import Generator
-from latentloop.weights import WeightsFile, is_safetensors, kind_in, read_ours, shipped, write_ours
-
-SHIPPED = (shipped("directions-ffhq.safetensors", "d47d6c03831acc73bd3e083692b4a24d324176765c731f4370431788acb135d2"),)
-"""Bundled files of directions."""
-NAME = "directions"
-"""Kind of these files, with which the metadata entry begins."""
-MAX_NAME = 100
-"""Longest name of a direction, in characters."""
-TEXTS = ("fingerprint", "generator", "licence", "origin")
-"""Fields of a direction that the metadata stores as text."""
+from latentloop.weights import WeightsFile, is_safetensors, kind_in, read_ours, write_ours
 
 
 def save_directions(path: Path, directions: Sequence[Direction]) -> None:
@@ -57,13 +49,7 @@ def read_directions(path: Path | WeightsFile) -> dict[str, Direction]:
     """
     file = path if isinstance(path, WeightsFile) else WeightsFile(path)
     ours = read_ours(file, NAME, what="a file of directions", advice="latentloop directions find makes one")
-    try:
-        about = ours.settings
-        if about.keys() != ours.tensors.keys() or not about:
-            raise ValueError("its metadata names other directions than its tensors")
-        return {name: _direction(name, ours.tensors[name], about[name]) for name in about}
-    except (LookupError, TypeError, ValueError, UserError) as error:
-        raise UserError(f"{file.path}: damaged, or of another latentloop: {in_one_line(error)}") from error
+    return all_of(file, ours, _direction)
 
 
 def shipped_directions(generator: Generator) -> dict[str, Direction]:
@@ -102,26 +88,11 @@ def find_direction(name_or_path: str | Path, generator: Generator) -> Direction:
     if direction := shipped_directions(generator).get(text):
         return direction
     if Path(text).is_file():
-        return _only(text, directions_in(Path(text), generator))
+        return only(text, directions_in(Path(text), generator))
     path, _, name = text.rpartition(":")
     if path and Path(path).is_file():
-        return _named(path, name, directions_in(Path(path), generator))
+        return named(path, name, directions_in(Path(path), generator))
     raise _unknown(text, generator)
-
-
-def _only(path: str, directions: Mapping[str, Direction]) -> Direction:
-    if len(directions) > 1:
-        few = ", ".join([*directions][:5]) + (" ..." if len(directions) > 5 else "")
-        raise UserError(f"{path}: has {len(directions)} directions ({few}); name one: {path}:{next(iter(directions))}")
-    return next(iter(directions.values()))
-
-
-def _named(path: str, name: str, directions: Mapping[str, Direction]) -> Direction:
-    if name not in directions:
-        raise UserError(
-            f"{path}: has no direction {name}{_nearest(name, directions)}; see latentloop directions list {path}"
-        )
-    return directions[name]
 
 
 def _unknown(text: str, generator: Generator) -> UserError:
@@ -129,13 +100,8 @@ def _unknown(text: str, generator: Generator) -> UserError:
     for file in SHIPPED:
         if other := read_directions(file).get(text):
             return UserError(f"{text}: a direction of {other.generator}, not of {generator.name}")
-    near = f"we ship for {generator.name}{_nearest(text, shipped_directions(generator))}"
+    near = f"we ship for {generator.name}{nearest(text, shipped_directions(generator))}"
     return UserError(f"{text}: neither a file nor a direction that {near}; see latentloop directions list")
-
-
-def _nearest(name: str, names: Mapping[str, Direction]) -> str:
-    near = get_close_matches(name, names, n=1)
-    return f", did you mean {near[0]}?" if near else ""
 
 
 def _metadata(direction: Direction) -> dict[str, Any]:
@@ -151,14 +117,5 @@ def _stored(vector: Tensor) -> Tensor:
 
 def _direction(name: str, vector: Tensor, entry: Mapping[str, Any]) -> Direction:
     """The direction of a tensor and its metadata."""
-    num_ws, about = entry["num_ws"], entry["about"]
-    if not name.isprintable() or len(name) > MAX_NAME:
-        raise ValueError("a name with odd characters, or none that ends")
-    if type(num_ws) is not int or not 0 < num_ws <= MAX_WS:
-        raise ValueError(f"{name} has {shown(num_ws)} layers")
-    if vector.ndim < 1 or vector.shape[:-1] not in ((), (num_ws,)) or not vector.numel() or not vector.isfinite().all():
-        raise ValueError(f"{name} is {tuple(vector.shape)} with {num_ws} layers, or has numbers that are not finite")
-    if not isinstance(about, dict) or not all(isinstance(entry[text], str) for text in (*TEXTS, "layers")):
-        raise TypeError(f"{name} has metadata of other types")
-    texts = {text: entry[text] for text in TEXTS}
-    return Direction(name, vector, parse_layers(entry["layers"], num_ws), num_ws, about=about, **texts)
+    finite = bool(vector.isfinite().all())
+    return Direction(name=name, vector=vector, **fields_of(name, tuple(vector.shape), entry, finite=finite))

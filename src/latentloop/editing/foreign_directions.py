@@ -20,6 +20,7 @@ from torch import Tensor
 
 from latentloop.checkpoints.network_pickles import plain_tensor
 from latentloop.checkpoints.reading import reading
+from latentloop.editing.direction_entries import MAX_WS
 from latentloop.editing.directions import Direction
 from latentloop.editing.fitting import fitted
 from latentloop.errors import UserError
@@ -30,8 +31,8 @@ COMPONENTS = {"comp": "std", "components": "std", "lat_comp": "lat_stdev", "act_
 """Keys of principal components, each with the key of their standard deviations; the first one present counts."""
 EIGENVECTORS = "eigvec"
 """Key under which SeFa's files hold their directions."""
-MAX_WS, MAX_COMPONENTS = 256, 4096
-"""Most layers and most directions of a file, several times those of any generator. A small file may claim any."""
+MAX_COMPONENTS = 4096
+"""Most directions of a file, several times those of any generator. A small file may claim any."""
 
 
 def read_foreign_directions(path: Path, generator: Generator) -> dict[str, Direction]:

@@ -10,14 +10,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from latentloop.faces.config import DENSE, SUPERSAMPLING
 from latentloop.faces.similarity import sample_at
 from latentloop.images import resize
-
-SUPERSAMPLING = 4
-"""Samples per pixel of the aligned image along a side, as in FFHQ."""
-DENSE = 2.5
-"""Samples per pixel of the photo along a side beyond which more show nothing new: on average they change the image by a
-twentieth of one of 255 levels."""
 
 
 def ffhq_quad(landmarks: Tensor) -> Tensor:

@@ -4,14 +4,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from latentloop.faces.config import CHANGE_SIZE as SIZE
+from latentloop.faces.config import FULL, NONE, REACH, SOFT
 from latentloop.images import resample
-
-SIZE = 128
-"""Pixels of the side at which faces are compared."""
-NONE, FULL = 0.05, 0.15
-"""Colour differences, in units of [-1, 1], up to which a pixel is unchanged and from which it is changed in full."""
-REACH, SOFT = 9, 17
-"""Pixels, odd, by which the changed region is widened, and over which its edge is softened; of `SIZE`."""
 
 
 @torch.inference_mode()

@@ -6,21 +6,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from latentloop.faces.cascade import INPUT_SCALE, STRIDE, THRESHOLDS, WINDOW, can_show, pyramid_scales
 from latentloop.faces.mtcnn import Mtcnn, load_mtcnn
 from latentloop.images import check_images
-
-WINDOW, STRIDE = 12, 2
-"""Side and spacing of the windows that the proposal network judges, in pixels."""
-PYRAMID_STEP = 0.709
-"""Scale of each level of the image pyramid relative to the one before."""
-THRESHOLDS = (0.6, 0.7, 0.7)
-"""Least face probability that passes the proposal, refinement and output networks."""
-SMALLEST_FACE, SMALLEST_FACE_FRACTION = 20.0, 0.03
-"""Smallest face to look for, in pixels and as a share of the photo's shorter side; the larger counts."""
-LONGEST = 100
-"""Most times that a photo may be as long as wide. Longer ones show no faces, and take much memory to look at."""
-INPUT_SCALE = 127.5 / 128
-"""Factor from [-1, 1] to the range that the networks were trained on."""
 
 
 @dataclass(frozen=True)
@@ -66,7 +54,7 @@ class FaceDetector:
         return Faces(faces.boxes[order], faces.landmarks[order], faces.scores[order])
 
     def _propose(self, image: Tensor) -> Tensor:
-        found = [self._propose_at(image, scale) for scale in _pyramid(image)]
+        found = [self._propose_at(image, scale) for scale in pyramid_scales(*image.shape[-2:])]
         boxes, scores, corrections = (torch.cat(parts) for parts in zip(*found, strict=True))
         keep = non_maximum_suppression(boxes, scores, 0.7)
         return _squared(_corrected(boxes[keep], corrections[keep]))
@@ -110,8 +98,7 @@ def load_face_detector(*, device: torch.device | str = "cpu") -> FaceDetector:
 
 def can_show_faces(image: Tensor) -> bool:
     """Return whether an image (..., H, W) is large enough to show a face, and not far longer than wide."""
-    shorter, longer = sorted(image.shape[-2:])
-    return shorter >= WINDOW and longer <= LONGEST * shorter
+    return can_show(*image.shape[-2:])
 
 
 def non_maximum_suppression(boxes: Tensor, scores: Tensor, overlap: float, *, of_smaller: bool = False) -> Tensor:
@@ -142,16 +129,6 @@ def _areas(boxes: Tensor) -> Tensor:
 def _shared_areas(box: Tensor, boxes: Tensor) -> Tensor:
     low, high = torch.maximum(box[:2], boxes[:, :2]), torch.minimum(box[2:], boxes[:, 2:])
     return (high - low + 1).clamp_min(0).prod(dim=1)
-
-
-def _pyramid(image: Tensor) -> list[float]:
-    """Scales at which faces from the smallest to the whole image fill the window."""
-    shorter = min(image.shape[-2:])
-    scale = WINDOW / max(SMALLEST_FACE, SMALLEST_FACE_FRACTION * shorter)
-    scales = [scale]
-    while shorter * scales[-1] * PYRAMID_STEP >= WINDOW:
-        scales.append(scales[-1] * PYRAMID_STEP)
-    return scales if shorter * scale >= WINDOW else [WINDOW / shorter]
 
 
 def _corrected(boxes: Tensor, corrections: Tensor) -> Tensor:

@@ -10,19 +10,9 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from latentloop.extras import load_extra
-from latentloop.faces.config import Blend
+from latentloop.faces.config import ALIKE, DENSITY, FACE_WIDTH, NEIGHBOURS, Blend
 from latentloop.images import from_uint8, to_uint8
 
-DENSITY = 1.5
-"""Most pixels of the face per pixel of the photo, along a side. With fewer, a crop that comes back unchanged is softer
-than the photo was; with more, hair and skin are drawn with jagged edges, which shimmer in a video."""
-FACE_WIDTH = 0.88
-"""Width of the ellipse around a face as a share of the quad's side, which is its height. A narrower one cuts through
-hair, a wider one brings in background, which generators draw in other colours."""
-ALIKE, NEIGHBOURS = 0.1, 9
-"""Colour difference, averaged over a square of `NEIGHBOURS` pixels, below which a face keeps most of the photo's finer
-detail. With a larger one the edges of what was changed show through, with a smaller one a face is smoother than its
-photo."""
 SMALLEST_CLONE = 16
 """Side in pixels below which OpenCV's Poisson editing has nothing to solve for: it shrinks the region by three on each
 side."""

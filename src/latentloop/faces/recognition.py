@@ -4,15 +4,14 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from latentloop.faces.config import CROP_COLUMNS as COLUMNS
+from latentloop.faces.config import CROP_ROWS as ROWS
+from latentloop.faces.config import INPUT_SIZE as INPUT_SIZE
 from latentloop.faces.similarity import sample_similarity
 from latentloop.images import resample
 
-INPUT_SIZE = 112
-"""Side of the networks' input, in pixels."""
 # Where ArcFace training puts the landmarks in its 112-pixel crop: eyes, nose, mouth corners (arXiv:1801.07698).
 TEMPLATE = ((38.2946, 51.6963), (73.5318, 51.5014), (56.0252, 71.7366), (41.5493, 92.3655), (70.7299, 92.2041))
-# The crop that pSp (arXiv:2008.00951) takes from an FFHQ-aligned image of 256 pixels: rows and columns.
-ROWS, COLUMNS = slice(35, 223), slice(32, 220)
 
 
 def fixed_crop(image: Tensor) -> Tensor:

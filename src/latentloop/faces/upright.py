@@ -9,20 +9,8 @@ import torch
 from torch import Tensor
 
 from latentloop.faces.alignment import crop_quad, ffhq_quad
+from latentloop.faces.config import ADVANTAGE, CERTAIN, LEAST_TURNED, LOOKED_AT, SUREST, TILTED
 from latentloop.faces.detection import FaceDetector, Faces, can_show_faces
-
-CERTAIN = 0.999
-"""Face probability from which a face that is not tilted is taken for what it is."""
-LEAST_TURNED = 0.99
-"""Least face probability in a turned photo."""
-TILTED = math.radians(30)
-"""Angle of the eyes beyond which another turn of the photo may suit better; half of it calls for a second look."""
-ADVANTAGE = 3.0
-"""Advantage of the photo as it is given, in log-odds."""
-LOOKED_AT = 256
-"""Pixels of an aligned face's side when it is looked at a second time."""
-SUREST = 1 - 1e-5
-"""Face probability beyond which differences say nothing."""
 
 
 def find_faces(photo: Tensor, detector: FaceDetector) -> Faces:

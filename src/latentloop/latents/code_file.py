@@ -14,47 +14,34 @@
 | `details` | text | JSON: the photo's name and checksum, settings, metrics; free to grow |
 """
 
-import io
-import json
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import NoneType
-from typing import IO, Any
-from zipfile import ZipFile
+from typing import Any
 
-import numpy as np
 import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from latentloop.errors import UserError, in_one_line
-from latentloop.files import refuse_no_file, replacing
+from latentloop.errors import UserError
+from latentloop.files import replacing
 from latentloop.generators.protocol import Generator
 from latentloop.generators.refined import Refinement
-from latentloop.json_files import decode_json
-from latentloop.latents.numpy_archive import DAMAGE, floats_in, holds_arrays, read_arrays, text_in, whole_in
+from latentloop.latents.numpy_archive import DAMAGE, holds_arrays
+from latentloop.latents.plain_code import ARRAYS as ARRAYS
+from latentloop.latents.plain_code import MAX_BYTES as MAX_BYTES
+from latentloop.latents.plain_code import (
+    MAX_SIZE,
+    REFINED,
+    PlainCode,
+    damaged,
+    decode_code,
+    encode_code,
+)
+from latentloop.latents.plain_code import is_code_file as is_code_file
+from latentloop.latents.plain_code import read_code_file as read_code_file
 from latentloop.latents.refinement_arrays import read_refinement, refinement_arrays
 from latentloop.options import check_kind, check_path, is_whole
-
-PLAIN, REFINED = 1, 2
-"""Versions of the format, without and with a refinement; readers of the first refuse what they would draw wrong."""
-ARRAYS = (
-    "version",
-    "w_plus",
-    "space",
-    "generator",
-    "fingerprint",
-    "quad",
-    "original_size",
-    "losses",
-    "steps",
-    "details",
-)
-"""Names of the arrays."""
-MAX_BYTES = 1 << 24
-"""Largest array of a code file, in bytes: losses of four million steps."""
-MAX_SIZE = 1 << 31
-"""Largest of a photo's width and height, in pixels."""
 
 
 @dataclass(frozen=True)
@@ -109,23 +96,18 @@ def code_bytes(code: Code) -> bytes:
         ValueError: It is none that `load_code` would read.
     """
     _check(code)
-    file = io.BytesIO()
-    more: dict[str, Any] = refinement_arrays(code.refinement) if code.refinement else {}
-    np.savez(
-        file,
-        version=np.int64(REFINED if code.refinement else PLAIN),
+    plain = PlainCode(
         w_plus=_array(code.w_plus.float()),
-        space=np.str_(code.space),
-        generator=np.str_(code.generator),
-        fingerprint=np.str_(code.fingerprint),
+        space=code.space,
+        generator=code.generator,
+        fingerprint=code.fingerprint,
         quad=_array(code.quad.double()),
-        original_size=np.array(code.original_size, dtype=np.int64),
+        original_size=code.original_size,
         losses=_array(code.losses.float()),
-        steps=np.int64(code.steps),
-        details=np.str_(_as_json(code.details)),
-        **more,
+        steps=code.steps,
+        details=code.details,
     )
-    return file.getvalue()
+    return encode_code(plain, refinement_arrays(code.refinement) if code.refinement else None)
 
 
 def load_code(path: Path | str) -> Code:
@@ -139,19 +121,6 @@ def load_code(path: Path | str) -> Code:
     return parse_code(read_code_file(path), path)
 
 
-def read_code_file(path: Path | str) -> bytes:
-    """Read the content of a code file, for `parse_code`.
-
-    Raises:
-        UserError: The file is missing or cannot be read.
-    """
-    refuse_no_file(Path(path), what="a file of codes")
-    try:
-        return Path(path).read_bytes()
-    except OSError as error:
-        raise UserError(f"{path}: cannot read it: {error.strerror or error}") from error
-
-
 def parse_code(content: bytes, path: Path | str) -> Code:
     """Decode the content of a code file. Nothing in it is ever executed.
 
@@ -162,20 +131,23 @@ def parse_code(content: bytes, path: Path | str) -> Code:
     Raises:
         UserError: The content is no code file, of a later version, or damaged, or its code is not finite.
     """
+    plain, version = decode_code(content, path)
     try:
-        arrays = read_arrays(content, ("version",), max_bytes=MAX_BYTES)
-        if (version := whole_in(arrays, "version")) not in (PLAIN, REFINED):
-            raise UserError(f"{path}: code file of version {version}, this latentloop reads versions 1 and 2")
-        code = _code(read_arrays(content, ARRAYS, max_bytes=MAX_BYTES))
-        if version == REFINED:
-            code = replace(code, refinement=read_refinement(content))
+        refinement = read_refinement(content) if version == REFINED else None
     except DAMAGE as error:
-        raise UserError(f"{path}: not a code file of latentloop, or damaged ({in_one_line(error)})") from error
-    if tuple(code.quad.shape) != (4, 2) or not code.quad.isfinite().all():
-        raise UserError(f"{path}: quad must be finite, (4, 2), got {tuple(code.quad.shape)}")
-    if code.w_plus.ndim != 2 or not code.w_plus.isfinite().all():
-        raise UserError(f"{path}: w_plus must be finite, (num_ws, w_dim), got {tuple(code.w_plus.shape)}")
-    return code
+        raise damaged(path, error) from error
+    return Code(
+        w_plus=torch.from_numpy(plain.w_plus),
+        space=plain.space,
+        generator=plain.generator,
+        fingerprint=plain.fingerprint,
+        quad=torch.from_numpy(plain.quad),
+        original_size=plain.original_size,
+        losses=torch.from_numpy(plain.losses),
+        steps=plain.steps,
+        details=plain.details,
+        refinement=refinement,
+    )
 
 
 def _check(code: Code) -> None:
@@ -205,48 +177,9 @@ def _check(code: Code) -> None:
     check_kind("refinement", code.refinement, (Refinement, NoneType), "a Refinement")
 
 
-def _code(arrays: dict[str, npt.NDArray[Any]]) -> Code:
-    sizes = arrays["original_size"]
-    if sizes.shape != (2,) or sizes.dtype.kind not in "iu" or not (sizes.min() > 0 and sizes.max() <= MAX_SIZE):
-        raise ValueError("original_size is no width and height")
-    losses, steps = floats_in(arrays, "losses"), whole_in(arrays, "steps")
-    if losses.ndim != 1 or steps < 0:
-        raise ValueError(f"losses {losses.shape} with steps {steps}")
-    details = decode_json(text_in(arrays, "details"))
-    if not isinstance(details, dict):
-        raise ValueError("details are not a JSON object")
-    return Code(
-        w_plus=torch.from_numpy(floats_in(arrays, "w_plus").astype(np.float32)),
-        space=text_in(arrays, "space"),
-        generator=text_in(arrays, "generator"),
-        fingerprint=text_in(arrays, "fingerprint"),
-        quad=torch.from_numpy(floats_in(arrays, "quad").astype(np.float64)),
-        original_size=(int(sizes[0]), int(sizes[1])),
-        losses=torch.from_numpy(losses.astype(np.float32)),
-        steps=steps,
-        details=details,
-    )
-
-
 def _array(tensor: Tensor) -> npt.NDArray[Any]:
     array: npt.NDArray[Any] = tensor.detach().cpu().numpy()
     return array
-
-
-def _as_json(details: dict[str, Any]) -> str:
-    try:
-        return json.dumps(details)
-    except (TypeError, ValueError, RecursionError) as error:
-        raise ValueError(f"details must be a dict of JSON values: {in_one_line(error)}") from error
-
-
-def is_code_file(file: Path | IO[bytes]) -> bool:
-    """Return whether a file looks like one of our code files, whole or damaged, rather than another project's."""
-    try:
-        with ZipFile(file) as archive:
-            return {"fingerprint.npy", "w_plus.npy"} <= set(archive.namelist())
-    except DAMAGE:
-        return False
 
 
 def is_damaged_code(path: Path) -> bool:

@@ -2,19 +2,18 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
 from torch import Tensor
 
 from latentloop.editing import Direction, conditional, edit, parse_layers
+from latentloop.editing.direction_entries import NOTHING
 from latentloop.editing.direction_file import find_direction
 from latentloop.embedding.options import EmbedOptions
 from latentloop.errors import UserError
 from latentloop.generators import Generator
 from latentloop.options import flat_fields, is_finite
-
-NOTHING = 1e-3
-"""Share of a direction's length below which what `keep` and `layers` leave of it is rounding error."""
+from latentloop.photo_editing.edit_name import label_of
+from latentloop.photo_editing.edit_name import record_edit as record_edit
 
 
 @dataclass(frozen=True)
@@ -30,9 +29,7 @@ class AppliedDirections:
 
     def label(self, share: float) -> str:
         """Name the strengths at a share of the way, such as "smile +0.5"."""
-        if not share:
-            return "unedited"
-        return ", ".join(f"{direction.name} {share * strength:+.3g}" for direction, strength in self.edits)
+        return label_of([(direction.name, strength) for direction, strength in self.edits], share)
 
 
 def resolve_directions(
@@ -75,12 +72,6 @@ def restricted(direction: Direction, kept: Sequence[Direction], *, name: str | N
         message = f"{name or direction.name}: nothing is left to change, with what is kept and the layers as they are"
         raise UserError(message, arguments=("keep", "layers"))
     return rest
-
-
-def record_edit(strengths: Mapping[str, float], *, keep: Sequence[str], layers: str | None) -> dict[str, Any]:
-    """Record an edit for the code files that it makes, in plain JSON values; arguments as `resolve_directions`."""
-    texts = [f"{name}={strength:g}" for name, strength in strengths.items()]
-    return {"set": texts, "keep": list(keep), "layers": layers}
 
 
 def added(*strengths: Mapping[str, float]) -> dict[str, float]:

@@ -7,32 +7,21 @@ from pathlib import Path
 
 from torch import Tensor
 
-from latentloop.errors import UserError
-from latentloop.files import refuse_overwriting
 from latentloop.image_info import colour_profile
 from latentloop.images import write_png
 from latentloop.latents.code_file import save_code
-from latentloop.ownership import MARK, refuse_links
+from latentloop.ownership import MARK
+from latentloop.photo_editing.claims import Claim, Claims
 from latentloop.photo_editing.editor import Editor
 from latentloop.photo_editing.refined_subjects import checksum_of_codes
 from latentloop.photo_editing.rendered_edit import RenderedEdit
-from latentloop.photo_editing.signatures import checksum_of, short_key, signature_in, signature_of
+from latentloop.photo_editing.signatures import checksum_of
 from latentloop.photo_editing.subjects import Subject
 from latentloop.stamps import Stamp, stamp_of
 from latentloop.video import write_video
 
 PICTURE, CODE, FACE, STRIP, VIDEO, REPORT = "{}.png", "{}.npz", "faces/{}.png", "strips/{}.png", "{}.mp4", "{}.json"
 """Files of a result by its name."""
-
-
-@dataclass(frozen=True)
-class Claim:
-    """A name that a result has taken in a folder."""
-
-    name: str
-    """The name, of which the result's files have theirs."""
-    signature: str
-    """Signature that each of them carries."""
 
 
 @dataclass(frozen=True)
@@ -57,7 +46,11 @@ class EditFolder:
     """The folder; it is made with the first result."""
     sources: Sequence[str] = ()
     """Files that results are made from."""
-    _claimed: dict[str, str] = field(default_factory=dict)  # signatures by casefolded paths: Anna.png may be anna.png
+    _names: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def _claims(self) -> Claims:
+        return Claims(self.path, self.sources, _claimed=self._names)
 
     def claim(self, name: str, subject: Subject, editor: Editor, change: Stamp) -> Claim:
         """Take a name for the result of an edit, before it is drawn.
@@ -80,7 +73,7 @@ class EditFolder:
             "drawing": stamp_of(editor, renderer=editor.renderer.name),
         }
         files = [PICTURE, STRIP, VIDEO, *(file for face in _face_names("{}", subject) for file in _files_of_face(face))]
-        return self._claim(name, stamp, files, [origin.path] if origin and origin.path else [])
+        return self._claims.claim(name, stamp, files, [origin.path] if origin and origin.path else [])
 
     def claim_video(self, name: str, video: Path, stamp: Stamp) -> Claim:
         """Take a name for an edited video, before it is made.
@@ -93,7 +86,7 @@ class EditFolder:
         Raises:
             UserError: A file of someone else or a source is in the way.
         """
-        return self._claim(name, stamp, [VIDEO, REPORT], [video])
+        return self._claims.claim(name, stamp, [VIDEO, REPORT], [video])
 
     def claim_table(self, name: str, stamp: Stamp) -> Claim:
         """Take a name for a picture of many results among the strips, before it is drawn.
@@ -105,7 +98,7 @@ class EditFolder:
         Raises:
             UserError: A file of someone else or a source is in the way.
         """
-        return self._claim(name, stamp, [STRIP])
+        return self._claims.claim(name, stamp, [STRIP])
 
     def check_table(self, name: str) -> None:
         """Check that a table's place is not taken by a file that may not be replaced.
@@ -113,7 +106,7 @@ class EditFolder:
         Raises:
             UserError: It is.
         """
-        self._signatures([self._file(STRIP, name)])
+        self._claims.signatures([self._file(STRIP, name)])
 
     def save(self, claim: Claim, subject: Subject, edit: RenderedEdit) -> Path:
         """Write a result without its strip and its animation; returns the picture's path.
@@ -157,31 +150,7 @@ class EditFolder:
         return self._file(VIDEO, claim.name)
 
     def _file(self, pattern: str, name: str) -> Path:
-        return self.path / pattern.format(name)
-
-    def _claim(self, name: str, stamp: Stamp, patterns: Sequence[str], sources: Sequence[Path] = ()) -> Claim:
-        """Take the name, or, where another result has it, the name with a key; patterns are of all files to come."""
-        refuse_links(*{self._file(pattern, name).parent for pattern in patterns} - {self.path})
-        signature = signature_of({"name": name, **stamp})
-        for one in (name, f"{name}-{short_key(signature)}"):
-            files = [self._file(pattern, one) for pattern in patterns]
-            if signature in map(self._claimed.get, map(_casefolded, files)):
-                raise UserError(
-                    f"two results would be called {one}; put one of them into another folder", arguments="out"
-                )
-            if self._signatures(files, sources) <= {signature}:
-                self._claimed.update(dict.fromkeys(map(_casefolded, files), signature))
-                return Claim(one, signature)
-        raise UserError(f"{name}: other results have this name; choose another folder", arguments="out")
-
-    def _signatures(self, files: Iterable[Path], sources: Iterable[Path] = ()) -> set[str]:
-        """Signatures of the results that have these files, in the folder or in this run."""
-        all_sources, found = [*map(Path, self.sources), *sources], set[str]()
-        for file in files:
-            signature = self._claimed.get(_casefolded(file)) or signature_in(file)
-            refuse_overwriting(file, all_sources, ours=signature is not None)
-            found |= {signature} if signature else set()
-        return found
+        return self._claims.file(pattern, name)
 
 
 def _face_names(name: str, subject: Subject) -> list[str]:
@@ -191,7 +160,3 @@ def _face_names(name: str, subject: Subject) -> list[str]:
 
 def _files_of_face(name: str) -> list[str]:
     return [CODE.format(name), FACE.format(name)]
-
-
-def _casefolded(path: Path) -> str:
-    return str(path).casefold()

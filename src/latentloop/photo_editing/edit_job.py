@@ -10,7 +10,7 @@ from latentloop.errors import UserError
 from latentloop.image_info import is_animated
 from latentloop.photo_editing.applied_directions import AppliedDirections, record_edit, resolve_directions
 from latentloop.photo_editing.edit_folder import EditFolder
-from latentloop.photo_editing.edit_name import edit_suffix
+from latentloop.photo_editing.edit_name import FAR, edit_suffix
 from latentloop.photo_editing.editor import Editor, strength_strip
 from latentloop.photo_editing.frames import FRAME_COUNT, FRAME_RATE, animate_edit
 from latentloop.photo_editing.options import EditOptions
@@ -20,8 +20,6 @@ from latentloop.photo_editing.subjects import Subject
 
 VIDEOS, ANIMATED = frozenset({".mp4", ".mov", ".m4v", ".mkv", ".webm", ".avi"}), frozenset({".gif", ".png", ".apng"})
 """Endings of videos, and of pictures that may be animated."""
-FAR = 3.0
-"""Strength of a bundled direction beyond which most faces fall apart."""
 
 
 @dataclass(frozen=True)

@@ -1,14 +1,23 @@
-"""Names of edits, for the names of the files that hold their results."""
+"""Names of edits, for the files that hold their results, and what they say of themselves; without PyTorch."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from latentloop.files import sha256_of
 from latentloop.stamps import key_of
 
 MAX_LENGTH, MAX_LABEL = 100, 24
 """Largest number of characters of an edit's name, and of a direction's in it."""
+SHARES = (-1.0, -0.5, 0.0, 0.5, 1.0)
+"""Fractions of the edit's strength that a strip shows."""
+STRIP_TILE = 256
+"""Size of the images in a strip and in a mixing table, in pixels."""
+FAR = 3.0
+"""Strength of a bundled direction beyond which most faces fall apart."""
+ROUGH = 0.6
+"""Similarity of identity below which a code is another face than the photo's."""
 DIGITS = 8
 """Digits of the checksum in names too short for the whole edit."""
 PLAIN = re.compile(rf"[a-z_]{{1,{MAX_LABEL}}}")
@@ -38,6 +47,19 @@ def edit_suffix(strengths: Sequence[tuple[str, float]], *, keep: Sequence[str] =
         "layers": layers,
     }
     return f"{text[: MAX_LENGTH - DIGITS - 1]}-{key_of(stamp)[:DIGITS]}"
+
+
+def record_edit(strengths: Mapping[str, float], *, keep: Sequence[str], layers: str | None) -> dict[str, Any]:
+    """Record an edit for the code files that it makes, in plain JSON values; arguments as for `resolve_directions`."""
+    texts = [f"{name}={strength:g}" for name, strength in strengths.items()]
+    return {"set": texts, "keep": list(keep), "layers": layers}
+
+
+def label_of(strengths: Sequence[tuple[str, float]], share: float) -> str:
+    """Name the strengths at a share of the way, such as "smile +0.5"."""
+    if not share:
+        return "unedited"
+    return ", ".join(f"{name} {share * strength:+.3g}" for name, strength in strengths)
 
 
 def _label(name: str) -> str:

@@ -11,16 +11,14 @@ from latentloop.faces import Blend, FaceMask, changed, paste_back
 from latentloop.faces.pasting import opencv
 from latentloop.generators import Generator
 from latentloop.images import resample
+from latentloop.photo_editing.edit_name import SHARES
+from latentloop.photo_editing.edit_name import STRIP_TILE as STRIP_TILE
 from latentloop.photo_editing.options import RenderOptions
 from latentloop.photo_editing.subjects import Subject
 from latentloop.pictures.labelled import labelled_grid
 
-STRIP_TILE = 256
-"""Size of the images in a strip and in a mixing table, in pixels."""
 COMPARED_AT = 256
 """Largest size at which faces are drawn to find where they changed, in pixels."""
-SHARES = (-1.0, -0.5, 0.0, 0.5, 1.0)
-"""Fractions of the edit's strength that a strip shows."""
 
 
 @dataclass(frozen=True)

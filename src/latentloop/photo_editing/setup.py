@@ -8,13 +8,11 @@ from pathlib import Path
 from latentloop.embedding import Components, Embedded, Failed, components_for, embed_files
 from latentloop.embedding.result_folder import ResultFolder
 from latentloop.errors import UserError
+from latentloop.photo_editing.edit_name import ROUGH
 from latentloop.photo_editing.listener import Listener
 from latentloop.photo_editing.refined_subjects import with_refinements
 from latentloop.photo_editing.subject_options import SubjectOptions
 from latentloop.photo_editing.subjects import Subject, canonical, is_coded, subject_of_photo, subjects_of
-
-ROUGH = 0.6
-"""Similarity of identity below which a code is another face than the photo's."""
 
 
 @dataclass(frozen=True)

@@ -1,58 +1,14 @@
 """Signatures: what a result was made from, in the file itself, so that only the same result may replace it."""
 
 import hashlib
-from pathlib import Path
-from typing import Literal
 
 from torch import Tensor
 
-from latentloop.errors import UserError
-from latentloop.latents.code_file import load_code
-from latentloop.ownership import MARK, is_mark, mark, mark_in
-from latentloop.stamps import Stamp, key_of
-from latentloop.video.files import media_comment
-
-Kind = Literal["edit", "morph"]
-"""Kind of a result: of latentloop edit, mix and transfer, or of latentloop morph."""
-SHORT_KEY = 6
-"""Hexadecimal digits of a signature that tell results of one name apart."""
-
-
-def signature_of(stamp: Stamp, kind: Kind = "edit") -> str:
-    """Make the signature of a result.
-
-    Args:
-        stamp: What the result is made from, and how.
-        kind: Kind of the result.
-    """
-    return mark(kind, key_of(stamp))
-
-
-def short_key(signature: str) -> str:
-    """Shorten a signature to digits for a file's name."""
-    return signature.rpartition(" ")[2][:SHORT_KEY]
-
-
-def signature_in(path: Path, kind: Kind = "edit") -> str | None:
-    """Read the signature in a .png, .gif, .mp4, .npz or .json file; None if there is none of that kind."""
-    readers = {".mp4": media_comment, ".npz": _of_code}
-    reader = readers.get(path.suffix.lower())
-    if reader is None:
-        return mark_in(path, kind)
-    try:
-        text = reader(path) if path.is_file() else None
-    except (OSError, ValueError):  # no name that a file can have
-        return None
-    return text if is_mark(text, kind) else None
+from latentloop.photo_editing.claims import short_key as short_key
+from latentloop.photo_editing.claims import signature_in as signature_in
+from latentloop.photo_editing.claims import signature_of as signature_of
 
 
 def checksum_of(tensor: Tensor) -> str:
     """Compute the SHA-256 of a tensor's values, in hexadecimal."""
     return hashlib.sha256(tensor.detach().cpu().contiguous().numpy().tobytes()).hexdigest()
-
-
-def _of_code(path: Path) -> object:
-    try:
-        return load_code(path).details.get(MARK)
-    except UserError:
-        return None

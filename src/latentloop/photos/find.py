@@ -8,9 +8,9 @@ from pathlib import Path
 
 from latentloop.errors import UserError
 from latentloop.globs import files_matching
-from latentloop.images import photo_suffixes
 from latentloop.photos.braces import expand_braces
 from latentloop.photos.sources import PhotoSource, photos_in_tar, places_of
+from latentloop.pixels import photo_suffixes
 
 
 def find_photos(arguments: Iterable[str]) -> list[Path]:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from latentloop.errors import UserError
 from latentloop.files import refuse_no_file
-from latentloop.images import photo_suffixes
+from latentloop.pixels import photo_suffixes
 
 Place = tuple[Path, str | None]
 """Key of a photo: its file without links, and its name within a tar file."""

@@ -2,17 +2,14 @@
 
 from collections.abc import Sequence
 
-import numpy as np
 import torch
-from PIL import Image, ImageDraw, ImageFont
 from torch import Tensor
 
 from latentloop.images import from_uint8, resample, to_uint8
-
-TILE, CAPTION = 192, 22
-"""Default side of an image, and height of the line of column labels, in pixels."""
-LETTER = 13
-"""Font size of the labels, in pixels."""
+from latentloop.pictures.grid import CAPTION as CAPTION
+from latentloop.pictures.grid import TILE as TILE
+from latentloop.pictures.grid import grid_of
+from latentloop.pixels import Pixels
 
 
 def labelled_grid(
@@ -26,21 +23,9 @@ def labelled_grid(
         names: Label of each row; empty for no labels.
         tile: Pixels of an image's side in the grid.
     """
-    font = ImageFont.load_default(LETTER)
-    left = max((int(font.getlength(name)) + 12 for name in names), default=0)
-    canvas = Image.new("RGB", (left + tile * len(columns), CAPTION + tile * len(rows)), "white")
-    drawing = ImageDraw.Draw(canvas)
-    for x, column in enumerate(columns):
-        drawing.text((left + tile * (x + 0.5), CAPTION / 2), column, fill="black", font=font, anchor="mm")
-    for y, row in enumerate(rows):
-        if names:
-            drawing.text((6, CAPTION + tile * (y + 0.5)), names[y], fill="black", font=font, anchor="lm")
-        for x, image in enumerate(row):
-            pixels = to_uint8(_small(image, tile)[0])
-            canvas.paste(Image.fromarray(pixels), (left + tile * x, CAPTION + tile * y))
-    return from_uint8(np.array(canvas))
+    return from_uint8(grid_of([[_small(image, tile) for image in row] for row in rows], columns, names, tile=tile))
 
 
 @torch.inference_mode()
-def _small(image: Tensor, tile: int) -> Tensor:
-    return resample(image, tile)
+def _small(image: Tensor, tile: int) -> Pixels:
+    return to_uint8(resample(image, tile)[0])

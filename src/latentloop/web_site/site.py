@@ -74,9 +74,7 @@ def write_site(bundle: Path, out: Path, directions: Mapping[str, "Direction"], *
     Raises:
         UserError: The page is not built, a network is missing or damaged, or the folder holds something else.
     """
-    if not (page / "index.html").is_file():
-        raise UserError("the page is not built; run make web, which needs Node 20 or newer")
-    earlier = _earlier_files(out)
+    earlier = check_site(out, page=page)
     facts = _facts(bundle, directions)
     files = {**_files_of(page), **_notices(), **_examples()}
     worker = files.pop(WORKER, None)
@@ -92,6 +90,17 @@ def write_site(bundle: Path, out: Path, directions: Mapping[str, "Direction"], *
     for path in earlier - files.keys():
         (out / path).unlink(missing_ok=True)
     return WrittenSite(out, version, {path: len(content) for path, content in files.items()})
+
+
+def check_site(out: Path, *, page: Path = PAGE) -> set[str]:
+    """See that a site can be written, before its networks are exported; returns the files of an earlier one there.
+
+    Raises:
+        UserError: The page is not built, or the folder holds something else.
+    """
+    if not (page / "index.html").is_file():
+        raise UserError("the page is not built; run make web, which needs Node 20 or newer")
+    return _earlier_files(out)
 
 
 def _earlier_files(out: Path) -> set[str]:

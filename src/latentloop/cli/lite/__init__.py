@@ -1,0 +1,11 @@
+"""The command line of `latentloop-lite`, the program that needs no PyTorch."""
+
+from collections.abc import Sequence
+
+from latentloop import cli
+from latentloop.cli.commands import LITE
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run a command of latentloop-lite; returns the exit code, as `latentloop.cli.main`."""
+    return cli.main(argv, LITE)

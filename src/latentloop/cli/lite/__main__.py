@@ -1,0 +1,5 @@
+import sys
+
+from latentloop.cli.lite import main
+
+sys.exit(main())

@@ -1,0 +1,44 @@
+"""Options of latentloop-lite."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from latentloop.options import check_choices
+from latentloop.runtime.engine import Mask
+from latentloop.stamps import neutral
+
+
+@dataclass(frozen=True)
+class RuntimeOptions:
+    """Networks, and how they are run."""
+
+    bundle: Path | None = None
+    """Folder of networks in ONNX files, as latentloop export writes it. Default: the networks in the package."""
+    looks: int = 1
+    """Looks of the network at a photo. 2: it looks again, at what its first code draws, and improves the code."""
+    threads: int | None = neutral(None)
+    """Threads that compute a network. Default: as many as there are cores."""
+
+    def __post_init__(self) -> None:
+        if self.looks not in (1, 2):
+            raise ValueError(f"looks must be 1 or 2, got {self.looks}")
+        if self.threads is not None and self.threads < 1:
+            raise ValueError(f"threads must be 1 or more, got {self.threads}")
+
+
+@dataclass(frozen=True)
+class LiteEditOptions:
+    """Attributes that an edit changes, and how the result is drawn."""
+
+    keep: tuple[str, ...] = ()
+    """Directions whose attributes should not change: the others are made orthogonal to them."""
+    layers: str | None = None
+    """Layers that change: coarse, middle, fine, all, or numbers such as 0-3,7. Default: those of each direction."""
+    mask: Mask = "change"
+    """Part of the aligned square that is pasted into the photo, with soft edges. change: what the edit changed of the
+    head; face: all of the head; square: all of the square."""
+    strip: bool = neutral(default=False)
+    """Write strips/NAME.png, too: the face at strengths from the opposite of the edit to the full edit."""
+
+    def __post_init__(self) -> None:
+        check_choices(self)

@@ -1,0 +1,5 @@
+"""Inverting and editing photos with networks in ONNX files: ONNX Runtime, NumPy and Pillow, without PyTorch."""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

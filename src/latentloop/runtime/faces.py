@@ -1,0 +1,60 @@
+"""Aligned images of the chosen faces of a photo, in NumPy; what `latentloop.faces.choice` does."""
+
+from dataclasses import dataclass
+
+from latentloop.errors import UserError
+from latentloop.pixels import Pixels
+from latentloop.runtime.alignment import crop_quad, ffhq_quad, full_quad
+from latentloop.runtime.arrays import Doubles, Floats, resample, to_image
+from latentloop.runtime.networks import Networks
+from latentloop.runtime.upright import find_faces, looked_at_again
+
+
+@dataclass(frozen=True)
+class AlignedFace:
+    """An aligned face and the square of the photo that it shows."""
+
+    image: Floats
+    """Aligned image, (1, 3, S, S) in [-1, 1]."""
+    quad: Doubles
+    """Corners of the square in the photo: top left, bottom left, bottom right, top right, (4, 2)."""
+
+
+def align_faces(photo: Pixels, networks: Networks, *, face: str = "largest") -> list[AlignedFace]:
+    """Find faces in a photo, however it is turned, and align them as FFHQ does, the largest first.
+
+    Args:
+        photo: Pixels (H, W, 3) in 0..255.
+        networks: Find the faces; the aligned images have the size of those that they draw.
+        face: "largest", "all", or a number such as "2": 1 is the largest.
+
+    Raises:
+        UserError: There is no face, or fewer than the number asked for.
+        ValueError: `face` is none of these.
+    """
+    if not isinstance(face, str) or (face not in ("largest", "all") and not face.isdecimal()):
+        raise ValueError(f"face must be largest, all or a number, got {face!r}")
+    faces = find_faces(photo, networks)
+    if not len(faces):
+        raise UserError(
+            "no face found; is it large enough, and seen from the front? If the photo is already aligned, say so",
+            arguments="aligned",
+        )
+    if face.isdecimal() and not 1 <= int(face) <= len(faces):
+        count = f"{len(faces)} face{'s' * (len(faces) > 1)}"
+        raise UserError(f"no face {face}: the photo has {count}", arguments="face")
+    chosen = range(len(faces)) if face == "all" else [0 if face == "largest" else int(face) - 1]
+    quads = [ffhq_quad(looked_at_again(photo, faces.landmarks[i], networks)) for i in chosen]
+    return [AlignedFace(crop_quad(photo, quad, networks.resolution), quad) for quad in quads]
+
+
+def already_aligned(photo: Pixels, size: int) -> AlignedFace:
+    """Wrap a photo that is already aligned, shrunk to (1, 3, size, size) if it is larger.
+
+    Raises:
+        UserError: The photo is not square.
+    """
+    height, width = photo.shape[:2]
+    if height != width:
+        raise UserError(f"an aligned photo is square, this one is {width} x {height}", arguments="aligned")
+    return AlignedFace(resample(to_image(photo), min(size, width)), full_quad(width))

@@ -1,0 +1,85 @@
+"""Networks in ONNX files, run by ONNX Runtime; each is loaded when it is first used."""
+
+import threading
+from collections.abc import Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from latentloop.errors import UserError, in_one_line
+from latentloop.extras import load_extra
+from latentloop.files import refuse_no_file
+
+QUIET = 3
+"""Level of messages that ONNX Runtime prints: errors alone."""
+
+
+class Session:
+    """A network in an ONNX file."""
+
+    def __init__(self, path: Path, outputs: Sequence[str], *, threads: int | None = None) -> None:
+        """Remember the network; nothing is read yet.
+
+        Args:
+            path: The file.
+            outputs: Names of the outputs that a call gives, in their order.
+            threads: Threads that compute it; None for as many as there are cores.
+        """
+        self.path, self.outputs, self.threads = path, list(outputs), threads
+        self._loading = threading.Lock()
+
+    def __call__(self, **inputs: npt.NDArray[Any]) -> list[npt.NDArray[np.float32]]:
+        """Compute the outputs of float32 inputs, by their names.
+
+        Raises:
+            UserError: The file is missing, damaged, or no network with these inputs and outputs.
+        """
+        session = self.load()
+        contiguous = {name: np.ascontiguousarray(one, np.float32) for name, one in inputs.items()}
+        try:
+            found: list[npt.NDArray[np.float32]] = session.run(self.outputs, contiguous)
+        except self._errors as error:
+            raise UserError(f"{self.path}: the network cannot be run: {in_one_line(error)}") from error
+        return found
+
+    def load(self) -> Any:  # noqa: ANN401 - ONNX Runtime has no types
+        """Load the network, if it is not loaded yet; several threads may ask.
+
+        Raises:
+            UserError: The file is missing or damaged, or ONNX Runtime is not installed.
+        """
+        with self._loading:
+            return self._session
+
+    @cached_property
+    def _session(self) -> Any:  # noqa: ANN401
+        runtime = onnx_runtime()
+        refuse_no_file(self.path, what="a network")
+        options = runtime.SessionOptions()
+        options.log_severity_level = QUIET
+        options.intra_op_num_threads = self.threads or 0
+        # Threads that wait in a loop take the cores from what else runs, such as the networks of other sessions.
+        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+        try:
+            return runtime.InferenceSession(str(self.path), options, providers=["CPUExecutionProvider"])
+        except self._errors as error:
+            raise UserError(f"{self.path}: no network that ONNX Runtime can read: {in_one_line(error)}") from error
+
+    @property
+    def _errors(self) -> tuple[type[Exception], ...]:
+        """What ONNX Runtime raises on files and inputs that it cannot use."""
+        state = load_extra("onnxruntime.capi.onnxruntime_pybind11_state", "", "onnxruntime")
+        names = ("Fail", "InvalidArgument", "InvalidGraph", "InvalidProtobuf", "NoSuchFile", "NotImplemented")
+        return (ValueError, RuntimeError, *(getattr(state, name) for name in (*names, "RuntimeException")))
+
+
+def onnx_runtime() -> Any:  # noqa: ANN401
+    """Import ONNX Runtime.
+
+    Raises:
+        UserError: It is not installed.
+    """
+    return load_extra("onnxruntime", "networks in ONNX files need ONNX Runtime", "onnxruntime")

@@ -1,0 +1,36 @@
+"""The two distributions of the same modules."""
+
+import re
+import tomllib
+from pathlib import Path
+from typing import Any
+
+TOP = Path(__file__).parents[2]
+
+
+def project(path: str) -> dict[str, Any]:
+    content: dict[str, Any] = tomllib.loads((TOP / path).read_text(encoding="utf-8"))
+    return content
+
+
+def test_latentloop_lite_needs_the_releases_that_latentloop_needs() -> None:
+    lite, full = project("packaging/lite/pyproject.toml")["project"], project("pyproject.toml")["project"]
+    known = {*full["dependencies"], *full["optional-dependencies"]["runtime"]}
+    assert set(lite["dependencies"]) <= known
+    assert not any(one.startswith("torch") for one in lite["dependencies"])
+    assert lite["scripts"].items() <= full["scripts"].items()
+    assert lite["requires-python"] == full["requires-python"]
+
+
+def test_the_version_is_that_of_latentloop() -> None:
+    hatch = project("packaging/lite/pyproject.toml")["tool"]["hatch"]["version"]
+    source = (TOP / "packaging" / "lite" / hatch["path"]).read_text(encoding="utf-8")
+    found = re.findall(hatch["pattern"], source)
+    assert found == [project("pyproject.toml")["project"]["version"]]
+
+
+def test_the_assets_that_the_runtime_reads_are_in_the_wheel() -> None:
+    hook = (TOP / "packaging/lite/modules.py").read_text(encoding="utf-8")
+    assert "directions-ffhq.safetensors" in hook
+    for name in re.findall(r'"([a-z0-9-]+\.safetensors)"', hook):
+        assert (TOP / "src/latentloop/assets" / name).is_file()
