@@ -3,24 +3,21 @@
 import hashlib
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 from PIL import Image
-from torch import Tensor
 
 import latentloop as ll
 from latentloop.editing import conditional, edit, shipped_directions
 from latentloop.encoders import TwoLooks
 from latentloop.export import set_up_export
 from latentloop.export.options import ExportOptions
-from latentloop.faces import AlignedFace, changed, paste_back
+from latentloop.faces import changed, paste_back
 from latentloop.files import sha256_of
 from latentloop.generators import Generator
-from latentloop.images import to_uint8
 from latentloop.web_site import write_site
 from latentloop.web_site.site import PAGE
 
@@ -29,11 +26,11 @@ pytest.importorskip("onnx", reason="the page is tested where onnx is installed")
 
 from playwright.sync_api import Browser, Page, sync_playwright
 
+from web.references import Reference, assert_alike, drawn, pixels, reference_of
 from web.site_browser import (
     CHROMIUM,
     PATIENCE,
     Host,
-    Pixels,
     canvas,
     decoded,
     download,
@@ -53,26 +50,6 @@ if not (PAGE / "index.html").is_file():
 
 PHOTOS = Path(__file__).parents[2] / "examples" / "photos"
 PHOTO = PHOTOS / "female-79.jpg"
-MEAN, NEARLY_ALL, MOST = 0.5, 4.0, 15.0
-"""Levels of 255 by which a picture may differ from PyTorch's: on average, at 999 of 1000 places, and anywhere. The
-page's networks have fewer bits; with all of them no place differs by more than 1."""
-
-
-@dataclass(frozen=True)
-class Reference:
-    """What PyTorch makes of a photo."""
-
-    photo: Tensor
-    face: AlignedFace
-    w_plus: Tensor
-
-    @property
-    def code(self) -> Tensor:
-        return self.w_plus[0]
-
-    @property
-    def size(self) -> tuple[int, int]:
-        return self.photo.shape[-1], self.photo.shape[-2]
 
 
 @pytest.fixture(scope="module")
@@ -83,18 +60,6 @@ def generator() -> Generator:
 @pytest.fixture(scope="module")
 def reference(generator: Generator) -> Reference:
     return reference_of(ll.read_image(PHOTO), generator)
-
-
-@torch.inference_mode()
-def reference_of(photo: Tensor, generator: Generator, *, face: str = "largest") -> Reference:
-    (found,) = ll.align_faces(photo, ll.load_face_detector(), 256, face=face)
-    return Reference(photo, found, ll.load_embedder("base-ffhq", generator)(found.image))
-
-
-@torch.inference_mode()
-def drawn(generator: Generator, w_plus: Tensor) -> Tensor:
-    image: Tensor = generator.synthesis(w_plus).clamp(-1, 1)
-    return image
 
 
 @pytest.fixture(scope="module")
@@ -150,18 +115,6 @@ def page(loaded: Page) -> Page:
     """The page with the photo, not edited."""
     open_photo(loaded, PHOTO)
     return loaded
-
-
-def pixels(image: Tensor) -> Pixels:
-    return to_uint8(image[0]).astype(np.float64)
-
-
-def assert_alike(ours: Pixels, theirs: Pixels) -> None:
-    assert ours.shape == theirs.shape
-    difference = np.abs(ours - theirs)
-    assert difference.mean() <= MEAN
-    assert np.percentile(difference, 99.9) <= NEARLY_ALL
-    assert difference.max() <= MOST
 
 
 def test_the_page_has_threads_on_a_plain_host(loaded: Page) -> None:
@@ -282,21 +235,6 @@ def test_a_photo_without_a_face_is_a_sentence(loaded: Page, tmp_path: Path) -> N
     assert error_on(loaded) == "wall.png: no face found; is it large enough, and seen from the front?"
 
 
-def test_the_page_works_without_its_host(browser: Browser, site: Path) -> None:
-    context = browser.new_context()
-    page = context.new_page()
-    page.set_default_timeout(1000 * PATIENCE)
-    with hosting(site) as host:
-        page.goto(host.address)
-        wait_until_ready(page)
-        host.stop()
-        page.reload()
-        wait_until_ready(page)
-        open_photo(page, PHOTO)
-        set_slider(page, "smile", 1.0)
-    context.close()
-
-
 def test_an_address_that_is_no_site_says_so(browser: Browser, site: Path, tmp_path: Path) -> None:
     for path in site.iterdir():
         if path.name not in ("site.json", "models"):
@@ -321,3 +259,11 @@ def test_a_damaged_file_is_a_sentence(browser: Browser, site: Path, tmp_path: Pa
         page.goto(host.address)
         with_text(page, "#loading", "models/detection.bin arrived damaged; load the page again.")
     page.close()
+
+
+def test_the_page_works_without_its_host(loaded: Page, host: Host) -> None:
+    host.stop()  # for all tests: this one is the last
+    loaded.reload()
+    wait_until_ready(loaded)
+    open_photo(loaded, PHOTO)
+    set_slider(loaded, "smile", 1.0)
