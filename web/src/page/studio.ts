@@ -186,6 +186,7 @@ export class Studio {
   /** Do something that takes a while, and say so. */
   private async work(text: string, task: () => Promise<void>): Promise<void> {
     this.say(text);
+    this.error.hidden = true;
     document.body.setAttribute("aria-busy", "true");
     await this.attempt(task);
     document.body.removeAttribute("aria-busy");
