@@ -1,5 +1,7 @@
 import itertools
 import time
+from collections.abc import Callable
+from typing import Any
 
 import pytest
 import torch
@@ -10,6 +12,7 @@ from latentloop.benchmark.generator_speed import GeneratorBench, iterator_times
 from latentloop.benchmark.speed import Speed
 from latentloop.generators import DrawnBy, Generator, MobileStyleGAN
 from latentloop.generators.mobilestylegan import Shape
+from latentloop.latents import mean_code
 from latentloop.losses import pixel_loss, toward
 
 
@@ -43,6 +46,23 @@ def test_every_generator_batch_and_pass_has_its_row(monkeypatch: pytest.MonkeyPa
     found = [[row[0], row[1], row[2], row[4], row[3]] for row in rows(lines)]
     assert found == [list(row) for row in expected]
     assert lines[0].endswith("1000 ms, 1 GFLOP/s.")
+
+
+def test_other_engines_draw_forward(monkeypatch: pytest.MonkeyPatch) -> None:
+    drawn: list[Any] = []
+
+    def once(work: Callable[[], Any], **_: object) -> float:
+        drawn.append(work())
+        return 0.5
+
+    monkeypatch.setattr(generator_speed, "median_time", once)
+    generator, speed = tiny(), Speed(1.0, 1e9)
+    table = GeneratorBench([generator], speed, (2,), runs=1, also_compiled=False, engines=("onnx", "openvino")).table()
+    hows = [("eager", "forward"), ("onnx", "forward"), ("openvino", "forward"), ("eager", "forward and backward")]
+    assert [(row[3], row[4]) for row in rows(list(table))] == hows
+    wanted = generator.synthesis(mean_code(generator, 2))
+    for image in (drawn[1][0], drawn[2]["image"]):
+        torch.testing.assert_close(torch.from_numpy(image.copy()), wanted)
 
 
 def test_figures_are_an_images_and_stand_beside_the_convolutions(monkeypatch: pytest.MonkeyPatch) -> None:

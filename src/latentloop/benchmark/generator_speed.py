@@ -8,7 +8,8 @@ from typing import NoReturn
 
 import torch
 
-from latentloop.benchmark.options import MachineOptions, SpeedOptions
+from latentloop.benchmark.engines import check_engines, engine_drawing, graph_of
+from latentloop.benchmark.options import Engine, MachineOptions, SpeedOptions
 from latentloop.benchmark.speed import (
     Speed,
     count_flop,
@@ -42,9 +43,11 @@ def time_generators(options: SpeedOptions | None = None, machine: MachineOptions
     dtype = find_precision(machine.precision, device)
     with ReadOnce():
         generators = [low_precision(load_generator(name, device=device), dtype) for name in options.generators]
+    check_engines(options.engines, device)
     yield describe_machine(device, dtype)
     reference = reference_speed(device, dtype, runs=options.runs)
-    yield from GeneratorBench(generators, reference, options.batches, options.runs, options.compile).table()
+    bench = GeneratorBench(generators, reference, options.batches, options.runs, options.compile, options.engines)
+    yield from bench.table()
     loss = iterator_loss(device=device, dtype=dtype)
     for generator in generators:
         step, rest = iterator_times(generator, loss, runs=options.runs)
@@ -65,6 +68,8 @@ class GeneratorBench:
     """Runs of each measurement, of which the median counts."""
     also_compiled: bool
     """Time them through torch.compile, too."""
+    engines: Sequence[Engine] = ()
+    """Other runtimes to draw with, forward."""
 
     def table(self) -> Iterator[str]:
         """Yield the lines of a Markdown table, each once it is measured."""
@@ -74,10 +79,11 @@ class GeneratorBench:
         yield HEADER
         yield "|---" * (HEADER.count("|") - 1) + "|"
         for generator in self.generators:
+            graph = graph_of(generator) if self.engines else b""
             for batch in self.batches:
-                yield from self._rows(generator, batch)
+                yield from self._rows(generator, batch, graph)
 
-    def _rows(self, generator: Generator, batch: int) -> Iterator[str]:
+    def _rows(self, generator: Generator, batch: int, graph: bytes) -> Iterator[str]:
         size, small = generator.resolution, min(WORKING_SIZE, generator.resolution)
         passes: list[tuple[str, int, Callable[..., Callable[[], None]]]] = [
             ("forward", size, drawing),
@@ -89,6 +95,8 @@ class GeneratorBench:
             hows = {"eager": eager}
             if self.also_compiled:
                 hows["compiled"] = work(_compiled(generator), batch=batch, resolution=resolution)
+            if work is drawing:
+                hows |= {one: engine_drawing(one, graph, generator, batch=batch) for one in self.engines}
             for how, draw in hows.items():
                 speed = Speed(median_time(draw, runs=self.runs) / batch, flop)
                 share, times = speed.rate / self.reference.rate, speed.seconds / self.reference.seconds

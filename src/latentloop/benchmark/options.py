@@ -96,6 +96,10 @@ class ComparisonOptions:
         return self.aligned or self.data in ALIGNED_SETS
 
 
+Engine = Literal["onnx", "openvino"]
+"""Runtimes that a generator can be timed in beside PyTorch."""
+
+
 @dataclass(frozen=True)
 class SpeedOptions:
     """Generators and batch sizes to time, and the number of runs."""
@@ -106,6 +110,9 @@ class SpeedOptions:
     """Numbers of images in a batch to time."""
     compile: bool = False
     """Time the generator through torch.compile, too, which takes a minute for each row; of training, all of it."""
+    engines: tuple[Engine, ...] = ()
+    """Other runtimes that draw the generators' exported graphs, in float32 on the CPU: onnx (ONNX Runtime) and
+    openvino."""
     runs: int = 10
     """Runs of each measurement, of which the median counts."""
 

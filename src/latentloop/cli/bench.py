@@ -35,6 +35,8 @@ class Bench:
 
     For speed, leave the machine alone meanwhile: latentloop bench generator
 
+    What to deploy, PyTorch or another runtime: latentloop bench generator --engines onnx openvino
+
     As in a training run: latentloop bench collaboration --precision auto --batches 4
 
     As a GPU trains: latentloop bench training --generators mobile-ffhq-256 --precision bfloat16 --batches 64 256

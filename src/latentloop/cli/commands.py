@@ -39,6 +39,7 @@ GROUPS = {
         "directions": Entry("directions:Directions", "List the directions that photos can be edited in, or find more"),
         "inspect": Entry("convert:Inspect", "Show which generator a file holds"),
         "metric": Entry("metric:Metric", "Measure a generator once, so that its codes take half the steps"),
+        "export": Entry("export:Export", "Write networks as ONNX files, which run without PyTorch"),
         "convert": Entry("convert:Convert", "Convert a StyleGAN checkpoint to safetensors"),
     },
     "Networks": {

@@ -147,7 +147,7 @@ class PretrainedEncoder(nn.Module):
         if self.iterative:
             raise ValueError("an encoder that refines codes step by step needs a generator; see restyle")
         self._check(image)
-        return self.start(len(image)) + self._offsets(image)
+        return self.start(image.shape[0]) + self._offsets(image)
 
     def refine(self, image: Tensor, previous_image: Tensor, previous_w_plus: Tensor) -> Tensor:
         """Find better codes, (N, num_ws, w_dim); one step of ReStyle (Alaluf et al., arXiv:2104.02699).
@@ -193,7 +193,7 @@ def restyle(encoder: PretrainedEncoder, generator: Generator, image: Tensor, *, 
     Returns:
         Codes (N, num_ws, w_dim).
     """
-    w_plus = encoder.start(len(image))
+    w_plus = encoder.start(image.shape[0])
     for _ in range(steps):
         w_plus = encoder.refine(image, _drawn(generator, w_plus, encoder.resolution), w_plus)
     return w_plus

@@ -17,7 +17,17 @@ TEMPLATE = ((38.2946, 51.6963), (73.5318, 51.5014), (56.0252, 71.7366), (41.5493
 def fixed_crop(image: Tensor) -> Tensor:
     """Crop FFHQ-aligned images (N, 3, S, S) as pSp does (arXiv:2008.00951), to (N, 3, 112, 112)."""
     face = resample(image, 256)[:, :, ROWS, COLUMNS]
+    if torch.onnx.is_in_onnx_export():  # which makes a table of all pixels of the pooling
+        means = _means(face.shape[-1], INPUT_SIZE).to(face)
+        return means @ face @ means.T
     return F.adaptive_avg_pool2d(face, INPUT_SIZE)
+
+
+def _means(before: int, after: int) -> Tensor:
+    """The matrix (after, before) of adaptive average pooling."""
+    at, places = torch.arange(after)[:, None], torch.arange(before)
+    inside = (places >= at * before // after) & (places < -(-(at + 1) * before // after))
+    return inside / inside.sum(dim=1, keepdim=True)
 
 
 def landmark_crop(image: Tensor, landmarks: Tensor) -> Tensor:

@@ -36,9 +36,10 @@ def _pattern(image: Tensor, period: int) -> Tensor:
     """The pattern, of the shape of the images, with a mean of 0 in every period."""
     channels, phases = image.shape[1], period**2
     detail = image - _without_period(image, period)
-    window = 2 * period + 1
-    activity = F.avg_pool2d(detail.abs().mean(dim=1, keepdim=True), window, 1, period, count_include_pad=False)
-    usual = activity.flatten(1).median(dim=1).values.clamp_min(1e-6)[:, None, None, None]
+    activity = _windows_mean(detail.abs().mean(dim=1, keepdim=True), period)
+    # The activity is a mean over a window, so every few pixels tell its median.
+    some = activity[..., ::CELL, ::CELL].flatten(1).sort(dim=1).values  # ONNX knows no median
+    usual = some[:, (some.shape[1] - 1) // 2].clamp_min(1e-6)[:, None, None, None]
     weight = 1 / (1 + (activity / (BUSY * usual)).square())
     believed = weight * detail.clamp(-LARGEST * usual, LARGEST * usual)
     total = _local_mean(F.pixel_unshuffle(believed, period)).unflatten(1, (channels, phases))
@@ -46,6 +47,13 @@ def _pattern(image: Tensor, period: int) -> Tensor:
     pattern = total / (weights + 0.02)
     pattern = pattern - pattern.mean(dim=2, keepdim=True)
     return F.pixel_shuffle(pattern.flatten(1, 2), period)
+
+
+def _windows_mean(image: Tensor, reach: int) -> Tensor:
+    """Means over the window of every pixel of images (N, C, H, W), from so many pixels before it to as many after."""
+    window = 2 * reach + 1
+    down = F.avg_pool2d(image, (window, 1), 1, (reach, 0), count_include_pad=False)
+    return F.avg_pool2d(down, (1, window), 1, (0, reach), count_include_pad=False)
 
 
 def _without_period(image: Tensor, period: int) -> Tensor:

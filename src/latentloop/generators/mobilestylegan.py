@@ -151,7 +151,7 @@ class Synthesis(nn.Module):
         """Draw styles (N, num_ws, w_dim) up to one of the `seams`."""
         check_code(w_plus, num_ws=self.num_ws, w_dim=self.w_dim)
         check_seam(seam, self.seams)
-        x = self.conv1(self.const.expand(len(w_plus), -1, -1, -1), w_plus[:, 0])
+        x = self.conv1(self.const.expand(w_plus.shape[0], -1, -1, -1), w_plus[:, 0])
         return Midway(seam, self._through(x, w_plus, range(level_of(seam))))
 
     def finish(self, midway: Midway, w_plus: Tensor, *, resolution: int | None = None) -> Tensor:

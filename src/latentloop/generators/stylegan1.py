@@ -96,7 +96,7 @@ class Synthesis(nn.Module):
             randomness: Generator of random noise; None for PyTorch's own.
         """
         check_code(w_plus, num_ws=self.shape.num_ws, w_dim=self.w_dim)
-        maps = noise_maps(noise, self._stored_noise(), batch=len(w_plus), randomness=randomness)
+        maps = noise_maps(noise, self._stored_noise(), batch=w_plus.shape[0], randomness=randomness)
         return self._finish(self._begin(w_plus, maps, seam=4), w_plus, maps, resolution)
 
     def begin(self, w_plus: Tensor, seam: int) -> Midway:
@@ -149,7 +149,7 @@ class LayerwiseMapping(nn.Module):
     def forward(self, z: Tensor, labels: Tensor | None = None) -> Tensor:
         """Map (N, z_dim) in Z to (N, num_ws, w_dim) in W+; there are no classes to have labels of."""
         styles: Tensor = self.network(z, labels)
-        return styles.reshape(len(z), self.num_ws, -1)
+        return styles.reshape(z.shape[0], self.num_ws, -1)
 
 
 class StyleGAN1(nn.Module):

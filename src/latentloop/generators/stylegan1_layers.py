@@ -73,7 +73,7 @@ class StyledConstant(nn.Module):
     def forward(self, w: Tensor, noise: Tensor | None) -> Tensor:
         """Make features (N, C, 4, 4) under styles (N, w_dim) and noise (N or 1, 1, 4, 4)."""
         x: Tensor = self.const + self.bias[:, None, None]
-        x = self.finish(x.expand(len(w), -1, -1, -1).contiguous(memory_format=torch.channels_last), w, noise)
+        x = self.finish(x.expand(w.shape[0], -1, -1, -1).contiguous(memory_format=torch.channels_last), w, noise)
         return x  # noqa: RET504 - the assignment gives the module's Any its type
 
 
@@ -108,7 +108,7 @@ class StyledUpConv(nn.Module):
     def forward(self, x: Tensor, w: Tensor, noise: Tensor | None) -> Tensor:
         """Map features (N, in_channels, R/2, R/2) to (N, out_channels, R, R) under styles and noise."""
         # Four shifted copies of the kernel, one for each pixel that upsampling makes of one, added up.
-        kernel = F.avg_pool2d(self.weight, 2, stride=1, padding=1, divisor_override=1)
+        kernel = 4 * F.avg_pool2d(self.weight, 2, stride=1, padding=1)
         x = F.conv_transpose2d(x, kernel, stride=2, padding=1)
         x = self.finish(blur(x, self.bias), w, noise)
         return x  # noqa: RET504 - the assignment gives the module's Any its type

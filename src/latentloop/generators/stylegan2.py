@@ -165,11 +165,11 @@ class Synthesis(nn.Module):
 
     def _whole(self, styles: Styles, noise: Noise, randomness: torch.Generator | None, *, last: int) -> Tensor:
         """The image that the layers up to a resolution draw."""
-        maps = self._maps(noise, randomness, batch=len(styles.convs[0]))
+        maps = self._maps(noise, randomness, batch=styles.convs[0].shape[0])
         return self._image(self._begin(styles, maps, last), styles)
 
     def _begin(self, styles: Styles, maps: Maps, seam: int) -> Midway:
-        x = self.const.expand(len(styles.convs[0]), -1, -1, -1).contiguous(memory_format=torch.channels_last)
+        x = self.const.expand(styles.convs[0].shape[0], -1, -1, -1).contiguous(memory_format=torch.channels_last)
         return self._advance(Midway(4, self.layers[0](x, styles.convs[0], maps[0])), styles, maps, seam)
 
     def _advance(self, midway: Midway, styles: Styles, maps: Maps, seam: int) -> Midway:

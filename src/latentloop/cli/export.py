@@ -1,0 +1,48 @@
+"""The command `latentloop export`."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+import tyro
+
+from latentloop.cli.console import say, track
+from latentloop.cli.inputs import refuse_missing
+from latentloop.cli.options import UNTITLED
+from latentloop.export.options import ExportOptions, PartName
+
+
+@dataclass(frozen=True)
+class Export:
+    """Write networks as ONNX files, which run without PyTorch: in ONNX Runtime, OpenVINO, browsers, on phones.
+
+    The folder --out gets an .onnx file for each network, and bundle.json, which says what they are. Each is computed
+    with ONNX Runtime and with PyTorch before it is written, and refused if they differ. Any number of images goes in
+    at once; docs/onnx.md has the inputs and outputs. Needs: pip install latentloop[onnx].
+
+    All networks for the faces that we ship: latentloop export --half --out onnx
+
+    A StyleGAN of your own, both its networks: latentloop export generator mapping --generator yours.pkl --out onnx
+
+    An encoder of pSp, e4e or ReStyle: latentloop export embedder --generator ffhq.pkl --embedder e4e_ffhq.pt --out onnx
+
+    Edit photos with them: latentloop-lite edit photo.jpg --set smile=1 --bundle onnx
+    """
+
+    parts: Annotated[tuple[PartName, ...], tyro.conf.Positional] = ()
+    """What to export: generator (its synthesis network), mapping, embedder (and its second look), faces (the three
+    networks of the detector), identity, lpips; by default all that there are for the generator."""
+    out: Path = Path("onnx")
+    """Folder for the files."""
+    options: Annotated[ExportOptions, UNTITLED] = ExportOptions()
+
+    def run(self) -> int:
+        """Export, with a line for each file."""
+        options = self.options
+        refuse_missing(generators=[options.generator], embedders=[options.embedder])
+        from latentloop.export import set_up_export
+
+        job = set_up_export(self.parts, self.out, options)
+        for file in track(job.run(), len(job.parts), "networks"):
+            say(f"{file.path}: {file.size / 2**20:.1f} MiB, differs from PyTorch by {file.difference:.1g} at most")
+        return 0

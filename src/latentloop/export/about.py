@@ -1,0 +1,71 @@
+"""What exported files say of themselves."""
+
+import json
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from latentloop.encoders.pretrained import Encoder, ReStyle
+from latentloop.export.graph import OPSET
+from latentloop.export.modules import Part
+from latentloop.generators import Generator, list_generators
+from latentloop.latents import mean_code
+from latentloop.version import __version__
+
+if TYPE_CHECKING:
+    from onnx import ModelProto
+
+UNKNOWN = "that of the checkpoint from which it was exported"
+"""Licence of weights that we do not ship."""
+NETWORKS = {
+    "proposal": "MIT",
+    "refinement": "MIT",
+    "output": "MIT",
+    "identity": "Apache-2.0",
+    "lpips-alex": "BSD-2-Clause, BSD-3-Clause",
+}
+"""Licences of the networks that do not depend on the generator."""
+
+
+def about_generator(generator: Generator) -> dict[str, Any]:
+    """Describe a generator: its name, sizes, latent space and mean code, as JSON has it."""
+    return {
+        "name": generator.name,
+        "resolution": generator.resolution,
+        "num_ws": generator.num_ws,
+        "w_dim": generator.w_dim,
+        "z_dim": generator.z_dim,
+        "classes": generator.c_dim,
+        "fingerprint": generator.fingerprint,
+        "licence": licence_of(generator),
+        "latent_avg": mean_code(generator)[0].tolist() if generator.latent_avg.ndim == 2 else _floats(generator),
+    }
+
+
+def about_encoder(encoder: Encoder, name: str) -> dict[str, Any]:
+    """Describe an embedding network: how large its images are, and how often it looks."""
+    looks = {"looks": encoder.steps, "starts_at": "latent_avg"} if isinstance(encoder, ReStyle) else {}
+    return {"name": name, "resolution": encoder.resolution, **looks}
+
+
+def licence_of(generator: Generator) -> str:
+    """The terms of a generator's weights, as far as we know them."""
+    return next((info.licence for info in list_generators() if info.name == generator.name), UNKNOWN)
+
+
+def describe(model: "ModelProto", part: Part, about: Mapping[str, Any], *, half: bool) -> None:
+    """Write into a graph what it is, and who made it."""
+    model.producer_name, model.producer_version = "latentloop", __version__
+    entries = {
+        "part": part.name,
+        "latentloop": __version__,
+        "opset": OPSET,
+        "weights": "float16" if half else "float32",
+        **({"licence": NETWORKS[part.name]} if part.name in NETWORKS else about),
+    }
+    for key, value in entries.items():
+        model.metadata_props.add(key=key, value=value if isinstance(value, str) else json.dumps(value))
+
+
+def _floats(generator: Generator) -> list[float]:
+    floats: list[float] = generator.latent_avg.cpu().tolist()
+    return floats

@@ -1,0 +1,85 @@
+"""From a network in PyTorch to a graph of ONNX."""
+
+import logging
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager, redirect_stderr, redirect_stdout
+from io import StringIO
+from typing import TYPE_CHECKING
+
+import torch
+
+from latentloop.export.modules import BATCH, Part
+
+if TYPE_CHECKING:
+    import onnx_ir as ir
+    from onnx import GraphProto, ModelProto
+
+OPSET = 20
+"""Version of the operators: that of ONNX 1.15 of 2023, which ONNX Runtime reads from 1.17 on."""
+
+
+def export_graph(part: Part) -> "ModelProto":
+    """Trace a network, with weights in float32, the first dimension free and names of inputs and outputs.
+
+    Raises:
+        RuntimeError: The network does something that ONNX cannot say.
+    """
+    batch = torch.export.Dim(BATCH)
+    free = {axis: torch.export.Dim(name) for axis, name in part.free.items()}
+    shapes = {name: {0: batch} | free if one.ndim else {} for name, one in part.inputs.items()}
+    with _quiet(), torch.no_grad():
+        program = torch.onnx.export(
+            part.module,
+            tuple(part.inputs.values()),
+            dynamo=True,
+            opset_version=OPSET,
+            dynamic_shapes=tuple(shapes.values()),
+            input_names=list(part.inputs),
+            output_names=list(part.outputs),
+            verbose=False,
+            # Its rewriting takes small numbers for 0, as the 1e-20 that LPIPS adds before it divides.
+            optimize=False,
+        )
+        if program is None:
+            raise RuntimeError("the exporter gave nothing")
+        _simplify(program.model)
+    model: ModelProto = program.model_proto
+    _strip(model.graph)
+    return model
+
+
+def _simplify(model: "ir.Model") -> None:
+    """Compute what does not depend on the inputs, and write out the functions of the exporter's library."""
+    from onnx_ir.passes.common import InlinePass, RemoveUnusedNodesPass
+    from onnxscript.optimizer import fold_constants
+
+    InlinePass()(model)
+    fold_constants(model)
+    RemoveUnusedNodesPass()(model)
+
+
+def _strip(graph: "GraphProto") -> None:
+    """Take out what the exporter says of every node's place in the source."""
+    for node in graph.node:
+        node.ClearField("metadata_props")
+        node.ClearField("doc_string")
+    for value in (*graph.value_info, *graph.input, *graph.output):
+        value.ClearField("metadata_props")
+    for tensor in graph.initializer:
+        tensor.ClearField("metadata_props")
+    graph.ClearField("value_info")
+    graph.ClearField("metadata_props")
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Keep what the exporter and its libraries say of their own affairs from the user."""
+    with warnings.catch_warnings(), redirect_stdout(StringIO()), redirect_stderr(StringIO()):
+        warnings.simplefilter("ignore")
+        disabled = logging.root.manager.disable
+        logging.disable(logging.WARNING)
+        try:
+            yield
+        finally:
+            logging.disable(disabled)

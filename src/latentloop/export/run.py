@@ -1,0 +1,166 @@
+"""The job of `latentloop export`: networks of PyTorch as a folder of ONNX files."""
+
+import hashlib
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from latentloop.encoders.embedder_file import shipped_embedder
+from latentloop.encoders.pretrained import Encoder, load_encoder
+from latentloop.errors import UserError
+from latentloop.export.about import about_encoder, about_generator, describe
+from latentloop.export.checking import check_graph
+from latentloop.export.graph import export_graph
+from latentloop.export.modules import (
+    Part,
+    encoder_parts,
+    face_parts,
+    generator_part,
+    identity_part,
+    lpips_part,
+    mapping_part,
+)
+from latentloop.export.options import PARTS, ExportOptions, PartName
+from latentloop.export.placement import SHARED, halve, share
+from latentloop.extras import require_extra
+from latentloop.files import check_writable, remove_leftovers, replacing
+from latentloop.generators import Generator, load_generator
+from latentloop.ownership import MARK, beginning_with, mark, marked_by, refuse_foreign, refuse_links
+from latentloop.weights import ReadOnce, kind_in
+
+if TYPE_CHECKING:
+    from onnx import ModelProto
+
+BUNDLE = "bundle.json"
+"""File that says what an export's other files are; it is written last."""
+
+
+@dataclass(frozen=True)
+class Exported:
+    """A file of an export."""
+
+    path: Path
+    """Where it is."""
+    size: int
+    """Its bytes."""
+    difference: float
+    """The largest difference from PyTorch."""
+
+
+@dataclass(frozen=True)
+class Export:
+    """Networks that are loaded and about to be exported."""
+
+    parts: Sequence[Part]
+    """The networks."""
+    about: Mapping[str, Any]
+    """What bundle.json says of the generator and the embedding network."""
+    out: Path
+    """Folder for the files."""
+    options: ExportOptions
+
+    def run(self) -> Iterator[Exported]:
+        """Export, check and write each network; yields each file once it is there, bundle.json after all.
+
+        Raises:
+            UserError: A graph does not do what PyTorch does, or a file cannot be written.
+        """
+        models: dict[str, ModelProto] = {}
+        differences: dict[str, float] = {}
+        for part in self.parts:
+            model = export_graph(part)
+            differences[part.name] = check_graph(part, model)
+            if self.options.half:
+                halve(model)
+            describe(model, part, self.about["generator"], half=self.options.half)
+            models[part.name] = model
+            if not self.options.share:
+                yield self._written(part.name, models[part.name], differences)
+        if self.options.share:
+            write(self.out / SHARED, share(models))
+            for name, model in models.items():
+                yield self._written(name, model, differences)
+        write(self.out / BUNDLE, self._bundle(models))
+
+    def _written(self, name: str, model: "ModelProto", differences: Mapping[str, float]) -> Exported:
+        path, content = self.out / f"{name}.onnx", model.SerializeToString()
+        write(path, content)
+        return Exported(path, len(content), differences[name])
+
+    def _bundle(self, models: Mapping[str, "ModelProto"]) -> bytes:
+        names = [f"{name}.onnx" for name in models] + [SHARED] * self.options.share
+        files = {name: (self.out / name).read_bytes() for name in names}
+        listed = {name: {"bytes": len(one), "sha256": hashlib.sha256(one).hexdigest()} for name, one in files.items()}
+        return json.dumps({MARK: mark("export"), **self.about, "files": listed}, indent=1).encode()
+
+
+def write(path: Path, content: bytes) -> None:
+    """Write a file of an export; it appears whole."""
+    with replacing(path) as part:
+        part.write_bytes(content)
+
+
+def set_up_export(names: Sequence[PartName], out: Path, options: ExportOptions) -> Export:
+    """Load the networks that are to be exported, and see that their files replace nobody's.
+
+    Args:
+        names: The parts; none for all that there are for the generator.
+        out: Folder for the files.
+        options: Generator, embedding network, and how weights are stored.
+
+    Raises:
+        UserError: A network cannot be read, there is none, or a file of somebody else is in the way.
+        ValueError: There is no such part.
+    """
+    if unknown := [name for name in names if name not in PARTS]:
+        raise ValueError(f"parts are {', '.join(PARTS)}, got {unknown[0]}")
+    for module in ("onnx", "onnxscript", "onnxruntime"):
+        require_extra(module, "export needs ONNX and its runtime", "latentloop[onnx]")
+    wanted = names or PARTS
+    with ReadOnce():
+        generator = load_generator(options.generator, which=options.which)
+        encoder, name = _encoder(generator, options, wanted=names)
+        parts = list(_parts(wanted, generator, encoder))
+    about = {"generator": about_generator(generator)}
+    if encoder and name and "embedder" in wanted:
+        about["embedder"] = about_encoder(encoder, name)
+    _prepare(out, parts, share=options.share)
+    return Export(parts, about, out, options)
+
+
+def _parts(names: Sequence[PartName], generator: Generator, encoder: Encoder | None) -> Iterator[Part]:
+    made: dict[PartName, Callable[[], list[Part]]] = {
+        "generator": lambda: [generator_part(generator)],
+        "mapping": lambda: [mapping_part(generator)],
+        "embedder": lambda: encoder_parts(encoder, generator) if encoder else [],
+        "faces": face_parts,
+        "identity": lambda: [identity_part()],
+        "lpips": lambda: [lpips_part()],
+    }
+    for name in dict.fromkeys(names):
+        yield from made[name]()
+
+
+def _encoder(
+    generator: Generator, options: ExportOptions, wanted: Sequence[PartName]
+) -> tuple[Encoder | None, str | None]:
+    """The embedding network and its name; None where there is none and it was not asked for by name."""
+    name = options.embedder or shipped_embedder(generator)
+    if name is None and "embedder" in wanted:
+        raise UserError(f"no network is bundled for {generator.name}; make one: latentloop train", arguments="embedder")
+    return (load_encoder(name, generator), name) if name else (None, None)
+
+
+def _prepare(out: Path, parts: Sequence[Part], *, share: bool) -> None:
+    """See that a folder can take the files of an export."""
+    graphs = [out / f"{part.name}.onnx" for part in parts]
+    refuse_links(out, *graphs, out / SHARED, out / BUNDLE)
+    refuse_foreign(graphs, beginning_with("latentloop"))
+    refuse_foreign([out / BUNDLE], marked_by("export"))
+    if share:
+        refuse_foreign([out / SHARED], lambda path: kind_in(path) == "onnx")
+    check_writable(out)
+    remove_leftovers(out)
+    (out / BUNDLE).unlink(missing_ok=True)  # what it says of the files will no longer be so
