@@ -1,6 +1,7 @@
 # make demo   embed the sample photos and name the report
 # make test   all checks: ruff, mypy, import-linter, pytest
 # make lite   the wheel of latentloop-lite, which needs no PyTorch, in dist/
+# make web    build the page that needs no server; needs Node 20 or newer
 #
 # The first two make .venv on their first run. PYTHON chooses the interpreter (3.11 or newer), TORCH the build of PyTorch:
 #   make demo PYTHON=python3.12 TORCH="torch==2.13.0 --index-url ..."
@@ -11,7 +12,7 @@ DEMO_OUT ?= out/demo
 BIN := .venv/bin
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
-.PHONY: demo test lite clean
+.PHONY: demo test lite web clean
 
 demo: .venv/.installed
 	$(BIN)/latentloop embed examples/photos --out $(DEMO_OUT)
@@ -26,8 +27,11 @@ test: .venv/.installed-dev
 lite:
 	$(PYTHON) -m pip wheel --quiet --disable-pip-version-check --no-deps --wheel-dir dist ./packaging/lite
 
+web:
+	cd web && npm ci --no-audit --no-fund && npm run build
+
 clean:
-	rm -rf .venv out
+	rm -rf .venv out web/node_modules
 
 # PyTorch first and alone: whoever chose a build keeps it.
 .venv/.installed: pyproject.toml

@@ -7,7 +7,9 @@ from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
 LEFT_OUT = frozenset({".safetensors"})
 """Endings of assets that are left out, unless they are among those that are read."""
-READ = frozenset({"directions-ffhq.safetensors"})
+NETWORKS = ("mobile-ffhq-1024", "base-ffhq", "lpips-alex", "mobilefacenet", "mtcnn")
+"""Weights that the graphs of the package refer to, as scripts/make_shipped_graphs.py names them."""
+READ = frozenset(f"{name}.safetensors" for name in (*NETWORKS, "directions-ffhq"))
 """Weights that are read without PyTorch."""
 
 

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import tyro
 
@@ -20,6 +20,9 @@ class Export:
     with ONNX Runtime and with PyTorch before it is written, and refused if they differ. Any number of images goes in
     at once; docs/onnx.md has the inputs and outputs. Needs: pip install latentloop[onnx].
 
+    web writes a page instead, a folder of files for any web host: the visitors' browsers find and edit the faces, and
+    no photo leaves their computers. Without --generator it draws with mobile-ffhq-256. docs/browser.md has the rest.
+
     All networks for the faces that we ship: latentloop export --half --out onnx
 
     A StyleGAN of your own, both its networks: latentloop export generator mapping --generator yours.pkl --out onnx
@@ -27,22 +30,32 @@ class Export:
     An encoder of pSp, e4e or ReStyle: latentloop export embedder --generator ffhq.pkl --embedder e4e_ffhq.pt --out onnx
 
     Edit photos with them: latentloop-lite edit photo.jpg --set smile=1 --bundle onnx
+
+    The page: latentloop export web --out site, and to look at it: python -m http.server -d site
     """
 
-    parts: Annotated[tuple[PartName, ...], tyro.conf.Positional] = ()
+    parts: Annotated[tuple[PartName | Literal["web"], ...], tyro.conf.Positional] = ()
     """What to export: generator (its synthesis network), mapping, embedder (and its second look), faces (the three
-    networks of the detector), identity, lpips; by default all that there are for the generator."""
-    out: Path = Path("onnx")
-    """Folder for the files."""
+    networks of the detector), identity, lpips; by default all that there are for the generator. Or web, the page."""
+    out: Path | None = None
+    """Folder for the files; by default onnx, or site."""
     options: Annotated[ExportOptions, UNTITLED] = ExportOptions()
+
+    def __post_init__(self) -> None:
+        if "web" in self.parts and len(self.parts) > 1:
+            raise ValueError("web is exported by itself, not beside other parts")
 
     def run(self) -> int:
         """Export, with a line for each file."""
         options = self.options
         refuse_missing(generators=[options.generator], embedders=[options.embedder])
+        if "web" in self.parts:
+            from latentloop.cli.export_web import export_web
+
+            return export_web(self.out or Path("site"), options)
         from latentloop.export import set_up_export
 
-        job = set_up_export(self.parts, self.out, options)
+        job = set_up_export([part for part in self.parts if part != "web"], self.out or Path("onnx"), options)
         for file in track(job.run(), len(job.parts), "networks"):
             say(f"{file.path}: {file.size / 2**20:.1f} MiB, differs from PyTorch by {file.difference:.1g} at most")
         return 0

@@ -27,8 +27,8 @@ Mask = Literal["change", "face", "square"]
 face: all of the head; square: all of the square."""
 
 
-SHIPPED = ASSETS / "onnx"
-"""Folder of the networks in the package."""
+SHIPPED = ASSETS
+"""Bundle of the networks in the package: graphs that refer to the weights files beside them."""
 
 
 def load(bundle: str | PathLike[str] | None = None, *, threads: int | None = None) -> "Runtime":
@@ -44,8 +44,6 @@ def load(bundle: str | PathLike[str] | None = None, *, threads: int | None = Non
     """
     if threads is not None and threads < 1:
         raise ValueError(f"threads must be 1 or more, got {threads}")
-    if bundle is None and not SHIPPED.is_dir():
-        raise UserError("no networks in ONNX files are in the package; name a folder of them", arguments="bundle")
     return Runtime(load_bundle(fspath(bundle or SHIPPED), threads=threads))
 
 

@@ -1,0 +1,210 @@
+"""Writing the site: the built page, the networks, and the list of files that page and service worker go by."""
+
+import base64
+import hashlib
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from latentloop.errors import UserError, in_one_line
+from latentloop.files import PART, naming_unreadable, write_together
+from latentloop.json_files import read_json
+from latentloop.version import __version__
+from latentloop.web_site.packing import pack
+
+if TYPE_CHECKING:
+    from latentloop.editing import Direction
+
+PACKAGE = Path(__file__).parents[1]
+ASSETS = PACKAGE / "assets"
+PAGE = PACKAGE / "web_page"
+"""The page as `make web` builds it."""
+SITE, WORKER = "site.json", "service_worker.js"
+"""The list of files, and the one program that is not in it, because it holds the list's checksum."""
+VERSION_PLACE = b"latentloop-site-version"
+"""What stands in the built service worker for the site's version."""
+PACKS: Mapping[str, tuple[str, ...]] = {
+    "detection": ("proposal", "refinement", "output"),
+    "embedding": ("embedder", "second_look"),
+    "drawing": ("generator", "mapping"),
+}
+"""The files of networks, each with the names of its graphs in the bundle."""
+SIGNIFICANT_BITS = {"embedder": 8, "second_look": 8, "generator": 8, "mapping": 5}
+"""Bits that large weights keep. Networks that find and draw faces keep as many as bfloat16 has, which moves a face by
+a fifth of one of 255 levels on average; those that choose random faces fewer; the face detector all, because its
+landmarks would move by a pixel."""
+LEFT_OUT = ("mapping",)
+"""Graphs without which the page works: random faces need the mapping network."""
+GENERATOR_FACTS = ("name", "resolution", "num_ws", "w_dim", "fingerprint", "licence")
+
+
+@dataclass(frozen=True)
+class WrittenSite:
+    """A site that was written."""
+
+    folder: Path
+    """Its folder."""
+    version: str
+    """Checksum of all its content."""
+    sizes: Mapping[str, int]
+    """Bytes of each file, by its path in the folder."""
+
+    def visit(self, engine: str = "wasm") -> int:
+        """Count the bytes that a first visit loads on an engine: "wasm" or "webgpu"."""
+        own, runtimes = f"runtime/{engine}.", "runtime/"
+        return sum(n for path, n in self.sizes.items() if path.startswith(own) or not path.startswith(runtimes))
+
+
+def write_site(bundle: Path, out: Path, directions: Mapping[str, "Direction"], *, page: Path = PAGE) -> WrittenSite:
+    """Write the page with the networks of a bundle; the folder is complete afterwards, or as it was before.
+
+    An earlier site in the folder is replaced. Networks that the bundle lacks are those that ship: the face detector,
+    and for generators of the shipped latent space the others, too.
+
+    Args:
+        bundle: Folder of ONNX files and a bundle.json, as `latentloop export` writes it; the generator at least.
+        out: Folder of the site.
+        directions: Directions of the generator's latent space by name, which get sliders.
+        page: The built page.
+
+    Raises:
+        UserError: The page is not built, a network is missing or damaged, or the folder holds something else.
+    """
+    earlier = check_site(out, page=page)
+    facts = _facts(bundle, directions)
+    files = {**_files_of(page), **_notices(), **_examples()}
+    worker = files.pop(WORKER, None)
+    if worker is None or VERSION_PLACE not in worker:
+        raise UserError("the page's service worker is missing or damaged; run make web again")
+    folders = _folders(bundle, facts["generator"]["fingerprint"])
+    files |= {f"models/{name}.bin": _packed(folders, graphs) for name, graphs in PACKS.items()}
+    version = _version([json.dumps(facts).encode(), worker, *_parts(files)])
+    site = {"latentloop": "site", "version": version, "release": __version__, **facts, "files": _entries(files)}
+    # The list comes last: where it is, all is. The service worker before it makes browsers look for the list.
+    files |= {WORKER: worker.replace(VERSION_PLACE, version.encode()), SITE: json.dumps(site, indent=1).encode()}
+    write_together({out / path: content for path, content in files.items()})
+    for path in earlier - files.keys():
+        (out / path).unlink(missing_ok=True)
+    return WrittenSite(out, version, {path: len(content) for path, content in files.items()})
+
+
+def check_site(out: Path, *, page: Path = PAGE) -> set[str]:
+    """See that a site can be written, before its networks are exported; returns the files of an earlier one there.
+
+    Raises:
+        UserError: The page is not built, or the folder holds something else.
+    """
+    if not (page / "index.html").is_file():
+        raise UserError("the page is not built; run make web, which needs Node 20 or newer")
+    return _earlier_files(out)
+
+
+def _earlier_files(out: Path) -> set[str]:
+    """Files of an earlier site in a folder; refuses one that holds something else."""
+    here = {path.relative_to(out).as_posix() for path in out.rglob("*") if not path.is_dir() and not _is_part(path)}
+    if out.exists() and not out.is_dir():
+        raise UserError(f"{out}: a file, not a folder", arguments="out")
+    if not here:
+        return set()
+    known = _listed(out / SITE) if SITE in here else set[str]()
+    if foreign := sorted(here - known):
+        raise UserError(f"{out}: holds {foreign[0]}, which is of no site; choose another folder", arguments="out")
+    return here
+
+
+def _listed(path: Path) -> set[str]:
+    """The files of the site whose list is at a path; none if it is somebody else's."""
+    try:
+        site = read_json(path)
+    except ValueError:
+        return set()
+    files = site.get("files") if isinstance(site, dict) and site.get("latentloop") == "site" else None
+    return {*files, SITE, WORKER} if isinstance(files, dict) else set()
+
+
+def _is_part(path: Path) -> bool:
+    return PART.fullmatch(path.name) is not None
+
+
+def _facts(bundle: Path, directions: Mapping[str, "Direction"]) -> dict[str, Any]:
+    """What the page has to know of the networks."""
+    path = bundle / "bundle.json"
+    try:
+        with naming_unreadable(path):
+            content = read_json(path)["generator"]
+        generator = {name: content[name] for name in GENERATOR_FACTS}
+    except (KeyError, TypeError, ValueError) as error:
+        raise UserError(f"{path}: not the description of a bundle ({in_one_line(error)})") from error
+    return {"generator": generator, "directions": [_stored(one) for one in directions.values()]}
+
+
+def _stored(direction: "Direction") -> dict[str, Any]:
+    vector = np.asarray(direction.vector.tolist(), dtype="<f4").tobytes()
+    return {
+        "name": direction.name,
+        "positive": direction.about.get("positive", ""),
+        "layers": list(direction.layers),
+        "vector": base64.b64encode(vector).decode(),
+    }
+
+
+def _folders(bundle: Path, fingerprint: str) -> dict[str, list[Path]]:
+    """Where each network may be, the first place that has it first."""
+    shipped = read_json(ASSETS / "bundle.json")["generator"]["fingerprint"]
+    free = PACKS["detection"] if fingerprint != shipped else (*PACKS["detection"], *PACKS["embedding"], "mapping")
+    names = [name for graphs in PACKS.values() for name in graphs]
+    return {name: [bundle, ASSETS] if name in free else [bundle] for name in names}
+
+
+def _packed(folders: Mapping[str, list[Path]], names: tuple[str, ...]) -> bytes:
+    graphs = {}
+    for name in names:
+        places = [folder / f"{name}.onnx" for folder in folders[name]]
+        found = next((path for path in places if path.is_file()), None)
+        if found or name not in LEFT_OUT:
+            graphs[name] = found or places[0]  # which says that it is missing
+    return pack(graphs, significant_bits=SIGNIFICANT_BITS)
+
+
+def _files_of(folder: Path) -> dict[str, bytes]:
+    return {path.relative_to(folder).as_posix(): _content(path) for path in _paths_in(folder)}
+
+
+def _paths_in(folder: Path) -> Iterator[Path]:
+    return (path for path in sorted(folder.rglob("*")) if path.is_file())
+
+
+def _notices() -> dict[str, bytes]:
+    """The terms of the weights."""
+    licences = {f"licenses/{path.name}": _content(path) for path in _paths_in(ASSETS / "licenses")}
+    return {"NOTICE.txt": _content(ASSETS / "NOTICE.md"), **licences}
+
+
+def _examples() -> dict[str, bytes]:
+    """The photos that the studio offers, too."""
+    folder = PACKAGE / "studio" / "examples"
+    return {f"examples/{path.name}": _content(path) for path in _paths_in(folder) if path.suffix == ".jpg"}
+
+
+def _content(path: Path) -> bytes:
+    with naming_unreadable(path):
+        return path.read_bytes()
+
+
+def _entries(files: Mapping[str, bytes]) -> dict[str, dict[str, Any]]:
+    return {path: {"bytes": len(one), "sha256": hashlib.sha256(one).hexdigest()} for path, one in files.items()}
+
+
+def _parts(files: Mapping[str, bytes]) -> Iterator[bytes]:
+    for path, content in files.items():
+        yield from (path.encode(), content)
+
+
+def _version(parts: list[bytes]) -> str:
+    """A checksum of some contents, in order."""
+    digests = b"".join(hashlib.sha256(part).digest() for part in parts)
+    return hashlib.sha256(digests).hexdigest()[:16]
