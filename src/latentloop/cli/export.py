@@ -34,7 +34,9 @@ class Export:
     The page: latentloop export web --out site, and to look at it: python -m http.server -d site
     """
 
-    parts: Annotated[tuple[PartName | Literal["web"], ...], tyro.conf.Positional] = ()
+    parts: Annotated[
+        tuple[PartName | Literal["web"], ...], tyro.conf.Positional, tyro.conf.arg(metavar="[PART ...]")
+    ] = ()
     """What to export: generator (its synthesis network), mapping, embedder (and its second look), faces (the three
     networks of the detector), identity, lpips; by default all that there are for the generator. Or web, the page."""
     out: Path | None = None

@@ -4,8 +4,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import fields, is_dataclass
 from functools import partial
 from pathlib import Path
-from types import NoneType
-from typing import Any, get_args, get_type_hints
+from types import NoneType, UnionType
+from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
 import tyro
 from tyro import _errors as refusals  # private: pyproject.toml holds tyro to a release that has it
@@ -72,6 +72,32 @@ def _several(kind: PrimitiveTypeInfo) -> PrimitiveConstructorSpec[tuple[Any, ...
         is_instance=lambda value: isinstance(value, tuple) and all(isinstance(item, one) for item in value),
         str_from_instance=lambda value: [*map(str, value)] or [NOTHING],
     )
+
+
+@REGISTRY.primitive_rule
+def _several_words(kind: PrimitiveTypeInfo) -> PrimitiveConstructorSpec[tuple[Any, ...]] | None:
+    one, *rest = get_args(kind.type) or (None,)
+    words = _words(one)
+    if get_origin(kind.type) is not tuple or rest != [...] or not words:
+        return None
+    metavar = "{" + ",".join(words) + "}"
+    return PrimitiveConstructorSpec(
+        nargs="*",
+        metavar=f"[{metavar} [{metavar} ...]]",
+        choices=words,
+        instance_from_str=lambda texts: tuple(texts),
+        is_instance=lambda value: isinstance(value, tuple) and all(item in words for item in value),
+        str_from_instance=lambda value: [*value] or [NOTHING],
+    )
+
+
+def _words(kind: Any) -> tuple[str, ...]:  # noqa: ANN401 - any type
+    """The texts that a Literal allows, or several Literals; none of another type."""
+    if get_origin(kind) in (Union, UnionType):
+        each = [_words(one) for one in get_args(kind)]
+        return tuple(word for words in each for word in words) if all(each) else ()
+    words = get_args(kind) if get_origin(kind) is Literal else ()
+    return words if all(isinstance(word, str) for word in words) else ()
 
 
 def options_of(part: Any, value: Any = None) -> Iterator[str]:  # noqa: ANN401 - any type, any value
