@@ -6,12 +6,12 @@ from pathlib import Path
 from PIL import Image
 
 from latentloop.pixel_limit import pixel_limit
-from latentloop.pixels import COMMENT, DECODING_ERRORS, endings
+from latentloop.pixels import COMMENT, DECODING_ERRORS, open_known
 
 
 def colour_profile(path: Path | str) -> bytes | None:
     """Read the ICC colour profile of an image that `read_image` can read; None if it has none for RGB."""
-    with pixel_limit.of(sys.maxsize), Image.open(path, formats=sorted(set(endings().values()))) as image:
+    with pixel_limit.of(sys.maxsize), Path(path).open("rb") as file, open_known(file) as image:
         profile = image.info.get("icc_profile") if image.mode in ("RGB", "RGBA") else None
     return profile if isinstance(profile, bytes) else None
 

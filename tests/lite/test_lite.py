@@ -85,9 +85,11 @@ def test_an_edit_replaces_itself_and_no_other(run: Run, face: Path, tmp_path: Pa
     before = (out / "anna-smile1.png").read_bytes()
     assert run(*arguments)[1] == [str(out / "anna-smile1.png")]
     assert (out / "anna-smile1.png").read_bytes() == before
+    others = {run(*arguments, *more)[1][0] for more in (["--looks", 2], ["--mask", "face"])}
     write_png(face, _dark())
-    (name,) = run(*arguments)[1]
-    assert Path(name).name.startswith("anna-smile1-")
+    others |= {run(*arguments)[1][0]}
+    assert len(others) == 3
+    assert all(Path(name).name.startswith("anna-smile1-") for name in others)
     assert (out / "anna-smile1.png").read_bytes() == before
 
 

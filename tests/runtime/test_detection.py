@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -8,7 +10,7 @@ from latentloop.images import from_uint8
 from latentloop.pixels import Pixels, read_pixels
 from latentloop.runtime import Networks, detection, upright
 from latentloop.runtime.area import AreaTable
-from latentloop.runtime.arrays import to_image
+from latentloop.runtime.arrays import Floats, to_image
 
 PHOTOS = ["female-76.jpg", "male-81.jpg"]  # three faces, and one that is cut off by the photo's edge
 
@@ -56,9 +58,17 @@ def test_a_tilted_face_is_looked_at_again_as_pytorch_does(networks: Networks) ->
     np.testing.assert_allclose(found, expected.numpy(), rtol=0, atol=0.1)
 
 
-@pytest.mark.parametrize("shape", [(8, 8, 3), (12, 1300, 3), (64, 64, 3)])
-def test_pictures_without_faces_have_none(shape: tuple[int, int, int], networks: Networks) -> None:
-    found = upright.find_faces(np.zeros(shape, np.uint8), networks)
+@pytest.mark.parametrize("shape", [(8, 8, 3), (12, 1300, 3)])
+def test_pictures_that_can_show_no_face_are_not_looked_at(shape: tuple[int, int, int], networks: Networks) -> None:
+    def propose(_: Floats) -> tuple[Floats, Floats]:
+        pytest.fail("looked at")
+
+    found = upright.find_faces(np.zeros(shape, np.uint8), replace(networks, propose=propose))
+    assert (len(found), found.boxes.shape, found.landmarks.shape) == (0, (0, 4), (0, 5, 2))
+
+
+def test_a_picture_without_a_face_has_none(networks: Networks) -> None:
+    found = upright.find_faces(np.zeros((64, 64, 3), np.uint8), networks)
     assert (len(found), found.boxes.shape, found.landmarks.shape) == (0, (0, 4), (0, 5, 2))
 
 

@@ -1,5 +1,6 @@
 """The two distributions of the same modules."""
 
+import json
 import re
 import tomllib
 from pathlib import Path
@@ -29,8 +30,12 @@ def test_the_version_is_that_of_latentloop() -> None:
     assert found == [project("pyproject.toml")["project"]["version"]]
 
 
-def test_the_assets_that_the_runtime_reads_are_in_the_wheel() -> None:
+def test_the_weights_that_the_runtime_reads_are_in_the_wheel() -> None:
+    assets = TOP / "src/latentloop/assets"
     hook = (TOP / "packaging/lite/modules.py").read_text(encoding="utf-8")
-    assert "directions-ffhq.safetensors" in hook
-    for name in re.findall(r'"([a-z0-9-]+\.safetensors)"', hook):
-        assert (TOP / "src/latentloop/assets" / name).is_file()
+    (packed,) = re.findall(r"^NETWORKS = \((.*)\)$", hook, flags=re.MULTILINE)
+    files = json.loads((assets / "bundle.json").read_bytes())["sha256"]
+    weights = {Path(name).stem for name in files if name.endswith(".safetensors")}
+    assert len(weights) == 5
+    assert set(re.findall(r'"([^"]+)"', packed)) == weights
+    assert '(*NETWORKS, "directions-ffhq")' in hook

@@ -13,6 +13,7 @@ from latentloop.faces.config import DENSE, SUPERSAMPLING
 from latentloop.pixels import Pixels
 from latentloop.runtime.arrays import Doubles, Floats, Numbers, resize, to_image
 
+AFFINE = Image.Transform.AFFINE
 BLOCK = 128
 """Rows of a picture that are blurred together."""
 
@@ -59,7 +60,7 @@ def crop_quad(photo: Pixels, quad: Doubles, size: int) -> Floats:
         quad = quad / shrink
     part, quad = _crop_and_pad(photo, (height, width), quad)
     fine = size * min(SUPERSAMPLING, math.ceil(DENSE * side_of(quad) / size))
-    return resize(_sampled(part, quad, fine), size, size, bicubic=True).clip(-1, 1)
+    return _sampled(part, quad, fine, size).clip(-1, 1)
 
 
 def side_of(quad: Doubles) -> float:
@@ -72,15 +73,17 @@ def _rotated(vector: Doubles) -> Doubles:
     return np.array([-vector[1], vector[0]])
 
 
-def _sampled(image: Floats, quad: Doubles, size: int) -> Floats:
-    """Bilinear samples of an image (1, 3, H, W) at the centres of size x size squares of a quad."""
+def _sampled(image: Floats, quad: Doubles, fine: int, size: int) -> Floats:
+    """Bilinear samples of an image (1, 3, H, W) at the centres of fine x fine squares of a quad, shrunk to a size."""
     top_left, bottom_left, _, top_right = quad
-    right, down = (top_right - top_left) / size, (bottom_left - top_left) / size
+    right, down = (top_right - top_left) / fine, (bottom_left - top_left) / fine
     # Pillow's first pixel has its centre at 0.5, in what it reads and in what it makes.
     affine = (right[0], down[0], top_left[0] + 0.5, right[1], down[1], top_left[1] + 0.5)
-    transform, bilinear = Image.Transform.AFFINE, Image.Resampling.BILINEAR
-    planes = [Image.fromarray(plane).transform((size, size), transform, affine, bilinear) for plane in image[0]]
-    return np.stack([np.asarray(plane) for plane in planes])[None]
+    sampled = np.empty((1, 3, size, size), np.float32)
+    for i, plane in enumerate(image[0]):
+        samples = Image.fromarray(plane).transform((fine, fine), AFFINE, affine, Image.Resampling.BILINEAR)
+        sampled[0, i] = np.asarray(samples.resize((size, size), Image.Resampling.BICUBIC))
+    return sampled
 
 
 def _crop_and_pad(photo: Pixels, size: tuple[int, int], quad: Doubles) -> tuple[Floats, Doubles]:

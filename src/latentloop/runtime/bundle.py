@@ -16,6 +16,7 @@ A bundle need not have `mapping.onnx`, `second_look.onnx` and `identity.onnx`. G
 weights in a file beside them.
 """
 
+from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
 from threading import Thread
@@ -117,8 +118,8 @@ class _Functions:
         return self._identity(face=face)[0]
 
     def prepare(self) -> None:
-        for session in (self._proposal, self._embedder, self._generator):
-            Thread(target=_load, args=(session,)).start()  # no daemon: an exit waits for it
+        sessions = (self._proposal, self._refinement, self._output, self._embedder, self._generator)
+        Thread(target=_load, args=(sessions,)).start()  # no daemon: an exit waits for it
 
 
 def _about(folder: Path) -> dict[str, Any]:
@@ -144,6 +145,7 @@ def _about(folder: Path) -> dict[str, Any]:
     return about
 
 
-def _load(session: Session) -> None:
+def _load(sessions: Iterable[Session]) -> None:
     with suppress(UserError):  # which is said to whoever calls the network
-        session.load()
+        for session in sessions:  # one after another, in the order in which they are called
+            session.load()
