@@ -6,7 +6,6 @@ A graph holds no weights but small ones: for the others it refers to the safeten
 it lies, so that nothing ships twice. Make the graphs again whenever such a file changes; a test fails until then.
 """
 
-import hashlib
 import json
 from collections.abc import Mapping
 from pathlib import Path
@@ -23,7 +22,7 @@ from latentloop.export.checking import check_graph
 from latentloop.export.graph import export_graph
 from latentloop.export.options import PartName
 from latentloop.export.placement import Place, digest_of, halve, large_arrays, move_out, places_in
-from latentloop.export.run import BUNDLE, write
+from latentloop.export.run import BUNDLE, listed_as, write
 from latentloop.ownership import MARK, mark
 from latentloop.weights import ASSETS
 
@@ -101,8 +100,8 @@ def main(out: Path = ASSETS) -> None:
         write(out / f"{part.name}.onnx", content)
         files[f"{part.name}.onnx"] = content
         print(f"{part.name}: {len(content):,} bytes, {left:,} of them weights; differs by {difference:.1g}", flush=True)
-    sums = {name: hashlib.sha256(one).hexdigest() for name, one in (files | contents).items()}
-    write(out / BUNDLE, json.dumps({MARK: mark("export"), **job.about, "sha256": sums}, indent=1).encode())
+    listed = {name: listed_as(one) for name, one in (files | contents).items()}
+    write(out / BUNDLE, json.dumps({MARK: mark("export"), **job.about, "files": listed}, indent=1).encode())
 
 
 if __name__ == "__main__":

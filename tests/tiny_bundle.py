@@ -70,7 +70,8 @@ def tiny_bundle(tiny: Tiny, tmp_path: Path) -> Bundle:
         }
         for part in parts or graphs:
             onnx.save(graphs[part], folder / f"{part}.onnx")
-        entries = {"generator": GENERATOR, "embedder": {"name": "tiny", "resolution": SIZE}, **about}
+        files: dict[str, Any] = {f"{part}.onnx": {} for part in parts or graphs}
+        entries = {"generator": GENERATOR, "embedder": {"name": "tiny", "resolution": SIZE}, "files": files, **about}
         (folder / "bundle.json").write_text(json.dumps(entries), encoding="utf-8")
         return folder
 

@@ -36,6 +36,7 @@ def mark_in(path: Path, command: str) -> str | None:
     readers: dict[str, Callable[[Path], object]] = {
         ".png": png_comment,
         ".jpg": jpeg_comment,
+        ".jpeg": jpeg_comment,
         ".gif": gif_comment,
         ".json": _mark_of_json,
     }

@@ -7,8 +7,6 @@ from pathlib import Path
 import pytest
 
 from latentloop.cli import export_web
-from latentloop.cli.export_web import wanted_parts
-from latentloop.export import ExportOptions
 from latentloop.web_site import site
 
 Run = Callable[..., tuple[int, list[str], list[str]]]
@@ -56,7 +54,9 @@ def test_a_page_that_is_not_built_says_how(tmp_path: Path, run: Run, monkeypatch
     monkeypatch.setattr(export_web, "check_site", lambda out: real_check(out, page=tmp_path / "nowhere"))
     code, _, errors = run("export", "web", "--out", str(tmp_path / "site"))
     assert code == 2
-    assert errors == ["latentloop: the page is not built; run make web, which needs Node 20 or newer"]
+    assert errors == [
+        "latentloop: the page is not built; run make web in a clone of the repository, which needs Node 20 or newer"
+    ]
 
 
 def test_web_stands_alone(run: Run) -> None:
@@ -65,7 +65,11 @@ def test_web_stands_alone(run: Run) -> None:
     assert errors[0].startswith("latentloop: web is exported by itself, not beside other parts")
 
 
-def test_what_the_package_has_is_not_exported_anew() -> None:
-    assert wanted_parts(ExportOptions(), ships=True) == ["generator"]
-    assert wanted_parts(ExportOptions(embedder="mine.safetensors"), ships=True) == ["generator", "embedder"]
-    assert wanted_parts(ExportOptions(generator="cats.pkl"), ships=False) == ["generator", "mapping", "embedder"]
+@pytest.mark.usefixtures("page")
+def test_a_generator_that_the_page_is_not_for_is_refused(
+    tmp_path: Path, run: Run, small_generator: Callable[..., Path]
+) -> None:
+    code, _, errors = run("export", "web", "--generator", str(small_generator()), "--out", str(tmp_path / "site"))
+    assert code == 2
+    wanted = "the page is for generators of 256 pixels with the codes of mobile-ffhq-256, which small is not"
+    assert errors == [f"latentloop: {wanted}; see --generator"]

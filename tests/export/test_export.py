@@ -3,6 +3,7 @@
 import json
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from math import prod
 from pathlib import Path
 
@@ -19,6 +20,7 @@ from latentloop.errors import UserError
 from latentloop.export import ExportOptions, checking, placement, set_up_export
 from latentloop.export.graph import export_graph
 from latentloop.export.modules import generator_part
+from latentloop.export.run import is_our_graph
 from latentloop.generators import load_generator
 from latentloop.generators.stylegan2 import Shape as Shape2
 from random_networks import Network, random_codes, random_network
@@ -122,6 +124,26 @@ def test_a_graph_that_differs_is_not_written(
 def test_numbers_that_are_none_are_a_difference() -> None:
     with np.errstate(all="ignore"):
         assert np.isnan(checking.difference_of([np.array([np.nan, 0])], [np.array([0.0, 0])]))
+
+
+def test_the_difference_that_is_told_is_that_of_the_file(small_generator: SmallGenerator, tmp_path: Path) -> None:
+    generator = small_generator()
+    module = load_generator(generator)
+    for parameter in module.parameters():  # type: ignore[attr-defined]
+        parameter.data *= 1.0003  # no longer numbers of float16
+    job = set_up_export(["generator"], tmp_path / "onnx", ExportOptions(generator=str(generator), half=True))
+    part = replace(job.parts[0], module=generator_part(module).module)
+    (file,) = replace(job, parts=[part]).run()
+    w_plus = part.inputs["w_plus"]
+    found = float((drawn_by(tmp_path / "onnx", w_plus) - module.synthesis(w_plus)).abs().max())
+    assert file.difference > 1e-5
+    assert file.difference == pytest.approx(found, rel=0.2)
+
+
+@pytest.mark.parametrize("content", [b"notes on latentloop", b"\x08\x0a\x12\x07somebody:\x0alatentloop"])
+def test_another_projects_graph_is_not_ours(content: bytes, tmp_path: Path) -> None:
+    (tmp_path / "x.onnx").write_bytes(content)
+    assert not is_our_graph(tmp_path / "x.onnx")
 
 
 @pytest.mark.parametrize("name", ["generator.onnx", "bundle.json", "weights.safetensors"])

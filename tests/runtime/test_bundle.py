@@ -40,6 +40,19 @@ def test_a_bundle_says_what_it_holds(tiny_bundle: Bundle) -> None:
     assert (networks.look_again, networks.sample, networks.embed_identity) == (None, None, None)
 
 
+def test_files_that_the_bundle_does_not_list_are_left_over(tiny_bundle: Bundle) -> None:
+    networks = load_bundle(tiny_bundle(files={"generator.onnx": {}, "embedder.onnx": {}}))
+    assert (networks.look_again, networks.sample) == (None, None)
+
+
+def test_what_no_such_network_gives_is_refused(tiny_bundle: Bundle) -> None:
+    larger = load_bundle(tiny_bundle("larger", generator={**GENERATOR, "resolution": 2 * SIZE}))
+    with pytest.raises(UserError, match=r"generator\.onnx: gives image of shape .*, not \(1, 3, "):
+        larger.draw(noise(1, NUM_WS, W_DIM))
+    with pytest.raises(UserError, match=r"generator\.onnx: gives image with numbers that are not finite"):
+        load_bundle(tiny_bundle("other")).draw(np.full((1, NUM_WS, W_DIM), np.nan, np.float32))
+
+
 def test_a_network_is_loaded_once_and_when_it_is_called(tiny_bundle: Bundle, monkeypatch: pytest.MonkeyPatch) -> None:
     loaded: list[str] = []
 

@@ -41,9 +41,10 @@ def same(ours: object, theirs: Tensor) -> None:
 
 def test_the_graphs_belong_to_the_weights_beside_them() -> None:
     # If this fails: python scripts/make_shipped_graphs.py
-    sums = json.loads((ASSETS / "bundle.json").read_text())["sha256"]
+    sums = json.loads((ASSETS / "bundle.json").read_text())["files"]
     assert {"generator.onnx", "embedder.onnx", "base-ffhq.safetensors"} < sums.keys()
-    assert sums == {name: hashlib.sha256((ASSETS / name).read_bytes()).hexdigest() for name in sums}
+    found = {name: hashlib.sha256((ASSETS / name).read_bytes()).hexdigest() for name in sums}
+    assert found == {name: one["sha256"] for name, one in sums.items()}
 
 
 def test_the_generator_draws_what_pytorch_draws(networks: Networks, generator: Generator) -> None:

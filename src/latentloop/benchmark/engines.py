@@ -17,15 +17,17 @@ PACKAGES = {"onnx": ("onnxruntime", "latentloop[onnx]"), "openvino": ("openvino"
 """Module of each engine, and what to install for it."""
 
 
-def check_engines(engines: tuple[Engine, ...], device: torch.device) -> None:
-    """See that engines are installed, and that they are compared on the same device.
+def check_engines(engines: tuple[Engine, ...], device: torch.device, dtype: torch.dtype) -> None:
+    """See that engines are installed, and that they are compared on the same device, in the same precision.
 
     Raises:
-        UserError: One is not, or the device is no CPU.
+        UserError: One is not, or PyTorch would compute elsewhere or in another precision.
     """
     for engine in engines:
         for module in (PACKAGES[engine][0], "onnx", "onnxscript"):
             require_extra(module, f"the engine {engine} needs {PACKAGES[engine][0]} and ONNX", PACKAGES[engine][1])
+    if engines and dtype != torch.float32:
+        raise UserError("engines are compared in float32", arguments="precision")
     if engines and device.type != "cpu":
         raise UserError(f"engines are compared on the CPU, not on {device.type}", arguments="engines")
 

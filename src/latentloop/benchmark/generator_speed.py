@@ -41,9 +41,9 @@ def time_generators(options: SpeedOptions | None = None, machine: MachineOptions
     repeatable_arithmetic()
     device = find_device(machine.device)
     dtype = find_precision(machine.precision, device)
+    check_engines(options.engines, device, dtype)
     with ReadOnce():
         generators = [low_precision(load_generator(name, device=device), dtype) for name in options.generators]
-    check_engines(options.engines, device)
     yield describe_machine(device, dtype)
     reference = reference_speed(device, dtype, runs=options.runs)
     bench = GeneratorBench(generators, reference, options.batches, options.runs, options.compile, options.engines)

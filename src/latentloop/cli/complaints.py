@@ -5,7 +5,7 @@ import sys
 from collections.abc import Iterable
 from contextvars import ContextVar
 
-from latentloop.errors import UserError
+from latentloop.errors import UserError, printable
 
 offered: ContextVar[frozenset[str] | None] = ContextVar("options of the running command", default=None)
 """Options that error messages may name; None for all, as long as no command runs."""
@@ -18,7 +18,7 @@ running: ContextVar[str] = ContextVar("name of the running program", default="la
 def complain(problem: UserError | str) -> None:
     """Print what is wrong, or worth a notice, as one line on stderr."""
     text = with_options(problem) if isinstance(problem, UserError) else problem
-    print(f"{running.get()}: {text}", file=sys.stderr, flush=True)  # noqa: T201
+    print(printable(f"{running.get()}: {text}"), file=sys.stderr, flush=True)  # noqa: T201
 
 
 def with_options(error: UserError) -> str:

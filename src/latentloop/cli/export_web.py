@@ -5,11 +5,13 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from latentloop.cli.console import say, track
-from latentloop.defaults import GENERATOR, QUICK_GENERATOR
+from latentloop.defaults import GENERATOR, QUICK_GENERATOR, WORKING_SIZE
 from latentloop.editing import shipped_directions
+from latentloop.encoders import Embedder, load_encoder
+from latentloop.errors import UserError
 from latentloop.export import ExportOptions, set_up_export
 from latentloop.export.options import PartName
-from latentloop.generators import load_generator
+from latentloop.generators import Generator, load_generator
 from latentloop.generators.registry import draws_faces
 from latentloop.web_site import check_site, write_site
 
@@ -22,13 +24,15 @@ def export_web(out: Path, options: ExportOptions) -> int:
         options: Generator and embedding network; the default generator stands for the quick one of its codes.
 
     Raises:
-        UserError: The page is not built, the folder holds something else, or a network cannot be exported.
+        UserError: The page is not built, the folder holds something else, or the networks are none for the page.
     """
     check_site(out)
     quick = replace(options, generator=QUICK_GENERATOR) if options.generator == GENERATOR else options
     generator = load_generator(quick.generator, which=quick.which)
+    refuse_unfit(generator, quick.embedder)
+    parts: list[PartName] = ["generator", "embedder"] if quick.embedder else ["generator"]  # the package has the rest
     with TemporaryDirectory() as folder:
-        job = set_up_export(wanted_parts(quick, ships=draws_faces(generator)), Path(folder), replace(quick, half=True))
+        job = set_up_export(parts, Path(folder), replace(quick, half=True, share=False))
         for _ in track(job.run(), len(job.parts), "networks"):
             pass
         site = write_site(Path(folder), out, shipped_directions(generator))
@@ -37,12 +41,17 @@ def export_web(out: Path, options: ExportOptions) -> int:
     return 0
 
 
-def wanted_parts(options: ExportOptions, *, ships: bool) -> list[PartName]:
-    """Name the networks to export: those that the page cannot take from the package.
+def refuse_unfit(generator: Generator, embedder: str | None) -> None:
+    """See that the page can work with networks.
 
-    Args:
-        options: Generator and embedding network.
-        ships: Whether the package has a mapping and an embedding network for the generator's codes.
+    Raises:
+        UserError: The generator draws no faces of the shipped latent space at 256 pixels, or the embedding network
+            takes images of another size or no second look.
     """
-    parts: list[PartName] = ["generator"] if ships else ["generator", "mapping", "embedder"]
-    return [*parts, "embedder"] if options.embedder and ships else parts
+    if not draws_faces(generator) or generator.resolution != WORKING_SIZE:
+        wanted = f"the page is for generators of {WORKING_SIZE} pixels with the codes of {QUICK_GENERATOR}"
+        raise UserError(f"{wanted}, which {generator.name} is not", arguments="generator")
+    encoder = load_encoder(embedder, generator) if embedder else None
+    if encoder and not (isinstance(encoder, Embedder) and encoder.second and encoder.resolution == WORKING_SIZE):
+        wanted = f"the page is for networks of latentloop train that take a second look, at {WORKING_SIZE} pixels"
+        raise UserError(f"{wanted}, which {embedder} does not", arguments="embedder")

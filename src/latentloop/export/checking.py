@@ -16,24 +16,26 @@ if TYPE_CHECKING:
 
 TOLERANCE = 1e-4
 """Largest difference from PyTorch that is accepted, of numbers up to 1 in size; of larger ones in proportion."""
+HALF_TOLERANCE = 0.05
+"""The same of weights that were rounded to float16."""
 Arrays = Sequence[npt.NDArray[Any]]
 
 
-def check_graph(part: Part, model: "ModelProto") -> float:
+def check_graph(part: Part, model: "ModelProto", *, tolerance: float = TOLERANCE) -> float:
     """Compute a part with ONNX Runtime and with PyTorch, for a batch of one and of two.
 
     Returns:
         The largest difference, relative to the largest number where that is above 1.
 
     Raises:
-        UserError: It is above `TOLERANCE`.
+        UserError: It is above the tolerance.
     """
     content = model.SerializeToString()
     difference = 0.0
     for count in (1, 2):
         inputs = {name: one[:count] if one.ndim else one for name, one in part.inputs.items()}
         difference = max(difference, difference_of(run_graph(content, inputs), run_module(part, inputs)))
-    if not difference <= TOLERANCE:
+    if not difference <= tolerance:
         raise UserError(f"{part.name}: the exported graph differs from PyTorch by {difference:.2g}; nothing is written")
     return difference
 

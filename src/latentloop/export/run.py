@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,7 +12,7 @@ from latentloop.encoders.embedder_file import shipped_embedder
 from latentloop.encoders.pretrained import Encoder, load_encoder
 from latentloop.errors import UserError
 from latentloop.export.about import about_encoder, about_generator, describe
-from latentloop.export.checking import check_graph
+from latentloop.export.checking import HALF_TOLERANCE, check_graph
 from latentloop.export.graph import export_graph
 from latentloop.export.modules import (
     Part,
@@ -27,7 +28,7 @@ from latentloop.export.placement import SHARED, halve, share
 from latentloop.extras import require_extra
 from latentloop.files import check_writable, remove_leftovers, replacing
 from latentloop.generators import Generator, load_generator
-from latentloop.ownership import MARK, beginning_with, mark, marked_by, refuse_foreign, refuse_links
+from latentloop.ownership import MARK, mark, marked_by, refuse_foreign, refuse_links
 from latentloop.weights import ReadOnce, kind_in
 
 if TYPE_CHECKING:
@@ -35,6 +36,10 @@ if TYPE_CHECKING:
 
 BUNDLE = "bundle.json"
 """File that says what an export's other files are; it is written last."""
+BEGINNING = 16
+"""Bytes by which a graph of ours is known."""
+OURS = re.compile(rb"\x08.\x12\x0alatentloop", re.DOTALL)
+"""Fields 1 and 2 of a model in ONNX: the version of the format, and the producer's name."""
 
 
 @dataclass(frozen=True)
@@ -74,25 +79,26 @@ class Export:
             differences[part.name] = check_graph(part, model)
             if self.options.half:
                 halve(model)
+                differences[part.name] = check_graph(part, model, tolerance=HALF_TOLERANCE)
             describe(model, part, self.about["generator"], half=self.options.half)
-            models[part.name] = model
-            if not self.options.share:
-                yield self._written(part.name, models[part.name], differences)
+            if self.options.share:
+                models[part.name] = model
+            else:
+                yield self._written(part.name, model, differences)
         if self.options.share:
             write(self.out / SHARED, share(models))
             for name, model in models.items():
                 yield self._written(name, model, differences)
-        write(self.out / BUNDLE, self._bundle(models))
+        write(self.out / BUNDLE, self._bundle())
 
     def _written(self, name: str, model: "ModelProto", differences: Mapping[str, float]) -> Exported:
         path, content = self.out / f"{name}.onnx", model.SerializeToString()
         write(path, content)
         return Exported(path, len(content), differences[name])
 
-    def _bundle(self, models: Mapping[str, "ModelProto"]) -> bytes:
-        names = [f"{name}.onnx" for name in models] + [SHARED] * self.options.share
-        files = {name: (self.out / name).read_bytes() for name in names}
-        listed = {name: {"bytes": len(one), "sha256": hashlib.sha256(one).hexdigest()} for name, one in files.items()}
+    def _bundle(self) -> bytes:
+        names = [f"{part.name}.onnx" for part in self.parts] + [SHARED] * self.options.share
+        listed = {name: listed_as((self.out / name).read_bytes()) for name in names}
         return json.dumps({MARK: mark("export"), **self.about, "files": listed}, indent=1).encode()
 
 
@@ -100,6 +106,17 @@ def write(path: Path, content: bytes) -> None:
     """Write a file of an export; it appears whole."""
     with replacing(path) as part:
         part.write_bytes(content)
+
+
+def listed_as(content: bytes) -> dict[str, int | str]:
+    """Describe a file as bundle.json lists it: its bytes, and its SHA-256 in hexadecimal."""
+    return {"bytes": len(content), "sha256": hashlib.sha256(content).hexdigest()}
+
+
+def is_our_graph(path: Path) -> bool:
+    """Tell whether a file is a graph that latentloop wrote: it begins with its version of ONNX and our name."""
+    with path.open("rb") as file:
+        return OURS.match(file.read(BEGINNING)) is not None
 
 
 def set_up_export(names: Sequence[PartName], out: Path, options: ExportOptions) -> Export:
@@ -157,7 +174,7 @@ def _prepare(out: Path, parts: Sequence[Part], *, share: bool) -> None:
     """See that a folder can take the files of an export."""
     graphs = [out / f"{part.name}.onnx" for part in parts]
     refuse_links(out, *graphs, out / SHARED, out / BUNDLE)
-    refuse_foreign(graphs, beginning_with("latentloop"))
+    refuse_foreign(graphs, is_our_graph)
     refuse_foreign([out / BUNDLE], marked_by("export"))
     if share:
         refuse_foreign([out / SHARED], lambda path: kind_in(path) == "onnx")

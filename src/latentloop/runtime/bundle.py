@@ -16,7 +16,7 @@ A bundle need not have `mapping.onnx`, `second_look.onnx` and `identity.onnx`. G
 weights in a file beside them.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from pathlib import Path
 from threading import Thread
@@ -29,7 +29,7 @@ from latentloop.json_files import read_json
 from latentloop.options import is_whole
 from latentloop.runtime.arrays import Floats
 from latentloop.runtime.networks import Networks
-from latentloop.runtime.sessions import Session
+from latentloop.runtime.sessions import Session, Shape
 
 ABOUT = "bundle.json"
 """Name of the file that says what a bundle holds."""
@@ -50,7 +50,7 @@ def load_bundle(folder: Path | str, *, threads: int | None = None) -> Networks:
         UserError: The folder is no bundle.
     """
     about = _about(Path(folder))
-    generator, functions = about["generator"], _Functions(Path(folder), threads)
+    generator, functions = about["generator"], _Functions(Path(folder), about, threads)
     return Networks(
         generator=generator["name"],
         fingerprint=generator["fingerprint"],
@@ -75,20 +75,25 @@ def load_bundle(folder: Path | str, *, threads: int | None = None) -> Networks:
 class _Functions:
     """The networks of a bundle as functions of arrays."""
 
-    def __init__(self, folder: Path, threads: int | None) -> None:
-        self._folder, self._threads = folder, threads
-        self._proposal = self._session("proposal", "scores", "corrections")
-        self._refinement = self._session("refinement", "scores", "corrections")
-        self._output = self._session("output", "scores", "corrections", "landmarks")
-        self._generator, self._mapping = self._session("generator", "image"), self._session("mapping", "w_plus")
-        self._embedder, self._second = self._session("embedder", "w_plus"), self._session("second_look", "w_plus")
-        self._identity = self._session("identity", "embedding")
+    def __init__(self, folder: Path, about: Mapping[str, Any], threads: int | None) -> None:
+        self._folder, self._files, self._threads = folder, frozenset(about["files"]), threads
+        generator = about["generator"]
+        code: Shape = (generator["num_ws"], generator["w_dim"])
+        side = generator["resolution"]
+        self._proposal = self._session("proposal", scores=(None, None), corrections=(4, None, None))
+        self._refinement = self._session("refinement", scores=(), corrections=(4,))
+        self._output = self._session("output", scores=(), corrections=(4,), landmarks=(5, 2))
+        self._generator = self._session("generator", image=(3, side, side))
+        self._mapping, self._embedder = self._session("mapping", w_plus=code), self._session("embedder", w_plus=code)
+        self._second = self._session("second_look", w_plus=code)
+        self._identity = self._session("identity", embedding=(128,))
 
-    def _session(self, name: str, *outputs: str) -> Session:
+    def _session(self, name: str, **outputs: Shape) -> Session:
         return Session(self._folder / f"{name}.onnx", outputs, threads=self._threads)
 
     def has(self, name: str) -> bool:
-        return (self._folder / f"{name}.onnx").is_file()
+        # Other files may be left of an earlier export, of another network.
+        return f"{name}.onnx" in self._files
 
     def propose(self, image: Floats) -> tuple[Floats, Floats]:
         scores, corrections = self._proposal(image=image)
@@ -138,6 +143,8 @@ def _about(folder: Path) -> dict[str, Any]:
             raise ValueError(f"{wrong[0]} is {shown(sizes[wrong[0]])}")
         if wrong := [name for name in TEXTS if not isinstance(about["generator"][name], str)]:
             raise TypeError(f"{wrong[0]} is no text")
+        if not isinstance(about["files"], dict):
+            raise TypeError(f"files are {shown(about['files'])}")
     except (OSError, LookupError, TypeError, ValueError) as error:
         raise UserError(f"{path}: damaged, or of another latentloop: {in_one_line(error)}") from error
     if about["embedder"].get("starts_at"):

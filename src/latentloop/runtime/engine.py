@@ -44,7 +44,7 @@ def load(bundle: str | PathLike[str] | None = None, *, threads: int | None = Non
     """
     if threads is not None and threads < 1:
         raise ValueError(f"threads must be 1 or more, got {threads}")
-    return Runtime(load_bundle(fspath(bundle or SHIPPED), threads=threads))
+    return Runtime(load_bundle(fspath(SHIPPED if bundle is None else bundle), threads=threads))
 
 
 @dataclass(frozen=True, repr=False)
@@ -152,6 +152,7 @@ class Runtime:
         keep = (keep,) if isinstance(keep, str) else keep
         edits = resolve(total, self.networks, keep=keep, layers=layers)
         faces = self._faces(photo)
+        self._check_faces(faces)
         codes = edit(np.stack([one.w_plus for one in faces]), edits)
         drawn = [self._draw(one[None]) for one in codes]
         pixels = faces[0].photo if faces[0].pasted else None
@@ -164,6 +165,15 @@ class Runtime:
                 pixels, new, face.quad, cut_out, where=where, shape="square" if mask == "square" else "face"
             )
         return Edited(faces, codes, drawn, pixels)
+
+    def _check_faces(self, faces: Sequence[Inverted]) -> None:
+        """Raise ValueError unless faces are of one photo, and their codes of this generator's latent space."""
+        if not faces or not all(isinstance(one, Inverted) for one in faces):
+            raise ValueError("photo must be a photo, or one or more faces that invert found")
+        if any(one.photo is not faces[0].photo for one in faces):
+            raise ValueError("faces must be of one photo; edit those of another by themselves")
+        if any(one.fingerprint != self.networks.fingerprint for one in faces):
+            raise ValueError(f"the code of {faces[0].name} is of another generator than {self.networks.generator}")
 
     def draw(self, w_plus: Floats) -> Floats:
         """Draw codes (N, num_ws, w_dim) as images (N, 3, R, R) in [-1, 1].

@@ -1,7 +1,7 @@
 """Networks in ONNX files, run by ONNX Runtime; each is loaded when it is first used."""
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -13,22 +13,24 @@ from latentloop.errors import UserError, in_one_line
 from latentloop.extras import load_extra
 from latentloop.files import refuse_no_file
 
-QUIET = 3
-"""Level of messages that ONNX Runtime prints: errors alone."""
+QUIET = 4
+"""Level of messages that ONNX Runtime prints itself: none but of its end; its errors come as exceptions."""
+Shape = tuple[int | None, ...]
+"""Sizes behind the batch; None for any."""
 
 
 class Session:
     """A network in an ONNX file."""
 
-    def __init__(self, path: Path, outputs: Sequence[str], *, threads: int | None = None) -> None:
+    def __init__(self, path: Path, outputs: Mapping[str, Shape], *, threads: int | None = None) -> None:
         """Remember the network; nothing is read yet.
 
         Args:
             path: The file.
-            outputs: Names of the outputs that a call gives, in their order.
+            outputs: Names of the outputs that a call gives, in their order, with their shapes behind the batch.
             threads: Threads that compute it; None for as many as there are cores.
         """
-        self.path, self.outputs, self.threads = path, list(outputs), threads
+        self.path, self.outputs, self.threads = path, outputs, threads
         self._loading = threading.Lock()
 
     def __call__(self, **inputs: npt.NDArray[Any]) -> list[npt.NDArray[np.float32]]:
@@ -40,10 +42,20 @@ class Session:
         session = self.load()
         contiguous = {name: np.ascontiguousarray(one, np.float32) for name, one in inputs.items()}
         try:
-            found: list[npt.NDArray[np.float32]] = session.run(self.outputs, contiguous)
+            found: list[npt.NDArray[np.float32]] = session.run(list(self.outputs), contiguous)
         except self._errors as error:
             raise UserError(f"{self.path}: the network cannot be run: {in_one_line(error)}") from error
+        for (name, shape), one in zip(self.outputs.items(), found, strict=True):
+            self._check(name, one, (len(next(iter(contiguous.values()))), *shape))
         return found
+
+    def _check(self, name: str, output: npt.NDArray[Any], shape: Shape) -> None:
+        """Refuse what no such network gives, whatever its file says."""
+        fits = len(output.shape) == len(shape) and all(b in (a, None) for a, b in zip(output.shape, shape, strict=True))
+        if not fits or output.dtype != np.float32:
+            raise UserError(f"{self.path}: gives {name} of shape {output.shape}, not {shape}")
+        if not np.isfinite(output).all():
+            raise UserError(f"{self.path}: gives {name} with numbers that are not finite")
 
     def load(self) -> Any:  # noqa: ANN401 - ONNX Runtime has no types
         """Load the network, if it is not loaded yet; several threads may ask.

@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from latentloop.errors import UserError, in_one_line
-from latentloop.files import PART, naming_unreadable, write_together
+from latentloop.files import PART, naming_unreadable, sha256_of, write_together
 from latentloop.json_files import read_json
+from latentloop.ownership import refuse_links
 from latentloop.version import __version__
 from latentloop.web_site.packing import pack
 
@@ -99,31 +100,36 @@ def check_site(out: Path, *, page: Path = PAGE) -> set[str]:
         UserError: The page is not built, or the folder holds something else.
     """
     if not (page / "index.html").is_file():
-        raise UserError("the page is not built; run make web, which needs Node 20 or newer")
+        raise UserError(
+            "the page is not built; run make web in a clone of the repository, which needs Node 20 or newer"
+        )
     return _earlier_files(out)
 
 
 def _earlier_files(out: Path) -> set[str]:
     """Files of an earlier site in a folder; refuses one that holds something else."""
-    here = {path.relative_to(out).as_posix() for path in out.rglob("*") if not path.is_dir() and not _is_part(path)}
+    refuse_links(out)
     if out.exists() and not out.is_dir():
         raise UserError(f"{out}: a file, not a folder", arguments="out")
-    if not here:
-        return set()
-    known = _listed(out / SITE) if SITE in here else set[str]()
-    if foreign := sorted(here - known):
-        raise UserError(f"{out}: holds {foreign[0]}, which is of no site; choose another folder", arguments="out")
+    # A link counts, too: what it leads to is somebody else's.
+    here = {path.relative_to(out).as_posix() for path in out.rglob("*") if path.is_symlink() or not path.is_dir()}
+    here = {path for path in here if not _is_part(out / path)}
+    known = _listed(out / SITE) if SITE in here else {}
+    for path in sorted(here):
+        if path not in known or (known[path] and sha256_of(out / path) != known[path]):
+            raise UserError(f"{out}: holds {path}, which is of no site; choose another folder", arguments="out")
     return here
 
 
-def _listed(path: Path) -> set[str]:
-    """The files of the site whose list is at a path; none if it is somebody else's."""
+def _listed(path: Path) -> dict[str, str]:
+    """The files of the site whose list is at a path, with their checksums where the list has them; none of no site."""
     try:
         site = read_json(path)
-    except ValueError:
-        return set()
-    files = site.get("files") if isinstance(site, dict) and site.get("latentloop") == "site" else None
-    return {*files, SITE, WORKER} if isinstance(files, dict) else set()
+        if site["latentloop"] != "site":
+            return {}
+        return {name: str(one["sha256"]) for name, one in site["files"].items()} | {SITE: "", WORKER: ""}
+    except (AttributeError, LookupError, TypeError, ValueError):
+        return {}
 
 
 def _is_part(path: Path) -> bool:
@@ -155,7 +161,10 @@ def _stored(direction: "Direction") -> dict[str, Any]:
 def _folders(bundle: Path, fingerprint: str) -> dict[str, list[Path]]:
     """Where each network may be, the first place that has it first."""
     shipped = read_json(ASSETS / "bundle.json")["generator"]["fingerprint"]
-    free = PACKS["detection"] if fingerprint != shipped else (*PACKS["detection"], *PACKS["embedding"], "mapping")
+    # Both looks are of one network: of the bundle's or of ours.
+    own = any((bundle / f"{name}.onnx").is_file() for name in PACKS["embedding"])
+    ours = ("mapping",) if own else ("mapping", *PACKS["embedding"])
+    free = (*PACKS["detection"], *(ours if fingerprint == shipped else ()))
     names = [name for graphs in PACKS.values() for name in graphs]
     return {name: [bundle, ASSETS] if name in free else [bundle] for name in names}
 
