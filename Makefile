@@ -26,6 +26,7 @@ test: .venv/.installed-dev
 
 lite:
 	$(PYTHON) -m pip wheel --quiet --disable-pip-version-check --no-deps --wheel-dir dist ./packaging/lite
+	@ls dist/latentloop_lite-*.whl
 
 web:
 	cd web && npm ci --no-audit --no-fund && npm run build

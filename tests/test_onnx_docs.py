@@ -19,3 +19,4 @@ def test_the_example_draws_a_face(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     exec(code, names)  # noqa: S102 - the page's own example
     assert names["image"].shape == (1, 3, 1024, 1024)
     assert names["w_plus"].shape == (1, 16, 512)
+    assert (tmp_path / "face.png").stat().st_size > 100_000

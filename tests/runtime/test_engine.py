@@ -1,4 +1,5 @@
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -88,6 +89,17 @@ def test_photos_may_be_files_images_or_arrays(tiny_bundle: Bundle, square: Pixel
     assert [one.name for one in found] == ["anna", "anna", "photo", "photo"]
     for one in found:
         assert np.array_equal(one.w_plus, found[0].w_plus)
+
+
+def test_faces_that_do_not_belong_together_are_refused(tiny_bundle: Bundle, square: Pixels) -> None:
+    runtime = load(tiny_bundle())
+    first, second = (runtime.invert(one, aligned=True) for one in (square, square.copy()))
+    with pytest.raises(ValueError, match="faces must be of one photo"):
+        runtime.edit([first, second], smile=1)
+    with pytest.raises(ValueError, match="one or more faces"):
+        runtime.edit([], smile=1)
+    with pytest.raises(ValueError, match="is of another generator than tiny"):
+        runtime.edit(replace(first, fingerprint="other"), smile=1)
 
 
 def test_an_aligned_photo_is_edited_alone(tiny_bundle: Bundle, tiny: Tiny, square: Pixels) -> None:

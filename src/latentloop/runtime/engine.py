@@ -150,9 +150,9 @@ class Runtime:
         if not total:
             raise TypeError("name at least one direction, such as smile=1")
         keep = (keep,) if isinstance(keep, str) else keep
+        given = self._given(photo)
         edits = resolve(total, self.networks, keep=keep, layers=layers)
-        faces = self._faces(photo)
-        self._check_faces(faces)
+        faces = [self.invert(photo)] if given is None else given  # type: ignore[arg-type] # then it is a photo
         codes = edit(np.stack([one.w_plus for one in faces]), edits)
         drawn = [self._draw(one[None]) for one in codes]
         pixels = faces[0].photo if faces[0].pasted else None
@@ -166,14 +166,22 @@ class Runtime:
             )
         return Edited(faces, codes, drawn, pixels)
 
-    def _check_faces(self, faces: Sequence[Inverted]) -> None:
-        """Raise ValueError unless faces are of one photo, and their codes of this generator's latent space."""
+    def _given(self, photo: Inverted | Sequence[Inverted] | PhotoLike) -> list[Inverted] | None:
+        """The faces that were found before; None of a photo.
+
+        Raises:
+            ValueError: They are of several photos, or their codes of another latent space.
+        """
+        if not isinstance(photo, Inverted | list | tuple):
+            return None
+        faces = [photo] if isinstance(photo, Inverted) else list(photo)
         if not faces or not all(isinstance(one, Inverted) for one in faces):
             raise ValueError("photo must be a photo, or one or more faces that invert found")
         if any(one.photo is not faces[0].photo for one in faces):
             raise ValueError("faces must be of one photo; edit those of another by themselves")
         if any(one.fingerprint != self.networks.fingerprint for one in faces):
             raise ValueError(f"the code of {faces[0].name} is of another generator than {self.networks.generator}")
+        return faces
 
     def draw(self, w_plus: Floats) -> Floats:
         """Draw codes (N, num_ws, w_dim) as images (N, 3, R, R) in [-1, 1].
@@ -226,13 +234,6 @@ class Runtime:
 
     def __repr__(self) -> str:
         return f"Runtime({self.networks.generator!r}, resolution={self.networks.resolution})"
-
-    def _faces(self, photo: Inverted | Sequence[Inverted] | PhotoLike) -> list[Inverted]:
-        if isinstance(photo, Inverted):
-            return [photo]
-        if isinstance(photo, Sequence) and not isinstance(photo, str):
-            return list(photo)
-        return [self.invert(photo)]
 
     def _draw(self, w_plus: Floats) -> Floats:
         return self.networks.draw(w_plus).clip(-1, 1)
