@@ -21,20 +21,20 @@ HOUR = 3600.0
 class Costs:
     """What a photo with one face costs."""
 
-    finding: float = 0.17
+    finding: float = 0.235
     """Seconds of a core to read a photo of 256 pixels, and to find and align its face; .57 at 1024 pixels."""
-    coding: float = 0.11
+    coding: float = 0.114
     """Seconds of a core for one pass of the network and the identity embedding."""
-    figures: float = 0.38
+    figures: float = 0.446
     """Seconds of a core to draw the code at 256 pixels and to measure it."""
     on_gpu: float = 1 / 493
     """Seconds of a GPU for all but the finding: at most, since training on an H200, which draws, measures and computes
     gradients, does 493 photos a second."""
-    photo_bytes: float = 2e4
+    photo_bytes: float = 1.15e4
     """Bytes of a photo of 256 pixels that are read."""
-    record_bytes: float = 1.7e4
+    record_bytes: float = 1.68e4
     """Bytes of its record."""
-    picture_bytes: float = 2.9e4
+    picture_bytes: float = 3.0e4
     """Bytes of the two pictures of --pictures."""
     disk: float = 2e8
     """Bytes a second that the photos are read at, of all machines together."""
