@@ -52,7 +52,7 @@ export const gluePath = (engine: Engine): string => `runtime/${engine}.js`;
 
 /** Read what the site is; `base` is the address of the page. */
 export async function readSite(base: string): Promise<Site> {
-  const response = await fetch(new URL("site.json", base)).catch(() => null);
+  const response = await fetch(new URL("site.json", base), { cache: "no-cache" }).catch(() => null);
   if (!response?.ok) throw new UserError("The networks are missing here; make the site with latentloop export web.");
   return (await response.json()) as Site;
 }
