@@ -22,6 +22,7 @@ export interface GeneratorFacts {
   readonly resolution: number;
   readonly num_ws: number;
   readonly w_dim: number;
+  readonly z_dim: number;
   readonly fingerprint: string;
   readonly licence: string;
 }
