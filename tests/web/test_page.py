@@ -185,6 +185,20 @@ def test_a_slider_follows_the_keyboard(page: Page) -> None:
     shows(page, "yaw +0.1")
 
 
+def test_nothing_is_edited_while_a_face_is_looked_for(page: Page) -> None:
+    for value in ("1", "2"):  # the second one waits for the first
+        page.fill("#slider-smile", value)
+    page.set_input_files("#file", PHOTOS / "female-1.jpg")
+    for control in ("#slider-smile", "#random", "#look", "#reset", "[data-product=code]"):
+        assert page.is_disabled(control), control
+    with_text(page, "#said", "A first look")
+    page.wait_for_function("!document.body.ariaBusy")
+    assert page.get_attribute("#face", "aria-label") == "the face: not edited"
+    assert page.is_hidden("#error")
+    for control in ("#slider-smile", "#random", "#look", "[data-product=code]"):
+        assert page.is_enabled(control), control
+
+
 def test_of_several_faces_the_user_chooses(loaded: Page, generator: Generator, tmp_path: Path) -> None:
     both = Image.new("RGB", (1024 + 768, 1024), "white")
     with Image.open(PHOTOS / "female-1.jpg") as left, Image.open(PHOTOS / "male-23.jpg") as right:
