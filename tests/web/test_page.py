@@ -1,7 +1,8 @@
 """The page that needs no server, in a real browser, against the PyTorch path."""
 
 import hashlib
-import json
+import os
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -184,6 +185,20 @@ def test_a_slider_follows_the_keyboard(page: Page) -> None:
     shows(page, "yaw +0.1")
 
 
+def test_nothing_is_edited_while_a_face_is_looked_for(page: Page) -> None:
+    for value in ("1", "2"):  # the second one waits for the first
+        page.fill("#slider-smile", value)
+    page.set_input_files("#file", PHOTOS / "female-1.jpg")
+    for control in ("#slider-smile", "#random", "#look", "#reset", "[data-product=code]"):
+        assert page.is_disabled(control), control
+    with_text(page, "#said", "A first look")
+    page.wait_for_function("!document.body.ariaBusy")
+    assert page.get_attribute("#face", "aria-label") == "the face: not edited"
+    assert page.is_hidden("#error")
+    for control in ("#slider-smile", "#random", "#look", "[data-product=code]"):
+        assert page.is_enabled(control), control
+
+
 def test_of_several_faces_the_user_chooses(loaded: Page, generator: Generator, tmp_path: Path) -> None:
     both = Image.new("RGB", (1024 + 768, 1024), "white")
     with Image.open(PHOTOS / "female-1.jpg") as left, Image.open(PHOTOS / "male-23.jpg") as right:
@@ -246,19 +261,23 @@ def test_an_address_that_is_no_site_says_so(browser: Browser, site: Path, tmp_pa
     page.close()
 
 
-def test_a_damaged_file_is_a_sentence(browser: Browser, site: Path, tmp_path: Path) -> None:
-    for path in site.iterdir():
-        if path.name != "site.json":
-            (tmp_path / path.name).symlink_to(path)
-    content = json.loads((site / "site.json").read_text())
-    content["files"]["models/detection.bin"]["sha256"] = "0" * 64
-    (tmp_path / "site.json").write_text(json.dumps(content))
-    page = browser.new_page()
+def test_a_damaged_file_is_a_sentence_until_the_host_has_it_whole(browser: Browser, site: Path, tmp_path: Path) -> None:
+    shutil.copytree(site, tmp_path, dirs_exist_ok=True)
+    path = tmp_path / "models" / "detection.bin"
+    whole, written = path.read_bytes(), path.stat()
+    path.write_bytes(whole[:1000] + bytes([whole[1000] ^ 1]) + whole[1001:])
+    page = browser.new_context().new_page()
     page.set_default_timeout(1000 * PATIENCE)
     with hosting(tmp_path) as host:
         page.goto(host.address)
         with_text(page, "#loading", "models/detection.bin arrived damaged; load the page again.")
-    page.close()
+        page.set_input_files("#file", PHOTO)
+        assert error_on(page) == "models/detection.bin arrived damaged; load the page again."
+        path.write_bytes(whole)
+        os.utime(path, ns=(written.st_atime_ns, written.st_mtime_ns))  # older: the host says that it did not change
+        page.reload()
+        wait_until_ready(page)
+    page.context.close()
 
 
 def test_the_page_works_without_its_host(loaded: Page, host: Host) -> None:

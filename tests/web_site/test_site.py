@@ -19,7 +19,7 @@ from onnx import TensorProto, helper, numpy_helper
 
 WORKER = b'const VERSION = "latentloop-site-version";'
 NAMES = ("proposal", "refinement", "output", "embedder", "second_look", "generator")
-GENERATOR = {"name": "toy", "resolution": 8, "num_ws": 2, "w_dim": 4, "fingerprint": "f", "licence": "CC0"}
+GENERATOR = {"name": "toy", "resolution": 8, "num_ws": 2, "w_dim": 4, "z_dim": 3, "fingerprint": "f", "licence": "CC0"}
 SMILE = Direction("smile", torch.tensor([1.0, 2, 3, 4]), (0, 1), 2, "f", "toy", about={"positive": "smiles"})
 
 

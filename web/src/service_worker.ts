@@ -28,9 +28,18 @@ const POLICY = [
   "form-action 'none'",
 ].join("; ");
 
-interface FileList {
-  readonly files: Readonly<Record<string, { readonly bytes: number; readonly sha256: string }>>;
+interface Listed {
+  readonly bytes: number;
+  readonly sha256: string;
 }
+
+interface FileList {
+  readonly version: string;
+  readonly files: Readonly<Record<string, Listed>>;
+}
+
+/** Files of earlier versions by their checksums. */
+type Earlier = ReadonlyMap<string, () => Promise<Response | undefined>>;
 
 worker.addEventListener("install", (event) => event.waitUntil(install()));
 worker.addEventListener("activate", (event) => event.waitUntil(activate()));
@@ -41,33 +50,54 @@ worker.addEventListener("fetch", (event) => {
 
 /** Keep the page itself, and take what did not change from an earlier version. */
 async function install(): Promise<void> {
+  const response = await fetch(LIST, { cache: "no-cache" });
+  const list = response.ok ? ((await response.clone().json()) as FileList) : null;
+  // While a host gets new files it may have another version's list; the browser tries again at the next visit.
+  if (list?.version !== VERSION) throw new Error("site.json is of another version, or missing");
   const cache = await caches.open(CACHE);
-  const list = await fetch(LIST, { cache: "no-cache" });
-  await cache.put(LIST, list.clone());
-  const { files } = (await list.json()) as FileList;
+  await cache.put(LIST, response);
   const earlier = await earlierFiles();
-  const wanted = Object.entries(files).map(async ([path, { bytes, sha256 }]) => {
-    const kept = await earlier.get(sha256)?.();
-    if (kept) return cache.put(addressOf(path), kept);
-    return bytes <= SMALL ? keep(cache, path) : undefined;
-  });
-  await Promise.all(wanted);
+  await Promise.all(Object.entries(list.files).map(([path, listed]) => keep(cache, path, listed, earlier)));
   await worker.skipWaiting();
 }
 
-async function keep(cache: Cache, path: string): Promise<void> {
-  const response = await fetch(addressOf(path), { cache: "no-cache" });
-  if (!response.ok) throw new Error(`${path}: ${response.status}`);
-  await cache.put(addressOf(path), response);
+/** Keep a file: an earlier version's if that is the same, else the host's if it is small. */
+async function keep(cache: Cache, path: string, listed: Listed, earlier: Earlier): Promise<void> {
+  const kept = await earlier.get(listed.sha256)?.();
+  let file = kept ? await checked(kept, listed) : null;
+  if (!file && listed.bytes <= SMALL) file = await fetched(path, listed);
+  if (file) await cache.put(addressOf(path), file);
+}
+
+/** Fetch a file, and once more past all caches if it is not what is listed; throws if it is wrong again. */
+async function fetched(path: string, listed: Listed): Promise<Response> {
+  for (const cache of ["no-cache", "reload"] as const) {
+    const response = await fetch(addressOf(path), { cache });
+    const file = response.ok ? await checked(response, listed) : null;
+    if (file) return file;
+  }
+  throw new Error(`${path} is not what site.json lists`);
+}
+
+/** Read a response whole; null if its content is not what is listed. */
+async function checked(response: Response, { bytes, sha256 }: Listed): Promise<Response | null> {
+  const content = await response.arrayBuffer();
+  if (content.byteLength !== bytes || (await checksum(content)) !== sha256) return null;
+  return new Response(content, { headers: response.headers });
+}
+
+/** SHA-256 in hexadecimal. The page has this, too, but this file may import nothing: it is no module. */
+async function checksum(content: ArrayBuffer): Promise<string> {
+  const digest = new Uint8Array(await crypto.subtle.digest("SHA-256", content));
+  return [...digest].map((byte) => byte.toString(16).padStart(2, "0")).join("");
 }
 
 /** Files of earlier versions that are still here, by checksum. */
-async function earlierFiles(): Promise<Map<string, () => Promise<Response | undefined>>> {
+async function earlierFiles(): Promise<Earlier> {
   const found = new Map<string, () => Promise<Response | undefined>>();
   for (const name of (await caches.keys()).filter((one) => one.startsWith(PREFIX) && one !== CACHE)) {
     const cache = await caches.open(name);
-    const list = (await (await cache.match(LIST))?.json()) as FileList | undefined;
-    for (const [path, { sha256 }] of Object.entries(list?.files ?? {})) {
+    for (const [path, { sha256 }] of Object.entries(await listedIn(cache))) {
       found.set(sha256, () => cache.match(addressOf(path)));
     }
   }
@@ -81,22 +111,31 @@ async function activate(): Promise<void> {
   await worker.clients.claim();
 }
 
-/** Answer from what is kept, else from the host, and keep that. */
+/** Answer from what is kept, else from the host, and keep that if it is what is listed. */
 async function answer(event: FetchEvent): Promise<Response> {
   const cache = await caches.open(CACHE);
-  const address = event.request.url.replace(/[?#].*$/, "");
-  const kept = await cache.match(address === `${PAGE}index.html` ? PAGE : address);
+  const asked = event.request.url.replace(/[?#].*$/, "");
+  const address = asked === `${PAGE}index.html` ? PAGE : asked;
+  const again = event.request.cache === "reload"; // the page got a damaged file
+  const kept = again ? undefined : await cache.match(address);
   if (kept) return isolated(kept);
-  const response = await fetch(event.request);
-  if (response.ok && response.status === 200 && (await isListed(cache, event.request.url))) {
-    event.waitUntil(cache.put(new URL(event.request.url), response.clone()).catch(() => undefined)); // no room is left
-  }
+  const [, listed] = Object.entries(await listedIn(cache)).find(([path]) => addressOf(path) === address) ?? [];
+  if (!listed) return isolated(await fetch(event.request));
+  const response = await fetch(address, { cache: again ? "reload" : "no-cache" });
+  if (response.status === 200) event.waitUntil(keepArriving(cache, address, listed, response.clone()));
   return isolated(response);
 }
 
-async function isListed(cache: Cache, url: string): Promise<boolean> {
+/** Keep a file that the page is being given, once it is there; the page itself asks again for a damaged one. */
+async function keepArriving(cache: Cache, address: string, listed: Listed, response: Response): Promise<void> {
+  const file = await checked(response, listed).catch(() => null); // the connection broke
+  if (file) await cache.put(address, file).catch(() => undefined); // no room is left
+}
+
+/** The files that a version lists; none if its list is gone. */
+async function listedIn(cache: Cache): Promise<FileList["files"]> {
   const list = (await (await cache.match(LIST))?.json()) as FileList | undefined;
-  return Object.keys(list?.files ?? {}).some((path) => addressOf(path) === url);
+  return list?.files ?? {};
 }
 
 /** Address of a file of the site; the page's own is the folder's. */

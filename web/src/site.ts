@@ -22,6 +22,7 @@ export interface GeneratorFacts {
   readonly resolution: number;
   readonly num_ws: number;
   readonly w_dim: number;
+  readonly z_dim: number;
   readonly fingerprint: string;
   readonly licence: string;
 }
@@ -52,7 +53,7 @@ export const gluePath = (engine: Engine): string => `runtime/${engine}.js`;
 
 /** Read what the site is; `base` is the address of the page. */
 export async function readSite(base: string): Promise<Site> {
-  const response = await fetch(new URL("site.json", base)).catch(() => null);
+  const response = await fetch(new URL("site.json", base), { cache: "no-cache" }).catch(() => null);
   if (!response?.ok) throw new UserError("The networks are missing here; make the site with latentloop export web.");
   return (await response.json()) as Site;
 }

@@ -40,7 +40,7 @@ a fifth of one of 255 levels on average; those that choose random faces fewer; t
 landmarks would move by a pixel."""
 LEFT_OUT = ("mapping",)
 """Graphs without which the page works: random faces need the mapping network."""
-GENERATOR_FACTS = ("name", "resolution", "num_ws", "w_dim", "fingerprint", "licence")
+GENERATOR_FACTS = ("name", "resolution", "num_ws", "w_dim", "z_dim", "fingerprint", "licence")
 
 
 @dataclass(frozen=True)

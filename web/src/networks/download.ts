@@ -24,20 +24,25 @@ export class Downloads {
     this.total = paths.reduce((sum, path) => sum + (site.files[path]?.bytes ?? 0), 0);
   }
 
-  /** Fetch a file whole. */
+  /** Fetch a file whole, and once more past all caches if it arrives damaged. */
   async fetch(path: string): Promise<Uint8Array<ArrayBuffer>> {
     const wanted = this.site.files[path];
     if (!wanted) throw new UserError(`${path} is not a file of this site; make the site again.`);
-    const response = await fetch(new URL(path, this.base)).catch(() => null);
-    if (!response?.ok || !response.body) throw new UserError(`${path} did not arrive; is the connection there?`);
-    const content = await this.counted(response.body, wanted.bytes);
-    if (content.length !== wanted.bytes || (await sha256(content)) !== wanted.sha256) {
-      throw new UserError(`${path} arrived damaged; load the page again.`);
+    for (const cache of ["no-cache", "reload"] as const) {
+      const content = await this.arriving(path, cache);
+      if (content.length === wanted.bytes && (await sha256(content)) === wanted.sha256) return content;
+      this.arrived -= content.length;
     }
-    return content;
+    throw new UserError(`${path} arrived damaged; load the page again.`);
   }
 
-  private async counted(body: ReadableStream<Uint8Array>, bytes: number): Promise<Uint8Array<ArrayBuffer>> {
+  private async arriving(path: string, cache: RequestCache): Promise<Uint8Array<ArrayBuffer>> {
+    const response = await fetch(new URL(path, this.base), { cache }).catch(() => null);
+    if (!response?.ok || !response.body) throw new UserError(`${path} did not arrive; is the connection there?`);
+    return this.counted(response.body);
+  }
+
+  private async counted(body: ReadableStream<Uint8Array>): Promise<Uint8Array<ArrayBuffer>> {
     const parts: Uint8Array[] = [];
     const reader = body.getReader();
     for (let next = await reader.read(); !next.done; next = await reader.read()) {
@@ -45,7 +50,7 @@ export class Downloads {
       this.arrived += next.value.length;
       this.onBytes(Math.min(this.arrived, this.total), this.total);
     }
-    const whole = new Uint8Array(Math.max(parts.reduce((sum, part) => sum + part.length, 0), bytes));
+    const whole = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
     let at = 0;
     for (const part of parts) {
       whole.set(part, at);

@@ -91,7 +91,7 @@ export class Networks implements Cascade {
   /** Give the code of a random face. */
   async randomCode(): Promise<Floats> {
     if (!this.mapping) throw new RangeError("there is no mapping network");
-    const z = Float32Array.from({ length: this.site.generator.w_dim }, normal);
+    const z = Float32Array.from({ length: this.site.generator.z_dim }, normal);
     const psi = this.tensor(Float32Array.of(RANDOM_PSI), []);
     const { w_plus } = await this.mapping.run({ z: this.tensor(z, [1, z.length]), truncation_psi: psi });
     return copied(w_plus);

@@ -10,15 +10,25 @@ const TRIED = "latentloop-isolation-tried";
  * @returns Whether the page can go on; false if it is being loaded again.
  */
 export async function isolated(): Promise<boolean> {
+  try {
+    return !(await willBeLoadedAgain());
+  } catch {
+    return true; // the browser refuses service workers or storage: one thread, and no use without a connection
+  }
+}
+
+async function willBeLoadedAgain(): Promise<boolean> {
   const workers = navigator.serviceWorker as ServiceWorkerContainer | undefined;
-  if (!workers) return true; // no https: one thread, and no use without a connection
+  if (!workers) return false; // no https
   const controlled = workers.controller !== null;
-  const registered = await workers.register(new URL("service_worker.js", document.baseURI)).catch(() => null);
-  if (!registered || crossOriginIsolated || sessionStorage.getItem(TRIED)) return true;
-  if (!controlled && !(await tookOver(workers, registered))) return true;
+  const registered = await workers.register(new URL("service_worker.js", document.baseURI));
+  if (crossOriginIsolated) sessionStorage.removeItem(TRIED);
+  if (crossOriginIsolated || sessionStorage.getItem(TRIED)) return false;
+  // Loaded past all caches, the page is not controlled by a worker that is there.
+  if (!controlled && !registered.active && !(await tookOver(workers, registered))) return false;
   sessionStorage.setItem(TRIED, "1"); // once: a browser that isolates no page would load it for ever
   location.reload();
-  return false;
+  return true;
 }
 
 /** Wait until the service worker answers for this page; false if it does not, as where files of the site are missing. */

@@ -5,6 +5,7 @@ type Work = () => Promise<void>;
 /** Runs one piece of work at a time; while it runs, the newest wish waits and older ones are dropped. */
 export class Latest {
   private running = false;
+  private held = false;
   private next: Work | null = null;
   private later: Work | null = null;
 
@@ -25,6 +26,17 @@ export class Latest {
     [this.next, this.later] = [null, null];
   }
 
+  /** Begin nothing more until it is released. */
+  hold(): void {
+    this.held = true;
+  }
+
+  /** Go on with what waits. */
+  release(): void {
+    this.held = false;
+    if (!this.running) void this.run();
+  }
+
   private async run(): Promise<void> {
     this.running = true;
     for (let work = this.taken(); work; work = this.taken()) await work();
@@ -32,6 +44,7 @@ export class Latest {
   }
 
   private taken(): Work | null {
+    if (this.held) return null;
     const work = this.next ?? this.later;
     if (this.next) this.next = null;
     else this.later = null;

@@ -2,7 +2,7 @@
 
 import { UserError, messageOf } from "../errors";
 import { ENGINES, type Engine, type Site, readSite } from "../site";
-import type { Loaded } from "../worker/protocol";
+import type { Loaded, Workshop } from "../worker/protocol";
 import { find } from "./elements";
 import { isolated } from "./isolation";
 import { Loading } from "./loading";
@@ -12,28 +12,37 @@ import { startWorker } from "./worker_client";
 
 const loading = new Loading();
 if (await isolated()) {
-  await start().catch((error: unknown) => {
-    loading.failed(error instanceof UserError ? error.message : `The page cannot start: ${messageOf(error)}`);
-  });
+  const studio = started();
+  listenForPhotos(
+    (file, name) => void studio.then((one) => one.open(file, name)).catch(fail),
+    (error) => void studio.then((one) => one.fail(error)).catch(fail),
+  );
+  await studio.catch(fail);
 }
 
-/** Load the networks; photos that come before them wait. */
-async function start(): Promise<void> {
+/** Start the page, and load the networks; photos that come before them wait. */
+async function started(): Promise<Studio> {
   const base = document.baseURI;
   const site = await readSite(base);
   describe(site);
   const worker = startWorker((arrived, total) => loading.arrived(arrived, total));
   const loaded = worker.load(site, base, wantedEngine()); // first, for the worker answers in order
-  const studio = new Studio(worker, site);
-  listenForPhotos(
-    (file, name) => studio.open(file, name),
-    (error) => studio.fail(error),
-  );
-  studio.offer(await loaded);
-  describeEngine(await loaded);
+  const studio = new Studio(worker, site, loaded);
+  loaded.then((networks) => ready(networks, studio, worker)).catch(fail);
+  return studio;
+}
+
+function ready(networks: Loaded, studio: Studio, worker: Workshop): void {
+  studio.offer(networks);
+  describeEngine(networks);
   loading.done();
   document.body.dataset["ready"] = performance.now().toFixed(0);
-  await worker.warmUp();
+  worker.warmUp().catch((error: unknown) => studio.fail(error));
+}
+
+/** Say above the page why it cannot start. */
+function fail(error: unknown): void {
+  loading.failed(error instanceof UserError ? error.message : `The page cannot start: ${messageOf(error)}`);
 }
 
 /** The engine that the address asks for, as ?engine=wasm does; else the best one. */

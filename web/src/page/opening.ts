@@ -42,7 +42,7 @@ function example(name: string, onFile: OnFile, onError: (error: unknown) => void
 }
 
 async function fetched(path: string): Promise<Blob> {
-  const response = await fetch(path).catch(() => null);
+  const response = await fetch(path, { cache: "no-cache" }).catch(() => null);
   if (!response?.ok) throw new UserError(`${path} did not arrive; is the connection there?`);
   return response.blob();
 }

@@ -18,14 +18,22 @@ export class Studio {
   private readonly error = find("error", HTMLParagraphElement);
   private readonly look = find("look", HTMLButtonElement);
   private readonly faces = find("faces", HTMLDivElement);
+  private readonly random = find("random", HTMLButtonElement);
   private history = new History();
   private hasPhoto = false;
+  private hasFace = false;
+  /** What takes a while is done one after the other: this ends with the last, and so many have not ended. */
+  private turn: Promise<void> = Promise.resolve();
+  private pending = 0;
+  private focused: Element | null = null;
 
+  /** @param loaded Ends when the networks are loaded; if they cannot be, everything fails with its error. */
   constructor(
     private readonly worker: Workshop,
     site: Site,
+    private readonly loaded: Promise<Loaded>,
   ) {
-    const events = { moved: () => this.draw(), rested: () => this.rested() };
+    const events = { moved: () => this.moved(), rested: () => this.rested() };
     const places = [find("sliders", HTMLDivElement), find("keep", HTMLDivElement)] as const;
     this.sliders = new Sliders(...places, directionsOf(site), events);
     this.listen();
@@ -33,15 +41,15 @@ export class Studio {
 
   /** Offer what the networks can do, now that they are loaded. */
   offer({ canDrawRandomFaces }: Loaded): void {
-    find("random", HTMLButtonElement).hidden = !canDrawRandomFaces;
+    this.random.hidden = !canDrawRandomFaces;
   }
 
   /** Open a photo, and find the code of its largest face. */
   open(file: Blob, name: string): void {
-    void this.work(`${name}: looking for faces ...`, async () => {
+    this.work(`${name}: looking for faces ...`, async () => {
       const begun = performance.now();
       const opened = await this.worker.open(file, name);
-      this.hasPhoto = true;
+      [this.hasPhoto, this.hasFace] = [true, false];
       this.showFaces(opened);
       this.compare.begin(opened.picture);
       this.begin(await this.worker.choose(0));
@@ -57,7 +65,7 @@ export class Studio {
   }
 
   private listen(): void {
-    find("random", HTMLButtonElement).addEventListener("click", () => this.random());
+    this.random.addEventListener("click", () => this.drawRandom());
     this.look.addEventListener("click", () => this.lookAgain());
     find("undo", HTMLButtonElement).addEventListener("click", () => this.goTo(this.history.undo()));
     find("redo", HTMLButtonElement).addEventListener("click", () => this.goTo(this.history.redo()));
@@ -67,8 +75,8 @@ export class Studio {
     }
   }
 
-  private random(): void {
-    void this.work("Drawing a random face ...", async () => {
+  private drawRandom(): void {
+    this.work("Drawing a random face ...", async () => {
       const drawn = await this.worker.random();
       this.hasPhoto = false;
       this.faces.hidden = true;
@@ -91,7 +99,7 @@ export class Studio {
   }
 
   private choose(number: number): void {
-    void this.work(`Looking at face ${number + 1} ...`, async () => {
+    this.work(`Looking at face ${number + 1} ...`, async () => {
       this.begin(await this.worker.choose(number));
       [...this.faces.children].forEach((tile, i) => tile.setAttribute("aria-pressed", String(i === number)));
       this.say(`Face ${number + 1}.`);
@@ -101,11 +109,12 @@ export class Studio {
 
   private lookAgain(): void {
     const again = this.look.ariaPressed !== "true";
-    void this.work(again ? "Looking a second time ..." : "Going back to the first look ...", async () => {
-      const { seconds } = await this.worker.look(again);
+    this.work(again ? "Looking a second time ..." : "Going back to the first look ...", async () => {
+      const drawn = await this.worker.look(again, this.sliders.edit);
       this.look.ariaPressed = String(again);
-      this.say(again ? `A second look, in ${seconds.toFixed(1)} s.` : "The first look.");
-      this.draw();
+      this.say(again ? `A second look, in ${drawn.seconds.toFixed(1)} s.` : "The first look.");
+      this.drawing.clear();
+      this.showFace(drawn);
       this.drawWhole();
     });
   }
@@ -115,20 +124,20 @@ export class Studio {
     this.drawing.clear();
     this.history = new History();
     this.sliders.edit = UNEDITED;
-    this.sliders.enabled = true;
-    this.look.disabled = !this.hasPhoto;
+    this.hasFace = true;
     this.look.ariaPressed = "false";
-    find("downloads", HTMLFieldSetElement).disabled = false;
     find("face-empty", HTMLParagraphElement).hidden = true;
     this.showFace(drawn);
-    this.showSteps();
+  }
+
+  private moved(): void {
+    this.error.hidden = true;
+    this.draw();
   }
 
   private rested(): void {
     this.history.push(this.sliders.edit);
-    this.showSteps();
-    this.draw();
-    this.drawWhole();
+    this.follow();
   }
 
   private reset(): void {
@@ -138,7 +147,13 @@ export class Studio {
 
   private goTo(edit: typeof UNEDITED): void {
     this.sliders.edit = edit;
-    this.showSteps();
+    this.follow();
+  }
+
+  /** Draw a new state of the edit. */
+  private follow(): void {
+    this.error.hidden = true;
+    this.allow();
     this.draw();
     this.drawWhole();
   }
@@ -162,15 +177,22 @@ export class Studio {
     face.dataset["seconds"] = seconds.toFixed(3);
   }
 
-  private showSteps(): void {
-    find("undo", HTMLButtonElement).disabled = !this.history.canUndo;
-    find("redo", HTMLButtonElement).disabled = !this.history.canRedo;
-    find("reset", HTMLButtonElement).disabled = this.history.state === UNEDITED;
+  /** Let users do what can be done now: with a face, and while nothing takes a while. */
+  private allow(): void {
+    const [free, hasFace] = [!this.pending, !this.pending && this.hasFace];
+    this.sliders.enabled = hasFace;
+    this.random.disabled = !free;
+    this.look.disabled = !(hasFace && this.hasPhoto);
+    find("undo", HTMLButtonElement).disabled = !(hasFace && this.history.canUndo);
+    find("redo", HTMLButtonElement).disabled = !(hasFace && this.history.canRedo);
+    find("reset", HTMLButtonElement).disabled = !hasFace || this.history.state === UNEDITED;
+    find("downloads", HTMLFieldSetElement).disabled = !hasFace;
+    for (const tile of this.faces.querySelectorAll("button")) tile.disabled = !free;
   }
 
   private download(product: Product): void {
     const format = find("format", HTMLSelectElement).value as Format;
-    void this.work("Making the file ...", async () => {
+    this.work("Making the file ...", async () => {
       const { name, content } = await this.worker.make(product, this.sliders.edit, format);
       const link = make("a", { href: URL.createObjectURL(content), download: name });
       link.click();
@@ -183,19 +205,34 @@ export class Studio {
     this.said.textContent = text;
   }
 
-  /** Do something that takes a while, and say so. */
-  private async work(text: string, task: () => Promise<void>): Promise<void> {
+  /** Do something that takes a while, after what was begun before, and say so; until then nothing can be edited. */
+  private work(text: string, task: () => Promise<void>): void {
+    if (!this.pending++) this.focused = document.activeElement;
+    this.allow();
+    document.body.setAttribute("aria-busy", "true");
+    this.turn = this.turn.then(() => this.workNow(text, task));
+  }
+
+  private async workNow(text: string, task: () => Promise<void>): Promise<void> {
     this.say(text);
     this.error.hidden = true;
-    document.body.setAttribute("aria-busy", "true");
-    await this.attempt(task);
+    this.drawing.hold(); // an edit of this face must not be asked for, or shown, when another face has come
+    await this.attempt(async () => {
+      await this.loaded;
+      await task();
+    });
+    this.pending -= 1;
+    this.allow();
+    this.drawing.release();
+    if (this.pending) return;
     document.body.removeAttribute("aria-busy");
+    // Browsers take the focus from what is disabled; the keyboard goes on where it was.
+    if (document.activeElement === document.body && this.focused instanceof HTMLElement) this.focused.focus();
   }
 
   private async attempt(task: () => Promise<void>): Promise<void> {
     try {
       await task();
-      this.error.hidden = true;
     } catch (error) {
       this.fail(error);
     }

@@ -13,6 +13,7 @@ export function startWorker(onBytes: (arrived: number, total: number) => void): 
   const worker = new Worker(new URL("../worker/worker.ts", import.meta.url), { type: "module" });
   const waiting = new Map<number, Waiting>();
   let last = 0;
+  let broken: Error | null = null;
   worker.addEventListener("message", ({ data }: MessageEvent<Answer>) => {
     if ("arrived" in data) return onBytes(data.arrived, data.total);
     const asked = waiting.get(data.id);
@@ -21,12 +22,13 @@ export function startWorker(onBytes: (arrived: number, total: number) => void): 
     else asked?.resolve(data.result);
   });
   worker.addEventListener("error", (event) => {
-    const error = new Error(event.message || "the worker could not start");
-    for (const asked of waiting.values()) asked.reject(error);
+    broken = new Error(event.message || "the worker could not start");
+    for (const asked of waiting.values()) asked.reject(broken);
     waiting.clear();
   });
   const ask = (method: Method, values: readonly unknown[]): Promise<unknown> =>
     new Promise((resolve, reject) => {
+      if (broken) return reject(broken);
       waiting.set(++last, { resolve, reject });
       const question: Question = { id: last, method, values };
       worker.postMessage(question);

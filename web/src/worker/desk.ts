@@ -95,10 +95,10 @@ export class Desk implements Workshop {
     });
   }
 
-  async look(again: boolean): Promise<Drawn> {
+  async look(again: boolean, edit: Edit): Promise<Drawn> {
     return this.timed(async () => {
       await this.opened.look(again);
-      return this.opened.draw({ strengths: {}, keep: [] }, this.directions, this.shape);
+      return this.opened.draw(edit, this.directions, this.shape);
     });
   }
 

@@ -48,8 +48,8 @@ export interface Workshop {
   choose(number: number): Promise<Drawn>;
   /** Go on to a random face. */
   random(): Promise<Drawn>;
-  /** Take the code of the first look, or of a second one. */
-  look(again: boolean): Promise<Drawn>;
+  /** Take the code of the first look, or of a second one, and draw an edit of it. */
+  look(again: boolean, edit: Edit): Promise<Drawn>;
   /** Draw an edit of the face. */
   draw(edit: Edit): Promise<Drawn>;
   /** Draw an edit in the whole photo, small enough for the page; without a photo, the face. */
