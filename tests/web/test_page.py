@@ -192,7 +192,7 @@ def test_nothing_is_edited_while_a_face_is_looked_for(page: Page) -> None:
     for control in ("#slider-smile", "#random", "#look", "#reset", "[data-product=code]"):
         assert page.is_disabled(control), control
     with_text(page, "#said", "A first look")
-    page.wait_for_function("!document.body.ariaBusy")
+    page.wait_for_selector("body:not([aria-busy])")
     assert page.get_attribute("#face", "aria-label") == "the face: not edited"
     assert page.is_hidden("#error")
     for control in ("#slider-smile", "#random", "#look", "[data-product=code]"):
@@ -248,6 +248,18 @@ def test_a_photo_without_a_face_is_a_sentence(loaded: Page, tmp_path: Path) -> N
     Image.new("RGB", (300, 200), "grey").save(tmp_path / "wall.png")
     loaded.set_input_files("#file", tmp_path / "wall.png")
     assert error_on(loaded) == "wall.png: no face found; is it large enough, and seen from the front?"
+
+
+def test_the_page_has_threads_after_it_was_loaded_past_the_service_worker(loaded: Page) -> None:
+    page = loaded.context.new_page()
+    page.set_default_timeout(1000 * PATIENCE)
+    page.goto(loaded.url)
+    wait_until_ready(page)
+    page.evaluate("delete document.body.dataset.ready")
+    page.context.new_cdp_session(page).send("Page.reload", {"ignoreCache": True})
+    wait_until_ready(page)
+    assert page.evaluate("crossOriginIsolated")
+    page.close()
 
 
 def test_an_address_that_is_no_site_says_so(browser: Browser, site: Path, tmp_path: Path) -> None:

@@ -2,6 +2,8 @@
 
 /** Milliseconds after which the page goes on without it. */
 const PATIENCE = 8000;
+/** When the page was loaded once more, and milliseconds after which it may be again. */
+const AGAIN = 60_000;
 const TRIED = "latentloop-isolation-tried";
 
 /**
@@ -22,11 +24,11 @@ async function willBeLoadedAgain(): Promise<boolean> {
   if (!workers) return false; // no https
   const controlled = workers.controller !== null;
   const registered = await workers.register(new URL("service_worker.js", document.baseURI));
-  if (crossOriginIsolated) sessionStorage.removeItem(TRIED);
-  if (crossOriginIsolated || sessionStorage.getItem(TRIED)) return false;
+  if (crossOriginIsolated || Date.now() - Number(sessionStorage.getItem(TRIED)) < AGAIN) return false;
   // Loaded past all caches, the page is not controlled by a worker that is there.
   if (!controlled && !registered.active && !(await tookOver(workers, registered))) return false;
-  sessionStorage.setItem(TRIED, "1"); // once: a browser that isolates no page would load it for ever
+  // Not at once again: a browser that isolates no page would load it for ever.
+  sessionStorage.setItem(TRIED, String(Date.now()));
   location.reload();
   return true;
 }
