@@ -9,6 +9,7 @@ from latentloop.errors import UserError
 from latentloop.faces.alignment import crop_quad, ffhq_quad
 from latentloop.faces.detection import FaceDetector, Faces
 from latentloop.faces.upright import find_faces, looked_at_again
+from latentloop.faces.wanted import check_wanted, chosen
 from latentloop.images import check_images, check_size, resample
 
 
@@ -55,21 +56,11 @@ def align_faces(photo: Tensor, detector: FaceDetector, size: int, *, face: str =
         ValueError: `face`, `size` or the detector is none, or the photo is no such image.
     """
     check_size("size", size)
-    if not isinstance(face, str) or (face not in ("largest", "all") and not face.isdecimal()):
-        raise ValueError(f"face must be largest, all or a number, got {face!r}")
+    check_wanted(face)
     if not callable(getattr(detector, "detect", None)):
         raise ValueError(f"detector must be what load_face_detector gives, got {detector!r:.100}")
     faces = find_faces(photo, detector)
-    if not len(faces):
-        raise UserError(
-            "no face found; is it large enough, and seen from the front? If the photo is already aligned, say so",
-            arguments="aligned",
-        )
-    if face.isdecimal() and not 1 <= int(face) <= len(faces):
-        count = f"{len(faces)} face{'s' * (len(faces) > 1)}"
-        raise UserError(f"no face {face}: the photo has {count}", arguments="face")
-    chosen = range(len(faces)) if face == "all" else [0 if face == "largest" else int(face) - 1]
-    return [_aligned(photo, faces, i, detector, size) for i in chosen]
+    return [_aligned(photo, faces, i, detector, size) for i in chosen(face, len(faces))]
 
 
 def _aligned(photo: Tensor, faces: Faces, i: int, detector: FaceDetector, size: int) -> AlignedFace:

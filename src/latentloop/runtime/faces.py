@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from latentloop.errors import UserError
+from latentloop.faces.wanted import check_wanted, chosen
 from latentloop.pixels import Pixels
 from latentloop.runtime.alignment import crop_quad, ffhq_quad, full_quad
 from latentloop.runtime.arrays import Doubles, Floats, resample, to_image
@@ -32,19 +33,9 @@ def align_faces(photo: Pixels, networks: Networks, *, face: str = "largest") -> 
         UserError: There is no face, or fewer than the number asked for.
         ValueError: `face` is none of these.
     """
-    if not isinstance(face, str) or (face not in ("largest", "all") and not face.isdecimal()):
-        raise ValueError(f"face must be largest, all or a number, got {face!r}")
+    check_wanted(face)
     faces = find_faces(photo, networks)
-    if not len(faces):
-        raise UserError(
-            "no face found; is it large enough, and seen from the front? If the photo is already aligned, say so",
-            arguments="aligned",
-        )
-    if face.isdecimal() and not 1 <= int(face) <= len(faces):
-        count = f"{len(faces)} face{'s' * (len(faces) > 1)}"
-        raise UserError(f"no face {face}: the photo has {count}", arguments="face")
-    chosen = range(len(faces)) if face == "all" else [0 if face == "largest" else int(face) - 1]
-    quads = [ffhq_quad(looked_at_again(photo, faces.landmarks[i], networks)) for i in chosen]
+    quads = [ffhq_quad(looked_at_again(photo, faces.landmarks[i], networks)) for i in chosen(face, len(faces))]
     return [AlignedFace(crop_quad(photo, quad, networks.resolution), quad) for quad in quads]
 
 
