@@ -83,13 +83,21 @@ def read_pixels(path: Path | str, *, max_pixels: int = MAX_PIXELS, background: S
             `max_pixels` or `LONGEST_SIDE`.
     """
     check_path(path)
-    path = Path(path)
+    content = image_content(Path(path))
+    return decode_pixels(content, str(path), max_pixels=max_pixels, background=background)
+
+
+def image_content(path: Path) -> bytes:
+    """Read the bytes of an image file.
+
+    Raises:
+        UserError: The file is missing, cannot be read, or is a pipe.
+    """
     refuse_no_file(path, what="an image")
     try:
-        content = path.read_bytes()
+        return path.read_bytes()
     except OSError as error:
         raise UserError(f"{path}: cannot read it: {error.strerror or error}") from error
-    return decode_pixels(content, str(path), max_pixels=max_pixels, background=background)
 
 
 def decode_pixels(

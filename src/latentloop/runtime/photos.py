@@ -10,9 +10,7 @@ import numpy as np
 from PIL import Image
 
 from latentloop.defaults import MAX_PIXELS
-from latentloop.errors import UserError
-from latentloop.files import refuse_no_file
-from latentloop.pixels import Pixels, check_pixels, decode_pixels, pillow_pixels
+from latentloop.pixels import Pixels, check_pixels, decode_pixels, image_content, pillow_pixels
 
 PhotoLike = str | PathLike[str] | Image.Image | Pixels
 """Everything that `open_photo` takes as a photo."""
@@ -43,11 +41,7 @@ def open_photo(photo: PhotoLike, *, max_pixels: int = MAX_PIXELS) -> Photo:
     """
     if isinstance(photo, str | PathLike):
         path = Path(photo)
-        refuse_no_file(path, what="an image")
-        try:
-            content = path.read_bytes()
-        except OSError as error:
-            raise UserError(f"{path}: cannot read it: {error.strerror or error}") from error
+        content = image_content(path)
         pixels = decode_pixels(content, str(path), max_pixels=max_pixels)
         return Photo(path.stem, pixels, {"file": path.name, "sha256": hashlib.sha256(content).hexdigest()})
     if isinstance(photo, Image.Image):
