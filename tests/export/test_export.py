@@ -121,6 +121,12 @@ def test_a_graph_that_differs_is_not_written(
     assert not list((tmp_path / "onnx").iterdir())
 
 
+def test_a_network_that_is_not_exported_is_not_loaded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("latentloop.export.run.load_encoder", lambda *_: pytest.fail("loaded"))
+    job = set_up_export(["mapping"], tmp_path / "onnx", ExportOptions())
+    assert [part.name for part in job.parts] == ["mapping"]
+
+
 def test_numbers_that_are_none_are_a_difference() -> None:
     with np.errstate(all="ignore"):
         assert np.isnan(checking.difference_of([np.array([np.nan, 0])], [np.array([0.0, 0])]))

@@ -138,10 +138,12 @@ def set_up_export(names: Sequence[PartName], out: Path, options: ExportOptions) 
     wanted = names or PARTS
     with ReadOnce():
         generator = load_generator(options.generator, which=options.which)
-        encoder, name = _encoder(generator, options, wanted=names)
+        encoder, name = (
+            _encoder(generator, options, asked="embedder" in names) if "embedder" in wanted else (None, None)
+        )
         parts = list(_parts(wanted, generator, encoder))
     about = {"generator": about_generator(generator)}
-    if encoder and name and "embedder" in wanted:
+    if encoder and name:
         about["embedder"] = about_encoder(encoder, name)
     _prepare(out, parts, share=options.share)
     return Export(parts, about, out, options)
@@ -160,12 +162,10 @@ def _parts(names: Sequence[PartName], generator: Generator, encoder: Encoder | N
         yield from made[name]()
 
 
-def _encoder(
-    generator: Generator, options: ExportOptions, wanted: Sequence[PartName]
-) -> tuple[Encoder | None, str | None]:
+def _encoder(generator: Generator, options: ExportOptions, *, asked: bool) -> tuple[Encoder | None, str | None]:
     """The embedding network and its name; None where there is none and it was not asked for by name."""
     name = options.embedder or shipped_embedder(generator)
-    if name is None and "embedder" in wanted:
+    if name is None and asked:
         raise UserError(f"no network is bundled for {generator.name}; make one: latentloop train", arguments="embedder")
     return (load_encoder(name, generator), name) if name else (None, None)
 
