@@ -34,7 +34,7 @@ def test_the_weights_that_the_runtime_reads_are_in_the_wheel() -> None:
     assets = TOP / "src/latentloop/assets"
     hook = (TOP / "packaging/lite/modules.py").read_text(encoding="utf-8")
     (packed,) = re.findall(r"^NETWORKS = \((.*)\)$", hook, flags=re.MULTILINE)
-    files = json.loads((assets / "bundle.json").read_bytes())["sha256"]
+    files = json.loads((assets / "bundle.json").read_bytes())["files"]
     weights = {Path(name).stem for name in files if name.endswith(".safetensors")}
     assert len(weights) == 5
     assert set(re.findall(r'"([^"]+)"', packed)) == weights
