@@ -28,7 +28,8 @@ def blocks(page: str, language: str) -> list[str]:
 
 
 SHORTER = {
-    "steps=50": "steps=2",
+    '"photo.jpg")  # a path': '"photo.jpg", steps=2)  # a path',
+    "steps=50, lr=0.08": "steps=2, lr=0.08",
     'device="cuda"': 'device="cpu"',
     'out="codes"': 'out="codes", steps=0',
     'identity="none"': 'identity="none", steps=2, batch=2, validation_images=2, device="cpu"',
@@ -57,13 +58,15 @@ def here(portrait: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Pat
 
 
 def test_the_python_examples_run(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    front, parts = blocks("README.md", "python")
+    *front, parts = blocks("docs/python.md", "python")
+    assert blocks("README.md", "python") == front[:1]
+    jobs = "".join(front)
     for long, short in SHORTER.items():
-        assert long in front
-        front = front.replace(long, short)
+        assert long in jobs
+        jobs = jobs.replace(long, short)
     scope: dict[str, object] = {}
     (here / "run").rename(here / "earlier")  # the example ends with the training that its network is from
-    exec(front.replace("run/best", "earlier/best"), scope)  # noqa: S102 - our own README
+    exec(jobs.replace("run/best", "earlier/best"), scope)  # noqa: S102 - our own README
     lines = capsys.readouterr().out.splitlines()
     assert lines[0].startswith("{'mse': ")
     assert lines[1].startswith("beach 0.")
@@ -91,7 +94,7 @@ def test_the_python_examples_of_editing_run(
     assert read_image(tmp_path / "edited.png").shape == read_image(portrait).shape
 
 
-@pytest.mark.parametrize("page", ["README.md", "docs/editing.md", "docs/directions.md"])
+@pytest.mark.parametrize("page", ["README.md", "docs/embedding.md", "docs/training.md", "docs/editing.md", "docs/directions.md"])
 def test_the_commands_are_ones_that_the_program_takes(page: str) -> None:
     lines = "\n".join(blocks(page, "bash")).splitlines()
     commands = [shlex.split(line, comments=True)[1:] for line in lines if line.startswith("latentloop ")]
