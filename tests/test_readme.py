@@ -94,7 +94,11 @@ def test_the_python_examples_of_editing_run(
     assert read_image(tmp_path / "edited.png").shape == read_image(portrait).shape
 
 
-@pytest.mark.parametrize("page", ["README.md", "docs/embedding.md", "docs/training.md", "docs/editing.md", "docs/directions.md"])
+PAGES = ("README.md", *(f"docs/{name}.md" for name in ("embedding", "training", "editing", "directions")))
+"""Pages of which each command is parsed."""
+
+
+@pytest.mark.parametrize("page", PAGES)
 def test_the_commands_are_ones_that_the_program_takes(page: str) -> None:
     lines = "\n".join(blocks(page, "bash")).splitlines()
     commands = [shlex.split(line, comments=True)[1:] for line in lines if line.startswith("latentloop ")]
