@@ -69,7 +69,7 @@ def table(plans: Sequence[Plan], photos: int, costs: Costs) -> str:
         f" (with pictures {photos * (costs.record_bytes + costs.picture_bytes) / 1e9:,.0f} GB),"
         f" photos of {photos * costs.photo_bytes / 1e9:,.0f} GB:",
         "",
-        "| machine | photos a second | hours | core hours | GPU hours | held up by |",
+        "| machine | photos a second | hours | core hours | GPU hours | bottleneck |",
         "|---|---|---|---|---|---|",
     ]
     for plan in plans:
