@@ -52,7 +52,7 @@ def test_codes_come_back_from_a_cache(
     run: Run, found: list[Path], cache: CodeCache, float_toy: Generator, tmp_path: Path
 ) -> None:
     code, lines, errors = run("cache", "import", cache.path, *found)
-    assert (code, lines, errors) == (0, ["2 of 3 codes were better and are kept"], [])
+    assert (code, lines, errors) == (0, ["kept 2 of 3 codes: those with a lower loss"], [])
     photos, out = tmp_path / "photos", tmp_path / "exported"
     code, lines, errors = run("cache", "export", cache.path, photos, "--out", out)
     assert (code, errors) == (0, [])
@@ -68,7 +68,7 @@ def test_codes_come_back_from_a_cache(
     start = load_code(tmp_path / "on" / "photo-1.npz")
     target = read_image(photos / "photo-1.png")
     torch.testing.assert_close(start.losses[:1], pixel_loss(float_toy.synthesis(torch.zeros(1, 4, 8)), target))
-    assert run("cache", "import", cache.path, out)[1] == ["0 of 3 codes were better and are kept"]
+    assert run("cache", "import", cache.path, out)[1] == ["kept 0 of 3 codes: those with a lower loss"]
     (out / "photo-1.npz").unlink()  # as if it had been stopped
     assert run("cache", "export", cache.path, photos, "--out", out)[0] == 0
     assert (out / "photo-1.npz").exists()
@@ -198,7 +198,7 @@ def test_the_codes_of_records_are_imported_as_those_of_files(
     folder.begin(records)
     write_records(pyarrow.Table.from_pylist(rows, schema=arrow_schema(records)), folder.path, "a", records)
     code, lines, errors = run("cache", "import", cache.path, folder.path)
-    assert (code, lines, errors) == (0, ["2 of 3 codes were better and are kept"], [])
+    assert (code, lines, errors) == (0, ["kept 2 of 3 codes: those with a lower loss"], [])
     kept = cache.lookup([bytes.fromhex(str(code.photo_sha256)) for code in codes])
     for i in (0, 2):
         one = kept[i]

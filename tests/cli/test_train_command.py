@@ -426,7 +426,7 @@ def test_unusable_photos_are_left_out_and_named(run: Run, command: list[object],
         (["--data", "{tmp}/none.tar"], "{tmp}/none.tar: no such file or folder"),
         (
             ["--resume", "{tmp}/empty"],
-            "resume takes all settings from the run but steps, minutes and codes; leave out",
+            "resume takes all settings from the run except steps, minutes and codes; leave out",
         ),
         (["--out", "{generator}/out"], "cannot"),
     ],
