@@ -43,7 +43,7 @@ class Bench:
     """
 
     what: Annotated[Literal["methods", "generator", "collaboration", "training"], tyro.conf.Positional] = "methods"
-    """What to measure."""
+    """Quantity to measure."""
     comparison: ComparisonOptions = ComparisonOptions()
     speed: SpeedOptions = SpeedOptions()
 

@@ -23,14 +23,12 @@ class Cache:
 
     what: Annotated[Literal["show", "export", "import"], tyro.conf.Positional]
     """show: print the number of codes and their losses. export: write a code file for each photo. import: keep the
-    codes that are better than the cache's.
-    """
+    codes that are better than the cache's."""
     cache: Annotated[Path, tyro.conf.Positional]
     """Cache file, such as RUN/codes.cache."""
     files: Annotated[tuple[str, ...], tyro.conf.Positional] = ()
     """For export photos: files, folders, quoted globs, tar files. For import code files, or a folder of records of
-    latentloop bulk.
-    """
+    latentloop bulk."""
     out: Path = Path("codes")
     """Folder for the code files of an export."""
     generator: str = GENERATOR

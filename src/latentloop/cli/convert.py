@@ -26,7 +26,7 @@ class Convert:
     """
 
     source: Annotated[Path, tyro.conf.Positional]
-    """Checkpoint to read."""
+    """Checkpoint file to read."""
     target: Annotated[Path, tyro.conf.Positional]
     """The .safetensors file to write; a file that was converted before is replaced."""
     which: Which = "g_ema"

@@ -37,9 +37,8 @@ class Export:
     parts: Annotated[
         tuple[PartName | Literal["web"], ...], tyro.conf.Positional, tyro.conf.arg(metavar="[PART ...]")
     ] = ()
-    """What to export: generator (its synthesis network), mapping, embedder (with its second look), faces (the three
-    networks of the detector), identity, lpips; by default everything that the generator has. Or web, the page.
-    """
+    """Networks to export: generator (its synthesis network), mapping, embedder (with its second look), faces (the three
+    networks of the detector), identity, lpips; by default everything that the generator has. Or web, the page."""
     out: Path | None = None
     """Output folder; by default onnx, or site for the page."""
     options: Annotated[ExportOptions, UNTITLED] = ExportOptions()

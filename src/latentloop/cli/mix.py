@@ -31,8 +31,7 @@ class Mix:
     """Faces to change: photos, code files, folders, quoted globs, seed:NUMBER for a random face."""
     styles: Annotated[tuple[str, ...], required()] = ()
     """Faces that provide the styles: photos, code files, folders, quoted globs, seed:NUMBER. If a photo has several
-    faces, the first one is used.
-    """
+    faces, the first one is used."""
     out: Path = Path("mixed")
     """Folder for the mixed faces and the table."""
     options: Annotated[MixOptions, UNTITLED] = MixOptions()
