@@ -106,7 +106,10 @@ def test_a_code_whose_loss_is_another_one_is_refused(
     assert run("embed", toy_photos(3)[2], *QUICK, *other)[0] == 0
     path = tmp_path / "other" / "photo-2.npz"
     code, _, errors = run("cache", "import", cache.path, path)
-    assert (code, errors) == (2, [f"latentloop: {path}: its loss is of lambda_mse 2.0, the cache's of 1.0"])
+    assert (code, errors) == (
+        2,
+        [f"latentloop: {path}: its loss was measured with lambda_mse 2.0, the cache's with 1.0"],
+    )
     assert run("cache", "import", cache.path, tmp_path / "found", path)[0] == 2
     assert len(cache) == 2
 
@@ -117,7 +120,7 @@ def test_a_code_whose_loss_is_another_one_is_refused(
         ({"losses": torch.tensor([math.nan, math.nan])}, {}, "its loss is not finite"),
         ({"steps": 7}, {}, "index 7 is out of bounds"),
         ({}, {"photo": 3}, "'int' object is not subscriptable"),
-        ({}, {"photo": {"sha256": "ab"}}, "sha256 is no SHA-256"),
+        ({}, {"photo": {"sha256": "ab"}}, "sha256 is not a SHA-256"),
         ({}, {"photo": {"sha256": 5}}, ""),
     ],
 )
@@ -136,7 +139,7 @@ def test_a_code_with_odd_details_is_refused_and_changes_nothing(
     save_code(path, replace(code, details={**code.details, **details}, **changes))
     status, _, errors = run("cache", "import", cache.path, path)
     assert (status, len(errors)) == (2, 1)
-    assert errors[0].startswith(f"latentloop: {path}: not a code that embed or cache export made: {problem}")
+    assert errors[0].startswith(f"latentloop: {path}: not a code file of embed or cache export: {problem}")
     assert len(cache) == 2
 
 
@@ -148,7 +151,7 @@ def test_a_code_with_odd_details_is_refused_and_changes_nothing(
         (["export", "{cache}"], "name files for export and import, none for show"),
         (
             ["export", "{cache}", "{here}/photos", "--out", "{here}/wrong"],
-            "{here}/wrong/photo-0.npz: in the way, of another photo",
+            "{here}/wrong/photo-0.npz: has the code of another photo",
         ),
         (["export", "{cache}", "{here}/photos", "--out", "{here}/odd"], "{here}/odd/photo-0.npz: in the way"),
         (["export", "{cache}", "{here}/none.png"], "{here}/none.png: no such file"),
@@ -208,4 +211,4 @@ def test_the_codes_of_records_are_imported_as_those_of_files(
     folder.begin(replace(records, settings={**settings, "lambda_mse": 7}))
     code, _, errors = run("cache", "import", cache.path, folder.path)
     assert code == 2
-    assert "/0.png: its loss is of lambda_mse 7" in errors[0]
+    assert "/0.png: its loss was measured with lambda_mse 7" in errors[0]

@@ -97,7 +97,7 @@ def test_scores_are_told_to_pictures_by_name(tmp_path: Path) -> None:
         (b"image,smile\nother.png,1\n", "line 2: 'other.png' is not one of the samples"),
         (
             b"image,smile\nimage-00000.png,1\nimage-00000.png,1\n",
-            "line 3: 'image-00000.png' is none of .*was there before",
+            "line 3: 'image-00000.png' is not one of .*listed twice",
         ),
         (b"image,smile\nimage-00000.png,yes\n", "line 2: 'yes' is not a number; leave cells without a score empty"),
         (b"image,smile\n\xff\n", "not a CSV table"),

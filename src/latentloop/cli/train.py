@@ -90,7 +90,7 @@ class Train:
             say(f"latentloop: stopped; step {job.trainer.step} is saved, go on: latentloop train --resume {job.folder}")
             return 130
         if job.trainer.step == begun_at:
-            say(f"latentloop: over after {begun_at} steps; --steps or --minutes make it longer", error=True)
+            say(f"latentloop: already finished after {begun_at} steps; --steps or --minutes make it longer", error=True)
         say(job.result)
         return 0
 
