@@ -77,7 +77,7 @@ def test_a_folder_with_the_name_of_an_image_is_none(celeba: Path) -> None:
 @pytest.mark.parametrize("name", ["30000.jpg", "CelebA-HQ-img/202599.jpg"])
 def test_images_that_are_counted_from_one_or_are_celebas_own_are_refused(celeba: Path, name: str) -> None:
     fill(celeba, ["0.jpg", name])
-    with pytest.raises(UserError, match=rf"{name}: not of CelebA-HQ, whose images are 0\.jpg to 29999\.jpg, counted"):
+    with pytest.raises(UserError, match=rf"{name}: not an image of CelebA-HQ, which has 0\.jpg to 29999\.jpg"):
         find_images("celeba-hq", celeba)
 
 

@@ -296,8 +296,8 @@ def test_that_results_are_made_again_is_said_once(make: Make, toy_photos: ToyPho
     assert notes.lines == []
     list(replace(make(methods=2, setting=1), observer=notes).run(photos))
     assert notes.lines == [
-        f"results in {tmp_path / 'out'} were made of other photos, with other settings or by another version; "
-        "they are made again"
+        f"results in {tmp_path / 'out'} were made from other photos, with other settings or by another version; "
+        "they are recomputed"
     ]
 
 

@@ -104,5 +104,5 @@ def test_a_photo_over_which_workers_die_becomes_an_error_and_the_others_go_on(
             actor(photo_table(photos))
     rows = actor(photo_table(photos)).to_pylist()
     assert [row["status"] for row in rows] == ["ok", "ok", "error", "ok"]
-    assert rows[2]["error"] == f"{photos[2].path}: the worker that looked at it died, again and again"
+    assert rows[2]["error"] == f"{photos[2].path}: its worker died 3 times"
     assert seen.count(photos[2].path) == 3

@@ -94,7 +94,7 @@ def test_records_of_other_settings_are_not_mixed(small_options: MakeOptions, tmp
     RecordFolder(out).begin(load_photo_coder(small_options()).coder.run)
     photo = [str(tmp_path / "a.png")]
     assert bulk_files(photo, out, small_options(batch=3, workers=7, rows=9)).finished == 0
-    with pytest.raises(UserError, match=r"its records are of other face; choose another folder"):
+    with pytest.raises(UserError, match=r"its records were made with other face; choose another folder"):
         bulk_files(photo, out, small_options(faces=FaceOptions(aligned=True, face="all")))
     with pytest.raises(UserError, match=r"its records are of other .*steps"):
         bulk_files(photo, out, small_options(steps=3))
@@ -106,7 +106,7 @@ def test_records_of_other_settings_are_not_mixed(small_options: MakeOptions, tmp
 def test_files_of_somebody_else_are_left_alone(small_options: MakeOptions, tmp_path: Path, name: str) -> None:
     (tmp_path / "out").mkdir()
     (tmp_path / "out" / name).write_text("{}")
-    with pytest.raises(UserError, match="holds files that are no records"):
+    with pytest.raises(UserError, match="holds files that are not records"):
         bulk_files([str(tmp_path / "a.png")], tmp_path / "out", small_options())
 
 

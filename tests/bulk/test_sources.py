@@ -43,7 +43,7 @@ def test_parquet_files_give_their_rows(tmp_path: Path, nested: bool) -> None:
     photos = find_bulk_photos([str(table)])
     assert names(photos, tmp_path) == [f"t.parquet:{i}" for i in range(5)]
     assert [photo.read() for photo in photos if photo.path[-1] != "3"] == [b"0", b"1", b"2", b"4"]
-    with pytest.raises(UserError, match=r"t\.parquet:3: there is no image in this row"):
+    with pytest.raises(UserError, match=r"t\.parquet:3: this row has no image"):
         photos[3].read()
 
 

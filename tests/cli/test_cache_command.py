@@ -52,7 +52,7 @@ def test_codes_come_back_from_a_cache(
     run: Run, found: list[Path], cache: CodeCache, float_toy: Generator, tmp_path: Path
 ) -> None:
     code, lines, errors = run("cache", "import", cache.path, *found)
-    assert (code, lines, errors) == (0, ["2 of 3 codes were better and are kept"], [])
+    assert (code, lines, errors) == (0, ["kept 2 of 3 codes: those with a lower loss"], [])
     photos, out = tmp_path / "photos", tmp_path / "exported"
     code, lines, errors = run("cache", "export", cache.path, photos, "--out", out)
     assert (code, errors) == (0, [])
@@ -68,7 +68,7 @@ def test_codes_come_back_from_a_cache(
     start = load_code(tmp_path / "on" / "photo-1.npz")
     target = read_image(photos / "photo-1.png")
     torch.testing.assert_close(start.losses[:1], pixel_loss(float_toy.synthesis(torch.zeros(1, 4, 8)), target))
-    assert run("cache", "import", cache.path, out)[1] == ["0 of 3 codes were better and are kept"]
+    assert run("cache", "import", cache.path, out)[1] == ["kept 0 of 3 codes: those with a lower loss"]
     (out / "photo-1.npz").unlink()  # as if it had been stopped
     assert run("cache", "export", cache.path, photos, "--out", out)[0] == 0
     assert (out / "photo-1.npz").exists()
@@ -106,7 +106,10 @@ def test_a_code_whose_loss_is_another_one_is_refused(
     assert run("embed", toy_photos(3)[2], *QUICK, *other)[0] == 0
     path = tmp_path / "other" / "photo-2.npz"
     code, _, errors = run("cache", "import", cache.path, path)
-    assert (code, errors) == (2, [f"latentloop: {path}: its loss is of lambda_mse 2.0, the cache's of 1.0"])
+    assert (code, errors) == (
+        2,
+        [f"latentloop: {path}: its loss was measured with lambda_mse 2.0, the cache's with 1.0"],
+    )
     assert run("cache", "import", cache.path, tmp_path / "found", path)[0] == 2
     assert len(cache) == 2
 
@@ -117,7 +120,7 @@ def test_a_code_whose_loss_is_another_one_is_refused(
         ({"losses": torch.tensor([math.nan, math.nan])}, {}, "its loss is not finite"),
         ({"steps": 7}, {}, "index 7 is out of bounds"),
         ({}, {"photo": 3}, "'int' object is not subscriptable"),
-        ({}, {"photo": {"sha256": "ab"}}, "sha256 is no SHA-256"),
+        ({}, {"photo": {"sha256": "ab"}}, "sha256 is not a SHA-256"),
         ({}, {"photo": {"sha256": 5}}, ""),
     ],
 )
@@ -136,7 +139,7 @@ def test_a_code_with_odd_details_is_refused_and_changes_nothing(
     save_code(path, replace(code, details={**code.details, **details}, **changes))
     status, _, errors = run("cache", "import", cache.path, path)
     assert (status, len(errors)) == (2, 1)
-    assert errors[0].startswith(f"latentloop: {path}: not a code that embed or cache export made: {problem}")
+    assert errors[0].startswith(f"latentloop: {path}: not a code file of embed or cache export: {problem}")
     assert len(cache) == 2
 
 
@@ -148,7 +151,7 @@ def test_a_code_with_odd_details_is_refused_and_changes_nothing(
         (["export", "{cache}"], "name files for export and import, none for show"),
         (
             ["export", "{cache}", "{here}/photos", "--out", "{here}/wrong"],
-            "{here}/wrong/photo-0.npz: in the way, of another photo",
+            "{here}/wrong/photo-0.npz: has the code of another photo",
         ),
         (["export", "{cache}", "{here}/photos", "--out", "{here}/odd"], "{here}/odd/photo-0.npz: in the way"),
         (["export", "{cache}", "{here}/none.png"], "{here}/none.png: no such file"),
@@ -198,7 +201,7 @@ def test_the_codes_of_records_are_imported_as_those_of_files(
     folder.begin(records)
     write_records(pyarrow.Table.from_pylist(rows, schema=arrow_schema(records)), folder.path, "a", records)
     code, lines, errors = run("cache", "import", cache.path, folder.path)
-    assert (code, lines, errors) == (0, ["2 of 3 codes were better and are kept"], [])
+    assert (code, lines, errors) == (0, ["kept 2 of 3 codes: those with a lower loss"], [])
     kept = cache.lookup([bytes.fromhex(str(code.photo_sha256)) for code in codes])
     for i in (0, 2):
         one = kept[i]
@@ -208,4 +211,4 @@ def test_the_codes_of_records_are_imported_as_those_of_files(
     folder.begin(replace(records, settings={**settings, "lambda_mse": 7}))
     code, _, errors = run("cache", "import", cache.path, folder.path)
     assert code == 2
-    assert "/0.png: its loss is of lambda_mse 7" in errors[0]
+    assert "/0.png: its loss was measured with lambda_mse 7" in errors[0]

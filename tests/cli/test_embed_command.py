@@ -86,7 +86,7 @@ def test_embed_goes_on_where_it_was_and_redoes_what_has_other_settings(
     assert finished_before(photos[0], *QUICK) == [False]
     assert finished_before(photos[0].parent, *QUICK) == [True, False]
     assert finished_before(photos[0].parent / "*.png", *QUICK, "--batch", 2, "--seed", 3) == [True, True]
-    again = "latentloop: photo-0: there is a result with other settings (lr); such results are made again"
+    again = "latentloop: photo-0: there is a result with other settings (lr); such results are recomputed"
     assert finished_before(*photos, *QUICK, "--lr", 0.0123, notices=[again]) == [False, False]
     assert finished_before(*photos, *QUICK, "--lr", 0.0123, "--force") == [False, False]
 
@@ -330,8 +330,8 @@ def test_embed_replaces_no_summary_of_somebody_else(
 ) -> None:
     (out / name).parent.mkdir(parents=True)
     (out / name).write_text(content)
-    written = "no results.json, no results.jsonl and no report.html"
-    told = f"latentloop: {out / name}: somebody else's, and stays; this run writes {written}"
+    written = "no results.json, results.jsonl or report.html"
+    told = f"latentloop: {out / name}: not written by latentloop, so it is kept; this run writes {written}"
     code, lines, errors = run("embed", *toy_photos(1), "--out", out, *QUICK)
     assert (code, len(lines), errors) == (2, 1, [told])
     assert {path.name for path in out.iterdir()} == {"aligned", "photo-0.npz", "photo-0.png", Path(name).parts[0]}

@@ -175,7 +175,7 @@ def test_where_a_network_ships_it_is_used_unless_options_say_otherwise(
         (["--method", "embed"], "no network is bundled for toy-32; make one: latentloop train; see --embedder"),
         (
             ["--method", "optimize", "--embedder", "{network}"],
-            "method optimize takes no embedder; take embed or hybrid",
+            "method optimize takes no embedder; choose embed or hybrid",
         ),
         (["--embedder", "{network}", "--start", "sample"], "leave start out"),
         (["--embedder", "{network}", "--space", "w"], "for w take method optimize"),

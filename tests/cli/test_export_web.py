@@ -47,7 +47,7 @@ def test_a_folder_of_others_is_refused_before_anything_is_exported(
     (tmp_path / "site" / "mine.txt").write_text("mine")
     code, _, (error,) = run("export", "web", "--out", str(tmp_path / "site"))
     assert code == 2
-    assert "holds mine.txt, which is of no site" in error
+    assert "holds mine.txt, which no site contains" in error
 
 
 def test_a_page_that_is_not_built_says_how(tmp_path: Path, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -118,12 +118,12 @@ def test_a_morph_there_and_back(run: Run, tmp_path: Path) -> None:
     status, _, errors = run(*command, *QUICK)
     assert (status, errors) == (
         2,
-        [f"latentloop: {tmp_path / 'frames'}: has frames of something longer; choose another folder; see --out"],
+        [f"latentloop: {tmp_path / 'frames'}: has frames of a longer animation; choose another folder; see --out"],
     )
     again = ["morph", frames[0], frames[2], "--aligned", "--out", tmp_path / "frames", *QUICK]
     status, _, errors = run(*again)
     assert (status, len(errors)) == (2, 1)
-    assert "holds what the frames are made of" in errors[0]
+    assert "holds the pictures to morph" in errors[0]
     assert sorted((tmp_path / "frames").glob("*.png")) == frames
 
 
@@ -180,7 +180,7 @@ def test_a_morph_of_one(run: Run, tmp_path: Path) -> None:
 def test_a_folder_that_ends_in_no_animation(run: Run, tmp_path: Path) -> None:
     status, _, errors = run("morph", "seed:1", "seed:2", "--out", tmp_path / "morph.webm", *QUICK)
     assert (status, len(errors)) == (2, 1)
-    assert "out ends in .gif or .mp4, or is a folder" in errors[0]
+    assert "out must end in .gif or .mp4, or be a folder" in errors[0]
 
 
 def test_one_photo_is_no_morph(run: Run, toy_photos: ToyPhotos, tmp_path: Path) -> None:

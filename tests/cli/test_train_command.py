@@ -157,10 +157,13 @@ def test_a_finished_run_can_be_made_longer(run: Run, command: list[object], tmp_
     assert [json.loads(line)["step"] for line in (out / "log.jsonl").read_text().splitlines()] == [2, 4, 6, 8]
     before = tensors(out)
     code, lines, errors = run("train", "--resume", out)  # it is the longer one now
-    assert (code, errors) == (0, ["latentloop: over after 8 steps; --steps or --minutes make it longer"])
+    assert (code, errors) == (0, ["latentloop: already finished after 8 steps; --steps or --minutes make it longer"])
     assert all(torch.equal(tensor, before[name]) for name, tensor in tensors(out).items())
     code, _, errors = run("train", "--resume", out, "--steps", 5)
-    assert (code, errors) == (2, [f"latentloop: {out}: over after 8 steps; give it more; see --steps, --minutes"])
+    assert (code, errors) == (
+        2,
+        [f"latentloop: {out}: the run has ended after 8 steps; give it more; see --steps, --minutes"],
+    )
 
 
 def test_a_run_that_was_stopped_just_when_it_was_made_longer_can_be_made_so_again(
@@ -246,7 +249,7 @@ def test_a_run_goes_on_from_another_folder_and_without_what_it_began_with(
     monkeypatch.chdir(tmp_path / "elsewhere")
     code, lines, errors = run("train", "--resume", "../out")
     assert (code, lines) == (0, [str(Path("../out/best.safetensors"))])
-    assert errors == ["latentloop: over after 4 steps; --steps or --minutes make it longer"]
+    assert errors == ["latentloop: already finished after 4 steps; --steps or --minutes make it longer"]
 
 
 def test_settings_that_were_tampered_with_are_refused(run: Run, command: list[object], tmp_path: Path) -> None:
@@ -280,7 +283,7 @@ def test_without_the_iterator_a_run_that_diverges_says_so_too(run: Run, command:
     assert code == 2
     assert len(errors) == 1
     assert "not finite" in errors[0]
-    assert "is saved, begin another run with smaller steps; see --lr" in errors[0]  # no network is worth beginning with
+    assert "is saved, start another run with smaller steps; see --lr" in errors[0]  # no network is worth beginning with
     assert not (tmp_path / "out" / "last.safetensors").exists()
 
 
@@ -365,7 +368,7 @@ def test_if_one_of_two_processes_diverges_both_stop_and_the_run_is_saved(
     # The launcher may still ask the slower one to stop, which says so, too.
     said = [line for line in done.stderr.splitlines() if line.startswith("latentloop: ") and "stopping" not in line]
     assert set(said) == {
-        "latentloop: start is not finite: NaN or infinity; step 3 is saved, begin another run from "
+        "latentloop: start is not finite: NaN or infinity; step 3 is saved, start another run from "
         f"{out / 'last.safetensors'} with smaller steps; see --start, --lr"
     }
     assert (out / "checkpoints" / "step-00000003.safetensors").exists()
@@ -383,14 +386,14 @@ def test_a_quicker_generator_stands_for_the_one_that_is_trained_for(
     save_generator(tmp_path / "student.safetensors", student)
     quick, out = ["--quick", tmp_path / "student.safetensors"], tmp_path / "out"
     code, _, errors = run(*command, *quick, "--repeats", 3, "--out", out)
-    assert (code, errors) == (2, ["latentloop: LPIPS takes images of 32 pixels or more, not 16; see --resolution"])
+    assert (code, errors) == (2, ["latentloop: LPIPS needs images of 32 pixels or more, got 16; see --resolution"])
     quick += ["--lambda-lpips", 0, "--lambda-per", 0]
     code, _, errors = run(*command, *quick, "--repeats", 3, "--out", out)
     assert (code, errors) == (0, [])
     assert space_of(out / "codes.cache").loss["resolution"] == 16
     assert load_embedder(out / "best.safetensors", teacher)(torch.zeros(1, 3, 32, 32)).shape == (1, 6, 8)
     code, _, errors = run(*command, "--quick", GENERATOR, "--out", tmp_path / "other")
-    assert (code, errors) == (2, [f"latentloop: {GENERATOR}: draws other codes than small"])
+    assert (code, errors) == (2, [f"latentloop: {GENERATOR}: has another latent space than small"])
 
 
 def test_a_run_without_photos(run: Run, generator: Path, tmp_path: Path) -> None:
@@ -419,14 +422,14 @@ def test_unusable_photos_are_left_out_and_named(run: Run, command: list[object],
         (["--data", "{tmp}/missing"], "{tmp}/missing: no such file or folder"),
         (["--start", "{generator}"], "{generator}: not an embedding network (kind: mobilestylegan)"),
         (["--lr", "0"], "lr must be above 0"),
-        (["--no-cache", "--start-from", "cache"], "to start from the cache there must be one"),
-        (["--synthetic", "1"], "with synthetic 1 nothing is learned from data; leave it out"),
-        (["--no-cache", "--codes", "{tmp}/codes"], "codes are for a run with a cache"),
+        (["--no-cache", "--start-from", "cache"], "start_from cache needs the cache"),
+        (["--synthetic", "1"], "synthetic 1 does not use data; leave it out"),
+        (["--no-cache", "--codes", "{tmp}/codes"], "codes need the cache"),
         (["--validation", "{tmp}/faces"], "all photos to learn from are among those to measure on: nothing is left"),
         (["--data", "{tmp}/none.tar"], "{tmp}/none.tar: no such file or folder"),
         (
             ["--resume", "{tmp}/empty"],
-            "resume takes all settings from the run but steps, minutes and codes; leave out",
+            "resume takes all settings from the run except steps, minutes and codes; leave out",
         ),
         (["--out", "{generator}/out"], "cannot"),
     ],
@@ -516,7 +519,7 @@ def test_a_loss_that_is_not_finite_stops_the_run_and_saves_it(
     code, _, errors = run(*command, "--out", out)
     assert code == 2
     assert errors == [
-        "latentloop: the gradient of step 4 is not finite; step 3 is saved, begin another run from "
+        "latentloop: the gradient of step 4 is not finite; step 3 is saved, start another run from "
         f"{out / 'last.safetensors'} with smaller steps; see --start, --lr"
     ]
     assert (out / "checkpoints" / "step-00000003.safetensors").exists()

@@ -227,7 +227,7 @@ def test_a_photo_whose_code_is_damaged_is_redone_and_that_is_said(
     code, said = job.folder.paths("photo-0").code, list[str]()
     code.write_bytes(damaged(code.read_bytes()))
     assert redone(make_job(warn=said.append).run(photos)) == [True, False]
-    assert said == [f"{code}: damaged; it is made again"]
+    assert said == [f"{code}: damaged; it is recomputed"]
     load_code(code)
     assert redone(make_job(warn=pytest.fail).run(photos)) == [False, False]
 
@@ -299,7 +299,7 @@ def test_a_photo_too_large_for_the_memory_fails_and_the_others_go_on(
     monkeypatch.setattr("latentloop.embedding.job.read_image", refuse_first)
     first, second = make_job().run(toy_photos(2))
     assert isinstance(first, Failed)
-    assert "photo-0.png: not enough memory to look at it" in first.reason
+    assert "photo-0.png: not enough memory to read it" in first.reason
     assert isinstance(second, Embedded)
 
 
@@ -500,7 +500,7 @@ def test_faces_that_are_too_many_for_the_memory_are_taken_in_smaller_batches(
         assert batches == [5, 2, 3, 1, 2]
         assert redone(outcomes) == [True] * 5
     else:
-        message = "not enough memory on cpu to find its code; stop what else uses it, or take another"
+        message = "not enough memory on cpu to find its code; free memory, or choose another"
         reasons = [outcome.reason for outcome in outcomes if isinstance(outcome, Failed)]
         assert reasons == [f"{photo}: {message}" for photo in photos]
 

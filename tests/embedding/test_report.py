@@ -118,7 +118,7 @@ def test_figures_that_a_photo_lacks_are_dashes_and_do_not_count_in_means(show: S
 
 
 def test_what_id_means_is_explained(show: Show) -> None:
-    assert "Photos of different persons have" in " ".join(show(row()).text.split())
+    assert "Photos of different people score" in " ".join(show(row()).text.split())
 
 
 def test_a_name_is_text_and_never_markup(show: Show) -> None:

@@ -127,7 +127,7 @@ def test_many_photos_have_pages_and_the_worst_are_shown_first(
     report = tmp_path / "report.html"
     assert links(report) == ["report/page-1.html", "report/page-2.html"]
     shown = re.findall("<h2>(.*?)</h2>", report.read_text(encoding="utf-8"))
-    assert shown[-4:-1] == ["The 1 of highest LPIPS", "cleo", "1 others, at random"]
+    assert shown[-4:-1] == ["The 1 with the highest LPIPS", "cleo", "1 others, at random"]
     pages = [tmp_path / link for link in links(report)]
     assert links(pages[0]) == [
         *("../report.html", "page-2.html", "../anna.png", "anna.jpg", "../ben%20%231.png", "ben%20%231.jpg")

@@ -94,13 +94,13 @@ def test_scores_are_told_to_pictures_by_name(tmp_path: Path) -> None:
         (b"", "has no column image; its columns: none"),
         (b"image,age\n", "has no column smile; its columns: image, age"),
         (b"picture,smile\n", "has no column image; its columns: picture, smile"),
-        (b"image,smile\nother.png,1\n", "line 2: 'other.png' is none of the samples"),
+        (b"image,smile\nother.png,1\n", "line 2: 'other.png' is not one of the samples"),
         (
             b"image,smile\nimage-00000.png,1\nimage-00000.png,1\n",
-            "line 3: 'image-00000.png' is none of .*was there before",
+            "line 3: 'image-00000.png' is not one of .*listed twice",
         ),
-        (b"image,smile\nimage-00000.png,yes\n", "line 2: 'yes' is no number; leave it empty where there is none"),
-        (b"image,smile\n\xff\n", "no table in CSV"),
+        (b"image,smile\nimage-00000.png,yes\n", "line 2: 'yes' is not a number; leave cells without a score empty"),
+        (b"image,smile\n\xff\n", "not a CSV table"),
         (b"image,smile\nimage-00000.png\n", None),
     ],
 )

@@ -188,5 +188,5 @@ def test_frames_are_refined_where_it_is_asked_for_and_get_nearer_codes_elsewhere
 
 
 def test_weights_of_frames_are_refused(scene: Scene) -> None:
-    with pytest.raises(UserError, match="the frames of videos are refined by features alone"):
+    with pytest.raises(UserError, match="videos can only be refined by features"):
         video_job(SubjectOptions(refine="weights")).run(scene.video.path, lambda *_: None)

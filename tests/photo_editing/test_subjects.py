@@ -132,7 +132,7 @@ def test_a_subject_from_memory_is_that_of_the_files(
 
 
 def test_a_photo_of_another_size_is_none_of_the_codes(embedded: tuple[Path, Code], float_toy: ToyGenerator) -> None:
-    with pytest.raises(ValueError, match=r"photo must be of \(80, 60\) pixels"):
+    with pytest.raises(ValueError, match=r"photo must have \(80, 60\) pixels"):
         subject_of_codes("anna", [embedded[1]], float_toy, photo=torch.zeros(1, 3, 80, 60))
 
 

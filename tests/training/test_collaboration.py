@@ -182,7 +182,7 @@ def test_the_iterator_starts_where_it_is_told(toy: Generator, photos: Batch, sta
 
 
 def test_to_start_from_the_cache_there_must_be_one(toy: Generator) -> None:
-    with pytest.raises(ValueError, match="to start from the cache there must be one"):
+    with pytest.raises(ValueError, match="start_from cache needs the cache"):
         collaboration(toy, None, start_from="cache")
 
 

@@ -137,5 +137,5 @@ def test_a_student_of_another_size_is_no_beginning(teacher: MobileStyleGAN, reso
     other = (
         teacher if resolution == 64 else make_student(teacher, name="o", resolution=16, randomness=torch.Generator())
     )
-    with pytest.raises(UserError, match=f"{other.name}: cannot begin with it"):
+    with pytest.raises(UserError, match=f"{other.name}: cannot start from it"):
         begin_with(student, other)

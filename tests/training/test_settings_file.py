@@ -105,12 +105,12 @@ def test_a_setting_of_another_type_is_named(tmp_path: Path, name: str, value: ob
 def test_a_stranger_does_not_say_where_codes_are_written(tmp_path: Path) -> None:
     run, elsewhere = tmp_path / "run", tmp_path / "elsewhere" / "codes.cache"
     write_options(replace(OPTIONS, out=run, codes=str(elsewhere)))
-    with pytest.raises(UserError, match=r"config\.json: its codes are in .*, which is not there; name") as caught:
+    with pytest.raises(UserError, match=r"config\.json: its codes are in .*, which does not exist; name") as caught:
         read_options(run)
     assert caught.value.arguments == ("codes",)
     assert read_options(run, codes="mine.cache").codes == "mine.cache"
     write_options(replace(OPTIONS, out=run, codes=str(run / ".." / "codes.cache")))
-    with pytest.raises(UserError, match="which is not there"):
+    with pytest.raises(UserError, match="which does not exist"):
         read_options(run)
     write_options(replace(OPTIONS, out=run, codes=str(elsewhere)))
     elsewhere.parent.mkdir()

@@ -96,7 +96,7 @@ def test_a_folder_that_holds_something_else_is_refused(page: Path, bundle: Path,
     write(bundle, tmp_path / "site", page)
     (tmp_path / "site" / name).write_text("mine")
     before = files_in(tmp_path / "site")
-    with pytest.raises(UserError, match=rf"holds {name}, which is of no site"):
+    with pytest.raises(UserError, match=rf"holds {name}, which no site contains"):
         write(bundle, tmp_path / "site", page)
     assert files_in(tmp_path / "site") == before
 
@@ -104,7 +104,7 @@ def test_a_folder_that_holds_something_else_is_refused(page: Path, bundle: Path,
 def test_a_file_of_the_site_that_was_changed_stays(page: Path, bundle: Path, tmp_path: Path) -> None:
     write(bundle, tmp_path / "site", page)
     (tmp_path / "site" / "index.html").write_text("<p>mine</p>")
-    with pytest.raises(UserError, match=r"holds index\.html, which is of no site"):
+    with pytest.raises(UserError, match=r"holds index\.html, which no site contains"):
         write(bundle, tmp_path / "site", page)
     assert (tmp_path / "site" / "index.html").read_text() == "<p>mine</p>"
 
@@ -113,7 +113,7 @@ def test_nothing_is_written_through_a_link(page: Path, bundle: Path, tmp_path: P
     (tmp_path / "elsewhere").mkdir()
     (tmp_path / "site").mkdir()
     (tmp_path / "site" / "models").symlink_to(tmp_path / "elsewhere", target_is_directory=True)
-    with pytest.raises(UserError, match="holds models, which is of no site"):
+    with pytest.raises(UserError, match="holds models, which no site contains"):
         write(bundle, tmp_path / "site", page)
     assert not list((tmp_path / "elsewhere").iterdir())
 

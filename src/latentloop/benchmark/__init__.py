@@ -1,4 +1,4 @@
-"""Benchmarks: methods of inversion side by side, and the speed of this machine."""
+"""Benchmarks: inversion methods side by side, and the speed of this machine."""
 
 import lazy_loader
 

@@ -1,4 +1,4 @@
-"""Runs on several image sets side by side, as in a table of Guan et al. (arXiv:2007.01758)."""
+"""Table of runs on several image sets side by side, as in Guan et al. (arXiv:2007.01758)."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -18,7 +18,7 @@ FEWER_FIGURES = ("mse", "lpips_alex")
 
 
 def as_json(means: SetMeans) -> str:
-    """Write means as the content of summary.json."""
+    """Format means as the content of summary.json."""
     return json.dumps(asdict(means), indent=1) + "\n"
 
 
@@ -26,7 +26,7 @@ def read_beside(folders: Sequence[Path], name: str, conditions: Mapping[str, str
     """Read the means of other runs from their folders, to be shown beside a run on the set `name`.
 
     Raises:
-        UserError: They are missing or damaged, were measured under other conditions, or two are of one set.
+        UserError: A summary is missing or damaged, was measured under other conditions, or two are of the same set.
     """
     others: list[SetMeans] = []
     for folder in folders:
@@ -44,12 +44,12 @@ def read_beside(folders: Sequence[Path], name: str, conditions: Mapping[str, str
 
 
 def by_set_header(comparison: Comparison) -> list[str]:
-    """Headings of the columns: this run's image set, then those of the others."""
+    """Return the column headings: this run's image set, then those of the others."""
     return ["method", *(f"{s.name}, {s.images} image{'s' * (s.images > 1)}" for s in _sets(comparison))]
 
 
 def by_set_cells(comparison: Comparison) -> list[list[str]]:
-    """Make a row for each method of any run: PSNR / SSIM / LPIPS on each set, "-" where it was not run."""
+    """Return a row for each method of any run: its metrics on each set, "-" if it was not run there."""
     sets, figures = _sets(comparison), _figures(comparison)
     titles: dict[str, str] = {}
     for one in sets:

@@ -1,4 +1,4 @@
-"""Speed of a training step of the collaboration, beside the generator passes that its iterator needs."""
+"""Speed of a training step of the collaboration, compared with the generator passes of its iterator."""
 
 import operator
 import sys
@@ -29,14 +29,14 @@ from latentloop.weights import ReadOnce
 
 HEADER = "| batch | a step, ms | forward and backward of the generator, ms | step / ((iterator's steps + 2) times it) |"
 OPERATIONS = 10
-"""Operations that a profile lists."""
+"""Number of operations that a profile lists."""
 
 
 def time_collaboration(options: SpeedOptions | None = None, machine: MachineOptions | None = None) -> Iterator[str]:
     """Time a training step of the collaboration; yields lines of Markdown, each once it is measured.
 
     Raises:
-        UserError: A generator or the device is missing.
+        UserError: A generator or the device does not exist.
     """
     options, machine = options or SpeedOptions(), machine or MachineOptions()
     repeatable_arithmetic()
@@ -59,9 +59,9 @@ class CollaborationBench:
     batches: Sequence[int]
     """Batch sizes: photos in a training step."""
     runs: int
-    """Runs of each measurement, of which the median counts."""
+    """Runs of each measurement; the median is reported."""
     folder: Path
-    """Empty folder for caches of codes."""
+    """Empty folder for code caches."""
     config: CollaborationConfig = CollaborationConfig()
     reads: ReadOnce = field(default_factory=ReadOnce)
     """Context in which each weights file is read once for all batch sizes."""
@@ -77,6 +77,7 @@ class CollaborationBench:
             step = self.step(batch)
             whole = median_time(step, runs=self.runs)
             drawn = median_time(self._drawing(batch), runs=self.runs)
+            # Passes of the generator in a step: the proposal, each step of the iterator, and its result.
             yield f"| {batch} | {1000 * whole:.0f} | {1000 * drawn:.0f} | {whole / ((steps + 2) * drawn):.2f} |"
         if peak := _peak_memory(device):
             yield from ("", f"Memory of the process at its peak so far: {peak / 1e9:.1f} GB.")
@@ -137,7 +138,7 @@ def _profile(step: Callable[[], None], *, on_accelerator: bool) -> Iterator[str]
 
 
 def _peak_memory(device: torch.device) -> float:
-    """Peak memory in bytes: of the accelerator, if there is one, else of the process; 0 where it is not known."""
+    """Return the peak memory in bytes: of the accelerator, if there is one, else of the process; 0 if unknown."""
     if device.type == "cuda":
         return torch.cuda.max_memory_allocated(device)
     if sys.platform == "win32":
@@ -145,4 +146,4 @@ def _peak_memory(device: torch.device) -> float:
     import resource
 
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak if sys.platform == "darwin" else 1024 * peak
+    return peak if sys.platform == "darwin" else 1024 * peak  # bytes on macOS, kilobytes on Linux

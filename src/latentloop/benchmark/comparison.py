@@ -1,4 +1,4 @@
-"""A benchmark's results: methods, their metrics on each image, and means beside those of other image sets."""
+"""Results of a benchmark: methods, their metrics on each image, and means beside those of other image sets."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -29,7 +29,7 @@ DIGITS = {"mse": 4, "psnr": 2, "pattern": 2, "pattern_photo": 2}
 """Decimals of metrics in tables; 3 for all others."""
 
 TITLE = "StyleGAN inversion"
-"""Beginning of a report's title, by which its files are known."""
+"""First words of a report's title, by which its files are recognized."""
 
 
 @dataclass(frozen=True)
@@ -39,28 +39,28 @@ class Result:
     method: str
     """Name of the method, such as "hybrid-50"."""
     image: str
-    """Name of the image, without its ending."""
+    """Name of the image, without its suffix."""
     figures: Mapping[str, float]
-    """Values of the metrics, by metric; those at full size are missing where the photo lacks the pixels."""
+    """Values of the metrics by name; full-size metrics are absent if the photo has too few pixels."""
     seconds: float
-    """Seconds for the code and for its image at full size."""
+    """Seconds to find the code and draw its image at full size."""
     memory: int | None
-    """Peak memory in bytes; None where it is not known."""
+    """Peak memory in bytes; None if unknown."""
     calls: int
-    """Images that the generator synthesized."""
+    """Number of images that the generator synthesized."""
     batch: int
-    """Images that were inverted together; seconds and calls are those of one."""
+    """Number of images inverted together; seconds and calls are per image."""
 
 
 @dataclass(frozen=True)
 class Skipped:
-    """An image that cannot be used, or a method that fails on it."""
+    """An image that cannot be used, or a method that failed on it."""
 
     error: UserError
 
     @property
     def reason(self) -> str:
-        """Message that says what is wrong, beginning with the image's path."""
+        """Error message that begins with the image's path."""
         return str(self.error)
 
 
@@ -69,27 +69,27 @@ Outcome = Result | Skipped
 
 @dataclass(frozen=True)
 class MethodLine:
-    """A method with its results, as a line of the tables."""
+    """A method with its results; a row of the tables."""
 
     name: str
     title: str
     note: str
-    """Source, loss, and differences from what was published."""
+    """Source, loss, and differences from the publication."""
     ours: bool
     results: Sequence[Result]
 
     @property
     def seconds(self) -> float:
-        """Median seconds of an image."""
+        """Median seconds per image."""
         return median(result.seconds for result in self.results)
 
     def spread(self, figure: str) -> Spread | None:
-        """Mean, deviation and confidence interval of a metric over the images that have it; None if none has."""
+        """Compute mean and spread of a metric over the images that have it; None if none has."""
         values = self._values(figure)
         return summarize(values) if values else None
 
     def means(self, figures: Sequence[str]) -> dict[str, float]:
-        """Mean of each of these metrics over the images that have it; metrics that none has are missing."""
+        """Average metrics over the images that have them; metrics without values are left out."""
         return {figure: fmean(values) for figure in figures if (values := self._values(figure))}
 
     def _values(self, figure: str) -> list[float]:
@@ -98,7 +98,7 @@ class MethodLine:
 
 @dataclass(frozen=True)
 class MethodMeans:
-    """A method's mean metrics over a set of images."""
+    """Mean metrics of a method over a set of images."""
 
     title: str
     means: Mapping[str, float]
@@ -106,20 +106,20 @@ class MethodMeans:
 
 @dataclass(frozen=True)
 class SetMeans:
-    """A run's mean metrics on its image set, as summary.json holds them for the tables of other runs."""
+    """Mean metrics of a run on its image set, as stored in summary.json for the tables of other runs."""
 
     name: str
     """Name of the image set."""
     images: int
     conditions: Mapping[str, str]
-    """Settings that runs must share to be compared: protocol, generator ..."""
+    """Settings that runs must share to be comparable: protocol, generator ..."""
     methods: Mapping[str, MethodMeans]
-    """Mean metrics of each method."""
+    """Mean metrics of each method, by its name."""
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """Everything that the tables, plots and pages of a benchmark show."""
+    """Contents of a benchmark's tables, plots and pages."""
 
     name: str
     """Name of the image set."""
@@ -130,9 +130,9 @@ class Comparison:
     columns: Sequence[str]
     """Names of the metrics, in the order of the table."""
     lines: Sequence[MethodLine]
-    """The methods that have results, all on the same images."""
+    """Methods that have results, all on the same images."""
     left_out: Sequence[str] = ()
-    """Images and methods that were left out, with the reason, a line each."""
+    """Error message of each image or method that was left out."""
     beside: Sequence[SetMeans] = ()
     """Mean metrics of runs on other image sets."""
 
@@ -150,7 +150,7 @@ class Comparison:
 
 
 def on_the_same_images(results: Sequence[Result]) -> list[Result]:
-    """Keep the results on images that every method has, so that means compare; all if there is no such image."""
+    """Keep the results on images that every method has, so that means are comparable; all if there is no such image."""
     images: dict[str, set[str]] = {}
     for result in results:
         images.setdefault(result.method, set()).add(result.image)

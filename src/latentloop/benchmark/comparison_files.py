@@ -1,4 +1,4 @@
-"""The files of a benchmark: tables, pareto.png, grid.png, report.html, and summary.json for other runs."""
+"""Files of a benchmark: tables, pareto.png, grid.png, report.html, and summary.json for other runs."""
 
 import base64
 import io
@@ -24,8 +24,6 @@ TILE, CAPTION = 192, 18
 """Side of an image in the grid, and height of the captions, in pixels."""
 SHOWN = 12
 """Largest number of photos in the grid."""
-
-
 TEXTS: dict[str, Ours] = {
     "results.csv": beginning_with("method,image,"),
     "summary.csv": beginning_with("method,figure,n,mean,"),
@@ -33,15 +31,16 @@ TEXTS: dict[str, Ours] = {
     "table.md": beginning_with(f"# {TITLE}"),
     "report.html": beginning_with(f"<title>{TITLE}"),
 }
-"""Files of text, and how earlier ones are known."""
+"""Text files of a benchmark, with tests that recognize earlier ones."""
 PLOTS = ("pareto.png", "grid.png")
+"""Pictures of a benchmark, recognized by their marks."""
 
 
 def refuse_strangers(out: Path) -> None:
-    """Check that the files about a benchmark would replace those of an earlier run alone.
+    """Check that the benchmark's files would only replace those of an earlier run.
 
     Raises:
-        UserError: One is somebody else's.
+        UserError: A foreign file is in the way.
     """
     for name, ours in TEXTS.items():
         refuse_foreign([out / name], ours)
@@ -52,7 +51,7 @@ def write_comparison(out: Path, comparison: Comparison) -> list[Path]:
     """Write all files into the folder of a benchmark, which has the reconstructions already; returns their paths.
 
     Raises:
-        UserError: They cannot be written.
+        UserError: A file cannot be written.
     """
     pareto, grid = pareto_plot(comparison), picture_grid(out, comparison.lines)
     texts = {
@@ -70,7 +69,7 @@ def write_comparison(out: Path, comparison: Comparison) -> list[Path]:
 
 
 def picture_grid(out: Path, lines: Sequence[MethodLine]) -> bytes:
-    """Show the first images, a row each: the photo and every method's reconstruction; returns a PNG."""
+    """Draw the first images in rows, with every method's reconstruction; returns a PNG."""
     names = list(dict.fromkeys(result.image for line in lines for result in line.results))[:SHOWN]
     folders = {"photos": "photo"} | {line.name: line.title for line in lines}
     canvas = Image.new("RGB", (TILE * len(folders), CAPTION + TILE * len(names)), "white")
@@ -88,7 +87,7 @@ def picture_grid(out: Path, lines: Sequence[MethodLine]) -> bytes:
 
 
 def _encoded(text: str) -> bytes:
-    return text.encode(errors="backslashreplace")  # names of files may have any bytes
+    return text.encode(errors="backslashreplace")  # file names may contain any bytes
 
 
 def _tile(path: Path) -> Tensor:

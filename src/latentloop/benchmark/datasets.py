@@ -1,6 +1,6 @@
-"""The image sets on which StyleGAN inversion is measured, found in a folder that the user brings.
+"""Image sets for measuring StyleGAN inversion, found in a folder that the user provides.
 
-Files are found by their names. Whether they are images shows when they are read.
+Files are found by their names; whether they are images is tested when they are read.
 """
 
 import csv
@@ -15,15 +15,15 @@ from latentloop.errors import UserError, shown
 from latentloop.files import refuse_no_file
 from latentloop.photos.find import find_photos
 
-Places = dict[str, Path | None]  # an image's name in its set -> its file, None if the folder lacks it
+Places = dict[str, Path | None]  # an image's name in its set -> its file, None if missing
 
 NAMED = 5
-"""Number of missing images that a summary names."""
+"""Number of missing images that a summary lists."""
 
 
 @dataclass(frozen=True)
 class ImageSet:
-    """The images of a set that a folder holds, and the names of those that it lacks, both in the set's order."""
+    """Images of a set found in a folder, and names of missing ones, both in the set's order."""
 
     name: str
     photos: tuple[Path, ...]
@@ -31,11 +31,11 @@ class ImageSet:
 
     @property
     def title(self) -> str:
-        """Name in tables: the set's, or the folder's if the images are those of any folder."""
+        """Name in tables: the set's, or the folder's for an arbitrary folder."""
         return self.photos[0].resolve().parent.name if self.name == "folder" else self.name
 
     def summary(self) -> str:
-        """Describe the images in one line, e.g. "ffhq: 9,999 of 10,000 images found; missing 1: 60012.png"."""
+        """Describe the images on one line, e.g. "ffhq: 9,999 of 10,000 images found; missing 1: 60012.png"."""
         if not self.missing:
             return f"{self.name}: {len(self.photos):,} image{'s' if len(self.photos) > 1 else ''} found"
         found = f"{len(self.photos):,} of {len(self.photos) + len(self.missing):,} images found"
@@ -47,12 +47,12 @@ def find_images(data: DataName, root: Path, *, limit: int | None = None) -> Imag
     """Find a set's images in a folder, sorted by name, numbers by value.
 
     Args:
-        data: Which set; its finder below says what the folder should hold.
-        root: The folder.
-        limit: Only the first so many of the set, whether the folder has them or lacks them: the same for everybody.
+        data: Name of the set; its finder below documents what the folder should contain.
+        root: Folder to search.
+        limit: Use only the first images of the set, missing ones included, so that everybody measures the same.
 
     Raises:
-        UserError: No such folder, nothing of the set in it, or a text file that is missing or malformed.
+        UserError: The folder does not exist or has no image of the set, or a text file is missing or malformed.
     """
     if limit is not None and limit < 1:
         raise ValueError(f"limit must be 1 or more, got {limit}")
@@ -80,26 +80,26 @@ def _order(name: str) -> tuple[float, str]:
 
 
 def _folder(root: Path) -> Places:
-    """Any photos right inside the folder."""
+    """Find photos directly in the folder."""
     next(root.iterdir(), None)  # a folder that cannot be read is refused here, though not among photos
     return {photo.name: photo for photo in find_photos([str(root)])}
 
 
 def _celeba_hq(root: Path) -> Places:
-    """CelebA-HQ's test split: 2,824 of its 30,000 images, those made of images of CelebA's test split.
+    """Find CelebA-HQ's test split: 2,824 of its 30,000 images, those made from images of CelebA's test split.
 
-    The folder is that of CelebAMask-HQ (Lee et al., arXiv:1907.11922), with CelebA's list_eval_partition.txt added:
-    images 0.jpg to 29999.jpg, zeros before the number or not, .jpg or .png, in it, CelebA-HQ-img or images.
+    The folder is that of CelebAMask-HQ (Lee et al., arXiv:1907.11922), with CelebA's list_eval_partition.txt added. It
+    holds images 0.jpg to 29999.jpg, with or without leading zeros, .jpg or .png, itself or in CelebA-HQ-img or images.
     """
     images = _numbered([root, root / "CelebA-HQ-img", root / "images"])
     if max(images, default=0) > 29999:
-        # Some copies count from 1, so that every name means another image; CelebA's own reach 202599.jpg.
-        raise UserError(f"{images[max(images)]}: not of CelebA-HQ, whose images are 0.jpg to 29999.jpg, counted from 0")
+        # Some copies count from 1, which shifts all images; CelebA itself goes up to 202599.jpg.
+        raise UserError(f"{images[max(images)]}: not an image of CelebA-HQ, which has 0.jpg to 29999.jpg")
     return {f"{index}.jpg": images.get(index) for index in _celeba_hq_test_split(root)}
 
 
 def _celeba_hq_test_split(root: Path) -> set[int]:
-    """Indices of CelebA-HQ's images whose originals are in partition 2 of CelebA.
+    """Return the indices of CelebA-HQ's images whose originals are in partition 2 of CelebA.
 
     CelebA-HQ-to-CelebA-mapping.txt has a header, "idx orig_idx orig_file", and rows such as "0 119613 119614.jpg".
     """
@@ -120,7 +120,7 @@ def _celeba_hq_test_split(root: Path) -> set[int]:
 
 
 def _celeba_partitions(root: Path) -> dict[str, str]:
-    """Which image of CelebA is in which partition: "0" is training, "1" validation, "2" test.
+    """Map CelebA's images to partitions: "0" is training, "1" validation, "2" test.
 
     list_eval_partition.txt has rows such as "000001.jpg 0" (Liu et al., arXiv:1411.7766).
     """
@@ -130,10 +130,10 @@ def _celeba_partitions(root: Path) -> dict[str, str]:
 
 
 def _cacd(root: Path) -> Places:
-    """Images of the Cross-Age Celebrity Dataset (Chen et al., ECCV 2014): age_name_number.jpg, in it or in CACD2000.
+    """Find images of the Cross-Age Celebrity Dataset (Chen et al., ECCV 2014): age_name_number.jpg, also in CACD2000.
 
-    All of them, or those that cacd.txt (a name a line) or cacd.csv (in its column `name`) in the folder lists.
-    The paper of collaborative learning does not say which images of CACD it measured, so its figures are of others.
+    All of them, or those listed in the folder's cacd.txt (one name per line) or cacd.csv (column `name`). Guan et al.
+    do not say which images of CACD they measured, so their figures are for other images.
     """
     images = {image.name: image for image in _images([root / "CACD2000", root], CACD.pattern)}
     lists = [file for file in (root / "cacd.txt", root / "cacd.csv") if file.exists()]
@@ -159,16 +159,16 @@ def _csv_names(file: Path) -> Iterator[tuple[int, str]]:
 
 
 def _ffhq(root: Path) -> Places:
-    """FFHQ's last 10,000 images, which its authors appointed for validation (github.com/NVlabs/ffhq-dataset).
+    """Find FFHQ's last 10,000 images, its authors' validation set (github.com/NVlabs/ffhq-dataset).
 
-    60000.png to 69999.png, or .jpg, in the folder or as FFHQ comes: 60000/60000.png to 69000/69999.png.
+    60000.png to 69999.png, or .jpg, in the folder or as FFHQ is distributed: 60000/60000.png to 69000/69999.png.
     """
     images = _numbered([root, *(root / f"{thousand}000" for thousand in range(60, 70))])
     return {f"{number}.png": images.get(number) for number in range(60000, 70000)}
 
 
 def _numbered(folders: Iterable[Path]) -> dict[int, Path]:
-    """Images whose names are numbers; of those with one number that of the earlier folder, .jpg before .png."""
+    """Find images named by numbers; the first folder takes precedence, then .jpg over .png."""
     images: dict[int, Path] = {}
     for image in _images(folders, r"\d{1,6}\.(?i:jpg|png)"):
         images.setdefault(int(image.stem), image)
@@ -176,7 +176,7 @@ def _numbered(folders: Iterable[Path]) -> dict[int, Path]:
 
 
 def _images(folders: Iterable[Path], pattern: str) -> list[Path]:
-    """Files right inside folders, as far as there are such, with names that a pattern matches, in order."""
+    """List files directly in folders, if these exist, whose names match a pattern, in order."""
     inside = [path for folder in folders if folder.is_dir() for path in sorted(folder.iterdir())]
     return [path for path in inside if re.fullmatch(pattern, path.name) and path.is_file()]
 

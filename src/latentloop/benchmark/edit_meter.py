@@ -1,4 +1,4 @@
-"""Measurement of one code: how good it is, and what edits leave of it."""
+"""Metrics of one code: its quality, and how well it withstands edits."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -30,11 +30,9 @@ COLUMNS: Mapping[str, str] = {
     "id_edited": "ID, edited",
     "strength": "strength",
 }
-"""Headings of the figures."""
-
-
+"""Headings of the metrics, by name."""
 EDITS = ("lec", "cycle_lpips", "id_edited", "strength")
-"""Those of them that edits are needed for."""
+"""Metrics that need edits."""
 
 
 @dataclass(frozen=True)
@@ -43,24 +41,24 @@ class EditMeter:
 
     generator: Generator
     encoder: Encoder
-    """Embedding network, which finds the codes of edited images in one pass."""
+    """Embedding network that predicts the codes of edited images in one pass."""
     evaluator: Evaluator
-    """Metrics, on the CPU."""
+    """Metrics of reconstructions, on the CPU."""
     alignment: StyleAlignment
     changes: Tensor
-    """What each edit adds to a code at strength 1, (K, num_ws, w_dim): both ways along each direction."""
+    """Change of a code by each edit at strength 1, (K, num_ws, w_dim): both ways along each direction."""
     strength: float
-    """Strength of the edits that are taken back."""
+    """Strength of the edits that are drawn, embedded and undone."""
     change: float
-    """LPIPS by which edits change the images whose identity is measured."""
+    """LPIPS that edits cause before identity is measured."""
 
     @torch.inference_mode()
     def measure(self, w_plus: Tensor, photo: Tensor) -> dict[str, float]:
-        """Compute the figures of a code, by the names of `COLUMNS`.
+        """Compute the metrics of a code, by the names of `COLUMNS`.
 
         Args:
-            w_plus: The code, (1, num_ws, w_dim).
-            photo: The aligned photo, (1, 3, S, S) in [-1, 1].
+            w_plus: Code, (1, num_ws, w_dim).
+            photo: Aligned photo, (1, 3, S, S) in [-1, 1].
         """
         photo, drawn = resample(photo, self._size), self._draw(w_plus)
         (quality,) = self.evaluator.measure(drawn, photo)
@@ -75,7 +73,7 @@ class EditMeter:
         return figures | self._consistency(w_plus, drawn) | self._identity(w_plus, drawn, photo)
 
     def _consistency(self, w_plus: Tensor, drawn: Tensor) -> dict[str, float]:
-        """What is lost where edits are drawn, embedded and taken back."""
+        """Measure the loss when edits are drawn, embedded and undone."""
         back = there_and_back(w_plus, self.strength * self.changes, self._draw, self._embed)
         unedited = self._embed(drawn)
         return {
@@ -85,7 +83,7 @@ class EditMeter:
         }
 
     def _identity(self, w_plus: Tensor, drawn: Tensor, photo: Tensor) -> dict[str, float]:
-        """Who is left in the picture once all edits have changed it equally."""
+        """Measure the identity once all edits have changed the picture equally."""
         count, distance = len(self.changes), self.evaluator.lpips.toward(drawn)
 
         def edited(strengths: Tensor) -> Tensor:
@@ -100,7 +98,7 @@ class EditMeter:
         return {"id_edited": float(similarity.mean()), "strength": float(strengths.mean())}
 
     def edits(self, w_plus: Tensor, photo: Tensor) -> dict[str, float]:
-        """Compute the figures of a code by the names of `EDITS`, as `measure` does."""
+        """Compute the metrics of a code by the names of `EDITS`, as `measure` does."""
         figures = self.measure(w_plus, photo)
         return {name: figures[name] for name in EDITS}
 
@@ -109,8 +107,8 @@ class EditMeter:
         return min(WORKING_SIZE, self.generator.resolution)
 
     def _draw(self, w_plus: Tensor) -> Tensor:
-        """Draw codes as the images that are measured, (N, 3, R, R) in [-1, 1], on the CPU."""
-        # One by one: on a CPU, the features of a batch lie in memory that is asked of the system for each layer.
+        """Draw codes as images for measuring, (N, 3, R, R) in [-1, 1], on the CPU."""
+        # One by one: on a CPU a batch's features are allocated anew by the system for each layer, which is slower.
         images = [self.generator.synthesis(one, resolution=self._size).clamp(-1, 1).cpu() for one in w_plus.split(1)]
         return torch.cat(images)
 
@@ -119,14 +117,14 @@ class EditMeter:
 
 
 def both_ways(directions: Sequence[str], generator: Generator) -> Tensor:
-    """Give what each edit adds to a code, (K, num_ws, w_dim): both ways along each direction, at strength 1.
+    """Return the change of a code by each edit, (K, num_ws, w_dim): both ways along each direction, at strength 1.
 
     Args:
-        directions: Names, as `find_direction` takes them.
-        generator: The generator whose codes are edited.
+        directions: Names, as `find_direction` accepts them.
+        generator: Generator whose codes are edited.
 
     Raises:
-        UserError: There is no such direction.
+        UserError: A direction is unknown.
     """
     found = [find_direction(name, generator).change() for name in directions]
     return torch.stack([sign * change for change in found for sign in (1, -1)]).float()

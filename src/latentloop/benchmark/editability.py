@@ -1,4 +1,4 @@
-"""The door to the benchmark of edits: how well the codes of photos edit after some numbers of steps."""
+"""Benchmark of edits: how well the codes of photos edit after different numbers of steps."""
 
 import hashlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -32,7 +32,7 @@ from latentloop.stamps import Stamp, key_of, stamp_of
 
 T = TypeVar("T")
 OnProgress = Callable[[str, int, int], None]
-"""Called with what is being done, how much of it is done, and how much there is."""
+"""Called with a stage, the number of finished photos, and the number of all."""
 
 
 def measure_editability(
@@ -44,25 +44,25 @@ def measure_editability(
     warn: Callable[[str], None] = lambda _: None,
     on_progress: OnProgress = lambda *_: None,
 ) -> Iterator[EditabilityRow]:
-    """Embed photos with each number of steps, and measure how the codes edit; yields a row once it is measured.
+    """Embed photos with each number of steps, and measure how the codes edit; yields each row once it is measured.
 
-    The codes of a row are those of `embed_files`, in a folder of their own. What is finished there is kept.
+    The codes of a row are those of `embed_files`, in their own folder. Finished results are kept.
 
     Args:
         photos: Files, folders and globs.
-        out: Folder for the codes and figures.
-        options: Which codes, and which edits.
+        out: Folder for the codes and metrics.
+        options: Settings of the codes and edits.
         components: Networks that are loaded already.
-        warn: Called with what does not work as asked, but need not stop the job.
-        on_progress: Follows the photos of each row.
+        warn: Called with warnings that do not stop the job.
+        on_progress: Called with the progress of each row.
 
     Raises:
-        UserError: A file cannot be used; there is no such direction, or no embedding network for the generator.
+        UserError: A file cannot be used, a direction is unknown, or the generator has no embedding network.
     """
     options = options or EditabilityOptions()
     components = components or components_for(options.embedding(options.steps[0]))
     bench = EditabilityBench(components, options, out, warn, on_progress)
-    _ = bench.changes, components.encoder  # what cannot work is said before the first code is looked for
+    _ = bench.changes, components.encoder  # loaded now, so that errors come before the first code is computed
     rows: list[EditabilityRow] = []
     refuse_strangers(out)
     with sole_use(out):
@@ -74,7 +74,7 @@ def measure_editability(
 
 @dataclass(frozen=True)
 class EditabilityBench:
-    """Finds codes and measures them; all that is made is kept in a folder."""
+    """Computes codes and measures them; all results are kept in a folder."""
 
     components: Components
     options: EditabilityOptions
@@ -84,12 +84,12 @@ class EditabilityBench:
 
     @cached_property
     def changes(self) -> Tensor:
-        """What each edit adds to a code, (K, num_ws, w_dim): both ways along each direction."""
+        """Change of a code by each edit, (K, num_ws, w_dim): both ways along each direction."""
         return both_ways(self.options.directions, self.components.generator)
 
     @cached_property
     def meter(self) -> EditMeter:
-        """The figures of a code, with all that they need."""
+        """Metrics of a code, with the networks that they need."""
         parts, options = self.components, self.options
         alignment = style_alignment(parts.generator, samples=options.samples, seed=options.common.seed)
         changes = self.changes.to(parts.device)
@@ -99,7 +99,7 @@ class EditabilityBench:
 
     @property
     def facts(self) -> dict[str, str]:
-        """What the figures depend on, for the table."""
+        """Conditions of the measurement, for the table."""
         parts, options = self.components, self.options
         return {
             "generator": parts.generator.name,
@@ -112,7 +112,7 @@ class EditabilityBench:
         }
 
     def row(self, photos: Sequence[str], steps: int) -> EditabilityRow:
-        """Find and measure the codes of photos after a number of steps."""
+        """Compute and measure the codes of photos after a number of steps."""
         folder, names, left_out = ResultFolder(self.out / f"steps-{steps}"), list[str](), list[UserError]()
         options = replace(self.options.embedding(steps), render=self.components.generator.resolution)
         run = embed_files(photos, folder.path, options, components=self.components, with_report=False, warn=self.warn)
@@ -125,7 +125,7 @@ class EditabilityBench:
         return EditabilityRow(steps, {name: self._figures(folder.paths(name)) for name in followed}, tuple(left_out))
 
     def _figures(self, paths: ResultPaths) -> dict[str, float]:
-        """Measure a code, unless its figures are there."""
+        """Measure a code, unless its metrics are stored."""
         file = paths.code.with_suffix(".json")
         key = key_of(self.stamp(paths))
         if (figures := read_figures(file, key)) is None:
@@ -137,7 +137,7 @@ class EditabilityBench:
         return figures
 
     def stamp(self, paths: ResultPaths) -> Stamp:
-        """What the figures of a code are made from."""
+        """Return the inputs and settings that the metrics of a code depend on."""
         return stamp_of(
             self.options,
             code_sha256=sha256_of(paths.code),
@@ -145,7 +145,7 @@ class EditabilityBench:
             changes_sha256=hashlib.sha256(self.changes.numpy().tobytes()).hexdigest(),
             weights_sha256=self.components.generator_sha256,
             embedder_sha256=self.components.embedder_sha256,
-            metric_sha256=None,  # it counts by the code that was found with it
+            metric_sha256=None,  # its effect is in the code, whose checksum counts
             latentloop=version("latentloop"),
         )
 

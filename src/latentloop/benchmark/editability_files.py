@@ -1,4 +1,4 @@
-"""Files of the benchmark of edits: the figures of each code, and the table of all rows."""
+"""Files of the benchmark of edits: the metrics of each code, and the table of all rows."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -13,22 +13,23 @@ from latentloop.json_files import read_json
 from latentloop.ownership import beginning_with, refuse_foreign, with_entries
 
 TITLE = "# Edits of codes"
+"""First line of the table, by which it is recognized."""
 TABLE, FIGURES = "editability.md", "editability.json"
-"""Files of a benchmark's folder."""
+"""Names of the table's files."""
 
 
 @dataclass(frozen=True)
 class EditabilityRow:
-    """Figures of the codes after a number of steps."""
+    """Metrics of the codes after a number of steps."""
 
     steps: int
     images: dict[str, dict[str, float]]
-    """Figures of each code by their names in `edit_meter.COLUMNS`, by the name of the code."""
+    """Metrics of each code, named as in `edit_meter.COLUMNS`, by the name of the code."""
     left_out: tuple[UserError, ...] = ()
-    """Why photos have no code."""
+    """Errors of photos without a code."""
 
     def means(self) -> dict[str, float]:
-        """Average the figures over the codes: means, but medians of the LECs, which have outliers."""
+        """Average the metrics over the codes: means, but medians of LEC, which has outliers."""
         columns: dict[str, list[float]] = {}
         for figures in self.images.values():
             for name, value in figures.items():
@@ -37,33 +38,33 @@ class EditabilityRow:
 
 
 def table_head() -> list[str]:
-    """Head of the table in Markdown, two lines."""
+    """Return the head of the table in Markdown, two lines."""
     cells = ["steps", *COLUMNS.values(), "n"]
     return [f"| {' | '.join(cells)} |", "|---" * len(cells) + "|"]
 
 
 def table_line(row: EditabilityRow) -> str:
-    """A row of the table in Markdown; dashes if there is no code."""
+    """Format a row of the table in Markdown; dashes if there is no code."""
     means = row.means()
     cells = [f"{means[name]:.3f}" if name in means else "-" for name in COLUMNS]
     return f"| {' | '.join([str(row.steps), *cells, str(len(row.images))])} |"
 
 
 def refuse_strangers(out: Path) -> None:
-    """Check that the table would replace that of an earlier run alone.
+    """Check that the table would only replace that of an earlier run.
 
     Raises:
-        UserError: A file is somebody else's.
+        UserError: A foreign file is in the way.
     """
     refuse_foreign([out / TABLE], beginning_with(TITLE))
     refuse_foreign([out / FIGURES], with_entries("facts", "rows"))
 
 
 def write_table(out: Path, rows: Sequence[EditabilityRow], facts: Mapping[str, str]) -> None:
-    """Write the rows so far, in Markdown and in JSON with the figures of each code.
+    """Write the rows so far, in Markdown, and in JSON with the metrics of each code.
 
     Raises:
-        UserError: The files cannot be written.
+        UserError: A file cannot be written.
     """
     lines = [TITLE, "", *(f"- {name}: {value}" for name, value in facts.items()), "", *table_head()]
     lines += [*map(table_line, rows), "", "Means over the photos; medians of LEC."]
@@ -74,11 +75,11 @@ def write_table(out: Path, rows: Sequence[EditabilityRow], facts: Mapping[str, s
     }
     for name, text in ((TABLE, "\n".join(lines) + "\n"), (FIGURES, json.dumps(content, indent=1))):
         with replacing(out / name) as part:
-            part.write_text(text, encoding="utf-8", errors="backslashreplace")  # names of files may have any bytes
+            part.write_text(text, encoding="utf-8", errors="backslashreplace")  # file names may contain any bytes
 
 
 def read_figures(file: Path, key: str) -> dict[str, float] | None:
-    """Read the figures of a code; None if there are none, or others than those of the key."""
+    """Read the metrics of a code; None if there are none, or if their key differs."""
     try:
         content = read_json(file)
         return dict(content["figures"]) if content["key"] == key else None
@@ -87,15 +88,15 @@ def read_figures(file: Path, key: str) -> dict[str, float] | None:
 
 
 def write_figures(file: Path, key: str, figures: Mapping[str, float]) -> None:
-    """Write the figures of a code.
+    """Write the metrics of a code.
 
     Args:
-        file: Where they go.
-        key: SHA-256 of what they depend on.
-        figures: The figures by name.
+        file: File to write.
+        key: Key of the stamp that they depend on.
+        figures: Metrics by name.
 
     Raises:
-        UserError: The file cannot be written, or is somebody else's.
+        UserError: The file cannot be written, or a foreign file is in the way.
     """
     refuse_foreign([file], with_entries("key", "figures"))
     with replacing(file) as part:

@@ -1,4 +1,4 @@
-"""Options of the benchmark of edits; kept apart so that reading them needs no PyTorch."""
+"""Options of the benchmark of edits; imports no PyTorch."""
 
 import math
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ from latentloop.losses.config import LossConfig
 from latentloop.stamps import left_out_at, stamped_as
 
 MOST = 4.0
-"""Largest strength that an edit may need to change its image as much as is wanted."""
+"""Largest strength that an edit may have to change its image as much as requested."""
 
 
 @dataclass(frozen=True)
@@ -21,28 +21,28 @@ class EditabilityOptions:
     """Codes whose edits are measured, and the edits."""
 
     steps: tuple[int, ...] = stamped_as("code_sha256", default=(0, 25, 50, 100))
-    """Numbers of steps of the iterator, each a row of the table. 0: the network's one pass alone."""
+    """Numbers of steps of the iterator, one row of the table each. 0: only the network's pass."""
     directions: tuple[str, ...] = stamped_as("changes_sha256", default=("smile", "age", "yaw"))
-    """Directions of the edits, each of which is taken both ways: bundled ones, or FILE:NAME."""
+    """Directions of the edits, each used both ways: bundled ones, or FILE:NAME."""
     strength: float = 1.0
-    """Strength of the edits that are drawn, embedded and taken back."""
+    """Strength of the edits that are drawn, embedded and undone."""
     change: float = 0.05
     """LPIPS between the unedited and the edited reconstruction, the same for all edits whose identity is measured."""
     samples: int = 10_000
-    """Random codes that the styles are compared with."""
+    """Number of random codes that the styles are compared with."""
     common: Common = Common()
     embedder: str | None = stamped_as("embedder_sha256", default=None)
     """Embedding network of the first code and of the edited images, see latentloop embed. Default: the bundled one."""
     quality: Quality = stamped_as("code_sha256", default="balanced")
-    """Size of the steps, what they descend, and the generator that they are taken on, see latentloop embed."""
+    """Step size, loss and generator of the iterator's steps, see latentloop embed."""
     refine: Refine = stamped_as("code_sha256", default="none")
     """Refinement beyond the code after each number of steps, see latentloop embed."""
     lr: float | None = SearchOptions.lr
     """Step size of the iterator, see latentloop embed."""
     looks: int = left_out_at(1, default=SearchOptions.looks)
-    """Looks of the network at a photo, 1 or 2."""
+    """Passes of the network over a photo, 1 or 2."""
     precision: Precision = SearchOptions.precision
-    """Precision of the generator in the iterator; figures are computed in float32."""
+    """Precision of the generator in the iterator; metrics are computed in float32."""
     step: StepOptions = StepOptions()
     loss: LossConfig = LossConfig(lambda_identity=None)
     prior: PriorConfig = OPEN_PRIOR
@@ -61,7 +61,7 @@ class EditabilityOptions:
             self.embedding(steps)
 
     def embedding(self, steps: int) -> EmbedOptions:
-        """Options of embedding with a number of steps."""
+        """Return the options of embedding with a number of steps."""
         search = SearchOptions(self.embedder, self.quality, steps, self.lr, self.precision, self.looks)
         beyond = BeyondConfig(self.refine if steps else "none")
         return EmbedOptions(

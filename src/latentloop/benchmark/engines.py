@@ -1,4 +1,4 @@
-"""Drawing with other runtimes than PyTorch, from the graph that `latentloop export` writes."""
+"""Drawing in other runtimes than PyTorch, from the graph that `latentloop export` writes."""
 
 from collections.abc import Callable
 
@@ -14,14 +14,14 @@ from latentloop.generators import Generator
 from latentloop.latents import mean_code
 
 PACKAGES = {"onnx": ("onnxruntime", "latentloop[onnx]"), "openvino": ("openvino", "openvino latentloop[onnx]")}
-"""Module of each engine, and what to install for it."""
+"""Module of each engine, and the packages to install for it."""
 
 
 def check_engines(engines: tuple[Engine, ...], device: torch.device, dtype: torch.dtype) -> None:
-    """See that engines are installed, and that they are compared on the same device, in the same precision.
+    """Check that engines are installed and can be compared with PyTorch, on the CPU in float32.
 
     Raises:
-        UserError: One is not, or PyTorch would compute elsewhere or in another precision.
+        UserError: An engine is not installed, or PyTorch would use another device or precision.
     """
     for engine in engines:
         for module in (PACKAGES[engine][0], "onnx", "onnxscript"):
@@ -33,10 +33,10 @@ def check_engines(engines: tuple[Engine, ...], device: torch.device, dtype: torc
 
 
 def graph_of(generator: Generator) -> bytes:
-    """Export a generator's graph, and hold it against PyTorch.
+    """Export a generator's graph, and compare it with PyTorch.
 
     Raises:
-        UserError: It draws something else.
+        UserError: The images differ.
     """
     part = generator_part(generator)
     model = export_graph(part)
@@ -46,7 +46,7 @@ def graph_of(generator: Generator) -> bytes:
 
 
 def engine_drawing(engine: Engine, graph: bytes, generator: Generator, *, batch: int) -> Callable[[], None]:
-    """Make a function that draws images of the mean latent with an engine, on as many threads as PyTorch has."""
+    """Make a function that draws images of the mean latent with an engine, on PyTorch's number of threads."""
     w_plus, threads = mean_code(generator, batch).numpy(), torch.get_num_threads()
     if engine == "onnx":
         import onnxruntime
@@ -58,7 +58,7 @@ def engine_drawing(engine: Engine, graph: bytes, generator: Generator, *, batch:
     import openvino
 
     core = openvino.Core()
-    # In float32, as PyTorch computes: without that it takes what the processor does fastest.
+    # Float32, as in PyTorch: by default OpenVINO uses the processor's fastest precision, such as bfloat16.
     wanted = {"INFERENCE_PRECISION_HINT": "f32", "INFERENCE_NUM_THREADS": threads, "PERFORMANCE_HINT": "LATENCY"}
     compiled = core.compile_model(core.read_model(graph), "CPU", wanted)
     return lambda: compiled({"w_plus": w_plus})

@@ -35,7 +35,7 @@ def time_generators(options: SpeedOptions | None = None, machine: MachineOptions
     """Time generators and a step of the iterator on each; yields lines of Markdown, each once it is measured.
 
     Raises:
-        UserError: A generator or the device is missing, or torch.compile does not work here.
+        UserError: A generator or the device does not exist, or torch.compile does not work here.
     """
     options, machine = options or SpeedOptions(), machine or MachineOptions()
     repeatable_arithmetic()
@@ -65,11 +65,11 @@ class GeneratorBench:
     batches: Sequence[int]
     """Batch sizes to time."""
     runs: int
-    """Runs of each measurement, of which the median counts."""
+    """Runs of each measurement; the median is reported."""
     also_compiled: bool
-    """Time them through torch.compile, too."""
+    """True also times them through torch.compile."""
     engines: Sequence[Engine] = ()
-    """Other runtimes to draw with, forward."""
+    """Other runtimes to draw with, forward only."""
 
     def table(self) -> Iterator[str]:
         """Yield the lines of a Markdown table, each once it is measured."""
@@ -113,14 +113,14 @@ def iterator_times(generator: Generator, loss: LossToward, *, runs: int) -> tupl
     times: list[float] = []
     iterator = LatentIterator(generator, loss, IteratorConfig(steps=runs + 1))
     iterator.refine(start.new_zeros(1, 3, resolution, resolution), start, lambda *_: times.append(perf_counter()))
-    # The report of a step comes before its gradient, so from one report to the next is one whole step.
+    # A step is reported before its gradient, so one whole step lies between two reports; the first one warms up.
     step = sorted(after - before for before, after in pairwise(times[1:]))[runs // 2]
     drawn = median_time(drawing_with_gradient(generator, batch=1, resolution=resolution), runs=runs)
     return step, 1 - drawn / step
 
 
 def _compiled(generator: Generator) -> Generator:
-    torch.compiler.reset()  # or it would, after a few shapes, stop compiling anew
+    torch.compiler.reset()  # otherwise PyTorch stops recompiling after a few shapes
     return compiled(generator, _fail, always=True)
 
 

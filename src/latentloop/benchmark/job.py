@@ -1,4 +1,4 @@
-"""The door to the benchmark of methods: from images and options to tables, plots and a report."""
+"""Benchmark of methods in one call: from images and options to tables, plots and a report."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -32,22 +32,22 @@ def run_benchmark(
     observer: Observer | None = None,
     **changes: Any,  # noqa: ANN401 - each of its option's type
 ) -> Comparison:
-    """Compare methods of inversion on a set of images, as `latentloop bench` does.
+    """Compare inversion methods on a set of images, as `latentloop bench` does.
 
-    Results, tables, plots and a report are written into the folder `out`, even if the run is interrupted; a run that
-    is started again continues where it stopped.
+    Results, tables, plots and a report are written into the folder `out`, even if the run is interrupted; a stopped run
+    continues when it is started again.
 
     Args:
         photos: Folder with the images, or image files. None for the folder `root` of the options.
-        options: What is compared, on what, and how.
-        observer: Follows the run.
+        options: Methods, images and settings of the comparison.
+        observer: Callbacks for the progress.
         changes: Single options by name, such as `methods=("one-pass", "hybrid:100"), out="benchmark"`.
 
     Raises:
-        UserError: Something is missing or damaged, the options do not go together, the folder is in use, or files of
-            somebody else are in it.
-        ValueError: An option has a value that it does not take.
-        TypeError: There is no option of that name, or it takes no values of that type.
+        UserError: A file is missing or damaged, options contradict each other, or the folder is in use or holds foreign
+            files.
+        ValueError: An option cannot have that value.
+        TypeError: An option is unknown, or a value has the wrong type.
     """
     options, observer = with_changes(options or ComparisonOptions(), changes), observer or Silent()
     options = replace(options, out=Path(options.out))
@@ -87,7 +87,7 @@ def _images(photos: str | Path | Sequence[str | Path] | None, options: Compariso
 
 
 def _comparison(setup: Setup, images: ImageSet, outcomes: Sequence[Outcome], beside: Sequence[SetMeans]) -> Comparison:
-    """Sum up the outcomes so far, beside runs on other sets."""
+    """Summarize the outcomes so far, beside runs on other sets."""
     results = [outcome for outcome in outcomes if isinstance(outcome, Result)]
     shown = on_the_same_images(results)
     lines = [

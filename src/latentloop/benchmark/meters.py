@@ -1,4 +1,4 @@
-"""Measurement of a method's cost: seconds, memory, and how many images the generator synthesizes."""
+"""Cost of a method: seconds, memory, and number of synthesized images."""
 
 import re
 import sys
@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from latentloop.generators import DrawnBy, Generator
 
 STATUS, CLEAR = Path("/proc/self/status"), Path("/proc/self/clear_refs")
+"""Files of the Linux kernel with this process's memory, and to reset its peak."""
 
 
 @dataclass
@@ -25,7 +26,7 @@ class Watch:
 
 @contextmanager
 def stopwatch(device: torch.device) -> Iterator[Watch]:
-    """Time a block, including the work that it leaves to the device."""
+    """Time a block, including work that it leaves to the device."""
     watch = Watch()
     _wait(device)
     begun = time.perf_counter()
@@ -35,19 +36,19 @@ def stopwatch(device: torch.device) -> Iterator[Watch]:
 
 
 class PeakMemory:
-    """Peak memory use since it was made: of the process on a CPU (Linux only), of tensors on CUDA."""
+    """Peak memory use since its creation: of the process on a CPU (Linux only), of tensors on CUDA."""
 
     def __init__(self, device: torch.device) -> None:
         self.device, self.known = device, device.type == "cuda"
         if device.type == "cuda":
             torch.cuda.reset_peak_memory_stats(device)
         elif device.type == "cpu" and sys.platform == "linux":
-            with suppress(OSError):  # where a sandbox forbids it
+            with suppress(OSError):  # a sandbox may forbid it
                 CLEAR.write_text("5")  # resets the process's own peak
                 self.known = True
 
     def peak(self) -> int | None:
-        """Peak in bytes; None where it is not known."""
+        """Return the peak in bytes; None if unknown."""
         if not self.known:
             return None
         if self.device.type == "cuda":
@@ -75,7 +76,7 @@ class CallCounter:
         return DrawnBy(generator, draw)
 
     def __deepcopy__(self, memo: dict[int, object]) -> "CallCounter":
-        """Return itself, so that the copies of a counted generator, which methods tune, are counted, too."""
+        """Return itself, so that copies of a counted generator, which some methods tune, are counted, too."""
         return self
 
     def _after(self, _: nn.Module, inputs: tuple[Tensor, ...], __: Tensor) -> None:

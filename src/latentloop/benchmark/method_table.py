@@ -1,4 +1,4 @@
-"""The methods that a benchmark can compare, by name, with what was published of each; needs no PyTorch."""
+"""Table of the methods that a benchmark can compare, with what was published about each; imports no PyTorch."""
 
 import difflib
 from collections.abc import Sequence
@@ -8,33 +8,36 @@ from latentloop.embedding.quality import NEAR
 from latentloop.inversion.beyond_config import REFINE_STEPS
 
 IN_BALANCED, IN_BEST = (NEAR[quality].steps + REFINE_STEPS for quality in ("balanced", "best"))
-"""Steps of these qualities of `latentloop embed`, those beyond the code among them."""
+"""Total steps of these qualities of `latentloop embed`, including those beyond the code."""
 OURS = "arXiv:2007.01758"
+"""Source of our own methods (Guan et al.)."""
 AT_256 = "images at 256 pixels"
+"""Note on methods that were published for larger images."""
 HALVED = "its threshold of LPIPS halved for that"
+"""Note on methods whose stopping threshold is adapted to 256 pixels."""
 
 
 @dataclass(frozen=True)
 class Method:
-    """An inversion method: where it is from, its published number of steps, and what our version changes."""
+    """An inversion method: its source, its published number of steps, and what our version changes."""
 
     title: str
     source: str
     """Paper or project that describes it."""
     steps: int
-    """Steps as published; 0 for a method that takes none."""
+    """Number of steps as published; 0 for a method without steps."""
     minimizes: str
-    """The quantities that it minimizes: metrics close to them flatter it."""
+    """Quantities that it minimizes; metrics close to them favour it."""
     changes: Sequence[str] = ()
-    """Differences from what was published."""
+    """Differences from the publication."""
     uses_noise: bool = False
-    """True if it optimizes noise maps on generators that take them."""
+    """True if it optimizes noise maps, on generators that have them."""
     tunes: bool = False
     """True if it changes the generator's weights."""
 
     @property
     def ours(self) -> bool:
-        """True for the collaboration's own methods, False for earlier ones."""
+        """True for our own methods, False for earlier ones."""
         return self.source == OURS
 
 
@@ -104,19 +107,19 @@ METHODS: dict[str, Method] = {
         tunes=True,
     ),
 }
-"""All methods, ours first."""
+"""All methods by name, ours first."""
 
 
 @dataclass(frozen=True)
 class ChosenMethod:
-    """A method of `METHODS` with the number of steps that it is to take."""
+    """A method of `METHODS` with its number of steps."""
 
     key: str
     steps: int
 
     @property
     def method(self) -> Method:
-        """The method's entry in `METHODS`."""
+        """Entry of the method in `METHODS`."""
         return METHODS[self.key]
 
     @property
@@ -130,10 +133,10 @@ class ChosenMethod:
         return f"{self.method.title}, {self.steps:,} steps" if self.method.steps else self.method.title
 
     def note(self, features: str) -> str:
-        """Source, loss, and differences from what was published, for the line below a table.
+        """Describe source, loss, and differences from the publication, for the line below a table.
 
         Args:
-            features: Classifier that earlier methods compare images with.
+            features: Classifier whose features earlier methods compare.
         """
         method = self.method
         parts = [method.source, f"minimizes {method.minimizes}", *method.changes]
@@ -145,14 +148,14 @@ class ChosenMethod:
 
 
 def choose_methods(texts: Sequence[str], *, steps: int | None = None) -> tuple[ChosenMethod, ...]:
-    """Read methods as users write them, such as "projector" and "hybrid:100".
+    """Parse methods as users write them, such as "projector" and "hybrid:100".
 
     Args:
-        texts: Names of `METHODS`, each with steps of its own where wanted.
-        steps: Steps of the earlier methods that are named without; None for as many as published.
+        texts: Names of `METHODS`, each optionally with its number of steps.
+        steps: Number of steps of earlier methods that are named without; None for the published number.
 
     Raises:
-        ValueError: A method is unknown, takes no steps, or is named twice; or none is named.
+        ValueError: A method is unknown, takes no steps, or is named twice, or none is named.
     """
     chosen = tuple(_choose(text, steps) for text in texts)
     if not chosen:

@@ -1,4 +1,4 @@
-"""The methods of a benchmark, ready to run: each is where a code starts, and what refines it."""
+"""Methods of a benchmark, ready to run: an initial code, and a refiner."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import MISSING, dataclass, field, fields, is_dataclass
@@ -37,50 +37,49 @@ from latentloop.metrics.pixels import SMALLEST
 from latentloop.stamps import LEFT_OUT, Stamp
 
 WARM_UP_STEPS = 2
+"""Number of steps of the unmeasured first run of each method."""
 LPIPS_AT_256 = 0.5
-"""Factor of published thresholds of LPIPS at 1024 pixels: codes in W of three sample photos were below .7 at 1024 in as
-many places as below .28, .34 and .45 at 256."""
+"""Factor on published LPIPS thresholds, which are for 1024 pixels: for codes in W of three sample photos, LPIPS was
+below .7 at 1024 pixels in as many places as below .28, .34 and .45 at 256."""
 Initializer = Callable[[Tensor], Tensor]
 """Function from targets (N, 3, R, R) in [-1, 1] to the codes that refinement starts from, (N, num_ws, w_dim)."""
-
-
 OurIterator = Callable[[int, bool], tuple[LatentIterator, Mapping[str, Any]]]
-"""Function from a number of steps, and whether they start near, to our iterator and the settings of its loss."""
+"""Function from a number of steps, and whether the start is near, to our iterator and the settings of its loss."""
 
 
 @dataclass(frozen=True)
 class Tools:
-    """The networks that methods are built from."""
+    """Networks that methods are built from."""
 
     generator: Generator
     iterator: OurIterator
-    """Maker of our own iterator."""
+    """Creates our iterator."""
     refiner: OurRefiner
-    """Maker of our own refiners beyond W+."""
+    """Creates our refiners beyond W+."""
     networks: Networks
     """Classifiers of the earlier methods."""
     encoder: Encoder | None
-    """Encoder into the generator's latent space, where there is one."""
+    """Encoder into the generator's latent space; None if there is none."""
 
 
 @dataclass(frozen=True)
 class Codes:
-    """Codes of N images, with what else the method finds for each: noise maps, or a generator."""
+    """Codes of N images, with what a method found besides: noise maps, or tuned generators."""
 
     w_plus: Tensor
     """Codes of N images, (N, num_ws, w_dim)."""
     noise: tuple[Tensor, ...] | None = None
     """Noise map of each layer, (N, 1, H, W)."""
     generators: tuple[Generator, ...] = ()
-    """What draws each code; empty if it is the generator of all."""
+    """Tuned generator of each code; empty if all are drawn by the common one."""
 
     def of(self, i: int) -> "Codes":
-        """Give the code of image i alone, with all that goes with it."""
+        """Return the code of image `i` with its noise maps and generator."""
         noise = None if self.noise is None else tuple(layer[i : i + 1] for layer in self.noise)
         return Codes(self.w_plus[i : i + 1], noise, self.generators[i : i + 1])
 
     def drawn_by(self, generator: Generator) -> Generator:
-        """Give what draws a single code: a generator of its own, the one of all with its noise maps, or that alone."""
+        """Return the generator that draws a single code: its tuned one, or the common one with its noise maps."""
         synthesis, noise = noisy_synthesis(generator), self.noise
         if self.generators or noise is None or synthesis is None:
             return self.generators[0] if self.generators else generator
@@ -93,12 +92,12 @@ class CodeFinder:
 
     initialize: Initializer
     refiner: Refiner | None
-    """Refiner of the initial codes; None returns them as they are."""
+    """Refiner of the initial codes; None returns them unchanged."""
     settings: Mapping[str, Any] = field(default_factory=dict)
-    """Settings that the refiner's fields do not show, for the stamp."""
+    """Settings for the stamp that are not fields of the refiner."""
 
     def find(self, target: Tensor, on_step: OnStep | None = None) -> Codes:
-        """Find the codes of targets (N, 3, R, R) in [-1, 1]."""
+        """Compute the codes of targets (N, 3, R, R) in [-1, 1]."""
         start = self.initialize(target)
         if self.refiner is None:
             return Codes(start)
@@ -115,7 +114,7 @@ class PreparedMethod:
     title: str
     """Name of the method in tables."""
     note: str
-    """Source, loss, and differences from what was published."""
+    """Source, loss, and differences from the publication."""
     ours: bool
     steps: int
     finder: CodeFinder
@@ -129,12 +128,12 @@ def prepare_method(choice: ChosenMethod, tools: Tools, stamp: Callable[..., Stam
     """Build a method by name, with its networks.
 
     Args:
-        choice: The method and its steps.
-        tools: The networks that it is built from.
+        choice: Method and its number of steps.
+        tools: Networks that it is built from.
         stamp: Derives the stamp of its codes from the method's name, its features and the settings of its refiner.
 
     Raises:
-        UserError: It cannot work on this generator.
+        UserError: The method does not work with this generator.
     """
     build = BUILDERS[choice.key]
     finder = build(tools, choice.steps)
@@ -152,7 +151,7 @@ def prepare_method(choice: ChosenMethod, tools: Tools, stamp: Callable[..., Stam
 
 
 def _settings(refiner: object) -> dict[str, Any]:
-    """Plain values among a refiner's fields, and among those of its parts under dotted names."""
+    """Collect plain values of a refiner's fields, and of its parts under dotted names."""
     settings: dict[str, Any] = {}
     for entry in fields(refiner) if is_dataclass(refiner) else ():
         value = getattr(refiner, entry.name)
@@ -194,7 +193,7 @@ def _optimize(tools: Tools, steps: int) -> CodeFinder:
 
 
 def _hybrid_and(refine: Refine) -> Callable[[Tools, int], CodeFinder]:
-    """Build it with as large a share of the steps beyond the code as by default, after those of the iterator."""
+    """Make a builder with the default's proportion of steps beyond the code, after those of the iterator."""
     share = REFINE_STEPS / METHODS[f"hybrid-{refine}"].steps
 
     def build(tools: Tools, steps: int) -> CodeFinder:
@@ -211,7 +210,7 @@ def _image2stylegan(tools: Tools, steps: int) -> CodeFinder:
 
 
 def _image2stylegan_plus_plus(tools: Tools, steps: int) -> CodeFinder:
-    """Build it with five steps of the styles to three of the noise, as published."""
+    """Build Image2StyleGAN++ with five steps on the styles to three on the noise, as published."""
     noisy(tools.generator)  # raises if it takes no noise maps, before anything runs
     noise_steps = round(steps * 3 / 8)
     styles = Image2StyleGAN(tools.generator, tools.networks.layers, steps=steps - noise_steps)
@@ -237,7 +236,7 @@ def _projector_w_plus(tools: Tools, steps: int) -> CodeFinder:
 
 
 def _pti(tools: Tools, steps: int) -> CodeFinder:
-    """Build it with nine steps of the projector to seven on the weights, as published."""
+    """Build PTI with nine steps of the projector to seven on the weights, as published."""
     tuning = round(steps * 7 / 16)
     pivot = Projector(tools.generator, tools.networks.lpips, steps=steps - tuning, lr=PIVOT_LR)
     refiner = PivotalTuning(pivot, _alex(tools), steps=tuning, enough=LPIPS_AT_256 * ENOUGH)
@@ -245,7 +244,7 @@ def _pti(tools: Tools, steps: int) -> CodeFinder:
 
 
 def _dhr_like(tools: Tools, steps: int) -> CodeFinder:
-    """Build it with two steps of the projector to five on the features, of which half are on the weights, too."""
+    """Build DHR-like with two steps of the projector to five on the features, half of which also tune the weights."""
     seamed(tools.generator)  # raises if it draws in one piece, before anything runs
     refining = round(steps * 5 / 7)
     coarse = Projector(tools.generator, tools.networks.lpips, steps=steps - refining)
@@ -256,7 +255,7 @@ def _dhr_like(tools: Tools, steps: int) -> CodeFinder:
 
 
 def _alex(tools: Tools) -> Lpips:
-    """LPIPS with AlexNet, whatever the features of the others."""
+    """Return LPIPS with AlexNet, whichever features the earlier methods use."""
     lpips = tools.networks.lpips
     return lpips if tools.networks.name == "alexnet" else load_lpips(device=tools.generator.device)
 
@@ -275,4 +274,4 @@ BUILDERS: Mapping[str, Callable[[Tools, int], CodeFinder]] = {
     "pti": _pti,
     "dhr-like": _dhr_like,
 }
-"""Function that builds each method of `METHODS` from the networks and a number of steps."""
+"""Functions that build each method of `METHODS` from the networks and a number of steps."""

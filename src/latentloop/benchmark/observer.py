@@ -11,31 +11,31 @@ from latentloop.benchmark.methods import PreparedMethod
 
 
 class Observer(Protocol):
-    """Follows a benchmark while it runs; the command line shows a bar."""
+    """Interface that follows a running benchmark; the command line shows a progress bar."""
 
     def begin(self, methods: Sequence[PreparedMethod], images: int) -> None:
-        """Called before the first image, with all methods and the number of images."""
+        """Receive all methods and the number of images, before the first image."""
         ...
 
     def step(self, method: PreparedMethod, done: int, loss: Tensor) -> None:
-        """Called at the start of a method and after each step, with the steps done and each image's loss, (N,)."""
+        """Receive the steps done and each image's loss, (N,), at the start of a method and after each step."""
         ...
 
     def finish(self, outcome: Outcome) -> None:
-        """Called once a method's result on an image is on disk, or had to be left out."""
+        """Receive a method's outcome on an image, once it is on disk."""
         ...
 
     def note(self, line: str) -> None:
-        """Called with a line that a user should read, such as which images are missing."""
+        """Receive a note that users should read, such as which images are missing."""
         ...
 
     def written(self, file: Path) -> None:
-        """Called for each file of the comparison, at the end."""
+        """Receive the path of each file of the comparison, at the end."""
         ...
 
 
 class Silent:
-    """An observer that ignores everything."""
+    """Observer that ignores everything."""
 
     def begin(self, methods: Sequence[PreparedMethod], images: int) -> None:
         """Ignore the start of the run."""
@@ -47,7 +47,7 @@ class Silent:
         """Ignore the outcome of a method on an image."""
 
     def note(self, line: str) -> None:
-        """Ignore a note about the work."""
+        """Ignore a note for users."""
 
     def written(self, file: Path) -> None:
         """Ignore a file that was written."""

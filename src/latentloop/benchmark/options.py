@@ -1,4 +1,4 @@
-"""Options of the benchmarks; kept apart so that reading them needs no PyTorch."""
+"""Options of the benchmarks; imports no PyTorch."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +14,7 @@ ProtocolName = Literal["strict", "psp"]
 ALIGNED_SETS: tuple[DataName, ...] = ("celeba-hq", "ffhq")
 """Image sets that consist of aligned faces."""
 NO_ROOT = "name the folder with the images, such as examples/photos"
-"""Message where neither images nor their folder are named."""
+"""Error message if neither images nor their folder are given."""
 
 
 @dataclass(frozen=True)
@@ -24,8 +24,8 @@ class MachineOptions:
     device: str = "auto"
     """Device to compute on: auto, cpu, cuda, cuda:1, mps ..."""
     precision: Precision = "auto"
-    """Precision of the generator and of the iterator's loss: auto is bfloat16 on a CPU with bfloat16 instructions, else
-    float32, as in latentloop embed."""
+    """Precision of the generator and of the iterator's loss: auto is bfloat16 on a CPU with bfloat16 instructions,
+    otherwise float32, as in latentloop embed."""
 
 
 @dataclass(frozen=True)
@@ -35,12 +35,12 @@ class ComparisonOptions:
     root: Path | None = neutral(None)
     """Folder with the images of the set."""
     data: DataName = neutral("folder")
-    """Image set in the folder. folder: all images in it. celeba-hq: the 2,824 of the test split, which CelebA's
-    lists in the same folder name. cacd: the Cross-Age Celebrity Dataset. ffhq: the last 10,000."""
+    """Image set in the folder. folder: all its images. celeba-hq: the 2,824 of the test split, by CelebA's lists in the
+    same folder. cacd: the Cross-Age Celebrity Dataset. ffhq: the last 10,000."""
     limit: int | None = neutral(None)
-    """Take only the first so many images of the set."""
+    """Number of images to use, the first ones of the set. Default: all."""
     aligned: bool = False
-    """The images are square and FFHQ-aligned already: skip face detection. celeba-hq and ffhq always are."""
+    """The images are already square and aligned as FFHQ: skip face detection. celeba-hq and ffhq always are."""
     methods: tuple[str, ...] = stamped_as(
         "method", default=("one-pass", "hybrid", "optimize", "image2stylegan", "stylegan-encoder", "projector")
     )
@@ -48,33 +48,33 @@ class ComparisonOptions:
     image2stylegan++, stylegan-encoder, projector, projector-w+, pti, dhr-like. A number of steps may follow:
     hybrid:100."""
     steps: int | None = stamped_as("method", default=None)  # each method's stamp has its own
-    """Steps of all methods that are not ours. Default: as published, 100 to 8,000."""
+    """Number of steps of all methods that are not ours. Default: as published, 100 to 8,000."""
     protocol: ProtocolName = neutral("strict")  # codes stay as they are, and are measured by each protocol
     """Evaluation protocol. strict: floats, PSNR, SSIM, MS-SSIM and all LPIPS. psp: 8-bit images, as in the tables of
     pSp and e4e."""
     full_size: bool = neutral(False)  # codes stay as they are, and are measured once more
-    """Measure the reconstructions at full size, too: LPIPS on the face's own pixels, where the photo has them, and the
+    """Also measure reconstructions at full size: LPIPS on the face's own pixels, if the photo has enough, and the
     pattern of periods 2 and 4. Takes half a second per image at 1024 pixels."""
     edits: bool = neutral(False)  # likewise
-    """Edit the codes, too, and measure what that costs, as latentloop bench editability does by default: ID of edits
-    that change the reconstruction equally, and how well edits are embedded and taken back. Takes half a minute per
-    image at 1024 pixels on two cores."""
+    """Also edit the codes, and measure the cost as latentloop bench editability does by default: ID after edits of
+    equal visible strength, and how well edits are embedded and undone. Takes half a minute per image at 1024 pixels on
+    two cores."""
     features: FeatureNet = "alexnet"
-    """Classifier that the earlier methods compare images with: vgg16, as published, after latentloop fetch vgg16; or
-    alexnet instead."""
+    """Classifier whose features the earlier methods compare: vgg16, as published, after latentloop fetch vgg16; or
+    alexnet, which is bundled."""
     generator: str = stamped_as("weights_sha256", default=GENERATOR)
     """Generator of all methods: a bundled one, or a StyleGAN's file."""
     which: Which = stamped_as("weights_sha256", default="g_ema")
-    """Weights to read where a StyleGAN's file has both: their running mean, or, as g, the weights as trained."""
+    """Weights to read if a StyleGAN's file has both: g_ema, their running mean, or g, the weights as trained."""
     embedder: str | None = stamped_as("embedder_sha256", default=None)
     """Embedding network of one-pass and hybrid: a bundled one, a file from latentloop train, or a checkpoint of pSp,
-    e4e or ReStyle for the generator. Default: the one that is bundled for the generator."""
+    e4e or ReStyle for the generator. Default: the one bundled for the generator."""
     batch: int = 1
-    """Number of images that are inverted together."""
+    """Number of images inverted together."""
     out: Path = neutral(Path("benchmark"))
     """Folder for the results; run it again and it continues where it stopped."""
     beside: tuple[Path, ...] = neutral(())
-    """Result folders of runs on other image sets, to show in one table with this one, a column for each set. They must
+    """Result folders of runs on other image sets, shown in one table with this one, one column per set. They must
     share protocol, generator, network and features."""
     machine: MachineOptions = MachineOptions()
 
@@ -87,12 +87,12 @@ class ComparisonOptions:
 
     @property
     def chosen_methods(self) -> tuple[ChosenMethod, ...]:
-        """The methods to compare, with the steps of each."""
+        """Methods to compare, with the number of steps of each."""
         return choose_methods(self.methods, steps=self.steps)
 
     @property
     def takes_aligned(self) -> bool:
-        """True if the images are aligned already, because the caller says so or the set is known to be."""
+        """True if the images are already aligned, by option or because the set is."""
         return self.aligned or self.data in ALIGNED_SETS
 
 
@@ -107,14 +107,13 @@ class SpeedOptions:
     generators: tuple[str, ...] = (QUICK_GENERATOR, GENERATOR)
     """Generators to time: bundled ones, or files of StyleGANs."""
     batches: tuple[int, ...] = (1, 8)
-    """Numbers of images in a batch to time."""
+    """Batch sizes to time."""
     compile: bool = False
-    """Time the generator through torch.compile, too, which takes a minute for each row; of training, all of it."""
+    """Also time the generator through torch.compile, which takes a minute per row; for training, compile everything."""
     engines: tuple[Engine, ...] = ()
-    """Other runtimes that draw the generators' exported graphs, in float32 on the CPU: onnx (ONNX Runtime) and
-    openvino."""
+    """Other runtimes to draw the exported generators with, in float32 on the CPU: onnx (ONNX Runtime), openvino."""
     runs: int = 10
-    """Runs of each measurement, of which the median counts."""
+    """Number of runs of each measurement; the median is reported."""
 
     def __post_init__(self) -> None:
         if not self.generators:

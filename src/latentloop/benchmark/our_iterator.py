@@ -1,4 +1,4 @@
-"""Our own iterator in a benchmark, with the defaults of `latentloop embed`."""
+"""Our iterator in a benchmark, with the defaults of `latentloop embed`."""
 
 from collections.abc import Mapping
 from dataclasses import asdict
@@ -31,12 +31,12 @@ def our_iterator(
     faces: bool,
     dtype: torch.dtype = torch.float32,
 ) -> OurIterator:
-    """Make iterators as `latentloop embed` does in balanced quality, but for their number of steps.
+    """Return a function that creates iterators as `latentloop embed` does in balanced quality, but for their steps.
 
     Args:
-        generator: Generator that is inverted, in float32: the prior asks it for random codes and their styles.
-        drawing: What draws its codes in the iterator.
-        metric: Its perceptual metric, where there is one.
+        generator: Generator that is inverted, in float32; the prior samples its random codes.
+        drawing: Generator that draws the codes in the iterator.
+        metric: Perceptual metric of the generator; None if it has none.
         faces: The images are of faces, whose identity can be compared.
         dtype: Precision of the loss.
     """
@@ -53,7 +53,8 @@ def our_iterator(
         preset = preset_of("balanced", near=near).suited(metric=metric is not None, faces=faces)
         config = IteratorConfig(steps=steps, lr=preset.lr_for(steps), ramp_up=preset.ramp_up)
         weights = {"lambda_identity": preset.lambda_identity, **asdict(preset.prior)}
-        settings = {name: weight for name, weight in weights.items() if weight}  # a term without weight is no setting
+        # Terms of weight 0 are left out of the stamp: results from before such a term existed remain valid.
+        settings = {name: weight for name, weight in weights.items() if weight}
         loss = loss_of(preset.lambda_identity)
         return LatentIterator(drawing, loss, config, prior_of(preset.prior), metric), settings
 

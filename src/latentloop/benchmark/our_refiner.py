@@ -16,18 +16,18 @@ from latentloop.losses import iterator_loss
 from latentloop.losses.config import LossConfig
 
 OurRefiner = Callable[[Refine, int], BeyondRefiner]
-"""Function from what is refined and a number of steps to our refiner beyond W+."""
+"""Function from the kind of refinement and a number of steps to our refiner beyond W+."""
 
 
 @dataclass(frozen=True)
 class IteratedAndRefined:
-    """Our iterator, and a refiner beyond W+ that goes on from its codes."""
+    """Our iterator, followed by a refiner beyond W+ that starts from its codes."""
 
     iterator: LatentIterator
     beyond: BeyondRefiner
 
     def refine(self, target: Tensor, start: Tensor, on_step: OnStep | None = None) -> Inversion:
-        """Refine codes of targets (N, 3, R, R) in [-1, 1], and what draws them, as `Refiner.refine`."""
+        """Refine codes of targets (N, 3, R, R) in [-1, 1], and the generators that draw them, as `Refiner.refine`."""
         found = self.iterator.refine(target, start, on_step)
         done = self.iterator.config.steps
         later = self.beyond.refine(target, found.w_plus, counting_from(done, on_step) if done else on_step)
@@ -43,7 +43,9 @@ class IteratedAndRefined:
 
 
 def our_refiner(generator: Generator) -> OurRefiner:
-    """Make refiners as `latentloop embed` does, but for their number of steps, which compare at the targets' size.
+    """Return a function that creates refiners with the defaults of `latentloop embed`, except for the number of steps.
+
+    They compare images at the targets' size.
 
     Args:
         generator: Generator that is refined, a module in float32.

@@ -1,4 +1,4 @@
-"""Quality against time: where each method lies, and which no quicker one equals."""
+"""Plot of quality against time, with the methods that no faster one equals."""
 
 import io
 from collections.abc import Sequence
@@ -15,12 +15,13 @@ from latentloop.ownership import mark
 from latentloop.pixels import COMMENT
 
 PLOTTED = ("lpips_alex", "mse", "lpips_squeeze", "lpips_vgg", "id")
-"""Metrics that get a panel, as far as the protocol has them."""
+"""Metrics that get a panel, if the protocol has them."""
 GREATER_IS_BETTER = frozenset({"psnr", "ssim", "ms_ssim", "id"})
+"""Metrics for which higher values are better."""
 PANELS = 3
 """Number of panels in a row of the figure."""
 LEGEND_COLUMNS = {1: 2, 2: 3, 3: 5}
-"""Columns of the legend by the number of panels in a row."""
+"""Number of legend columns, by the number of panels in a row."""
 OURS, THEIRS = "o", "s"
 """Markers of our methods and of the earlier ones."""
 
@@ -38,19 +39,19 @@ class Point:
 
 
 def pareto_plot(comparison: Comparison) -> bytes:
-    """Plot metrics against seconds; a line joins the methods that no quicker one equals. Returns a PNG."""
+    """Plot metrics against seconds, with a line through the methods that no faster one equals; returns a PNG."""
     buffer = io.BytesIO()
     pareto_figure(comparison).savefig(buffer, format="png", metadata={"Software": None, COMMENT: mark(COMMAND)})
     return buffer.getvalue()
 
 
 def pareto_figure(comparison: Comparison) -> Figure:
-    """Plot metrics against seconds; a line joins the methods that no quicker one equals."""
+    """Draw metrics against seconds, with a line through the methods that no faster one equals."""
     plotted = [column for column in PLOTTED if column in comparison.columns]
     columns = min(PANELS, len(plotted))
     rows = -(-len(plotted) // columns)
     figure = Figure(figsize=(4.4 * columns, 3.4 * rows + 0.6), layout="constrained", dpi=90)
-    # A name of a folder may have bytes that no font has, and what reads as a formula.
+    # A folder's name may contain characters without a glyph, and dollar signs that read as a formula.
     figure.suptitle(printable(comparison.title), fontsize=10, parse_math=False)
     panels = list(figure.subplots(rows, columns, squeeze=False).flat)
     for axes in panels[len(plotted) :]:
@@ -63,7 +64,7 @@ def pareto_figure(comparison: Comparison) -> Figure:
 
 
 def _points(comparison: Comparison, column: str) -> list[Point]:
-    """Make a point of each method, in the order of the tables."""
+    """Create a point for each method, in the order of the tables."""
     colours = colormaps["tab10" if len(comparison.lines) <= 10 else "tab20"]
     return [
         Point(
@@ -89,7 +90,7 @@ def _plot(axes: Axes, points: Sequence[Point], column: str) -> None:
 
 
 def _front(points: Sequence[Point], column: str) -> list[Point]:
-    """Find the methods that no quicker one equals, quickest first."""
+    """Find the methods that no faster one equals, fastest first."""
     sign = -1 if column in GREATER_IS_BETTER else 1
     quickest_first = sorted(points, key=lambda point: (point.seconds, sign * point.value))
     return [

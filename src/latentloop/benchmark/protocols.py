@@ -1,4 +1,4 @@
-"""Evaluation protocols: named ways to measure reconstructions, whose metrics do not compare with each other's."""
+"""Evaluation protocols: named ways to measure reconstructions, whose metrics are not comparable between protocols."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ from latentloop.metrics import identity_similarity, ms_ssim, mse, psnr, ssim
 
 
 class EvaluationProtocol(Protocol):
-    """A way to measure reconstructions."""
+    """Interface of a way to measure reconstructions."""
 
     @property
     def name(self) -> ProtocolName:
@@ -28,7 +28,7 @@ class EvaluationProtocol(Protocol):
 
     @property
     def about(self) -> str:
-        """Description for tables, in a line."""
+        """One-line description for tables."""
         ...
 
     @property
@@ -43,10 +43,10 @@ class EvaluationProtocol(Protocol):
 
 @dataclass(frozen=True)
 class PspProtocol:
-    """The protocol of pSp, e4e, ReStyle and HyperStyle: 8-bit images, resized to 256 pixels by Pillow.
+    """Protocol of pSp, e4e, ReStyle and HyperStyle: 8-bit images, resized to 256 pixels by Pillow.
 
-    Reconstructions are truncated to 8 bits, not rounded, as in the projects' scripts. Their ID is measured with
-    CurricularFace, this one with MobileFaceNet; the two do not compare.
+    Reconstructions are truncated to 8 bits, not rounded, as in these projects' scripts. Their ID uses CurricularFace,
+    this one MobileFaceNet; the two are not comparable.
     """
 
     lpips: Lpips
@@ -70,7 +70,7 @@ class PspProtocol:
 
 @dataclass(frozen=True)
 class StrictProtocol:
-    """A protocol without rounding: floats at 256 pixels by area averages; PSNR is 10 log10(4 / MSE)."""
+    """Protocol without rounding: floats at 256 pixels by area averages; PSNR is 10 log10(4 / MSE)."""
 
     lpips: Mapping[str, Lpips]
     """LPIPS by the classifier's name."""
@@ -80,7 +80,7 @@ class StrictProtocol:
 
     @property
     def columns(self) -> tuple[str, ...]:
-        """Names of the protocol's metrics; LPIPS-vgg is among them if VGG16 was fetched."""
+        """Names of the protocol's metrics; LPIPS-vgg is included if VGG16 was fetched."""
         return ("mse", "psnr", "ssim", "ms_ssim", *(f"lpips_{net}" for net in self.lpips), "id")
 
     @torch.inference_mode()
@@ -100,8 +100,8 @@ class StrictProtocol:
 def load_protocol(name: ProtocolName) -> EvaluationProtocol:
     """Load a protocol with its networks, on the CPU, so that metrics do not depend on the device.
 
-    LPIPS-vgg is among the metrics of "strict" once `latentloop fetch vgg16` has been run. There is no FID:
-    the libraries that compute it need torchvision.
+    LPIPS-vgg is among the metrics of "strict" once `latentloop fetch vgg16` has been run. There is no FID: the
+    libraries that compute it need torchvision.
     """
     alex, faces = load_lpips("alex"), load_mobilefacenet()
     if name == "psp":
@@ -111,7 +111,7 @@ def load_protocol(name: ProtocolName) -> EvaluationProtocol:
 
 
 def as_picture(image: Tensor, *, cut: bool) -> Tensor:
-    """Save images (N, 3, S, S) in [-1, 1] in 8 bits and resize them by Pillow, (N, 3, 256, 256) in [-1, 1].
+    """Save images (N, 3, S, S) in [-1, 1] in 8 bits and resize them with Pillow, (N, 3, 256, 256) in [-1, 1].
 
     Args:
         image: Images to save.

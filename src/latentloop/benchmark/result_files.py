@@ -19,10 +19,11 @@ from latentloop.latents.numpy_archive import DAMAGE, holds_arrays, read_arrays
 from latentloop.ownership import MARK, mark, mark_in, marked_by, refuse_foreign, with_entries
 
 PHOTOS = "photos"
+"""Folder of the target images."""
 NOISE = "noise_"
 """Prefix of the names of noise maps."""
 TUNED = "tuned"
-"""Name of an array that is there if a generator was changed for the image; the code alone draws another one."""
+"""Array that marks a code with a tuned generator; the code alone draws another image."""
 COMMAND = "bench"
 """Command whose mark the files carry."""
 
@@ -32,21 +33,21 @@ class Cost:
     """Cost of finding an image's code and of synthesizing it at full size."""
 
     seconds: float
-    """Seconds per image."""
+    """Seconds per image, code and drawing together."""
     memory: int | None
-    """Peak memory in bytes: of the process on a CPU, of tensors on a GPU; None where it is not known."""
+    """Peak memory in bytes: of the process on a CPU, of tensors on a GPU; None if unknown."""
     calls: int
-    """Images that the generator synthesized, per image."""
+    """Number of synthesized images per image."""
     batch: int
-    """Images that were inverted together."""
+    """Number of images inverted together."""
 
 
 @dataclass(frozen=True)
 class Stored:
-    """A method's result on an image, as its JSON file holds it."""
+    """Result of a method on an image, as its JSON file stores it."""
 
     key: str
-    """SHA-256 of the stamp: of the image and of everything else that the code depends on."""
+    """SHA-256 of the stamp, which covers the image and everything else that the code depends on."""
     cost: Cost
     figures: dict[str, dict[str, float]] = field(default_factory=dict)
     """Metrics of the code, by protocol."""
@@ -54,26 +55,26 @@ class Stored:
 
 @dataclass(frozen=True)
 class BenchmarkFolder:
-    """A benchmark's results: OUT/METHOD/IMAGE.json, .npz (the code), .png (reconstruction); targets in OUT/photos."""
+    """Results of a benchmark: OUT/METHOD/IMAGE.json, .npz (code), .png (reconstruction); targets in OUT/photos."""
 
     path: Path
 
     def picture(self, method: str, image: str) -> Path:
-        """Path of a reconstruction, or of a target if the method is `PHOTOS`."""
+        """Return the path of a reconstruction, or of a target if the method is `PHOTOS`."""
         return self.path / method / f"{image}.png"
 
     def refuse_strangers(self, method: str, image: str) -> None:
-        """Check that a result would replace an earlier one alone.
+        """Check that a result would only replace an earlier one.
 
         Raises:
-            UserError: One of its files is somebody else's.
+            UserError: A foreign file is in the way.
         """
         refuse_foreign([self.picture(PHOTOS, image), self.picture(method, image)], marked_by(COMMAND))
         refuse_foreign([self._file(method, image, ".npz")], lambda path: holds_arrays(path, "w_plus", MARK))
         refuse_foreign([self._file(method, image, ".json")], with_entries("key", "cost", "figures"))
 
     def write_target(self, image: str, picture: Tensor) -> None:
-        """Write what the methods were to reconstruct, (1, 3, H, W) in [-1, 1].
+        """Write the target image of the methods, (1, 3, H, W) in [-1, 1].
 
         Raises:
             UserError: The file cannot be written.
@@ -81,7 +82,7 @@ class BenchmarkFolder:
         write_png(self.picture(PHOTOS, image), picture, comment=mark(COMMAND))
 
     def read(self, method: str, image: str) -> Stored | None:
-        """Read a result; None if there is none, if it is damaged, or if its picture is of another code."""
+        """Read a result; None if it is missing or damaged, or if its picture belongs to another code."""
         path = self._file(method, image, ".json")
         if not all(self._file(method, image, suffix).is_file() for suffix in (".json", ".npz", ".png")):
             return None
@@ -90,14 +91,14 @@ class BenchmarkFolder:
             stored = Stored(content["key"], Cost(**content["cost"]), dict(content["figures"]))
         except (OSError, ValueError, LookupError, TypeError):
             return None
-        made = mark_in(self.picture(method, image), COMMAND)  # none in pictures of earlier versions
+        made = mark_in(self.picture(method, image), COMMAND)  # None in pictures of earlier versions
         return stored if made in (None, mark(COMMAND, stored.key)) else None
 
     def read_code(self, method: str, image: str) -> Codes | None:
         """Read a result's code, (1, num_ws, w_dim), and its noise maps.
 
         Returns:
-            None if the file is damaged, or if a generator of its own drew the code, which is not kept.
+            None if the file is damaged, or if the code needs its tuned generator, which is not stored.
         """
         try:
             refuse_no_file(self._file(method, image, ".npz"), what="a code")
@@ -113,14 +114,14 @@ class BenchmarkFolder:
         return Codes(w_plus, tuple(maps) or None)
 
     def write(self, method: str, image: str, stored: Stored, code: Codes, picture: Tensor) -> None:
-        """Write a result, the JSON file last: where it is, the other files are.
+        """Write a result, the JSON file last: its presence vouches for the other files.
 
         Args:
             method: Name of the method.
             image: Name of the image.
-            stored: The result's cost and figures.
-            code: The code, (1, num_ws, w_dim), with its noise maps.
-            picture: The reconstruction, (1, 3, H, W) in [-1, 1].
+            stored: Cost and metrics of the result.
+            code: Code, (1, num_ws, w_dim), with its noise maps.
+            picture: Reconstruction, (1, 3, H, W) in [-1, 1].
 
         Raises:
             UserError: A file cannot be written.
@@ -138,7 +139,7 @@ class BenchmarkFolder:
         write_together(files)
 
     def write_figures(self, method: str, image: str, stored: Stored) -> None:
-        """Write the figures of a result anew.
+        """Replace the metrics of a result.
 
         Raises:
             UserError: The file cannot be written.

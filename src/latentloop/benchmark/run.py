@@ -1,4 +1,4 @@
-"""The running of a benchmark: every method on every image, each result on disk as soon as it is there."""
+"""Run of a benchmark: every method on every image, each result on disk as soon as it is done."""
 
 import os
 from collections.abc import Iterator, Mapping, Sequence
@@ -29,43 +29,42 @@ from latentloop.ownership import refuse_links
 from latentloop.stamps import key_of
 
 PREVIEW_SIZE = 256
-"""Side of the reconstructions that are saved, in pixels."""
+"""Side of the saved reconstructions, in pixels."""
 
 
 @dataclass(frozen=True)
 class Benchmark:
-    """Runs methods over images into a folder; results that are finished there are kept.
+    """Runs methods on images into a folder; finished results are kept.
 
-    Every method takes an image before the next image comes, so that a machine that slows down slows all of them.
+    Every method processes an image before the next image starts, so that a machine that slows down affects all of them.
     """
 
     folder: BenchmarkFolder
     methods: Sequence[PreparedMethod]
     generator: Generator
-    """Synthesizes the results; its images are counted by `counter`."""
+    """Generator of the results; `counter` counts its images."""
     protocol: EvaluationProtocol
     detector: FaceDetector | None
-    """Finds the faces; None if the images are aligned already."""
+    """Face detector; None if the images are aligned already."""
     counter: CallCounter
     batch: int = 1
-    """Number of images that are inverted together."""
+    """Number of images inverted together."""
     observer: Observer = field(default_factory=Silent)
-    """Follows the steps of the methods."""
+    """Callbacks for the progress."""
     full_size: Lpips | None = None
-    """LPIPS network of the metrics at full size; None measures by the protocol alone."""
+    """LPIPS network of the full-size metrics; None leaves them out."""
     edits: EditMeter | None = None
-    """What measures the codes' edits; None leaves them unedited."""
+    """Meter of the codes' edits; None leaves them out."""
     _warm: set[str] = field(default_factory=set)
     _noted: set[str] = field(default_factory=set)
 
     def run(self, photos: Sequence[Path]) -> Iterator[Outcome]:
-        """Measure all methods on image files of distinct names; yield each result once it is on disk.
+        """Measure all methods on image files with distinct names; yields each result once it is on disk.
 
-        Results that were finished before are yielded, too.
+        Results that an earlier run finished are yielded, too.
 
         Raises:
-            UserError: The folder cannot be written to; two images share a name; a folder in it is a
-                link.
+            UserError: The folder cannot be written to or contains a link, or two images share a name.
         """
         check_names(photos)
         refuse_links(self.folder.path / PHOTOS, *(self.folder.path / method.name for method in self.methods))
@@ -98,7 +97,7 @@ class Benchmark:
         return min(WORKING_SIZE, self.generator.resolution)
 
     def _target(self, photo: Path) -> Target:
-        """Find an image; unless all its results are there, read it, so that it is known to be one."""
+        """Find an image; read it, to test that it is one, unless all its results exist."""
         target = find_target(photo, Aligner(self.detector, self.generator.resolution, self.size))
         return target if all(self._is_measured(method, target) for method in self.methods) else target.read()
 
@@ -107,13 +106,13 @@ class Benchmark:
         return stored is not None and self._metrics in stored.figures
 
     def _stored(self, method: PreparedMethod, target: Target) -> Stored | None:
-        """Read a result if it is there and still counts."""
+        """Read a result if it exists and its key matches."""
         stored = self.folder.read(method.name, target.name)
         if stored is None or stored.key == self._key(method, target):
             return stored
         note = (
-            f"results in {self.folder.path} were made of other photos, with other settings or by another version; "
-            "they are made again"
+            f"results in {self.folder.path} were made from other photos, with other settings or by another version; "
+            "they are recomputed"
         )
         if note not in self._noted:
             self._noted.add(note)
@@ -121,7 +120,7 @@ class Benchmark:
         return None
 
     def _results(self, method: PreparedMethod, targets: Sequence[Target]) -> Iterator[Outcome]:
-        """Yield one method's results on a batch: measured before, found before and measured now, or found now."""
+        """Yield a method's results on a batch: stored ones, stored codes measured anew, and new ones."""
         missing = []
         for target in targets:
             stored = self._stored(method, target)
@@ -150,13 +149,13 @@ class Benchmark:
             if len(targets) == 1:
                 yield Skipped(UserError(f"{targets[0].photo}: {method.name}: {error}"))
                 return
-            for target in targets:  # one image must not take the others of its batch with it
+            for target in targets:  # one by one: a single image must not fail its batch
                 yield from self._find(method, [target])
             return
         figures = self._measure(codes, images, targets)
         for i, target in enumerate(targets):
             self.folder.write_target(target.name, target.small)
-            before = self._stored(method, target)  # by other protocols, where the code had to be found again
+            before = self._stored(method, target)  # metrics by other protocols, of a code that could not be redrawn
             all_figures = {**(before.figures if before else {}), self._metrics: figures[i]}
             stored = Stored(self._key(method, target), cost, all_figures)
             picture = resample(images[i : i + 1], PREVIEW_SIZE)
@@ -164,7 +163,7 @@ class Benchmark:
             yield _result(method, target, figures[i], cost)
 
     def _measured_now(self, method: PreparedMethod, target: Target) -> dict[str, float] | None:
-        """Measure by this protocol the code that was found under another one; None if it cannot be drawn again."""
+        """Measure a stored code by this protocol; None if it cannot be drawn again."""
         codes = self.folder.read_code(method.name, target.name)
         if codes is None:
             return None
@@ -175,7 +174,7 @@ class Benchmark:
         return self._measure(on_device, image, [target])[0]
 
     def _measure(self, codes: Codes, images: Tensor, targets: Sequence[Target]) -> list[dict[str, float]]:
-        """Measure codes of N targets with their images (N, 3, S, S), by the protocol and as far as more is wanted."""
+        """Measure codes of N targets with their images (N, 3, S, S): by the protocol, at full size, and under edits."""
         faces = [target.face for target in targets]
         figures = self.protocol.measure(images, torch.cat([face.image for face in faces]))
         for i, (one, face) in enumerate(zip(figures, faces, strict=True)):
@@ -188,7 +187,7 @@ class Benchmark:
         return figures
 
     def _timed(self, finder: CodeFinder, small: Tensor, on_step: OnStep | None) -> tuple[Codes, Tensor, Cost]:
-        """Find codes; returns them, their images on the CPU, and the cost of both."""
+        """Compute codes; returns them, their images on the CPU, and the cost of both."""
         target, memory = small.to(self.device), PeakMemory(self.device)
         before, count = self.counter.calls, len(small)
         with stopwatch(self.device) as watch:
@@ -200,7 +199,7 @@ class Benchmark:
         return codes, images.cpu(), Cost(watch.seconds / count, memory.peak(), calls, count)
 
     def _warm_up(self, method: PreparedMethod) -> None:
-        """Let everything be allocated and tuned that is so only once."""
+        """Run a method briefly, so that one-time allocation and tuning are not measured."""
         if method.name not in self._warm:
             self._timed(method.warm_up, torch.zeros(self.batch, 3, self.size, self.size), None)
             self._warm.add(method.name)

@@ -34,24 +34,24 @@ from latentloop.stamps import Stamp, stamp_of
 from latentloop.weights import ReadOnce, checksum
 
 DIGITS_SHOWN = 12
-"""Digits of a checksum that are enough to tell weights apart."""
+"""Number of checksum digits shown to distinguish weights."""
 
 
 @dataclass(frozen=True)
 class Resolved:
-    """Values of the options that depend on this machine or on files, resolved."""
+    """Options that depend on this machine or on files, resolved."""
 
     device: torch.device
     dtype: torch.dtype
-    """Precision in which the generator runs."""
+    """Precision of the generator."""
     generator: Generator
-    """The generator as it was loaded."""
+    """Generator as loaded, in float32."""
     weights_sha256: str
-    """SHA-256 of the generator's file."""
+    """SHA-256 of the generator's weights."""
     encoder: Encoder | None
-    """The embedding network, if there is one for the generator."""
+    """Embedding network of the generator; None if there is none."""
     embedder_sha256: str | None
-    """SHA-256 of the embedding network's file."""
+    """SHA-256 of the embedding network's weights; None without a network."""
 
 
 @dataclass(frozen=True)
@@ -69,7 +69,7 @@ def set_up(options: ComparisonOptions, observer: Observer) -> Setup:
     """Load everything that a benchmark needs.
 
     Raises:
-        UserError: A file is missing or damaged, or the options do not fit the generator.
+        UserError: A file is missing or damaged, or the options do not suit the generator.
     """
     with ReadOnce():
         resolved, counter = _resolve(options), CallCounter()
@@ -100,8 +100,8 @@ def comparison_stamp(options: ComparisonOptions, resolved: Resolved, **method: o
     """Derive the stamp of a method's codes, complete except for the image.
 
     Args:
-        options: What a user asks for.
-        resolved: What that stands for on this machine.
+        options: Options as given by the user.
+        resolved: Their resolved values on this machine.
         method: Name of the method, its features, and the settings of its refiner.
     """
     return stamp_of(
@@ -132,7 +132,7 @@ def _resolve(options: ComparisonOptions) -> Resolved:
 
 
 def _precision(options: ComparisonOptions, generator: Generator, device: torch.device) -> torch.dtype:
-    """Precision of the generator; float32 where noise maps or weights are optimized, for which there is no other."""
+    """Choose the generator's precision: always float32 if a method optimizes noise maps or weights."""
     dtype, methods = find_precision(options.machine.precision, device), [one.method for one in options.chosen_methods]
     with_noise = noisy_synthesis(generator) and any(method.uses_noise for method in methods)
     if dtype == torch.float32 or not (with_noise or any(method.tunes for method in methods)):
@@ -156,7 +156,7 @@ def _load_tools(options: ComparisonOptions, resolved: Resolved, counter: CallCou
 
 
 def _edit_meter(resolved: Resolved) -> EditMeter:
-    """What measures edits as `measure_editability` does by default, in float32."""
+    """Create the meter of edits with the defaults of `measure_editability`, in float32."""
     generator, encoder, defaults = resolved.generator, resolved.encoder, EditabilityOptions()
     if encoder is None:
         raise UserError(f"no embedding network is bundled for {generator.name}; name one", arguments="embedder")

@@ -1,4 +1,4 @@
-"""Speed of a generator, beside the speed that the machine reaches at its best."""
+"""Speed of a generator, compared with the machine's speed in a large convolution."""
 
 import statistics
 import time
@@ -16,12 +16,12 @@ from latentloop.latents import mean_code
 
 @dataclass(frozen=True)
 class Speed:
-    """Time and operations of some work on one image."""
+    """Time and number of operations of some work on one image."""
 
     seconds: float
     """Median time of a run, in seconds."""
     flop: float
-    """Floating-point operations in convolutions and matrix products."""
+    """Number of floating-point operations in convolutions and matrix products."""
 
     @property
     def rate(self) -> float:
@@ -30,12 +30,12 @@ class Speed:
 
 
 def describe_machine(device: torch.device, dtype: torch.dtype) -> str:
-    """Name PyTorch's version, the device and the precision, in a line."""
+    """Describe PyTorch's version, the device and the precision on one line."""
     return f"torch {torch.__version__}, {describe_device(device)}, {str(dtype).removeprefix('torch.')}"
 
 
 def reference_speed(device: torch.device, dtype: torch.dtype = torch.float32, *, runs: int) -> Speed:
-    """Time a large convolution, 3x3 on 256 channels of 128x128, as the best that the machine reaches."""
+    """Time a large convolution, 3x3 on 256 channels of 128x128, as the best rate that the machine reaches."""
     x = torch.zeros(1, 256, 128, 128, device=device, dtype=dtype)
     weight = torch.zeros(256, 256, 3, 3, device=device, dtype=dtype)
 
@@ -62,14 +62,14 @@ def drawing_with_gradient(generator: Generator, *, batch: int, resolution: int) 
     codes = mean_code(generator, batch).clone().requires_grad_()
 
     def draw() -> None:
-        w_plus = codes.clone()  # counting the operations of a module fails where a leaf's gradient is asked for
+        w_plus = codes.clone()  # FlopCounterMode fails on modules if the gradient of a leaf is requested
         torch.autograd.grad(generator.synthesis(w_plus, resolution=resolution).sum(), w_plus)
 
     return draw
 
 
 def median_time(work: Callable[[], object], *, runs: int) -> float:
-    """Time some work: median seconds, after a run that does not count; waits for the accelerator, if any."""
+    """Measure the median seconds of some work, after an unmeasured run; waits for the accelerator, if any."""
     times = []
     for _ in range(runs + 1):
         begun = time.perf_counter()
@@ -81,7 +81,7 @@ def median_time(work: Callable[[], object], *, runs: int) -> float:
 
 
 def count_flop(work: Callable[[], None]) -> float:
-    """Count the floating-point operations in convolutions and matrix products of work that is not compiled."""
+    """Count the floating-point operations in convolutions and matrix products of uncompiled work."""
     with FlopCounterMode(display=False) as counter:
         work()
     return float(counter.get_total_flops())

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 DRAWS, SEED = 2000, 0
-"""Bootstrap samples, and the seed that draws them."""
+"""Number of bootstrap samples, and the seed that draws them."""
 COVERED = 0.95
 """Confidence level of the interval."""
 
@@ -26,7 +26,7 @@ class Spread:
 
 
 def summarize(values: Sequence[float]) -> Spread:
-    """Compute mean, deviation and percentile bootstrap interval (Efron 1979) of a metric; always the same ones.
+    """Compute mean, deviation and percentile bootstrap interval (Efron 1979) of a metric, deterministically.
 
     Raises:
         ValueError: There are no values.

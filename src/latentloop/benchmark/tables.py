@@ -1,4 +1,4 @@
-"""The tables of a benchmark: results.csv, summary.csv and table.md."""
+"""Tables of a benchmark: results.csv, summary.csv and table.md."""
 
 import csv
 import io
@@ -10,7 +10,7 @@ from latentloop.benchmark.comparison import DIGITS, LABELS, Comparison
 
 
 def rows_as_csv(comparison: Comparison) -> str:
-    """Write results.csv: a row for each method and image."""
+    """Format results.csv: a row for each method and image."""
     columns = comparison.columns
     rows = [["method", "image", *columns, "seconds", "peak_memory_bytes", "generator_calls", "batch"]]
     for line in comparison.lines:
@@ -21,7 +21,7 @@ def rows_as_csv(comparison: Comparison) -> str:
 
 
 def spreads_as_csv(comparison: Comparison) -> str:
-    """Write summary.csv: a row for each method and metric, with mean, deviation and 95 % interval."""
+    """Format summary.csv: a row for each method and metric, with mean, deviation and 95 % interval."""
     rows = [["method", "figure", "n", "mean", "standard_deviation", "low_95", "high_95"]]
     for line in comparison.lines:
         rows += [
@@ -33,7 +33,7 @@ def spreads_as_csv(comparison: Comparison) -> str:
 
 
 def markdown(comparison: Comparison) -> str:
-    """Write table.md: means, standard deviations in brackets, median seconds; then means by image set."""
+    """Format table.md: means, standard deviations in brackets, median seconds; then means by image set."""
     lines = [f"# {comparison.title}", ""]
     lines += [f"- {name}: {value}" for name, value in comparison.facts.items()]
     lines += ["", *_table(table_header(comparison), table_cells(comparison))]
@@ -46,12 +46,12 @@ def markdown(comparison: Comparison) -> str:
 
 
 def table_header(comparison: Comparison) -> list[str]:
-    """Headings of the table's columns."""
+    """Return the headings of the table's columns."""
     return ["method", *(LABELS[column] for column in comparison.columns), "seconds", "GB", "calls", "n"]
 
 
 def table_cells(comparison: Comparison) -> list[list[str]]:
-    """Make a row of the table for each method."""
+    """Return a row of the table for each method."""
     rows = []
     for line in comparison.lines:
         cells = [line.title]

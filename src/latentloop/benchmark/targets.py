@@ -16,10 +16,10 @@ from latentloop.images import read_image, resample
 
 @dataclass(frozen=True)
 class Aligner:
-    """Turns image files into targets."""
+    """Converts image files to targets."""
 
     detector: FaceDetector | None
-    """Finds the faces; None if the images are aligned already."""
+    """Face detector; None if the images are aligned already."""
     size: int
     """Side of the aligned face, in pixels."""
     small: int
@@ -29,7 +29,7 @@ class Aligner:
         """Read an image and align its largest face.
 
         Raises:
-            UserError: It is not an image, has no face, or is not square where it is taken as aligned.
+            UserError: The file is not an image, has no face, or should be aligned but is not square.
         """
         image, detector = read_image(photo), self.detector
         try:
@@ -40,7 +40,7 @@ class Aligner:
 
 @dataclass(frozen=True)
 class Target:
-    """An image whose code is to be found; its file is read on first use."""
+    """An image whose code is computed; its file is read on first use."""
 
     photo: Path
     sha256: str
@@ -49,7 +49,7 @@ class Target:
 
     @property
     def name(self) -> str:
-        """Name of the file, without folders and ending."""
+        """Name of the file, without folders and suffix."""
         return self.photo.stem
 
     @cached_property
@@ -69,7 +69,7 @@ class Target:
 
 
 def find_target(photo: Path, aligner: Aligner) -> Target:
-    """Make a target of an image file, of which only the checksum is computed yet.
+    """Create the target of an image file; only its checksum is computed yet.
 
     Raises:
         UserError: The file cannot be opened.
@@ -84,7 +84,7 @@ def check_names(photos: Sequence[Path]) -> None:
     """Check that no two images share a name, since their results would.
 
     Raises:
-        UserError: Two share one, endings aside.
+        UserError: Two images share a name, apart from suffixes.
     """
     seen: dict[str, Path] = {}
     for photo in photos:

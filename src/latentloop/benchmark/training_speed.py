@@ -1,4 +1,4 @@
-"""Speed of the training of an embedding network on photos, and where its time goes."""
+"""Speed of training an embedding network on photos, and where its time goes."""
 
 import math
 import time
@@ -25,7 +25,7 @@ from latentloop.training.learner import Learner
 from latentloop.training.trainer import Trainer
 
 PHOTOS = 64
-"""Number of drawn images that stand for photos."""
+"""Number of generated images that stand for photos."""
 RECIPE: Mapping[str, Any] = {
     "image_target": "photo",
     "teacher_steps": 0,
@@ -38,16 +38,16 @@ RECIPE: Mapping[str, Any] = {
     "photos_in": "device",
     "validation_images": 1,
 }
-"""Options of a training on photos, without an iterator; the first quarter of a batch is drawn."""
+"""Options of training on photos without an iterator; a quarter of each batch is generated."""
 OURS = ("generator", "network", "losses")
-"""Parts that training consists of; the rest should take next to nothing."""
+"""Parts that training consists of; everything else should take little time."""
 
 
 def time_training(options: SpeedOptions | None = None, machine: MachineOptions | None = None) -> Iterator[str]:
     """Time training on photos, and its parts; yields lines of Markdown, each once it is measured.
 
     Raises:
-        UserError: A generator or the device is missing.
+        UserError: A generator or the device does not exist.
     """
     options, machine = options or SpeedOptions(), machine or MachineOptions()
     device = find_device(machine.device)
@@ -61,15 +61,15 @@ def time_training(options: SpeedOptions | None = None, machine: MachineOptions |
 
 @dataclass(frozen=True)
 class TrainingBench:
-    """Times whole steps of a training run, and what they consist of by itself."""
+    """Times whole steps of a training run, and each of its parts separately."""
 
     trainer: Trainer
-    """A run that has just begun."""
+    """Trainer of a new run."""
     runs: int
-    """Runs of each measurement."""
+    """Number of runs of each measurement."""
 
     def table(self) -> Iterator[str]:
-        """Yield lines of Markdown: the time of each part, its share, and images a second."""
+        """Yield lines of Markdown: the time of each part, its share, and images per second."""
         batch, name = self.trainer.config.batch, self.trainer.collaboration.generator.name
         seconds = self.parts()
         whole = sum(seconds.values())
@@ -81,7 +81,7 @@ class TrainingBench:
         yield from ("", f"Outside generator, network and losses: {outside:.1%}.")
 
     def parts(self) -> dict[str, float]:
-        """Measure the seconds of a step's parts; the last one is what whole steps take longer than all others."""
+        """Measure the seconds of a step's parts; the last one is the remainder of whole steps."""
         whole = self._whole_steps()
         works = {
             "reading": lambda: self.trainer.read(0),
@@ -90,12 +90,12 @@ class TrainingBench:
             "optimizer": self._optimizing(),
         }
         seconds = {name: median_time(work, runs=self.runs) for name, work in works.items()}
-        # Photos are read ahead, in the time of other parts where the machine has a core for it.
+        # Photos are read ahead, in parallel to other parts if a core is free: the parts may exceed the whole.
         rest = max(0.0, whole - sum(seconds.values()))
         return {**seconds, "drawing what is learned from": self._drawing(), "rest": rest}
 
     def _whole_steps(self) -> float:
-        """Mean seconds of a step once all photos are read and a pool is drawn."""
+        """Measure the mean seconds of a step once all photos are read and a pool is drawn."""
         steps, look = self.trainer.run(), self.trainer.look_every
         config = self.trainer.config
         until_read = math.ceil(PHOTOS / (config.batch - config.synthetic_images)) + 1
@@ -112,7 +112,7 @@ class TrainingBench:
         return lambda: self.trainer.batch(photos)
 
     def _learning(self) -> dict[str, Callable[[], None]]:
-        """What is learned by: generator, network and losses, forward and backward."""
+        """Make functions for generator, network and losses, forward and backward."""
         both, embedder = self.trainer.collaboration, self.trainer.embedder.train()
         batch = self.trainer.batch(self.trainer.read(0))
         learning = [parameter for parameter in embedder.parameters() if parameter.requires_grad]
@@ -144,7 +144,7 @@ class TrainingBench:
         return optimize
 
     def _drawing(self) -> float:
-        """Seconds of drawing the images of a step that the generator draws to learn from, each used several times."""
+        """Measure the seconds per step of drawing generated images, each of which is used several times."""
         config, both = self.trainer.config, self.trainer.collaboration
         if not config.synthetic_images:
             return 0.0
@@ -155,7 +155,7 @@ class TrainingBench:
 def _train_options(
     generator: str, batch: int, options: SpeedOptions, machine: MachineOptions, folder: Path
 ) -> TrainOptions:
-    """Options of a run on images that the generator draws, in files, as photos are."""
+    """Return the options of a run on generated images, in files, as photos are."""
     drawn = load_generator(generator)
     size = min(256, drawn.resolution)
     for number, w_plus in enumerate(sample_codes(drawn, PHOTOS, randomness=torch.Generator().manual_seed(0))):

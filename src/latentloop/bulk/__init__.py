@@ -1,4 +1,4 @@
-"""Codes of very many photos: an engine that reads, embeds and writes them in parallel, and goes on where it stopped."""
+"""Codes of very many photos: parallel reading, embedding and writing, which resumes where it stopped."""
 
 import lazy_loader
 

@@ -1,4 +1,4 @@
-"""Finding the faces of photos, and their codes, as the workers of a bulk job do: from photos to rows of records."""
+"""Face detection and embedding in the workers of a bulk job: from photos to rows of records."""
 
 import hashlib
 from collections.abc import Iterable, Sequence
@@ -27,9 +27,9 @@ from latentloop.records.schema import CROP, ERROR, OK, RECONSTRUCTION, RecordRun
 from latentloop.version import __version__
 
 Row = dict[str, Any]
-"""A row of a table: values by column."""
+"""A table row: values by column."""
 TARGET = "target"
-"""Column of an aligned face on its way from the finding to the embedding, (3, R, R) float32 bytes."""
+"""Column that carries an aligned face from detection to embedding, (3, R, R) float32 bytes."""
 
 
 @dataclass(frozen=True)
@@ -39,10 +39,10 @@ class FaceFinder:
     options: BulkOptions
     components: Components
     resolution: int
-    """Side of the aligned faces, which codes are found for, in pixels."""
+    """Side of the aligned faces that codes are computed for, in pixels."""
 
     def rows(self, photos: Iterable[BulkPhoto]) -> list[Row]:
-        """Make a row for each face, with the aligned image in `TARGET`, or one that tells why a photo has none."""
+        """Create a row for each face, with the aligned image in `TARGET`, or one with the error of a photo without faces."""
         return [row for photo in photos for row in self._rows_of(photo)]
 
     def _rows_of(self, photo: BulkPhoto) -> list[Row]:
@@ -58,11 +58,11 @@ class FaceFinder:
         except (MemoryError, RuntimeError) as error:
             if not is_out_of_memory(error):
                 raise
-            return [failed(row, "not enough memory to look at it")]
+            return [failed(row, "not enough memory to read it and find faces")]
         return [row | self._found(face, i + 1, len(faces)) for i, face in enumerate(faces)]
 
     def _faces(self, image: Tensor) -> list[AlignedFace]:
-        # As large as embed aligns them, so that the codes are the same.
+        # Aligned at the size that `embed` uses and resampled later, so that the codes are the same.
         size = max(renderers_of(self.components.generator))
         if self.options.faces.aligned:
             return [already_aligned(image, size)]
@@ -79,7 +79,7 @@ class FaceFinder:
 
 @dataclass(frozen=True)
 class FaceCoder:
-    """Finds the codes of aligned faces, in batches, and measures their reconstructions."""
+    """Computes the codes of aligned faces in batches, and measures their reconstructions."""
 
     options: BulkOptions
     setup: Setup
@@ -92,11 +92,11 @@ class FaceCoder:
 
     @cached_property
     def _start(self) -> FaceStart:
-        """The start of every face: the network's code, or, where there is no network, the mean latent."""
+        """Start of every face: predicted by the network, or the mean latent without one."""
         return self.setup.start.of_face(Wanted("", Path(), ""))
 
     def rows(self, found: Sequence[Row]) -> list[Row]:
-        """Complete the rows of a `FaceFinder`; those of errors stay as they are."""
+        """Complete the rows of a `FaceFinder`; rows with errors are unchanged."""
         faces = [row for row in found if TARGET in row]
         coded: dict[int, Row] = {}
         for i in range(0, len(faces), self.options.batch):
@@ -105,7 +105,7 @@ class FaceCoder:
         return [coded.get(id(row), row) for row in found]
 
     def _coded(self, faces: Sequence[Row]) -> list[Row]:
-        """Find the codes of some faces together; where that fails, of each half by itself."""
+        """Compute the codes of faces together; if that fails, halves are tried separately."""
         known = [{name: value for name, value in face.items() if name != TARGET} for face in faces]
         try:
             found = self._codes(torch.cat([_unpacked(face[TARGET], self.resolution) for face in faces]))
@@ -124,7 +124,7 @@ class FaceCoder:
 
     @torch.no_grad()
     def _codes(self, target: Tensor) -> list[Row]:
-        """Find the codes of aligned faces (N, 3, R, R), and what records tell of them."""
+        """Compute the codes of aligned faces (N, 3, R, R), with the other columns of their records."""
         inverter, on_device = self._inverter, target.to(self.setup.components.device)
         w_plus = self.setup.start.codes(on_device, [self._start] * len(target))
         if not w_plus.isfinite().all():
@@ -137,7 +137,7 @@ class FaceCoder:
             for i, row in enumerate(rows):
                 steps = int(refined.steps[i])
                 row |= {"steps": steps, "loss": float(refined.losses[steps, i])}
-        w_plus = w_plus.half().cpu()
+        w_plus = w_plus.half().cpu()  # as stored: metrics are those of the stored code
         identity = self._identity(target)
         for row, code, person in zip(rows, w_plus, identity, strict=True):
             row |= {"code": code.flatten().numpy(), "identity": person.numpy()} | self._provenance
@@ -147,7 +147,7 @@ class FaceCoder:
         return rows
 
     def _figures(self, w_plus: Tensor, target: Tensor) -> list[Row]:
-        """Measure what the codes draw, as they are stored; with the pictures, if they are wanted."""
+        """Measure the images of the stored codes, with pictures if requested."""
         device = self.setup.components.device
         codes = w_plus.to(device, torch.float32)
         parts = codes.split(1) if device.type == "cpu" else [codes]  # one by one a CPU is a little faster
@@ -164,7 +164,7 @@ class FaceCoder:
 
     @cached_property
     def _evaluator(self) -> Evaluator:
-        """The metrics, where the codes are found: unlike those of `embed`, they need not be the same on all devices."""
+        """Metrics on the device of the codes; unlike in `embed`, they may differ slightly between devices."""
         device = self.setup.components.device
         return self._inverter.evaluator if device.type == "cpu" else load_evaluator(device=device)
 
@@ -175,7 +175,7 @@ class FaceCoder:
 
     @cached_property
     def run(self) -> RecordRun:
-        """What all records share."""
+        """Properties that all records share."""
         generator, parts = self.setup.components.generator, self.setup.components
         model = f"{parts.embedder} {parts.embedder_sha256[:12]}" if parts.embedder and parts.embedder_sha256 else ""
         dim = int(self._identity(torch.zeros(1, 3, self.resolution, self.resolution)).shape[1])
@@ -187,19 +187,19 @@ class FaceCoder:
 
 @dataclass(frozen=True)
 class PhotoCoder:
-    """Finds the codes of the faces in photos: a `FaceFinder` and a `FaceCoder` that share their networks."""
+    """Computes the codes of the faces in photos: a `FaceFinder` and a `FaceCoder` with shared networks."""
 
     options: BulkOptions
     finder: FaceFinder = field(repr=False)
     coder: FaceCoder = field(repr=False)
 
     def rows(self, photos: Iterable[BulkPhoto]) -> list[Row]:
-        """Make the rows of photos."""
+        """Create the rows of photos."""
         return self.coder.rows(self.finder.rows(photos))
 
 
 def load_face_finder(options: BulkOptions) -> FaceFinder:
-    """Load what finds faces, on the CPU.
+    """Load the face finder, on the CPU.
 
     Raises:
         UserError: A file cannot be used.
@@ -209,19 +209,20 @@ def load_face_finder(options: BulkOptions) -> FaceFinder:
 
 
 def load_photo_coder(options: BulkOptions, components: Components | None = None) -> PhotoCoder:
-    """Load what finds the codes of photos.
+    """Load the networks that compute the codes of photos.
 
     Args:
-        options: How; its generator, device, precision and embedder count only without `components`.
+        options: Settings; generator, device, precision and embedder are ignored if `components` is given.
         components: Networks that are loaded already.
 
     Raises:
-        UserError: A file cannot be used, or there is no network for the generator.
+        UserError: A file cannot be used, or the generator has no network.
     """
     embedding = options.embedding()
     components = components or components_for(embedding)
     generator, resolved = components.generator, str(components.precision).removeprefix("torch.")
-    options = replace(options, precision="bfloat16" if resolved == "bfloat16" else "float32")  # alike on all machines
+    # "auto" is resolved once, here, so that all machines of a cluster compute in the same precision.
+    options = replace(options, precision="bfloat16" if resolved == "bfloat16" else "float32")
     if WORKING_SIZE in renderers_of(generator):
         embedding = replace(embedding, render=WORKING_SIZE)
     setup = set_up(embedding, components)
@@ -231,7 +232,7 @@ def load_photo_coder(options: BulkOptions, components: Components | None = None)
 
 
 def failed(row: Row, problem: str) -> Row:
-    """Make the row of a photo without codes; what is wrong begins with the photo's path."""
+    """Create the row of a photo without codes; its error begins with the photo's path."""
     if row["path"] not in problem:
         problem = f"{row['path']}: {problem}"
     kept: Row = {name: row[name] for name in ("path", "key", "width", "height") if name in row}

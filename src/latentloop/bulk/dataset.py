@@ -1,4 +1,4 @@
-"""A bulk job as a Ray dataset: photos in blocks, workers that load their networks once, rows of records."""
+"""Bulk job as a Ray dataset: photos in blocks, workers that load their networks once, rows of records."""
 
 import math
 from collections.abc import Callable, Iterator, Sequence
@@ -24,20 +24,20 @@ if TYPE_CHECKING:
     import ray.data
 
 READER = {"num_cpus": 0.05}
-"""What a task that lists photos or writes records takes of a processor; each process is one that Ray has to start."""
+"""Share of a processor that a task takes to list photos or write records; each is a process of its own."""
 DEATHS = 3
-"""Deaths of workers over a photo after which it is given up; Ray starts a worker again, and its batch."""
+"""Number of worker deaths on a photo after which it is given up; until then Ray restarts the worker and its batch."""
 ROWS_OF_FACES = 32
-"""Photos of a block that carries their aligned faces, 0.8 MB each."""
+"""Largest number of photos in a block that carries aligned faces, 0.8 MB each."""
 BLOCKS = 4
-"""Least blocks for each worker, where there are the photos for it."""
+"""Smallest number of blocks per worker, if there are enough photos."""
 SHARE = 0.9
-"""What Ray counts for each thread of a worker, in processors."""
+"""Processors that Ray counts per thread of a worker."""
 
 
 @dataclass(frozen=True)
 class Stage:
-    """What the workers are made with: plain values, sent to other processes."""
+    """Construction arguments of the workers: plain values, sent to other processes."""
 
     options: BulkOptions
     run: RecordRun
@@ -45,7 +45,7 @@ class Stage:
     """Actor that counts the rows, a `tally.Tally`; None counts nothing."""
 
     def table_of(self, rows: Sequence[Row], *more: str) -> "pyarrow.Table":
-        """Put rows of records into a table, with more columns of bytes."""
+        """Convert rows of records to a table, with additional columns of bytes."""
         arrow = load_arrow()
         schema = arrow_schema(self.run)
         for name in more:
@@ -54,7 +54,7 @@ class Stage:
 
 
 class FinderActor:
-    """A worker of Ray that finds faces; batches are tables of photos and of rows with `TARGET`."""
+    """Ray worker that finds faces; it maps tables of photos to tables of rows with `TARGET`."""
 
     def __init__(self, stage: Stage, threads: int) -> None:
         _use(threads)
@@ -66,25 +66,25 @@ class FinderActor:
 
 
 class CoderActor:
-    """A worker of Ray that finds codes; batches are tables of rows with `TARGET`, and of records."""
+    """Ray worker that computes codes; it maps tables of rows with `TARGET` to tables of records."""
 
     def __init__(self, stage: Stage, threads: int) -> None:
         self._stage, self._coder = stage, _coder(stage, threads).coder
 
     def __call__(self, batch: "pyarrow.Table") -> "pyarrow.Table":
-        """Find the codes of a batch of faces."""
+        """Compute the codes of a batch of faces."""
         known = [{name: value for name, value in row.items() if value is not None} for row in batch.to_pylist()]
         return _counted(self._stage, self._coder.rows(known))
 
 
 class PhotoActor:
-    """A worker of Ray that does both."""
+    """Ray worker that finds faces and computes their codes."""
 
     def __init__(self, stage: Stage, threads: int) -> None:
         self._stage, self._coder = stage, _coder(stage, threads)
 
     def __call__(self, batch: "pyarrow.Table") -> "pyarrow.Table":
-        """Find the codes of a batch of photos."""
+        """Compute the codes of a batch of photos."""
         return _counted(self._stage, _surviving(self._stage, photos_in(batch), self._coder.rows))
 
 
@@ -94,10 +94,10 @@ def dataset_of(
     """Describe the records of photos as a Ray dataset, which is computed as it is read.
 
     Args:
-        photos: The photos, of which no two have the same path.
-        stage: What the workers are made with.
-        workers: The processes to use.
-        checkpoint: Folder in which Ray notes the photos whose records are written, and by which it skips them.
+        photos: Photos with different paths.
+        stage: Construction arguments of the workers.
+        workers: Processes to use.
+        checkpoint: Folder in which Ray notes photos whose records are written, to skip them.
     """
     with configured(checkpoint):
         return _dataset(photos, stage, workers)
@@ -111,7 +111,7 @@ def _dataset(photos: Sequence[BulkPhoto], stage: Stage, workers: Workers) -> "ra
     photos_read = read_datasource(photo_source(photos, rows), override_num_blocks=blocks, concurrency=1, **READER)
     made = {"stage": stage, "threads": workers.threads}
     common = {"batch_format": "pyarrow", "fn_constructor_kwargs": made, "udf_modifying_row_count": True}
-    # Not quite whole processors, so that on a machine whose every one has a worker photos are still listed.
+    # Slightly less than whole processors: otherwise workers on all of them would leave none for listing photos.
     batch, on_cpu = stage.options.batch, {"num_cpus": SHARE * workers.threads, **workers.environment}
     coders = ActorPoolStrategy(size=min(workers.count, blocks))
     if not workers.gpus:
@@ -126,19 +126,19 @@ def _dataset(photos: Sequence[BulkPhoto], stage: Stage, workers: Workers) -> "ra
 
 
 def rows_of_block(photos: int, workers: int, options: BulkOptions) -> int:
-    """Choose how many photos make a file of records: few enough that no worker waits long for the last one's end."""
+    """Choose the number of photos per file of records, small enough that no worker waits long for the last one."""
     return max(1, min(options.rows, max(options.batch, math.ceil(photos / (BLOCKS * workers)))))
 
 
 def record_dataset(
     photos: Sequence[str], options: BulkOptions = BulkOptions(), components: Components | None = None
 ) -> "ray.data.Dataset":
-    """Find the codes of photos as a Ray dataset: a row for each face, computed as it is read.
+    """Compute the codes of photos as a Ray dataset: one row per face, computed as it is read.
 
     Args:
         photos: As for `find_bulk_photos`.
-        options: How.
-        components: Networks that are loaded already, for the description of the rows; workers load their own.
+        options: Settings of the job.
+        components: Networks that are loaded already, to describe the rows; workers load their own.
 
     Raises:
         UserError: Nothing is named, a file cannot be used, or Ray is not installed or does not start.
@@ -149,7 +149,7 @@ def record_dataset(
 
 @contextmanager
 def configured(checkpoint: Path | None) -> Iterator[None]:
-    """Set what datasets that are made within take over: quiet, whole blocks, and where they note what is done."""
+    """Set the context that Ray datasets created inside inherit: quiet, whole blocks, and a checkpoint."""
     load_ray()
     from ray.data import DataContext
     from ray.data.checkpoint import CheckpointConfig
@@ -161,7 +161,7 @@ def configured(checkpoint: Path | None) -> Iterator[None]:
     wanted = {
         "enable_progress_bars": False,
         "print_on_execution_start": False,
-        # Rows of a photo must not come apart, or a run that is stopped could lose some of its faces.
+        # A photo's rows must stay in one block: the checkpoint counts photos, so a stop could lose some of its faces.
         "target_max_block_size": None,
         "checkpoint_config": noted,
     }
@@ -181,7 +181,7 @@ def _coder(stage: Stage, threads: int) -> PhotoCoder:
 
 
 def _use(threads: int) -> None:
-    """Set a worker's threads, of which it has been told by the environment, too."""
+    """Set the number of threads in a worker, for libraries that ignore the environment variables."""
     torch.set_num_threads(threads)
     keep_freed_memory()
 
@@ -189,7 +189,7 @@ def _use(threads: int) -> None:
 def _surviving(
     stage: Stage, photos: Sequence[BulkPhoto], rows_of: Callable[[Sequence[BulkPhoto]], list[Row]]
 ) -> list[Row]:
-    """Make the rows of photos; where a worker died over them before, one by one, and those it died over are errors."""
+    """Create the rows of photos; after a worker's death they are tried one by one, and the fatal ones become errors."""
     if stage.tally is None:
         return rows_of(photos)
     get, tally = load_ray().get, stage.tally
@@ -199,7 +199,7 @@ def _surviving(
     for part in parts:
         names = [photo.path for photo in part]
         if max(deaths[name] for name in names) >= DEATHS:
-            rows.append(failed({"path": names[0], "key": None}, "the worker that looked at it died, again and again"))
+            rows.append(failed({"path": names[0], "key": None}, f"its worker died {DEATHS} times"))
             continue
         get(tally.begin.remote(names))
         rows += rows_of(part)

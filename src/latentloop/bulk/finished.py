@@ -1,4 +1,4 @@
-"""What a folder of records holds already: which photos are done, and whose folder it is."""
+"""State of a folder of records: which photos are done, and whether the folder is ours."""
 
 from pathlib import Path
 
@@ -20,20 +20,20 @@ def refuse_others(out: Path, run: RecordRun) -> None:
     """
     if is_record_folder(out):
         if changed := differences(RecordFolder(out).run.settings, run.settings):
-            problem = f"its records are of other {', '.join(changed)}; choose another folder"
+            problem = f"its records were made with other {', '.join(changed)}; choose another folder"
             raise UserError(f"{out}: {problem}", arguments="out")
         return
     parts = [out / name for name in (RUN, RECORDS, PICTURES, CHECKPOINT)]
     refuse_links(out, *parts)
     if (out.exists() and not out.is_dir()) or any(part.exists() for part in parts):
-        raise UserError(f"{out}: holds files that are no records; choose another folder", arguments="out")
+        raise UserError(f"{out}: holds files that are not records; choose another folder", arguments="out")
 
 
 def match_checkpoint(out: Path) -> None:
-    """Make Ray's checkpoint tell of the records that there are, which appear whole, and of no others.
+    """Bring Ray's checkpoint in line with the records that exist, which appear whole or not at all.
 
-    What a job left that was stopped goes: entries of files that were not written, and pictures without records. The
-    caller has the folder for itself.
+    Leftovers of a stopped job are deleted: entries of files that were not written, and pictures without records. The
+    caller must hold the folder's lock.
 
     Raises:
         UserError: A file of records is damaged, or the folder cannot be written to.
@@ -42,7 +42,7 @@ def match_checkpoint(out: Path) -> None:
     for part in (RECORDS, PICTURES, CHECKPOINT):
         remove_leftovers(out / part)
     for note in (out / CHECKPOINT).glob("*.parquet"):
-        if note.stem not in records:  # "NAME.pending" is none
+        if note.stem not in records:  # also deletes NAME.pending.parquet, Ray's notes of unfinished files
             note.unlink()
     for name in sorted(records):
         if not _is_note(out / CHECKPOINT / f"{name}.parquet"):
@@ -53,14 +53,14 @@ def match_checkpoint(out: Path) -> None:
 
 
 def finished_in(out: Path) -> frozenset[str]:
-    """Paths of the photos that have records, by a checkpoint that matches them."""
+    """List the paths of photos that have records, by a checkpoint that matches them."""
     notes = (out / CHECKPOINT).glob("*.parquet")
     files = [note for note in notes if not note.name.endswith(".pending.parquet")]
     return frozenset(path for file in files for path in _paths_in(file))
 
 
 def drop_errors(out: Path) -> None:
-    """Drop the records of errors, so that their photos are tried again; the caller has the folder for itself.
+    """Delete the records of errors, so that their photos are tried again; the caller must hold the folder's lock.
 
     Raises:
         UserError: A file of records is damaged, or the folder cannot be written to.
@@ -71,7 +71,7 @@ def drop_errors(out: Path) -> None:
         good = table.filter(arrow.compute.not_equal(table["status"], ERROR))
         if len(good) == len(table):
             continue
-        # First, so that no photo counts as done without a record.
+        # The note is deleted first: after a kill in between, no photo must count as done without a record.
         (out / CHECKPOINT / file.name).unlink(missing_ok=True)
         with replacing(file) as part:
             arrow.parquet.write_table(good, part, compression="zstd")
@@ -96,7 +96,7 @@ def _paths_in(file: Path) -> list[str]:
     """Read the paths in an entry of the checkpoint."""
     arrow, opened = load_arrow(), open_parquet(file)
     if opened.schema_arrow.names != ["path"] or not arrow.types.is_string(opened.schema_arrow.field("path").type):
-        raise UserError(f"{file}: no list of paths")
+        raise UserError(f"{file}: not a list of paths")
     try:
         paths: list[str] = opened.read()["path"].to_pylist()
     except (OSError, arrow.ArrowException) as error:

@@ -1,4 +1,4 @@
-"""Photos of a bulk job as plain values, and tables of them; read without PyTorch by processes that only list them."""
+"""Photos of a bulk job as plain values, and tables of them; processes that only list photos import no PyTorch."""
 
 import os
 from collections.abc import Iterable, Sequence
@@ -25,24 +25,23 @@ PHOTO_COLUMNS = {
     "row": "int32",
     "column": "string",
 }
-"""Columns of a table of photos, which are the fields of `BulkPhoto`; names of files may have any bytes."""
+"""Columns of a table of photos, the fields of `BulkPhoto`; file names are binary since they may contain any bytes."""
 
 
 @dataclass(frozen=True)
 class BulkPhoto:
-    """A photo, not read yet; plain values, which go from process to process."""
+    """A photo that is not read yet, as plain values that can be sent between processes."""
 
     path: str
-    """Name of the photo, which no other has: its absolute path, TAR:MEMBER, or TABLE:ROW, with what cannot be printed
-    escaped."""
+    """Unique name of the photo: its absolute path, TAR:MEMBER, or TABLE:ROW, with unprintable characters escaped."""
     file: str
-    """File that it is in."""
+    """File that contains the photo."""
     offset: int = 0
-    """First byte of it in the file."""
+    """Offset of its first byte in the file."""
     size: int | None = None
     """Size in bytes; None for the whole file."""
     group: int | None = None
-    """Row group in a Parquet file; None for another file."""
+    """Row group in a Parquet file; None for other files."""
     row: int = 0
     """Row within the group."""
     column: str = ""
@@ -55,13 +54,13 @@ class BulkPhoto:
             UserError: The file cannot be read, or has changed since the photos were listed.
         """
         if self.group is None:
-            from latentloop.photos.sources import PhotoSource  # with PyTorch, which only workers that read need
+            from latentloop.photos.sources import PhotoSource  # imports PyTorch, which only reading workers need
 
             return PhotoSource(Path(self.file), offset=self.offset, size=self.size).read()
         images = _images_of(self.file, self.group, self.column)
         image = images[self.row].as_py() if self.row < len(images) else None
         if not isinstance(image, bytes):
-            raise UserError(f"{self.path}: there is no image in this row")
+            raise UserError(f"{self.path}: this row has no image")
         return image
 
 
@@ -79,7 +78,7 @@ def photo_table(photos: Iterable[BulkPhoto]) -> "pyarrow.Table":
 
 
 def photo_source(photos: Sequence[BulkPhoto], rows: int) -> "Datasource":
-    """Make what lists photos for Ray, in blocks of some rows."""
+    """Create the data source that lists photos for Ray, in blocks of `rows` photos."""
     load_ray()
     from ray.data import Datasource, ReadTask
     from ray.data.block import BlockMetadata
@@ -101,7 +100,7 @@ def photo_source(photos: Sequence[BulkPhoto], rows: int) -> "Datasource":
     return Photos()  # type: ignore[no-untyped-call]  # Ray types none of its constructors
 
 
-@lru_cache(maxsize=1)  # a worker takes the rows of a group one after the other
+@lru_cache(maxsize=1)  # a worker reads the rows of a group one after the other
 def _images_of(file: str, group: int, column: str) -> "pyarrow.ChunkedArray":
     try:
         return open_parquet(file).read_row_group(group, columns=[column]).flatten().column(0)

@@ -1,4 +1,4 @@
-"""Ray as the engine of bulk jobs: starting it quietly, dividing the machine, counting what is done."""
+"""Ray as the engine of bulk jobs: quiet start, and division of the machine among workers."""
 
 import os
 import sys
@@ -15,13 +15,13 @@ from latentloop.devices import host_memory
 from latentloop.errors import UserError, in_one_line
 
 MEMORY = 3 << 29
-"""Memory of a worker in bytes, with its networks, generously."""
+"""Memory reserved per worker in bytes, with its networks."""
 OBJECTS = 1 << 28
-"""Memory for blocks on their way between processes of one machine, in bytes: they hold paths and codes."""
+"""Memory for blocks in transit between processes of one machine, in bytes, if they hold paths and codes."""
 FACES = 1 << 31
-"""The same where faces are found and embedded by different processes: a block has 0.8 MB a face."""
+"""Memory for blocks in transit, in bytes, if they hold aligned faces of 0.8 MB each."""
 SPARE = 2
-"""Processors that Ray may count beside the workers', for tasks that hardly compute."""
+"""Number of processors that Ray may count in addition to the workers', for tasks that hardly compute."""
 
 
 @dataclass(frozen=True)
@@ -29,20 +29,20 @@ class Workers:
     """Processes that a job is divided among."""
 
     count: int
-    """Processes that find codes."""
+    """Number of processes that compute codes."""
     threads: int
-    """Threads of each process."""
+    """Number of threads per process."""
     gpus: bool = False
-    """Whether each has a GPU; then other processes find the faces."""
+    """True if each has a GPU; other processes then find the faces."""
     finders: int = 0
-    """Processes that find faces, beside GPUs."""
+    """Number of processes that find faces, if there are GPUs."""
     environment: dict[str, Any] = field(default_factory=dict)
-    """Arguments of Ray with the workers' environment variables."""
+    """Arguments for Ray with the workers' environment variables."""
 
 
 @contextmanager
 def running_ray(options: BulkOptions) -> Iterator[Workers]:
-    """Start Ray on this machine, or connect to a cluster, and say how the work is divided; the end stops what it began.
+    """Start Ray on this machine, or connect to a cluster; yields the workers, and shuts down what it started.
 
     Raises:
         UserError: Ray is not installed, or does not start.
@@ -56,7 +56,7 @@ def running_ray(options: BulkOptions) -> Iterator[Workers]:
 
 
 def workers_on_ray(options: BulkOptions) -> Workers:
-    """Start Ray on this machine, or connect to a cluster, if that is not done yet; returns how work is divided.
+    """Start Ray on this machine, or connect to a cluster, if necessary; returns the workers.
 
     Raises:
         UserError: Ray is not installed, or does not start.
@@ -69,7 +69,7 @@ def workers_on_ray(options: BulkOptions) -> Workers:
 
 def _start(ray: Any, options: BulkOptions) -> None:  # noqa: ANN401 - the module
     own = dict[str, Any]()
-    if not options.address:  # what Ray counts is what we say: the workers', and some for tasks that hardly compute
+    if not options.address:  # Ray schedules by these declared processors, not by the machine's real ones
         here, gpus = workers_of_machine(options), takes_gpus(options) and torch.cuda.is_available()
         processors = _processors() if gpus else here.count * here.threads
         own = {"num_cpus": processors + SPARE, "object_store_memory": FACES if gpus else OBJECTS}
@@ -83,23 +83,23 @@ def _start(ray: Any, options: BulkOptions) -> None:  # noqa: ANN401 - the module
 
 
 def workers_of_machine(options: BulkOptions) -> Workers:
-    """Divide this machine's processors: a worker for each that it has memory for, unless the options tell."""
+    """Divide this machine's processors: one worker for each that it has memory for, unless options say otherwise."""
     processors = _processors()
     count = options.workers or max(1, min(processors, host_memory() // MEMORY))
     return _workers(count, options.threads or max(1, processors // count))
 
 
 def takes_gpus(options: BulkOptions) -> bool:
-    """Return whether a job runs on GPUs where there are any."""
+    """Tell whether a job uses GPUs if there are any."""
     return options.common.device.partition(":")[0] in ("auto", "cuda")
 
 
 def divided(options: BulkOptions, resources: dict[str, float]) -> Workers:
-    """Divide what Ray has: a GPU for each worker if there are any, else this machine's processors, or a cluster's.
+    """Divide Ray's resources: one GPU per worker if there are any, else this machine's processors, or a cluster's.
 
     Args:
-        options: With the number of workers and threads, if they are given.
-        resources: What Ray counts: "CPU" and "GPU".
+        options: Options with the numbers of workers and threads, if given.
+        resources: Resources that Ray counts: "CPU" and "GPU".
     """
     processors, gpus = int(resources.get("CPU", 1)), int(resources.get("GPU", 0))
     threads = options.threads or 1
@@ -113,7 +113,7 @@ def divided(options: BulkOptions, resources: dict[str, float]) -> Workers:
 
 @contextmanager
 def _silent_start() -> Iterator[None]:
-    """Keep what Ray's C++ parts say at their start from stderr; its errors come as exceptions."""
+    """Discard the output of Ray's C++ parts at the start; their errors arrive as exceptions."""
     sys.stderr.flush()
     kept, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
     try:

@@ -1,4 +1,4 @@
-"""Importing Ray, which is optional, and quiet."""
+"""Import of Ray, an optional dependency, without its output."""
 
 import os
 from typing import Any
@@ -7,13 +7,13 @@ from latentloop.extras import load_extra
 
 
 def load_ray() -> Any:  # noqa: ANN401 - a module, which Ray types itself
-    """Import Ray Data, which from here on tells nobody of its use.
+    """Import Ray Data with usage statistics switched off.
 
     Raises:
-        UserError: It is not installed.
+        UserError: Ray is not installed.
     """
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
-    # Its logs lie in its own folder; on stderr they would be in the way.
+    # Ray also logs into its own folder; on stderr its messages would break the progress bar.
     for part, level in (("RAY_BACKEND_LOG_LEVEL", "fatal"), ("RAY_DATA_LOG_LEVEL", "ERROR")):
         os.environ.setdefault(part, level)
     ray = load_extra("ray", "bulk needs Ray", "latentloop[bulk]")

@@ -1,4 +1,4 @@
-"""A bulk job from photos to a folder of records, which goes on where it was stopped."""
+"""Bulk job from photos to a folder of records, which resumes where it stopped."""
 
 import threading
 from collections.abc import Callable, Iterator, Sequence
@@ -27,26 +27,26 @@ from latentloop.records.naming import is_record_folder
 from latentloop.records.schema import ERROR, PICTURES, RECORDS, RecordRun, load_arrow
 
 WORKERS_OF_A_WRITER = 16
-"""Workers whose records one process writes."""
+"""Number of workers whose records one process writes."""
 POLL = 0.5
-"""Seconds between two looks at what is done."""
+"""Seconds between two progress reports."""
 
 
 @dataclass(frozen=True)
 class Progress:
-    """How far a job is."""
+    """Counts of a job that is under way."""
 
     photos: int
-    """Photos done in this run."""
+    """Number of photos done in this run."""
     faces: int
     errors: int
     problems: Sequence[str]
-    """The first errors, each a line that begins with the photo's path."""
+    """First errors, each a line that begins with the photo's path."""
 
 
 @dataclass(frozen=True)
 class Summary:
-    """What a folder holds after a run."""
+    """Contents of a folder after a run, counted."""
 
     photos: int
     faces: int
@@ -55,14 +55,14 @@ class Summary:
 
 @dataclass(frozen=True)
 class BulkRun:
-    """Photos that are about to be embedded into a folder of records."""
+    """Photos ready to be embedded into a folder of records."""
 
     photos: Sequence[BulkPhoto]
     out: Path
     options: BulkOptions
     run: RecordRun
     finished: int
-    """Photos that have records already."""
+    """Number of photos that have records already."""
 
     def work(self, on_progress: Callable[[Progress], None] = lambda _: None) -> Summary:
         """Embed the photos that have no records yet, and write theirs.
@@ -71,7 +71,7 @@ class BulkRun:
             on_progress: Called from time to time, in another thread.
 
         Raises:
-            UserError: The folder cannot be written to, or is in use; Ray does not start, or gives up.
+            UserError: The folder cannot be written to or is in use, or Ray does not start or fails.
         """
         folder = RecordFolder(self.out)
         with sole_use(self.out):
@@ -114,13 +114,13 @@ def bulk_files(
 
     Args:
         photos: As for `find_bulk_photos`.
-        out: The folder.
-        options: How.
+        out: Folder for the records.
+        options: Settings of the job.
         components: Networks that are loaded already.
         warn: Called with a message about each file of photos that cannot be read.
 
     Raises:
-        UserError: Nothing is named; a file cannot be used; the folder is somebody else's, or was made otherwise.
+        UserError: Nothing is named, a file cannot be used, or the folder is foreign or was made with other settings.
     """
     load_arrow()
     load_ray()
@@ -139,7 +139,7 @@ def bulk_files(
 
 
 def summary_of(folder: RecordFolder) -> Summary:
-    """Count what a folder of records holds."""
+    """Count the records in a folder."""
     photos = faces = errors = 0
     for table in folder.tables(("face", "status")):
         numbers, status = table["face"].to_pylist(), table["status"].to_pylist()
@@ -151,11 +151,11 @@ def summary_of(folder: RecordFolder) -> Summary:
 
 @contextmanager
 def _watched(tally: Any, on_progress: Callable[[Progress], None]) -> Iterator[None]:  # noqa: ANN401 - an actor of Ray
-    """Look at the tally now and then while the block runs, and once when it has ended."""
+    """Report progress regularly while the block runs, and once at its end."""
     ray, ended = load_ray(), threading.Event()
 
     def look() -> None:
-        with suppress(ray.exceptions.RayError):  # the job goes on without
+        with suppress(ray.exceptions.RayError):  # progress is optional: the job continues without it
             on_progress(Progress(*ray.get(tally.counts.remote())))
 
     def watch() -> None:
@@ -173,9 +173,9 @@ def _watched(tally: Any, on_progress: Callable[[Progress], None]) -> Iterator[No
 
 
 def _said_by(error: Exception) -> UserError:
-    """Say in one line why Ray gave up: what a worker said, if it is meant for people."""
+    """Summarize Ray's failure on one line, with a worker's own message if it is a `UserError`."""
     cause = getattr(error, "cause", None)
     if isinstance(cause, UserError):
         return cause
     lines = [line for line in str(cause or error).splitlines() if line.strip()]
-    return UserError(f"a worker failed: {lines[-1] if lines else type(error).__name__}; what is finished is kept")
+    return UserError(f"a worker failed: {lines[-1] if lines else type(error).__name__}; finished records are kept")

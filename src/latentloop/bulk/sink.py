@@ -15,15 +15,15 @@ if TYPE_CHECKING:
     from ray.data import Datasink
 
 ENDINGS = {CROP: "crop.jpg", RECONSTRUCTION: "reconstruction.jpg"}
-"""Ends of the pictures' names in a tar file, by their columns."""
+"""Suffixes of the pictures' names in a tar file, by column."""
 
 
 def record_sink(folder: Path, run: RecordRun) -> "Datasink[None]":
-    """Make what writes blocks of records to a folder: files appear whole, and are written again under the same name.
+    """Create the sink that writes blocks of records to a folder; a repeated block gets the same file name.
 
     Args:
-        folder: The folder, the same on all machines.
-        run: What all records share.
+        folder: Folder for the records, the same on all machines.
+        run: Properties that all records share.
     """
     load_ray()
     from ray.data.datasource import BlockBasedFileDatasink
@@ -39,7 +39,7 @@ def record_sink(folder: Path, run: RecordRun) -> "Datasink[None]":
 
 
 def write_records(table: "pyarrow.Table", folder: Path, name: str, run: RecordRun) -> None:
-    """Write a table of records, and before it the pictures that are in it."""
+    """Write a table of records, after the pictures that it contains."""
     arrow, schema = load_arrow(), arrow_schema(run)
     if CROP in table.column_names:
         pictures = table.select(["key", "face", CROP, RECONSTRUCTION]).to_pylist()
@@ -50,13 +50,13 @@ def write_records(table: "pyarrow.Table", folder: Path, name: str, run: RecordRu
 
 
 def write_pictures(path: Path, rows: Sequence[dict[str, Any]]) -> None:
-    """Write pictures to a tar file as WebDataset reads it: KEY-FACE.crop.jpg and KEY-FACE.reconstruction.jpg."""
+    """Write pictures to a tar file in WebDataset's layout: KEY-FACE.crop.jpg and KEY-FACE.reconstruction.jpg."""
     named = set[str]()
     with tarfile.open(path, "w") as archive:
         for row in rows:
             for column, ending in ENDINGS.items():
                 name = f"{row['key']}-{row['face']}.{ending}"
-                if (content := row[column]) is not None and name not in named:  # a photo may be there twice
+                if (content := row[column]) is not None and name not in named:  # a photo may occur twice
                     named.add(name)
                     member = tarfile.TarInfo(name)
                     member.size = len(content)

@@ -17,22 +17,22 @@ from latentloop.records.parquet import open_parquet
 from latentloop.records.schema import load_arrow
 
 LISTED, TAR, TABLE = ".txt", ".tar", ".parquet"
-"""Endings of files that name, or hold, several photos."""
+"""Suffixes of files that name, or contain, several photos."""
 MOST_ROWS = 10**8
-"""Most rows of a Parquet file; few bytes can claim more."""
+"""Largest number of rows that is read from a Parquet file; a few bytes can claim more."""
 
 
 def find_bulk_photos(arguments: Iterable[str], *, warn: Callable[[str], None] = lambda _: None) -> list[BulkPhoto]:
     """List the photos that arguments name, each once, in order.
 
     Args:
-        arguments: Photos; folders, with all that is below them; globs; uncompressed tar files, such as shards of
-            WebDataset; Parquet files with a column of encoded images; text files with a path in each line.
-        warn: Called with a message about each tar or Parquet file that cannot be read, or has no photos; the others go
-            on.
+        arguments: Photos; folders with their subfolders; globs; uncompressed tar files, such as shards of WebDataset;
+            Parquet files with a column of encoded images; text files with one path per line.
+        warn: Called with a message about each tar or Parquet file that cannot be read, or has no photos; the others are
+            used.
 
     Raises:
-        UserError: An argument is empty, or names no photo.
+        UserError: An argument is empty, or none names a photo.
     """
     found, places = dict[str, BulkPhoto](), set[str]()
     for argument in (one for each in arguments for one in expand_braces(each)):
@@ -56,7 +56,7 @@ def _known() -> frozenset[str]:
 
 
 def _files(argument: str) -> Iterator[Path]:
-    """Files that an argument names, absolute; what is missing stands for itself, and becomes a record of its error."""
+    """Yield absolute paths of the files that an argument names; a missing file, too, which becomes an error record."""
     path = Path(argument)
     try:
         if path.is_dir():
@@ -71,7 +71,7 @@ def _files(argument: str) -> Iterator[Path]:
 
 
 def _below(folder: Path) -> Iterator[Path]:
-    """Files with photos in a folder and those below it, sorted within each; hidden ones are left out."""
+    """Yield files with photos in a folder and its subfolders, sorted within each; hidden ones are skipped."""
     wanted = photo_suffixes() | {TAR, TABLE}
     for where, folders, names in os.walk(folder):
         folders[:] = sorted(name for name in folders if not name.startswith("."))
@@ -104,12 +104,12 @@ def _lines(file: Path) -> list[str]:
 
 
 def _rows_of(file: str) -> Iterator[BulkPhoto]:
-    """Rows of a Parquet file; only its description is read."""
+    """Yield the rows of a Parquet file; only its metadata is read."""
     table, first = open_parquet(file), 0
     column = _image_column(table.schema_arrow, file)
     sizes = [table.metadata.row_group(i).num_rows for i in range(table.num_row_groups)]
     if sum(sizes) > MOST_ROWS:
-        raise UserError(f"{file}: {sum(sizes):,} rows; up to {MOST_ROWS:,} in a file are read")
+        raise UserError(f"{file}: {sum(sizes):,} rows; at most {MOST_ROWS:,} can be read from one file")
     for group, size in enumerate(sizes):
         for row in range(size):
             yield BulkPhoto(printable(f"{file}:{first + row}"), file, group=group, row=row, column=column)
@@ -117,7 +117,7 @@ def _rows_of(file: str) -> Iterator[BulkPhoto]:
 
 
 def _image_column(schema: Any, file: str) -> str:  # noqa: ANN401 - a schema of pyarrow
-    """The column with encoded images: binary, or a struct with bytes in it, as Hugging Face writes it."""
+    """Find the column of encoded images: binary, or a struct with bytes, as Hugging Face writes it."""
     types = load_arrow().types
     found = []
     for field in schema:

@@ -1,4 +1,4 @@
-"""The command line: one module per command, imported on demand; heavy imports wait until a command runs."""
+"""The `latentloop` command line: one module per command, imported only when that command runs."""
 
 import signal
 import sys
@@ -13,11 +13,19 @@ from latentloop.cli.streams import drop_output, open_closed_streams, output_fail
 from latentloop.errors import UserError, is_out_of_memory, printable
 
 OUT_OF_MEMORY = "not enough memory; finished files are kept; take a smaller batch, or smaller photos"
-"""Complaint about memory that has run out."""
+"""Error message for exhausted memory, on the CPU or an accelerator."""
 
 
 def main(argv: Sequence[str] | None = None, program: Program = LATENTLOOP) -> int:
-    """Run a command of a program; returns the exit code: 0, 2 for bad input, 130 after Ctrl-C or SIGTERM."""
+    """Run a command of a program.
+
+    Args:
+        argv: Command name and options; None for `sys.argv[1:]`.
+        program: Program whose commands are available.
+
+    Returns:
+        The exit code: 0 for success, 1 if the reader of stdout has gone, 2 for bad input, 130 after Ctrl-C or SIGTERM.
+    """
     signal.signal(signal.SIGTERM, _interrupt)
     offered.set(None)
     running.set(program.name)
@@ -31,7 +39,7 @@ def main(argv: Sequence[str] | None = None, program: Program = LATENTLOOP) -> in
     except KeyboardInterrupt:
         complain("interrupted; finished files are kept")
         return 130
-    except BrokenPipeError:  # of `latentloop ... | head`
+    except BrokenPipeError:  # such as in `latentloop ... | head`
         drop_output()
         return 1
     except (MemoryError, RuntimeError, OSError) as error:
@@ -42,24 +50,24 @@ def main(argv: Sequence[str] | None = None, program: Program = LATENTLOOP) -> in
 
 
 def parse(arguments: Sequence[str], program: Program = LATENTLOOP) -> Command:
-    """Parse the arguments into a command, whose options alone errors name from now on; exits with 0 after --help.
+    """Parse arguments into a command; error messages from then on name only the options of that command.
+
+    Exits with code 0 after `--help`.
 
     Args:
-        arguments: The command's name, and its options.
-        program: The program that has it.
+        arguments: The command's name, followed by its options.
+        program: Program whose commands are available.
 
     Raises:
-        UserError: They mean none.
+        UserError: The command is unknown or its options are invalid.
     """
     name = arguments[0] if arguments else ""
     if name not in program.commands:
         options, commands = ["--help", "--version"], list(program.commands)
         kind, known = ("option", options) if name.startswith("-") else ("command", commands)
         raise UserError(f"no {kind} {name}{did_you_mean(name, known) or ';'} see {program.name} --help")
-    from latentloop.cli.parsing import (
-        options_of,
-        parse_command,
-    )  # takes longer than all that the list of commands needs
+    # Imported late: tyro takes longer to import than everything that the list of commands needs.
+    from latentloop.cli.parsing import options_of, parse_command
 
     words = 2 if " ".join(arguments[:2]) in program.parts else 1
     command = parse_command(" ".join(arguments[:words]), arguments[words:], program)
@@ -72,7 +80,7 @@ def _run(arguments: Sequence[str], program: Program) -> int:
         print(program.overview(), file=sys.stderr)  # noqa: T201
         return 2  # a script that lost its arguments has failed
     if arguments[0] == "--version":
-        from latentloop.version import __version__  # half as long to import as all that the list of commands needs
+        from latentloop.version import __version__  # late: takes half as long to import as the list of commands
 
         print(f"{program.name} {__version__}")  # noqa: T201
         return 0
@@ -83,12 +91,12 @@ def _run(arguments: Sequence[str], program: Program) -> int:
         command = parse(arguments, program)
     except SystemExit as stop:  # after --help
         return int(stop.code or 0)
-    keep_freed_memory()
+    keep_freed_memory()  # before the first large tensor is allocated
     return command.run()
 
 
 def _without_torch(error: ModuleNotFoundError) -> int:
-    """Tell what to install where PyTorch is not; raises again what lacks another module."""
+    """Report that PyTorch is missing; re-raise if it is another module."""
     if error.name != "torch":
         raise error
     complain("this needs PyTorch, which is not installed: pip install latentloop")
@@ -96,7 +104,7 @@ def _without_torch(error: ModuleNotFoundError) -> int:
 
 
 def _failed(error: MemoryError | RuntimeError | OSError) -> int:
-    """Tell of an error of the machine; raises again what is an error of ours."""
+    """Report exhausted memory and failed file access; re-raise errors that are bugs."""
     if isinstance(error, MemoryError) or is_out_of_memory(error):
         complain(OUT_OF_MEMORY)
     elif isinstance(error, RuntimeError):

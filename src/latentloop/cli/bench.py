@@ -15,8 +15,8 @@ from latentloop.errors import UserError
 class Bench:
     """Compare methods of inversion, or measure the speed of this machine.
 
-    methods: how close each method comes to photos, and how long it takes. Writes results.csv, table.md, pareto.png,
-    grid.png and report.html into --out. A run that was stopped continues when it is started again.
+    methods: the distance of each method's reconstructions from the photos, and its time. Writes results.csv, table.md,
+    pareto.png, grid.png and report.html into --out. A stopped run continues when it is started again.
 
     generator: milliseconds per image, forward at full size and with the codes' gradient at the iterator's size, also
     as a share of the rate of a large convolution; then a step of the iterator, and its share outside the generator.
@@ -24,18 +24,18 @@ class Bench:
     collaboration: a training step of the embedding network, beside the generator passes that its iterator needs, with
     peak memory and a profile.
 
-    training: images a second of the training of an embedding network on photos, and where the time goes.
+    training: images per second when an embedding network is trained on photos, and where the time goes.
 
-    editability: how well the codes of photos edit after some numbers of steps; with options of its own, see
+    editability: how well the codes of photos edit after different numbers of steps; it has its own options, see
     latentloop bench editability --help
 
     On the sample photos: latentloop bench --root examples/photos --methods one-pass hybrid image2stylegan:100
 
     As in the papers: latentloop bench --data celeba-hq --root CelebA-HQ --protocol psp --features vgg16
 
-    For speed, leave the machine alone meanwhile: latentloop bench generator
+    Speed, on an otherwise idle machine: latentloop bench generator
 
-    What to deploy, PyTorch or another runtime: latentloop bench generator --engines onnx openvino
+    PyTorch beside other runtimes: latentloop bench generator --engines onnx openvino
 
     As in a training run: latentloop bench collaboration --precision auto --batches 4
 
@@ -48,7 +48,7 @@ class Bench:
     speed: SpeedOptions = SpeedOptions()
 
     def run(self) -> int:
-        """Compare the methods, or print tables; returns 2 if an image or a method had to be left out."""
+        """Run the comparison or the measurement; returns 2 if an image or a method was left out."""
         compared = self.comparison
         if self.what == "methods":
             if compared.root is None:

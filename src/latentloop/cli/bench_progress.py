@@ -1,4 +1,4 @@
-"""Progress of a benchmark: a bar on stderr, and a line on stdout for each result."""
+"""Progress of a benchmark: a bar on stderr and one line on stdout per result."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -14,7 +14,7 @@ from latentloop.cli.console import progress_bars, say
 
 
 class BenchProgress:
-    """Progress bar of a comparison of methods: steps of all methods on all images, with the current loss."""
+    """Progress bar over the steps of all methods on all images, with the current loss."""
 
     def __init__(self) -> None:
         self._work: dict[str, int] = {}
@@ -29,17 +29,17 @@ class BenchProgress:
         self._progress.stop()
 
     def begin(self, methods: Sequence[PreparedMethod], images: int) -> None:
-        """Learn how many steps there are in all."""
+        """Set the length of the bar: each image costs each method its steps and one for the start."""
         self._work = {method.name: method.steps + 1 for method in methods}
         self._progress.update(self._task, total=images * sum(self._work.values()))
 
     def step(self, method: PreparedMethod, done: int, loss: Tensor) -> None:
-        """Show a step of a method, and the mean of the images' losses, (N,)."""
+        """Show one step of a method, with the mean of the images' losses, (N,)."""
         description = f"{method.name}, loss {loss.mean().item():.4f}"
         self._progress.update(self._task, completed=self._done + done, description=description)
 
     def finish(self, outcome: Result | Skipped) -> None:
-        """Print a method's metrics of an image on stdout, or on stderr why there are none."""
+        """Print the metrics of one image on stdout, or the reason for their absence on stderr."""
         if isinstance(outcome, Skipped):
             complain(outcome.error)
             return
@@ -53,5 +53,5 @@ class BenchProgress:
         complain(line)
 
     def written(self, file: Path) -> None:
-        """Print the path of a file of the comparison."""
+        """Print the path of a file that the comparison wrote."""
         say(file)

@@ -16,20 +16,20 @@ from latentloop.cli.options import UNTITLED, required
 class Bulk:
     """Find the codes of very many photos, as records in Parquet files.
 
-    A record holds a face's place in its photo, its code, an identity embedding and the figures of the reconstruction;
-    a photo that cannot be used gets a record that says why. Several processes share the work, by Ray, on this machine
-    or on a cluster. Run the command again and photos that have records are skipped, so that a run that was stopped
-    goes on, and new photos are added. Needs: pip install latentloop[bulk].
+    A record holds a face's position in its photo, its code, an identity embedding and the metrics of its
+    reconstruction; a photo that cannot be used gets a record with the reason. Ray shares the work among processes, on
+    this machine or on a cluster. Run the command again to resume a stopped run or to add photos: those that have
+    records are skipped. Needs: pip install latentloop[bulk].
 
-    A folder, with all that is below it: latentloop bulk faces/ --out records
+    A folder and its subfolders: latentloop bulk faces/ --out records
 
-    Shards of WebDataset, and Parquet files with a column of images: latentloop bulk "shards/*.tar" images.parquet
+    WebDataset shards, and Parquet files with a column of images: latentloop bulk "shards/*.tar" images.parquet
 
-    The paths in a text file, a line each: latentloop bulk list.txt
+    The paths in a text file, one per line: latentloop bulk list.txt
 
     Closer codes, by a few steps of the iterator: latentloop bulk faces/ --quality instant
 
-    All faces of each photo, with pictures to look at: latentloop bulk faces/ --face all --pictures
+    All faces of each photo, with reconstructions as pictures: latentloop bulk faces/ --face all --pictures
 
     One of the faces, edited: latentloop edit records/:anna.jpg --set smile=1
 
@@ -37,9 +37,9 @@ class Bulk:
     """
 
     photos: Annotated[tuple[str, ...], tyro.conf.Positional, required("PHOTO...")]
-    """Image files, folders, quoted globs, .tar and .parquet files, and .txt files with a path in each line."""
+    """Image files, folders, quoted globs, .tar and .parquet files, and .txt files with one path per line."""
     out: Path = Path("records")
-    """Folder for the records."""
+    """Folder for the records, which are Parquet files."""
     options: Annotated[BulkOptions, UNTITLED] = BulkOptions()
 
     def __post_init__(self) -> None:
@@ -47,7 +47,7 @@ class Bulk:
             raise ValueError("name at least one photo, folder or glob")
 
     def run(self) -> int:
-        """Embed the photos; errors of single photos are records, and no failure."""
+        """Embed the photos; a photo that fails is a record, not a failure of the command."""
         options = self.options
         refuse_missing(self.photos, generators=[options.common.generator], embedders=[options.embedder])
         from latentloop.bulk import bulk_files

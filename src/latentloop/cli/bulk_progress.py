@@ -1,4 +1,4 @@
-"""Progress of `latentloop bulk`: a bar on stderr with the photos a second, and the first errors."""
+"""Progress of `latentloop bulk`: a bar on stderr with the photos per second, and the first errors."""
 
 import time
 from types import TracebackType
@@ -10,10 +10,11 @@ if TYPE_CHECKING:
     from latentloop.bulk.run import Progress
 
 STARTING = "starting the workers"
+"""Description of the bar until the first photo is done."""
 
 
 class BulkProgress:
-    """A bar that counts the photos; the first errors are told as they come, the others are in the records."""
+    """Progress bar that counts photos; the first errors are printed, the others are found in the records."""
 
     def __init__(self, photos: int) -> None:
         self._progress = progress_bars()
@@ -28,9 +29,9 @@ class BulkProgress:
         self._progress.stop()
 
     def show(self, now: "Progress") -> None:
-        """Show what is done."""
+        """Update the bar and print errors that are new."""
         if not now.photos:
-            self._begun = time.monotonic()  # starting the workers is not their speed
+            self._begun = time.monotonic()  # the start of the workers does not count into their speed
             return
         rate = now.photos / max(time.monotonic() - self._begun, 0.1)
         errors = f", {counted(now.errors, 'error')}" if now.errors else ""
@@ -43,5 +44,5 @@ class BulkProgress:
 
 
 def counted(number: int, what: str) -> str:
-    """Write a number of things, such as "1 photo" or "2,000 photos"."""
+    """Format a count with its noun, such as "1 photo" or "2,000 photos"."""
     return f"{number:,} {what}{'' if number == 1 else 's'}"

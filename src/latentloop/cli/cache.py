@@ -22,19 +22,19 @@ class Cache:
     """
 
     what: Annotated[Literal["show", "export", "import"], tyro.conf.Positional]
-    """show: how many codes there are, and how good they are. export: write a code file for each photo. import: keep the
+    """show: print the number of codes and their losses. export: write a code file for each photo. import: keep the
     codes that are better than the cache's."""
     cache: Annotated[Path, tyro.conf.Positional]
-    """File of the cache, such as RUN/codes.cache."""
+    """Cache file, such as RUN/codes.cache."""
     files: Annotated[tuple[str, ...], tyro.conf.Positional] = ()
-    """Photos of an export: files, folders, quoted globs, tar files; or of an import code files, or a folder of records
-    of latentloop bulk."""
+    """For export photos: files, folders, quoted globs, tar files. For import code files, or a folder of records of
+    latentloop bulk."""
     out: Path = Path("codes")
     """Folder for the code files of an export."""
     generator: str = GENERATOR
-    """Generator of the codes in an export: a bundled one, or a StyleGAN's file."""
+    """Generator that exported codes belong to: a bundled one, or a StyleGAN's file."""
     which: Which = "g_ema"
-    """Weights to read where a StyleGAN's file has both: their running mean, or, as g, the weights as trained."""
+    """Weights to read if a StyleGAN's file has both: g_ema, their running mean, or g, the weights as trained."""
 
     def __post_init__(self) -> None:
         if (self.what == "show") == bool(self.files):

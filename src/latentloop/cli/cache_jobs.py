@@ -1,4 +1,4 @@
-"""Running `latentloop cache`; imported when it runs, since it imports PyTorch."""
+"""Implementation of `latentloop cache`; imported only when it runs, because it imports PyTorch."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def show_cache(command: "Cache") -> int:
-    """Print how many codes a cache has, how good they are, and what their losses are of."""
+    """Print the number of codes in a cache, quantiles of their losses, and the terms of the loss."""
     cache = _open(command.cache, read_only=True)
     losses = sorted(cache.losses())
     say(f"{len(losses)} photos, codes ({cache.space.num_ws}, {cache.space.w_dim}) in {cache.dtype}")
@@ -30,7 +30,11 @@ def show_cache(command: "Cache") -> int:
 
 
 def export_cache(command: "Cache") -> int:
-    """Write a code file for each photo that the cache has a code of."""
+    """Write a code file for each photo that has a code in the cache.
+
+    Raises:
+        UserError: None of the photos has one.
+    """
     cache = _open(command.cache, read_only=True)
     photos = find_training_photos(command.files)
     generator = load_generator(command.generator, which=command.which)
@@ -42,9 +46,9 @@ def export_cache(command: "Cache") -> int:
 
 
 def import_to_cache(command: "Cache") -> int:
-    """Store codes from code files in the cache wherever their loss is lower."""
+    """Store codes from code files in the cache, each only where its loss is lower."""
     kept = import_codes(_open(command.cache), _code_files(command.files))
-    say(f"{sum(kept)} of {len(kept)} codes were better and are kept")
+    say(f"kept {sum(kept)} of {len(kept)} codes: those with a lower loss")
     return 0
 
 
@@ -53,7 +57,7 @@ def _open(path: Path, *, read_only: bool = False) -> CodeCache:
 
 
 def _code_files(arguments: Sequence[str]) -> list[Path]:
-    """Code files that files, folders and globs name, and folders of records."""
+    """List the code files that files, folders and globs name, and folders of records."""
     found: list[Path] = []
     for argument in arguments:
         path = Path(argument)

@@ -1,4 +1,4 @@
-"""Table of the commands, and the screen that lists them. A command is imported only on demand."""
+"""Table of the commands and the screen that lists them; a command's module is imported on demand."""
 
 import importlib
 from collections.abc import Mapping
@@ -7,21 +7,21 @@ from typing import Protocol, cast
 
 
 class Command(Protocol):
-    """A command with its options, as `latentloop COMMAND` runs it."""
+    """Interface of a command: a dataclass of options with `run`."""
 
     def run(self) -> int:
-        """Do the work; returns the exit code."""
+        """Do the work and return the exit code."""
         ...
 
 
 @dataclass(frozen=True)
 class Entry:
-    """A line of the list of commands."""
+    """Table row of one command."""
 
     place: str
-    """Module of this package, and class: "embed:Embed"."""
+    """Module in this package and class, such as "embed:Embed"."""
     line: str
-    """Summary of the command, with which the docstring of its class begins."""
+    """One-line summary; the docstring of the command's class begins with it."""
 
 
 GROUPS = {
@@ -53,25 +53,25 @@ GROUPS = {
 PARTS = {
     "bench editability": Entry("editability:Editability", "Measure how well the codes of photos edit"),
 }
-"""Commands of two words, each described by the command of the first word, which has other options."""
+"""Commands of two words, with options of their own; the help of the first word mentions them."""
 
 
 @dataclass(frozen=True)
 class Program:
-    """A program with its commands."""
+    """A program: its name and its commands."""
 
     name: str
-    """Name of the program."""
+    """Name that users type."""
     about: tuple[str, ...]
-    """First lines of its `--help`."""
+    """First lines of the program's `--help`."""
     groups: Mapping[str, Mapping[str, Entry]]
-    """Its commands, by heading and name."""
+    """Commands by heading, then by name."""
     parts: Mapping[str, Entry] = field(default_factory=dict)
-    """Its commands of two words."""
+    """Commands of two words, by name."""
 
     @property
     def commands(self) -> dict[str, Entry]:
-        """Commands by name."""
+        """All commands of one word, by name."""
         return {name: entry for group in self.groups.values() for name, entry in group.items()}
 
     def load(self, name: str) -> type[Command]:
@@ -80,7 +80,7 @@ class Program:
         return cast("type[Command]", getattr(importlib.import_module(f"{__package__}.{module}"), place))
 
     def overview(self) -> str:
-        """The screen of `--help`: first steps, and a line for each command."""
+        """Format the screen of `--help`: first steps, and one line per command."""
         groups = [
             "\n".join([heading, *(f"  {name:<12}{entry.line}" for name, entry in group.items())])
             for heading, group in self.groups.items()
@@ -98,7 +98,7 @@ LATENTLOOP = Program(
     GROUPS,
     PARTS,
 )
-"""The program with all commands."""
+"""The main program, with all commands."""
 LITE = Program(
     "latentloop-lite",
     (
@@ -113,10 +113,10 @@ LITE = Program(
         }
     },
 )
-"""The program that needs no PyTorch: networks in ONNX files, and one pass."""
+"""The program that runs without PyTorch: ONNX files, and codes from one pass of the network."""
 COMMANDS = LATENTLOOP.commands
 
 
 def load_command(name: str) -> type[Command]:
-    """Import the class of a command of `COMMANDS` or `PARTS`."""
+    """Import the class of a command in `COMMANDS` or `PARTS`."""
     return LATENTLOOP.load(name)

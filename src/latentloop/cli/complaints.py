@@ -1,4 +1,4 @@
-"""Error messages of the command line: one line on stderr that names the options that help."""
+"""Error messages on stderr: one line each, with the options that help."""
 
 import difflib
 import sys
@@ -8,21 +8,21 @@ from contextvars import ContextVar
 from latentloop.errors import UserError, printable
 
 offered: ContextVar[frozenset[str] | None] = ContextVar("options of the running command", default=None)
-"""Options that error messages may name; None for all, as long as no command runs."""
+"""Options that error messages may name; None permits all, as before a command is parsed."""
 
 
 running: ContextVar[str] = ContextVar("name of the running program", default="latentloop")
-"""Name with which messages begin."""
+"""Name of the running program, with which messages begin."""
 
 
 def complain(problem: UserError | str) -> None:
-    """Print what is wrong, or worth a notice, as one line on stderr."""
+    """Print an error or a notice as one line on stderr."""
     text = with_options(problem) if isinstance(problem, UserError) else problem
     print(printable(f"{running.get()}: {text}"), file=sys.stderr, flush=True)  # noqa: T201
 
 
 def with_options(error: UserError) -> str:
-    """Format an error's message with those options of the running command that set the arguments it names."""
+    """Format an error's message, with those options of the running command that set the arguments it names."""
     known = offered.get()
     flags = [flag for argument in error.arguments for flag in (option_name(argument), option_name(f"no_{argument}"))]
     options = list(map(option_name, error.arguments)) if known is None else [flag for flag in flags if flag in known]
@@ -30,7 +30,7 @@ def with_options(error: UserError) -> str:
 
 
 def option_name(field: str) -> str:
-    """Name the option of a field, such as --max-pixels for max_pixels."""
+    """Format the option of a field, such as --max-pixels for max_pixels."""
     return f"--{field.replace('_', '-')}"
 
 

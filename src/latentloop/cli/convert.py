@@ -1,4 +1,4 @@
-"""`latentloop convert` and `latentloop inspect`."""
+"""The commands `latentloop convert` and `latentloop inspect`."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,26 +16,26 @@ from latentloop.defaults import Which
 class Convert:
     """Convert a StyleGAN checkpoint to safetensors, a format that holds nothing but numbers.
 
-    Takes pickles of StyleGAN 1, 2 and 3 by NVIDIA (PyTorch and TensorFlow), and files of rosinality, genforce,
+    Reads NVIDIA's pickles of StyleGAN 1, 2 and 3 (PyTorch and TensorFlow), and checkpoints of rosinality, genforce,
     InterFaceGAN, IDInvert, pSp, e4e, ReStyle and HyperStyle: whole modules, tensors, or several networks, of which the
-    running mean is taken. The content tells which it is; nothing in it is executed.
+    running mean is taken. The format is detected from the content; nothing in the file is executed.
 
-    Every --generator takes such files, too; a converted one loads sooner.
+    Every --generator accepts these files, too; a converted one loads faster.
 
     Try: latentloop convert ffhq.pkl ffhq.safetensors
     """
 
     source: Annotated[Path, tyro.conf.Positional]
-    """Checkpoint to read."""
+    """Checkpoint file to read."""
     target: Annotated[Path, tyro.conf.Positional]
-    """The .safetensors file to write; one that was converted before is replaced."""
+    """The .safetensors file to write; a file that was converted before is replaced."""
     which: Which = "g_ema"
-    """Weights to read: their running mean, which draws best, or the weights as trained."""
+    """Weights to read: g_ema, their running mean, which draws best, or g, the weights as trained."""
     half: bool = False
-    """Write float16: half the size, and images that differ by about a thousandth."""
+    """Write float16: half the size, and pixel values that differ by about a thousandth."""
 
     def run(self) -> int:
-        """Convert the file, and print what it holds."""
+        """Convert the file and print its properties."""
         refuse_missing(generators=[str(self.source)])
         for line in generators.convert_generator(self.source, self.target, which=self.which, half=self.half):
             say(line)
@@ -50,12 +50,12 @@ class Inspect:
     """
 
     generator: Annotated[str, tyro.conf.Positional]
-    """A generator's file of any kind that convert reads, or the name of one that we ship."""
+    """Generator's file, in any format that convert reads, or the name of a bundled generator."""
     which: Which = "g_ema"
-    """Weights to read: their running mean, or the weights as trained."""
+    """Weights to read: g_ema, their running mean, or g, the weights as trained."""
 
     def run(self) -> int:
-        """Print a line for each property of the generator."""
+        """Print one line per property of the generator."""
         refuse_missing(generators=[self.generator])
         for line in generators.describe_generator(self.generator, which=self.which):
             say(line)

@@ -1,4 +1,4 @@
-"""Running the commands on directions; imported when one of them runs, since it imports PyTorch."""
+"""Implementation of `latentloop directions`; imported only when it runs, because it imports PyTorch."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 def list_known(file: Path | None, generator_name: str, which: Which) -> int:
-    """Print a table of the directions in a file, or of those that ship for a generator."""
+    """Print a table of the directions in a file, or of those bundled for a generator."""
     generator = load_generator(generator_name, which=which)
     directions = known_directions(file, generator)
     if not directions:
@@ -34,7 +34,7 @@ def list_known(file: Path | None, generator_name: str, which: Which) -> int:
 
 
 def draw_samples(command: "Samples") -> int:
-    """Draw the pictures to score that a command asks for."""
+    """Draw the images to be scored."""
     written = draw_scorable(_load(command.common), command.out, command.count, seed=command.common.seed)
     for _ in track(written, command.count + 2, "pictures"):
         pass
@@ -43,7 +43,7 @@ def draw_samples(command: "Samples") -> int:
 
 
 def find_and_draw(command: "Find") -> int:
-    """Find and save the directions that a command asks for, and draw their sheet if it asks for that, too."""
+    """Find directions, save them, and draw their sheet if `--sheet` is given."""
     sheet_path = command.out.with_suffix(".png")
     refuse_foreign([command.out], is_direction_file)
     refuse_foreign([sheet_path] if command.sheet else [], marked_by(COMMAND))

@@ -15,14 +15,14 @@ from latentloop.photo_editing.direction_options import DirectionOptions
 
 @dataclass(frozen=True)
 class List:
-    """List the directions that we ship for a generator, or those in a file: ours, or another project's."""
+    """List the directions bundled for a generator, or those in a file: ours, or another project's."""
 
     file: Annotated[Path | None, tyro.conf.Positional] = None
     """InterFaceGAN's .npy, e4e's and rosinality's .pt, GANSpace's .npz, or a file of latentloop directions find."""
     generator: str = GENERATOR
-    """Generator that the directions are for: one we ship, or a StyleGAN's file."""
+    """Generator that the directions are for: a bundled one, or a StyleGAN's file."""
     which: Which = "g_ema"
-    """Weights to read where a StyleGAN's file has both: their running mean, or, as g, the weights as trained."""
+    """Weights to read if a StyleGAN's file has both: g_ema, their running mean, or g, the weights as trained."""
 
     def run(self) -> int:
         """Print a table of the directions."""
@@ -36,8 +36,8 @@ class List:
 class Samples:
     """Draw random pictures for you to score, so that find can learn an attribute from the scores.
 
-    The folder gets the pictures, their codes, and scores.csv. Add a column to this table for each attribute: a number
-    for each picture, higher for more of the attribute, or 1 and 0; leave out pictures that you are not sure of.
+    The folder gets the pictures, their codes, and scores.csv. Add one column to this table per attribute, with a number
+    for each picture: higher for more of the attribute, or 1 and 0. Leave cells of uncertain pictures empty.
     """
 
     out: Path = Path("samples")
@@ -60,7 +60,7 @@ class Samples:
 
 @dataclass(frozen=True)
 class Find:
-    """Find directions of the largest changes in a generator's weights or codes, or of an attribute that you scored.
+    """Find directions: of the largest changes in a generator's weights or codes, or of an attribute that you scored.
 
     Without scores: latentloop directions find --method sefa --layers 0-6 --sheet
 
@@ -73,7 +73,7 @@ class Find:
     common: Common = Common()
     options: Annotated[DirectionOptions, UNTITLED] = DirectionOptions()
     sheet: bool = False
-    """Also draw the effects of the directions, from strength -3 to 3 on --faces random faces."""
+    """Also draw each direction's effect, at strengths from -3 to 3 on --faces random faces."""
     faces: int = 2
     """Number of faces on the sheet."""
 
@@ -101,5 +101,5 @@ class Directions:
     )
 
     def run(self) -> int:
-        """Run the chosen subcommand."""
+        """Run the chosen subcommand and return its exit code."""
         return self.do.run()

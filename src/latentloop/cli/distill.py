@@ -13,10 +13,10 @@ from latentloop.training.options import DistillOptions
 class Distill:
     """Train a smaller, faster generator to draw what --generator draws, from the same codes.
 
-    The smaller one begins as the larger one's first blocks with a new head, and learns from random codes. The folder
-    --out gets NAME.safetensors, which every command's --generator takes, log.jsonl and checkpoint.safetensors, renewed
-    after each pool of images. Run it again on the same machine and it goes on where it was stopped, exactly as if it
-    never had been.
+    The student starts as the teacher's first blocks with a new head, and learns from random codes. The folder --out
+    gets NAME.safetensors, which every command's --generator accepts, log.jsonl and checkpoint.safetensors, which are
+    renewed after each pool of images. Run the command again to resume: on the same machine the result is that of an
+    uninterrupted run.
 
     A first try, a quarter of an hour on two cores: latentloop distill --steps 1000 --out small
 
@@ -26,7 +26,7 @@ class Distill:
     options: Annotated[DistillOptions, UNTITLED] = DistillOptions()
 
     def run(self) -> int:
-        """Distil, with a line on stdout for each pool."""
+        """Distil, and print one line on stdout per pool of images."""
         options = self.options
         generators = [options.generator, options.start] if options.start else [options.generator]
         refuse_missing(each=options.photos, generators=generators)

@@ -18,15 +18,15 @@ class Edit:
 
     Takes photos, videos, code files, files with codes of other projects, and seed:7 for a random face; folders and
     quoted globs of photos and codes. The folder --out gets PHOTO-EDIT.png, such as anna-smile1.5.png (the photo with
-    the edited face, at its own size), faces/PHOTO-EDIT.png (the face alone) and PHOTO-EDIT.npz (the edited code); of a
+    the edited face, at its own size), faces/PHOTO-EDIT.png (the face alone) and PHOTO-EDIT.npz (the edited code); for a
     video PHOTO-EDIT.mp4, with its sound, and PHOTO-EDIT.json, a measurement of flicker. The code of a photo is computed
-    once and kept in the folder --codes, where latentloop embed puts its codes, too.
+    once and kept in the folder --codes; codes that latentloop embed left there are used.
 
     A smile: latentloop edit photo.jpg --set smile=1.5
 
     Older, with the head turned, as the same person: latentloop edit photo.jpg --set age=2 yaw=-1 --keep gender glasses
 
-    How far to go: latentloop edit photo.jpg --set age=2 --strip
+    Several strengths side by side: latentloop edit photo.jpg --set age=2 --strip
 
     A code found before: latentloop edit embedded/photo.npz --photos photo.jpg --set smile=1
 
@@ -40,7 +40,7 @@ class Edit:
     pictures: Annotated[tuple[str, ...], tyro.conf.Positional, required("PHOTO|CODE...")]
     """Photos, code files, folders, quoted globs, seed:NUMBER."""
     set: Annotated[tuple[str, ...], required()] = ()
-    """Directions and strengths, NAME=NUMBER: 1 is a clear change, 0 none, negative ones go the other way."""
+    """Directions and strengths, NAME=NUMBER: 1 is a clear change, 0 none, negative values do the opposite."""
     out: Path = Path("edited")
     """Folder for the edited pictures and codes."""
     options: Annotated[EditOptions, UNTITLED] = EditOptions()
@@ -52,11 +52,15 @@ class Edit:
             raise ValueError("name at least one photo or code, before the options")
         if not self.set:
             raise ValueError("say what to change: --set smile=1; latentloop directions list shows what there is")
-        self.strengths  # noqa: B018 - so that what cannot be read is said now
+        self.strengths  # noqa: B018 - parsed here so that a mistake is reported before slow imports
 
     @property
     def strengths(self) -> dict[str, float]:
-        """Directions, and how far to go along each."""
+        """Strength of each direction, by its name.
+
+        Raises:
+            ValueError: An entry of `set` is not NAME=NUMBER.
+        """
         return parse_strengths(self.set)
 
     def run(self) -> int:

@@ -17,11 +17,12 @@ from latentloop.cli.options import UNTITLED, required
 class Editability:
     """Measure how well the codes of photos edit, after one pass of the network and after steps of the iterator.
 
-    A row for each number of steps, with means over the photos: how close the codes are (MSE, LPIPS, ID), how far from
-    the network's, how near to random codes (style cosine, spread), what is lost where edits are drawn, embedded and
-    taken back (LEC, cycle LPIPS), and the identity after edits that change all images alike. Everything is drawn at
-    256 pixels. The folder --out gets the codes as latentloop embed writes them, in steps-N, with their figures, and
-    the table as editability.md and editability.json. A run that was stopped continues when it is started again.
+    The table has one row per number of steps, with means over the photos: how close the reconstructions are (MSE,
+    LPIPS, ID), the distance from the network's codes, the nearness to random codes (style cosine, spread), the loss
+    when an edit is drawn, embedded and undone (LEC, cycle LPIPS), and the identity after edits of equal visible
+    strength. Everything is drawn at 256 pixels. The folder --out gets the codes as latentloop embed writes them, in
+    steps-N, with their metrics, and the table as editability.md and editability.json. A stopped run continues when it
+    is started again.
 
     On the sample photos: latentloop bench editability examples/photos --steps 0 50
     """
@@ -37,7 +38,7 @@ class Editability:
             raise ValueError("name at least one photo, folder or glob")
 
     def run(self) -> int:
-        """Measure the codes and print the table; returns 2 if a photo had to be left out."""
+        """Measure the codes and print the table; returns 2 if a photo was left out."""
         refuse_missing(self.photos, generators=[self.options.common.generator], embedders=[self.options.embedder])
         from latentloop.benchmark import measure_editability
         from latentloop.benchmark.editability_files import FIGURES, TABLE, table_head, table_line

@@ -1,4 +1,4 @@
-"""Progress and messages of the commands that edit; imported only when one runs, since it imports PyTorch."""
+"""Progress and messages of the editing commands; imported only when one runs, because it imports PyTorch."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -12,12 +12,12 @@ from latentloop.photo_editing.video import EditedVideo
 
 
 def console_listener() -> Listener:
-    """Make a listener that prints."""
+    """Create a listener that prints results, errors and progress."""
     return Listener(complain=complain, warn=complain, watch=_watch, result=say, track=track, stages=_stages)
 
 
 def say_video(edited: EditedVideo) -> None:
-    """Print what became of a video."""
+    """Print a finished video's path, face size, frames without a face, and flicker."""
     flicker = ", ".join(
         f"{name} {one.jitter:.2f} (code jitter) {one.lpips:.4f} (LPIPS from frame to frame)"
         for name, one in edited.flicker.items()

@@ -19,12 +19,11 @@ class Embed:
     """Find the code of each photo, and save it with the image it draws and a report.
 
     Takes files, folders and quoted globs. Each photo's face is found and aligned as in FFHQ. Then its code is
-    optimized, or predicted by an embedding network in one pass, or first the one and then the other. The folder --out
-    gets NAME.npz (the code), NAME.png (the reconstruction), aligned/NAME.png (what was reconstructed),
-    one-pass/NAME.png (the reconstruction of the network's own code), and about the photos of this run results.json and
-    report.html; a line of results.jsonl is written as soon as a photo is done. The report of more than 200 photos shows
-    the figures of all, the 20 worst and 20 others, and has pages in report/. Run the command again and finished work is
-    skipped.
+    predicted by an embedding network in one pass, or optimized, or both in this order. The folder --out gets NAME.npz
+    (the code), NAME.png (the reconstruction), aligned/NAME.png (the target), one-pass/NAME.png (the reconstruction of
+    the network's own code), and for the photos of this run results.json and report.html; results.jsonl gets a line as
+    soon as a photo is done. The report of more than 200 photos shows all metrics, the 20 worst photos and 20 others,
+    with pages in report/. Run the command again and finished work is skipped.
 
     One photo: latentloop embed photo.jpg
 
@@ -34,7 +33,7 @@ class Embed:
 
     A rough code, quickly: latentloop embed photo.jpg --quality instant
 
-    Thousands, codes and figures alone: latentloop embed "photos/{00..99}/*.jpg" --no-pictures
+    Thousands, only codes and metrics: latentloop embed "photos/{00..99}/*.jpg" --no-pictures
 
     As close as it gets: latentloop embed photo.jpg --quality best
 
@@ -60,7 +59,7 @@ class Embed:
             raise ValueError("name at least one photo, folder or glob")
 
     def run(self) -> int:
-        """Embed the photos; returns 2 if one could not be, or the report has somebody else's file in its way."""
+        """Embed the photos; returns 2 if a photo failed or a foreign file is in the way of the report."""
         start = self.options.start
         refuse_missing(
             self.photos,

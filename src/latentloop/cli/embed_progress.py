@@ -1,4 +1,4 @@
-"""Progress of embedding: bars on stderr, and a line on stdout for each photo."""
+"""Progress of embedding: bars on stderr and one line on stdout per photo."""
 
 from types import TracebackType
 from typing import Self
@@ -11,7 +11,7 @@ from latentloop.embedding.outcomes import Failed, Outcome
 
 
 class EmbedProgress:
-    """Two bars while embedding: photos done, and the steps of the current ones with their loss."""
+    """Two bars: photos done, and the steps of the current batch with its loss."""
 
     def __init__(self, photos: int, steps: int) -> None:
         self._progress = progress_bars()
@@ -26,14 +26,19 @@ class EmbedProgress:
         self._progress.stop()
 
     def step(self, done: int, loss: Tensor) -> None:
-        """Show a step of the iterator and the best loss of each image, (N,)."""
+        """Show a step of the iterator.
+
+        Args:
+            done: Steps done, 0 for the start of a batch.
+            loss: Lowest loss of each image so far, (N,); not finite for images without a step yet.
+        """
         if done == 0:
             self._progress.reset(self._steps)
-        begun = loss[loss.isfinite()]  # those that wait for their turn have none yet
+        begun = loss[loss.isfinite()]  # images that wait for their turn have no loss yet
         self._progress.update(self._steps, completed=done, description=f"steps, loss {begun.mean().item():.4f}")
 
     def done(self, outcome: Outcome, photos_done: int) -> None:
-        """Say what became of a photo, on stdout, or on stderr if it failed."""
+        """Print the metrics of a photo on stdout, or its error on stderr."""
         self._progress.update(self._photos, completed=photos_done)
         if isinstance(outcome, Failed):
             complain(outcome.error)

@@ -16,16 +16,16 @@ from latentloop.export.options import ExportOptions, PartName
 class Export:
     """Write networks as ONNX files, which run without PyTorch: in ONNX Runtime, OpenVINO, browsers, on phones.
 
-    The folder --out gets an .onnx file for each network, and bundle.json, which says what they are. Each is computed
-    with ONNX Runtime and with PyTorch before it is written, and refused if they differ. Any number of images goes in
-    at once; docs/onnx.md has the inputs and outputs. Needs: pip install latentloop[onnx].
+    The folder --out gets an .onnx file for each network, and bundle.json, which describes them. Before a file is
+    written, its outputs in ONNX Runtime are compared with PyTorch's, and it is refused if they differ. The batch size
+    is free; docs/onnx.md lists inputs and outputs. Needs: pip install latentloop[onnx].
 
     web writes a page instead, a folder of files for any web host: the visitors' browsers find and edit the faces, and
-    no photo leaves their computers. Without --generator it draws with mobile-ffhq-256. docs/browser.md has the rest.
+    no photo leaves their computers. The page's default generator is mobile-ffhq-256. docs/browser.md explains it.
 
-    All networks for the faces that we ship: latentloop export --half --out onnx
+    All bundled networks: latentloop export --half --out onnx
 
-    A StyleGAN of your own, both its networks: latentloop export generator mapping --generator yours.pkl --out onnx
+    Both networks of your own StyleGAN: latentloop export generator mapping --generator yours.pkl --out onnx
 
     An encoder of pSp, e4e or ReStyle: latentloop export embedder --generator ffhq.pkl --embedder e4e_ffhq.pt --out onnx
 
@@ -37,10 +37,10 @@ class Export:
     parts: Annotated[
         tuple[PartName | Literal["web"], ...], tyro.conf.Positional, tyro.conf.arg(metavar="[PART ...]")
     ] = ()
-    """What to export: generator (its synthesis network), mapping, embedder (and its second look), faces (the three
-    networks of the detector), identity, lpips; by default all that there are for the generator. Or web, the page."""
+    """Networks to export: generator (its synthesis network), mapping, embedder (with its second look), faces (the three
+    networks of the detector), identity, lpips; by default everything that the generator has. Or web, the page."""
     out: Path | None = None
-    """Folder for the files; by default onnx, or site."""
+    """Output folder; by default onnx, or site for the page."""
     options: Annotated[ExportOptions, UNTITLED] = ExportOptions()
 
     def __post_init__(self) -> None:
@@ -48,7 +48,7 @@ class Export:
             raise ValueError("web is exported by itself, not beside other parts")
 
     def run(self) -> int:
-        """Export, with a line for each file."""
+        """Export the networks, and print one line per file."""
         options = self.options
         refuse_missing(generators=[options.generator], embedders=[options.embedder])
         if "web" in self.parts:

@@ -1,4 +1,4 @@
-"""The work of `latentloop export web`."""
+"""Implementation of `latentloop export web`."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -21,10 +21,10 @@ def export_web(out: Path, options: ExportOptions) -> int:
 
     Args:
         out: Folder for the page.
-        options: Generator and embedding network; the default generator stands for the quick one of its codes.
+        options: Generator and embedding network; the default generator is replaced by its smaller version.
 
     Raises:
-        UserError: The page is not built, the folder holds something else, or the networks are none for the page.
+        UserError: The page is not built, the folder holds something else, or the page cannot use the networks.
     """
     check_site(out)
     quick = replace(options, generator=QUICK_GENERATOR) if options.generator == GENERATOR else options
@@ -42,10 +42,10 @@ def export_web(out: Path, options: ExportOptions) -> int:
 
 
 def refuse_unfit(generator: Generator, embedder: str | None) -> None:
-    """See that the page can work with networks.
+    """Check that the page can use the networks.
 
     Raises:
-        UserError: The generator draws no faces of the shipped latent space at 256 pixels, or the embedding network
+        UserError: The generator does not draw faces of the bundled latent space at 256 pixels, or the embedding network
             takes images of another size or no second look.
     """
     if not draws_faces(generator) or generator.resolution != WORKING_SIZE:

@@ -14,7 +14,7 @@ from latentloop.cli.inputs import refuse_missing
 class Fetch:
     """Download weights that are too large to ship. Nothing else in latentloop uses the network.
 
-    vgg16: the convolutions of VGG16, and LPIPS on them, by which other methods compare images. 553 MB are downloaded
+    vgg16: the convolutions of VGG16, and LPIPS on them, the loss of many published methods. 553 MB are downloaded
     from pytorch.org and 7 kB from GitHub, and checked; 59 MB are kept, in ~/.cache/latentloop, or in the folder that
     the environment variable LATENTLOOP_CACHE names.
 
@@ -35,10 +35,10 @@ class Fetch:
     """Your copy of lpips/weights/v0.1/vgg.pth of https://github.com/richzhang/PerceptualSimilarity, in place of a
     download."""
     force: bool = False
-    """Get the weights again if they are here already."""
+    """Fetch the weights even if they are already here."""
 
     def run(self) -> int:
-        """Get the weights, and print where they are."""
+        """Fetch the weights, and print their path."""
         refuse_missing(each=[self.vgg16, self.linear])
         from latentloop.features import fetch, vgg
 

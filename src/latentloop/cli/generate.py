@@ -15,7 +15,7 @@ from latentloop.latents.options import SampleOptions
 class Generate:
     """Draw random images: the simplest check that a generator works.
 
-    The folder --out gets one PNG an image, and sheet.png with all of them.
+    The folder --out gets one PNG per image, and sheet.png with all of them.
 
     Try: latentloop generate --count 8 --truncation-psi 0.5 --seed 7
     """

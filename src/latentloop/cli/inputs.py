@@ -1,4 +1,4 @@
-"""Checks of a command's input files, made before slow imports."""
+"""Checks that a command's input files exist, made before slow imports."""
 
 import glob
 from collections.abc import Iterable, Sequence
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 SAMPLE = "seed:"
 """Prefix of the name of a random face, as in seed:7."""
 CODES = (".npz", ".npy", ".pt")
-"""Endings of files with codes, of which one may hold several."""
+"""Suffixes of code files, which may hold several codes."""
 
 
 def refuse_missing(
@@ -27,17 +27,17 @@ def refuse_missing(
     generators: Iterable[str] = (),
     embedders: Iterable[str | None] = (),
 ) -> None:
-    """Raise an error for input files that do not exist; the contents are checked when they are read.
+    """Raise an error for input files that do not exist; their contents are checked when they are read.
 
     Args:
-        any_of: Files, folders, quoted globs and samples such as "seed:7", of which one is enough: a command goes on
-            without the others, and names them.
-        each: The same, of which none may be missing; None for an option that is not given.
-        generators: Names of shipped generators, or files.
-        embedders: Names of shipped embedding networks, or files; None for an option that is not given.
+        any_of: Files, folders, quoted globs and samples such as "seed:7", of which one must exist: the command runs
+            without the others, and reports them.
+        each: Like `any_of`, but all must exist; None for an option that is not given.
+        generators: Names of bundled generators, or files.
+        embedders: Names of bundled embedding networks, or files; None for an option that is not given.
 
     Raises:
-        UserError: Something is not there.
+        UserError: Something does not exist.
     """
     absent = [argument for argument in any_of if not _is_there(argument)]
     if absent and len(absent) == len(any_of):
@@ -56,15 +56,15 @@ def refuse_missing(
 
 
 def refuse_missing_faces(subjects: "SubjectOptions", any_of: Sequence[str] = (), *, each: Iterable[str] = ()) -> None:
-    """Stop a command that edits faces where it could do nothing; see `refuse_missing`.
+    """Check the inputs of an editing command; see `refuse_missing`.
 
     Args:
-        subjects: How the codes of photos are found: with which generator and network.
-        any_of: Pictures of which one is enough.
-        each: Pictures of which none may be missing.
+        subjects: Options that name the generator and the embedding network.
+        any_of: Pictures of which one must exist.
+        each: Pictures that must all exist.
 
     Raises:
-        UserError: Something is not there.
+        UserError: Something does not exist.
     """
     generators, embedders = [subjects.generator], [subjects.search.embedder]
     refuse_missing(any_of, each=[*each, subjects.photos], generators=generators, embedders=embedders)
@@ -84,7 +84,7 @@ def _is_there(argument: str) -> bool:
         return all(map(_is_there, each))
     try:
         found = Path(argument).exists()
-    except OSError:  # such as a folder that may not be entered: reading it says so
+    except OSError:  # such as a folder without permission to enter: the reader reports it better
         return True
     if not found and glob.has_magic(argument):
         return next(files_matching(argument), None) is not None

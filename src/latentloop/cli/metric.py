@@ -16,28 +16,28 @@ from latentloop.inversion.metric_options import MetricOptions
 class Metric:
     """Measure a generator once, so that its codes take half the steps.
 
-    A few directions of a code change the image a hundred times as much as most others. An iterator that knows them
-    can take steps that change the image alike in all directions, and needs about half of them for the same result.
-    What is measured is nearly the same for all images of a generator (arXiv:2101.06006), so once is enough; the
-    bundled generators come with theirs.
+    A few directions of a code change the image a hundred times as much as most others. An iterator that knows this
+    metric takes steps that change the image equally in all directions, and needs about half as many for the same
+    result. The metric is nearly the same for all images of a generator (arXiv:2101.06006), so one measurement is
+    enough; the bundled generators come with theirs.
 
     The file goes to ~/.cache/latentloop/metrics, or into metrics in the folder that the environment variable
-    LATENTLOOP_CACHE names. There embed, edit and bench find it from then on. It takes as long as 2000 steps of 256
-    pixels, so it is worth its time from about 40 photos on.
+    LATENTLOOP_CACHE names; embed, edit and bench find it there. Measuring takes as long as 2000 steps at 256 pixels,
+    which pays off from about 40 photos on.
 
     Try: latentloop metric ffhq.pkl
     """
 
     generator: Annotated[str, tyro.conf.Positional]
-    """The file of a StyleGAN: ours, or .pkl, .pt or .pth as its project wrote it."""
+    """StyleGAN's file: ours, or .pkl, .pt or .pth as its project wrote it."""
     out: Path | None = None
-    """File to write instead, such as one to share; nothing looks for it there."""
+    """Other file to write, such as one to share; commands do not look for it there."""
     options: Annotated[MetricOptions, UNTITLED] = MetricOptions()
     force: bool = False
-    """Measure it again if it is here already."""
+    """Measure again even if the file exists."""
 
     def run(self) -> int:
-        """Estimate the metric, and print where it is."""
+        """Estimate the metric, and print the path of its file."""
         refuse_missing(generators=[self.generator])
         from latentloop.inversion.metric_job import make_metric
 

@@ -13,27 +13,28 @@ from latentloop.photo_editing.job_options import MorphOptions
 from latentloop.photo_editing.subject_options import SubjectOptions
 
 ANIMATIONS = (".gif", ".mp4")
+"""Suffixes of animation files; an output without suffix is a folder of frames."""
 
 
 @dataclass(frozen=True)
 class Morph:
     """Turn one face into the next: a GIF, an MP4 or a folder of frames.
 
-    The frames between two faces are drawn from codes on the way from the one's to the other's.
+    The frames between two faces are drawn from codes interpolated between theirs.
 
     Two photos: latentloop morph anna.jpg bob.jpg
 
-    Round and round: latentloop morph anna.jpg bob.jpg seed:7 --loop --ease --out round.mp4
+    An endless loop: latentloop morph anna.jpg bob.jpg seed:7 --loop --ease --out round.mp4
 
     Pose and shape only: latentloop morph anna.jpg bob.jpg --layers coarse
 
-    The frames for something else: latentloop morph anna.npz bob.npz --frames 120 --out frames
+    Frames as pictures: latentloop morph anna.npz bob.npz --frames 120 --out frames
     """
 
     pictures: Annotated[tuple[str, ...], tyro.conf.Positional, required("PHOTO|CODE...")]
-    """Two or more, in this order: photos, code files, seed:NUMBER for a random face."""
+    """Two or more faces, in this order: photos, code files, seed:NUMBER for a random face."""
     out: Path = Path("morph.gif")
-    """A .gif, an .mp4 (needs PyAV), or else a folder for the frames."""
+    """A .gif file, an .mp4 file (needs PyAV), or a folder for the frames."""
     options: Annotated[MorphOptions, UNTITLED] = MorphOptions()
     subjects: SubjectOptions = SubjectOptions()
 
@@ -41,7 +42,7 @@ class Morph:
         if not self.pictures:
             raise ValueError("name at least two photos or codes")
         if self.out.suffix and self.out.suffix.lower() not in ANIMATIONS:
-            raise ValueError(f"out ends in .gif or .mp4, or is a folder for frames, got {self.out}")
+            raise ValueError(f"out must end in .gif or .mp4, or be a folder for frames, got {self.out}")
 
     def run(self) -> int:
         """Draw the frames and write the animation."""

@@ -3,13 +3,13 @@
 import tyro
 
 UNTITLED = tyro.conf.arg(name="")
-"""Mark of a group of options that --help lists among the command's own, without a title."""
+"""Marker for a group of options that `--help` lists among the command's own, without a title."""
 
 
 def required(metavar: str | None = None) -> object:
-    """Make the mark of an option that a command cannot do without, as it checks itself, for --help to say so.
+    """Mark an option as required in `--help`; the command itself checks that it is given.
 
     Args:
-        metavar: Stands for its value in --help; None for the type's own.
+        metavar: Placeholder for its value in `--help`; None for the one of its type.
     """
     return tyro.conf.arg(metavar=metavar, help_behavior_hint="(required)")

@@ -16,33 +16,34 @@ from latentloop.cli.complaints import did_you_mean, option_name
 from latentloop.errors import UserError, in_one_line
 
 UNSET = "unset"
-"""What --help shows, and an option takes, for None: the option's text says what happens then."""
+"""Word for None in `--help` and on the command line; the option's help text says what it means."""
 NOTHING = "none"
-"""What --help shows for an option that takes several values, and has none by default."""
+"""Word that `--help` shows for an option of several values that is empty by default."""
 CONFIG = (tyro.conf.OmitArgPrefixes, tyro.conf.FlagCreatePairsOff, tyro.conf.OmitSubcommandPrefixes)
+"""Settings of tyro: flags without the group's name, and no `--no-x` beside each `--x`."""
 
 
 def parse_command(name: str, arguments: Sequence[str], program: Program = LATENTLOOP) -> Command:
-    """Parse the arguments after a command's name into the command with its options; exits with 0 after --help.
+    """Parse the arguments after a command's name; exits with code 0 after `--help`.
 
     Args:
         name: Name of the command, of one word or of two.
-        arguments: What comes after it.
-        program: The program that has it.
+        arguments: Arguments after the name.
+        program: Program whose command it is.
 
     Raises:
-        UserError: It takes no such arguments, or they contradict each other.
+        UserError: An argument is unknown, or arguments contradict each other.
     """
     command, prog = program.load(name), f"{program.name} {name}"
     with refusals.on_parse_error(partial(_refuse, command)):
         try:
             return tyro.cli(command, prog=prog, args=arguments, config=CONFIG, registry=REGISTRY)
-        except ValueError as error:  # from options of a job, where tyro takes them for the command's own
+        except ValueError as error:  # from a job's options, which tyro does not catch if they have no title
             raise _refusal(str(error), prog) from error
 
 
 REGISTRY = ConstructorRegistry()
-"""Types that are shown and read otherwise than tyro does it."""
+"""Types that are displayed and parsed in another way than tyro's."""
 
 
 @REGISTRY.primitive_rule
@@ -92,7 +93,7 @@ def _several_words(kind: PrimitiveTypeInfo) -> PrimitiveConstructorSpec[tuple[An
 
 
 def _words(kind: Any) -> tuple[str, ...]:  # noqa: ANN401 - any type
-    """The texts that a Literal allows, or several Literals; none of another type."""
+    """Return the texts that a Literal, or a union of Literals, allows; empty for another type."""
     if get_origin(kind) in (Union, UnionType):
         each = [_words(one) for one in get_args(kind)]
         return tuple(word for words in each for word in words) if all(each) else ()
@@ -101,11 +102,11 @@ def _words(kind: Any) -> tuple[str, ...]:  # noqa: ANN401 - any type
 
 
 def options_of(part: Any, value: Any = None) -> Iterator[str]:  # noqa: ANN401 - any type, any value
-    """Yield the options of a command's class and of the classes of its fields, as --help lists them.
+    """Yield the options of a command's class and of the classes of its fields, as `--help` lists them.
 
     Args:
         part: The class, or the type of a field.
-        value: The parsed command; of its subcommands only the one that was chosen counts. None for all of them.
+        value: The parsed command, of whose subcommands only the chosen one counts; None for all subcommands.
     """
     part = type(value) if is_dataclass(value) else part
     if not (isinstance(part, type) and is_dataclass(part)):
@@ -123,7 +124,7 @@ def options_of(part: Any, value: Any = None) -> Iterator[str]:  # noqa: ANN401 -
 
 
 def _refuse(command: type[Command], event: refusals.ParseErrorEvent) -> None:
-    """Say what tyro is about to say, in one line; of what later releases may refuse, tyro says it."""
+    """Replace tyro's error box by one line; errors of kinds unknown here are left to tyro."""
     problem = _problem(command, event)
     if problem is not None:
         raise _refusal(problem, event.prog)

@@ -11,12 +11,11 @@ from latentloop.studio.options import StudioOptions
 class Studio:
     """Open a page in the browser on which photos are edited with sliders.
 
-    Drop, paste or take a photo, or choose an example or a random face. The face is there within a second, and comes
-    closer to the photo while you look. Move sliders; the whole photo follows when they rest. Download the photo, the
-    face and the code; latentloop edit makes the same pictures of them. Needs Gradio: pip install 'latentloop[web]'.
+    Drop, paste or take a photo, or choose an example or a random face. A reconstruction appears within a second, and
+    improves while you look. Move sliders; the whole photo is redrawn when they rest. Download the photo, the face and
+    the code; latentloop edit makes the same pictures from them. Needs Gradio: pip install 'latentloop[web]'.
 
-    Everything is computed on this machine, and nothing is asked of any other. Photos are deleted once the page is
-    closed.
+    Everything is computed on this machine; no other computer is contacted. Photos are deleted once the page is closed.
 
     Edit photos: latentloop studio
 

@@ -16,6 +16,7 @@ from latentloop.training.settings_file import LENGTH, checkpoints_in, read_optio
 from latentloop.training.stopping import stop_signals
 
 STOPPING = "latentloop: stopping after this step; once more stops at once"
+"""Message after the first stop signal; the second one stops at once."""
 
 
 @dataclass(frozen=True)
@@ -23,19 +24,19 @@ class Train:
     """Train an embedding network, which finds a photo's code in one pass, for any generator.
 
     The network proposes a code for each photo, an iterator improves it, and the best code found so far teaches the
-    network (Guan et al., arXiv:2007.01758). Images that the generator draws of known codes are mixed in; without --data
-    it learns from them alone. The folder --out gets best.safetensors (the network, for embed --embedder),
-    last.safetensors, validation.png (photo, one pass, with the iterator), log.jsonl, tensorboard/ (where TensorBoard is
+    network (Guan et al., arXiv:2007.01758). Generated images, whose codes are known, are mixed in; without --data the
+    network learns from these alone. The folder --out gets best.safetensors (the network, for embed --embedder),
+    last.safetensors, validation.png (photo, one pass, with the iterator), log.jsonl, tensorboard/ (if TensorBoard is
     installed), codes.cache (the best code of each photo), config.json and checkpoints/. Ctrl-C saves and stops; the
-    same command, or --resume, goes on exactly there.
+    same command, or --resume, continues exactly there.
 
     Photos of faces, aligned as in FFHQ: latentloop train --data faces/ --validation held-out/ --out run
 
     A stopped run: latentloop train --resume run
 
-    A finished run, made longer: latentloop train --resume run --steps 30000
+    More steps for a finished run: latentloop train --resume run --steps 30000
 
-    No faces, tar files: latentloop train --generator yours.safetensors --identity none --data "shards/{000..099}.tar"
+    Other than faces, tar files: latentloop train --generator cats.pkl --identity none --data "shards/{000..099}.tar"
 
     Several GPUs: accelerate launch -m latentloop train --data faces/ --batch 64 --precision bfloat16
 
@@ -44,36 +45,37 @@ class Train:
 
     options: Annotated[TrainOptions, UNTITLED] = TrainOptions()
     resume: str | None = None
-    """Folder of a run to resume, with all its settings; but for steps, minutes and codes, which may be others."""
+    """Folder of a run to resume with its settings; only steps, minutes and codes may be given anew."""
 
     def __post_init__(self) -> None:
         own = self._length | {"codes": self.options.codes}
         if self.resume is not None and self.options != with_changes(TrainOptions(), own):
             raise ValueError(
-                "resume takes all settings from the run but steps, minutes and codes; leave out the other options"
+                "resume takes all settings from the run except steps, minutes and codes; leave out the other options"
             )
 
     @property
     def _length(self) -> dict[str, Any]:
-        """Options that a run which is resumed may change, where they are given."""
+        """Options given that change the length of a resumed run."""
         given, default = self.options.config, TrainOptions().config
         return {name: getattr(given, name) for name in LENGTH if getattr(given, name) != getattr(default, name)}
 
     def run(self) -> int:
-        """Train, with a line on stdout each time the run is saved; returns 130 if it was stopped."""
+        """Train, and print one line on stdout each time the run is saved; returns 130 if it was stopped."""
         longer = {} if self.resume is None else self._length
         options = self.options
         if self.resume is not None:
             options = with_changes(read_options(Path(self.resume), codes=options.codes), longer)
         generators = [options.generator, options.quick] if options.quick else [options.generator]
-        begun = None if checkpoints_in(options.out) else options.start  # of a run that goes on, it may be gone
+        # A run that resumes has its weights in a checkpoint: the network it started from may be gone.
+        begun = None if checkpoints_in(options.out) else options.start
         refuse_missing(each=[*options.data, *options.validation], generators=generators, embedders=[begun])
         from latentloop.training import set_up_training
 
         with stop_signals(signal.SIGINT, signal.SIGTERM, on_ask=lambda: say(STOPPING, error=True)) as stopping:
             job = set_up_training(options, longer=bool(longer))
             job.stopping, begun_at = stopping, job.trainer.step
-            if job.validation is None:  # of several processes, only the first one speaks
+            if job.validation is None:  # not the first of several processes: it prints nothing
                 for _ in job.run():
                     pass
                 return 0 if job.finished else 130
@@ -88,7 +90,7 @@ class Train:
             say(f"latentloop: stopped; step {job.trainer.step} is saved, go on: latentloop train --resume {job.folder}")
             return 130
         if job.trainer.step == begun_at:
-            say(f"latentloop: over after {begun_at} steps; --steps or --minutes make it longer", error=True)
+            say(f"latentloop: already finished after {begun_at} steps; --steps or --minutes make it longer", error=True)
         say(job.result)
         return 0
 

@@ -8,11 +8,11 @@ from typing import Self
 from latentloop.cli.console import progress_bars
 
 SECONDS = 1.0
-"""Least time over which the speed is measured; several steps may be told of at a time."""
+"""Shortest interval over which the speed is averaged, in seconds; several steps may be reported at once."""
 
 
 class TrainProgress:
-    """Progress bar of training: the loss, the iterator's gain, the share of cached codes, and the speed."""
+    """Progress bar of training: loss, gain of the iterator, share of cached codes, speed in images per second."""
 
     def __init__(self, steps: int, done: int, batch: int) -> None:
         self._progress, self._batch, self._done = progress_bars(), batch, done
@@ -27,11 +27,11 @@ class TrainProgress:
         self._progress.stop()
 
     def step(self, metrics: Mapping[str, float], share: float) -> None:
-        """Show the metrics of a step: its number and its loss, and of a collaboration what the iterator gained.
+        """Show the metrics of a step.
 
         Args:
-            metrics: Figures of the step.
-            share: Share of the run that is done; a run that ends with its time is shown with the steps it will take.
+            metrics: `step` and `loss`; from a collaboration also `gain` and `known`.
+            share: Share of the run that is done, (0, 1]; it predicts the number of steps of a run that ends by time.
         """
         step, now = int(metrics["step"]), time.perf_counter()
         if now - self._begun > SECONDS:

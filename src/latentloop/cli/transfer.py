@@ -18,19 +18,19 @@ class Transfer:
     """Give a face the expression of another person: the difference between two pictures of that person.
 
     The folder --out gets NAME.png (the photo with the new expression), faces/NAME.png, NAME.npz and strips/NAME.png,
-    from the opposite of the expression to all of it.
+    a row of strengths from the opposite expression to the full one.
 
     Try: latentloop transfer anna.jpg --neutral bob-calm.jpg --expressive bob-laughing.jpg
 
-    More of it: latentloop transfer anna.jpg --neutral calm.npz --expressive laughing.npz --strength 1.5
+    A stronger expression: latentloop transfer anna.jpg --neutral calm.npz --expressive laughing.npz --strength 1.5
     """
 
     pictures: Annotated[tuple[str, ...], tyro.conf.Positional, required("PHOTO|CODE...")]
     """Faces that get the expression: photos, code files, folders, quoted globs, seed:NUMBER for a random face."""
     neutral: Annotated[str, required()] = ""
-    """A picture of the other person without the expression: a photo, or a code."""
+    """Picture of the other person without the expression: a photo, or a code."""
     expressive: Annotated[str, required()] = ""
-    """A picture of the same person with it; the more alike the two are otherwise, the better."""
+    """Picture of the same person with it; the more alike the two are otherwise, the better."""
     out: Path = Path("transferred")
     """Folder for the faces with the new expression."""
     options: Annotated[TransferOptions, UNTITLED] = TransferOptions()
@@ -44,7 +44,7 @@ class Transfer:
             raise ValueError("name two pictures of one person: --neutral and --expressive")
 
     def run(self) -> int:
-        """Transfer the expression; returns 2 if a picture could not be made."""
+        """Transfer the expression; returns 2 if a picture failed."""
         refuse_missing_faces(self.subjects, self.pictures, each=[self.neutral, self.expressive])
         from latentloop.cli.editing import console_listener
         from latentloop.photo_editing import transfer_files

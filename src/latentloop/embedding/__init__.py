@@ -1,4 +1,4 @@
-"""Embedding: from photos to codes, reconstructions and figures in a folder."""
+"""Embedding of photos: codes, reconstructions and their metrics, written into a folder."""
 
 import lazy_loader
 

@@ -1,4 +1,4 @@
-"""Choice of the refiner beyond W+."""
+"""Choice of the refiner that reconstructs what no code in W+ can."""
 
 from dataclasses import replace
 
@@ -8,21 +8,21 @@ from latentloop.losses.config import LossConfig
 from latentloop.losses.image import LossToward, weighted_sum
 
 MSE_WEIGHT = 8.0
-"""Factor of the weight of the mean squared error: what codes cannot reach, a refinement can."""
+"""Factor on the weight of the mean squared error: a refinement can reach pixel values that no code draws."""
 
 
 def refining_loss(loss: LossConfig) -> LossConfig:
-    """Give the settings of a refinement's loss, by those of the iterator's."""
+    """Derive the loss settings of a refinement from those of the iterator."""
     return replace(loss, lambda_mse=MSE_WEIGHT * loss.lambda_mse, lambda_identity=0.0)
 
 
 def beyond_refiner(beyond: BeyondConfig, loss: LossToward, generator: Generator) -> BeyondRefiner:
-    """Make a refiner.
+    """Create the refiner that the options choose.
 
     Args:
-        beyond: What is refined, features or weights, and in how many steps.
-        loss: Loss of images, by `refining_loss`.
-        generator: The generator that draws the results.
+        beyond: Kind of refinement, features or weights, and its number of steps.
+        loss: Image loss with the settings of `refining_loss`.
+        generator: Generator that draws the reconstructions.
     """
     if beyond.refine == "features":
         return FeatureRefiner(generator, Comparison(loss), beyond.steps)

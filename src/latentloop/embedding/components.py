@@ -1,4 +1,4 @@
-"""The networks of a job, each read once."""
+"""Networks of an embedding job, each read once."""
 
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -25,7 +25,7 @@ from latentloop.weights import ReadOnce, checksum
 
 @dataclass(frozen=True)
 class Components:
-    """A generator with all that finds, draws and measures its codes; each part is loaded when it is first needed."""
+    """A generator with the networks that find, draw and measure its codes, each loaded when first used."""
 
     generator_file: str
     """Name of a bundled generator, or a file."""
@@ -36,7 +36,7 @@ class Components:
     embedder_file: str | None = None
     """Embedding network, if it is not the one that is bundled for the generator."""
     which: Which = "g_ema"
-    """Which of the generators in another project's file."""
+    """Weights to read from a StyleGAN's file that has several generators."""
     reads: ReadOnce = field(default_factory=ReadOnce)
     """Context in which each weights file is read once for all parts."""
     _losses: dict[LossConfig, LossToward] = field(default_factory=dict)
@@ -45,24 +45,28 @@ class Components:
 
     @cached_property
     def generator(self) -> Generator:
-        """The generator that is inverted, in float32."""
+        """Generator that is inverted, in float32."""
         with self.reads:
             return load_generator(self.generator_file, which=self.which, device=self.device)
 
     @cached_property
     def drawing(self) -> Generator:
-        """The generator in the precision of the iterator."""
+        """Generator with the same weights in the iterator's precision."""
         return low_precision(self.generator, self.precision)
 
     @cached_property
     def quick(self) -> Generator:
-        """The generator of 256 pixels of the same latent space, if there is one, in the precision of the iterator."""
+        """The 256-pixel generator of the same latent space in the iterator's precision; `drawing` if there is none."""
         if self.generator.resolution <= WORKING_SIZE or WORKING_SIZE not in renderers_of(self.generator):
             return self.drawing
         return low_precision(self.renderer(WORKING_SIZE), self.precision)
 
     def renderer(self, resolution: int | None = None) -> Generator:
-        """The generator that draws the same codes at a resolution; by default at the largest there is."""
+        """Load the generator that draws the same codes at another resolution.
+
+        Args:
+            resolution: Side of its images in pixels; None for the largest available.
+        """
         size = max(renderers_of(self.generator)) if resolution is None else resolution
         if size not in self._renderers:
             with self.reads:
@@ -71,15 +75,15 @@ class Components:
 
     @property
     def embedder(self) -> str | None:
-        """Name or file of the embedding network; None if there is none for the generator."""
+        """Name or file of the embedding network; None if the generator has none."""
         return self.embedder_file or shipped_embedder(self.generator)
 
     @cached_property
     def encoder(self) -> Encoder:
-        """The embedding network.
+        """Embedding network of the generator.
 
         Raises:
-            UserError: There is none for the generator, or it finds codes of another one.
+            UserError: The generator has none, or the file's network predicts codes of another generator.
         """
         if not self.embedder:
             raise UserError(
@@ -90,34 +94,34 @@ class Components:
 
     @cached_property
     def detector(self) -> FaceDetector:
-        """The face detector."""
+        """Face detector, on the CPU."""
         with self.reads:
             return load_face_detector()
 
     @cached_property
     def evaluator(self) -> Evaluator:
-        """The metrics of reconstructions."""
+        """Metrics of reconstructions, computed on the CPU."""
         with self.reads:
             return load_evaluator()
 
     @cached_property
     def alignment(self) -> StyleAlignment:
-        """Statistics of the generator's random codes, which a prior on codes compares with."""
+        """Statistics of the generator's random codes, for a prior on codes."""
         return style_alignment(self.generator)
 
     @cached_property
     def w_std(self) -> float:
-        """Standard deviation of W."""
+        """Standard deviation of W, one number for all dimensions."""
         return w_std_of(self.generator)
 
     @cached_property
     def metric(self) -> PerceptualMetric | None:
-        """The generator's perceptual metric; None if there is none in the package or the cache."""
+        """Perceptual metric of the generator; None if neither the package nor the cache has one."""
         with self.reads:
             return find_metric(self.generator)
 
     def loss(self, config: LossConfig) -> LossToward:
-        """The iterator's loss, on the device."""
+        """Load the iterator's loss on the device, once per setting."""
         if config not in self._losses:
             with self.reads:
                 lpips = self._lpips(config) if config.lambda_lpips else None
@@ -132,17 +136,17 @@ class Components:
 
     @cached_property
     def generator_sha256(self) -> str:
-        """Checksum of the generator's weights."""
+        """SHA-256 of the generator's weights."""
         with self.reads:
             return weights_checksum(self.generator_file, which=self.which)
 
     def checksum_of(self, renderer: Generator) -> str:
-        """Checksum of the weights of a renderer."""
+        """Return the SHA-256 of a renderer's weights."""
         return self.generator_sha256 if renderer is self.generator else weights_checksum(renderer.name)
 
     @cached_property
     def embedder_sha256(self) -> str | None:
-        """Checksum of the embedding network's weights; None if there is no network."""
+        """SHA-256 of the embedding network's weights; None without a network."""
         if not self.embedder:
             return None
         with self.reads:
@@ -157,12 +161,12 @@ def load_components(
     precision: Precision = "auto",
     embedder: str | None = None,
 ) -> Components:
-    """Choose a device and a precision; networks are loaded as they are needed.
+    """Choose device and precision of a job; its networks are loaded when they are first used.
 
-    On CUDA the process computes repeatably from here on: without TF32, with deterministic convolutions.
+    On CUDA this makes the process's arithmetic repeatable: TF32 off, deterministic convolutions.
 
     Raises:
-        UserError: There is no such device.
+        UserError: The device does not exist.
     """
     repeatable_arithmetic()
     where = find_device(device)

@@ -1,4 +1,4 @@
-"""GAN inversion of aligned faces: start, steps of the iterator, reconstruction and metrics."""
+"""GAN inversion of aligned faces: start, optimization steps, reconstruction and metrics."""
 
 import math
 import time
@@ -21,23 +21,24 @@ from latentloop.inversion.chain import IteratorChain, counting_from
 from latentloop.inversion.iterator import LatentIterator, OnCode, OnImage, OnStep
 
 Starting = Callable[[Tensor], Tensor]
-"""Gives faces (N, 3, R, R) in [-1, 1] the codes to start from, (N, num_ws, w_dim)."""
+"""Function from faces (N, 3, R, R) in [-1, 1] to the codes that the iterator starts from, (N, num_ws, w_dim)."""
 
 MOST_ENLARGED = 2.0
-"""Enlargement of a photo to the renderer's size beyond which it is not compared at that size. Up to it the comparison
-takes away more of the canvas that the generator weaves than it blurs."""
+"""Largest enlargement of a face, from photo to renderer, at which full-size comparison is still used.
+
+Up to this factor the comparison removes more of the generator's woven texture than it blurs."""
 
 
 @dataclass(frozen=True)
 class Figures:
-    """Quality of a reconstruction, and the seconds spent on its code."""
+    """Metrics of a reconstruction, and the seconds spent on its code."""
 
     metrics: Mapping[str, float]
-    """Metrics by name; those at full size are missing where the photo or the reconstruction lacks the pixels."""
+    """Metrics by name; full-size metrics are absent if the photo or the reconstruction has too few pixels."""
     seconds: float
 
     def as_json(self) -> dict[str, Any]:
-        """Convert to the values of results.json: missing and non-finite numbers as null, seconds to three decimals."""
+        """Convert to JSON values: missing and non-finite numbers become null, seconds are rounded to milliseconds."""
         named = {name: self.metrics.get(name, math.nan) for name in (*METRICS, *FULL_SIZE_METRICS)}
         metrics = {name: value if math.isfinite(value) else None for name, value in named.items()}
         return {"metrics": metrics, "seconds": round(self.seconds, 3)}
@@ -45,34 +46,34 @@ class Figures:
 
 @dataclass(frozen=True)
 class Reconstruction:
-    """The image drawn from a code, with its metrics."""
+    """Image drawn from a code, with its metrics."""
 
     image: Tensor
-    """The image, (1, 3, R, R), about [-1, 1], on the CPU."""
+    """Drawn image, (1, 3, R, R), about [-1, 1], on the CPU."""
     figures: Figures
 
 
 @dataclass(frozen=True)
 class InvertedFace:
-    """The code of one face, with its reconstruction."""
+    """Code of one face, with its reconstruction."""
 
     w_plus: Tensor
-    """Code, (num_ws, w_dim), on the CPU."""
+    """Code in W+, (num_ws, w_dim), on the CPU."""
     losses: Tensor
-    """Loss at the start and after each step, (steps + 1,); empty without steps. Those of steps at full size have the
-    crops in them, and do not compare with those before."""
+    """Loss at the start and after each step, (steps + 1,); empty without steps. Losses of full-size steps include the
+    crops, and are not comparable with those before."""
     steps: int
-    """Step after which the code was reached."""
+    """Step at which the code was found: the one of lowest loss."""
     reconstruction: Reconstruction
     one_pass: Reconstruction | None
     """Reconstruction of the iterator's initial code, if requested."""
     refinement: Refinement | None = None
-    """What the photo has beyond its code, with which the reconstruction is drawn, if it was looked for."""
+    """Refinement beyond the code with which the reconstruction is drawn; None if none was requested."""
 
 
 @dataclass(frozen=True)
 class _Refined:
-    """What the iterators found for one face."""
+    """Result of the iterators for one face."""
 
     w_plus: Tensor  # (num_ws, w_dim)
     losses: Tensor  # (steps + 1,)
@@ -82,25 +83,28 @@ class _Refined:
 
 @dataclass(frozen=True)
 class Inverter:
-    """Finds codes of aligned faces where the generator lies; metrics are computed on the CPU, alike for all devices."""
+    """Inverts aligned faces on the generator's device.
+
+    Metrics are computed on the CPU, so that they agree between devices.
+    """
 
     generator: Generator
     """Generator that is inverted."""
     iterators: IteratorChain | None
-    """Iterators that refine the code; None keeps the starting code."""
+    """Iterators that refine the code; None keeps the initial code."""
     renderer: Generator
     """Generator of the same latent space that draws the reconstructions."""
     evaluator: Evaluator
     full_size: LatentIterator | None = None
-    """Iterator on the renderer that takes the last steps, toward faces of the renderer's size that have the pixels."""
+    """Iterator on the renderer for the last steps, taken only by faces of the renderer's size with enough pixels."""
     beyond: BeyondRefiner | None = None
-    """Refiner, of the renderer, that finds what a face has beyond its code."""
+    """Refiner of the renderer for details that no code draws."""
     show_start: bool = False
-    """Whether to draw and measure the iterator's initial code, too."""
+    """True also draws and measures the iterator's initial code."""
 
     @property
     def steps(self) -> int:
-        """Number of optimization steps for each face."""
+        """Number of optimization steps per face, those beyond the code included."""
         return self._code_steps + (self.beyond.steps if self.beyond else 0)
 
     @property
@@ -110,7 +114,7 @@ class Inverter:
 
     @property
     def space(self) -> str:
-        """Latent space of the codes: w or w+."""
+        """Latent space of the codes: "w" or "w+"."""
         return self.iterators.iterators[0].config.space if self.iterators else "w+"
 
     def invert(
@@ -125,10 +129,10 @@ class Inverter:
 
         Args:
             faces: N aligned faces; their sizes may differ.
-            starting: Where the iterator starts.
-            on_step: As for `LatentIterator.refine`; steps at full size have losses only of the faces that take them.
-            on_code: As for `LatentIterator.refine`; steps at full size and of a refinement have none.
-            on_image: As for `BeyondRefiner.refine`.
+            starting: Initial codes of the iterator.
+            on_step: As in `LatentIterator.refine`; full-size steps report losses only of the faces that take them.
+            on_code: As in `LatentIterator.refine`; not called in full-size steps and steps beyond the code.
+            on_image: As in `BeyondRefiner.refine`.
 
         Raises:
             NotFiniteError: A start or a loss is not finite.
@@ -144,6 +148,7 @@ class Inverter:
         found = [_Refined(w, torch.zeros(0), 0) for w in start]
         moves = bool(self.iterators or self.beyond)
         first = self._drawn(found, faces, target, begun) if self.show_start or not moves else []
+        # The final result's time includes the one-pass time, but not the time of drawing and measuring it.
         begun = time.perf_counter() - sum(one.figures.seconds for one in first)
         if self.iterators:
             found = self._refined(self.iterators, faces, on_device, start, on_step, on_code)
@@ -165,7 +170,7 @@ class Inverter:
         on_step: OnStep | None,
         on_code: OnCode | None,
     ) -> list[_Refined]:
-        """Refine the codes of all faces at the target's size, and then of those that have the pixels at full size."""
+        """Refine all codes at the target's size, then at full size those of faces with enough pixels."""
         found = iterators.refine(target, start, on_step, on_code)
         refined = [_Refined(w, found.losses[:, i], int(found.steps[i])) for i, w in enumerate(found.w_plus)]
         if self.full_size is None:
@@ -177,6 +182,7 @@ class Inverter:
         full = torch.cat([faces[i].image for i in sharp]).to(target)
         later = self.full_size.refine(full, found.w_plus[sharp], counting_from(done, on_step) if done else on_step)
         for row, i in enumerate(sharp):
+            # With steps before, the first full-size loss repeats the last code's: it is left out.
             refined[i] = _Refined(
                 later.w_plus[row],
                 torch.cat([refined[i].losses, later.losses[min(done, 1) :, row]]),
@@ -192,7 +198,7 @@ class Inverter:
         on_step: OnStep | None,
         on_image: OnImage | None,
     ) -> list[_Refined]:
-        """Find what faces have beyond their codes; those with the pixels are compared at twice the working size."""
+        """Refine beyond the codes; faces with enough pixels are compared at twice the working size."""
         codes, done = list(found), self._code_steps
         sizes = [_compared_at(face, self.renderer.resolution) for face in faces]
         for size in sorted(set(sizes)):
@@ -212,9 +218,9 @@ class Inverter:
         begun: float,
         before: Sequence[Reconstruction] = (),
     ) -> list[Reconstruction]:
-        """Draw codes that were looked for since `begun`, and measure the images.
+        """Draw codes whose search began at `begun`, and measure the images.
 
-        What does not depend on the code is taken from earlier reconstructions of the faces.
+        Metrics that do not depend on the code are copied from the faces' earlier reconstructions.
         """
         with torch.inference_mode():
             images = [self._renderer(one).synthesis(one.w_plus[None]).cpu() for one in found]
@@ -232,7 +238,7 @@ class Inverter:
 
 
 def _compared_at(face: AlignedFace, resolution: int) -> int:
-    """Size at which a face is compared with what it has beyond its code, in pixels."""
+    """Return the size, in pixels, at which a face is compared with its refinement."""
     fine = 2 * WORKING_SIZE
     sharp = min(face.image.shape[-1], face.side * MOST_ENLARGED, resolution) >= fine
     return fine if sharp else min(WORKING_SIZE, resolution)

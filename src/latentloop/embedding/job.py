@@ -1,4 +1,4 @@
-"""Embedding photos: from files to codes, reconstructions and figures in a folder."""
+"""Job that embeds photo files: reads, inverts, and writes codes, reconstructions and metrics into a folder."""
 
 from collections.abc import Callable, Generator, Iterator, Sequence, Set
 from dataclasses import dataclass, field, replace
@@ -27,7 +27,7 @@ from latentloop.stamps import Stamp, differences
 from latentloop.threads import WriteBehind, read_ahead
 
 BEHIND = 4
-"""Batches whose files may wait to be written."""
+"""Number of batches whose files may wait to be written; it bounds the memory they occupy."""
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,7 @@ class _Task:
     name: str
     face: AlignedFace
     faces: int | None
-    """How many of the photo's faces are embedded; None if it is the one."""
+    """Number of faces embedded from the photo; None if only one was requested."""
     size: tuple[int, int]
     start: FaceStart
     stamp: Stamp
@@ -47,7 +47,7 @@ class _Task:
 
 @dataclass(frozen=True)
 class _Again:
-    """A photo of the same name and content as one that is being embedded."""
+    """A second file with the name and content of a photo that is being embedded."""
 
     photo: Path
     key: PhotoKey
@@ -60,9 +60,9 @@ _Item = Embedded | Failed | _Task | _Again
 
 @dataclass(frozen=True)
 class EmbedJob:
-    """Embeds photos into a folder, and skips those that are finished there.
+    """Embeds photos into a folder, and skips those whose results are finished.
 
-    While the device works on a photo, the next ones are read and the last ones' files are written.
+    While the device computes, one thread reads the next photos and another writes the previous results.
     """
 
     inverter: Inverter
@@ -71,16 +71,16 @@ class EmbedJob:
     start: Start
     folder: ResultFolder
     stamp: Stamp
-    """Stamp that all results share: their settings, without the starting codes."""
+    """Settings that all results share, without the starting codes."""
     deciding: Set[str] | None = None
-    """Entries of the stamp in which a finished result must agree to be used; a result of the same photo that does not
-    agree is left alone, and the photo gets another name. None: all must agree, and other results are replaced."""
+    """Stamp entries that a finished result must match to be used. If they differ, the result is left alone and the
+    photo gets another name. None: all entries must match, and other results are replaced."""
     face: str = "largest"
     batch: int = 1
     pictures: bool = True
-    """Write pictures beside the codes, and use no finished result without them."""
+    """True writes pictures beside the codes, and ignores finished results without them."""
     thumbnails: bool = False
-    """Write thumbnails of the pictures, too."""
+    """True also writes a thumbnail of each result."""
     force: bool = False
     max_pixels: int = MAX_PIXELS
     notice: Callable[[str], None] = lambda _: None
@@ -88,17 +88,17 @@ class EmbedJob:
     warn: Callable[[str], None] = lambda _: None
     """Called with a message for each result that is recomputed because its code is damaged."""
     on_done: Callable[[Outcome], None] = lambda _: None
-    """Called with each outcome once its files are on disk, in the photos' order, in a thread of the job's own."""
+    """Called with each outcome once its files are on disk, in the photos' order, in the writing thread."""
     done: list[Outcome] = field(default_factory=list)
-    """Outcomes so far; each is there as soon as its files are."""
+    """Outcomes whose files are on disk."""
     _begun: set[PhotoKey] = field(default_factory=set)
 
     def run(self, photos: Sequence[Path], on_step: OnStep | None = None) -> Generator[Outcome]:
-        """Embed photos, and yield each outcome once it is safely on disk.
+        """Embed photos, and yield each outcome once its files are on disk.
 
         Args:
-            photos: Image files; one that cannot be used is reported and the others go on.
-            on_step: As for `LatentIterator.refine`.
+            photos: Image files; one that cannot be used yields a `Failed`, and the others continue.
+            on_step: As in `LatentIterator.refine`.
 
         Raises:
             UserError: The folder cannot be written to.
@@ -113,22 +113,22 @@ class EmbedJob:
             except GeneratorExit:
                 raise
             except BaseException:
-                yield from chain.from_iterable(written.done(all_of_them=True))  # what was finished before all ends
+                yield from chain.from_iterable(written.done(all_of_them=True))  # report what was finished before
                 raise
             yield from chain.from_iterable(written.done(all_of_them=True))
 
     def _batches(self, photos: Sequence[Path], sources: Set[Path]) -> Iterator[list[_Item]]:
-        """Faces to embed together, in order with the outcomes of photos that are finished or cannot be used."""
+        """Yield batches of faces, in order with the outcomes of photos that are finished or unusable."""
         items: list[_Item] = []
         for photo, prepared in read_ahead(partial(self._prepare, sources=sources), photos, ahead=self.batch):
             try:
                 news: Sequence[_Item] = prepared.result()
             except (UserError, OSError) as error:
                 news = [_failed(photo, error)]
-            except (MemoryError, RuntimeError) as error:  # which a smaller photo need not meet
+            except (MemoryError, RuntimeError) as error:  # a smaller photo may still fit
                 if not is_out_of_memory(error):
                     raise
-                news = [_failed(photo, UserError("not enough memory to look at it; take a smaller photo"))]
+                news = [_failed(photo, UserError("not enough memory to read it and find faces; take a smaller photo"))]
             for item in news:
                 items.append(item)
                 if sum(isinstance(one, _Task) for one in items) in (0, self.batch):
@@ -138,7 +138,7 @@ class EmbedJob:
             yield items
 
     def _prepare(self, photo: Path, sources: Set[Path]) -> Sequence[_Item]:
-        """The photo's results if they are finished, else its faces to embed; none may overwrite a source."""
+        """Return a photo's finished results, otherwise its faces as tasks; no result may replace a source."""
         refuse_no_file(photo, what="an image")
         key, several = PhotoKey(photo.name, sha256_of(photo)), self.face == "all"
         stem = self.folder.stem_for(key, all_faces=several, accepts=self._accepts)
@@ -166,10 +166,10 @@ class EmbedJob:
         names = [face_name(stem, i + 1) for i in range(len(faces))] if several else [stem]
         count = len(faces) if several else None
         for name in names:
-            start_of(name)  # if there is none, say so now
+            start_of(name)  # a missing start fails the photo here, before any computation
             self._check_overwriting(photo, name, sources)
         if finished.damaged:
-            self.warn(f"{self.folder.paths(finished.damaged).code}: damaged; it is made again")
+            self.warn(f"{self.folder.paths(finished.damaged).code}: damaged; it is recomputed")
         return [
             _Task(photo, key, name, face, count, size, start_of(name), stamp_of(name))
             for name, face in zip(names, faces, strict=True)
@@ -178,7 +178,7 @@ class EmbedJob:
     def _finished(
         self, key: PhotoKey, stem: str, stamp_of: Callable[[str], Stamp], *, one_pass: bool = False
     ) -> Finished:
-        """Finished results of a photo; who names what decides wants the code alone."""
+        """Find a photo's finished results; with `deciding` set, their pictures are not required."""
         several, alone = self.face == "all", self.deciding is not None
         pictures, one_pass = self.pictures and not alone, one_pass and not alone
         return self.folder.finished(
@@ -186,13 +186,14 @@ class EmbedJob:
         )
 
     def _accepts(self, result: Result) -> bool:
-        """Whether a result of the same photo may be used or replaced; if not, the photo gets another name."""
+        """Tell whether a result of the same photo may be used or replaced; if not, the photo gets another name."""
         return self.deciding is None or not self.deciding & set(differences(result.settings, self.stamp))
 
     def _check_overwriting(self, photo: Path, name: str, sources: Set[Path]) -> None:
         paths = self.folder.paths(name)
         theirs = self.folder.overwrites(name, pictures=self.pictures)
-        for path in paths.pictures:  # those of an earlier result are deleted where no new ones are written
+        # Checked even without pictures: then an earlier result's pictures are deleted, and a source may be among them.
+        for path in paths.pictures:
             theirs = path if path.resolve() in sources else theirs
         if theirs:
             raise UserError(f"{photo}: its results would overwrite {theirs}; choose another folder", arguments="out")
@@ -204,7 +205,7 @@ class EmbedJob:
         return align_faces(image, self.detector, size, face=self.face)
 
     def _embed(self, items: Sequence[_Item], written: WriteBehind[Sequence[Outcome]], on_step: OnStep | None) -> None:
-        """Embed the faces among the items together, and take up all outcomes in order."""
+        """Embed the faces among the items together, and hand all outcomes to the writer in order."""
         tasks = [item for item in items if isinstance(item, _Task)]
         found = self._inverted(tasks, on_step)
         if isinstance(found, UserError):
@@ -212,7 +213,7 @@ class EmbedJob:
             if len(items) == 1:
                 written.submit(self._record, [_failed(items[0].photo, found)])
                 return
-            middle = len(items) // 2  # so that one does not fail the others
+            middle = len(items) // 2  # halving isolates the face that fails, and needs less memory
             self._embed(items[:middle], written, on_step)
             self._embed(items[middle:], written, on_step)
             return
@@ -226,7 +227,7 @@ class EmbedJob:
                 written.submit(self._record, [item])
 
     def _inverted(self, tasks: Sequence[_Task], on_step: OnStep | None) -> Sequence[InvertedFace] | UserError:
-        """What the faces' codes are, or why they cannot be found together."""
+        """Invert faces together, or return the error that prevents it."""
         faces, starts = [task.face for task in tasks], [task.start for task in tasks]
         try:
             return self.inverter.invert(faces, lambda target: self.start.codes(target, starts), on_step)
@@ -236,7 +237,7 @@ class EmbedJob:
             if not is_out_of_memory(error):
                 raise
             problem = f"not enough memory on {self.inverter.generator.device} to find its code"
-            return UserError(f"{problem}; stop what else uses it, or take another", arguments=("device", "generator"))
+            return UserError(f"{problem}; free memory, or choose another", arguments=("device", "generator"))
 
     def _record(self, outcomes: Sequence[Outcome]) -> Sequence[Outcome]:
         for outcome in outcomes:
@@ -245,7 +246,7 @@ class EmbedJob:
         return outcomes
 
     def _found_again(self, item: _Again) -> Sequence[Outcome]:
-        """Results of a photo of the same name and content, now that they are written."""
+        """Return the results of a duplicate photo, now that the first one's are written."""
         finished = self._finished(item.key, item.stem, item.stamp_of)
         if not finished.results:
             return self._record([_failed(item.photo, UserError("the same photo failed before"))])
@@ -253,6 +254,7 @@ class EmbedJob:
 
     def _save(self, task: _Task, inverted: InvertedFace) -> Sequence[Outcome]:
         paths, first = self.folder.paths(task.name), inverted.one_pass
+        # Pictures and code carry one mark: after a kill between two renames, a mismatch shows what is stale.
         mark = mark_of(task.name, task.key, task.stamp)
         pictures = {paths.aligned: task.face.image, paths.reconstruction: inverted.reconstruction.image}
         if first:
@@ -260,6 +262,7 @@ class EmbedJob:
         photo = {"file": task.key.file, "sha256": task.key.sha256, "faces": task.faces}
         code = record_code(self.inverter, inverted, task.face, task.size, photo, task.stamp)
         files = {path: png_bytes(image, comment=mark) for path, image in pictures.items()} if self.pictures else {}
+        # The code comes last: `write_together` names files in this order, and a code vouches for its pictures.
         write_together(files | {paths.code: code_bytes(replace(code, details={**code.details, MARK: mark}))})
         if not self.pictures:
             self.folder.delete_pictures(task.name)

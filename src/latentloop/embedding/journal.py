@@ -1,4 +1,4 @@
-"""The journal of a run of `embed`, results.jsonl: a line of JSON for each result, written as soon as it is there."""
+"""Journal of an embedding run, results.jsonl: one line of JSON per result, written as soon as it is done."""
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
@@ -11,17 +11,17 @@ from latentloop.files import replacing
 from latentloop.json_files import decode_json
 
 Record = Mapping[str, Any]
-"""What became of a photo: an entry of "photos" or "failed" in results.json."""
+"""Outcome of a photo: an entry of "photos" or "failed" in results.json."""
 BEGINNING = '{"file": "'
 """First characters of every line."""
 
 
 @dataclass
 class Journal:
-    """A file with a line for each result of a run, in which a kill leaves no more than one broken line, the last one.
+    """A file with one line per result of a run; a kill leaves at most one broken line, the last.
 
-    What an earlier run wrote about photos of this one stays until it is known anew; so a run that goes on need not
-    write again what is there. While it is at work, the last line of a result counts; at its end each has one line.
+    Lines that an earlier run wrote about photos of this run stay until the photo is done again, so a resumed run need
+    not rewrite them. During the run the last line of a result counts; at the end each result has exactly one line.
     """
 
     path: Path
@@ -30,7 +30,7 @@ class Journal:
     _lines: dict[tuple[str, str | None], str] = field(default_factory=dict)  # (file, name) -> the line that counts
 
     def begin(self) -> None:
-        """Keep those lines of an earlier run that are whole and about photos of this one.
+        """Keep the whole lines of an earlier run that are about photos of this one.
 
         Raises:
             UserError: The file cannot be read or written.
@@ -42,7 +42,7 @@ class Journal:
         self._rewrite(self._lines.values())
 
     def add(self, record: Record) -> None:
-        """Append the line of a result, unless it is there.
+        """Append the line of a result, unless the file has it.
 
         Raises:
             UserError: The file cannot be written.
@@ -55,13 +55,13 @@ class Journal:
             self._rewrite([line])
             return
         try:
-            with self.path.open("ab", buffering=0) as file:  # in one piece, so that a kill cannot tear it
+            with self.path.open("ab", buffering=0) as file:  # one write() per line: a kill cannot tear it
                 file.write(f"{line}\n".encode())
         except OSError as error:
             raise UserError(f"{self.path}: cannot write here: {error.strerror or error}") from error
 
     def finish(self, records: Iterable[Record]) -> None:
-        """Bring the file in the photos' order: the results of this run, and what is known of photos it did not reach.
+        """Sort the file by the order of photos: this run's results, and earlier lines of photos that it did not reach.
 
         Args:
             records: All results of the run.
@@ -85,7 +85,7 @@ class Journal:
         text = "".join(f"{line}\n" for line in lines)
         if text == self._read():
             return
-        if not text:  # an empty file would tell nobody whose it is
+        if not text:  # an empty file cannot be recognized as ours by a later run
             self.path.unlink(missing_ok=True)
             return
         with replacing(self.path) as part:
@@ -93,7 +93,7 @@ class Journal:
 
 
 def is_journal(path: Path) -> bool:
-    """Return whether a file is a journal: its first line tells of a result, or is a broken one of such a beginning."""
+    """Tell whether a file is a journal: its first line is a result, or the torn beginning of one."""
     with path.open(encoding="utf-8", errors="replace") as file:
         first = file.readline()
     return first.startswith(BEGINNING) and (_record_in(first) is not None or not first.endswith("\n"))
@@ -104,7 +104,7 @@ def _key(record: Record) -> tuple[str, str | None]:
 
 
 def _record_in(line: str) -> Record | None:
-    """What a line tells of a result; None for a broken line, and for what is no journal's."""
+    """Parse a line as a result; None for a broken line and for foreign content."""
     try:
         record = decode_json(line)
     except ValueError:

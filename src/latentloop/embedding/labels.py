@@ -1,4 +1,4 @@
-"""Names and digits of the metrics in reports."""
+"""Labels and number formats of the metrics in reports."""
 
 LABELS = {
     "mse": ("MSE", 4, "↓"),
@@ -10,4 +10,4 @@ LABELS = {
     "pattern": ("pattern", 2, "↓"),
     "pattern_photo": ("photo's pattern", 2, ""),
 }
-"""For each metric what it is called, its digits, and the arrow to the better side."""
+"""Label, decimals and arrow to the better side of each metric."""

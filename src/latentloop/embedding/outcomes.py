@@ -1,4 +1,4 @@
-"""What became of each photo of a run."""
+"""Outcomes of a run: what became of each photo."""
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
@@ -10,40 +10,40 @@ from latentloop.errors import UserError
 
 @dataclass(frozen=True)
 class Embedded:
-    """A photo's face whose code is in the folder."""
+    """Outcome of a face whose code is in the folder."""
 
     photo: Path
     name: str
-    """Name of the result: NAME.npz is its code."""
+    """Name of the result; its code is NAME.npz."""
     figures: Figures
     one_pass: Figures | None
     """Metrics of the one-pass reconstruction, if the iterator started from it."""
     steps: int
-    """Steps of the iterator that were taken."""
+    """Number of steps that the iterator took."""
     skipped: bool
-    """Whether the result was finished in an earlier run."""
+    """True if an earlier run had finished the result."""
     refine_steps: int = 0
-    """Steps of the refinement beyond the code that followed."""
+    """Number of refinement steps beyond the code."""
     pictures: bool = True
-    """Whether its pictures are in the folder, too."""
+    """True if its pictures are in the folder, too."""
 
     @property
     def metrics(self) -> dict[str, float]:
-        """Metrics of the reconstruction: mse, psnr, ssim, lpips_alex, id."""
+        """Metrics of the reconstruction by name: mse, psnr, ssim, lpips_alex, id."""
         return dict(self.figures.metrics)
 
 
 @dataclass(frozen=True)
 class Failed:
-    """A photo that could not be embedded."""
+    """Outcome of a photo that could not be embedded."""
 
     photo: Path
     error: UserError
-    """Error of the photo; its message begins with the photo's path."""
+    """Error whose message begins with the photo's path."""
 
     @property
     def reason(self) -> str:
-        """Error message in one line."""
+        """Error message on one line."""
         return str(self.error)
 
 
@@ -51,7 +51,7 @@ Outcome = Embedded | Failed
 
 
 def successes(outcomes: Iterable[Outcome], on_failure: Callable[[Failed], None]) -> Iterator[Embedded]:
-    """Yield the faces that were embedded; of each photo that could not be, `on_failure` is told."""
+    """Yield the embedded faces, and pass failures to `on_failure`."""
     for outcome in outcomes:
         if isinstance(outcome, Embedded):
             yield outcome

@@ -1,4 +1,4 @@
-"""Overview of the reconstructions of many photos: means, distributions, and which of them to look at first."""
+"""Overview of many reconstructions: means, distributions, and a choice of those to show."""
 
 import math
 import random
@@ -11,9 +11,9 @@ from latentloop.embedding.html import svg_uri
 from latentloop.embedding.labels import LABELS
 
 SHOWN = 20
-"""Number of the worst reconstructions that are shown, and of others, at random."""
+"""Number of worst reconstructions shown, and of others, chosen at random."""
 JUDGED_BY = "lpips_alex"
-"""Metric by which they are the worst."""
+"""Metric that ranks reconstructions; higher is worse."""
 DRAWN = ("lpips_alex", "id", "mse", "ssim")
 """Metrics whose distributions are drawn."""
 BINS = 40
@@ -24,29 +24,32 @@ class PageLink:
     """Link to a page of the report."""
 
     address: str
-    """Address of the page, relative to the report's folder."""
+    """Relative URL of the page, from the report's folder."""
     title: str
 
 
 @dataclass(frozen=True)
 class Overview:
-    """What the first page of a report tells of many photos."""
+    """Summary of many photos on a report's first page."""
 
     metrics: Sequence[Mapping[str, float]]
     """Metrics of all reconstructions."""
     one_pass: Sequence[Mapping[str, float]]
-    """Metrics of those one-pass reconstructions that there are."""
+    """Metrics of all available one-pass reconstructions."""
     headings: Mapping[int, str]
-    """Heading before some of the rows that are shown, by their numbers from 0."""
+    """Headings of groups of rows, by the index of the first row."""
     pages: Sequence[PageLink]
-    """Pages that show all photos, in order."""
+    """Links to the pages that show all photos, in order."""
 
 
 def looked_at_first(metrics: Sequence[Mapping[str, float]]) -> tuple[list[int], list[int]]:
-    """Choose those of many reconstructions to show: the worst, worst first, and some of the others, in order.
+    """Choose reconstructions to show: the worst, worst first, and a random sample of the others, in order.
 
     Args:
-        metrics: Metrics of each.
+        metrics: Metrics of each reconstruction; NaN and missing values count as worst.
+
+    Returns:
+        Indices of the worst, and of the others.
     """
     order = sorted(range(len(metrics)), key=lambda i: _badness(metrics[i]), reverse=True)
     worst, others = order[:SHOWN], sorted(order[SHOWN:])
@@ -54,7 +57,7 @@ def looked_at_first(metrics: Sequence[Mapping[str, float]]) -> tuple[list[int], 
 
 
 def distribution(metrics: Sequence[Mapping[str, float]]) -> str:
-    """Draw how many reconstructions have which metrics, with their medians; the address of an SVG."""
+    """Draw a histogram of each metric with its median; returns a data URI of an SVG."""
     columns = {name: [row[name] for row in metrics if math.isfinite(row.get(name, math.nan))] for name in DRAWN}
     figure = Figure(figsize=(11, 2.4), layout="constrained")
     for axes, (name, values) in zip(figure.subplots(1, len(columns)), columns.items(), strict=True):

@@ -1,4 +1,4 @@
-"""Pages of a report of many photos: a line for each, with a thumbnail."""
+"""Pages of a report of many photos: one row per photo, with a thumbnail."""
 
 import os
 from collections.abc import Mapping, Sequence
@@ -13,28 +13,28 @@ from latentloop.embedding.summary_files import REPORT, TITLE, is_page, page_path
 from latentloop.ownership import is_foreign
 
 PAGE_SIZE = 100
-"""Photos on a page."""
+"""Number of photos on a page."""
 
 
 @dataclass(frozen=True)
 class Line:
-    """One reconstruction on a page."""
+    """Table row of one reconstruction on a page."""
 
     name: str
     thumbnail: Path | None
-    """File with small pictures; None shows the figures alone."""
+    """Thumbnail file; None shows only the metrics."""
     reconstruction: Path | None
-    """File of the reconstruction, which a click on the small pictures opens."""
+    """Reconstruction file, which a click on the thumbnail opens."""
     metrics: Mapping[str, float]
     seconds: float
 
 
 def write_pages(folder: Path, lines: Sequence[Line]) -> list[PageLink]:
-    """Write the pages of a report, and delete those that an earlier one had beyond; returns links to them.
+    """Write the pages of a report, and delete surplus pages of an earlier one; returns links to the pages.
 
     Args:
         folder: Folder of the results.
-        lines: The reconstructions, in order.
+        lines: Reconstructions in order.
 
     Raises:
         UserError: A page cannot be written.
@@ -60,7 +60,7 @@ def write_pages(folder: Path, lines: Sequence[Line]) -> list[PageLink]:
 
 
 def delete_pages(folder: Path, *, beyond: int) -> None:
-    """Delete the pages of an earlier report whose numbers are beyond a number; what is somebody else's stays."""
+    """Delete our pages with numbers above `beyond`; foreign files stay."""
     kept = {page_path(folder, i + 1) for i in range(beyond)}
     for page in set(pages_in(folder)) - kept:
         if not is_foreign(page, is_page):
@@ -68,7 +68,7 @@ def delete_pages(folder: Path, *, beyond: int) -> None:
 
 
 def address(file: Path, folder: Path) -> str:
-    """Return the address of a file on a page in a folder; names may have any bytes."""
+    """Return the relative URL of a file for a page in `folder`; file names may contain any bytes."""
     return quote(os.fsencode(Path(os.path.relpath(file, folder)).as_posix()))
 
 

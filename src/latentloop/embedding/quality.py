@@ -1,4 +1,4 @@
-"""Qualities of inversion: what `--quality` stands for; kept apart so that reading it needs no PyTorch."""
+"""Quality presets of inversion, the values of `--quality`; imports no PyTorch."""
 
 import math
 from collections.abc import Mapping
@@ -10,34 +10,34 @@ from latentloop.inversion.prior_config import PriorConfig
 
 Quality = Literal["instant", "balanced", "best"]
 FULL_RUN = 50
-"""Steps of a run from a near code for which the step sizes are meant."""
+"""Number of steps, from a near code, for which the presets' step sizes were tuned."""
 
 
 @dataclass(frozen=True)
 class Preset:
-    """Values of the options that are left open."""
+    """Values for options that are not given."""
 
     steps: int
     lr: float
     plain_lr: float
     """Step size without the generator's perceptual metric."""
     largest_lr: float | None = None
-    """Step size that shorter runs may grow to; None: they take the same."""
+    """Upper bound on the step size of shorter runs; None gives all runs the same step size."""
     ramp_up: float = 0.0
     refine: Refine = "none"
     lambda_identity: float = 0.0
     prior: PriorConfig = PriorConfig()
     quick: bool = False
-    """Take the steps on a generator of the same latent space that draws 256 pixels, where there is one, and draw the
-    result alone, without the one-pass reconstruction."""
+    """True takes the steps on the 256-pixel generator of the same latent space, if there is one, and skips the one-pass
+    reconstruction."""
 
     def suited(self, *, metric: bool, faces: bool, seams: bool = True) -> "Preset":
         """Adapt the values to a generator.
 
         Args:
-            metric: The iterator takes the generator's perceptual metric.
-            faces: The images are of faces, whose identity can be compared.
-            seams: The generator has features that can be changed on the way; else the code alone takes all steps.
+            metric: The iterator uses the generator's perceptual metric.
+            faces: The generator draws faces, whose identity can be compared.
+            seams: The generator's features can be changed between layers; otherwise the code takes all steps.
         """
         suited = self if metric else replace(self, lr=self.plain_lr, largest_lr=None)
         if self.refine == "features" and not seams:
@@ -45,14 +45,15 @@ class Preset:
         return replace(suited, lambda_identity=self.lambda_identity if faces else 0.0)
 
     def lr_for(self, steps: int) -> float:
-        """Step size of a run: one that is shorter than `FULL_RUN` takes larger steps, by the root of the ratio."""
+        """Return the step size of a run: shorter ones take larger steps, up to `largest_lr`."""
         if self.largest_lr is None or not 0 < steps < FULL_RUN:
             return self.lr
+        # Steps of fixed length reach as far as the root of their number: this keeps the reach of a full run.
         return min(self.lr * math.sqrt(FULL_RUN / steps), self.largest_lr)
 
 
 ONE_PASS = Preset(steps=0, lr=0.08, plain_lr=0.08)
-"""The network's code as it is."""
+"""Preset of one pass: the network's code unchanged."""
 _NEAR = Preset(
     steps=50,
     lr=0.06,
@@ -68,26 +69,27 @@ NEAR: Mapping[Quality, Preset] = {
     "balanced": replace(_NEAR, steps=12, refine="features"),
     "best": replace(_NEAR, refine="features"),
 }
-"""From a network's or an earlier code: steps few and small enough to leave codes that edit well, which grow at first so
-that the loss seldom rises. More of them come less close than steps beyond the code, and leave codes that edit less
-well."""
+"""Presets for starts specific to the photo: the network's or an earlier code.
+
+Few, small steps that leave codes easy to edit; a warm-up keeps the loss from rising at first. More steps in the code
+would gain less closeness than steps beyond the code, and would cost editability."""
 FAR: Mapping[Quality, Preset] = {
     "instant": replace(_FAR, steps=30, quick=True),
     "balanced": _FAR,
     "best": replace(_FAR, steps=300, refine="features"),
 }
-"""From a code that is not the photo's own, such as the mean latent."""
+"""Presets for starts that are not specific to the photo, such as the mean latent."""
 
 
 def preset_of(quality: Quality, *, near: bool) -> Preset:
-    """Find what a quality stands for.
+    """Look up a quality's preset.
 
     Args:
-        quality: Its name.
-        near: The start is a code of the photo's own.
+        quality: Name of the quality.
+        near: The start is a code specific to the photo.
 
     Raises:
-        ValueError: There is no such quality.
+        ValueError: The name is unknown.
     """
     if quality not in NEAR:
         raise ValueError(f"quality must be one of {', '.join(NEAR)}, got {quality}")

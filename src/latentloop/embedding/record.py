@@ -1,4 +1,4 @@
-"""Records of an embedded face: in its code file, and in the files about a run."""
+"""Records of an embedded face, in its code file and in the summary files of a run."""
 
 from dataclasses import asdict
 from pathlib import Path
@@ -14,7 +14,7 @@ from latentloop.stamps import Stamp
 
 
 def photo_entry(path: Path) -> dict[str, Any]:
-    """Describe the file of a photo, of which one face is embedded, for its code file."""
+    """Describe a photo's file for the code file of its only embedded face."""
     return {"file": path.name, "sha256": sha256_of(path), "faces": None}
 
 
@@ -29,12 +29,12 @@ def record_code(
     """Assemble the code file of an inverted face.
 
     Args:
-        inverter: What found the code.
-        found: The code.
-        face: Where the face lies in the photo.
-        size: Width and height of the photo.
-        photo: Name and checksum of the photo's file and how many of its faces are embedded; None without a file.
-        stamp: What the code is made from.
+        inverter: Inverter that found the code.
+        found: Code and reconstruction.
+        face: Aligned face, with its position in the photo.
+        size: Width and height of the photo in pixels.
+        photo: Name and checksum of the photo's file and number of its embedded faces; None without a file.
+        stamp: Settings that the code depends on.
     """
     figures, first = found.reconstruction.figures, found.one_pass
     return Code(
@@ -57,7 +57,7 @@ def record_code(
 
 
 def record_of(outcome: Outcome, folder: ResultFolder) -> dict[str, Any]:
-    """Describe what became of a photo, as results.json and results.jsonl do; files are named from the folder."""
+    """Describe an outcome for results.json and results.jsonl; paths are relative to the folder."""
     if isinstance(outcome, Failed):
         return {"file": str(outcome.photo), "error": outcome.reason}
     files = folder.paths(outcome.name).relative_to(

@@ -1,4 +1,4 @@
-"""A self-contained HTML page about reconstructions: about each of a few, or about many and some of them."""
+"""Self-contained HTML report of reconstructions: each of a few, or an overview of many."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -15,33 +15,33 @@ from latentloop.embedding.thumbnails import DIFFERENCE_RANGE, difference
 from latentloop.images import jpeg_bytes, resample
 
 THUMBNAIL = 320
-"""Pixels of the pictures' sides."""
+"""Side of the report's pictures, in pixels."""
 QUALITY, QUALITY_OF_MANY = 90, 80
-"""JPEG's quality of the pictures, and where there are many photos."""
+"""JPEG quality of the pictures in reports of few and of many photos."""
 
 
 @dataclass(frozen=True)
 class CloseUp:
-    """The same part of a photo and of its reconstruction, at full size."""
+    """One region of a photo and of its reconstruction, at full size."""
 
     photo: Tensor
     """Crop of the aligned photo, (1, 3, C, C) in [-1, 1]."""
     reconstruction: Tensor
-    """Crop of the reconstruction, in the same form."""
+    """Crop of the reconstruction, (1, 3, C, C) in [-1, 1]."""
 
 
 @dataclass(frozen=True)
 class Pictures:
-    """Pictures of one reconstruction; of `THUMBNAIL` pixels they take least memory."""
+    """Pictures of one reconstruction; at `THUMBNAIL` pixels they take the least memory."""
 
     photo: Tensor
     """Aligned photo, (1, 3, S, S) in [-1, 1]."""
     reconstruction: Tensor
-    """Reconstruction of the photo, in the same form."""
+    """Reconstruction of the photo, (1, 3, S, S) in [-1, 1]."""
     one_pass: Tensor | None = None
     """One-pass reconstruction, if the iterator started from it."""
     close_up: CloseUp | None = None
-    """What a click on the pictures shows."""
+    """Region shown after a click on the pictures."""
 
 
 @dataclass(frozen=True)
@@ -58,13 +58,13 @@ class Row:
 
     name: str
     pictures: Pictures | None
-    """Photo and reconstruction; None shows the figures alone."""
+    """Photo and reconstruction; None shows only the metrics."""
     metrics: Mapping[str, float]
     seconds: float
     losses: Sequence[float]
     """Loss at the start and after each step."""
     full_size_steps: int = 0
-    """Number of losses, the last ones, that have the crops at full size in them."""
+    """Number of losses at the end that include the full-size crops."""
     one_pass: OnePass | None = None
     """Metrics of the one-pass reconstruction, if the iterator started from it."""
 
@@ -75,16 +75,16 @@ class Page:
 
     title: str
     facts: Mapping[str, str]
-    """Facts shown at the top, e.g. generator and device."""
+    """Facts shown at the top, such as generator and device."""
     rows: Sequence[Row]
     failures: Mapping[str, str]
     """Error message of each file that failed."""
     overview: Overview | None = None
-    """What there is to say of many photos, of which the rows are some; None if the rows are all."""
+    """Summary of many photos, of which the rows are a selection; None if the rows are complete."""
 
 
 def write_report(path: Path, page: Page) -> None:
-    """Write a page with its pictures inside; the file appears whole.
+    """Write a report with its pictures inside; the file appears whole or not at all.
 
     Raises:
         UserError: The file cannot be written.
@@ -131,7 +131,7 @@ def _close_up(close_up: CloseUp) -> dict[str, str]:
 
 
 def _means(metrics: Sequence[Mapping[str, float]]) -> dict[str, float]:
-    """Mean of each metric over the rows that have it; those that no row has are missing."""
+    """Average each metric over the rows that have it; metrics without values are left out."""
     columns = {name: [row[name] for row in metrics if name in row] for name in LABELS}
     return {name: fmean(values) for name, values in columns.items() if values}
 
@@ -144,7 +144,7 @@ def _curve(losses: Sequence[float], full_size_steps: int = 0) -> str:
     figure = Figure(figsize=(3.2, 2.2), layout="constrained")
     axes, begun = figure.subplots(), len(losses) - full_size_steps
     axes.plot(losses[:begun], color="#c2410c", linewidth=1.5)
-    if full_size_steps:  # another loss, which does not compare
+    if full_size_steps:  # another loss on another scale: a curve of its own
         axes.plot(range(begun, len(losses)), losses[begun:], color="#0f766e", linewidth=1.5, label="with crops")
         axes.legend(frameon=False, fontsize="small")
     axes.set(xlabel="step", ylabel="loss", ylim=(0, None))

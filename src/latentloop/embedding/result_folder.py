@@ -1,4 +1,4 @@
-"""The folder that `embed` fills: which result belongs to which photo, and what is finished."""
+"""Folder of embedding results: naming, recognizing and judging what is finished."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field, replace
@@ -26,9 +26,9 @@ from latentloop.stamps import Stamp, differences, key_of
 COMMAND = "embed"
 """Command whose mark the pictures carry."""
 PAGES = "report"
-"""Name of the folder with the pages of a report of many photos, and with their thumbnails."""
+"""Folder name of a large report's pages and thumbnails."""
 INFORMATIVE = frozenset({"generator"})
-"""Entries of a stamp that are for people: the generator's name; its checksum counts."""
+"""Stamp entries that are informative only: the generator's name, since its checksum decides."""
 
 
 @dataclass(frozen=True)
@@ -49,7 +49,7 @@ class ResultPaths:
     reconstruction: Path
     aligned: Path
     one_pass: Path
-    """One-pass reconstruction, if the iterator started from it."""
+    """One-pass reconstruction, present if the iterator started from it."""
     thumbnail: Path
     """Small pictures side by side, for a report of many photos; not a part of the result."""
 
@@ -59,7 +59,13 @@ class ResultPaths:
         return self.aligned, self.one_pass, self.reconstruction
 
     def relative_to(self, folder: Path, *, pictures: bool = True, one_pass: bool) -> dict[str, str]:
-        """Return each file's path relative to a folder, with forward slashes; pictures only if there are any."""
+        """Return paths relative to a folder, with forward slashes.
+
+        Args:
+            folder: Folder that the paths start from.
+            pictures: Include the pictures.
+            one_pass: Include the one-pass reconstruction, if pictures are included.
+        """
         files = {"code": self.code}
         files |= {"reconstruction": self.reconstruction, "aligned": self.aligned} if pictures else {}
         files |= {"one_pass_reconstruction": self.one_pass} if pictures and one_pass else {}
@@ -68,7 +74,7 @@ class ResultPaths:
 
 @dataclass(frozen=True)
 class Result:
-    """Record of a finished result."""
+    """Record of a finished result, read from its code file."""
 
     photo: PhotoKey
     faces: int | None
@@ -79,24 +85,24 @@ class Result:
     """Metrics of the one-pass reconstruction, if the iterator started from it."""
     losses: Sequence[float]
     mark: str | None = None
-    """Mark of the pictures that were drawn with this code; earlier versions left none."""
+    """Mark of the pictures drawn with this code; None in files of earlier versions."""
     pictures: bool = True
-    """Whether the pictures are there, too."""
+    """True if the pictures are there, too."""
 
     @property
     def steps(self) -> int:
-        """Steps of the iterator that were taken."""
+        """Number of steps that the iterator took."""
         return max(len(self.losses) - 1, 0)
 
     @property
     def refine_steps(self) -> int:
-        """Steps of the refinement beyond the code."""
+        """Number of refinement steps beyond the code."""
         steps: int = self.settings.get("refine_steps", 0)
         return steps
 
     @property
     def full_size_steps(self) -> int:
-        """Steps at full size among these, the last ones: faces without the pixels take none."""
+        """Number of full-size steps, the last of `steps`; 0 for faces with too few pixels."""
         others: int = self.settings.get("steps", self.steps) + self.settings.get("polish", 0)
         return max(self.steps - others, 0)
 
@@ -106,20 +112,20 @@ class Finished:
     """Finished results of a photo in a folder."""
 
     results: Mapping[str, Result] = field(default_factory=dict)
-    """Finished results of the photo by name; empty if any is missing or has another stamp."""
+    """Results by name; empty if any is missing or has another stamp."""
     outdated: str = ""
-    """Description of a result whose stamp differs, and of the difference."""
+    """Message about a result whose stamp differs; empty if there is none."""
     damaged: str = ""
-    """Name of a result whose code can no longer be read."""
+    """Name of a result whose code file is damaged; empty if there is none."""
 
 
 @dataclass(frozen=True)
 class ResultFolder:
     """Results by name: NAME.npz, NAME.png, aligned/NAME.png and, if any, one-pass/NAME.png.
 
-    All are written before the first one gets its name, and the code gets it last: where it is, all is. The pictures
-    carry the mark that the code has among its details; with another one they are of another code, and the result is
-    not finished.
+    All files are written before the first one gets its final name, and the code is named last: a code's presence
+    vouches for its pictures. Pictures carry the mark that the code has in its details; a result whose marks differ is
+    unfinished.
     """
 
     path: Path
@@ -137,11 +143,10 @@ class ResultFolder:
         )
 
     def make(self) -> None:
-        """Make the folder if it is missing.
+        """Create the folder if it is missing, before any work is done.
 
         Raises:
-            UserError: It cannot be made or written to, or a folder in it leads elsewhere; better noticed before the
-                work than after it.
+            UserError: It cannot be created or written to, or a folder in it is a link.
         """
         refuse_links(self.path / "aligned", self.path / "one-pass", self.path / PAGES)
         for folder in (self.path, self.path / "aligned"):
@@ -151,14 +156,14 @@ class ResultFolder:
         """Return the photo's unique stem in this folder: that of its file, numbered if another photo has it.
 
         Args:
-            photo: The photo.
-            all_faces: Look for one result for each face, not for a single one.
-            accepts: Tells of a result of the same photo whether it may be used or replaced.
+            photo: Identity of the photo.
+            all_faces: Results are one per face, not one per photo.
+            accepts: Tells whether a result of the same photo may be used or replaced.
         """
         plain = Path(photo.file).stem
         numbered = (f"{plain}-{number}" for number in count(2))
         stem = next(s for s in chain([plain], numbered) if self._is_free(s, photo, accepts, all_faces=all_faces))
-        self._owners[stem.casefold()] = photo  # for file systems that take Anna.png for anna.png
+        self._owners[stem.casefold()] = photo  # case-insensitive file systems: Anna.png is anna.png
         return stem
 
     def finished(
@@ -175,16 +180,16 @@ class ResultFolder:
         """Find the finished results of a photo.
 
         Args:
-            photo: The photo.
+            photo: Identity of the photo.
             stem: Its stem in this folder.
-            stamp_of: Gives the stamp that the result of a name must have.
-            all_faces: Look for one result for each face, not for a single one.
-            pictures: A result counts only with its pictures.
-            one_pass: A result counts only with the figures of its one-pass reconstruction.
-            deciding: Entries of the stamp in which they must agree; None for all.
+            stamp_of: Returns the stamp that the result of a name must have.
+            all_faces: Results are one per face, not one per photo.
+            pictures: Require the pictures.
+            one_pass: Require the metrics of the one-pass reconstruction.
+            deciding: Stamp entries that must match; None for all.
         """
         names, complete, missing = self._names(stem, all_faces=all_faces), dict[str, Result](), ""
-        for name in names:  # a file may claim millions of faces
+        for name in names:  # stops at the first gap: a forged file may claim millions of faces
             result = self._complete(name, photo, pictures=pictures)
             if result is None:
                 missing = name
@@ -199,7 +204,7 @@ class ResultFolder:
         return Finished(complete if all(result.one_pass or not one_pass for result in complete.values()) else {})
 
     def _names(self, stem: str, *, all_faces: bool) -> Iterator[str]:
-        """Names of the results that a photo must have; of all its faces as many as the first one's code tells."""
+        """Yield the names of a photo's results; for all faces, as many as the first one's code records."""
         if not all_faces:
             yield stem
             return
@@ -208,7 +213,7 @@ class ResultFolder:
             yield face_name(stem, i + 1)
 
     def read(self, name: str) -> Result | None:
-        """Read a result; None unless its code is there and `embed` made it."""
+        """Read a result; None if its code is missing or was not written by `embed`."""
         path = self.paths(name).code
         if not path.is_file():
             return None
@@ -229,10 +234,10 @@ class ResultFolder:
                 mark=details.get(MARK),
             )
         except (UserError, LookupError, TypeError, ValueError):
-            return None  # damaged, or not ours: it is made again
+            return None  # damaged, or not ours: it is recomputed
 
     def overwrites(self, name: str, *, pictures: bool = True) -> Path | None:
-        """Return a foreign file that the result `name`, with or without pictures, would replace; None if none."""
+        """Return a foreign file that the result `name` would replace; None if there is none."""
         paths = self.paths(name)
         theirs = [picture for picture in paths.pictures if pictures and is_foreign(picture, marked_by(COMMAND))]
         if is_foreign(paths.code, lambda path: self.read(name) is not None or is_damaged_code(path)):
@@ -240,10 +245,10 @@ class ResultFolder:
         return next(iter(theirs), None)
 
     def delete_pictures(self, name: str) -> None:
-        """Delete the pictures of a result: those of an earlier code, which is replaced by one without pictures.
+        """Delete the pictures of a result, before its code is replaced by one without pictures.
 
         Raises:
-            UserError: One cannot be deleted.
+            UserError: A picture cannot be deleted.
         """
         paths = self.paths(name)
         for picture in (*paths.pictures, paths.thumbnail):
@@ -254,9 +259,9 @@ class ResultFolder:
                     raise UserError(f"{picture}: cannot delete it: {error.strerror or error}") from error
 
     def _complete(self, name: str, photo: PhotoKey, *, pictures: bool) -> Result | None:
-        """The result of a name, if it is the photo's and complete: with its pictures, if they are asked for.
+        """Return the result of a name if it belongs to the photo and is complete, with its pictures if required.
 
-        It never is with pictures of another code, as a kill between two renames leaves them.
+        A result with pictures of another code is never complete: a kill between two renames leaves such a mixture.
         """
         result, paths = self.read(name), self.paths(name)
         if result is None or result.photo != photo:
@@ -282,10 +287,10 @@ def _figures(details: Mapping[str, Any]) -> Figures:
 
 
 def mark_of(name: str, photo: PhotoKey, stamp: Stamp) -> str:
-    """Make the mark that the files of a result carry."""
+    """Compute the mark that the files of a result carry, from its name, photo and stamp."""
     return mark(COMMAND, key_of({"name": name, "photo": photo.sha256, "stamp": stamp}))
 
 
 def face_name(stem: str, number: int) -> str:
-    """Name of the result of one of several faces of a photo, counted from 1."""
+    """Name the result of one of several faces of a photo, counted from 1."""
     return f"{stem}-face{number}"

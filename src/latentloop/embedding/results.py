@@ -1,4 +1,4 @@
-"""Summary files of an embedding run: results.json and report.html, with its pages where there are many photos."""
+"""Summary files of an embedding run: results.json and report.html, with pages if there are many photos."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -24,9 +24,9 @@ from latentloop.files import replacing
 from latentloop.images import read_image, resample
 
 CLOSE_UPS = 100
-"""Reconstructions that a report of few shows at full size, too: each takes about 0.2 MB."""
+"""Number of reconstructions shown at full size, too, in a report of few photos: each adds about 0.2 MB."""
 CLOSE_UP_SIZE, CLOSE_UP_TOP = 512, 0.15
-"""Side in pixels of what is shown at full size, hair and eyes, and its upper edge as a share of the image's height."""
+"""Side in pixels of the full-size region with hair and eyes, and its top as a share of the image's height."""
 
 
 @dataclass(frozen=True)
@@ -37,14 +37,14 @@ class Run:
     device: torch.device
     settings: Mapping[str, Any]
     pictures: bool = True
-    """Whether the report shows pictures."""
+    """True shows pictures in the report."""
 
 
 def write_results(folder: ResultFolder, outcomes: Sequence[Outcome], run: Run) -> Path:
     """Write results.json and report.html about the outcomes of a run; returns the report's path.
 
     Raises:
-        UserError: They cannot be written.
+        UserError: A file cannot be written.
     """
     embedded = [outcome for outcome in outcomes if isinstance(outcome, Embedded)]
     failed = [outcome for outcome in outcomes if isinstance(outcome, Failed)]
@@ -83,13 +83,13 @@ def _page_of_few(page: Page, folder: ResultFolder, embedded: Sequence[Embedded],
 
 
 def _page_of_many(page: Page, folder: ResultFolder, embedded: Sequence[Embedded], run: Run) -> Page:
-    """The first page of a report; the others, which show all photos, are written on the way."""
+    """Build the first page of a report, and write the other pages, which show all photos."""
     metrics = [one.figures.metrics for one in embedded]
     worst, others = looked_at_first(metrics)
     overview = Overview(
         metrics=metrics,
         one_pass=[one.one_pass.metrics for one in embedded if one.one_pass],
-        headings={0: f"The {len(worst)} of highest LPIPS", len(worst): f"{len(others)} others, at random"},
+        headings={0: f"The {len(worst)} with the highest LPIPS", len(worst): f"{len(others)} others, at random"},
         pages=write_pages(folder.path, [_line(folder, one, run) for one in embedded]),
     )
     return replace(page, rows=[_row(folder, embedded[i], run) for i in (*worst, *others)], overview=overview)
@@ -128,7 +128,7 @@ def _pictures(paths: ResultPaths, outcome: Embedded, *, closer: bool) -> Picture
 
 
 def _close_up(photo: Tensor, reconstruction: Tensor) -> CloseUp | None:
-    """Hair and eyes at full size; None where a thumbnail shows all there is."""
+    """Crop hair and eyes at full size; None if the image is no larger than its thumbnail."""
     size = reconstruction.shape[-1]
     if size <= EVALUATION_SIZE:
         return None

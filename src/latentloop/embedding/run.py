@@ -1,4 +1,4 @@
-"""A run over photos, as in `latentloop embed` and `Model.invert_files`."""
+"""Embedding run over photos, shared by `latentloop embed` and `Model.invert_files`."""
 
 from collections.abc import Callable, Generator, Sequence, Set
 from contextlib import ExitStack, closing
@@ -20,34 +20,34 @@ from latentloop.photos.find import find_photos
 
 @dataclass(frozen=True)
 class EmbedRun:
-    """Photos that are about to be embedded into a folder."""
+    """Photos ready to be embedded into a folder."""
 
     photos: Sequence[Path]
     job: EmbedJob
     with_report: bool
     on_wait: Callable[[str], None] | None = None
-    """Called with a message if another process uses the folder, before it is waited for; None refuses it."""
+    """Called with a message before waiting for another process that uses the folder; None raises an error instead."""
     reports: list[Path] = field(default_factory=list)
-    """Reports that were written."""
+    """Paths of the reports written so far."""
 
     @property
     def steps(self) -> int:
-        """Steps of the iterator on each photo."""
+        """Number of optimization steps per photo."""
         return self.job.inverter.steps
 
     @property
     def report(self) -> Path:
-        """The report that the run writes at its end."""
+        """Path of the report that the run writes at its end."""
         return self.job.folder.path / REPORT
 
     def outcomes(self, on_step: OnStep | None = None) -> Generator[Outcome]:
         """Embed the photos; yields the outcome of each face, and writes results.json and report.html at the end.
 
-        The line of each in results.jsonl is written as soon as it is done. Where no photo could be embedded, the other
-        two are written only to replace older ones.
+        Each outcome's line in results.jsonl is written as soon as it is done. If no photo could be embedded, the other
+        two files are written only to replace older ones.
 
         Args:
-            on_step: As for `LatentIterator.refine`.
+            on_step: As in `LatentIterator.refine`.
 
         Raises:
             UserError: The folder cannot be written to, or another process uses it.
@@ -67,12 +67,12 @@ class EmbedRun:
             try:
                 yield from outcomes
             finally:
-                outcomes.close()  # waits for what is being written
+                outcomes.close()  # waits for the writing thread, so that the summary is complete
                 if self.with_report:
                     self._summarize(journal)
 
     def _summarize(self, journal: Journal) -> None:
-        """Write the files about the run; older ones would be of another run."""
+        """Write the summary files; outdated ones would describe another run."""
         journal.finish(record_of(outcome, self.job.folder) for outcome in self.job.done)
         if self.report.exists() or any(isinstance(outcome, Embedded) for outcome in self.job.done):
             self._report()
@@ -92,7 +92,7 @@ class EmbedRun:
 
 
 def components_for(options: EmbedOptions) -> Components:
-    """Choose the networks that options name."""
+    """Create the components that options name."""
     common, search = options.common, options.search
     return load_components(
         common.generator,
@@ -115,25 +115,26 @@ def embed_files(
     warn: Callable[[str], None] = lambda _: None,
     on_wait: Callable[[str], None] | None = None,
 ) -> EmbedRun:
-    """Prepare to embed photos into a folder; finished results there are kept.
+    """Prepare to embed photos into a folder; finished results in it are kept.
 
     Args:
         photos: Files, folders and globs.
-        out: The folder.
-        options: How; its generator, device, precision and embedder count only without `components`.
+        out: Folder of the results.
+        options: Settings; generator, device, precision and embedder are ignored if `components` is given.
         components: Networks that are loaded already.
-        force: Make again what is finished.
-        deciding: Entries of a result's stamp that must agree for it to be finished; None for all.
-        with_report: Write results.json, results.jsonl and report.html, too, unless somebody else's would be replaced.
-        warn: Called with what does not work as asked, but need not stop the run.
-        on_wait: Called with a message if another process uses the folder, before it is waited for; None refuses it.
+        force: Recompute finished results.
+        deciding: Stamp entries that must match for a result to count as finished; None for all.
+        with_report: Also write results.json, results.jsonl and report.html, unless foreign files have these names.
+        warn: Called with warnings that do not stop the run.
+        on_wait: Called with a message before waiting for another process that uses the folder; None raises an error
+            instead.
 
     Raises:
-        UserError: A file cannot be used, or one of somebody else would be replaced.
+        UserError: A file cannot be used, or a foreign file would be replaced.
     """
     options = options or EmbedOptions()
     if with_report and (theirs := foreign_summary(out)):
-        warn(f"{theirs}: somebody else's, and stays; this run writes no {RESULTS}, no {LINES} and no {REPORT}")
+        warn(f"{theirs}: not written by latentloop, so it is kept; this run writes no {RESULTS}, {LINES} or {REPORT}")
         with_report = False
     found = find_photos(photos)
     components = components or components_for(options)

@@ -1,4 +1,4 @@
-"""Setup of embedding from its options: networks, start and job."""
+"""Setup of embedding: from options to networks, start and job."""
 
 from collections.abc import Callable, Sequence, Set
 from dataclasses import asdict, dataclass, replace
@@ -26,13 +26,13 @@ from latentloop.losses import full_size_loss
 from latentloop.stamps import stamp_of
 
 REPAYS = 3000
-"""Steps of the iterator after which compiling has saved the time that it took, measured on two CPU cores."""
+"""Number of iterator steps from which compiling pays off, measured on two CPU cores."""
 METRIC_REPAYS = 5000
-"""Steps of the iterator of which half are more than the estimation of a metric takes."""
+"""Number of iterator steps from which halving them saves more than measuring a metric costs."""
 NEARER = 0.5
-"""Factor of the step size of last steps, if the start was far: the code is near by then."""
+"""Factor on the step size of final steps after a far start: by then the code is near."""
 FULL_SIZE_WEIGHT = 1.0
-"""Weight of the crops at full size, beside the loss of the whole image."""
+"""Weight of the full-size crops, relative to the loss of the whole image."""
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,7 @@ class Setup:
     """Options of embedding with all networks chosen, ready to run."""
 
     options: EmbedOptions
-    """Options with the method resolved, and the values of the quality in what was left open."""
+    """Options with the method resolved, and with the preset's values for options not given."""
     components: Components
     start: Start
     warn: Callable[[str], None]
@@ -48,13 +48,13 @@ class Setup:
 
     @property
     def config(self) -> IteratorConfig:
-        """Settings of the iterator; one pass takes no steps, whatever is asked for."""
+        """Settings of the iterator; with method embed its steps are 0."""
         config = self.options.step.applied(self.options.search.sizes(self.preset))
         return replace(config, steps=0) if self.options.method == "embed" else config
 
     @property
     def preset(self) -> Preset:
-        """Values of the options that were left open."""
+        """Preset that fits quality, start and generator."""
         options = self.options
         if options.method == "embed":
             return ONE_PASS
@@ -66,23 +66,23 @@ class Setup:
 
     @property
     def renderer(self) -> Generator:
-        """The generator that draws the reconstructions."""
+        """Generator that draws the reconstructions."""
         render = self.options.render
         return self.components.renderer(None if render == "largest" else render)
 
     @property
     def drawing(self) -> Generator:
-        """The generator that the steps are taken on."""
+        """Generator that the iterator takes its steps on."""
         return self.components.quick if self.preset.quick else self.components.drawing
 
     @property
     def _finest(self) -> Generator:
-        """The renderer in the precision of the iterator."""
+        """Renderer in the precision of the iterator."""
         parts = self.components
         return parts.drawing if self.renderer is parts.generator else low_precision(self.renderer, parts.precision)
 
     def inverter(self, photos: int = 1) -> Inverter:
-        """Make the inverter for a number of photos."""
+        """Create the inverter for a number of photos, on which compiling and the hint about a metric depend."""
         parts = self.components
         needed = self._takes_steps or self.config.space == "w"
         iterators = self._iterators(photos) if needed else None
@@ -93,14 +93,14 @@ class Setup:
 
     @property
     def iterator(self) -> LatentIterator:
-        """The iterator that takes the steps, without last ones."""
+        """Iterator without polishing and full-size steps."""
         loss = self.components.loss(self.options.loss)
         return LatentIterator(self.drawing, loss, self.config, self._prior, self._metric)
 
     def _iterators(self, photos: int) -> IteratorChain:
         first = self.iterator
         if self._asks_for_metric and not self._metric and photos * first.config.steps >= METRIC_REPAYS:
-            self.warn(f"half of the steps would do with a metric: latentloop metric {self.components.generator_file}")
+            self.warn(f"a metric would halve the steps needed: latentloop metric {self.components.generator_file}")
         drawing, loss = self._compiled(first.generator, photos * first.config.steps), first.loss
         iterators = [replace(first, generator=drawing)]
         if polish := self.options.polish:
@@ -115,7 +115,7 @@ class Setup:
             return None
         compared = full_size_loss(
             parts.loss(loss),
-            parts.loss(replace(loss, lambda_identity=0.0)),  # no crop shows a whole face
+            parts.loss(replace(loss, lambda_identity=0.0)),  # identity networks need a whole face, not a crop
             weight=FULL_SIZE_WEIGHT,
             working_size=WORKING_SIZE,
         )
@@ -123,7 +123,7 @@ class Setup:
         return LatentIterator(self._finest, compared, last, self._prior, self._metric)
 
     def _last(self, steps: int) -> IteratorConfig:
-        """Settings of steps that follow those of the iterator."""
+        """Settings of additional steps after those of the iterator."""
         config = self.config.polish(steps)
         return config if self.start.near else replace(config, lr=NEARER * config.lr)
 
@@ -134,7 +134,7 @@ class Setup:
 
     @cached_property
     def _metric(self) -> PerceptualMetric | None:
-        """The metric, where the iterator takes it."""
+        """Perceptual metric, if the iterator uses it."""
         return self.components.metric if self._asks_for_metric else None
 
     @property
@@ -158,7 +158,7 @@ class Setup:
         return generator
 
     def stamp(self) -> dict[str, Any]:
-        """Stamp that all results share: their settings, without the starting codes."""
+        """Return the settings that all results share, without the starting codes."""
         options, parts, renderer = self.options, self.components, self.renderer
         stamp = stamp_of(
             options,
@@ -179,7 +179,7 @@ class Setup:
 
     @property
     def _stepped_on(self) -> dict[str, str]:
-        """The generators that steps are taken on, and that draw what a first look found, if they are other ones."""
+        """Generators of the steps and of the network's second pass, where they differ from the inverted one."""
         used = {"stepped_on": self.drawing} if self.config.steps else {}
         if self.options.search.looks > 1:
             used["looked_on"] = self.components.quick
@@ -199,13 +199,13 @@ class Setup:
     def job(
         self, photos: Sequence[Path], out: Path, *, force: bool = False, deciding: Set[str] | None = None
     ) -> EmbedJob:
-        """Make the job of embedding photos into a folder.
+        """Create the job of embedding photos into a folder.
 
         Args:
             photos: Image files.
-            out: The folder.
-            force: Make again what is finished.
-            deciding: Entries of the stamp in which finished results must agree; None for all.
+            out: Folder of the results.
+            force: Recompute finished results.
+            deciding: Stamp entries that finished results must match; None for all.
         """
         options, faces = self.options, self.options.faces
         return EmbedJob(
@@ -220,7 +220,7 @@ class Setup:
             pictures=options.pictures,
             force=force,
             max_pixels=faces.max_pixels,
-            notice=once(lambda text: self.warn(f"{text}; such results are made again")),
+            notice=once(lambda text: self.warn(f"{text}; such results are recomputed")),
             warn=self.warn,
         )
 
@@ -233,17 +233,17 @@ def set_up(
     out: Path | None = None,
     warn: Callable[[str], None] = lambda _: None,
 ) -> Setup:
-    """Resolve options that are left open, and load the start.
+    """Resolve options that are not given, and load the start.
 
     Args:
-        options: As the user gave them.
-        components: The networks.
-        photos: What is embedded: codes of other projects may serve them in their order.
+        options: Options as given by the user.
+        components: Networks of the job.
+        photos: Photos to embed; codes of other projects may belong to them by order.
         out: Folder of the results, if there is one.
-        warn: Called with what does not work as asked, but need not stop the job.
+        warn: Called with warnings that do not stop the job.
 
     Raises:
-        UserError: A file cannot be used, or there is no network for the generator.
+        UserError: A file cannot be used, or the generator has no network.
     """
     method = _method(options, components)
     options = replace(options, method=method)

@@ -1,4 +1,4 @@
-"""Starts: the codes that the iterator begins with, or, without steps, the results."""
+"""Starts: codes that the iterator starts from, or, without steps, the results."""
 
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
@@ -20,13 +20,13 @@ from latentloop.latents.foreign_files import read_latents
 
 @dataclass(frozen=True)
 class Wanted:
-    """A face of a photo whose code is to be computed."""
+    """A face whose code is to be computed."""
 
     name: str
-    """Name of the photo's result."""
+    """Name of the face's result."""
     photo: Path
     sha256: str
-    """Checksum of the photo's file."""
+    """SHA-256 of the photo's file."""
 
 
 @dataclass(frozen=True)
@@ -34,79 +34,79 @@ class FaceStart:
     """Starting code of one face."""
 
     w_plus: Tensor | None = None
-    """Code, (1, num_ws, w_dim); None for what an encoder predicts."""
+    """Code, (1, num_ws, w_dim); None if an encoder predicts it."""
     stamp: Mapping[str, str] = field(default_factory=dict)
-    """Stamp entries of this start, beyond those that all faces of a run share."""
+    """Stamp entries of this start, besides those that all faces of a run share."""
 
 
 class Start(Protocol):
-    """Gives each face a code to start from."""
+    """Interface of a start: provides a code for each face."""
 
     near: ClassVar[bool]
-    """Whether that code is specific to the photo; the iterator then takes smaller steps."""
+    """True if the code is specific to the photo; the iterator then takes smaller steps."""
 
     def of_face(self, wanted: Wanted) -> FaceStart:
         """Find the start of a face; files are read here, once.
 
         Raises:
-            UserError: There is none for this photo.
+            UserError: The photo has no start.
         """
         ...
 
     def codes(self, target: Tensor, starts: Sequence[FaceStart]) -> Tensor:
-        """Codes (N, num_ws, w_dim) for faces (N, 3, R, R) in [-1, 1] and their starts."""
+        """Return the codes, (N, num_ws, w_dim), of faces (N, 3, R, R) in [-1, 1] with their starts."""
         ...
 
 
 @dataclass(frozen=True)
 class SameStart:
-    """A start that is the same code for every photo."""
+    """A start that is one code for all photos."""
 
     near: ClassVar[bool] = False
     w_plus: Tensor
     """Starting code, (1, num_ws, w_dim)."""
     sha256: str | None = None
-    """Checksum of the file that the code is from."""
+    """SHA-256 of the file that the code was read from; None for a code without a file."""
 
     def of_face(self, wanted: Wanted) -> FaceStart:  # noqa: ARG002
-        """Give the code, and the file's checksum."""
+        """Return the code with the file's checksum."""
         return FaceStart(self.w_plus, {"start_sha256": self.sha256} if self.sha256 else {})
 
     def codes(self, target: Tensor, starts: Sequence[FaceStart]) -> Tensor:
-        """Repeat the code, (N, num_ws, w_dim)."""
+        """Repeat the code for each face, (N, num_ws, w_dim)."""
         return _given(target, starts)
 
 
 @dataclass(frozen=True)
 class NetworkStart:
-    """A start that an encoder predicts for each photo."""
+    """A start that an encoder predicts from the photo."""
 
     near: ClassVar[bool] = True
     encoder: Encoder
 
     def of_face(self, wanted: Wanted) -> FaceStart:  # noqa: ARG002
-        """Leave the code to the encoder."""
+        """Return an empty start: the encoder predicts the code."""
         return FaceStart()
 
     @torch.no_grad()
     def codes(self, target: Tensor, starts: Sequence[FaceStart]) -> Tensor:  # noqa: ARG002
-        """Predict the codes, (N, num_ws, w_dim)."""
+        """Predict the codes of faces (N, 3, R, R) in [-1, 1], (N, num_ws, w_dim)."""
         return self.encoder(resample(target, self.encoder.resolution))
 
 
 @dataclass(frozen=True)
 class FolderStart:
-    """Code files of a folder, each for the photo of its name."""
+    """A folder of code files named like the photos."""
 
     near: ClassVar[bool] = True
     folder: Path
     generator: Generator
 
     def of_face(self, wanted: Wanted) -> FaceStart:
-        """Read the code in NAME.npz, and take the file's checksum.
+        """Read the code in NAME.npz with the file's checksum.
 
         Raises:
-            UserError: There is no such file, or it is the code of another photo or generator.
+            UserError: The file is missing, or holds the code of another photo or generator.
         """
         file = self.folder / f"{wanted.name}.npz"
         content = read_code_file(file)
@@ -116,23 +116,23 @@ class FolderStart:
         return FaceStart(as_start(code, self.generator, file), {"start_sha256": hashlib.sha256(content).hexdigest()})
 
     def codes(self, target: Tensor, starts: Sequence[FaceStart]) -> Tensor:
-        """Put the codes together, (N, num_ws, w_dim)."""
+        """Stack the codes, (N, num_ws, w_dim)."""
         return _given(target, starts)
 
 
 @dataclass(frozen=True)
 class PhotoStart:
-    """Codes of one file, each for a photo; all faces of a photo share it."""
+    """Codes of several photos from one file; all faces of a photo share its code."""
 
     near: ClassVar[bool] = True
     path: Path
     w_plus: Mapping[str, Tensor]
-    """Codes (num_ws, w_dim) by the photos' names in the file."""
+    """Codes, (num_ws, w_dim) each, by the photos' names in the file."""
     name_of: Callable[[Path], str]
-    """Gives a photo the name that it has in the file."""
+    """Maps a photo's path to its name in the file."""
 
     def of_face(self, wanted: Wanted) -> FaceStart:
-        """Find the code of the face's photo, and its checksum.
+        """Return the code of the face's photo with a checksum of its numbers.
 
         Raises:
             UserError: The file has no code of the photo.
@@ -142,10 +142,11 @@ class PhotoStart:
             some = ", ".join(list(self.w_plus)[:3]) + (", ..." if len(self.w_plus) > 3 else "")
             raise UserError(in_one_line(UserError(f"{self.path}: has codes of {some}; none of {name}")))
         code = self.w_plus[name]
+        # Of the code, not of the file: adding codes of other photos to the file must not outdate this result.
         return FaceStart(code[None], {"code_sha256": hashlib.sha256(code.numpy().tobytes()).hexdigest()})
 
     def codes(self, target: Tensor, starts: Sequence[FaceStart]) -> Tensor:
-        """Put the codes together, (N, num_ws, w_dim)."""
+        """Stack the codes, (N, num_ws, w_dim)."""
         return _given(target, starts)
 
 
@@ -154,15 +155,15 @@ def _given(target: Tensor, starts: Sequence[FaceStart]) -> Tensor:
 
 
 def network_start(encoder: Encoder, looks: int, drawing: Callable[[], Generator]) -> NetworkStart:
-    """Make the start of a network.
+    """Create the start of an embedding network.
 
     Args:
-        encoder: The network.
-        looks: Its looks at each photo, 1 or 2.
-        drawing: Gives the generator that draws what the first look finds.
+        encoder: Embedding network.
+        looks: Number of its passes over each photo, 1 or 2.
+        drawing: Returns the generator that draws the first pass's code.
 
     Raises:
-        UserError: The network takes no second look.
+        UserError: The network was not trained for a second pass.
     """
     if looks == 1:
         return NetworkStart(encoder)
@@ -172,18 +173,18 @@ def network_start(encoder: Encoder, looks: int, drawing: Callable[[], Generator]
 
 
 def start_from_file(path: Path, generator: Generator, photos: Sequence[Path]) -> Start:
-    """Read starting codes from one file: ours, or another project's.
+    """Read starting codes from one file, ours or another project's.
 
-    Codes of named images serve the photos of these names, endings aside. Of others, as many codes as photos serve the
-    photos in their order, and a single one serves all.
+    Codes of named images belong to the photos of these names, without suffixes. Unnamed codes belong to the photos in
+    order if there are as many; a single one is used for all.
 
     Args:
-        path: What `load_code` or `read_latents` reads.
-        generator: Whose codes they are.
-        photos: In their order.
+        path: File that `load_code` or `read_latents` can read.
+        generator: Generator of the codes.
+        photos: Photos in their order.
 
     Raises:
-        UserError: As those two; or there are neither as many codes as photos nor one.
+        UserError: The file cannot be read, or its number of codes fits neither the photos nor is 1.
     """
     if content := _content_if_ours(path):
         code = as_start(parse_code(content, path), generator, path)
@@ -201,7 +202,7 @@ def start_from_file(path: Path, generator: Generator, photos: Sequence[Path]) ->
 def _content_if_ours(path: Path) -> bytes | None:
     """Read a file that looks like one of our code files; None for any other."""
     if not path.is_file():
-        return None  # reading it as another project's file says what is wrong
+        return None  # the reader of other projects' files reports the error
     try:
         with path.open("rb") as file:
             if not is_code_file(file):

@@ -1,4 +1,4 @@
-"""Names of the files that tell of a run of `embed`, and whether those in a folder are ours."""
+"""Names of an embedding run's summary files, and recognition of those that are ours."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -8,30 +8,30 @@ from latentloop.embedding.result_folder import PAGES
 from latentloop.ownership import beginning_with, is_foreign, with_entries
 
 RESULTS, LINES, REPORT = "results.json", "results.jsonl", "report.html"
-"""Names of the files about a run."""
+"""Names of the summary files."""
 FEW = 200
-"""Most photos that are shown on one page; those of more have thumbnails, and pages of them."""
+"""Largest number of photos in a single-page report; larger reports have thumbnails and further pages."""
 TITLE = "latentloop: photos and their reconstructions"
-"""Title of the report, by which it is known; its pages' titles begin so."""
+"""Title of the report, by which it is recognized; its pages' titles begin with it."""
 
 
 def page_path(folder: Path, number: int) -> Path:
-    """Return the path of a page of the report in a folder of results, counted from 1."""
+    """Return the path of page `number`, from 1, of the report in a results folder."""
     return folder / PAGES / f"page-{number}.html"
 
 
 def is_page(path: Path) -> bool:
-    """Return whether a file is a page of a report."""
+    """Tell whether a file is a page of a report."""
     return beginning_with(f"<title>{TITLE}")(path)
 
 
 def pages_in(folder: Path) -> Iterator[Path]:
-    """Iterate over what is named as pages of the report in a folder of results, in no order."""
+    """Yield files named like pages of the report in a results folder, in no particular order."""
     return (folder / PAGES).glob("page-*.html")
 
 
 def foreign_summary(folder: Path) -> Path | None:
-    """Return somebody else's file that the summary of a run would replace; None if there is none."""
+    """Return a foreign file that a run's summary would replace; None if there is none."""
     known = {
         RESULTS: with_entries("photos", "failed", "settings", "versions"),
         LINES: is_journal,

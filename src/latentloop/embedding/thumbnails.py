@@ -1,4 +1,4 @@
-"""Thumbnails of a result: its pictures and their difference side by side, small, in one JPEG file."""
+"""Thumbnails of results: the pictures and their difference side by side, in one small JPEG file."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -12,14 +12,14 @@ from latentloop.images import jpeg_bytes, read_image, resample
 from latentloop.ownership import is_foreign, mark, mark_in, marked_by
 
 SIDE, QUALITY = 160, 80
-"""Pixels of the pictures' sides, and JPEG's quality."""
+"""Side of each picture in pixels, and JPEG quality."""
 DIFFERENCE_RANGE = 0.5
 """Mean absolute difference, on [-1, 1], that gets the brightest colour."""
 
 
 def difference(image: Tensor, target: Tensor) -> Tensor:
-    """Draw the difference of two images (1, 3, S, S) as a heat map (1, 3, S, S): black is equal."""
-    from matplotlib import colormaps  # takes half a second, which runs of few photos can spend at their end
+    """Draw the difference of two images (1, 3, S, S) as a heat map (1, 3, S, S) in [-1, 1]; black is equal."""
+    from matplotlib import colormaps  # imported late: takes half a second
 
     strength = (image - target).abs().mean(dim=1)[0] / DIFFERENCE_RANGE
     colours = colormaps["inferno"](strength.clamp(0, 1).cpu().numpy())[..., :3]
@@ -27,12 +27,12 @@ def difference(image: Tensor, target: Tensor) -> Tensor:
 
 
 def write_thumbnail(path: Path, images: Sequence[Tensor], signature: str) -> None:
-    """Write a photo, what became of it, and the difference to the last; somebody else's file of that name stays.
+    """Write a photo, its reconstructions, and the difference to the last one; a foreign file of that name is kept.
 
     Args:
-        path: The file, which appears whole.
-        images: The aligned photo, its one-pass reconstruction, if there is one, and its reconstruction, (1, 3, S, S)
-            each, in [-1, 1].
+        path: File to write; it appears whole or not at all.
+        images: Aligned photo, its one-pass reconstruction, if there is one, and its reconstruction, (1, 3, S, S) each,
+            in [-1, 1].
         signature: Mark of the result's files.
 
     Raises:
@@ -47,14 +47,14 @@ def write_thumbnail(path: Path, images: Sequence[Tensor], signature: str) -> Non
 
 
 def thumbnail_of(paths: ResultPaths, *, one_pass: bool) -> Path | None:
-    """Find the thumbnail of a result, or make it of its pictures; None if somebody else's file has its name.
+    """Return the thumbnail of a result, made from its pictures if necessary; None if a foreign file has its name.
 
     Args:
-        paths: The result's files.
-        one_pass: Whether it has a one-pass reconstruction.
+        paths: Files of the result.
+        one_pass: The result has a one-pass reconstruction.
 
     Raises:
-        UserError: A picture cannot be read, or the thumbnail not be written.
+        UserError: A picture cannot be read, or the thumbnail cannot be written.
     """
     drawn_with = mark_in(paths.reconstruction, COMMAND)
     if drawn_with is None or mark_in(paths.thumbnail, COMMAND) != drawn_with:

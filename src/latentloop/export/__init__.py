@@ -1,4 +1,4 @@
-"""Networks as ONNX files, which run where PyTorch does not."""
+"""Export of networks as ONNX files, which run without PyTorch."""
 
 import lazy_loader
 

@@ -1,4 +1,4 @@
-"""What exported files say of themselves."""
+"""Metadata of exported files."""
 
 import json
 from collections.abc import Mapping
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from onnx import ModelProto
 
 UNKNOWN = "that of the checkpoint from which it was exported"
-"""Licence of weights that we do not ship."""
+"""Licence text for weights that are not bundled."""
 NETWORKS = {
     "proposal": "MIT",
     "refinement": "MIT",
@@ -27,7 +27,7 @@ NETWORKS = {
 
 
 def about_generator(generator: Generator) -> dict[str, Any]:
-    """Describe a generator: its name, sizes, latent space and mean code, as JSON has it."""
+    """Describe a generator in JSON values: name, sizes, latent space and mean code."""
     return {
         "name": generator.name,
         "resolution": generator.resolution,
@@ -42,18 +42,18 @@ def about_generator(generator: Generator) -> dict[str, Any]:
 
 
 def about_encoder(encoder: Encoder, name: str) -> dict[str, Any]:
-    """Describe an embedding network: how large its images are, and how often it looks."""
+    """Describe an embedding network in JSON values: its input size, and its passes if it is a ReStyle."""
     looks = {"looks": encoder.steps, "starts_at": "latent_avg"} if isinstance(encoder, ReStyle) else {}
     return {"name": name, "resolution": encoder.resolution, **looks}
 
 
 def licence_of(generator: Generator) -> str:
-    """The terms of a generator's weights, as far as we know them."""
+    """Return the licence of a generator's weights, as far as it is known."""
     return next((info.licence for info in list_generators() if info.name == generator.name), UNKNOWN)
 
 
 def describe(model: "ModelProto", part: Part, about: Mapping[str, Any], *, half: bool) -> None:
-    """Write into a graph what it is, and who made it."""
+    """Write part name, versions, precision and licence into a graph's metadata."""
     model.producer_name, model.producer_version = "latentloop", __version__
     entries = {
         "part": part.name,

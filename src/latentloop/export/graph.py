@@ -1,4 +1,4 @@
-"""From a network in PyTorch to a graph of ONNX."""
+"""Conversion of a PyTorch network to an ONNX graph."""
 
 import logging
 import warnings
@@ -16,14 +16,14 @@ if TYPE_CHECKING:
     from onnx import GraphProto, ModelProto
 
 OPSET = 20
-"""Version of the operators: that of ONNX 1.15 of 2023; ONNX Runtime reads our files from 1.18 on."""
+"""Version of the ONNX operators (ONNX 1.15, 2023); ONNX Runtime reads our files from 1.18 on."""
 
 
 def export_graph(part: Part) -> "ModelProto":
-    """Trace a network, with weights in float32, the first dimension free and names of inputs and outputs.
+    """Trace a network in float32, with a free batch dimension and named inputs and outputs.
 
     Raises:
-        RuntimeError: The network does something that ONNX cannot say.
+        RuntimeError: The network has operations that ONNX cannot express.
     """
     batch = torch.export.Dim(BATCH)
     free = {axis: torch.export.Dim(name) for axis, name in part.free.items()}
@@ -38,11 +38,11 @@ def export_graph(part: Part) -> "ModelProto":
             input_names=list(part.inputs),
             output_names=list(part.outputs),
             verbose=False,
-            # Its rewriting takes small numbers for 0, as the 1e-20 that LPIPS adds before it divides.
+            # The optimizer's rewriting treats small constants as 0, such as LPIPS's 1e-20 against division by zero.
             optimize=False,
         )
         if program is None:
-            raise RuntimeError("the exporter gave nothing")
+            raise RuntimeError("the exporter returned nothing")
         _simplify(program.model)
     model: ModelProto = program.model_proto
     if (found := next(one.version for one in model.opset_import if not one.domain)) != OPSET:
@@ -52,7 +52,7 @@ def export_graph(part: Part) -> "ModelProto":
 
 
 def _simplify(model: "ir.Model") -> None:
-    """Compute what does not depend on the inputs, and write out the functions of the exporter's library."""
+    """Fold constants, and inline the functions of the exporter's library."""
     from onnx_ir.passes.common import InlinePass, RemoveUnusedNodesPass
     from onnxscript.optimizer import fold_constants
 
@@ -62,7 +62,7 @@ def _simplify(model: "ir.Model") -> None:
 
 
 def _strip(graph: "GraphProto") -> None:
-    """Take out what the exporter says of every node's place in the source."""
+    """Remove the exporter's records of each node's place in the source, which would contain local paths."""
     for node in graph.node:
         node.ClearField("metadata_props")
         node.ClearField("doc_string")
@@ -76,7 +76,7 @@ def _strip(graph: "GraphProto") -> None:
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Keep what the exporter and its libraries say of their own affairs from the user."""
+    """Discard the output, warnings and logs of the exporter and its libraries."""
     with warnings.catch_warnings(), redirect_stdout(StringIO()), redirect_stderr(StringIO()):
         warnings.simplefilter("ignore")
         disabled = logging.root.manager.disable

@@ -1,4 +1,4 @@
-"""The networks as modules of named inputs and outputs, for the exporter."""
+"""Networks as modules with named inputs and outputs, for the exporter."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -17,30 +17,31 @@ from latentloop.generators import Generator
 from latentloop.latents import broadcast
 
 BATCH = "batch"
-"""Name of the first dimension of every input but numbers."""
+"""Name of the first dimension of every input, except scalars."""
 FREE = {2: "height", 3: "width"}
-"""Further dimensions of images of any size."""
+"""Further free dimensions, of images of any size."""
 Examples = Mapping[str, Tensor]
+"""Example inputs by name."""
 
 
 @dataclass(frozen=True)
 class Part:
-    """A network to be exported, with an example of each of its inputs."""
+    """A network to export, with examples of its inputs."""
 
     name: str
-    """Name of the file, without its ending."""
+    """Name of the file, without its suffix."""
     module: nn.Module
-    """Takes the inputs in their order."""
+    """Module that takes the inputs in their order."""
     inputs: Examples
-    """Examples of the inputs by name, of a batch of two: the exporter takes a batch of one for a constant."""
+    """Example inputs by name, in a batch of two: the exporter would treat a batch of one as constant."""
     outputs: Sequence[str]
     """Names of the outputs."""
     free: Mapping[int, str] = field(default_factory=dict)
-    """Dimensions of the inputs that are free beside the batch, with their names."""
+    """Names of free dimensions besides the batch, by axis."""
 
 
 class Drawing(nn.Module):
-    """A generator's synthesis network alone."""
+    """Synthesis network of a generator as a module."""
 
     def __init__(self, generator: Generator) -> None:
         super().__init__()
@@ -52,14 +53,14 @@ class Drawing(nn.Module):
 
 
 class TruncatedMapping(nn.Module):
-    """A generator's mapping network with truncation (Karras et al., arXiv:1812.04948, appendix B)."""
+    """Mapping network of a generator with truncation (Karras et al., arXiv:1812.04948, appendix B)."""
 
     def __init__(self, generator: Generator) -> None:
         super().__init__()
         self.generator = generator
 
     def forward(self, z: Tensor, truncation_psi: Tensor, labels: Tensor | None = None) -> Tensor:
-        """Map (N, z_dim) in Z to styles (N, num_ws, w_dim), drawn toward the mean as far as psi () says."""
+        """Map (N, z_dim) in Z to styles (N, num_ws, w_dim), truncated by psi, a scalar: 0 gives the mean."""
         generator = self.generator
         w = generator.mapping(z) if labels is None else generator.mapping(z, labels)
         w_plus = w if w.ndim == 3 else broadcast(w, generator.num_ws)
@@ -68,14 +69,14 @@ class TruncatedMapping(nn.Module):
 
 
 class Again(nn.Module):
-    """Another look of an encoder: from the image and what was drawn of its code so far to a better code."""
+    """Second pass of an encoder: from the image and the drawing of its first code to a better code."""
 
     def __init__(self, encoder: Embedder | PretrainedEncoder) -> None:
         super().__init__()
         self.encoder = encoder
 
     def forward(self, image: Tensor, drawn: Tensor, first: Tensor) -> Tensor:
-        """Find better codes (N, num_ws, w_dim) than `first`, of which the generator draws `drawn`."""
+        """Predict codes (N, num_ws, w_dim) better than `first`, which the generator draws as `drawn`."""
         if isinstance(self.encoder, Embedder):
             found: Tensor = self.encoder(image, Look(first, drawn))
             return found
@@ -96,7 +97,11 @@ def mapping_part(generator: Generator) -> Part:
 
 
 def encoder_parts(encoder: Encoder, generator: Generator) -> list[Part]:
-    """Describe an embedding network: `image` to `w_plus`, and where it can look again, its second look."""
+    """Describe an embedding network: `image` to `w_plus`, and its second look, if it has one.
+
+    Raises:
+        ValueError: `encoder` is not an encoder that `load_encoder` returns.
+    """
     network = encoder.encoder if isinstance(encoder, ReStyle) else encoder
     if not isinstance(network, Embedder | PretrainedEncoder):
         raise ValueError(f"encoder must be what load_encoder gives, got {type(encoder).__name__}")
@@ -131,14 +136,14 @@ def lpips_part() -> Part:
 
 
 def _codes(generator: Generator) -> Tensor:
-    """Two codes about the mean, of different styles in each layer."""
+    """Sample two codes around the mean, with different styles in each layer."""
     offsets = _noise(2, generator.num_ws, generator.w_dim, seed=0)
     mean = generator.latent_avg.detach().cpu()
     return mean + 0.3 * mean.std() * offsets
 
 
 def _image(count: int, size: int, *, seed: int) -> Tensor:
-    """Images of noise in [-1, 1]."""
+    """Sample images of noise in [-1, 1]."""
     return _noise(count, 3, size, size, seed=seed).clamp(-1, 1)
 
 

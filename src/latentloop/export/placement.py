@@ -1,4 +1,4 @@
-"""Where a graph keeps its weights: inside, or in a safetensors file beside it that several graphs share."""
+"""Placement of a graph's weights: inside, or in a safetensors file beside it that graphs share."""
 
 import hashlib
 import json
@@ -17,34 +17,35 @@ if TYPE_CHECKING:
     from onnx import ModelProto, TensorProto
 
 SMALL = 64
-"""Numbers up to which an array stays in float32 and in the graph."""
+"""Number of values up to which an array stays in float32 and in the graph."""
 HALF = ".half"
-"""What is added to the name of an array that is stored in float16."""
+"""Suffix of the names of arrays stored in float16."""
 LARGEST = float(np.finfo(np.float16).max)
+"""Largest finite float16 value."""
 SHARED = "weights.safetensors"
-"""File of the weights that the graphs of a folder share."""
+"""File of weights that the graphs of a folder share."""
 
 
 @dataclass(frozen=True)
 class Place:
-    """Where the bytes of an array lie."""
+    """Location of an array's bytes."""
 
     file: str
-    """Name of the file, beside that of the graph."""
+    """Name of the file, in the graph's folder."""
     offset: int
-    """Bytes before them."""
+    """Offset of the first byte."""
     length: int
-    """Their number."""
+    """Length of the array in bytes."""
 
 
 def halve(model: "ModelProto", *, exact: bool = False) -> None:
     """Store the large arrays of a graph in float16; it still computes in float32.
 
-    Arrays with numbers beyond the range of float16 stay as they are.
+    Arrays with values beyond the range of float16 are unchanged.
 
     Args:
-        model: The graph.
-        exact: Leave also those that float16 would change at all.
+        model: Graph to modify.
+        exact: Also leave arrays unchanged that float16 would round.
     """
     from onnx import TensorProto, helper, numpy_helper
 
@@ -57,24 +58,25 @@ def halve(model: "ModelProto", *, exact: bool = False) -> None:
             continue
         tensor.CopyFrom(numpy_helper.from_array(array.astype(np.float16), name + HALF))
         casts.append(helper.make_node("Cast", [name + HALF], [name], name=f"{name}.cast", to=TensorProto.FLOAT))
-    nodes = [*casts, *model.graph.node]
+    nodes = [*casts, *model.graph.node]  # ONNX wants nodes in topological order: casts before their uses
     del model.graph.node[:]
     model.graph.node.extend(nodes)
 
 
 def share(models: Mapping[str, "ModelProto"]) -> bytes:
-    """Take the large arrays out of graphs, equal ones once; the graphs refer to the file `SHARED` in their folder.
+    """Move the large arrays of graphs to the file `SHARED` in their folder, equal ones once.
 
     Args:
-        models: The graphs by the names of their parts, with which the arrays' names begin.
+        models: Graphs by the names of their parts, which become prefixes of the arrays' names.
 
     Returns:
-        The content of the file, as safetensors.
+        Content of the file, as safetensors.
     """
     from onnx import numpy_helper
 
     tensors = {f"{part}.{one.name}": one for part, model in models.items() for one in large_arrays(model)}
     arrays = {name: numpy_helper.to_array(tensor) for name, tensor in tensors.items()}
+    # Reversed, so that the first name of equal arrays remains.
     first = {digest_of(array.tobytes()): name for name, array in reversed(arrays.items())}
     content = save({name: arrays[name] for name in first.values()}, {KIND: "onnx"})
     places = places_in(content, SHARED)
@@ -84,13 +86,13 @@ def share(models: Mapping[str, "ModelProto"]) -> bytes:
 
 
 def places_in(content: bytes, name: str) -> dict[str, Place]:
-    """Find the arrays of a safetensors file: where they lie, by the digests of their bytes.
+    """Locate the arrays of a safetensors file, by the digests of their bytes.
 
     Args:
         content: Content of the file.
-        name: Its name.
+        name: Name of the file.
     """
-    start = 8 + int.from_bytes(content[:8], "little")
+    start = 8 + int.from_bytes(content[:8], "little")  # safetensors: header length, header, data
     header = json.loads(content[8:start])
     ends = [one["data_offsets"] for key, one in header.items() if key != METADATA]
     return {
@@ -110,10 +112,10 @@ def move_out(tensor: "TensorProto", place: Place) -> None:
 
 
 def large_arrays(model: "ModelProto") -> list["TensorProto"]:
-    """The arrays of a graph that hold more than a few numbers."""
+    """List the arrays of a graph with more than `SMALL` values."""
     return [one for one in model.graph.initializer if prod(one.dims) > SMALL]
 
 
 def digest_of(content: bytes) -> str:
-    """Compute what tells the bytes of an array from those of others."""
+    """Compute a digest that identifies the bytes of an array."""
     return hashlib.sha256(content).hexdigest()

@@ -1,4 +1,4 @@
-"""The job of `latentloop export`: networks of PyTorch as a folder of ONNX files."""
+"""Job of `latentloop export`: PyTorch networks to a folder of ONNX files."""
 
 import hashlib
 import json
@@ -35,11 +35,11 @@ if TYPE_CHECKING:
     from onnx import ModelProto
 
 BUNDLE = "bundle.json"
-"""File that says what an export's other files are; it is written last."""
+"""File that describes an export's other files; it is written last."""
 BEGINNING = 16
-"""Bytes by which a graph of ours is known."""
+"""Number of bytes by which one of our graphs is recognized."""
 OURS = re.compile(rb"\x08.\x12\x0alatentloop", re.DOTALL)
-"""Fields 1 and 2 of a model in ONNX: the version of the format, and the producer's name."""
+"""Pattern of fields 1 and 2 of an ONNX model: the format's version, and the producer's name."""
 
 
 @dataclass(frozen=True)
@@ -47,30 +47,30 @@ class Exported:
     """A file of an export."""
 
     path: Path
-    """Where it is."""
+    """Path of the written file."""
     size: int
-    """Its bytes."""
+    """Size of the file in bytes."""
     difference: float
-    """The largest difference from PyTorch."""
+    """Largest difference from PyTorch."""
 
 
 @dataclass(frozen=True)
 class Export:
-    """Networks that are loaded and about to be exported."""
+    """Networks that are loaded and ready to be exported."""
 
     parts: Sequence[Part]
-    """The networks."""
+    """Networks that are exported."""
     about: Mapping[str, Any]
-    """What bundle.json says of the generator and the embedding network."""
+    """Description of the generator and the embedding network, for bundle.json."""
     out: Path
     """Folder for the files."""
     options: ExportOptions
 
     def run(self) -> Iterator[Exported]:
-        """Export, check and write each network; yields each file once it is there, bundle.json after all.
+        """Export, check and write each network; yields each file once it is written, bundle.json after all.
 
         Raises:
-            UserError: A graph does not do what PyTorch does, or a file cannot be written.
+            UserError: A graph's outputs differ from PyTorch's, or a file cannot be written.
         """
         models: dict[str, ModelProto] = {}
         differences: dict[str, float] = {}
@@ -103,36 +103,36 @@ class Export:
 
 
 def write(path: Path, content: bytes) -> None:
-    """Write a file of an export; it appears whole."""
+    """Write a file of an export; it appears whole or not at all."""
     with replacing(path) as part:
         part.write_bytes(content)
 
 
 def listed_as(content: bytes) -> dict[str, int | str]:
-    """Describe a file as bundle.json lists it: its bytes, and its SHA-256 in hexadecimal."""
+    """Describe a file for bundle.json: its size in bytes, and its SHA-256 in hexadecimal."""
     return {"bytes": len(content), "sha256": hashlib.sha256(content).hexdigest()}
 
 
 def is_our_graph(path: Path) -> bool:
-    """Tell whether a file is a graph that latentloop wrote: it begins with its version of ONNX and our name."""
+    """Tell whether latentloop wrote a graph: it begins with its version of ONNX and our name."""
     with path.open("rb") as file:
         return OURS.match(file.read(BEGINNING)) is not None
 
 
 def set_up_export(names: Sequence[PartName], out: Path, options: ExportOptions) -> Export:
-    """Load the networks that are to be exported, and see that their files replace nobody's.
+    """Load the networks to export, and check that their files replace no foreign ones.
 
     Args:
-        names: The parts; none for all that there are for the generator.
+        names: Parts to export; empty for all that the generator has.
         out: Folder for the files.
-        options: Generator, embedding network, and how weights are stored.
+        options: Generator, embedding network, and storage of weights.
 
     Raises:
-        UserError: A network cannot be read, there is none, or a file of somebody else is in the way.
-        ValueError: There is no such part.
+        UserError: A network cannot be read or does not exist, or a foreign file is in the way.
+        ValueError: A part is unknown.
     """
     if unknown := [name for name in names if name not in PARTS]:
-        raise ValueError(f"parts are {', '.join(PARTS)}, got {unknown[0]}")
+        raise ValueError(f"parts must be among {', '.join(PARTS)}, got {unknown[0]}")
     for module in ("onnx", "onnxscript", "onnxruntime"):
         require_extra(module, "export needs ONNX and its runtime", "latentloop[onnx]")
     wanted = names or PARTS
@@ -163,7 +163,7 @@ def _parts(names: Sequence[PartName], generator: Generator, encoder: Encoder | N
 
 
 def _encoder(generator: Generator, options: ExportOptions, *, asked: bool) -> tuple[Encoder | None, str | None]:
-    """The embedding network and its name; None where there is none and it was not asked for by name."""
+    """Return the embedding network and its name; None if there is none and it was not requested by name."""
     name = options.embedder or shipped_embedder(generator)
     if name is None and asked:
         raise UserError(f"no network is bundled for {generator.name}; make one: latentloop train", arguments="embedder")
@@ -171,7 +171,7 @@ def _encoder(generator: Generator, options: ExportOptions, *, asked: bool) -> tu
 
 
 def _prepare(out: Path, parts: Sequence[Part], *, share: bool) -> None:
-    """See that a folder can take the files of an export."""
+    """Check that a folder can receive the files of an export."""
     graphs = [out / f"{part.name}.onnx" for part in parts]
     refuse_links(out, *graphs, out / SHARED, out / BUNDLE)
     refuse_foreign(graphs, is_our_graph)
@@ -180,4 +180,4 @@ def _prepare(out: Path, parts: Sequence[Part], *, share: bool) -> None:
         refuse_foreign([out / SHARED], lambda path: kind_in(path) == "onnx")
     check_writable(out)
     remove_leftovers(out)
-    (out / BUNDLE).unlink(missing_ok=True)  # what it says of the files will no longer be so
+    (out / BUNDLE).unlink(missing_ok=True)  # from now on its checksums would be wrong

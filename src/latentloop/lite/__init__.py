@@ -1,1 +1,1 @@
-"""What `latentloop-lite` does: photos edited and embedded into folders with the runtime, without PyTorch."""
+"""Jobs of `latentloop-lite`: photos edited and embedded into folders by the runtime, without PyTorch."""

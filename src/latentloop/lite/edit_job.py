@@ -1,4 +1,4 @@
-"""Editing photos into a folder, or one into a file: what `latentloop-lite edit` does."""
+"""Editing job of `latentloop-lite edit`: photos into a folder, or one into a file."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -26,9 +26,9 @@ from latentloop.runtime.results import Edited, Inverted
 from latentloop.stamps import stamp_of
 
 PICTURE, CODE_FILE, FACE, STRIP = "{}.png", "{}.npz", "faces/{}.png", "strips/{}.png"
-"""Files of a result by its name."""
+"""File name patterns of a result."""
 PICTURES = frozenset({".png", ".jpg", ".jpeg"})
-"""Endings of the pictures that an edit is written to by name."""
+"""Suffixes of a picture file that an edit can be written to."""
 QUALITY = 95
 """Quality of JPEG files."""
 EDIT = "edit"
@@ -37,18 +37,18 @@ EDIT = "edit"
 
 @dataclass(frozen=True)
 class EditJob:
-    """An edit that is applied to many pictures."""
+    """An edit applied to many pictures."""
 
     strengths: Mapping[str, float]
-    """Directions by name, and how far to go along each."""
+    """Strength of each direction, by its name."""
     options: LiteEditOptions
     runtime: Runtime
     faces: FaceOptions
     claims: Claims
-    """The output folder's names."""
+    """Reserved names in the output folder."""
     looks: int = 1
     warn: Callable[[str], None] = lambda _: None
-    """Called with what may be wrong with a result."""
+    """Called with warnings about results."""
 
     @property
     def suffix(self) -> str:
@@ -57,24 +57,24 @@ class EditJob:
 
     @cached_property
     def too_far(self) -> str:
-        """Strengths with which most faces fall apart, such as "smile=4"; empty if there are none."""
+        """Strengths at which most faces fall apart, such as "smile=4"; empty if there are none."""
         bundled = shipped_directions(self.runtime.networks)
         far = [f"{name}={value:g}" for name, value in self.strengths.items() if name in bundled and abs(value) > FAR]
         return ", ".join(far)
 
     def check(self) -> None:
-        """Look up the directions, so that what cannot be used is said before any photo is read.
+        """Look up the directions, so that errors are reported before any photo is read.
 
         Raises:
-            UserError: There is no such direction or layer, or nothing of a direction is left.
+            UserError: A direction or layer is unknown, or nothing of a direction is left.
         """
         resolve(self.strengths, self.runtime.networks, keep=self.options.keep, layers=self.options.layers)
 
     def results(self, file: Path) -> Iterator[Path]:
-        """Edit a photo or a code file, and yield each file once it is there: the picture first.
+        """Edit a photo or a code file, and yield each file once it is written: the picture first.
 
         Raises:
-            UserError: It cannot be used, or a file is in the way, or cannot be written.
+            UserError: The file cannot be used, or a result is in the way of another or cannot be written.
         """
         faces = faces_in(file, self.runtime, self.faces, looks=self.looks)
         claim = self._claim(file, faces)
@@ -86,10 +86,10 @@ class EditJob:
             yield strip
 
     def to_file(self, file: Path, out: Path) -> Path:
-        """Edit a photo or a code file, and write the picture alone to a .png or .jpg file; returns its path.
+        """Edit a photo or a code file, and write only the picture to a .png or .jpg file; returns its path.
 
         Raises:
-            UserError: It cannot be used, or somebody else's file is in the way.
+            UserError: The file cannot be used, or a foreign file is in the way.
         """
         if is_foreign(out, marked_by(EDIT)) or out.resolve() == file.resolve():
             raise UserError(f"the result would overwrite {out}; choose another name", arguments="out")
@@ -147,7 +147,7 @@ class EditJob:
         return replace(source, w_plus=edited.codes[i], details={EDIT: record, **photo})
 
     def _strip(self, faces: Sequence[Inverted]) -> Pixels:
-        """The faces, a row each, from the opposite of the edit to all of it; their aligned photos come first."""
+        """Draw faces in rows from the opposite of the edit to the full edit, after their aligned photos."""
         options, rows = self.options, [list[Pixels]() for _ in faces]
         strengths = list(self.strengths.items())
         columns = [label_of(strengths, share) for share in SHARES]

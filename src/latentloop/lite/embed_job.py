@@ -1,4 +1,4 @@
-"""Embedding photos into a folder, in one pass: what `latentloop-lite embed` does."""
+"""Embedding job of `latentloop-lite embed`: photos into a folder, in one pass."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -14,24 +14,24 @@ from latentloop.runtime.engine import Runtime
 from latentloop.runtime.results import Inverted
 
 CODE_FILE, IMAGE, ALIGNED = "{}.npz", "{}.png", "aligned/{}.png"
-"""Files of a result by its name: the code, the reconstruction, and the aligned photo."""
+"""File name patterns of a result: the code, the reconstruction, and the aligned photo."""
 
 
 @dataclass(frozen=True)
 class EmbedJob:
-    """Finds the codes of many photos."""
+    """Computes the codes of many photos."""
 
     runtime: Runtime
     faces: FaceOptions
     claims: Claims
-    """The output folder's names."""
+    """Reserved names in the output folder."""
     looks: int = 1
 
     def results(self, file: Path) -> Iterator[Path]:
-        """Find the codes of a photo's faces, and yield each code file once it is there, with its pictures.
+        """Compute the codes of a photo's faces, and yield each code file once it is written, with its pictures.
 
         Raises:
-            UserError: The photo cannot be used, or a file is in the way, or cannot be written.
+            UserError: The photo cannot be used, or a file is in the way or cannot be written.
         """
         found = faces_in(file, self.runtime, self.faces, looks=self.looks)
         for i, face in enumerate(found):

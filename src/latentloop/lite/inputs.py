@@ -1,4 +1,4 @@
-"""What latentloop-lite is given: photos, and code files."""
+"""Inputs of latentloop-lite: photos and code files."""
 
 from collections.abc import Iterable
 from pathlib import Path
@@ -12,14 +12,14 @@ from latentloop.runtime.photos import open_photo
 from latentloop.runtime.results import Inverted
 
 CODE = ".npz"
-"""Ending of code files."""
+"""Suffix of code files."""
 
 
 def files_of(arguments: Iterable[str]) -> list[Path]:
-    """List the photos and code files that arguments name, in order; globs of either, and folders of photos.
+    """List the photos and code files that arguments name, in order: files, globs, and folders of photos.
 
     Raises:
-        UserError: One names nothing.
+        UserError: An argument names nothing.
     """
     found: list[Path] = []
     for argument in arguments:
@@ -30,7 +30,7 @@ def files_of(arguments: Iterable[str]) -> list[Path]:
 
 
 def faces_in(file: Path, runtime: Runtime, faces: FaceOptions, *, looks: int) -> list[Inverted]:
-    """Find the codes of the faces in a photo, or read the one of a code file.
+    """Compute the codes of the faces in a photo, or read the one of a code file.
 
     Raises:
         UserError: The file cannot be used; the message begins with its path.

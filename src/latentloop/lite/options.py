@@ -1,4 +1,4 @@
-"""Options of latentloop-lite."""
+"""Options of latentloop-lite; imports no PyTorch."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,11 +13,12 @@ class RuntimeOptions:
     """Networks, and how they are run."""
 
     bundle: Path | None = None
-    """Folder of networks in ONNX files, as latentloop export writes it. Default: the networks in the package."""
+    """Folder of networks in ONNX files, as latentloop export writes it. Default: the bundled networks."""
     looks: int = 1
-    """Looks of the network at a photo. 2: it looks again, at what its first code draws, and improves the code."""
+    """Passes of the network over a photo. 2: after the first pass it sees what its code draws, and corrects the
+    code."""
     threads: int | None = neutral(None)
-    """Threads that compute a network. Default: as many as there are cores."""
+    """Number of threads per network. Default: the number of cores."""
 
     def __post_init__(self) -> None:
         if self.looks not in (1, 2):
@@ -28,17 +29,17 @@ class RuntimeOptions:
 
 @dataclass(frozen=True)
 class LiteEditOptions:
-    """Attributes that an edit changes, and how the result is drawn."""
+    """Settings of an edit, and how the result is drawn."""
 
     keep: tuple[str, ...] = ()
     """Directions whose attributes should not change: the others are made orthogonal to them."""
     layers: str | None = None
     """Layers that change: coarse, middle, fine, all, or numbers such as 0-3,7. Default: those of each direction."""
     mask: Mask = "change"
-    """Part of the aligned square that is pasted into the photo, with soft edges. change: what the edit changed of the
-    head; face: all of the head; square: all of the square."""
+    """Part of the aligned square that is pasted into the photo, with soft edges. change: the part of the head that the
+    edit changed; face: the whole head; square: the whole square."""
     strip: bool = neutral(default=False)
-    """Write strips/NAME.png, too: the face at strengths from the opposite of the edit to the full edit."""
+    """Also write strips/NAME.png: the face at strengths from the opposite of the edit to the full edit."""
 
     def __post_init__(self) -> None:
         check_choices(self)

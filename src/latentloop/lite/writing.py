@@ -1,4 +1,4 @@
-"""Pictures and codes of latentloop-lite as files."""
+"""Files of latentloop-lite: pictures and codes."""
 
 import hashlib
 from collections.abc import Mapping
@@ -20,19 +20,19 @@ def checksum(array: Floats | Doubles) -> str:
 
 
 def face_names(name: str, count: int) -> list[str]:
-    """Names of the results of a photo's faces."""
+    """Return the names of the results of a photo's faces."""
     return [f"{name}-face{i + 1}" for i in range(count)] if count > 1 else [name]
 
 
 def write_results(
     codes: Mapping[Path, PlainCode], pictures: Mapping[Path, Pixels], signature: str, profile: bytes | None = None
 ) -> None:
-    """Write the files of a result, which carry its signature; all are on the disk before the first gets its name.
+    """Write the files of a result, with its signature; all are on disk before the first one gets its final name.
 
     Args:
         codes: Codes by their files.
         pictures: Pictures (H, W, 3) in 0..255 by their files.
-        signature: What the result was made from.
+        signature: Signature of the result.
         profile: ICC profile of the last picture, the photo's; None for sRGB.
 
     Raises:

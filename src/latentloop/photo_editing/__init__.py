@@ -1,4 +1,4 @@
-"""Photo editing: change a face through its code and put it back into its photo or video."""
+"""Photo editing: change a face through its code and paste it back into its photo or video."""
 
 import lazy_loader
 

@@ -1,4 +1,4 @@
-"""Directions with strengths: an edit as a user writes it, ready to change codes."""
+"""Directions with strengths: an edit as a user writes it, ready to be applied to codes."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -18,17 +18,17 @@ from latentloop.photo_editing.edit_name import record_edit as record_edit
 
 @dataclass(frozen=True)
 class AppliedDirections:
-    """Directions and how far codes move along each of them."""
+    """Directions, each with the distance that codes move along it."""
 
     edits: Sequence[tuple[Direction, float]]
-    """Each direction with its strength; 1 is a clear change, negative ones go the other way."""
+    """Each direction with its strength; 1 is a clear change, negative values do the opposite."""
 
     def apply(self, w_plus: Tensor, share: float = 1.0) -> Tensor:
-        """Move codes (N, num_ws, w_dim) a share of the way; 0 changes nothing, -1 goes the opposite way."""
+        """Move codes (N, num_ws, w_dim) by a share of the edit; 0 changes nothing, -1 does the opposite."""
         return edit(w_plus, [(direction, share * strength) for direction, strength in self.edits])
 
     def label(self, share: float) -> str:
-        """Name the strengths at a share of the way, such as "smile +0.5"."""
+        """Format the strengths at a share of the edit, such as "smile +0.5"."""
         return label_of([(direction.name, strength) for direction, strength in self.edits], share)
 
 
@@ -38,13 +38,14 @@ def resolve_directions(
     """Look up the directions of an edit, and restrict them to what may change.
 
     Args:
-        strengths: Names, as `find_direction` takes them, and strengths.
-        generator: The generator whose codes are edited.
+        strengths: Names, as `find_direction` accepts them, and strengths.
+        generator: Generator whose codes are edited.
         keep: Directions that the others are made orthogonal to; see `conditional`.
         layers: Layers that change, as `parse_layers` reads them; None for each direction's own.
 
     Raises:
-        UserError: There is no such direction or layer, a direction is another generator's, or nothing is left of one.
+        UserError: A direction or layer is unknown, a direction belongs to another generator, or `keep` and `layers`
+            leave nothing of it.
     """
     kept = [find_direction(name, generator) for name in keep]
     edits = []
@@ -60,16 +61,16 @@ def restricted(direction: Direction, kept: Sequence[Direction], *, name: str | N
     """Make a direction orthogonal to others; see `conditional`.
 
     Args:
-        direction: The direction.
+        direction: Direction to restrict.
         kept: Directions whose attributes should not change.
-        name: Name of the direction for the error message, if it is not its own.
+        name: Name of the direction in the error message; None for its own.
 
     Raises:
-        UserError: Nothing is left of it.
+        UserError: Nothing is left of the direction.
     """
     rest = conditional(direction, kept)
     if rest.change().norm() <= NOTHING * direction.vector.norm():
-        message = f"{name or direction.name}: nothing is left to change, with what is kept and the layers as they are"
+        message = f"{name or direction.name}: nothing is left to change after removing what is kept, in these layers"
         raise UserError(message, arguments=("keep", "layers"))
     return rest
 
@@ -92,11 +93,11 @@ def added(*strengths: Mapping[str, float]) -> dict[str, float]:
 
 
 def wanted_strengths(strengths: Mapping[str, float], directions: Mapping[str, float]) -> dict[str, float]:
-    """Join the two ways to name directions with strengths: a dict, and keyword arguments.
+    """Merge the two ways to pass directions with strengths: a dict, and keyword arguments.
 
     Raises:
-        TypeError: None is given, or an option of `Model.invert` in its place.
-        ValueError: `strengths` is no such dict.
+        TypeError: No direction is given, or a name is an option of `Model.invert`.
+        ValueError: `strengths` is not a dict of names and numbers.
     """
     if not isinstance(strengths, Mapping) or not all(isinstance(name, str) for name in strengths):
         raise ValueError(f"strengths must be a dict of directions and numbers, got {strengths!r:.100}")

@@ -1,6 +1,7 @@
-"""Names of results in a folder of edits, and the signatures by which the same result is known; without PyTorch.
+"""Names of results in a folder of edits, and the signatures that identify equal results; imports no PyTorch.
 
-A signature says what a result was made from. It is in the file itself, so that only the same result may replace it.
+A signature identifies what a result was made from. It is stored in the file itself, so that only the same result may
+replace it.
 """
 
 from collections.abc import Iterable, Sequence
@@ -16,59 +17,59 @@ from latentloop.stamps import Stamp, key_of
 from latentloop.video.files import media_comment
 
 Kind = Literal["edit", "morph", "embed"]
-"""Kind of a result: of latentloop edit, mix and transfer, of latentloop morph, or of latentloop embed."""
+"""Kind of a result: "edit" for latentloop edit, mix and transfer, "morph" and "embed" for those commands."""
 SHORT_KEY = 6
-"""Hexadecimal digits of a signature that tell results of one name apart."""
+"""Number of a signature's hexadecimal digits that separate results of the same name."""
 
 
 def signature_of(stamp: Stamp, kind: Kind = "edit") -> str:
-    """Make the signature of a result.
+    """Compute the signature of a result.
 
     Args:
-        stamp: What the result is made from, and how.
+        stamp: Inputs and settings that the result depends on.
         kind: Kind of the result.
     """
     return mark(kind, key_of(stamp))
 
 
 def short_key(signature: str) -> str:
-    """Shorten a signature to digits for a file's name."""
+    """Shorten a signature to a few digits for a file name."""
     return signature.rpartition(" ")[2][:SHORT_KEY]
 
 
 def signature_in(path: Path, kind: Kind = "edit") -> str | None:
-    """Read the signature in a .png, .gif, .mp4, .npz or .json file; None if there is none of that kind."""
+    """Read the signature in a .png, .gif, .mp4, .npz or .json file; None if it has none of that kind."""
     readers = {".mp4": media_comment, ".npz": _of_code}
     reader = readers.get(path.suffix.lower())
     if reader is None:
         return mark_in(path, kind)
     try:
         text = reader(path) if path.is_file() else None
-    except (OSError, ValueError):  # no name that a file can have
+    except (OSError, ValueError):  # a name that no file can have, such as one with a null byte
         return None
     return text if is_mark(text, kind) else None
 
 
 @dataclass(frozen=True)
 class Claim:
-    """A name that a result has taken in a folder."""
+    """A name reserved for a result in a folder."""
 
     name: str
-    """The name, of which the result's files have theirs."""
+    """Base name of the result's files."""
     signature: str
-    """Signature that each of them carries."""
+    """Signature that each of its files carries."""
 
 
 @dataclass(frozen=True)
 class Claims:
-    """The names that results have in a folder: those of earlier runs, and those taken in this one.
+    """Reserved names of results in a folder: those of earlier runs, and those reserved in this one.
 
-    Where another result has a name, the next one is called by that and the beginning of its signature's key:
-    NAME-3fa2c1. A file of someone else, and one that results are made from, are refused.
+    If another result has a name, the next one gets the first digits of its signature's key appended: NAME-3fa2c1.
+    Foreign files and files that results are made from are never replaced.
     """
 
     path: Path
-    """The folder; it need not exist."""
+    """Folder of the results; it need not exist."""
     sources: Sequence[str] = ()
     """Files that results are made from."""
     kind: Kind = "edit"
@@ -76,20 +77,20 @@ class Claims:
     _claimed: dict[str, str] = field(default_factory=dict)  # signatures by casefolded paths: Anna.png may be anna.png
 
     def file(self, pattern: str, name: str) -> Path:
-        """Path of a result's file of some kind, such as "strips/{}.png"."""
+        """Return the path of a result's file, from a pattern such as "strips/{}.png"."""
         return self.path / pattern.format(name)
 
     def claim(self, name: str, stamp: Stamp, patterns: Sequence[str], sources: Sequence[Path] = ()) -> Claim:
-        """Take the name, or, where another result has it, the name with a key.
+        """Reserve a name, with a key appended if another result has it.
 
         Args:
-            name: The name that the result has if no other result has it.
-            stamp: What it is made from, and how.
+            name: Preferred name.
+            stamp: Inputs and settings that the result depends on.
             patterns: Patterns of all its files.
-            sources: Further files that it is made from.
+            sources: Additional files that it is made from.
 
         Raises:
-            UserError: A file of someone else or a source is in the way, or this run has made the same result already.
+            UserError: A foreign file or a source is in the way, or this run has made the same result already.
         """
         refuse_links(*{self.file(pattern, name).parent for pattern in patterns} - {self.path})
         signature = signature_of({"name": name, **stamp}, self.kind)
@@ -105,10 +106,10 @@ class Claims:
         raise UserError(f"{name}: other results have this name; choose another folder", arguments="out")
 
     def signatures(self, files: Iterable[Path], sources: Iterable[Path] = ()) -> set[str]:
-        """Signatures of the results that have these files, in the folder or in this run.
+        """Return the signatures of the results that own these files, in the folder or in this run.
 
         Raises:
-            UserError: One is of someone else, or a source.
+            UserError: A file is foreign, or a source.
         """
         all_sources, found = [*map(Path, self.sources), *sources], set[str]()
         for file in files:

@@ -1,4 +1,4 @@
-"""Lists of the available directions, with their measurements."""
+"""Lists of available directions with their measurements."""
 
 from pathlib import Path
 
@@ -16,10 +16,10 @@ def list_directions(generator: Generator | None = None) -> list[DirectionInfo]:
     """List the bundled directions, in the order in which they are stored; nothing is drawn.
 
     Args:
-        generator: Leave out the directions of other generators' latent spaces; None lists all.
+        generator: Only list directions of this generator's latent space; None lists all.
 
     Raises:
-        ValueError: `generator` is none.
+        ValueError: `generator` is not a generator.
     """
     if generator is not None:
         check_generator(generator)
@@ -29,10 +29,10 @@ def list_directions(generator: Generator | None = None) -> list[DirectionInfo]:
 
 
 def known_directions(path: Path | None, generator: Generator) -> list[Direction]:
-    """Read the directions of a file, whichever generator they are for, or the bundled ones of a generator.
+    """Read the directions in a file, for any generator, or the bundled ones of a generator.
 
     Raises:
-        UserError: There is no such file, or it has no directions.
+        UserError: The file does not exist or has no directions.
     """
     if path is None:
         return list(shipped_directions(generator).values())

@@ -1,4 +1,4 @@
-"""Options of finding directions; kept apart so that reading them needs no PyTorch."""
+"""Options of finding directions; imports no PyTorch."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,18 +12,18 @@ class DirectionOptions:
     """Method and settings of a search for directions."""
 
     method: Method = "sefa"
-    """sefa: from the generator's weights, at once. ganspace: from random codes. interfacegan: from pictures with
-    scores."""
+    """sefa: from the generator's weights, in seconds. ganspace: from random codes. interfacegan: from scored
+    pictures."""
     count: int = 10
     """Number of directions; interfacegan finds one."""
     layers: str = "all"
     """Layers that the directions change: all, coarse, middle, fine, or numbers such as 0-3,7."""
     samples: int | Path = 10000
-    """Number of random codes to look at; for interfacegan the folder that latentloop directions samples wrote."""
+    """Number of random codes; for interfacegan the folder that latentloop directions samples wrote."""
     scores: Path | None = None
     """Table with the pictures' scores. Default: scores.csv in the folder of samples."""
     attribute: str | None = None
-    """Column of the table to learn from, which also names the direction."""
+    """Column of the table to learn from; it also names the direction."""
 
     def __post_init__(self) -> None:
         scored = self.method == "interfacegan"

@@ -1,10 +1,10 @@
-"""Sample pictures to score, from which InterFaceGAN learns the direction of an attribute.
+"""Sample pictures to be scored, from which InterFaceGAN learns the direction of an attribute.
 
-| file | what |
+| file | content |
 |---|---|
 | `image-00000.png` ... | random pictures, of 256 pixels at most |
 | `codes.safetensors` | `w`, their styles, (N, w_dim), and the generator that these belong to |
-| `scores.csv` | a line for each picture; a column with a number for each attribute is to be added |
+| `scores.csv` | one line per picture; users add a column of numbers per attribute |
 """
 
 import csv
@@ -36,12 +36,12 @@ PICTURE_SIZE = 256
 
 @dataclass(frozen=True)
 class Samples:
-    """Random styles, and the files with the pictures that they draw."""
+    """Random styles, and the files with their pictures."""
 
     w: Tensor
-    """Styles of the pictures, (N, w_dim)."""
+    """Styles of the pictures in W, (N, w_dim)."""
     names: tuple[str, ...]
-    """Names of the pictures' files."""
+    """File names of the pictures."""
 
 
 @torch.inference_mode()
@@ -49,14 +49,13 @@ def draw_scorable(generator: Generator, out: Path, count: int, *, seed: int) -> 
     """Draw random pictures without truncation, and yield each file once it is written; codes and scores come last.
 
     Args:
-        generator: Draws the pictures.
-        out: A folder without samples.
+        generator: Generator that draws the pictures.
+        out: Folder without samples.
         count: Number of pictures.
-        seed: Seed of z; the same styles come on every device.
+        seed: Seed of z; the styles are the same on every device.
 
     Raises:
-        UserError: The folder has samples already, pictures of somebody else, or is in use; the generator has no
-            mapping to W.
+        UserError: The folder has samples already, foreign pictures, or is in use; or the generator has no mapping to W.
     """
     w = sample_w(generator, count, torch.Generator().manual_seed(seed))
     if (out / SCORES).exists() or ((out / CODES).exists() and not _is_of(out, generator, w)):
@@ -78,7 +77,7 @@ def read_samples(folder: Path, generator: Generator) -> Samples:
     """Read the samples that `draw_scorable` wrote into a folder.
 
     Raises:
-        UserError: There are none, or they are damaged or another generator's.
+        UserError: The folder has none, or they are damaged or belong to another generator.
     """
     path = folder / CODES
     if not path.is_file():
@@ -93,7 +92,7 @@ def read_samples(folder: Path, generator: Generator) -> Samples:
         if w.ndim != 2 or len(w) != len(names) or not w.isfinite().all():
             raise ValueError(f"{len(names)} pictures and styles {tuple(w.shape)}, or numbers that are not finite")
     except (LookupError, TypeError, ValueError) as error:
-        raise UserError(f"{path}: damaged, or of another latentloop: {in_one_line(error)}") from error
+        raise UserError(f"{path}: damaged, or from another version of latentloop: {in_one_line(error)}") from error
     if (whose, w.shape[1]) != (generator.fingerprint, generator.w_dim):
         raise UserError(
             f"{path}: of {shown(ours.settings.get('generator'))}, whose codes are not those of {generator.name}"
@@ -102,7 +101,7 @@ def read_samples(folder: Path, generator: Generator) -> Samples:
 
 
 def _is_of(folder: Path, generator: Generator, w: Tensor) -> bool:
-    """Whether a run that was killed before its last file had drawn these styles."""
+    """Tell whether a run killed before its last file had drawn these styles."""
     try:
         return torch.equal(read_samples(folder, generator).w, w)
     except UserError:
@@ -110,15 +109,15 @@ def _is_of(folder: Path, generator: Generator, w: Tensor) -> bool:
 
 
 def read_scores(path: Path, attribute: str, names: Sequence[str]) -> Tensor:
-    """Read a column of a table of scores, (N,), NaN for pictures without a score.
+    """Read a column of a table of scores, (N,); NaN for pictures without a score.
 
     Args:
-        path: A CSV file with a head; its column `image` has the pictures, by name or path.
-        attribute: Name of the column with the scores.
+        path: CSV file with a header; its column `image` has the pictures' names or paths.
+        attribute: Column of the scores.
         names: Names of the N pictures.
 
     Raises:
-        UserError: There is no such file or column, a picture is unknown or comes twice, or a score is no number.
+        UserError: The file or column does not exist, a picture is unknown or listed twice, or a score is not a number.
     """
     refuse_no_file(path, what="a table of scores")
     place = {name: i for i, name in enumerate(names)}
@@ -130,10 +129,10 @@ def read_scores(path: Path, attribute: str, names: Sequence[str]) -> Tensor:
             for row in table:
                 at, where = place.get(PurePath(row[IMAGE] or "").name), f"{path}, line {table.line_num}"
                 if at is None or at in scores:
-                    raise UserError(f"{where}: {shown(row[IMAGE])} is none of the samples, or was there before")
+                    raise UserError(f"{where}: {shown(row[IMAGE])} is not one of the samples, or is listed twice")
                 scores[at] = _number(row[attribute], where)
     except (UnicodeDecodeError, csv.Error) as error:
-        raise UserError(f"{path}: no table in CSV: {in_one_line(error)}") from error
+        raise UserError(f"{path}: not a CSV table: {in_one_line(error)}") from error
     return torch.tensor([scores.get(i, math.nan) for i in range(len(names))])
 
 
@@ -149,7 +148,7 @@ def _number(text: str | None, where: str) -> float:
     try:
         return float(text)
     except ValueError as error:
-        raise UserError(f"{where}: {shown(text)} is no number; leave it empty where there is none") from error
+        raise UserError(f"{where}: {shown(text)} is not a number; leave cells without a score empty") from error
 
 
 def _save_codes(path: Path, w: Tensor, names: Sequence[str], generator: Generator) -> Path:

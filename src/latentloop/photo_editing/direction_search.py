@@ -1,4 +1,4 @@
-"""Search for directions of a generator, and a sheet that shows what they do."""
+"""Search for directions of a generator, and sheets that show their effects."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -26,10 +26,11 @@ from latentloop.photo_editing.direction_samples import SCORES, read_samples, rea
 from latentloop.pictures.labelled import labelled_grid
 
 STRENGTHS = (-3, -2, -1, 0, 1, 2, 3)
+"""Strengths in the columns of a sheet."""
 SHEET_TILE = 128
 """Size of an image on the sheet, in pixels."""
 SHEET_PSI = 0.7
-"""Truncation of the random faces on the sheet."""
+"""Truncation psi of the random faces on the sheet."""
 
 
 @dataclass(frozen=True)
@@ -39,7 +40,7 @@ class Scored:
     folder: Path
     """Folder that `draw_scorable` filled."""
     attribute: str
-    """Name of the scores' column."""
+    """Column of the scores."""
     scores: Path | None = None
     """Table of the scores; None for scores.csv in the folder."""
 
@@ -48,9 +49,9 @@ def find_directions(generator: Generator, options: DirectionOptions, *, seed: in
     """Find directions with the method and settings of the options.
 
     Args:
-        generator: The generator whose latent space is searched.
+        generator: Generator whose latent space is searched.
         options: Method and its settings.
-        seed: Seed of the random codes, or of what is held out to test an attribute's direction.
+        seed: Seed of the random codes, or of the choice of pictures held out for testing an attribute's direction.
 
     Raises:
         UserError: See `find_unsupervised` and `find_scored`.
@@ -65,18 +66,19 @@ def find_directions(generator: Generator, options: DirectionOptions, *, seed: in
 def find_unsupervised(
     generator: Generator, method: Literal["sefa", "ganspace"], *, count: int, layers: str, samples: int, seed: int
 ) -> list[Direction]:
-    """Find directions without scores, those that change most first.
+    """Find directions without scores, those with the largest effect first.
 
     Args:
-        generator: The generator whose latent space is searched.
-        method: sefa (Shen and Zhou, arXiv:2007.06600) or ganspace (Harkonen et al., arXiv:2004.02546).
+        generator: Generator whose latent space is searched.
+        method: "sefa" (Shen and Zhou, arXiv:2007.06600) or "ganspace" (Härkönen et al., arXiv:2004.02546).
         count: Number of directions.
         layers: Layers that they change, as `parse_layers` reads them.
-        samples: Number of random styles that are looked at.
-        seed: Seed of these.
+        samples: Number of random styles that strengths are measured with; ganspace also finds its directions in them.
+        seed: Seed of the random styles.
 
     Raises:
-        UserError: There are not so many, or the generator or an installation lacks what the method needs.
+        UserError: The latent space has fewer directions, or the generator or the installation lacks what the method
+            needs.
     """
     chosen, most = parse_layers(layers, generator.num_ws), min(generator.w_dim, samples - 1)
     if not 1 <= count <= most:
@@ -91,13 +93,13 @@ def find_scored(generator: Generator, scored: Scored, *, layers: str, seed: int)
     """Find the direction of an attribute that pictures were scored for (InterFaceGAN, Shen et al., arXiv:1907.10786).
 
     Args:
-        generator: The generator that drew the pictures.
-        scored: The pictures and their scores.
+        generator: Generator that drew the pictures.
+        scored: Pictures and their scores.
         layers: Layers that the direction changes, as `parse_layers` reads them.
-        seed: Seed of the choice of pictures that are held out.
+        seed: Seed of the choice of pictures held out for testing.
 
     Raises:
-        UserError: Something is missing, damaged or another generator's; too few scores differ.
+        UserError: A file is missing, damaged or belongs to another generator, or too few scores differ.
     """
     samples = read_samples(scored.folder, generator)
     scores = read_scores(scored.scores or scored.folder / SCORES, scored.attribute, samples.names)
@@ -109,12 +111,12 @@ def find_scored(generator: Generator, scored: Scored, *, layers: str, seed: int)
 def draw_rows(
     generator: Generator, directions: Sequence[Direction], *, faces: int, seed: int
 ) -> Iterator[list[Tensor]]:
-    """Draw random faces moved along directions, and yield a row of images (1, 3, S, S) at a time, one each strength.
+    """Draw random faces moved along directions; yields rows of images (1, 3, S, S), one per strength.
 
     Args:
-        generator: Draws the faces.
-        directions: Directions, whose rows come one after the other.
-        faces: Number of faces, a row each.
+        generator: Generator that draws the faces.
+        directions: Directions, whose rows follow one after the other.
+        faces: Number of faces, one row each.
         seed: Seed of the faces.
     """
     randomness = torch.Generator().manual_seed(seed)
@@ -127,7 +129,7 @@ def draw_rows(
 
 
 def sheet(rows: Sequence[Sequence[Tensor]], directions: Sequence[Direction]) -> Tensor:
-    """Lay out the rows of `draw_rows` below their strengths and beside the directions' names, (1, 3, H, W)."""
+    """Arrange the rows of `draw_rows` with strengths above and direction names beside them, (1, 3, H, W)."""
     each = len(rows) // len(directions)
     names = [direction.name if i == 0 else "" for direction in directions for i in range(each)]
     columns = [f"{strength:+d}" if strength else "0" for strength in STRENGTHS]

@@ -1,4 +1,4 @@
-"""Descriptions of directions, with their measurements; without PyTorch."""
+"""Descriptions of directions with their measurements; imports no PyTorch."""
 
 from collections.abc import Sequence
 from contextlib import suppress
@@ -10,7 +10,7 @@ from latentloop.errors import UserError, in_one_line
 
 
 class Described(Protocol):
-    """A direction, whatever its vector is kept in."""
+    """Interface of a direction, independent of how its vector is stored."""
 
     @property
     def name(self) -> str:
@@ -19,12 +19,12 @@ class Described(Protocol):
 
     @property
     def layers(self) -> tuple[int, ...]:
-        """Layers that it changes."""
+        """Indices of the layers that it changes."""
         ...
 
     @property
     def licence(self) -> str:
-        """Licence under which it may be used."""
+        """Licence under which the direction may be used."""
         ...
 
     @property
@@ -34,13 +34,13 @@ class Described(Protocol):
 
     @property
     def about(self) -> dict[str, Any]:
-        """Measurements, as JSON values."""
+        """Measurements as JSON values."""
         ...
 
 
 @dataclass(frozen=True)
 class DirectionInfo:
-    """Description of a direction, for listings; printed, it is its name and what it does."""
+    """Description of a direction for listings; its repr is name and effect."""
 
     name: str
     """Name of the direction, as edits accept it."""
@@ -57,7 +57,7 @@ class DirectionInfo:
 
 
 def info_of(direction: Described) -> DirectionInfo:
-    """Describe a direction in printable words, whatever its file contains."""
+    """Describe a direction in printable characters, whatever its file contains."""
     return DirectionInfo(
         direction.name,
         in_one_line(UserError(direction.about.get("positive", "-"))),
@@ -69,7 +69,7 @@ def info_of(direction: Described) -> DirectionInfo:
 
 
 def table(directions: Sequence[Described]) -> list[str]:
-    """Describe directions in a table: its head and a line each, in columns of one width."""
+    """Format directions as a table: a header and one line each, in aligned columns."""
     infos = [info_of(one) for one in directions]
     rows = [(one.name, one.positive, one.layers, one.measured, one.licence) for one in infos]
     rows.insert(0, ("name", "positive", "layers", "measured", "licence"))
@@ -78,17 +78,17 @@ def table(directions: Sequence[Described]) -> list[str]:
 
 
 def measured(direction: Described) -> str:
-    """Summarize the measurements of a direction in a few words; "-" if there are none."""
-    with suppress(LookupError, TypeError, ValueError, AttributeError, OverflowError):  # files may tell anything
+    """Summarize the measurements of a direction; "-" if there are none."""
+    with suppress(LookupError, TypeError, ValueError, AttributeError, OverflowError):  # a file may contain anything
         return _calibrated(direction.about)
     figures = {name: value for name, value in direction.about.items() if isinstance(value, int | float)}
-    with suppress(OverflowError):  # an integer without end
+    with suppress(OverflowError):  # an integer too large for a float
         return in_one_line(UserError(", ".join(f"{name} {value:.4g}" for name, value in figures.items()) or "-"))
     return "-"
 
 
 def _calibrated(about: dict[str, Any]) -> str:
-    """Scores of a bundled direction at both ends, and the identity that it costs."""
+    """Format a bundled direction's scores at both ends, and its cost in identity."""
     low, high = (f"{about['scores'][i]:.3g} at {about['strengths'][i]:+g}" for i in (0, -1))
     lost = ", ".join(f"{cost:.2f} at {strength}" for strength, cost in about["identity lost"].items())
     return in_one_line(UserError(f"{about['score']}: {low}, {high}; identity lost: {lost}"))

@@ -1,4 +1,4 @@
-"""The folder of edited pictures: names of the results, and which files they may replace."""
+"""Output folder of edits: names of results, and which files they may replace."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
@@ -21,29 +21,29 @@ from latentloop.stamps import Stamp, stamp_of
 from latentloop.video import write_video
 
 PICTURE, CODE, FACE, STRIP, VIDEO, REPORT = "{}.png", "{}.npz", "faces/{}.png", "strips/{}.png", "{}.mp4", "{}.json"
-"""Files of a result by its name."""
+"""File name patterns of a result."""
 
 
 @dataclass(frozen=True)
 class EditFolder:
     """Output folder of edits: paths of results by name.
 
-    | file | what |
+    | file | content |
     |---|---|
-    | `NAME.png` | the picture |
-    | `NAME.npz` | the edited code; of several faces `NAME-face1.npz`, `NAME-face2.npz` ... |
-    | `faces/NAME.png` | of a photo, the edited face alone; of several as for the codes |
+    | `NAME.png` | the edited picture |
+    | `NAME.npz` | the edited code; for several faces `NAME-face1.npz`, `NAME-face2.npz` ... |
+    | `faces/NAME.png` | the edited face alone, if it comes from a photo; for several faces as for the codes |
     | `strips/NAME.png` | the faces at several strengths |
     | `NAME.mp4` | an animation of the edit, or the edited video |
-    | `NAME.json` | of a video, how much the face flickers |
+    | `NAME.json` | for a video, its flicker |
 
-    A result replaces only an earlier one of the same signature, which its files carry. Where another result has the
-    name, it is called by that and the beginning of its signature's key: NAME-3fa2c1. A file of someone else, and one
-    that results are made from, are refused.
+    A result replaces only an earlier one with the same signature, which its files carry. If another result has the
+    name, the first digits of the signature's key are appended: NAME-3fa2c1. Foreign files and files that results are
+    made from are never replaced.
     """
 
     path: Path
-    """The folder; it is made with the first result."""
+    """Folder of the results; it is created with the first one."""
     sources: Sequence[str] = ()
     """Files that results are made from."""
     _names: dict[str, str] = field(default_factory=dict)
@@ -53,16 +53,16 @@ class EditFolder:
         return Claims(self.path, self.sources, _claimed=self._names)
 
     def claim(self, name: str, subject: Subject, editor: Editor, change: Stamp) -> Claim:
-        """Take a name for the result of an edit, before it is drawn.
+        """Reserve a name for the result of an edit, before it is drawn.
 
         Args:
-            name: The name that it has if no other result has it.
-            subject: The faces before the edit.
-            editor: Draws and pastes.
-            change: What the edit changes, by how much, and the checksum of the weights that draw it.
+            name: Preferred name.
+            subject: Faces before the edit.
+            editor: Editor that draws and pastes.
+            change: Edit and strengths, and the checksum of the weights that draw it.
 
         Raises:
-            UserError: A file of someone else or a source is in the way, or this run has made the same result already.
+            UserError: A foreign file or a source is in the way, or this run has made the same result already.
         """
         origin = subject.origin
         stamp = {
@@ -76,40 +76,40 @@ class EditFolder:
         return self._claims.claim(name, stamp, files, [origin.path] if origin and origin.path else [])
 
     def claim_video(self, name: str, video: Path, stamp: Stamp) -> Claim:
-        """Take a name for an edited video, before it is made.
+        """Reserve a name for an edited video, before it is made.
 
         Args:
-            name: The name that it has if no other result has it.
-            video: The video that is edited.
-            stamp: What the result is made from, and how.
+            name: Preferred name.
+            video: Video that is edited.
+            stamp: Inputs and settings that the result depends on.
 
         Raises:
-            UserError: A file of someone else or a source is in the way.
+            UserError: A foreign file or a source is in the way.
         """
         return self._claims.claim(name, stamp, [VIDEO, REPORT], [video])
 
     def claim_table(self, name: str, stamp: Stamp) -> Claim:
-        """Take a name for a picture of many results among the strips, before it is drawn.
+        """Reserve a name among the strips for a picture of many results, before it is drawn.
 
         Args:
-            name: The name that it has if no other result has it.
-            stamp: What it shows.
+            name: Preferred name.
+            stamp: Record of what it shows.
 
         Raises:
-            UserError: A file of someone else or a source is in the way.
+            UserError: A foreign file or a source is in the way.
         """
         return self._claims.claim(name, stamp, [STRIP])
 
     def check_table(self, name: str) -> None:
-        """Check that a table's place is not taken by a file that may not be replaced.
+        """Check that no file that must be kept is in the place of a table.
 
         Raises:
-            UserError: It is.
+            UserError: A foreign file or a source is there.
         """
         self._claims.signatures([self._file(STRIP, name)])
 
     def save(self, claim: Claim, subject: Subject, edit: RenderedEdit) -> Path:
-        """Write a result without its strip and its animation; returns the picture's path.
+        """Write a result without its strip and animation; returns the picture's path.
 
         Raises:
             UserError: A file cannot be written.
@@ -126,27 +126,27 @@ class EditFolder:
         return path
 
     def save_strip(self, claim: Claim, image: Tensor) -> Path:
-        """Write a picture beside the results, (1, 3, H, W): the strip of one of them, or a table; returns its path.
+        """Write an image (1, 3, H, W) among the strips: the strip of a result, or a table; returns its path.
 
         Raises:
-            UserError: It cannot be written.
+            UserError: The file cannot be written.
         """
         path = self._file(STRIP, claim.name)
         write_png(path, image, comment=claim.signature)
         return path
 
     def save_animation(self, claim: Claim, frames: Iterable[Tensor], *, rate: int) -> Path:
-        """Write the animation of a result, of images (1, 3, H, W) in [-1, 1]; returns its path.
+        """Write the animation of a result from frames (1, 3, H, W) in [-1, 1]; returns its path.
 
         Raises:
-            UserError: It cannot be written, or PyAV is not installed.
+            UserError: The file cannot be written, or PyAV is not installed.
         """
         path = self.video(claim)
         write_video(path, frames, Fraction(rate), comment=claim.signature)
         return path
 
     def video(self, claim: Claim) -> Path:
-        """Path of a result's video: the animation of an edit, or an edited video."""
+        """Return the path of a result's video: the animation of an edit, or an edited video."""
         return self._file(VIDEO, claim.name)
 
     def _file(self, pattern: str, name: str) -> Path:

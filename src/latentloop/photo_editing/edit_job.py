@@ -1,4 +1,4 @@
-"""Editing pictures into a folder: what `latentloop edit` does."""
+"""Editing job of `latentloop edit`: pictures into a folder."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -19,15 +19,15 @@ from latentloop.photo_editing.setup import SubjectFinder
 from latentloop.photo_editing.subjects import Subject
 
 VIDEOS, ANIMATED = frozenset({".mp4", ".mov", ".m4v", ".mkv", ".webm", ".avi"}), frozenset({".gif", ".png", ".apng"})
-"""Endings of videos, and of pictures that may be animated."""
+"""Suffixes of videos, and of pictures that may be animated."""
 
 
 @dataclass(frozen=True)
 class EditJob:
-    """An edit that is applied to many pictures."""
+    """An edit applied to many pictures."""
 
     strengths: Mapping[str, float]
-    """Directions by name, and how far to go along each."""
+    """Strength of each direction, by its name."""
     options: EditOptions
     finder: SubjectFinder
     editor: Editor
@@ -35,10 +35,10 @@ class EditJob:
 
     @cached_property
     def directions(self) -> AppliedDirections:
-        """Directions of the edit, orthogonal to those of the attributes to keep.
+        """Directions of the edit, made orthogonal to those of the attributes to keep.
 
         Raises:
-            UserError: There is none of a name, or nothing of one is left.
+            UserError: A direction is unknown, or nothing of it is left.
         """
         options, generator = self.options, self.finder.components.generator
         strengths = list(self.strengths.items())
@@ -52,15 +52,15 @@ class EditJob:
         return edit_suffix(list(self.strengths.items()), keep=options.keep, layers=options.layers)
 
     def run(self, arguments: Sequence[str]) -> bool:
-        """Edit what arguments name; returns whether all could be edited.
+        """Edit the pictures that arguments name; returns whether all succeeded.
 
         Args:
-            arguments: Photos, files with codes, and seeds, as `expand_arguments` gives them.
+            arguments: Photos, files with codes, and seeds, as `expand_arguments` returns them.
 
         Raises:
             UserError: A direction cannot be used.
         """
-        _ = self.directions  # what cannot be used is said before any photo is read
+        _ = self.directions  # computed now, so that a wrong direction fails before any photo is read
         self._warn_if_far()
         return self.finder.for_each(arguments, self.results)
 
@@ -74,7 +74,7 @@ class EditJob:
             self.finder.listener.warn(f"{', '.join(far)}: faces fall apart beyond strengths of {FAR:g}")
 
     def results(self, subject: Subject) -> Iterator[Path]:
-        """Edit a subject, and yield each of its files once it is there: the picture first.
+        """Edit a subject, and yield each of its files once it is written: the picture first.
 
         Raises:
             UserError: A file is in the way, or cannot be written.
@@ -95,7 +95,7 @@ class EditJob:
 
 
 def is_video(argument: str) -> bool:
-    """Return whether an argument names a video: by its ending, or an animated GIF or PNG."""
+    """Tell whether an argument names a video: by its suffix, or an animated GIF or PNG."""
     ending = Path(argument).suffix.lower()
     return ending in VIDEOS or (ending in ANIMATED and is_animated(Path(argument)))
 
@@ -104,7 +104,7 @@ def check_videos(arguments: Sequence[str], options: EditOptions) -> None:
     """Check that the options suit the videos among the arguments.
 
     Raises:
-        UserError: Strips and animations are asked for, which videos do not have.
+        UserError: The options request strips or animations, which videos do not have.
     """
     if any(map(is_video, arguments)) and (options.strip or options.video):
         raise UserError(

@@ -1,4 +1,4 @@
-"""Names of edits, for the files that hold their results, and what they say of themselves; without PyTorch."""
+"""Names of edits for file names and labels, and records of edits for code files; imports no PyTorch."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -9,7 +9,7 @@ from latentloop.files import sha256_of
 from latentloop.stamps import key_of
 
 MAX_LENGTH, MAX_LABEL = 100, 24
-"""Largest number of characters of an edit's name, and of a direction's in it."""
+"""Largest number of characters in an edit's name, and of a direction's label in it."""
 SHARES = (-1.0, -0.5, 0.0, 0.5, 1.0)
 """Fractions of the edit's strength that a strip shows."""
 STRIP_TILE = 256
@@ -17,21 +17,21 @@ STRIP_TILE = 256
 FAR = 3.0
 """Strength of a bundled direction beyond which most faces fall apart."""
 ROUGH = 0.6
-"""Similarity of identity below which a code is another face than the photo's."""
+"""Identity similarity (ID) below which a code shows another face than the photo's."""
 DIGITS = 8
-"""Digits of the checksum in names too short for the whole edit."""
+"""Number of checksum digits in shortened names."""
 PLAIN = re.compile(rf"[a-z_]{{1,{MAX_LABEL}}}")
-"""Names of directions that stand in an edit's name as they are, such as those of all bundled directions."""
+"""Pattern of direction names that an edit's name contains unchanged; all bundled ones match."""
 
 
 def edit_suffix(strengths: Sequence[tuple[str, float]], *, keep: Sequence[str] = (), layers: str | None = None) -> str:
-    """Name an edit in characters that any file's name may have, such as "smile1.5-age-1-keep-gender-layers0-3".
+    """Name an edit in characters valid in any file name, such as "smile1.5-age-1-keep-gender-layers0-3".
 
-    Two edits never share a name: one that does not say all, as of directions in files, ends in a checksum, which these
-    files' content is part of.
+    Different edits get different names: a name that omits something, such as the folder of a directions file, ends in
+    a checksum, which covers that file's content.
 
     Args:
-        strengths: Names of directions, as `find_direction` takes them, and strengths.
+        strengths: Names of directions, as `find_direction` accepts them, and strengths.
         keep: Directions whose attributes are kept.
         layers: Layers that change; None for each direction's own.
     """
@@ -50,26 +50,26 @@ def edit_suffix(strengths: Sequence[tuple[str, float]], *, keep: Sequence[str] =
 
 
 def record_edit(strengths: Mapping[str, float], *, keep: Sequence[str], layers: str | None) -> dict[str, Any]:
-    """Record an edit for the code files that it makes, in plain JSON values; arguments as for `resolve_directions`."""
+    """Record an edit as JSON values for its code files; arguments as in `resolve_directions`."""
     texts = [f"{name}={strength:g}" for name, strength in strengths.items()]
     return {"set": texts, "keep": list(keep), "layers": layers}
 
 
 def label_of(strengths: Sequence[tuple[str, float]], share: float) -> str:
-    """Name the strengths at a share of the way, such as "smile +0.5"."""
+    """Format the strengths at a share of the edit, such as "smile +0.5"."""
     if not share:
         return "unedited"
     return ", ".join(f"{name} {share * strength:+.3g}" for name, strength in strengths)
 
 
 def _label(name: str) -> str:
-    """Shorten a direction's name to what a file's name may have: of FILE:NAME, NAME; of FILE, its stem."""
+    """Shorten a direction's name to characters valid in a file name: NAME of FILE:NAME, the stem of FILE."""
     short = Path(name).stem if _is_file(name) else name.rpartition(":")[2]
     return re.sub(r"[^0-9A-Za-z_]+", "-", short)[:MAX_LABEL].strip("-")
 
 
 def _identity(name: str) -> tuple[str, str | None]:
-    """Tell a direction from others: its name, and the checksum of the file that it is in, if there is one."""
+    """Return what identifies a direction: its name, and the checksum of its file, if it has one."""
     if _is_file(name):
         return "", sha256_of(Path(name))
     path, _, within = name.rpartition(":")
@@ -79,11 +79,11 @@ def _identity(name: str) -> tuple[str, str | None]:
 def _is_file(text: str) -> bool:
     try:
         return Path(text).is_file()
-    except OSError:  # a name that is too long
+    except OSError:  # a name too long for the file system
         return False
 
 
 def _number(value: float) -> str:
-    """Write a number in few digits that say it exactly."""
+    """Format a number in few digits, but exactly."""
     short = f"{value:g}"
     return short if float(short) == value else repr(float(value))

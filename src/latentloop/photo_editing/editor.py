@@ -1,4 +1,4 @@
-"""Drawing edited codes, and pasting their faces back into the photo."""
+"""Drawing edited codes, and pasting the faces back into their photos."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -18,18 +18,18 @@ from latentloop.photo_editing.subjects import Subject
 from latentloop.pictures.labelled import labelled_grid
 
 COMPARED_AT = 256
-"""Largest size at which faces are drawn to find where they changed, in pixels."""
+"""Largest size, in pixels, at which faces are drawn to find where they changed."""
 
 
 @dataclass(frozen=True)
 class Editor:
-    """Draws codes, and puts the faces back into the photos that they are from."""
+    """Draws codes, and pastes the faces back into their photos."""
 
     renderer: Generator
-    """A generator of the codes' latent space."""
+    """Generator of the codes' latent space."""
     mask: FaceMask = FaceMask()
     only_changed: bool = True
-    """Paste only the part of the face that an edit changed, rather than all that the mask shows."""
+    """True pastes only the region that an edit changed; False everything inside the mask."""
     blend: Blend = "feather"
     """Blending of a pasted face at its edges, as in `paste_back`."""
 
@@ -41,8 +41,8 @@ class Editor:
 
         Args:
             w_plus: Codes, (F, num_ws, w_dim).
-            drawn_by: For each the generator that was refined for it, see `Subject`; None for the renderer.
-            size: S; None for the renderer's resolution, or that of a refined generator that draws fewer pixels.
+            drawn_by: Refined generator of each code, see `Subject`; None for the renderer.
+            size: S; None for the renderer's resolution, or that of a refined generator with fewer pixels.
         """
         generators = [one or self.renderer for one in drawn_by] or [self.renderer] * len(w_plus)
         largest = self.renderer.resolution
@@ -53,24 +53,24 @@ class Editor:
         return [image.clamp(-1, 1).cpu() for image in drawn]
 
     def before(self, subject: Subject) -> list[Tensor] | None:
-        """Give a subject's unedited faces, (1, 3, S, S), if only what an edit changed is pasted into its photo."""
-        # What an edited code draws is no longer what the photo shows.
+        """Draw a subject's unedited faces, (1, 3, S, S), if only changed regions are pasted; None otherwise."""
+        # The region changed by this edit alone is not enough: the photo does not show the earlier edit.
         if subject.origin is None or not self.only_changed or subject.already_edited:
             return None
         drawn = subject.reconstruction_images
         if drawn and all(one.shape[-1] == self.renderer.resolution for one in drawn):
-            return list(drawn)  # rounded to 8 bits, which is far below what counts as a change
+            return list(drawn)  # 8-bit rounding is far below the threshold of a change
         return self.faces(subject.w_plus, subject.drawn_by, size=min(COMPARED_AT, self.renderer.resolution))
 
     def into_photo(
         self, subject: Subject, faces: Sequence[Tensor], *, before: Sequence[Tensor] | None = None
     ) -> Tensor:
-        """Paste edited faces into their photo, (1, 3, H, W) in [-1, 1]; without a photo, give the first of them.
+        """Paste edited faces into their photo, (1, 3, H, W) in [-1, 1]; without a photo, return the first face.
 
         Args:
-            subject: The faces before the edit.
-            faces: The edited faces, (1, 3, S, S) each.
-            before: What `before` gave for the subject; None asks it.
+            subject: Faces before the edit.
+            faces: Edited faces, (1, 3, S, S) each.
+            before: Result of `Editor.before` for the subject; None computes it.
         """
         if subject.origin is None:
             return faces[0]
@@ -90,14 +90,14 @@ def _drawn(w_plus: Tensor, generator: Generator, size: int) -> Tensor:
 
 
 def make_editor(options: RenderOptions, load_renderer: Callable[[int | None], Generator]) -> Editor:
-    """Make an editor from the options of rendering.
+    """Create an editor from rendering options.
 
     Args:
-        options: How results are drawn.
-        load_renderer: Gives a generator of the codes' latent space that draws at a resolution, None for the largest.
+        options: Settings of drawing and pasting.
+        load_renderer: Returns a generator of the codes' latent space with a resolution, None for the largest.
 
     Raises:
-        UserError: There is no such generator, or blend poisson is asked for and OpenCV is not installed.
+        UserError: There is no such generator, or Poisson blending is requested and OpenCV is not installed.
     """
     if options.blend == "poisson":
         opencv()
@@ -108,13 +108,13 @@ def make_editor(options: RenderOptions, load_renderer: Callable[[int | None], Ge
 def strength_strip(
     editor: Editor, subject: Subject, change: Callable[[Tensor, float], Tensor], label: Callable[[float], str]
 ) -> Tensor:
-    """Draw a subject's faces, a row each, from the opposite of an edit to all of it; one image (1, 3, H, W).
+    """Draw a subject's faces from the opposite of an edit to the full edit, one row per face; an image (1, 3, H, W).
 
     Args:
-        editor: Draws the faces.
-        subject: The faces; their aligned photos come first in the rows, where there are any.
+        editor: Editor that draws the faces.
+        subject: Faces to edit; if their aligned photos are known, these begin the rows.
         change: Edits codes (F, num_ws, w_dim) by a share of the whole edit.
-        label: Gives the text above the column of a share.
+        label: Returns the column heading of a share.
     """
     columns = [label(share) for share in SHARES]
     drawn = [editor.faces(change(subject.w_plus, share), subject.drawn_by, size=STRIP_TILE) for share in SHARES]

@@ -36,15 +36,15 @@ def edit_files(
     listener: Listener = Listener(),
     on_video: Callable[[EditedVideo], None] = lambda _: None,
 ) -> bool:
-    """Edit photos, codes, random faces and videos into a folder; returns whether all could be edited.
+    """Edit photos, codes, random faces and videos into a folder; returns whether all succeeded.
 
     Args:
-        pictures: What is edited; videos, too.
-        strengths: Directions by name, and how far to go along each.
+        pictures: Photos, codes, random faces and videos to edit.
+        strengths: Strength of each direction, by its name.
         out: Folder for the results.
-        options: What else an edit is.
-        subjects: How the codes of photos are found.
-        render: How faces are drawn and pasted.
+        options: Further settings of the edit.
+        subjects: Settings of finding the photos' codes.
+        render: Settings of drawing and pasting.
         listener: Callbacks for the progress.
         on_video: Called with each edited video.
 
@@ -81,19 +81,19 @@ def mix_files(
     render: RenderOptions = RenderOptions(),
     listener: Listener = Listener(),
 ) -> bool:
-    """Draw each face with the styles of each other one into a folder; returns whether all could be drawn.
+    """Draw each face with the styles of each other face into a folder; returns whether all succeeded.
 
     Args:
         pictures: Faces that are drawn.
-        styles: Faces whose styles come in.
+        styles: Faces that provide the styles.
         out: Folder for the results.
-        options: How styles are mixed.
-        subjects: How the codes of photos are found.
-        render: How faces are drawn and pasted.
+        options: Settings of style mixing.
+        subjects: Settings of finding the photos' codes.
+        render: Settings of drawing and pasting.
         listener: Callbacks for the progress.
 
     Raises:
-        UserError: The layers are none, or a picture of `styles` cannot be used.
+        UserError: The layers are invalid, or a picture of `styles` cannot be used.
     """
     named, others = _expanded(pictures), _expanded(styles)
     finder, editor = _tools(subjects, render, listener)
@@ -110,19 +110,19 @@ def transfer_files(
     render: RenderOptions = RenderOptions(),
     listener: Listener = Listener(),
 ) -> bool:
-    """Give faces the expression in which two pictures of another person differ; returns whether all could be made.
+    """Give faces the difference in expression between two pictures of another person; returns whether all succeeded.
 
     Args:
-        pictures: Faces that get it.
+        pictures: Faces that get the expression.
         pair: The other person without and with the expression.
         out: Folder for the results.
-        options: How expressions are transferred.
-        subjects: How the codes of photos are found.
-        render: How faces are drawn and pasted.
+        options: Settings of the transfer.
+        subjects: Settings of finding the photos' codes.
+        render: Settings of drawing and pasting.
         listener: Callbacks for the progress.
 
     Raises:
-        UserError: The layers are none, or the pair cannot be used.
+        UserError: The layers are invalid, or the pair cannot be used.
     """
     named = _expanded(pictures)
     finder, editor = _tools(subjects, render, listener)
@@ -137,17 +137,17 @@ def morph_files(
     subjects: SubjectOptions = SubjectOptions(),
     listener: Listener = Listener(),
 ) -> Path:
-    """Turn each face into the next; returns the path of the animation.
+    """Turn each face into the next one; returns the path of the animation.
 
     Args:
-        pictures: Two faces or more, in order; one that is named twice comes twice.
-        out: A .gif, an .mp4, or else a folder for the frames.
-        options: How faces turn into each other.
-        subjects: How the codes of photos are found.
+        pictures: Two or more faces, in order; repeated names are kept.
+        out: A .gif or .mp4 file, or a folder for the frames.
+        options: Settings of the morph.
+        subjects: Settings of finding the photos' codes.
         listener: Callbacks for the progress.
 
     Raises:
-        UserError: There are fewer faces, one cannot be used, or the animation cannot be written.
+        UserError: Fewer than two faces are named, one cannot be used, or the animation cannot be written.
     """
     named = expand_arguments([fspath(picture) for picture in pictures])
     return morph_pictures(named, out, options, find_subjects(subjects, listener))

@@ -1,4 +1,4 @@
-"""Flicker: how much the face in an edited video changes from frame to frame."""
+"""Flicker of an edited video: how much the face changes between frames."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ class Flicker:
     jitter: float
     """Mean norm of the codes' second differences, in units of W."""
     lpips: float
-    """Mean LPIPS (alex) between the faces of neighbouring frames; motion of the face is part of it."""
+    """Mean LPIPS (alex) between the faces of neighbouring frames; it includes the face's own motion."""
 
 
 @torch.inference_mode()
@@ -30,7 +30,7 @@ def measure_flicker(codes: Tensor, draw: Callable[[int], Tensor], lpips: Lpips) 
     Args:
         codes: Codes of all frames, (F, num_ws, w_dim).
         draw: Draws the code of a frame as an image (1, 3, S, S).
-        lpips: Compares images.
+        lpips: Image distance.
     """
     neighbours = len(codes) - 1
     starts = torch.linspace(0, max(neighbours - 1, 0), min(PAIRS, neighbours)).round().long().tolist()

@@ -1,4 +1,4 @@
-"""Refinements of a video's frames: what each frame shows beyond its code, found from that of the frame before."""
+"""Refinements of a video's frames beyond their codes, each found from that of the frame before."""
 
 import math
 from collections.abc import Callable
@@ -22,24 +22,24 @@ from latentloop.stamps import Stamp
 from latentloop.video import Video
 
 DrawnBy = Callable[[int], Generator | None]
-"""Gives the generator that was refined for a frame, by its number; None for one without a refinement."""
+"""Returns the refined generator of a frame, by its number; None for a frame without a refinement."""
 SMOOTHED = 1.0
-"""Standard deviation of the Gaussian by which changes are smoothed, in frames: what is left of their noise flickers no
-more than codes alone do, and faces are as close."""
+"""Standard deviation of the Gaussian that smooths refinements in time, in frames: with it they flicker no more than
+codes alone, and faces are as close."""
 SIZE = 256
 """Largest size at which frames are compared, in pixels."""
 
 
 @dataclass(frozen=True)
 class FrameRefiner:
-    """Finds a change of the generator's features for each frame; a frame's begins with that of the frame before."""
+    """Refines the generator's features for each frame, starting from the refinement of the frame before."""
 
     first: FeatureRefiner
     """Refiner of the first frame with a face."""
     later: FeatureRefiner
-    """Refiner of the other frames: it takes fewer and smaller steps, so that they change no more than the face does."""
+    """Refiner of the other frames: fewer and smaller steps, so that a refinement changes no more than the face does."""
     stamp: Stamp
-    """What the changes depend on, beside the codes."""
+    """Settings that the refinements depend on, besides the codes."""
 
     def refine(
         self, video: Video, quads: Tensor, codes: Tensor, seen: Tensor, folder: Path, progress: Progress
@@ -47,12 +47,12 @@ class FrameRefiner:
         """Complete the refinements in a folder.
 
         Args:
-            video: The video.
-            quads: The place of the face in each frame, (F, 4, 2).
-            codes: The code of each frame, (F, num_ws, w_dim).
+            video: Video whose frames are refined.
+            quads: Position of the face in each frame, (F, 4, 2).
+            codes: Code of each frame, (F, num_ws, w_dim).
             seen: Mask of the frames that show a face, (F,); the others get no refinement.
-            folder: Gets a file for each frame.
-            progress: Is called with what is done, the frames that are done and all frames.
+            folder: Folder for one file per frame.
+            progress: Called with the stage, the number of finished frames and of all frames.
         """
         found = FrameRefinements(folder, self.first.generator)
         done, before = found.finished(seen)
@@ -79,16 +79,16 @@ class FrameRefinements:
 
     folder: Path
     generator: Generator
-    """The generator that is refined."""
+    """Generator that is refined."""
 
     def write(self, i: int, refinement: Refinement) -> None:
-        """Write the refinement of a frame."""
+        """Write the refinement of frame `i`."""
         with replacing(self._file(i)) as part, part.open("wb") as file:
             arrays: dict[str, Any] = refinement_arrays(refinement)
             np.savez(file, **arrays)
 
     def finished(self, seen: Tensor) -> tuple[int, Refinement | None]:
-        """Count the frames up to the first with a face but no whole file; with it the last refinement before there."""
+        """Count the frames before the first face without a whole file; also return the last refinement before it."""
         last = None
         for i, face in enumerate(seen.tolist()):
             found = self._read(i) if face else last
@@ -98,7 +98,7 @@ class FrameRefinements:
         return len(seen), last
 
     def drawn_by(self, i: int) -> Generator | None:
-        """Give the generator that draws a frame, with its change smoothed in time; None for one without a refinement.
+        """Return the generator of a frame, with its refinement smoothed in time; None for a frame without one.
 
         Raises:
             UserError: The file is damaged.

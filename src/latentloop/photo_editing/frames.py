@@ -1,4 +1,4 @@
-"""Animations: many images as a GIF, an MP4 or a folder of PNGs, and the animation of an edit."""
+"""Animations: images as a GIF, an MP4 or a folder of PNGs, and the animation of an edit."""
 
 import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -16,24 +16,24 @@ from latentloop.photo_editing.subjects import Origin, Subject
 from latentloop.video import write_gif, write_video
 
 ANIMATIONS = (".gif", ".mp4")
-"""Endings of the files that hold an animation; what has another name is a folder for frames."""
+"""Suffixes of animation files; any other path is a folder for frames."""
 FRAME_COUNT, FRAME_RATE = 60, 30
-"""Frames of the animation of an edit, and frames a second."""
+"""Number of frames in an edit's animation, and frames per second."""
 LONGEST_SIDE = 1280
-"""Largest width or height of its frames, in pixels."""
+"""Largest width or height of an animation's frames, in pixels."""
 
 
 def write_frames(path: Path, images: Iterable[Tensor], *, rate: int, comment: str) -> Path:
-    """Write images (1, 3, H, W) in [-1, 1]; returns the path.
+    """Write images (1, 3, H, W) in [-1, 1] as an animation; returns the path.
 
     Args:
-        path: A .gif or an .mp4, which appears whole, or else a folder for frame-0000.png ...
+        path: A .gif or .mp4 file, which appears whole or not at all, or a folder for frame-0000.png ...
         images: Images of one size.
-        rate: Frames a second.
-        comment: Text to keep in each file beside the images.
+        rate: Frames per second.
+        comment: Text stored in each file beside the images.
 
     Raises:
-        UserError: It cannot be written, or PyAV, which .mp4 needs, is not installed.
+        UserError: A file cannot be written, or it is an .mp4 and PyAV is not installed.
     """
     if path.suffix.lower() == ".gif":
         write_gif(path, images, rate, comment=comment)
@@ -46,15 +46,15 @@ def write_frames(path: Path, images: Iterable[Tensor], *, rate: int, comment: st
 
 
 def check_animation(path: Path, sources: Sequence[str], *, ours: Callable[[Path], bool]) -> None:
-    """Check that an animation replaces neither what it is made of nor a file of someone else.
+    """Check that an animation replaces neither its sources nor foreign files.
 
     Args:
-        path: A .gif or an .mp4, or else a folder for frames.
-        sources: What the animation is made of.
-        ours: Returns whether a file is an earlier animation, or a frame of one, which may be replaced.
+        path: A .gif or .mp4 file, or a folder for frames.
+        sources: Files that the animation is made from.
+        ours: Tells whether a file is an earlier animation, or a frame of one, which may be replaced.
 
     Raises:
-        UserError: It would replace such a file, or the folder holds a source.
+        UserError: Such a file is in the way, or the folder holds a source.
     """
     files = [Path(source) for source in sources]
     if path.suffix.lower() in ANIMATIONS:
@@ -63,19 +63,19 @@ def check_animation(path: Path, sources: Sequence[str], *, ours: Callable[[Path]
     if not path.is_dir():
         refuse_overwriting(path, files, ours=False)
     if any(file.resolve().parent == path.resolve() for file in files):
-        raise UserError(f"{path}: holds what the frames are made of; choose another folder", arguments="out")
+        raise UserError(f"{path}: holds the pictures to morph; choose another folder", arguments="out")
     for frame in sorted(path.glob("frame-[0-9]*.png")):
         refuse_overwriting(frame, files, ours=ours(frame))
 
 
 def check_length(path: Path, count: int) -> None:
-    """Check that a folder for frames has none of a longer animation, which would follow after the new ones.
+    """Check that a folder has no frames of a longer animation, which would follow the new ones.
 
     Raises:
-        UserError: It has.
+        UserError: It has such frames.
     """
     if path.suffix.lower() not in ANIMATIONS and _frame(path, count).exists():
-        raise UserError(f"{path}: has frames of something longer; choose another folder", arguments="out")
+        raise UserError(f"{path}: has frames of a longer animation; choose another folder", arguments="out")
 
 
 def _frame(folder: Path, i: int) -> Path:
@@ -85,11 +85,11 @@ def _frame(folder: Path, i: int) -> Path:
 def animate_edit(editor: Editor, subject: Subject, change: Callable[[Tensor, float], Tensor]) -> Iterator[Tensor]:
     """Yield a subject's picture from unedited to edited and back: `FRAME_COUNT` images, (1, 3, H, W) in [-1, 1].
 
-    They are made smaller where a side is longer than `LONGEST_SIDE`.
+    They are scaled down if a side is longer than `LONGEST_SIDE`.
 
     Args:
-        editor: Draws the faces, and pastes them into the photo.
-        subject: The faces.
+        editor: Editor that draws the faces and pastes them into the photo.
+        subject: Faces to edit.
         change: Edits codes (F, num_ws, w_dim) by a share of the whole edit.
     """
     subject = replace(subject, origin=_within(subject.origin)) if subject.origin else subject
@@ -101,11 +101,12 @@ def animate_edit(editor: Editor, subject: Subject, change: Callable[[Tensor, flo
 
 
 def _within(origin: Origin) -> Origin:
-    """The photo made small enough for a video."""
+    """Scale a photo and its quads down to the size of a video."""
     height, width = origin.image.shape[-2:]
     scale = min(1.0, LONGEST_SIDE / max(height, width))
     if scale == 1:
         return origin
     image = resize(origin.image, round(scale * height), round(scale * width))
     factors = origin.quads.new_tensor([image.shape[-1] / width, image.shape[-2] / height])
+    # Quads count from pixel centres, scaling from the image's edge: hence the half pixel.
     return Origin(origin.path, image, (origin.quads + 0.5) * factors - 0.5)

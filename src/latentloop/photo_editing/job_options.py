@@ -1,4 +1,4 @@
-"""Options of style mixing, morphing and expression transfer; kept apart so that reading them needs no PyTorch."""
+"""Options of style mixing, morphing and expression transfer; imports no PyTorch."""
 
 import math
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ class MixOptions:
     layers: str = "fine"
     """Layers that take the other styles: coarse, middle, fine, all, or numbers such as 0-3,7."""
     strength: float = 1.0
-    """Share of the way to the other styles: 0 changes nothing, 1 takes them."""
+    """Interpolation towards the other styles: 0 changes nothing, 1 replaces them."""
 
     def __post_init__(self) -> None:
         if not 0 <= self.strength <= 1:
@@ -29,12 +29,12 @@ class MorphOptions:
     rate: int = 20
     """Frames per second of the animation."""
     layers: str = "all"
-    """Layers that change: coarse, middle, fine, all, or numbers such as 0-3,7; a weight says how far each goes:
-    coarse=1,middle=0.5."""
+    """Layers that change: coarse, middle, fine, all, or numbers such as 0-3,7; a weight from 0 to 1 limits how far a
+    layer changes: coarse=1,middle=0.5."""
     ease: bool = False
-    """Slow down near each face, rather than go on at one speed."""
+    """Slow down near each face, rather than change at constant speed."""
     loop: bool = False
-    """Go on from the last face to the first."""
+    """Continue from the last face to the first."""
     size: int = 512
     """Size of the frames in pixels."""
 
@@ -48,10 +48,10 @@ class TransferOptions:
     """Settings of the transfer of an expression."""
 
     strength: float = 1.0
-    """Strength of the expression; more than 1 exaggerates, negative ones give the opposite."""
+    """Strength of the expression; values above 1 exaggerate, negative ones give the opposite."""
     pair_steps: int = 0
-    """Steps of the iterator on the neutral and the expressive picture. What steps add to a code is specific to its
-    picture and would hide the difference between the two."""
+    """Steps of the iterator on the neutral and the expressive picture. The default is 0 because the details that steps
+    add to a code are specific to its picture, and would hide the difference between the two."""
     layers: str = EXPRESSION_LAYERS
     """Layers that change: coarse, middle, fine, all, or numbers such as 0-3,7. Default: those that carry expression."""
 

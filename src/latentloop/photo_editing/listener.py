@@ -1,4 +1,4 @@
-"""Listeners to the progress of photo editing: a command line, a page, a test, or nobody."""
+"""Callbacks for the progress of photo editing, for a command line, a page or a test."""
 
 from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager, nullcontext
@@ -12,20 +12,20 @@ from latentloop.embedding import EmbedRun, Outcome
 from latentloop.errors import UserError
 
 Progress = Callable[[str, int, int], None]
-"""Called with a stage, the frames that are done in it, and the number of all frames."""
+"""Called with a stage, its number of finished frames, and the number of all frames."""
 Track = Callable[[Iterable[Tensor], int, str], Iterable[Tensor]]
-"""Passes frames on while it shows how many of a total have come, under a description."""
+"""Yields frames while it shows, under a description, how many of a total have come."""
 
 
 class Watcher(Protocol):
-    """Shows how far a run is; see `latentloop.cli.embed_progress.EmbedProgress`."""
+    """Interface that shows the progress of a run; see `latentloop.cli.embed_progress.EmbedProgress`."""
 
     def step(self, done: int, loss: Tensor) -> None:
         """Show a step of the iterator."""
         ...
 
     def done(self, outcome: Outcome, photos_done: int) -> None:
-        """Show what became of a photo."""
+        """Show the outcome of a photo."""
         ...
 
 
@@ -33,25 +33,25 @@ class Silence:
     """A `Watcher` that shows nothing."""
 
     def step(self, done: int, loss: Tensor) -> None:
-        """Show nothing."""
+        """Ignore a step of the iterator."""
 
     def done(self, outcome: Outcome, photos_done: int) -> None:
-        """Show nothing."""
+        """Ignore the outcome of a photo."""
 
 
 @dataclass(frozen=True)
 class Listener:
-    """Callbacks for the progress of photo editing; by default nothing is shown."""
+    """Callbacks for the progress of photo editing; the defaults show nothing."""
 
     complain: Callable[[UserError], None] = lambda _: None
-    """Called with the reason why a picture cannot be used, while the others go on."""
+    """Called with the error of a picture that cannot be used; the others continue."""
     warn: Callable[[UserError | str], None] = lambda _: None
     """Called with a warning, such as that a code is rough."""
     watch: Callable[[EmbedRun], AbstractContextManager[Watcher]] = lambda _: nullcontext(Silence())
     """Shows the progress of finding codes."""
     result: Callable[[Path], None] = lambda _: None
-    """Called with each file that was written."""
+    """Called with the path of each written file."""
     track: Track = lambda frames, _total, _description: frames
     """Shows how many frames of an animation are drawn."""
     stages: Callable[[], AbstractContextManager[Progress]] = lambda: nullcontext(lambda _name, _done, _total: None)
-    """Shows how far each stage of editing a video is."""
+    """Shows the progress of each stage of editing a video."""

@@ -1,4 +1,4 @@
-"""Style mixing into a folder: what `latentloop mix` does."""
+"""Style mixing job of `latentloop mix`: pictures into a folder."""
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -27,18 +27,18 @@ def mix_pictures(
     editor: Editor,
     folder: EditFolder,
 ) -> bool:
-    """Draw each picture with the styles of each other one, and a table of all; returns whether all could be made.
+    """Draw each picture with the styles of each other one, and a table of all; returns whether all succeeded.
 
     Args:
-        arguments: Whose faces are drawn, as `expand_arguments` gives them.
-        styles: Whose styles come in, likewise; of several faces the first.
-        options: How.
-        finder: Finds the faces.
-        editor: Draws them.
-        folder: Where the results go.
+        arguments: Faces that are drawn, as `expand_arguments` returns them.
+        styles: Faces that provide the styles, likewise; the first face of each picture is used.
+        options: Settings of style mixing.
+        finder: Finder of the faces.
+        editor: Editor that draws them.
+        folder: Folder for the results.
 
     Raises:
-        UserError: The layers are none, or a picture of `styles` cannot be used.
+        UserError: The layers are invalid, or a picture of `styles` cannot be used.
     """
     generator = finder.components.generator
     layers = parse_layers(options.layers, generator.num_ws)

@@ -1,4 +1,4 @@
-"""A table of style mixing: faces down the left, styles along the top, their mixtures in between."""
+"""Table of style mixing: faces down the left, styles along the top, their mixtures in between."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -16,18 +16,18 @@ from latentloop.stamps import Stamp
 
 @dataclass(frozen=True)
 class MixingTable:
-    """All mixtures of some faces with some styles, laid out as in the StyleGAN paper (arXiv:1812.04948)."""
+    """All mixtures of some faces with some styles, arranged as in the StyleGAN paper (arXiv:1812.04948)."""
 
     editor: Editor
     styles: Sequence[Subject]
-    """Faces whose styles are mixed in, a column each."""
+    """Faces whose styles are mixed in, one column each."""
     rows: dict[str, list[Tensor]] = field(default_factory=dict)
-    """Face and finished mixtures, (1, 3, S, S), of each subject by name."""
+    """Face and finished mixtures, (1, 3, S, S) each, by the subject's name."""
     codes: list[tuple[str, str, str]] = field(default_factory=list)
-    """Subject, and checksums of its codes before and after, of each finished mixture."""
+    """Subject of each finished mixture, with checksums of its codes before and after."""
 
     def add(self, subject: Subject, w_plus: Tensor) -> None:
-        """Add a subject's mixture with the next style, of codes (F, num_ws, w_dim)."""
+        """Add a subject's mixture with the next style, from codes (F, num_ws, w_dim)."""
         row = self.rows.setdefault(subject.name, [self._face(subject.w_plus, subject)])
         row.append(self._face(w_plus, subject))
         before = checksum_of_codes(subject.w_plus, subject.refinements)
@@ -35,7 +35,7 @@ class MixingTable:
 
     @property
     def stamp(self) -> Stamp:
-        """Record of what the table shows: names and checksums of all its codes, and the generator that draws them."""
+        """Record of what the table shows: names and checksums of all codes, and the generator that draws them."""
         styles = [(one.name, checksum_of_codes(one.w_plus[:1], one.refinements[:1])) for one in self.styles]
         return {"styles": styles, "mixtures": self.codes, "renderer": self.editor.renderer.name}
 
@@ -46,5 +46,5 @@ class MixingTable:
         return labelled_grid([top, *self.rows.values()], columns, ["", *self.rows], tile=STRIP_TILE)
 
     def _face(self, w_plus: Tensor, subject: Subject) -> Tensor:
-        """The first face of a subject with other codes (F, num_ws, w_dim)."""
+        """Draw the first face of a subject with other codes (F, num_ws, w_dim)."""
         return self.editor.faces(w_plus[:1], subject.drawn_by[:1], size=STRIP_TILE)[0]

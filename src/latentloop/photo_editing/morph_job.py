@@ -1,4 +1,4 @@
-"""Morphing: what `latentloop morph` does."""
+"""Morphing job of `latentloop morph`."""
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -27,17 +27,17 @@ def morph_pictures(
     options: MorphOptions,
     finder: SubjectFinder,
 ) -> Path:
-    """Turn each face into the next; returns the path of the animation.
+    """Turn each face into the next one; returns the path of the animation.
 
     Args:
-        arguments: Two faces or more, as `expand_arguments` gives them.
-        out: A .gif, an .mp4, or else a folder for the frames; an earlier morph there is replaced.
-        options: How.
-        finder: Finds the faces.
+        arguments: Two or more faces, as `expand_arguments` returns them.
+        out: A .gif or .mp4 file, or a folder for the frames; an earlier morph there is replaced.
+        options: Settings of the morph.
+        finder: Finder of the faces.
 
     Raises:
-        UserError: There are fewer faces, one cannot be used, or the animation cannot be written or would replace
-            a file that is no earlier morph.
+        UserError: There are fewer than two faces, one cannot be used, or the animation cannot be written or would
+            replace a foreign file.
     """
     too_few = UserError("a morph takes two faces or more; name at least two photos or codes")
     if len(arguments) == 1 and not is_coded(arguments[0]) and finder.options.faces.face != "all":
@@ -53,7 +53,7 @@ def morph_pictures(
     if len(codes) < 2:
         raise too_few
     if there := [one for one in refinements if one]:
-        refine_renderer(there, finder.components, "morph")  # what cannot be mixed is said before anything is drawn
+        refine_renderer(there, finder.components, "morph")  # raises before anything is drawn if they cannot be mixed
     between = morph(codes, options.frames, weights=weights, ease=options.ease, loop=options.loop)
     editor = Editor(finder.components.renderer())
     renderers = _renderers(refinements, options, weights, finder.components)
@@ -67,8 +67,9 @@ def morph_pictures(
 def _renderers(
     refinements: Sequence[Refinement | None], options: MorphOptions, weights: Tensor, components: Components
 ) -> Iterator[Generator | None]:
-    """For each frame the generator with the shares of the faces' refinements that the morph has reached."""
-    # Of each face, by its place in the list; one that takes only some of the others' styles stays what it is.
+    """Yield the generator of each frame, with the faces' refinements in the proportions of the morph."""
+    # One-hot shares stand for the faces, and are morphed as codes are. Layer weights below 1 leave the first face in
+    # each frame; its refinement stays in the same proportion.
     faces = torch.eye(len(refinements), dtype=torch.float64)
     faces = faces[:1].lerp(faces, float(weights.min()))
     for shares in morph(faces[:, None], options.frames, ease=options.ease, loop=options.loop)[:, 0].tolist():

@@ -1,4 +1,4 @@
-"""Options of photo editing; kept apart so that reading them needs no PyTorch."""
+"""Options of photo editing; imports no PyTorch."""
 
 import math
 from collections.abc import Sequence
@@ -20,34 +20,34 @@ class RenderOptions:
     render: Literal["largest"] | int = "largest"
     """Size of the faces in pixels: a bundled generator of the same latent space draws them."""
     mask: Literal["change", "face", "square"] = "change"
-    """Part of the aligned square that is pasted into the photo, with soft edges. change: what the edit changed of the
-    head; face: all of the head; square: all of the square."""
+    """Part of the aligned square that is pasted into the photo, with soft edges. change: the part of the head that the
+    edit changed; face: the whole head; square: the whole square."""
     blend: Blend = "feather"
-    """feather: fade into the photo. poisson: fit the colours at the edges to the photo's, too; needs OpenCV."""
+    """feather: fade into the photo. poisson: also match the photo's colours at the edges; needs OpenCV."""
 
     def __post_init__(self) -> None:
         check_choices(self)
 
     @property
     def resolution(self) -> int | None:
-        """Size of the faces in pixels; None for the largest there is."""
+        """Size of the faces in pixels; None for the largest available."""
         return None if self.render == "largest" else self.render
 
 
 @dataclass(frozen=True)
 class EditOptions:
-    """Attributes that an edit changes, and files that it writes."""
+    """Settings of an edit, and the files that it writes."""
 
     keep: tuple[str, ...] = ()
     """Directions whose attributes should not change: the others are made orthogonal to them."""
     layers: str | None = None
     """Layers that change: coarse, middle, fine, all, or numbers such as 0-3,7. Default: those of each direction."""
     strip: bool = neutral(default=False)
-    """Write strips/NAME.png, too: the face at strengths from the opposite of the edit to the full edit."""
+    """Also write strips/NAME.png: the face at strengths from the opposite of the edit to the full edit."""
     video: bool = neutral(default=False)
-    """Write NAME.mp4, too: an animation from unedited to edited and back. Needs PyAV."""
+    """Also write NAME.mp4: an animation from unedited to edited and back. Needs PyAV."""
     smooth: float = 2.0
-    """Smoothing of a video's codes in time: standard deviation of the Gaussian, in frames."""
+    """Smoothing of a video's codes in time: standard deviation of the Gaussian, in frames; 0 does not smooth."""
 
     def __post_init__(self) -> None:
         if not 0 <= self.smooth <= MAX_SMOOTH:
@@ -55,10 +55,10 @@ class EditOptions:
 
 
 def parse_strengths(texts: Sequence[str]) -> dict[str, float]:
-    """Read directions and strengths of texts such as "smile=1.5"; those of one direction add up.
+    """Parse directions and strengths from texts such as "smile=1.5"; repeated directions add up.
 
     Raises:
-        ValueError: A text is not NAME=NUMBER, with a finite number.
+        ValueError: A text is not NAME=NUMBER with a finite number.
     """
     strengths: dict[str, float] = {}
     for text in texts:

@@ -1,4 +1,4 @@
-"""Subjects whose codes have refinements: each face is drawn by the generator that was refined for it."""
+"""Subjects with refinements: each face is drawn by the generator that was refined for it."""
 
 import hashlib
 from collections.abc import Sequence
@@ -16,10 +16,10 @@ from latentloop.photo_editing.subjects import Subject
 
 
 def with_refinements(subject: Subject, components: Components) -> Subject:
-    """Give a subject the generators that draw its refined faces; without refinements it stays as it is.
+    """Add the refined generators to a subject; without refinements it is returned unchanged.
 
     Raises:
-        UserError: A refinement is of a generator that is none of the components' latent space, or damaged.
+        UserError: A refinement is damaged, or belongs to a generator of another latent space.
     """
     if not any(subject.refinements):
         return subject
@@ -28,25 +28,25 @@ def with_refinements(subject: Subject, components: Components) -> Subject:
 
 
 def refine_renderer(refinements: Sequence[Refinement], components: Components, name: str) -> Generator:
-    """Make the generator that refinements were found with draw with them.
+    """Refine the generator that refinements were found with.
 
     Args:
-        refinements: A refinement, or the shares of a mixture.
-        components: Components, one of whose renderers that is.
-        name: Name of the refined picture, for error messages.
+        refinements: A refinement, or the scaled refinements of a mixture.
+        components: Components that have this generator as a renderer.
+        name: Name of the refined picture for error messages.
 
     Raises:
-        UserError: A refinement is of another generator, or damaged, or they are of different ones.
+        UserError: The refinements are damaged, or belong to another generator or to different ones.
     """
     if len({one.weights for one in refinements}) > 1:
         raise UserError(f"{name}: faces that were refined with different generators cannot be mixed")
     sizes = {renderer: size for size, renderer in renderers_of(components.generator).items()}
-    size = sizes.get(refinements[0].generator, components.generator.resolution)  # a file may have got another name
+    size = sizes.get(refinements[0].generator, components.generator.resolution)  # the file may have been renamed
     return refined(components.renderer(size), *refinements, path=name)
 
 
 def checksum_of_codes(w_plus: Tensor, refinements: Sequence[Refinement | None] = ()) -> str:
-    """Compute the checksum of what faces are drawn from: codes (F, num_ws, w_dim) and, if any, their refinements."""
+    """Compute the checksum of codes (F, num_ws, w_dim) and their refinements, if any."""
     codes = checksum_of(w_plus)
     if not any(refinements):
         return codes

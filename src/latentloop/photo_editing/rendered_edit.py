@@ -1,4 +1,4 @@
-"""Rendered edits: edited codes with the pictures that they draw."""
+"""Rendered edits: edited codes with their pictures."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -16,21 +16,21 @@ from latentloop.photo_editing.subjects import EDIT, Subject
 
 @dataclass(frozen=True)
 class RenderedEdit:
-    """The edited faces of a subject, drawn and put back into its photo."""
+    """Edited faces of a subject, drawn and pasted into its photo."""
 
     w_plus: Tensor
     """Edited codes, (F, num_ws, w_dim)."""
     faces: Sequence[Tensor]
     """Images of the edited faces, each (1, 3, S, S) in [-1, 1], on the CPU."""
     picture: Tensor
-    """The photo with the edited faces, (1, 3, H, W) in [-1, 1]; the first face if there is no photo."""
+    """Photo with the edited faces, (1, 3, H, W) in [-1, 1]; the first face if there is no photo."""
     generator: Generator
-    """The generator whose codes they are."""
+    """Generator that the codes belong to."""
     details: Mapping[str, Any]
-    """Record of the edit, as plain JSON values."""
+    """Record of the edit, as JSON values."""
 
     def code(self, subject: Subject, i: int) -> Code:
-        """Make the code file of the i-th face; the photo that it is from, and where it lies in there, are kept."""
+        """Assemble the code file of the i-th face; its photo and its position there are kept."""
         w_plus, details = self.w_plus[i].cpu(), {EDIT: dict(self.details)}
         if subject.codes:
             source = subject.codes[i]
@@ -59,15 +59,15 @@ def render_edit(
     *,
     before: Sequence[Tensor] | None = None,
 ) -> RenderedEdit:
-    """Draw edited codes of a subject's faces, and put them back into its photo.
+    """Draw edited codes of a subject's faces, and paste them into its photo.
 
     Args:
-        editor: Draws and pastes.
-        subject: The faces before the edit.
+        editor: Editor that draws and pastes.
+        subject: Faces before the edit.
         w_plus: Edited codes, (F, num_ws, w_dim).
-        generator: The generator whose codes they are.
-        details: What was done, as plain JSON values; it goes into the code files.
-        before: What `editor.before` gave for the subject; None asks it.
+        generator: Generator that the codes belong to.
+        details: Record of the edit, as JSON values; it goes into the code files.
+        before: Result of `editor.before` for the subject; None computes it.
     """
     faces = editor.faces(w_plus, subject.drawn_by)
     return RenderedEdit(w_plus, faces, editor.into_photo(subject, faces, before=before), generator, details)

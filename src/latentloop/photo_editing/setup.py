@@ -1,4 +1,4 @@
-"""Set-up of photo editing: from arguments to subjects."""
+"""Setup of photo editing: from arguments to subjects."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing
@@ -24,10 +24,10 @@ class SubjectFinder:
     listener: Listener = Listener()
 
     def subjects(self, arguments: Sequence[str]) -> Iterator[Subject | None]:
-        """Yield the subjects of arguments, in order; None for one that cannot be used, after the listener's `complain`.
+        """Yield the subjects of arguments, in order; None for one that fails, whose error the listener gets.
 
         Args:
-            arguments: Photos, files with codes, and seeds, as `expand_arguments` gives them.
+            arguments: Photos, files with codes, and seeds, as `expand_arguments` returns them.
         """
         return self._subjects(arguments, lambda subject: with_refinements(subject, self.components))
 
@@ -48,10 +48,10 @@ class SubjectFinder:
                 yield None
 
     def all_subjects(self, arguments: Sequence[str]) -> list[Subject]:
-        """Find all subjects, for jobs that combine them; no face is pasted back, and none has a generator of its own.
+        """Find all subjects, for jobs that combine them, without photos to paste into and without refined generators.
 
         Raises:
-            UserError: One cannot be used.
+            UserError: A subject cannot be used.
         """
         drawn_alone = replace(self, options=replace(self.options, photos=None))
         found = list(drawn_alone._subjects(arguments, lambda subject: subject))
@@ -61,11 +61,11 @@ class SubjectFinder:
         return subjects
 
     def for_each(self, arguments: Sequence[str], results: Callable[[Subject], Iterable[Path]]) -> bool:
-        """Make results of each subject; returns whether all could be made.
+        """Make results of each subject; returns whether all succeeded.
 
         Args:
             arguments: As for `subjects`.
-            results: Makes a subject's results, and yields each file once it is there.
+            results: Makes a subject's results, and yields the path of each file once it is written.
         """
         complete = True
         for subject in self.subjects(arguments):
@@ -87,7 +87,7 @@ class SubjectFinder:
         return replace(subject, origin=None) if faces.aligned else subject
 
     def _embed(self, photos: Sequence[str]) -> dict[str, list[str]]:
-        """Find the codes of photos where there are none yet; the names of each photo's results, by its place."""
+        """Compute missing codes of photos; returns the names of each photo's results, by its canonical path."""
         names: dict[str, list[str]] = {}
         if not photos:
             return names
@@ -126,9 +126,9 @@ class SubjectFinder:
 
 
 def find_subjects(options: SubjectOptions, listener: Listener | None = None) -> SubjectFinder:
-    """Choose the networks that invert and draw the subjects, as the options ask.
+    """Create a finder with the networks that the options choose.
 
     Raises:
-        UserError: There is no such device.
+        UserError: The device does not exist.
     """
     return SubjectFinder(options, components_for(options.embedding()), listener or Listener())

@@ -1,4 +1,4 @@
-"""Signatures: what a result was made from, in the file itself, so that only the same result may replace it."""
+"""Signatures, stored in results, that identify their inputs: only the same result may replace a file."""
 
 import hashlib
 

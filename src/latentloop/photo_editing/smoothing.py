@@ -1,6 +1,6 @@
-"""Smoothing of codes and quads over the frames of a video, so that a face does not tremble when it is edited.
+"""Temporal smoothing of codes and quads, so that an edited face does not tremble in a video.
 
-A quad is the square in which the face is cut out of a frame, (4, 2); a code is what a generator draws it from,
+A quad is the square from which the face is cut out of a frame, (4, 2); a code is what a generator draws the face from,
 (num_ws, w_dim).
 """
 
@@ -16,13 +16,13 @@ from latentloop.errors import UserError
 def smooth_quads(quads: Sequence[Tensor | None], sigma: float, *, axis_sigma: float | None = None) -> Tensor:
     """Smooth the quads of a video's frames, (F, 4, 2) float64; squares stay squares.
 
-    The middle is smoothed apart from the axis, which holds size and angle, as in STIT (Tzaban et al.,
-    arXiv:2201.08361), whose code takes 1 frame for the middle and 3 for the axis.
+    The centre is smoothed separately from the axis, which holds size and angle, as in STIT (Tzaban et al.,
+    arXiv:2201.08361), whose code uses 1 frame for the centre and 3 for the axis.
 
     Args:
-        quads: The quad of each frame, (4, 2); None or NaN where no face was found. Such a frame is interpolated from
-            the nearest frames on both sides, or takes the quad of the only side there is.
-        sigma: Standard deviation of the middle's Gaussian, in frames; 0 does not smooth.
+        quads: Quad of each frame, (4, 2); None or NaN if no face was found. Such a frame is interpolated from the
+            nearest frames on both sides, or copies the nearest one at the ends.
+        sigma: Standard deviation of the centre's Gaussian, in frames; 0 does not smooth.
         axis_sigma: Standard deviation of the axis's Gaussian, in frames; None for `sigma`.
 
     Raises:
@@ -42,7 +42,7 @@ def smooth_codes(codes: Tensor, sigma: float) -> Tensor:
 
 
 def interpolate_frames(values: Tensor, at: Tensor, count: int) -> Tensor:
-    """Interpolate from some frames to all, (count, ...): linear between two of them, constant outside.
+    """Interpolate values of some frames to all frames, (count, ...): linear between two, constant outside.
 
     Args:
         values: Values of K frames, (K, ...); K is 1 or more.
@@ -57,16 +57,16 @@ def interpolate_frames(values: Tensor, at: Tensor, count: int) -> Tensor:
 
 
 def jitter(codes: Tensor) -> float:
-    """Measure how much codes (F, num_ws, w_dim) tremble: the mean norm of their second differences, in units of W.
+    """Measure the tremble of codes (F, num_ws, w_dim): mean norm of second differences, in units of W.
 
-    It is 0 for a steady change, such as of a head that turns, and for fewer than three frames.
+    It is 0 for a steady change, such as a head that turns, and for fewer than three frames.
     """
     change = codes.detach().double().diff(dim=0).diff(dim=0)
     return float(change.flatten(1).norm(dim=1).mean()) if len(change) else 0.0
 
 
 def _filled(quads: Tensor) -> Tensor:
-    """Interpolate linearly in time where quads (F, 4, 2) are NaN; before the first and after the last, repeat them."""
+    """Interpolate quads (F, 4, 2) linearly in time where they are NaN; the ends repeat the nearest known one."""
     found = torch.nonzero(quads.isfinite().all(dim=(1, 2)))[:, 0]
     if not len(found):
         raise UserError("no face found in any frame; is it large enough, and seen from the front?")
@@ -74,10 +74,10 @@ def _filled(quads: Tensor) -> Tensor:
 
 
 def _smoothed(values: Tensor, sigma: float) -> Tensor:
-    """Gaussian over the first axis of (F, ...), mirrored past its ends, each end met twice."""
+    """Apply a Gaussian over the first axis of (F, ...), mirrored at the ends with the edge value repeated."""
     if not 0 <= sigma < math.inf:
         raise ValueError(f"sigma must be 0 or more, got {sigma}")
-    radius, count = int(4 * sigma + 0.5), len(values)
+    radius, count = int(4 * sigma + 0.5), len(values)  # SciPy's truncation at 4 standard deviations
     if not radius or not count:
         return values.clone()
     offsets = torch.arange(-radius, radius + 1)

@@ -1,4 +1,4 @@
-"""Options of the faces to edit; kept apart so that reading them needs no PyTorch."""
+"""Options of the faces to edit; imports no PyTorch."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,38 +9,36 @@ from latentloop.embedding.options import EmbedOptions, FaceOptions, SearchOption
 from latentloop.inversion.beyond_config import BeyondConfig, Refine
 
 BY_QUALITY = ("stepped_on_sha256", "full_size_steps", "refine", "refine_steps")
-"""Entries of a code's stamp that tell the qualities apart, beside the steps and their size."""
+"""Entries of a code's stamp that distinguish qualities, besides steps and step size."""
 
 
 @dataclass(frozen=True)
 class SubjectOptions:
-    """Inversion of the photos, and the folder of their codes."""
+    """Settings of inverting the photos, and the folder of their codes."""
 
     generator: str = GENERATOR
-    """A bundled generator, or the file of a StyleGAN: ours, or .pkl, .pt or .pth as its project wrote it."""
+    """Generator: a bundled one, or a StyleGAN's file: ours, or .pkl, .pt or .pth as its project wrote it."""
     which: Which = "g_ema"
-    """Weights to read where a StyleGAN's file has both: their running mean, or, as g, the weights as trained."""
+    """Weights to read if a StyleGAN's file has both: g_ema, their running mean, or g, the weights as trained."""
     device: str = "auto"
-    """Device: auto, cpu, cuda, cuda:1, mps ..."""
+    """Device to compute on: auto, cpu, cuda, cuda:1, mps ..."""
     search: SearchOptions = SearchOptions()
     refine: Refine | None = None
-    """Refinement beyond the code, for what no code draws, see latentloop embed: features, weights, or none, the code
-    alone. Videos take features, if they are asked for here or by quality best. Default: by quality."""
+    """Refinement beyond the code, for details that no code draws, see latentloop embed: features, weights, or none.
+    Videos take features, if requested here or by quality best. Default: by quality."""
     faces: FaceOptions = FaceOptions()
     codes: Path = Path("embedded")
-    """Folder of the photos' codes: those that are there, such as ones from latentloop embed, are used, and new ones are
-    kept there. Codes with a quality, number of steps, step size, refinement or embedder of their own get a folder
-    within it."""
+    """Folder of the photos' codes: existing ones, such as those of latentloop embed, are used, and new ones are kept
+    there. Codes with their own quality, number of steps, step size, refinement or embedder get a folder within it."""
     photos: Path | None = None
-    """Photo, or folder of the photos, to paste the faces of code files back into. Default: draw the faces
-    alone."""
+    """Photo, or folder of the photos, to paste the faces of code files back into. Default: draw the faces alone."""
 
     def __post_init__(self) -> None:
         BeyondConfig(refine=self.refine)
 
     @property
     def folder(self) -> Path:
-        """Folder of the codes that are found as these options say: one of its own if they ask for something special."""
+        """Folder of the codes found with these options: a subfolder of `codes` if they differ from the defaults."""
         search = self.search
         parts: list[str] = [search.quality] if search.quality != SearchOptions.quality else []
         parts += [f"steps{search.steps}"] if search.steps is not None else []
@@ -52,7 +50,7 @@ class SubjectOptions:
 
     @property
     def deciding(self) -> frozenset[str]:
-        """Entries of a code's stamp that must agree for the code to be used; other codes of a photo are left alone."""
+        """Stamp entries that must match for a code to be used; other codes of a photo are left alone."""
         asked = {name for name in ("steps", "lr") if getattr(self.search, name) is not None}
         asked |= {"steps", "lr", *BY_QUALITY} if self.search.quality != SearchOptions.quality else set()
         asked |= {"refine", "refine_steps"} if self.refine else set()
@@ -61,7 +59,7 @@ class SubjectOptions:
         return frozenset({"weights_sha256", "face", "aligned"} | asked)
 
     def embedding(self) -> EmbedOptions:
-        """Options of embedding for the photos without a code."""
+        """Return the options of embedding for photos without a code."""
         common = Common(generator=self.generator, which=self.which, device=self.device)
         return EmbedOptions(
             common=common, search=self.search, beyond=BeyondConfig(refine=self.refine), faces=self.faces

@@ -1,4 +1,4 @@
-"""Subjects of an edit: the faces of a photo, of a code file or of a random sample, with their codes."""
+"""Subjects of an edit: faces of a photo, a code file or a random sample, with their codes."""
 
 import hashlib
 from collections.abc import Iterable, Sequence
@@ -25,22 +25,23 @@ from latentloop.records.folder import RecordFolder
 from latentloop.records.naming import is_record_folder, split_record
 
 SEED = "seed:"
+"""Prefix of arguments that name a random sample, as in "seed:7"."""
 EDIT = "edit"
 """Entry of a code file's details that records the edit."""
 LATENTS = frozenset({".npz", ".npy", ".pt"})
-"""Endings of files with codes."""
+"""Suffixes of files with codes."""
 
 
 @dataclass(frozen=True)
 class Origin:
-    """The photo that faces are from, and go back into."""
+    """Photo that faces come from and are pasted into."""
 
     path: Path | None
-    """The photo's file; None for a photo from memory."""
+    """File of the photo; None for a photo in memory."""
     image: Tensor
-    """The whole photo, (1, 3, H, W) in [-1, 1]."""
+    """Whole photo, (1, 3, H, W) in [-1, 1]."""
     quads: Tensor
-    """The aligned square of each face in the photo, (F, 4, 2)."""
+    """Aligned square of each face in the photo, (F, 4, 2), in pixels."""
 
 
 @dataclass(frozen=True)
@@ -51,36 +52,36 @@ class Subject:
     w_plus: Tensor
     """Codes of the faces, (F, num_ws, w_dim), on the generator's device."""
     origin: Origin | None = None
-    """The photo; None for faces without one."""
+    """Photo of the faces; None for faces without one."""
     aligned: tuple[Path | Tensor, ...] = ()
-    """Aligned images that belong to the codes, (1, 3, S, S) in [-1, 1] or files; empty if unknown."""
+    """Aligned images that the codes reconstruct, (1, 3, S, S) in [-1, 1] or files; empty if unknown."""
     codes: tuple[Code, ...] = ()
-    """Contents of the code files; empty for codes without one of ours."""
+    """Contents of the code files; empty for codes from other files."""
     reconstructions: tuple[Path | Tensor, ...] = ()
-    """Images that the codes draw, (1, 3, S, S) in [-1, 1] or files; empty if they are not known."""
+    """Images that the codes draw, (1, 3, S, S) in [-1, 1] or files; empty if unknown."""
     seed: str | None = None
     """Argument that names a random sample, such as "seed:7"."""
     drawn_by: tuple[Generator | None, ...] = ()
-    """For each face the generator with its refinement, None without one; empty if no face has one."""
+    """Refined generator of each face, None without a refinement; empty if no face has one."""
 
     @property
     def already_edited(self) -> bool:
-        """Return whether the codes were edited already, so that they no longer show the photo as it is."""
+        """True if the codes were edited before, and so do not reconstruct the photo."""
         return any(EDIT in code.details for code in self.codes)
 
     @property
     def refinements(self) -> tuple[Refinement | None, ...]:
-        """Refinement of each face's code, None without one."""
+        """Refinement of each face's code; None without one."""
         return tuple(code.refinement for code in self.codes) or (None,) * len(self.w_plus)
 
     @cached_property
     def reconstruction_images(self) -> tuple[Tensor, ...]:
-        """Images that the codes draw, (1, 3, S, S) in [-1, 1], if they are known; files are read once."""
+        """Images that the codes draw, (1, 3, S, S) in [-1, 1], if known; files are read once."""
         return tuple(read_image(one) if isinstance(one, Path) else one for one in self.reconstructions)
 
     @cached_property
     def aligned_images(self) -> tuple[Tensor, ...]:
-        """Aligned images that belong to the codes, (1, 3, S, S) in [-1, 1]; files are read once."""
+        """Aligned images that the codes reconstruct, (1, 3, S, S) in [-1, 1]; files are read once."""
         return tuple(read_image(one) if isinstance(one, Path) else one for one in self.aligned)
 
     @property
@@ -93,10 +94,10 @@ class Subject:
 
 
 def expand_arguments(arguments: Iterable[str]) -> list[str]:
-    """List what folders and globs among arguments name, in order; of a folder the code files, if any, else the photos.
+    """List what folders and globs among arguments name, in order; for a folder its code files, if any, else its photos.
 
     Raises:
-        UserError: One names nothing.
+        UserError: An argument names nothing.
     """
     found: list[str] = []
     for argument in arguments:
@@ -107,7 +108,7 @@ def expand_arguments(arguments: Iterable[str]) -> list[str]:
 
 
 def unique_paths(arguments: Iterable[str]) -> list[str]:
-    """Drop arguments that name a file again, however it is written; the order stays."""
+    """Drop arguments that name the same file again, however they are written; the order is kept."""
     found: dict[str, str] = {}
     for argument in arguments:
         found.setdefault(canonical(argument), argument)
@@ -134,7 +135,7 @@ def _named_by(argument: str) -> list[str]:
 
 
 def is_coded(argument: str) -> bool:
-    """Return whether an argument names codes, in a file, a record or by a seed, rather than a photo."""
+    """Tell whether an argument names codes, in a file, a record or by a seed, rather than a photo."""
     if argument.startswith(SEED) or Path(argument).suffix.lower() in LATENTS:
         return True
     return split_record(argument) is not None
@@ -143,16 +144,16 @@ def is_coded(argument: str) -> bool:
 def subjects_of(
     argument: str, generator: Generator, *, photos: Path | None = None, max_pixels: int = MAX_PIXELS
 ) -> list[Subject]:
-    """Read the subjects of a code file or of another project's codes, or draw the sample of "seed:" and a number.
+    """Read the subjects of a file with codes, or draw the sample of "seed:" and a number.
 
     Args:
-        argument: One for which `is_coded` holds; "FOLDER:PHOTO" names a record of `latentloop bulk`.
-        generator: The generator whose codes they are.
-        photos: The photo to put the face of a code file back into, or the folder with the photos that code files name.
+        argument: Argument for which `is_coded` is true; "FOLDER:PHOTO" names a record of `latentloop bulk`.
+        generator: Generator that the codes belong to.
+        photos: Photo to paste the face of a code file into, or the folder with the photos that code files name.
         max_pixels: Largest number of pixels of a photo.
 
     Raises:
-        UserError: It cannot be used, or the photo is not there, or another one.
+        UserError: The argument cannot be used, or the photo is missing or another one.
     """
     if argument.startswith(SEED):
         return [_sample(argument, generator)]
@@ -172,23 +173,23 @@ def subjects_of(
     return [Subject(name, one[None]) for name, one in zip(latents.names or numbered, codes, strict=True)]
 
 
-@lru_cache(maxsize=1)  # which photos there are is read once for all faces that are edited
+@lru_cache(maxsize=1)  # the index of a record folder is read once for all faces that are edited
 def _opened(folder: Path) -> RecordFolder:
     return RecordFolder(folder)
 
 
 def _name_of_record(code: Code) -> str:
-    """Name the results of a record: the photo's file without its ending, and the face's number, if it has several."""
+    """Name the results of a record: the photo's stem, and the face's number, if it has several."""
     photo = code.details["photo"]
     name = photo["file"].replace(":", "-") if ":" in photo["file"] else Path(photo["file"]).stem
     return f"{name}-face{photo['face']}" if photo["faces"] else name
 
 
 def _with_photo(subject: Subject, path: Path, photos: Path, generator: Generator, max_pixels: int) -> Subject:
-    """Add the photo that the code of a subject is of."""
+    """Add the photo that the code of a subject comes from."""
     (code,) = subject.codes
     photo, image = _read_photo_of(code, path, photos, max_pixels)
-    # Without it the edited face would lose the detail that only the photo has.
+    # Pasting transfers the photo's fine detail from this image to the edited face.
     cut_out = subject.aligned or (_cut_out(image, code, generator),)
     return replace(subject, origin=Origin(photo, image, code.quad[None]), aligned=cut_out)
 
@@ -196,21 +197,21 @@ def _with_photo(subject: Subject, path: Path, photos: Path, generator: Generator
 def subject_of_photo(
     photo: Path, names: Sequence[str], folder: ResultFolder, generator: Generator, *, max_pixels: int = MAX_PIXELS
 ) -> Subject:
-    """Read the faces of a photo whose codes lie in a result folder; each file is read once.
+    """Read the faces of a photo whose codes are in a result folder; each file is read once.
 
     Args:
-        photo: The photo's file.
-        names: Names of its results, one for each face.
-        folder: The results.
-        generator: The generator whose codes they are.
+        photo: File of the photo.
+        names: Names of its results, one per face.
+        folder: Folder of the results.
+        generator: Generator that the codes belong to.
         max_pixels: Largest number of pixels of the photo.
 
     Raises:
-        UserError: A file is missing or damaged, or a code is another generator's.
+        UserError: A file is missing or damaged, or a code belongs to another generator.
     """
     paths = [folder.paths(name) for name in names]
     codes = [load_code(one.code) for one in paths]
-    # The names of a photo's results without the number of the face, where all faces were asked for.
+    # If all faces were embedded, the edit's name is that of the photo, without the number of a face.
     name = names[0].rpartition("-face")[0] if codes[0].details["photo"]["faces"] else names[0]
     image, aligned = read_image(photo, max_pixels=max_pixels), list[Path | Tensor]()
     for one, code in zip(paths, codes, strict=True):
@@ -229,19 +230,19 @@ def subject_of_codes(
     path: Path | None = None,
     aligned: Sequence[Tensor | Path] = (),
 ) -> Subject:
-    """Make a subject of codes in memory.
+    """Create a subject from codes in memory.
 
     Args:
-        name: What its results are called.
-        codes: The code of each face, with its quad and the photo's size.
-        generator: The generator whose codes they are.
-        photo: The photo that the faces are from and go back into, (1, 3, H, W) in [-1, 1]; None draws the faces alone.
-        path: The photo's file, if it is from one; results take its colour profile, and never its place.
-        aligned: The aligned image of each face, (1, 3, S, S) in [-1, 1] or a file, if they are known.
+        name: Base name of its results.
+        codes: Code of each face, with its quad and the photo's size.
+        generator: Generator that the codes belong to.
+        photo: Photo to paste the faces into, (1, 3, H, W) in [-1, 1]; None draws the faces alone.
+        path: File of the photo, if it has one; results take its colour profile, and never replace it.
+        aligned: Aligned image of each face, (1, 3, S, S) in [-1, 1] or a file, if known.
 
     Raises:
-        UserError: A code is another generator's.
-        ValueError: The photo is not of the size that the codes tell.
+        UserError: A code belongs to another generator.
+        ValueError: The photo's size is not the one stored with the codes.
     """
     w_plus = torch.cat([as_start(code, generator, name) for code in codes])
     if photo is None:
@@ -249,14 +250,14 @@ def subject_of_codes(
     for code in codes:
         if (photo.shape[-1], photo.shape[-2]) != code.original_size:
             raise ValueError(
-                f"photo must be of {code.original_size} pixels as the codes tell, got {tuple(photo.shape)}"
+                f"photo must have {code.original_size} pixels, as the codes record, got {tuple(photo.shape)}"
             )
     origin = Origin(path, photo, torch.stack([code.quad for code in codes]))
     return Subject(name, w_plus, origin, tuple(aligned), tuple(codes))
 
 
 def _cut_out(photo: Tensor, code: Code, generator: Generator) -> Tensor:
-    """The aligned face of a code whose pictures are not there."""
+    """Cut the aligned face of a code out of its photo, in place of its missing picture."""
     return crop_quad(photo, code.quad, max(renderers_of(generator)))
 
 
@@ -271,7 +272,7 @@ def _sample(argument: str, generator: Generator) -> Subject:
 
 
 def _photo_of(code: Code) -> dict[str, Any] | None:
-    """What a code file tells of its photo, with the entries file and sha256; None if it does not."""
+    """Return what a code file records about its photo, with file and sha256; None if it does not."""
     photo = code.details.get("photo")
     return photo if isinstance(photo, dict) and {"file", "sha256"} <= photo.keys() else None
 
@@ -280,10 +281,10 @@ def _read_photo_of(code: Code, path: Path, photos: Path, max_pixels: int) -> tup
     """Find and read the photo of the code in a file."""
     known = _photo_of(code)
     if known is None:
-        raise UserError(f"{path}: does not say which photo it is of; it can be edited without", arguments="photos")
+        raise UserError(f"{path}: does not record its photo; it can be edited without one", arguments="photos")
     photo = photos / Path(str(known["file"])).name if photos.is_dir() else photos
     if not photo.is_file():
-        raise UserError(f"{path}: its photo, {photo}, is not there", arguments="photos")
+        raise UserError(f"{path}: its photo, {photo}, does not exist", arguments="photos")
     try:
         content = photo.read_bytes()
     except OSError as error:

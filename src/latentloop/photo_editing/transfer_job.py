@@ -1,4 +1,4 @@
-"""Expression transfer into a folder: what `latentloop transfer` does."""
+"""Expression transfer job of `latentloop transfer`: pictures into a folder."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
@@ -18,6 +18,7 @@ from latentloop.photo_editing.subjects import Subject, canonical
 from latentloop.stamps import stamp_of
 
 PAIR = ("neutral", "expressive")
+"""Names of the two pictures of the other person."""
 
 
 def transfer_expression(
@@ -28,18 +29,18 @@ def transfer_expression(
     editor: Editor,
     folder: EditFolder,
 ) -> bool:
-    """Give faces the expression in which two pictures of another person differ; returns whether all could be made.
+    """Give faces the difference in expression between two pictures of another person; returns whether all succeeded.
 
     Args:
-        arguments: Whose faces get it, as `expand_arguments` gives them.
+        arguments: Faces that get the expression, as `expand_arguments` returns them.
         pair: The other person without and with the expression: photos or codes.
-        options: How.
-        finder: Finds the faces.
-        editor: Draws them.
-        folder: Where the results go.
+        options: Settings of the transfer.
+        finder: Finder of the faces.
+        editor: Editor that draws them.
+        folder: Folder for the results.
 
     Raises:
-        UserError: The layers are none, or the pair cannot be used.
+        UserError: The layers are invalid, or the pair cannot be used.
     """
     generator = finder.components.generator
     layers = parse_layers(options.layers, generator.num_ws)
@@ -61,7 +62,7 @@ def transfer_expression(
 
 
 def _codes_of_pair(pair: tuple[str, str], options: TransferOptions, finder: SubjectFinder) -> tuple[Tensor, Tensor]:
-    """Codes of the neutral and the expressive face, (1, num_ws, w_dim) each."""
+    """Return the codes of the neutral and the expressive face, (1, num_ws, w_dim) each."""
     if canonical(pair[0]) == canonical(pair[1]):
         raise UserError("the neutral and the expressive picture are the same", arguments=PAIR)
     subjects = finder.options

@@ -21,14 +21,14 @@ from latentloop.video import Video, write_video
 
 @dataclass(frozen=True)
 class EditedVideo:
-    """An edited video on the disk."""
+    """An edited video on disk, with measurements."""
 
     path: Path
     """Path of the edited video."""
     flicker: Mapping[str, Flicker]
-    """Flicker of the face with "unsmoothed" and with "smoothed" codes."""
+    """Flicker of the face, with "unsmoothed" and with "smoothed" codes."""
     missing: int
-    """Number of frames without a detected face; its place is interpolated there."""
+    """Number of frames without a detected face; its position is interpolated there."""
     size: int
     """Size of the drawn faces in pixels."""
 
@@ -45,19 +45,19 @@ def edit_video(
 ) -> EditedVideo:
     """Edit the face in a video into a file NAME.mp4 with its sound, and NAME.json, a measurement of flicker.
 
-    A stopped run goes on where it was, but for the last part, which writes the video.
+    A stopped run resumes where it was, except for the last part, which writes the video.
 
     Args:
-        video_editor: Finds the face's codes, and draws it.
-        video: The video.
+        video_editor: Editor that finds the face's codes and draws it.
+        video: Video to edit.
         folder: Folder of the results.
-        work: What earlier runs found in the video.
-        edits: How its codes are changed.
-        progress: Is called with what is done, and with the frames that are done and all frames.
+        work: Intermediate results of earlier runs.
+        edits: Changes of the codes.
+        progress: Called with the stage, the number of finished frames and of all frames.
         name: Name of the result; None for the video's.
 
     Raises:
-        UserError: There is no face, the video is damaged, or a file cannot be written or would replace another one.
+        UserError: No face is found, the video is damaged, or a file cannot be written or would replace a foreign one.
     """
     editor, name = video_editor.editor, name or video.path.stem
     claim = folder.claim_video(name, video.path, _stamp(video_editor, video, work, edits))
@@ -78,7 +78,7 @@ def edit_video(
 
 
 def _stamp(video_editor: VideoEditor, video: Video, work: VideoWork, edits: AppliedDirections) -> Stamp:
-    """Tell what an edited video is made from, and how."""
+    """Record the inputs and settings that an edited video depends on."""
     editor, iterator = video_editor.editor, video_editor.iterator
     return {
         "source": sha256_of(video.path),

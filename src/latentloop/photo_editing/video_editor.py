@@ -1,4 +1,4 @@
-"""Editing of the face in a video, frame by frame, with its place and its codes smoothed in time."""
+"""Editing of the face in a video, frame by frame, with positions and codes smoothed in time."""
 
 import math
 from collections.abc import Callable, Iterator, Sequence
@@ -29,13 +29,13 @@ from latentloop.stamps import Stamp
 from latentloop.video import Video
 
 DETECTED_AT = 640
-"""Longer side of the frames that the face detector looks at, in pixels."""
+"""Longer side of the frames given to the face detector, in pixels."""
 BATCH = 8
-"""Frames that the encoder takes at a time."""
+"""Number of frames that the encoder takes at a time."""
 FINDING = {"finding": 2}
-"""How faces are found in frames: earlier work that knew fewer of them is done again."""
+"""Version of face detection in frames; earlier work with another version is redone."""
 KEY = 50
-"""Largest number of frames from one key frame to the next."""
+"""Largest distance between key frames, in frames."""
 
 
 @dataclass(frozen=True)
@@ -43,25 +43,26 @@ class Smoothing:
     """Smoothing in time: standard deviations of Gaussians, in frames; 0 does not smooth."""
 
     middle: float = 1.0
-    """Smoothing of the face's place."""
+    """Smoothing of the face's centre."""
     axis: float = 3.0
-    """Smoothing of the face's size and angle: more than of its place, as in STIT (Tzaban et al., arXiv:2201.08361)."""
+    """Smoothing of the face's size and angle, stronger than of its centre, as in STIT (Tzaban et al.,
+    arXiv:2201.08361)."""
     codes: float = 2.0
     """Smoothing of the codes that the encoder predicts."""
 
 
 @dataclass(frozen=True)
 class Track:
-    """The face of a video with its place and code in each frame."""
+    """Position and code of a video's face in each frame."""
 
     quads: Tensor
-    """Smoothed quads of the face in F frames, (F, 4, 2)."""
+    """Smoothed quads of the face in F frames, (F, 4, 2), in pixels."""
     raw: Tensor
-    """Codes that are not smoothed in time, (F, num_ws, w_dim)."""
+    """Codes without smoothing, (F, num_ws, w_dim)."""
     codes: Tensor
     """Smoothed codes, (F, num_ws, w_dim)."""
     seen: Tensor
-    """Mask of the frames in which a face was found, (F,); in the others, place and codes are interpolated."""
+    """Mask of the frames in which a face was found, (F,); in the others, position and codes are interpolated."""
 
     @property
     def missing(self) -> int:
@@ -76,18 +77,18 @@ class VideoEditor:
     generator: Generator
     """Generator that is inverted."""
     encoder: Encoder
-    """Predicts the code of each frame's face."""
+    """Encoder that predicts the code of each frame's face."""
     detector: FaceDetector
-    """Finds the face in each frame."""
+    """Detector of the face in each frame."""
     editor: Editor
     """Editor that draws the edited faces."""
     smoothing: Smoothing = Smoothing()
     iterator: LatentIterator | None = None
-    """Iterator that refines the codes of key frames; its changes are interpolated in between. None skips it."""
+    """Iterator that refines the codes of key frames, with its changes interpolated in between; None skips it."""
     refined_by: Stamp = field(default_factory=dict)
-    """What refined codes depend on, beside the iterator's settings."""
+    """Settings that refined codes depend on, besides the iterator's."""
     refiner: FrameRefiner | None = None
-    """Finds what each frame shows beyond its code. None draws the codes alone."""
+    """Refiner of frames beyond their codes; None draws the codes alone."""
 
     def track(self, video: Video, work: VideoWork, progress: Progress) -> Track:
         """Find the face's quad and code in each frame.
@@ -106,7 +107,7 @@ class VideoEditor:
         return Track(smooth, raw + corrections, codes + corrections, seen)
 
     def _quads(self, video: Video, work: VideoWork, progress: Progress) -> Tensor:
-        """Detected quads, (F, 4, 2); NaN in frames without a face."""
+        """Detect quads, (F, 4, 2); NaN in frames without a face."""
 
         def missing(found: Sequence[Tensor]) -> Iterator[Tensor]:
             last = next((quad for quad in reversed(found) if quad.isfinite().all()), None)
@@ -120,7 +121,7 @@ class VideoEditor:
         )
 
     def _codes(self, video: Video, work: VideoWork, quads: Tensor, progress: Progress) -> Tensor:
-        """Codes that the encoder predicts, (F, num_ws, w_dim)."""
+        """Predict codes with the encoder, (F, num_ws, w_dim)."""
 
         def missing(found: Sequence[Tensor]) -> Iterator[Tensor]:
             frames = islice(zip(video.frames(), quads, strict=False), len(found), None)
@@ -134,9 +135,9 @@ class VideoEditor:
     def _corrections(
         self, video: Video, work: VideoWork, quads: Tensor, codes: Tensor, seen: Tensor, progress: Progress
     ) -> Tensor:
-        """Differences from predicted to refined codes, (F, num_ws, w_dim).
+        """Compute differences from predicted to refined codes, (F, num_ws, w_dim).
 
-        They are found in key frames and interpolated: what the encoder misses of a face, it misses in all frames.
+        They are found in key frames and interpolated: the encoder's error on a face is nearly the same in all frames.
         """
         iterator = self.iterator
         if iterator is None:
@@ -164,10 +165,10 @@ class VideoEditor:
         return self.encoder(resample(faces, self.encoder.resolution)).cpu()
 
     def drawn_by(self, video: Video, track: Track, work: VideoWork, progress: Progress) -> DrawnBy:
-        """Find what each frame shows beyond its code, if that is wanted, and with it the generators that draw them.
+        """Refine each frame beyond its code, if requested; returns the refined generators by frame.
 
         Raises:
-            UserError: Somebody else's folder is in the way.
+            UserError: A foreign folder is in the way.
         """
         if self.refiner is None:
             return lambda _: None
@@ -183,15 +184,15 @@ class VideoEditor:
         progress: Progress,
         drawn_by: DrawnBy,
     ) -> None:
-        """Draw the edited faces of all frames that show a face, and that a folder does not have yet.
+        """Draw the edited faces of all frames that show a face and are not in the folder yet.
 
         Args:
-            track: The face.
-            edits: How its codes are changed.
-            folder: Gets a PNG of each frame's face, and one that shows where it changed, if only that is pasted.
+            track: Position and codes of the face.
+            edits: Changes of the codes.
+            folder: Folder for a PNG of each frame's face, and one of its changed region, if only that is pasted.
             size: Size of the faces in pixels.
-            progress: Is called with what is done, the frames that are done and all frames.
-            drawn_by: Gives the generator that was refined for a frame; None for the editor's.
+            progress: Called with the stage, the number of finished frames and of all frames.
+            drawn_by: Returns the refined generator of a frame; None for the editor's.
         """
         before, after = (codes.to(self.generator.latent_avg) for codes in (track.codes, edits.apply(track.codes)))
         for i in range(len(before)):
@@ -208,9 +209,9 @@ class VideoEditor:
             progress("faces drawn", i + 1, len(before))
 
     def frames(self, video: Video, track: Track, folder: Path, progress: Progress) -> Iterator[Tensor]:
-        """Yield the video's frames, (1, 3, H, W) in [-1, 1], with the faces that `draw` left in a folder pasted in.
+        """Yield the video's frames, (1, 3, H, W) in [-1, 1], with the faces that `draw` wrote pasted in.
 
-        Frames without a face stay as they are.
+        Frames without a face are unchanged.
         """
         for i, (frame, quad) in enumerate(zip(video.frames(), track.quads, strict=False)):
             yield self._pasted(frame, quad, folder, i) if track.seen[i] else frame
@@ -235,7 +236,7 @@ class VideoEditor:
 
 
 def size_for(quads: Tensor, largest: int) -> int:
-    """Choose the size at which the faces of quads (F, 4, 2) are drawn: 256 pixels, doubled until it suffices."""
+    """Choose the size for drawing the faces of quads (F, 4, 2): 256 pixels, doubled until it is enough."""
     side = float((quads[:, 3] - quads[:, 0]).norm(dim=1).median())
     size = min(WORKING_SIZE, largest)
     while size < side and size * 2 <= largest:
@@ -247,9 +248,9 @@ def find_quad(frame: Tensor, detector: FaceDetector, *, near: Tensor | None) -> 
     """Find the quad of the face in a frame, (4, 2) float64; None if there is no face.
 
     Args:
-        frame: The whole frame, (1, 3, H, W) in [-1, 1].
-        detector: Finds the face, in the frame made smaller.
-        near: The quad in the frame before, (4, 2): of several faces the nearest to it is taken; None takes the largest.
+        frame: Whole frame, (1, 3, H, W) in [-1, 1].
+        detector: Face detector, which gets the frame scaled down.
+        near: Quad in the frame before, (4, 2); of several faces the nearest to it is chosen. None chooses the largest.
     """
     height, width = frame.shape[-2:]
     scale = min(1.0, DETECTED_AT / max(height, width))

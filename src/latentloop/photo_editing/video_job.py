@@ -1,4 +1,4 @@
-"""Editing videos into a folder: the part of `latentloop edit` that takes videos."""
+"""Editing job of `latentloop edit` for videos."""
 
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -32,33 +32,35 @@ REFINED = frozenset(
         "lambda_fine",
     }
 )
-"""Entries of a code's stamp on which its refinement depends, beside the settings of the iterator."""
+"""Entries of a code's stamp that its corrections depend on, besides the iterator's settings."""
 LATER_STEPS, LATER_LR = 3, 0.01
-"""Steps that refine the features of each frame but the first, and their size in standard deviations of a channel."""
+"""Refinement steps of each frame after the first, and their size in standard deviations of a channel."""
 
 
 @dataclass(frozen=True)
 class VideoJob:
-    """An edit that is applied to videos."""
+    """An edit applied to videos."""
 
     edit: EditJob
 
     def run(self, path: Path, progress: Progress) -> EditedVideo:
-        """Edit a video; a stopped run goes on where it was.
+        """Edit a video; a stopped run resumes where it was.
 
         Args:
-            path: The video.
-            progress: Shows how far each stage is.
+            path: Video file.
+            progress: Shows the progress of each stage.
 
         Raises:
-            UserError: The video cannot be used, or the options are none of videos.
+            UserError: The video cannot be used, or an option does not apply to videos.
         """
         finder, options = self.edit.finder, self.edit.finder.options
         video = read_video(path, max_pixels=options.faces.max_pixels)
         if options.faces.face != "largest" or options.faces.aligned or options.photos:
-            raise UserError(f"{path}: videos take the largest face alone", arguments=("face", "aligned", "photos"))
+            raise UserError(
+                f"{path}: in videos only the largest face is edited", arguments=("face", "aligned", "photos")
+            )
         if self._refine == "weights":
-            raise UserError(f"{path}: the frames of videos are refined by features alone", arguments="refine")
+            raise UserError(f"{path}: videos can only be refined by features", arguments="refine")
         parts = finder.components
         sha256 = sha256_of(path)
         stamp = {
@@ -91,13 +93,13 @@ class VideoJob:
 
     @property
     def _refine(self) -> Refine:
-        """What is refined in each frame, which takes longer than all the rest, so that it has to be asked for."""
+        """Kind of refinement of each frame; it takes longer than everything else, so it must be requested."""
         options = self.edit.finder.options
         return options.refine or ("features" if options.search.quality == "best" else "none")
 
     @property
     def _embedding(self) -> EmbedOptions:
-        """How codes are found; of codes that are all that frames get, more steps come closer."""
+        """Options of embedding the frames; without refinement, more steps give closer codes."""
         options = self.edit.finder.options.embedding()
         search = options.search
         if self._refine == "none" and search.steps is None and search.quality == "balanced":

@@ -1,4 +1,4 @@
-"""Work on a video that a later run need not repeat: where the face is in each frame, its codes, the drawn faces."""
+"""Intermediate results of a video, from which a later run resumes: face positions, codes, drawn faces."""
 
 import hashlib
 import re
@@ -17,14 +17,14 @@ from latentloop.ownership import is_foreign
 from latentloop.stamps import Stamp, key_of
 
 EVERY = 100
-"""Number of new tensors after which they are written down."""
+"""Number of new tensors after which they are saved."""
 FACES, REFINED, MARKER = "faces-", "refined-", ".latentloop-faces"
-"""Prefixes of the names of folders with a file or two of each frame, and the file that marks them as ours."""
+"""Prefixes of folders with files per frame, and the file that marks such a folder as ours."""
 OF_FRAMES = re.compile(r"\d{6}(-where)?\.png|\d{6}\.npz")
 """Names of the files in such folders."""
 
 ARRAYS = ("w", "told")
-"""Arrays of a file of work: the tensors, and the key of what they were made from."""
+"""Arrays of an intermediate file: the tensors, and the key of what they were made from."""
 
 Missing = Callable[[Sequence[Tensor]], Iterable[Tensor]]
 
@@ -33,15 +33,15 @@ Missing = Callable[[Sequence[Tensor]], Iterable[Tensor]]
 class VideoWork:
     """Working folder of one video, from which a stopped run resumes.
 
-    | file | what |
+    | file | content |
     |---|---|
-    | `quads.npz` | quads of the first n frames, (n, 4, 2), NaN where there is no face |
+    | `quads.npz` | quads of the first n frames, (n, 4, 2), NaN if there is no face |
     | `codes.npz` | codes of the first n frames, as the encoder predicts them, (n, num_ws, w_dim) |
-    | `corrections.npz` | what the iterator adds to the codes of the first n key frames, (n, num_ws, w_dim) |
-    | `refined-KEY/` | what each frame shows beyond its code, see `FrameRefinements` |
+    | `corrections.npz` | the iterator's changes of the codes of the first n key frames, (n, num_ws, w_dim) |
+    | `refined-KEY/` | the refinement of each frame beyond its code, see `FrameRefinements` |
     | `faces-KEY/` | the drawn faces of an edit, until its video is written |
 
-    Each file has the key of the stamp that it was made with, and is made again where that is another.
+    Each file holds the key of its stamp, and is recomputed if the stamp differs.
     """
 
     folder: Path
@@ -58,17 +58,17 @@ class VideoWork:
         *,
         every: int = EVERY,
     ) -> list[Tensor]:
-        """Complete the tensors of a file: read those of an earlier run, make the others, and write them on the way.
+        """Complete the tensors of a file: read those of an earlier run, compute the others, and save regularly.
 
         Args:
-            name: Name of the file, without its ending.
-            settings: What these tensors depend on beside `stamp`.
-            missing: Given the tensors of the earlier run, makes the others.
-            on_each: Is called with the number of tensors whenever one is made.
-            every: Number of new tensors after which all are written; they are at the end, too, and on an interruption.
+            name: Name of the file, without its suffix.
+            settings: Settings that these tensors depend on, besides `stamp`.
+            missing: Computes the missing tensors, given those of the earlier run.
+            on_each: Called with the number of tensors after each new one.
+            every: Number of new tensors after which all are saved, as they are at the end and on an interruption.
 
         Raises:
-            UserError: The file is somebody else's.
+            UserError: The file is foreign.
         """
         path = self._file(name)
         if is_foreign(path, lambda file: holds_arrays(file, *ARRAYS)):
@@ -94,9 +94,9 @@ class VideoWork:
             content = path.read_bytes()
             arrays = read_arrays(content, ("told", "w"), max_bytes=len(content))
             same = str(arrays["told"]) == self._key(settings)
-            return list(torch.from_numpy(arrays["w"].copy())) if same else []  # what a file's bytes are is read-only
+            return list(torch.from_numpy(arrays["w"].copy())) if same else []  # copied: arrays over bytes are read-only
         except DAMAGE:
-            return []  # it is made again
+            return []  # damaged by a kill: recomputed
 
     def _write(self, name: str, found: Sequence[Tensor], settings: Mapping[str, object]) -> int:
         with replacing(self._file(name)) as part, part.open("wb") as file:
@@ -110,26 +110,26 @@ class VideoWork:
         return key_of({**self.stamp, **settings})
 
     def faces_of(self, codes: Tensor, settings: Mapping[str, object]) -> Path:
-        """Make the folder for the drawn faces of codes; those that other edits left are deleted.
+        """Create the folder for the drawn faces of codes; folders of other edits are deleted.
 
         Args:
             codes: Edited codes of all frames, (F, num_ws, w_dim).
-            settings: How they are drawn.
+            settings: Settings of drawing them.
 
         Raises:
-            UserError: Somebody else's folder has that name.
+            UserError: A foreign folder has that name.
         """
         return self._of_frames(FACES, codes, settings)
 
     def refinements_of(self, codes: Tensor, settings: Mapping[str, object]) -> Path:
-        """Make the folder for the refinements of codes; those that were found in another way are deleted.
+        """Create the folder for the refinements of codes; folders made with other settings are deleted.
 
         Args:
             codes: Codes of all frames, (F, num_ws, w_dim).
-            settings: How they are refined.
+            settings: Settings of the refinement.
 
         Raises:
-            UserError: Somebody else's folder has that name.
+            UserError: A foreign folder has that name.
         """
         return self._of_frames(REFINED, codes, settings)
 
@@ -148,7 +148,7 @@ class VideoWork:
 
 
 def remove_faces(folder: Path) -> None:
-    """Delete a folder that `VideoWork` made of frames; any other folder stays, and so does what others put into it."""
+    """Delete the files of a folder that `VideoWork` created, and the folder unless it holds others."""
     if not _is_ours(folder):
         return
     for file in list(folder.iterdir()):

@@ -158,7 +158,7 @@ def resolve(
             direction = replace(direction, layers=parse_layers(layers, networks.num_ws))
         rest = conditional(direction, kept)
         if np.linalg.norm(rest.change()) <= NOTHING * np.linalg.norm(direction.vector):
-            message = f"{name}: nothing is left to change, with what is kept and the layers as they are"
+            message = f"{name}: nothing is left to change after removing what is kept, in these layers"
             raise UserError(message, arguments=("keep", "layers"))
         edits.append((rest, strength))
     return edits

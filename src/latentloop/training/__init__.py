@@ -1,4 +1,4 @@
-"""Training: the embedding network together with the iterator, and generators from generators."""
+"""Training of embedding networks, together with the iterator, and distillation of generators."""
 
 import lazy_loader
 

@@ -1,4 +1,4 @@
-"""Store of the best code of each photo in a training run."""
+"""Interface of the store for each photo's best code in a training run."""
 
 from collections.abc import Mapping, Sequence
 from typing import Protocol
@@ -9,10 +9,10 @@ from latentloop.cache import CachedCode
 
 
 class BestCodes(Protocol):
-    """The best code known of each photo; the codes of a step count once the step is accepted."""
+    """Interface of a store of each photo's best code; the codes of a step count once the step is accepted."""
 
     def lookup(self, photos: Sequence[bytes]) -> list[CachedCode | None]:
-        """The best code known of each photo, None where there is none."""
+        """Return the best known code of each photo; None if there is none."""
         ...
 
     def update(self, photos: Sequence[bytes], w_plus: Tensor, loss: Tensor, *, step: int) -> None:
@@ -20,7 +20,7 @@ class BestCodes(Protocol):
         ...
 
     def accept(self) -> None:
-        """Keep those of the proposed codes that are better than what was known."""
+        """Keep the proposed codes that are better than the known ones."""
         ...
 
     def discard(self) -> None:
@@ -28,11 +28,11 @@ class BestCodes(Protocol):
         ...
 
     def commit(self) -> None:
-        """Make all accepted codes permanent, as the run has just been saved."""
+        """Make all accepted codes permanent, after the run was saved."""
         ...
 
     def state(self) -> Mapping[str, Tensor]:
-        """The accepted codes that are not permanent yet."""
+        """Return the accepted codes that are not permanent yet."""
         ...
 
     def load_state(self, state: Mapping[str, Tensor]) -> None:
@@ -41,10 +41,10 @@ class BestCodes(Protocol):
 
 
 class NoCache:
-    """A store that keeps nothing: the iterator's latest code teaches in each round."""
+    """A store that keeps nothing: in each step the iterator's latest code teaches."""
 
     def lookup(self, photos: Sequence[bytes]) -> list[CachedCode | None]:
-        """No code is known of any photo."""
+        """Return None for each photo: no code is known."""
         return [None] * len(photos)
 
     def update(self, photos: Sequence[bytes], w_plus: Tensor, loss: Tensor, *, step: int) -> None:

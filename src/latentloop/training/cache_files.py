@@ -1,4 +1,4 @@
-"""Caches of best codes: opening that of a run, and codes between caches and code files or records."""
+"""Cache files of best codes: opening a run's cache, and conversion from and to code files and records."""
 
 import hashlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -29,17 +29,17 @@ from latentloop.training.shared_cache import SharedCache
 def open_cache(
     options: TrainOptions, generator: Generator, resolution: int, precision: str, processes: Processes
 ) -> BestCodes:
-    """Open the cache of a run's best codes, or make an empty one.
+    """Open the cache of a run's best codes, or create an empty one.
 
     Args:
-        options: Of the run.
-        generator: Whose images are compared.
-        resolution: Pixels of these images.
-        precision: Precision of the arithmetic.
+        options: Options of the run.
+        generator: Generator whose images are compared.
+        resolution: Side of these images in pixels.
+        precision: Precision of the arithmetic, which losses depend on.
         processes: Processes of the run.
 
     Raises:
-        UserError: It holds codes of another latent space, or losses that cannot be compared.
+        UserError: The cache holds codes of another latent space, or losses that are not comparable.
     """
     quick, which = options.quick, options.which
     weights = weights_checksum(quick) if quick else weights_checksum(options.generator, which=which)
@@ -51,7 +51,7 @@ def open_cache(
 
     def open_file() -> CodeCache:
         cache = CodeCache(path, space)
-        if records:  # those that are worse than the cache's change nothing
+        if records:  # repeated on each resume: codes that are not better change nothing
             import_codes(cache, [records])
         return cache
 
@@ -59,20 +59,20 @@ def open_cache(
 
 
 def export_codes(cache: CodeCache, photos: Iterable[PhotoSource], folder: Path, generator: Generator) -> Iterator[Path]:
-    """Write NAME.npz, a code file, for each photo that the cache knows a code of; yields the files.
+    """Write NAME.npz, a code file, for each photo that has a code in the cache; yields the files.
 
-    They serve as starts of `latentloop embed --aligned`. A file that is there already for the same photo is left as it
-    is, so that an export that was stopped goes on.
+    They can be starts of `latentloop embed --aligned`. Files that exist already for the same photo are kept, so that a
+    stopped export can be resumed.
 
     Args:
         cache: Cache with the codes.
-        photos: Aligned photos, as the training saw them, each with a name of its own.
+        photos: Aligned photos, as training saw them, with different names.
         folder: Folder for the files.
         generator: Generator of the codes.
 
     Raises:
-        UserError: The generator is another one; a file of another photo is in the way; a file cannot be written, or a
-            photo not be read.
+        UserError: The codes belong to another generator, a file of another photo is in the way, a file cannot be
+            written, or a photo cannot be read.
     """
     if cache.space.fingerprint != generator.fingerprint:
         theirs, ours = cache.space.fingerprint, generator.fingerprint
@@ -89,7 +89,7 @@ def export_codes(cache: CodeCache, photos: Iterable[PhotoSource], folder: Path, 
             image = decode_image(content, photo.name)
             save_code(path, _code_of(found, image, name.name, key, cache, generator))
         elif load_code(path).photo_sha256 != key.hex():
-            raise UserError(f"{path}: in the way, of another photo; choose another folder", arguments="out")
+            raise UserError(f"{path}: has the code of another photo; choose another folder", arguments="out")
         yield path
 
 
@@ -97,13 +97,14 @@ def import_codes(cache: CodeCache, sources: Sequence[Path]) -> list[bool]:
     """Store the codes of code files and records in a cache; returns for each whether it was better than the cached one.
 
     Args:
-        cache: The cache.
+        cache: Cache to update.
         sources: Code files, and folders of records, as `latentloop bulk` writes them.
 
     Raises:
-        UserError: One is no such file, does not tell its photo's checksum, belongs to another latent space, or has
-            a loss that cannot be compared with the cache's. The cache is then as before.
+        UserError: A source is not such a file, lacks its photo's checksum, belongs to another latent space, or has a
+            loss that is not comparable with the cache's. The cache is then unchanged.
     """
+    # Two passes: all sources are checked before the first code is stored, without holding them all in memory.
     for name, code in _codes_in(sources):
         _comparable(cache, name, code)
     comparable = (_comparable(cache, name, code) for name, code in _codes_in(sources))
@@ -111,7 +112,7 @@ def import_codes(cache: CodeCache, sources: Sequence[Path]) -> list[bool]:
 
 
 def _codes_in(sources: Sequence[Path]) -> Iterator[tuple[str, Code]]:
-    """Codes with their names for messages, one after the other: there may be more than memory holds."""
+    """Yield codes with their names for messages, one by one: they may not fit in memory together."""
     for source in sources:
         if is_record_folder(source):
             yield from RecordFolder(source).codes()
@@ -120,26 +121,28 @@ def _codes_in(sources: Sequence[Path]) -> Iterator[tuple[str, Code]]:
 
 
 def _comparable(cache: CodeCache, path: str, code: Code) -> tuple[bytes, Tensor, Tensor]:
-    """Photo, code and loss of a code file."""
-    # The loss must be that of the photo itself, drawn by one generator.
+    """Return photo, code and loss of a code file, after checking that the loss can be compared with the cache's."""
+    # Only losses of the aligned photo itself compare: a detected face is another target, and polishing steps are
+    # measured on another generator.
     of_photo = {"fingerprint": cache.space.fingerprint, "polish": 0, "aligned": True}
     wanted: Mapping[str, object] = {**cache.space.loss, **of_photo}
     known = code.details.get("settings", {})
     settings = {**(known if isinstance(known, dict) else {}), "fingerprint": code.fingerprint}
     for name, value in wanted.items():
         if settings.get(name) != value:
-            raise UserError(f"{path}: its loss is of {name} {settings.get(name)!s:.100}, the cache's of {value!s:.100}")
+            theirs = f"{settings.get(name)!s:.100}"
+            raise UserError(f"{path}: its loss was measured with {name} {theirs}, the cache's with {value!s:.100}")
     if not len(code.losses):
         raise UserError(f"{path}: its loss is unknown, since no step was taken; embed the photo with 1 step or more")
     try:
         photo, loss = bytes.fromhex(code.details["photo"]["sha256"]), code.losses[code.steps]
         if len(photo) != hashlib.sha256().digest_size:
-            raise ValueError("sha256 is no SHA-256")
+            raise ValueError("sha256 is not a SHA-256")
         if not loss.isfinite():
             raise ValueError("its loss is not finite")
         cache.stored(code.w_plus[None])
     except (LookupError, TypeError, ValueError) as error:
-        raise UserError(f"{path}: not a code that embed or cache export made: {in_one_line(error)}") from error
+        raise UserError(f"{path}: not a code file of embed or cache export: {in_one_line(error)}") from error
     return photo, code.w_plus, loss
 
 

@@ -1,4 +1,4 @@
-"""Saving a training run, and going on exactly where it was saved: safetensors, with all else as JSON beside them."""
+"""Checkpoints of training runs: tensors in safetensors files, all other state as JSON in their metadata."""
 
 import hashlib
 import json
@@ -19,12 +19,13 @@ from latentloop.safetensors_header import METADATA, read_header
 from latentloop.stamps import as_plain, differences
 
 FORMAT = 2
+"""Version of the file format."""
 MAX_HEADER = 100_000_000
-"""Longest header, in bytes, since it holds the state: all that the format allows."""
+"""Largest header in bytes; it holds the state, so this is the format's own limit."""
 ENTRIES = {"format", "kind", "config", "state"}
-"""What the entry below has in it, beside a checksum."""
+"""Keys of the metadata entry, besides the checksum."""
 CHECKSUM = "checksum"
-"""Entry with the SHA-256 of all else in the file; files of before 0.2 have none."""
+"""Key of the SHA-256 over everything else in the file; absent in files written before version 0.2."""
 DAMAGE = (
     OSError,
     SafetensorError,
@@ -34,22 +35,22 @@ DAMAGE = (
     AttributeError,
     RuntimeError,  # tensors of other shapes; JSON nested too deeply
 )
-"""Errors that reading a damaged file, or restoring the state in it, is known to raise."""
+"""Errors that reading a damaged file, or restoring its state, can raise."""
 ENTRY = "latentloop"
-"""Name of the metadata entry with the settings, and the state with a name in the place of each tensor."""
+"""Name of the metadata entry with settings and state; tensors in the state are replaced by their names."""
 
 
 def save_checkpoint(path: Path, *, kind: str, config: Mapping[str, Any], state: Mapping[str, Any]) -> None:
-    """Write a run's settings and state; the file appears whole.
+    """Write a run's settings and state; the file appears whole or not at all.
 
     Args:
-        path: The file.
-        kind: What is being trained.
-        config: The run's stamp, all that its course depends on; as JSON has it.
+        path: File to write.
+        kind: Kind of training.
+        config: Stamp of the run: all settings that its course depends on, as JSON values.
         state: Tensors, numbers, texts, None, and lists and dicts of them.
 
     Raises:
-        UserError: It cannot be written.
+        UserError: The file cannot be written.
     """
     tensors: dict[str, Tensor] = {}
     entry = {"format": FORMAT, "kind": kind, "config": dict(config), "state": _without_tensors(state, tensors)}
@@ -61,17 +62,17 @@ def save_checkpoint(path: Path, *, kind: str, config: Mapping[str, Any], state: 
 def load_checkpoint(
     path: Path, *, kind: str, config: Mapping[str, Any], but: Collection[str] = (), length: Collection[str] = ()
 ) -> dict[str, Any]:
-    """Read the state of a run of this kind and with these settings, on the CPU. It holds data, never code.
+    """Read the state of a run of this kind with these settings, on the CPU. The file holds data, never code.
 
     Args:
-        path: The file.
-        kind: What is being trained.
-        config: The run's stamp.
-        but: Names of settings that may be others.
-        length: Names of settings that a run may get when it is resumed, which the message about one says.
+        path: File to read.
+        kind: Kind of training.
+        config: Stamp of the run.
+        but: Names of settings that may differ.
+        length: Names of settings that a resumed run may change; the message about a difference in them says so.
 
     Raises:
-        UserError: It is something else, damaged, or of a run with other settings (the first such is named).
+        UserError: The file is something else, damaged, or of a run with other settings, of which the first is named.
     """
     refuse_no_file(path, what="a checkpoint")
     with restoring(path):
@@ -84,7 +85,7 @@ def load_checkpoint(
 
 
 def is_checkpoint(path: Path, *, kind: str) -> bool:
-    """Tell by its header whether a file is a checkpoint of a run of this kind."""
+    """Tell from its header whether a file is a checkpoint of a run of this kind."""
     try:
         entry = decode_json(read_header(path, max_bytes=MAX_HEADER)[METADATA][ENTRY])
         return bool((entry["format"], entry["kind"]) == (FORMAT, kind))
@@ -94,10 +95,10 @@ def is_checkpoint(path: Path, *, kind: str) -> bool:
 
 @contextmanager
 def restoring(path: Path) -> Iterator[None]:
-    """Turn errors of reading a checkpoint, and of restoring the state in it, into a `UserError` that names it.
+    """Convert errors of reading a checkpoint, and of restoring its state, to a `UserError` that names it.
 
     Raises:
-        UserError: The file cannot be read, is something else, damaged, or lacks a part of the state.
+        UserError: The file cannot be read, is something else, is damaged, or lacks a part of the state.
     """
     try:
         yield
@@ -110,12 +111,12 @@ def restoring(path: Path) -> Iterator[None]:
 
 
 def _read(path: Path, kind: str) -> tuple[dict[str, Any], dict[str, Tensor]]:
-    """The metadata entry and the tensors of a file."""
+    """Read the metadata entry and the tensors of a file."""
     entry = decode_json(read_header(path, max_bytes=MAX_HEADER)[METADATA][ENTRY])
     if (entry["format"], entry["kind"]) != (FORMAT, kind):
         found = f"a checkpoint of {entry['kind']!s:.40} (format {entry['format']!s:.40})"
         raise UserError(f"{path}: {found}, not of {kind} (format {FORMAT})")
-    tensors = load(path.read_bytes())  # by its path a file is only opened whose name is UTF-8
+    tensors = load(path.read_bytes())  # safetensors opens by path only names that are valid UTF-8
     checksum = entry.pop(CHECKSUM, None)
     if entry.keys() != ENTRIES or checksum not in (None, _checksum(entry, tensors)):
         raise ValueError("not what was written")
@@ -144,7 +145,7 @@ def _check_settings(path: Path, found: Mapping[str, Any], wanted: Mapping[str, A
 
 
 def _without_tensors(value: object, tensors: dict[str, Tensor]) -> object:
-    """What JSON can hold of a value: each tensor goes to `tensors`, dicts become pairs, for their keys' types."""
+    """Convert a value to JSON: tensors move to `tensors`, dicts become pairs, since JSON keys are always strings."""
     if isinstance(value, Tensor):
         name = str(len(tensors))
         tensors[name] = value.detach().cpu().contiguous()
@@ -157,7 +158,7 @@ def _without_tensors(value: object, tensors: dict[str, Tensor]) -> object:
 
 
 def _with_tensors(value: object, tensors: Mapping[str, Tensor]) -> object:
-    """The value that `_without_tensors` took apart."""
+    """Invert `_without_tensors`."""
     if isinstance(value, list):
         return [_with_tensors(item, tensors) for item in value]
     if isinstance(value, dict) and "tensor" in value:

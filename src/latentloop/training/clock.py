@@ -1,21 +1,21 @@
-"""The time that a training run has taken, over all its pauses."""
+"""Clock of a training run that pauses with it."""
 
 import time
 
 
 class Clock:
-    """Counts the seconds since it was started, on top of earlier ones."""
+    """Counts seconds since its start, added to those of earlier sessions of the run."""
 
     def __init__(self, before: float = 0.0) -> None:
-        """Begin with the seconds before, not started."""
+        """Create a stopped clock that shows `before` seconds."""
         self._before, self._begun = before, -1.0
 
     def start(self) -> None:
-        """Start counting, unless it does already."""
+        """Start counting, unless it is running."""
         if self._begun < 0:
             self._begun = time.monotonic()
 
     @property
     def seconds(self) -> float:
-        """Seconds so far."""
+        """Seconds counted so far."""
         return self._before + (time.monotonic() - self._begun if self._begun >= 0 else 0.0)

@@ -1,4 +1,4 @@
-"""Codes to train on: those of a mapping network, of the W+ around it, and on an iterator's path."""
+"""Random codes to train on: from W, from W+ around it, and from the path of an iterator."""
 
 from dataclasses import replace
 
@@ -11,32 +11,34 @@ from latentloop.latents import broadcast, mean_code
 from latentloop.losses import LossToward
 
 PSI = (0.5, 1.0)
-"""Range of the truncation psi, which is uniform."""
+"""Range of the truncation psi, drawn uniformly."""
 PLAIN, CROSSED, INDEPENDENT = 0.45, 0.15, 0.25
-"""Shares of codes; the rest lie between two."""
+"""Shares of the kinds of codes; the rest are interpolations between two."""
 ADAM = IteratorConfig(optimizer="adam", lr=0.1, ramp_down=0.3)
-"""The iterator whose path is sampled; Muon's crowds near the end."""
+"""Settings of the iterator whose path is sampled; Muon's path is denser near its end."""
 
 
 @torch.no_grad()
 def sample_training_codes(generator: Generator, count: int, *, randomness: torch.Generator) -> Tensor:
-    """Sample random codes, (count, num_ws, w_dim), each truncated by a psi of its own.
+    """Sample random codes, (count, num_ws, w_dim), each truncated with its own psi.
 
-    Plain ones of W; two of them crossed at a layer (style mixing, Karras et al., arXiv:1812.04948); a style of its
-    own for every layer; and points between two, farther along in each layer by a random share.
+    Four kinds: one style of W for all layers; two styles with a crossover (style mixing, Karras et al.,
+    arXiv:1812.04948); an independent style for each layer; and interpolations between two styles, by a random share per
+    layer.
 
     Args:
         generator: Generator of the codes.
         count: Number of codes.
-        randomness: A generator on the CPU, so that a seed means the same codes on every device.
+        randomness: Random generator on the CPU, so that a seed gives the same codes on every device.
     """
     num_ws, device = generator.num_ws, generator.device
     z, labels = random_inputs(generator, count * num_ws, randomness)
     psi = torch.empty(count, 1, 1).uniform_(*PSI, generator=randomness)
-    kind = torch.rand(count, 1, generator=randomness)
+    kind = torch.rand(count, 1, generator=randomness)  # position in the cumulative shares of the kinds
     crossing = torch.randint(1, num_ws, (count, 1), generator=randomness)
     share = torch.rand(count, num_ws, 1, generator=randomness)
-    # Of each of as many samples as there are layers, the styles of all layers.
+    # All random numbers are drawn for all kinds, whichever a code gets: a seed's other codes never shift. Of the
+    # num_ws styles drawn per code, layer i takes style source[i]: 0, 0 or 1 (crossover), or i (independent).
     styles = broadcast(generator.mapping(z, labels), num_ws).unflatten(0, (count, num_ws)).cpu()
     layer = torch.arange(num_ws).expand(count, -1)
     source = torch.where(kind < PLAIN + CROSSED + INDEPENDENT, layer, 0)
@@ -51,15 +53,15 @@ def sample_training_codes(generator: Generator, count: int, *, randomness: torch
 def sample_iterated_codes(generator: Generator, target: Tensor, loss: LossToward, *, steps: int, count: int) -> Tensor:
     """Sample codes on the iterator's path from the mean code to targets, (N * count, num_ws, w_dim).
 
-    They lie far from all that a mapping network gives: half of their distance from the mean is in directions that W
-    hardly varies in. A generator that is to stand for another in the iterator must draw them alike, too.
+    They are far from the outputs of a mapping network: half of their distance from the mean is in directions in which W
+    hardly varies. A student generator must reproduce them, too, if the iterator is to use it.
 
     Args:
         generator: Generator that the iterator draws with.
         target: Images (N, 3, R, R) in [-1, 1].
-        loss: Loss that the iterator descends.
+        loss: Loss that the iterator minimizes.
         steps: Number of the iterator's steps.
-        count: Number of codes of each target: evenly spaced, the last one among them.
+        count: Number of codes per target: evenly spaced, including the last.
     """
     drawn: list[Tensor] = []
 

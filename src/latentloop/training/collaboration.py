@@ -1,6 +1,6 @@
 """One step of collaborative learning (Guan et al., arXiv:2007.01758).
 
-The embedding network proposes a code, the iterator improves it, and the best code known of the photo teaches the
+The embedding network proposes a code, the iterator improves it, and the best known code of the photo teaches the
 network.
 """
 
@@ -26,57 +26,56 @@ from latentloop.training.collaboration_config import CollaborationConfig
 
 @dataclass(frozen=True)
 class Batch:
-    """The images of a step: P photos, then S images that the generator drew of known codes."""
+    """The images of a step: P photos, then S generated images with known codes."""
 
     images: Tensor
     """Aligned images, (P + S, 3, R, R) in [-1, 1]."""
     photos: Sequence[bytes]
-    """Hashes of the P photos' contents."""
+    """SHA-256 of each of the P photos."""
     w_plus: Tensor
-    """The known codes, (S, num_ws, w_dim)."""
+    """Codes of the generated images, (S, num_ws, w_dim)."""
     drawn: Tensor
-    """The images of the known codes, (S, 3, R, R), before some were degraded on purpose."""
+    """Generated images before any degradation, (S, 3, R, R)."""
     looked_at_again: Sequence[int] = ()
-    """Which of the images get a second look, in order."""
+    """Indices of the images that get a second look, ascending."""
 
 
 @dataclass(frozen=True)
 class Teaching:
-    """The codes that teach the embedding network on N photos."""
+    """Codes that teach the embedding network on N photos."""
 
     w_plus: Tensor
-    """The best codes known, (N, num_ws, w_dim)."""
+    """Best known codes, (N, num_ws, w_dim)."""
     image: Tensor
-    """The images of these codes, (N, 3, T, T), at the T pixels that are compared."""
+    """Images of these codes, (N, 3, T, T), at the T pixels of the comparison."""
     loss: Tensor
-    """Optimization loss L_opt of each image, (N,); NaN where nothing taught."""
+    """Optimization loss L_opt of each image, (N,); NaN without a teacher."""
     gain: Tensor
-    """Reduction of the loss by the iterator, from that of its start, (N,)."""
+    """Reduction of the loss by the iterator, (N,)."""
     known: Tensor
-    """Mask of the photos whose codes were in the cache before, (N,)."""
+    """Mask of the photos whose codes were already in the cache, (N,)."""
 
 
 @dataclass(frozen=True)
 class Collaboration:
-    """An embedding network and an iterator that learn from each other."""
+    """An embedding network and an iterator that learn from each other (Guan et al., arXiv:2007.01758)."""
 
     embedder: nn.Module
-    """The embedding network: images (N, 3, R, R) -> codes (N, num_ws, w_dim)."""
+    """Embedding network: images (N, 3, R, R) -> codes (N, num_ws, w_dim)."""
     generator: Generator
     loss: LossToward
-    """L_opt, which the iterator descends."""
+    """Loss L_opt that the iterator minimizes."""
     perceptual: ImageLoss
-    """LPIPS between images, or another perceptual distance."""
+    """Perceptual distance of images, such as LPIPS."""
     config: CollaborationConfig
     cache: BestCodes
-    """Store of the best code of each photo; `NoCache` for a configuration without a cache."""
+    """Store of each photo's best code; `NoCache` for a configuration without one."""
     mixed_precision: Callable[[], AbstractContextManager[object]] = nullcontext
     """Context in which the network computes."""
     similarity: ImageLoss | None = None
-    """Similarity of the faces in two images, 1 for the same face; None if the configuration does not weigh it."""
-
+    """Similarity of the faces in two images, 1 for the same face; None if the configuration does not use it."""
     metric: PerceptualMetric | None = None
-    """The generator's perceptual metric; None if the configuration does without it."""
+    """Perceptual metric of the generator; None if the configuration does not use it."""
 
     def __post_init__(self) -> None:
         if self.config.takes_metric and not self.metric:
@@ -86,28 +85,36 @@ class Collaboration:
 
     @property
     def resolution(self) -> int:
-        """Pixels of the images that are compared."""
+        """Side in pixels of the images that are compared."""
         return min(self.config.resolution, self.generator.resolution)
 
     @property
     def teaches(self) -> bool:
-        """Return whether photos have teachers: codes of the iterator or of the cache."""
+        """True if photos have teachers: codes of the iterator or of the cache."""
         return bool(self.config.teacher_steps or self.config.cache)
 
     def iterator(self, steps: int) -> LatentIterator:
-        """The iterator that teaches, whose steps grow smaller down to 0."""
+        """Create the iterator that teaches; its step size falls to 0 over the whole run."""
         c = self.config
         config = IteratorConfig(steps=steps, optimizer=c.teacher_optimizer, lr=c.teacher_lr, ramp_down=1.0)
         return LatentIterator(self.generator, self.loss, config, metric=self.metric if c.teacher_metric else None)
 
     def learn(self, batch: Batch, *, step: int) -> tuple[dict[str, Tensor], Teaching]:
-        """Compute the network's loss on a batch: each weighted term by name, (P + S,), and the codes that taught it.
+        """Compute the network's loss on a batch.
 
-        The sum of the terms is L_E. Gradients flow through the network's proposal alone.
+        The sum of the terms is L_E. Gradients flow only through the network's proposal.
+
+        Args:
+            batch: Photos and generated images of the step.
+            step: Number of the step, stored with codes in the cache.
+
+        Returns:
+            Each weighted term by name, (P + S,), and the codes that taught the photos.
         """
         photos, size = len(batch.photos), self.resolution
         with self.mixed_precision():
             w_plus = self.embedder(batch.images)
+        # Drawn once: L_E compares it, and `teach` gets it detached to judge the proposal.
         image = self.generator.synthesis(w_plus, resolution=size)
         given = resample(batch.images[:photos], size)
         teaching = self.teach(given, batch.photos, w_plus[:photos].detach(), image[:photos].detach(), step=step)
@@ -124,12 +131,12 @@ class Collaboration:
         places = batch.looked_at_again
         if not places:
             return torch.zeros(len(batch.images), device=target.device)
-        chosen = onto(torch.tensor(places), target.device)  # a list would have CUDA waited for
+        chosen = onto(torch.tensor(places), target.device)  # indexing with a list would synchronize CUDA
         with self.mixed_precision():
             w_plus = self.embedder(batch.images[chosen], Look(first.w_plus[chosen], first.image[chosen]))
         image = self.generator.synthesis(w_plus, resolution=self.resolution)
         wanted = teacher[chosen]
-        if not self.teaches:  # the first look's codes are no teachers of photos
+        if not self.teaches:  # `teacher` then holds the first look's own codes: photos get no code term
             photos = sum(place < len(batch.photos) for place in places)
             wanted = torch.cat([w_plus[:photos].detach(), wanted[photos:]])
         loss = torch.stack(list(self.terms(w_plus, image, wanted, target[chosen]).values())).sum(dim=0)
@@ -137,7 +144,7 @@ class Collaboration:
         return looked.index_add(0, chosen, loss, alpha=self.config.lambda_second_look)
 
     def terms(self, w_plus: Tensor, image: Tensor, teacher: Tensor, target: Tensor) -> dict[str, Tensor]:
-        """Compute the terms of L_E of codes (N, num_ws, w_dim) and their images (N, 3, T, T), each (N,)."""
+        """Compute the terms of L_E for codes (N, num_ws, w_dim) and their images (N, 3, T, T), each (N,)."""
         config = self.config
         terms = {"w": config.lambda_w * self._distance(w_plus, teacher)}
         if config.lambda_img:
@@ -155,14 +162,14 @@ class Collaboration:
 
     @torch.no_grad()
     def teach(self, images: Tensor, photos: Sequence[bytes], proposal: Tensor, drawn: Tensor, *, step: int) -> Teaching:
-        """Improve the codes of photos with the iterator, and keep the best in the cache.
+        """Improve the codes of photos with the iterator, and propose them to the cache.
 
         Args:
-            images: The photos, (N, 3, T, T) in [-1, 1].
-            photos: Hashes of their contents.
-            proposal: The network's codes, (N, num_ws, w_dim).
-            drawn: The images of these codes, (N, 3, T, T).
-            step: Number of the training's step.
+            images: Photos, (N, 3, T, T) in [-1, 1].
+            photos: SHA-256 of each photo.
+            proposal: Codes of the network, (N, num_ws, w_dim).
+            drawn: Images of these codes, (N, 3, T, T).
+            step: Number of the training step.
         """
         if not (photos and self.teaches):
             return _untaught(proposal, drawn)
@@ -177,6 +184,7 @@ class Collaboration:
         else:
             loss = self.loss(images)(drawn)
             refined = Teaching(proposal, drawn, loss, torch.zeros_like(loss), known)
+        # The iterator's codes, whether better or not: the cache keeps a code only if its loss is lower.
         self.cache.update(photos, refined.w_plus, refined.loss, step=step)
         return replace(self._better(refined, best, best_loss), known=known)
 
@@ -191,7 +199,7 @@ class Collaboration:
         return torch.where(from_cache[:, None, None], best, proposal)
 
     def _refine(self, target: Tensor, start: Tensor, *, good: Tensor) -> Teaching:
-        """Run the iterator, with fewer steps where the cached code is good."""
+        """Run the iterator, with fewer steps for photos whose cached code is good."""
         w_plus, image = torch.empty_like(start), torch.empty_like(target)
         loss, before = target.new_empty(len(target)), target.new_empty(len(target))
         for steps, chosen in ((self.config.teacher_steps, ~good), (self.config.good_steps, good)):
@@ -205,7 +213,7 @@ class Collaboration:
         return Teaching(w_plus, image, loss, before - loss, torch.zeros_like(good))
 
     def _better(self, refined: Teaching, best: Tensor, best_loss: Tensor) -> Teaching:
-        """Replace codes by those of the cache where these are better."""
+        """Replace codes by those of the cache that are better."""
         worse = best_loss < refined.loss
         if not worse.any():
             return refined
@@ -216,6 +224,6 @@ class Collaboration:
 
 
 def _untaught(proposal: Tensor, drawn: Tensor) -> Teaching:
-    """The network's own codes, by which nothing is taught: what they are worth is not looked at."""
+    """Return the network's own codes as teachers that teach nothing; their loss is not computed."""
     unknown, none = drawn.new_full((len(proposal),), math.nan), torch.zeros(len(proposal), device=drawn.device)
     return Teaching(proposal, drawn, unknown, none.to(drawn), none.bool())

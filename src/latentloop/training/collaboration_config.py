@@ -1,4 +1,4 @@
-"""Settings of the collaboration of network and iterator; reading them needs no PyTorch."""
+"""Settings of collaborative learning; imports no PyTorch."""
 
 import math
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ StartFrom = Literal["best", "embedder", "cache", "average"]
 ImageTarget = Literal["teacher", "photo"]
 """Targets that the network's image can be compared with."""
 CodeDistance = Literal["plain", "metric"]
-"""Squared distances of codes: of their numbers, or as far as the image shows them."""
+"""Squared distances of codes: Euclidean, or in the generator's perceptual metric."""
 
 
 @dataclass(frozen=True)
@@ -20,42 +20,42 @@ class CollaborationConfig:
     """Settings of collaborative learning (Guan et al., arXiv:2007.01758)."""
 
     resolution: int = 256
-    """Resolution at which images are compared, by the iterator and in the loss; at most what the generator draws."""
+    """Side in pixels of the images compared by the iterator and in the loss; at most the generator's."""
     teacher_steps: int = 10
-    """Steps of the iterator on each photo; 0 does without it."""
+    """Steps of the iterator on each photo; 0 switches it off."""
     teacher_optimizer: OptimizerName = "muon"
-    """Optimizer of the iterator; Adam, as in the paper, wants a teacher_lr of about 0.02."""
+    """Optimizer of the iterator; adam, as in the paper, needs a teacher_lr of about 0.02."""
     teacher_lr: float = 0.04
-    """First step size of the iterator, in units of W; it falls to 0. Near a good code, half of what suits a run from
-    the mean latent."""
+    """First step size of the iterator, in units of W; it falls to 0. The default is half of what suits a start from the
+    mean latent, since the network's codes are near."""
     cache: bool = True
-    """Teach with the best code so far of each photo; without the cache, with the code of this round."""
+    """Teach with the best code of each photo so far; without the cache, with the iterator's latest code."""
     good_loss: float = 0.0
     """Loss below which a cached code counts as good: its photo gets good_steps instead of teacher_steps."""
     good_steps: int = 2
     """Steps of the iterator on a photo whose cached code is good."""
     start_from: StartFrom = "best"
-    """Start of the iterator: best is the cached code or the network's, whichever draws the photo better. Without a
-    cache, best is the network's."""
+    """Start of the iterator. best: the cached code or the network's, whichever has the lower loss (without a cache, the
+    network's); cache: the cached code, if any; embedder: the network's; average: the mean latent."""
     image_target: ImageTarget = "teacher"
-    """Target that the network's image is compared with: the image of the teacher's code, or the photo."""
+    """Image that the network's is compared with: that of the teacher's code, or the photo."""
     teacher_metric: bool = left_out_at(False, default=False)
-    """Let the iterator's Muon step in the generator's perceptual metric: one to three steps then bring what ten do.
-    Takes a teacher_lr of about 0.06."""
+    """Let the iterator's Muon step in the generator's perceptual metric: one to three steps then achieve what ten do
+    without. Needs a teacher_lr of about 0.06."""
     code_distance: CodeDistance = left_out_at("plain", default="plain")
-    """Distance of the codes that lambda_w weighs: plain, the mean squared difference; metric, in the generator's
-    perceptual metric, where what the image does not show counts little."""
+    """Distance of the codes weighted by lambda_w. plain: mean squared difference; metric: in the generator's perceptual
+    metric, which weighs differences by their visibility."""
     lambda_w: float = 1.0
-    """Weight of the mean squared distance between the codes."""
+    """Weight of the distance between the codes."""
     lambda_img: float = 1.0
     """Weight of the mean squared error between the images."""
     lambda_per: float = 0.8
     """Weight of the LPIPS between the images."""
     lambda_id: float = 0.0
-    """Weight of 1 - the cosine similarity of MobileFaceNet's embeddings of the faces; for images of faces only."""
+    """Weight of 1 - the cosine similarity of MobileFaceNet's embeddings; for images of faces only."""
     lambda_second_look: float = left_out_at(0.0, default=0.0)
-    """Weight of the same loss after a second look, at the photo and at what the first code draws, which one image in
-    four gets; 0 for a network that takes none. 1 suits; it costs a quarter more time."""
+    """Weight of the same loss after a second look, at the photo and at the image of the first code, which one image in
+    four gets; 0 trains no second look. 1 is a good value; it costs a quarter more time."""
 
     def __post_init__(self) -> None:
         if self.resolution < 1:
@@ -78,7 +78,7 @@ class CollaborationConfig:
 
     @property
     def takes_metric(self) -> bool:
-        """Return whether the generator's perceptual metric is needed."""
+        """True if the generator's perceptual metric is needed."""
         return self.teacher_metric or self.code_distance == "metric"
 
     def _check_choices(self) -> None:
@@ -87,4 +87,4 @@ class CollaborationConfig:
             if getattr(self, name) not in known:
                 raise ValueError(f"{name} must be one of {', '.join(known)}, got {getattr(self, name)}")
         if self.start_from == "cache" and not self.cache:
-            raise ValueError("to start from the cache there must be one")
+            raise ValueError("start_from cache needs the cache")

@@ -1,4 +1,4 @@
-"""Making what a generator drew look like a photo that has been through cameras, networks and resizing."""
+"""Degradation of generated images, so that they resemble photos that were resized, noisy and compressed."""
 
 from collections.abc import Iterable
 
@@ -16,26 +16,26 @@ NOISE = 0.06
 """Largest standard deviation of the noise, on [-1, 1]."""
 QUALITY = (40, 95)
 """Range of the JPEG quality."""
-
 AMOUNTS = 6
-"""Numbers that `degrade_together` takes for each image."""
+"""Number of random values per image that `degrade_together` takes."""
 
 
 def degrade(images: Tensor, seeds: Iterable[int]) -> Tensor:
-    """Blur, then add noise, then compress, each with probability `SHARE` and by a random amount.
+    """Blur, add noise, and compress images, each with probability `SHARE` and by a random amount.
 
-    Colours and positions, which the code has to give back, stay as they are.
+    Colours and positions are kept, since the code must reproduce them.
 
     Args:
-        images: (N, 3, R, R) in [-1, 1]; not written to.
-        seeds: One for each image.
+        images: Images (N, 3, R, R) in [-1, 1]; not modified.
+        seeds: Random seed of each image.
     """
     return torch.cat([_degraded(image[None], seed) for image, seed in zip(images, seeds, strict=True)])
 
 
 def _degraded(image: Tensor, seed: int) -> Tensor:
-    """One image, (1, 3, R, R)."""
+    """Degrade one image, (1, 3, R, R)."""
     randomness, size = torch.Generator().manual_seed(seed), image.shape[-1]
+    # All numbers are drawn before any is used, so that the amounts do not depend on which kinds were chosen.
     blurred, noisy, compressed = (torch.rand(3, generator=randomness) < SHARE).tolist()
     blur, noise, compression = torch.rand(3, generator=randomness).tolist()
     if blurred:
@@ -49,15 +49,17 @@ def _degraded(image: Tensor, seed: int) -> Tensor:
 
 
 def degrade_together(images: Tensor, numbers: Tensor, noise: Tensor) -> Tensor:
-    """Degrade a batch on its device as `degrade` does; its blur is a Gaussian as wide as shrinking makes it.
+    """Degrade a batch on its device like `degrade`; the blur is a Gaussian of the same variance as shrinking.
 
     Args:
-        images: (N, 3, R, R) in [-1, 1]; not written to.
-        numbers: Uniform random numbers from 0 to 1, (N, 6): whether each kind befalls an image, then how much of it.
+        images: Images (N, 3, R, R) in [-1, 1]; not modified.
+        numbers: Uniform random numbers in [0, 1], (N, 6): which kinds are applied, then how strongly.
         noise: Normal random numbers, (N, 3, R, R).
     """
     befallen, (blur, loud, compression) = (numbers[:, :3] < SHARE).T[..., None, None, None], numbers[:, 3:].T
     shrinking = SHRINK[0] + blur * (SHRINK[1] - SHRINK[0])
+    # `resize` filters with a triangle of half-width s pixels, variance s^2 / 6, both when it shrinks by s and when it
+    # enlarges again; 1/3 is taken off so that s = 1 changes nothing.
     images = torch.where(befallen[0], _blurred(images, ((shrinking.square() - 1) / 3).sqrt()), images)
     images = torch.where(befallen[1], images + NOISE * loud.view(-1, 1, 1, 1) * noise, images)
     quality = QUALITY[0] + compression * (QUALITY[1] - QUALITY[0])
@@ -65,8 +67,8 @@ def degrade_together(images: Tensor, numbers: Tensor, noise: Tensor) -> Tensor:
 
 
 def _blurred(images: Tensor, sigma: Tensor) -> Tensor:
-    """Blur images with Gaussians of some standard deviations in pixels, (N,)."""
+    """Blur images with Gaussians of given standard deviations in pixels, (N,)."""
     place = torch.arange(images.shape[-1], device=images.device)
     away = (place[:, None] - place) / sigma.clamp_min(1e-3).view(-1, 1, 1, 1)
-    weights = torch.softmax(-away.square() / 2, dim=-1).to(images)
+    weights = torch.softmax(-away.square() / 2, dim=-1).to(images)  # a normalized Gaussian per row, also at the edges
     return weights @ images @ weights.mT

@@ -1,4 +1,4 @@
-"""Settings of distilling a generator; reading them needs no PyTorch."""
+"""Settings of distilling a generator; imports no PyTorch."""
 
 import math
 from dataclasses import dataclass
@@ -7,38 +7,43 @@ from typing import Literal
 
 @dataclass(frozen=True)
 class DistillConfig:
-    """Settings of distillation of a generator into a smaller one."""
+    """Settings of the distillation of a generator into a smaller one."""
 
     steps: int = 40_000
-    """Adam steps, rounded up to whole pools; the step sizes are planned over all of them, so a run keeps its number."""
+    """Adam steps, rounded up to whole pools; the step-size schedule covers all of them, so a run cannot be made
+    longer."""
     batch: int = 4
     """Number of images per training step."""
     pool: int = 256
     """Images that the teacher draws at a time; progress is saved after each pool."""
     pool_photos: int = 8
-    """Photos per pool, if any are given, that the iterator runs towards on the student; times photo-codes, at most
-    the pool."""
+    """Photos per pool, if any are given, that the iterator runs towards on the student; times photo_codes, at most the
+    pool."""
     photo_steps: int = 96
     """Steps of the iterator towards a photo."""
     photo_codes: int = 16
-    """Codes per photo in the pool, of all that the iterator passes through; random codes fill it up."""
+    """Codes per photo in the pool, from the iterator's path; random codes fill the rest."""
     repeats: int = 2
-    """Times that each image of a pool is learned from: the teacher's drawing is a good part of the work."""
+    """Number of times that each image of a pool is learned from; drawing it takes a good part of the time."""
     lr: float = 2e-3
     """Adam's largest step size for the head; it falls to 0 along a cosine."""
     trunk_lr: float = 5e-4
-    """Adam's largest step size for the blocks that the student took over from its teacher."""
+    """Adam's largest step size for the blocks taken over from the teacher."""
     trained_blocks: int = 3
-    """Number of the blocks taken over from the teacher that learn, last ones first."""
+    """Number of blocks taken over from the teacher that are trained, counted from the last."""
     lambda_lpips: float = 0.5
     """Weight of LPIPS beside the mean absolute error."""
     average: float = 0.999
-    """Share of the running mean of the weights, which is the result, that a step keeps."""
+    """Decay of the running mean of the weights, which is the result."""
     precision: Literal["float32", "bfloat16"] = "float32"
-    """Precision of image synthesis; bfloat16 is faster where the processor has it."""
+    """Precision of image synthesis; bfloat16 is faster if the processor supports it."""
 
     def check_photos(self) -> None:
-        """Raise a ValueError if codes of photos would not fit into a pool."""
+        """Check that the photos' codes fit into a pool.
+
+        Raises:
+            ValueError: They do not.
+        """
         wanted = self.pool_photos * self.photo_codes
         if wanted > self.pool:
             got = f"{self.pool_photos} * {self.photo_codes} = {wanted} and {self.pool}"
@@ -62,5 +67,5 @@ class DistillConfig:
 
     @property
     def steps_per_pool(self) -> int:
-        """Steps between two checkpoints."""
+        """Number of steps between two checkpoints."""
         return self.pool * self.repeats // self.batch

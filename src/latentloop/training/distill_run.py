@@ -1,4 +1,4 @@
-"""Distilling a generator into a folder, from wherever an earlier run stopped."""
+"""Distillation of a generator into a folder, resumed from the last checkpoint."""
 
 import time
 from collections.abc import Iterator, Mapping
@@ -19,22 +19,23 @@ from latentloop.training.distillation import Distillation
 from latentloop.training.run_log import RunLog
 
 KIND = "distillation"
+"""Kind of training that checkpoints record."""
 
 
 @dataclass(frozen=True)
 class DistillJob:
-    """A run in a folder: log.jsonl (a line a pool), checkpoint.safetensors and the student, rewritten after each pool.
+    """A distillation in a folder: log.jsonl (one line per pool), checkpoint.safetensors and the student.
 
-    In this order: wherever a run is killed, the log may know more than the checkpoint, and the student less. Both are
-    brought in line when the run goes on.
+    They are rewritten after each pool in this order. After a kill the log may be ahead of the checkpoint, and the
+    student behind it; resuming brings both in line with the checkpoint.
     """
 
     distillation: Distillation
     folder: Path
     settings: Mapping[str, Any]
-    """The stamp of the run: all that its course depends on."""
+    """Stamp of the run: all settings that its course depends on."""
     held: ExitStack = field(default_factory=ExitStack)
-    """What keeps others from using the folder, until the run ends."""
+    """Locks on the folder, released when the run ends."""
 
     @property
     def result(self) -> Path:
@@ -42,11 +43,11 @@ class DistillJob:
         return self.folder / f"{self.distillation.student.name}.safetensors"
 
     def resume(self) -> None:
-        """Go on from the folder's checkpoint, if it has one.
+        """Resume from the folder's checkpoint, if it has one.
 
         Raises:
-            UserError: The checkpoint is damaged, or of a run with other settings; the folder holds files that are not
-                such a run's, or cannot be written to.
+            UserError: The checkpoint is damaged, or of a run with other settings; the folder holds foreign files, or
+                cannot be written to.
         """
         path = self.folder / "checkpoint.safetensors"
         refuse_links(path, self.result, self._log.path)
@@ -59,17 +60,17 @@ class DistillJob:
                 raise UserError(f"{self.result}: {why}", arguments="out")
             save_generator(self.result, self.distillation.result())
         else:
-            self._log.lines(0)  # of a run that was killed in its first moments; anything else is refused
+            self._log.lines(0)  # a run killed in its first moments leaves a log alone; other content is refused
             if self.result.exists() and self.result.stat().st_size:
                 raise UserError(f"{self.result}: in the way, and no checkpoint to go on from; choose another folder")
-        # What cannot be written shall show now, not after the first pool.
+        # Write errors should show now, not after the first pool. This also drops lines after the checkpoint.
         self._log.write(self._log.lines(self.distillation.step))
 
     def run(self) -> Iterator[dict[str, float]]:
-        """Distil on; yields a line of the log once its pool is safely on disk.
+        """Distil; yields a line of the log once its pool is on disk.
 
         Raises:
-            UserError: The folder cannot be written to; the loss or the iterator diverged. What was saved before stays.
+            UserError: The folder cannot be written to, or the loss or the iterator diverged. Earlier results are kept.
         """
         log, begun = self._log.lines(self.distillation.step), time.perf_counter()
         checkpoint = self.folder / "checkpoint.safetensors"
@@ -84,14 +85,14 @@ class DistillJob:
                 yield log[-1]
 
     def _terms(self) -> Iterator[dict[str, float]]:
-        """Loss terms of each pool; errors say what to do."""
+        """Yield the loss terms of each pool; errors become advice."""
         try:
             yield from self.distillation.run()
         except NotFiniteError as error:
             problem = f"{error}; run again with smaller steps in another folder"
             raise UserError(problem, arguments=("lr", "trunk_lr", "out")) from error
         except BackendCompilerFailed as error:
-            raise UserError(f"cannot compile: {error.inner_exception}; do without", arguments="compile") from error
+            raise UserError(f"cannot compile: {error.inner_exception}; leave it out", arguments="compile") from error
         except torch.OutOfMemoryError as error:
             raise UserError("not enough memory on the device; try a smaller batch", arguments="batch") from error
 

@@ -1,4 +1,4 @@
-"""Setting up the distillation of a generator from its options."""
+"""Setup of the distillation of a generator from its options."""
 
 from contextlib import ExitStack
 from dataclasses import replace
@@ -26,11 +26,11 @@ from latentloop.weights import ReadOnce
 def set_up_distilling(options: DistillOptions) -> DistillJob:
     """Set up a distillation that resumes from the state in its folder.
 
-    In CUDA the process computes repeatably from now on, which an exact resume rests on.
+    On CUDA the process computes repeatably from now on, which an exact resume requires.
 
     Raises:
-        UserError: A file is missing or wrong, the folder holds a run with other options or something else, or
-            another process uses it.
+        UserError: A file is missing or wrong, the folder holds a run with other options or foreign files, or another
+            process uses it.
     """
     repeatable_arithmetic()
     device = find_device(options.device)
@@ -58,7 +58,7 @@ def set_up_distilling(options: DistillOptions) -> DistillJob:
 
 
 def stamp_of_distilling(options: DistillOptions, photos: PhotoSet | None, device: torch.device) -> dict[str, Any]:
-    """The stamp of a distillation: all that its course depends on."""
+    """Return the stamp of a distillation: all settings that its course depends on."""
     return stamp_of(
         options,
         teacher_sha256=weights_checksum(options.generator),
@@ -73,7 +73,7 @@ def _photos(options: DistillOptions) -> PhotoSet | None:
     if not sources:
         return None
     photos = PhotoSet(sources, options.resolution)
-    photos.load([0])  # if none can be used, say so before anything is written
+    photos.load([0])  # raises if no photo can be used, before anything is written
     return photos
 
 

@@ -1,4 +1,4 @@
-"""A generator learns to draw at a smaller size what a larger one draws from the same code."""
+"""Distillation: a smaller generator learns to draw what a larger one draws from the same code."""
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -19,28 +19,29 @@ from latentloop.training.photos import PhotoSet
 from latentloop.training.student import trainable
 
 WARM_UP = 19
-"""Steps in which the step size grows to its largest."""
+"""Number of steps in which the step size grows to its largest."""
 DrawFrom = Callable[[Mapping[str, Tensor], Tensor], Tensor]
+"""Draws codes (N, num_ws, w_dim) with a generator's named tensors, (N, 3, R, R)."""
 
 
 @dataclass
 class Distillation:
-    """Teaches a student on what its teacher draws, averaged down to the student's size.
+    """Trains a student on its teacher's images, averaged down to the student's size.
 
-    A pool of images is drawn and learned from at a time. All that is random in a pool follows from the seed and the
-    pool's number, so that a run that goes on from a state takes the very course of one that never stopped.
+    Images are drawn and learned from in pools. All randomness of a pool follows from the seed and the pool's number, so
+    a resumed run takes exactly the course of an uninterrupted one.
     """
 
     teacher: MobileStyleGAN
     student: MobileStyleGAN
-    """The generator that learns, in place; on the teacher's device."""
+    """Generator that learns, in place; on the teacher's device."""
     lpips: Lpips
     config: DistillConfig
     seed: int
     photos: PhotoSet | None = None
-    """Aligned photos whose codes the student must draw well, not only random ones."""
+    """Aligned photos whose codes the student must reproduce, besides random ones."""
     compiled: bool = False
-    """Whether to draw images through torch.compile."""
+    """True draws images through torch.compile."""
 
     def __post_init__(self) -> None:
         if self.photos:
@@ -58,20 +59,20 @@ class Distillation:
         return self._learner.step
 
     def run(self) -> Iterator[dict[str, float]]:
-        """Learn from one whole pool after another until the steps are done; yields each pool's mean loss terms."""
+        """Learn from one whole pool after another; yields each pool's mean loss terms."""
         while self.step < self.config.steps:
             terms = [self._learn(*batch) for batch in self._batches(self.step // self.config.steps_per_pool)]
             yield {name: sum(t[name] for t in terms) / len(terms) for name in terms[0]}
 
     def result(self) -> MobileStyleGAN:
-        """The student with the running mean of its weights."""
+        """Return the student with the running mean of its weights."""
         shape, name, fingerprint = self.student.shape, self.student.name, self.student.fingerprint
         result = MobileStyleGAN(shape, name=name, fingerprint=fingerprint).to(self.student.device)
         result.load_state_dict(self.student.state_dict() | self._learner.average)
         return result.requires_grad_(False).eval()
 
     def state(self) -> dict[str, Any]:
-        """The state that a run goes on from: all that changes in its course."""
+        """Return the state to resume from: everything that changes during training."""
         return self._learner.state()
 
     def load_state(self, state: dict[str, Any]) -> None:
@@ -79,7 +80,7 @@ class Distillation:
         self._learner.load_state(state)
 
     def _batches(self, number: int) -> Iterator[tuple[Tensor, Tensor]]:
-        """Codes (batch, num_ws, w_dim) and the teacher's images (batch, 3, R, R) of a pool."""
+        """Yield codes (batch, num_ws, w_dim) and the teacher's images (batch, 3, R, R) of a pool."""
         randomness = randomness_of(self.seed, number)
         codes = self._codes(randomness)
         tensors = dict(self.teacher.synthesis.named_parameters())
@@ -91,13 +92,14 @@ class Distillation:
                 yield codes[chosen], images[chosen]
 
     def _codes(self, randomness: torch.Generator) -> Tensor:
-        """Codes of a pool, (pool, num_ws, w_dim)."""
+        """Sample the codes of a pool, (pool, num_ws, w_dim)."""
         config, codes = self.config, []
         if self.photos:
             chosen = torch.randint(len(self.photos), (config.pool_photos,), generator=randomness).tolist()
             target = self.photos.load(chosen)[0].to(self.student.latent_avg)
             loss = iterator_loss(lpips=self.lpips)
             for batch in target.split(config.batch):
+                # The iterator later runs on the student, so its path is sampled there, with the weights of this pool.
                 student = self._frozen_student()
                 codes += [
                     sample_iterated_codes(student, batch, loss, steps=config.photo_steps, count=config.photo_codes)
@@ -114,7 +116,7 @@ class Distillation:
         return {"l1": l1.item(), "lpips": lpips.item()}
 
     def _frozen_student(self) -> Generator:
-        """The student with its weights as they are now, drawn in the run's own way."""
+        """Return the student with its current weights, drawn in the run's precision."""
         tensors = {name: parameter.detach() for name, parameter in self.student.synthesis.named_parameters()}
 
         def draw(w_plus: Tensor, *, resolution: int | None = None) -> Tensor:
@@ -124,7 +126,7 @@ class Distillation:
         return DrawnBy(self.student, draw)
 
     def _drawing(self, generator: MobileStyleGAN) -> DrawFrom:
-        """How the generator draws from its tensors in the run's precision, float32 at last."""
+        """Make the function that draws from a generator's tensors, in the run's precision, with float32 output."""
 
         def draw(tensors: Mapping[str, Tensor], w_plus: Tensor) -> Tensor:
             cast = {name: tensor.to(self._dtype) for name, tensor in tensors.items()}

@@ -1,4 +1,4 @@
-"""Training and distilling in one call each."""
+"""Training and distillation in one call each."""
 
 import signal
 from collections.abc import Callable, Mapping, Sequence
@@ -15,7 +15,7 @@ from latentloop.training.setup import set_up_training
 from latentloop.training.stopping import stop_signals
 
 Names = str | Path | Sequence[str | Path]
-"""A file, folder or glob, or several of them."""
+"""File, folder or glob, or several of them."""
 
 
 def train(
@@ -30,23 +30,23 @@ def train(
 ) -> Path:
     """Train an embedding network for a generator, and return the file of the best network.
 
-    If the folder holds such a run, it goes on where it was saved last. Ctrl-C saves after the current step.
+    If the folder holds such a run, it is resumed from its last checkpoint. Ctrl-C saves after the current step.
 
         train("cats.pkl", data="cats/", out="run", identity="none", steps=2000, batch=4)
 
     Args:
-        generator: A generator we ship, by name, or the file of a StyleGAN.
+        generator: Name of a bundled generator, or the file of a StyleGAN.
         data: Square, aligned photos to learn from: folders, globs, files, uncompressed tar files.
         validation: Photos to measure on, never learned from.
         out: Folder for the results; "trained" unless the options say otherwise.
-        options: All other settings; what is named here goes before.
+        options: All other settings; arguments given here take precedence.
         on_progress: Called after each step.
-        changes: Options by their names, of `TrainOptions` and of the configurations in it.
+        changes: Options by name, of `TrainOptions` and of the configurations in it.
 
     Raises:
-        TypeError: There is no such option, or it takes no values of that type.
+        TypeError: An option is unknown, or a value has the wrong type.
         ValueError: An option cannot have that value.
-        UserError: A file is missing or wrong, or the folder holds a run with other options or something else.
+        UserError: A file is missing or wrong, or the folder holds a run with other options or foreign files.
         KeyboardInterrupt: Ctrl-C was pressed.
     """
     check_kind("options", options, (TrainOptions, NoneType), "TrainOptions")
@@ -73,22 +73,22 @@ def distill(
 ) -> Path:
     """Train a smaller, faster generator to draw what another one draws, and return its file.
 
-    If the folder holds such a run, it goes on after the last pool of images.
+    If the folder holds such a run, it is resumed after its last pool of images.
 
         distill(out="small", resolution=128, steps=1000)
 
     Args:
-        generator: A generator we ship, by name, or the file of a MobileStyleGAN.
-        photos: Aligned photos whose codes it shall draw well, too: folders, globs, files.
+        generator: Name of a bundled generator, or the file of a MobileStyleGAN.
+        photos: Aligned photos whose codes the student should reproduce, too: folders, globs, files.
         out: Folder for the results; "distilled" unless the options say otherwise.
-        options: All other settings; what is named here goes before.
+        options: All other settings; arguments given here take precedence.
         on_progress: Called after each pool of images, with its line of the log.
-        changes: Options by their names, of `DistillOptions` and of `DistillConfig`.
+        changes: Options by name, of `DistillOptions` and of `DistillConfig`.
 
     Raises:
-        TypeError: There is no such option, or it takes no values of that type.
+        TypeError: An option is unknown, or a value has the wrong type.
         ValueError: An option cannot have that value.
-        UserError: A file is missing or wrong, or the folder holds a run with other options or something else.
+        UserError: A file is missing or wrong, or the folder holds a run with other options or foreign files.
     """
     check_kind("options", options, (DistillOptions, NoneType), "DistillOptions")
     keep_freed_memory()
@@ -101,7 +101,7 @@ def distill(
 
 
 def _plain(arguments: Mapping[str, Any]) -> dict[str, Any]:
-    """Arguments that were given, in the types of the options' fields."""
+    """Convert the arguments that were given to the types of the options' fields."""
     plain: dict[str, Any] = {}
     for name, value in arguments.items():
         if value is None:

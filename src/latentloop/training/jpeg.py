@@ -1,4 +1,4 @@
-"""JPEG compression of batches of images on any device: what a file of it would look like (ITU-T T.81)."""
+"""JPEG compression of image batches on any device, with the losses of a real file (ITU-T T.81)."""
 
 import math
 from functools import lru_cache
@@ -12,23 +12,27 @@ LUMINANCE = """
 16 11 10 16 24 40 51 61  12 12 14 19 26 58 60 55  14 13 16 24 40 57 69 56  14 17 22 29 51 87 80 62
 18 22 37 56 68 109 103 77  24 35 55 64 81 104 113 92  49 64 78 87 103 121 120 101  72 92 95 98 112 100 103 99
 """
-"""Steps of quantisation at quality 50, row by row: the standard's example, which everybody uses."""
+"""Luminance quantisation steps at quality 50, row by row: the example table of ITU-T T.81, Annex K, which libjpeg
+uses."""
 CHROMINANCE = f"17 18 24 47 {'99 ' * 4} 18 21 26 66 {'99 ' * 4} 24 26 56 {'99 ' * 5} 47 66 {'99 ' * 6} {'99 ' * 32}"
-"""The same of the colours."""
+"""Chrominance quantisation steps at quality 50, from the same annex."""
 TO_YCC = ((0.299, 0.587, 0.114), (-0.168736, -0.331264, 0.5), (0.5, -0.418688, -0.081312))
-"""From RGB to brightness and colours (JFIF)."""
+"""Matrix from RGB to YCbCr (JFIF), without the offset of 128."""
 BLOCK = 8
-"""Side of a block in pixels; colours are halved before, so that theirs covers twice as many."""
+"""Side of a block in pixels; chrominance is subsampled by 2, so one of its blocks covers 16 x 16 pixels."""
 
 
 def jpeg(images: Tensor, quality: Tensor) -> Tensor:
-    """Compress images as JPEG, colours at half the resolution, and decode them again.
+    """Compress images as JPEG with 4:2:0 subsampling, and decode them again.
+
+    The result has no useful gradient: rounding is not differentiable.
 
     Args:
-        images: (N, 3, H, W) in [-1, 1]; not written to.
+        images: Images (N, 3, H, W) in [-1, 1]; not modified.
         quality: Quality of each image as in libjpeg, 1 to 100; (N,).
     """
     size, tables = images.shape[-2:], _tables(images.device)
+    # Rounded wherever encoders and decoders have integers: pixels, YCbCr, subsampled colours, decoded planes, RGB.
     pixels = ((images.float().clamp(-1, 1) + 1) * 127.5).round()
     pixels = F.pad(pixels, (0, -size[1] % (2 * BLOCK), 0, -size[0] % (2 * BLOCK)), mode="replicate")
     brightness, colours = torch.einsum("ij,njhw->nihw", tables.to_ycc, pixels).round().split((1, 2), dim=1)
@@ -46,12 +50,12 @@ class _Tables(NamedTuple):
     luminance: Tensor
     chrominance: Tensor
     cosines: Tensor
-    """The orthogonal cosine transform, a frequency a row."""
+    """Orthogonal cosine transform, (8, 8), one frequency per row."""
 
 
 @lru_cache
 def _tables(device: torch.device) -> _Tables:
-    """All numbers on a device, where they are brought once: CUDA waits for what is brought."""
+    """Return all constants on a device; cached, since each transfer makes CUDA wait."""
     to_ycc = torch.tensor(TO_YCC)
     steps = [torch.tensor([float(step) for step in table.split()]) for table in (LUMINANCE, CHROMINANCE)]
     place, frequency = torch.arange(BLOCK) + 0.5, torch.arange(BLOCK)[:, None]
@@ -62,7 +66,7 @@ def _tables(device: torch.device) -> _Tables:
 
 
 def _steps(table: Tensor, quality: Tensor) -> Tensor:
-    """Steps of quantisation for each image, (N, 1, 1, 1, 8, 8), from those of quality 50."""
+    """Scale the steps of quality 50 for each image, (N, 1, 1, 1, 8, 8), by libjpeg's rule."""
     quality = quality.float().round().clamp(1, 100)
     percent = torch.where(quality < 50, 5000 / quality, 200 - 2 * quality).floor().view(-1, 1, 1)
     return ((table * percent + 50) / 100).floor().clamp(1, 255)[:, None, None, None]

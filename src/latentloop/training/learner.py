@@ -1,4 +1,4 @@
-"""Gradient descent with a schedule of step sizes, a running mean of the weights, and exact resume."""
+"""Optimizer steps with a step-size schedule, a running mean of the weights, and exact resume."""
 
 import copy
 import math
@@ -14,12 +14,13 @@ from latentloop.errors import NotFiniteError
 from latentloop.training.processes import Alone, Processes
 
 MakeOptimizer = Callable[[list[dict[str, Any]]], torch.optim.Optimizer]
-"""Makes an optimizer from groups of parameters."""
+"""Creates an optimizer from groups of parameters."""
 adam: MakeOptimizer = partial(torch.optim.Adam, betas=(0.9, 0.99))
+"""Adam with a shorter second-moment memory (beta2 0.99) than PyTorch's default."""
 
 
 class Learner:
-    """Takes an optimizer's steps on some parameters; their running mean is the result.
+    """Takes optimizer steps on parameters; their running mean is the result.
 
     The step size grows linearly to its largest, then falls to 0 along a cosine over the last part of the run.
     """
@@ -37,18 +38,19 @@ class Learner:
         ramp_down: float = 1.0,
         patient: bool = False,
     ) -> None:
-        """Begin at step 0.
+        """Start at step 0.
 
         Args:
             groups: Parameters by name, each group with its largest step size.
             steps: Number of steps of the whole run.
-            warm_up: Steps in which the step size grows.
-            average: Share of the running mean that a step keeps.
-            clip: Largest norm of the gradient of all parameters together; a longer one is scaled down to it.
-            optimizer: Makes the optimizer from groups of parameters.
-            processes: Processes that learn the same together; None for this one alone.
+            warm_up: Number of steps in which the step size grows.
+            average: Decay of the running mean.
+            clip: Largest gradient norm over all parameters; a longer gradient is scaled down to it.
+            optimizer: Creates the optimizer from groups of parameters.
+            processes: Processes that train together; None for this one alone.
             ramp_down: Share of the run, at the end, over which the step size falls.
-            patient: Look at `check` whether numbers are finite, not in each step, for which an accelerator must stop.
+            patient: Test numbers for finiteness only in `check`, not in each step, which would make an accelerator
+                wait.
         """
         self.step = 0
         self.parameters = {name: parameter for group, _ in groups for name, parameter in group.items()}
@@ -61,16 +63,17 @@ class Learner:
         self._optimizer = optimizer([{"params": list(group.values())} for group, _ in groups])
 
     def learn(self, loss: Tensor, *, progress: float | None = None) -> None:
-        """Take a step down a loss, or down the sum of the processes' losses.
+        """Take a step on a loss, or on the sum of the processes' losses.
 
         Args:
-            loss: A single number.
+            loss: Scalar loss.
             progress: Share of the run that is done, from 0 to 1; None for that of the steps.
 
         Raises:
-            NotFiniteError: The loss or its gradient is not finite; nothing is changed. A patient learner raises it at
+            NotFiniteError: The loss or its gradient is not finite; nothing is changed. A patient learner raises it in
                 `check`.
         """
+        # The total, not the own loss, is tested: all processes then refuse the same step.
         total = self._processes.total(loss.detach())
         self._refuse(total, "loss")
         self._optimizer.zero_grad()
@@ -83,17 +86,17 @@ class Learner:
             self._unchecked.append(torch.stack([total.isfinite(), norm.isfinite()]))
         for group, size in zip(self._optimizer.param_groups, self._sizes, strict=True):
             group["lr"] = size * self.ramp(progress)
-        with self._processes.mixed_precision():  # for an optimizer that multiplies matrices
+        with self._processes.mixed_precision():  # Muon multiplies matrices
             self._optimizer.step()
         self.step += 1
-        # The mean begins short, or the first weights would stay in it for long.
+        # Short memory at first, growing with the steps; otherwise the initial weights would dominate the mean.
         keep = min(self._keep, self.step / (self.step + 10))
         torch._foreach_lerp_(list(self.average.values()), [p.detach() for p in self.parameters.values()], 1 - keep)
 
     def check(self) -> None:
-        """Look at all numbers since the last check, and remember the state if they are finite; if not, go back to it.
+        """Test all numbers since the last check; remember the state if they are finite, else restore the last.
 
-        It does nothing for a learner that is not patient.
+        It does nothing unless the learner is patient.
 
         Raises:
             NotFiniteError: A loss or its gradient was not finite; the state is that of the last check.
@@ -110,7 +113,7 @@ class Learner:
         self._checked = copy.deepcopy(self.state())
 
     def ramp(self, progress: float | None = None) -> float:
-        """The next step's size, as a share of the largest, where a share of the run is done."""
+        """Return the next step's size as a share of the largest, at a given progress of the run."""
         done = min(1.0, self.step / self._steps if progress is None else progress)
         up = min(1.0, (self.step + 1) / (self._warm_up + 1))
         if done <= 1 - self._ramp_down:
@@ -123,15 +126,17 @@ class Learner:
 
     def _add_up_gradients(self) -> None:
         for parameter in self.parameters.values():
-            if parameter.grad is None:  # what is not used by this process's share may be by another's
+            if parameter.grad is None:  # unused on this process's share, but maybe not on another's
                 parameter.grad = torch.zeros_like(parameter)
         gradients = [parameter.grad for parameter in self.parameters.values() if parameter.grad is not None]
+        # One reduction of all gradients, in the parameters' order, which is the same in all processes. Simpler than
+        # DDP, at the price of not overlapping with the backward pass.
         total = self._processes.total(torch.cat([gradient.flatten() for gradient in gradients]))
         for gradient, part in zip(gradients, total.split([g.numel() for g in gradients]), strict=True):
             gradient.copy_(part.view_as(gradient))
 
     def state(self) -> dict[str, Any]:
-        """The state that a run goes on from; write it before the next step, which changes it."""
+        """Return the state to resume from; it must be written before the next step, which changes it in place."""
         learning = {name: parameter.detach() for name, parameter in self.parameters.items()}
         return {
             "step": self.step,
@@ -150,6 +155,7 @@ class Learner:
 
 
 def randomness_of(seed: int, number: int, purpose: int = 0) -> torch.Generator:
-    """Make a random generator, on the CPU, from a seed, the number of a step or pool, and a purpose alone."""
-    words = np.random.SeedSequence([seed, number, purpose]).generate_state(1, np.uint64)  # 0 at the end is as none
+    """Create a random generator on the CPU that depends only on a seed, the number of a step or pool, and a purpose."""
+    # SeedSequence ignores trailing zeros: purpose 0 is the stream that a run without purposes had.
+    words = np.random.SeedSequence([seed, number, purpose]).generate_state(1, np.uint64)
     return torch.Generator().manual_seed(int(words[0]))

@@ -1,4 +1,4 @@
-"""What a training run computes on: device, precision and processes."""
+"""Hardware of a training run: device, precision and processes."""
 
 from typing import NamedTuple
 
@@ -18,15 +18,15 @@ class Machine(NamedTuple):
 
     @property
     def precision(self) -> str:
-        """The name of the type, such as "float32"."""
+        """Name of the floating-point type, such as "float32"."""
         return str(self.dtype).removeprefix("torch.")
 
 
 def find_machine(options: TrainOptions) -> Machine:
-    """Find the device, the precision and the processes of a run.
+    """Determine device, precision and processes of a run.
 
     Raises:
-        UserError: There is no such device; several processes lack Accelerate.
+        UserError: The device does not exist, or there are several processes without Accelerate.
     """
     device = find_device(options.device)
     dtype = find_precision(options.precision, device)

@@ -1,4 +1,4 @@
-"""The networks of a training run: the embedding network as it begins, and a quicker generator for the iterator."""
+"""Networks of a training run: the initial embedding network, and a faster generator for the iterator."""
 
 from dataclasses import replace
 
@@ -11,15 +11,15 @@ from latentloop.training.options import TrainOptions
 
 
 def first_embedder(options: TrainOptions, generator: Generator, *, resumed: bool) -> Embedder:
-    """Make the network that a run begins with; where it is resumed, its checkpoint has the weights.
+    """Create the network that a run starts with; a resumed run then loads its weights from the checkpoint.
 
     Args:
-        options: Of the run.
-        generator: To train for.
-        resumed: The run goes on from a checkpoint, so the network to begin with need not exist any more.
+        options: Options of the run.
+        generator: Generator to train for.
+        resumed: True if the run resumes from a checkpoint; the file of `options.start` then need not exist.
 
     Raises:
-        UserError: There is no such network for this generator, or that to begin with is another one.
+        UserError: The network cannot be built for this generator, or does not fit the one of `options.start`.
     """
     config = network_config(options, generator)
     embedder = make_embedder(config, generator, seed=options.seed)
@@ -31,10 +31,10 @@ def first_embedder(options: TrainOptions, generator: Generator, *, resumed: bool
 
 
 def network_config(options: TrainOptions, generator: Generator) -> EmbedderConfig:
-    """Sizes of the network that a run trains: it takes no more pixels than the generator draws.
+    """Return the sizes of the network that a run trains; its input is at most the generator's resolution.
 
     Raises:
-        UserError: The generator draws too few.
+        UserError: The generator's resolution is too small.
     """
     preset = PRESETS[options.preset]
     resolution = min(preset.resolution, generator.resolution)
@@ -47,14 +47,14 @@ def network_config(options: TrainOptions, generator: Generator) -> EmbedderConfi
 
 
 def quick_generator(name_or_path: str, generator: Generator) -> Generator:
-    """Load a quicker generator that stands for another one.
+    """Load a faster generator that replaces another one.
 
     Raises:
         UserError: Its latent space is another one.
     """
     quick = load_generator(name_or_path, device=generator.device)
     if (quick.fingerprint, quick.num_ws) != (generator.fingerprint, generator.num_ws):
-        raise UserError(f"{name_or_path}: draws other codes than {generator.name}")
+        raise UserError(f"{name_or_path}: has another latent space than {generator.name}")
     return quick
 
 

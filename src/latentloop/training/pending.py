@@ -21,11 +21,11 @@ class _Found(NamedTuple):
 
 
 class PendingCodes:
-    """A cache in front of a cache: the codes of a step count from `accept` on, and stay here until `commit`.
+    """A transaction in front of a cache: codes count from `accept` on, and are written by `commit`.
 
-    A run that was killed goes on from its last checkpoint. It must not meet codes then that it found after it, or it
-    would take another course than a run that was never stopped; nor those of a step that failed. Processes that train
-    together tell each other what they find, so all have the same codes pending, and the first one writes them.
+    A killed run resumes from its last checkpoint. It must not find codes there that were computed later, or its course
+    would differ from that of an uninterrupted run; nor codes of a failed step. Processes that train together exchange
+    their codes, so all have the same codes pending, and the first one writes them.
     """
 
     def __init__(self, cache: CodeCache | SharedCache, processes: Processes | None = None) -> None:
@@ -37,27 +37,31 @@ class PendingCodes:
         return len(self._found)
 
     def lookup(self, photos: Sequence[bytes]) -> list[CachedCode | None]:
-        """The best code known of each photo, here or in the cache; None where there is none. All processes must ask."""
+        """Return the best code of each photo, pending or cached; None if there is none.
+
+        Collective: all processes must call it.
+        """
         stored = self._cache.lookup(photos)
         return [self._better(self._found.get(photo), old) for photo, old in zip(photos, stored, strict=True)]
 
     def update(self, photos: Sequence[bytes], w_plus: Tensor, loss: Tensor, *, step: int) -> None:
-        """Propose codes, as in `CodeCache.update`; `lookup` gives them from `accept` on, nothing is written.
+        """Propose codes, as in `CodeCache.update`; `lookup` returns them after `accept`, nothing is written.
 
         Raises:
-            ValueError: The shapes do not fit.
+            ValueError: The shapes do not match.
             NotFiniteError: A loss or code is not finite.
         """
         codes, losses = self._cache.stored(w_plus), loss.tolist()
         if not len(photos) == len(codes) == len(losses):
-            raise ValueError(f"{len(photos)} photos, {len(codes)} codes and {len(losses)} losses do not go together")
+            raise ValueError(f"numbers must agree, got {len(photos)} photos, {len(codes)} codes, {len(losses)} losses")
         if not loss.isfinite().all():
             raise NotFiniteError("a loss is not finite")
         self._new += [(photo, _Found(c.copy(), v, step)) for photo, c, v in zip(photos, codes, losses, strict=True)]
 
     def accept(self) -> None:
-        """Keep the new codes that are better than what was known. All processes must call it."""
+        """Keep the proposed codes that are better than the known ones. Collective: all processes must call it."""
         new, self._new = self._new, []
+        # In the order of processes, with ties to the first: all processes reach the same decisions.
         found = self._processes.collected(new)
         photos = list(dict.fromkeys(photo for photo, _ in found))
         stored = dict(zip(photos, self._cache.lookup(photos), strict=True))
@@ -67,13 +71,13 @@ class PendingCodes:
                 self._found[photo] = one
 
     def discard(self) -> None:
-        """Forget the codes proposed since the last call of `accept`."""
+        """Forget the codes proposed since the last `accept`."""
         self._new.clear()
 
     def commit(self) -> None:
-        """Write all to the cache; what is written already is not made worse by writing it again.
+        """Write all pending codes to the cache; writing them twice is harmless.
 
-        Of several processes the first one writes, and none may look anything up before it has.
+        Only the first process writes, and no process may look anything up before it has.
 
         Raises:
             UserError: The cache cannot be written.
@@ -83,7 +87,7 @@ class PendingCodes:
         self._found.clear()
 
     def state(self) -> dict[str, Tensor]:
-        """The pending codes: photos (N, 32), codes (N, num_ws, w_dim), losses (N,) and steps (N,)."""
+        """Return the pending codes: photos (N, 32), codes (N, num_ws, w_dim), losses (N,) and steps (N,)."""
         found = list(self._found.values())
         shape = (self._cache.space.num_ws, self._cache.space.w_dim)
         codes = np.stack([one.code for one in found]) if found else np.zeros((0, *shape), self._cache.dtype)
@@ -106,6 +110,7 @@ class PendingCodes:
             by_step.setdefault(found.step, []).append(photo)
         for step, photos in by_step.items():
             codes = torch.from_numpy(np.stack([self._found[photo].code for photo in photos]))
+            # float64 throughout: the cached loss must equal the pending one exactly, or a resumed run would differ.
             losses = torch.tensor([self._found[photo].loss for photo in photos], dtype=torch.float64)
             self._cache.update(photos, codes, losses, step=step)
 

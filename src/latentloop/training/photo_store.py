@@ -1,4 +1,4 @@
-"""Decoded photos, kept in memory or on the device of a training run."""
+"""Store of decoded photos, in memory or on the device of a training run."""
 
 from typing import NamedTuple
 
@@ -10,13 +10,13 @@ from latentloop.errors import UserError
 from latentloop.training.train_config import PhotosIn
 
 SHARE = 1 / 4
-"""Largest share of the machine's memory that photos take."""
+"""Largest share of the machine's memory that photos may take."""
 DEVICE_SHARE = 1 / 2
-"""Largest share of the accelerator's free memory that photos take."""
+"""Largest share of the accelerator's free memory that photos may take."""
 
 
 class Photo(NamedTuple):
-    """A photo as it is learned from."""
+    """A decoded photo with its key."""
 
     pixels: Tensor
     """Pixels, (3, R, R), uint8."""
@@ -25,32 +25,32 @@ class Photo(NamedTuple):
 
 
 class PhotoStore:
-    """Pixels of the first photos of a set, each kept from when it is first read: a byte a number."""
+    """Pixels of a set's first photos, each kept once it was read, one byte per number."""
 
     def __init__(self, count: int, resolution: int, device: torch.device | str = "cpu") -> None:
-        """Begin empty.
+        """Create an empty store.
 
         Args:
-            count: Number of photos that there is room for.
+            count: Number of photos that fit.
             resolution: Side of a photo, R, in pixels.
             device: Device of the pixels.
         """
-        # On the CPU the memory of a photo is taken when it is written.
+        # On the CPU the system allocates a page when it is first written: unused room costs nothing.
         self._pixels = torch.empty(count, 3, resolution, resolution, dtype=torch.uint8, device=device)
         self._keys: list[bytes | None] = [None] * count
 
     @property
     def room(self) -> int:
-        """Number of photos that there is room for."""
+        """Number of photos that fit into the store."""
         return len(self._keys)
 
     def get(self, index: int) -> Photo | None:
-        """Return a photo; None if it has not been kept."""
+        """Return a photo; None if it is not stored."""
         key = self._keys[index] if index < self.room else None
         return None if key is None else Photo(self._pixels[index], key)
 
     def keep(self, index: int, photo: Photo) -> Photo:
-        """Keep a photo, if there is room for it; returns it where it lies now."""
+        """Store a photo, if there is room; returns it with its pixels in the store."""
         if index >= self.room:
             return photo
         pinned = photo.pixels.pin_memory() if self._pixels.is_cuda else photo.pixels
@@ -62,14 +62,14 @@ class PhotoStore:
 def make_store(
     where: PhotosIn, count: int, resolution: int, device: torch.device, *, processes: int = 1
 ) -> PhotoStore | None:
-    """Make a store for photos: in memory as many as fit, which may be none; on the device all.
+    """Create a store for photos: in memory for as many as fit, possibly none; on the device for all.
 
     Args:
-        where: Place of the photos; None is made for the disk.
+        where: Place of the photos; "disk" returns None.
         count: Number of photos.
         resolution: Side of a photo in pixels.
         device: Device of the run.
-        processes: Number of processes of the run on this machine, each of which has a store.
+        processes: Number of the run's processes on this machine, each of which has its own store.
 
     Raises:
         UserError: The photos do not fit on the device.

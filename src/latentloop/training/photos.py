@@ -23,11 +23,11 @@ from latentloop.training.photo_store import Photo, PhotoStore
 
 CPU = torch.device("cpu")
 THREADS = min(16, os.cpu_count() or 1)
-"""Number of photos that are decoded at a time."""
+"""Number of photos decoded in parallel."""
 
 
 class Loaded(NamedTuple):
-    """Photos of a batch, read into memory."""
+    """Photos of a batch, in memory."""
 
     images: Tensor
     """Images, (N, 3, R, R) in [-1, 1]."""
@@ -37,14 +37,14 @@ class Loaded(NamedTuple):
 
 @dataclass
 class PhotoSet:
-    """Photos in a fixed order, read on demand, and only once where there is a store for them."""
+    """Photos in a fixed order, read on demand; a store keeps those that were read."""
 
     sources: Sequence[PhotoSource]
     resolution: int
     skipped: dict[str, str] = field(default_factory=dict)
-    """Reason for each photo that could not be used so far."""
+    """Error message of each unusable photo so far, by its name."""
     store: PhotoStore | None = None
-    """Store that keeps photos once they are read; None to read them each time."""
+    """Store of decoded photos; None reads them each time."""
     device: torch.device = CPU
     """Device of the images."""
 
@@ -56,17 +56,18 @@ class PhotoSet:
         return len(self.sources)
 
     def digest(self) -> str:
-        """SHA-256 of the photos' names and sizes, in hexadecimal: other photos make another course of a run."""
+        """Return a SHA-256 over the photos' names and sizes, in hexadecimal, which identifies the set."""
         listed = "".join(f"{Path(source.name).name} {source.length()}\n" for source in self.sources)
-        return hashlib.sha256(listed.encode(errors="surrogatepass")).hexdigest()  # names need not be UTF-8
+        # Contents would take hours to read; names and sizes catch what happens in practice. Names need not be UTF-8.
+        return hashlib.sha256(listed.encode(errors="surrogatepass")).hexdigest()
 
     def load(self, indices: Iterable[int]) -> Loaded:
-        """Read photos; an unusable one is replaced by the next usable one, and `skipped` records the reason.
+        """Read photos; an unusable one is replaced by the next usable one, and `skipped` records the error.
 
         Photos of another size are resized and rounded to 8 bits.
 
         Raises:
-            UserError: None can be used.
+            UserError: No photo can be used.
         """
         wanted = list(indices)
         self._read_together(wanted, read := dict[int, Photo]())
@@ -75,17 +76,17 @@ class PhotoSet:
         return Loaded(pixels.float().div_(127.5).sub_(1), [photo.key for photo in photos])
 
     def batches(self, size: int) -> Iterator[tuple[list[str], Tensor]]:
-        """Read all photos in order, `size` at a time; yields their names, of those in a tar file there, and images.
+        """Read all photos in order, `size` at a time; yields names (within a tar file, its members') and images.
 
         Raises:
-            UserError: None can be used.
+            UserError: No photo can be used.
         """
         for first in range(0, len(self), size):
             indices = range(first, min(first + size, len(self)))
             yield [self.sources[i].member or self.sources[i].name for i in indices], self.load(indices).images
 
     def _read_together(self, indices: Sequence[int], read: dict[int, Photo]) -> None:
-        """Read those photos that are neither kept nor skipped, several at a time, into `read`."""
+        """Read the photos that are neither stored nor skipped into `read`, several in parallel."""
         new = [i for i in dict.fromkeys(indices) if self._kept(i) is None and self.sources[i].name not in self.skipped]
         with ThreadPoolExecutor(THREADS, "decode") as threads:
             reading = [threads.submit(self._aligned, self.sources[i]) for i in new]
@@ -128,15 +129,15 @@ class PhotoSet:
 
 
 def mirror_key(photo: bytes) -> bytes:
-    """Derive the key of a photo's mirror image from the photo's."""
+    """Derive the key of a photo's mirror image from the photo's key."""
     return hashlib.sha256(b"mirrored" + photo).digest()
 
 
 def weights_of(sources: Sequence[PhotoSource], weights: Mapping[str, float]) -> list[float]:
-    """Give each photo the weight of the last text that its name or the names just around it contain, else 1.
+    """Return the sampling weight of each photo: that of the last text contained in its path, 1 without a match.
 
-    These are a file's folder; of a photo in a tar file, also its name and folder there. From wherever a run is resumed,
-    they are the same.
+    Only the file's name and folder are searched, and a photo's path within a tar file, so that weights do not depend on
+    the working directory that a run is resumed from.
 
     Raises:
         UserError: A text is in no path, or all weights are 0.
@@ -167,11 +168,12 @@ def indices_of_batch(
         batch: Number of photos in a batch.
         step: Number of the step.
         seed: Seed of the order.
-        weights: How often each is chosen, as a ratio: each time anew then, without epochs.
+        weights: Relative sampling frequencies; photos are then drawn independently, without epochs.
     """
     if weights is not None:
         chances = np.array(weights) / sum(weights)
         return [int(i) for i in np.random.default_rng([seed, step]).choice(count, batch, p=chances)]
+    # A function of the step alone: a resumed run needs no sampler state, and batches may span two epochs.
     places = range(step * batch, (step + 1) * batch)
     return [int(_order(count, place // count, seed)[place % count]) for place in places]
 

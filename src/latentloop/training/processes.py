@@ -1,4 +1,4 @@
-"""Several processes that train together, each on its share of every batch."""
+"""Cooperation of several training processes, each on its share of every batch."""
 
 import atexit
 import importlib.util
@@ -16,13 +16,13 @@ from latentloop.errors import UserError
 from latentloop.stamps import Stamp, differences
 
 LETTING_GO = 0.5
-"""Seconds that the threads of connections get to finish."""
+"""Seconds that the threads of connections get to finish at exit."""
 T = TypeVar("T")
 Failure = TypeVar("Failure", bound=Exception)
 
 
 class Processes(Protocol):
-    """The processes that a training run runs in."""
+    """Interface of the processes of a training run."""
 
     index: int
     """Number of this process, from 0."""
@@ -30,15 +30,15 @@ class Processes(Protocol):
     """Number of cooperating processes."""
 
     def total(self, tensor: Tensor) -> Tensor:
-        """Add up the tensors, of one shape, that the processes hold."""
+        """Sum tensors of the same shape over the processes."""
         ...
 
     def collected(self, items: Sequence[T]) -> list[T]:
-        """Gather the items of all processes, those of the first one first."""
+        """Gather the items of all processes, in the order of processes."""
         ...
 
     def mixed_precision(self) -> AbstractContextManager[object]:
-        """A context in which the network computes in the run's precision."""
+        """Return a context in which the network computes in the run's precision."""
         ...
 
 
@@ -46,7 +46,7 @@ class Processes(Protocol):
 def failing_together(processes: Processes, kind: type[Failure]) -> Iterator[None]:
     """Raise an error of a type in every process if it occurs in one, so that none waits for another in vain.
 
-    Collective: every process must enter, and none may wait for another inside.
+    Collective: every process must enter, and there must be no other collective inside.
     """
     errors: list[Failure] = []
     try:
@@ -58,14 +58,14 @@ def failing_together(processes: Processes, kind: type[Failure]) -> Iterator[None
 
 
 def refuse_unlike(processes: Processes, settings: Stamp) -> None:
-    """Check that all processes were given the same. Collective: every process must.
+    """Check that all processes have the same settings. Collective: every process must call it.
 
     Args:
-        processes: The processes, which may be on several machines.
-        settings: What the run depends on.
+        processes: Processes, possibly on several machines.
+        settings: Stamp of the run.
 
     Raises:
-        UserError: One has other photos, networks or options than the first.
+        UserError: A process has other photos, networks or options than the first.
     """
     first, *others = processes.collected([dict(settings)])
     for index, other in enumerate(others, start=1):
@@ -75,15 +75,15 @@ def refuse_unlike(processes: Processes, settings: Stamp) -> None:
 
 
 def refuse_other_steps(processes: Processes, step: int, folder: Path) -> None:
-    """Check that all processes go on from one checkpoint. Collective: every process must.
+    """Check that all processes resume from the same checkpoint. Collective: every process must call it.
 
     Args:
-        processes: The processes, which may be on several machines.
-        step: The step that this one goes on from.
-        folder: The run's folder.
+        processes: Processes, possibly on several machines.
+        step: Step that this process resumes from.
+        folder: Folder of the run.
 
     Raises:
-        UserError: They see different ones.
+        UserError: The processes see different checkpoints.
     """
     steps = sorted(set(processes.collected([step])))
     if len(steps) > 1:
@@ -97,7 +97,7 @@ class Alone:
     index, count = 0, 1
 
     def __init__(self, autocast: torch.autocast | None = None) -> None:
-        """Compute in the mixed precision of a context; None in that of the weights."""
+        """Create a process with an autocast context; None computes in the precision of the weights."""
         self._autocast = autocast
 
     def total(self, tensor: Tensor) -> Tensor:
@@ -109,12 +109,12 @@ class Alone:
         return list(items)
 
     def mixed_precision(self) -> AbstractContextManager[object]:
-        """A context of PyTorch's mixed precision."""
+        """Return the autocast context, if there is one."""
         return self._autocast or nullcontext()
 
 
 class Accelerated:
-    """The processes that `accelerate launch` or `torchrun` started, through Hugging Face Accelerate."""
+    """Processes started by `accelerate launch` or `torchrun`, through Hugging Face Accelerate."""
 
     def __init__(self, accelerator: Any) -> None:  # noqa: ANN401 - an accelerate.Accelerator, which may be missing
         self._accelerator = accelerator
@@ -129,37 +129,37 @@ class Accelerated:
         return device
 
     def _part(self) -> None:
-        """Close the connections while the interpreter is whole.
+        """Close the connections while the interpreter is intact.
 
-        Gloo's threads may still be letting go of Python's tensors; one that does so in an interpreter that is being
-        torn down aborts the process (pytorch/pytorch#179291).
+        Gloo's threads may still release Python tensors; one that does so while the interpreter is torn down aborts the
+        process (pytorch/pytorch#179291).
         """
         self._accelerator.state.destroy_process_group()
         time.sleep(LETTING_GO)
 
     def total(self, tensor: Tensor) -> Tensor:
-        """Add up all processes' tensors."""
+        """Sum the tensors of all processes."""
         total: Tensor = self._accelerator.reduce(tensor, reduction="sum")
         return total
 
     def collected(self, items: Sequence[T]) -> list[T]:
-        """Gather all processes' items."""
+        """Gather the items of all processes."""
         from accelerate.utils import gather_object
 
         return list(gather_object(list(items)))
 
     def mixed_precision(self) -> AbstractContextManager[object]:
-        """A context of Accelerate's mixed precision."""
+        """Return Accelerate's autocast context."""
         context: AbstractContextManager[object] = self._accelerator.autocast()
         return context
 
 
 def find_processes(device: torch.device, dtype: torch.dtype) -> Alone | Accelerated:
-    """Find the processes that run this program: a single one, unless a launcher started several.
+    """Determine the processes that run this program: a single one, unless a launcher started several.
 
     Args:
-        device: Of one by itself; if it is the CPU, several compute there, too.
-        dtype: Of the network's arithmetic; weights and gradients stay in float32.
+        device: Device of a single process; if it is the CPU, several processes use the CPU, too.
+        dtype: Type of the network's arithmetic; weights and gradients stay in float32.
 
     Raises:
         UserError: There are several, and Accelerate is not installed.

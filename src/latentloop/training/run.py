@@ -1,4 +1,4 @@
-"""Training the embedding network into a folder, from wherever an earlier run stopped."""
+"""Training run in a folder, resumed from its last checkpoint."""
 
 import math
 import time
@@ -24,6 +24,7 @@ from latentloop.training.trainer import Trainer
 from latentloop.training.validation import Validation
 
 KIND = "training"
+"""Kind of training that checkpoints record."""
 LOG, BEST, LAST = "log.jsonl", "best.safetensors", "last.safetensors"
 TENSORBOARD = "tensorboard"
 PICTURE, COMMAND = "validation.png", "train"
@@ -33,32 +34,32 @@ Figures = Mapping[str, float]
 
 @dataclass(frozen=True)
 class Saving:
-    """Interval between checkpoints, and the number that are kept."""
+    """Interval between checkpoints, and the number to keep."""
 
     every: int = 100
-    """Steps between two checkpoints."""
+    """Number of steps between two checkpoints."""
     keep: int = 2
-    """Number of latest checkpoints to keep, beside that of the best network."""
+    """Number of latest checkpoints to keep, besides that of the best network."""
 
 
 class Progress(NamedTuple):
     """Progress of training after a step."""
 
     metrics: Figures
-    """Number of the step, its loss and the loss's terms, and what the iterator did for the photos."""
+    """Number of the step, its loss and the loss's terms, and statistics of the iterator."""
     saved: Figures | None
-    """Line of the log, if the run was saved after this step: means over the steps since the last save, and the
-    validation's figures; else None."""
+    """Line of the log, if the run was saved after this step: means over the steps since the last save, and validation
+    metrics; otherwise None."""
 
 
 @dataclass
 class TrainJob:
     """A training run in a folder.
 
-    `checkpoints/` holds the states that it goes on from, `codes.cache` the best codes, `log.jsonl` and `tensorboard/`
-    its figures, `validation.png` some reconstructions, `last.safetensors` the network, and `best.safetensors` that
-    with the lowest validation loss so far. Wherever a run is killed, all are brought in line with the last checkpoint
-    when it goes on. Of several processes the first one writes.
+    `checkpoints/` holds states to resume from, `codes.cache` the best codes, `log.jsonl` and `tensorboard/` the
+    metrics, `validation.png` some reconstructions, `last.safetensors` the network, and `best.safetensors` the network
+    with the lowest validation loss so far. Wherever a run is killed, resuming brings all of them in line with the last
+    checkpoint. Of several processes the first one writes.
     """
 
     trainer: Trainer
@@ -66,12 +67,12 @@ class TrainJob:
     """Measures the network, in the first process; None in the others."""
     folder: Path
     settings: Mapping[str, Any]
-    """The stamp of the run: all that its course depends on."""
+    """Stamp of the run: all settings that its course depends on."""
     saving: Saving = Saving()
     stopping: Callable[[], bool] = lambda: False
     """Called after each step; True saves and stops the run."""
     held: ExitStack = field(default_factory=ExitStack)
-    """What keeps others from using the folder, until the run ends."""
+    """Locks on the folder, released when the run ends."""
     _recent: list[Figures] = field(default_factory=list, init=False)
     """Metrics of the steps since the last line of the log."""
 
@@ -82,18 +83,18 @@ class TrainJob:
 
     @property
     def finished(self) -> bool:
-        """Return whether the run has taken all its steps, or all its time."""
+        """True if the run has taken all its steps, or all its time."""
         return self.trainer.finished
 
     def resume(self, *, longer: bool = False) -> None:
-        """Go on from the folder's last checkpoint, if it has one.
+        """Resume from the folder's last checkpoint, if it has one.
 
         Args:
-            longer: It may be of a run of another length; it is written anew as one of this.
+            longer: The checkpoint may be of a run with another length; it is rewritten with the new length.
 
         Raises:
-            UserError: The checkpoint is damaged, or of a run with other settings; the folder holds files that are not
-                such a run's, or cannot be written to.
+            UserError: The checkpoint is damaged, or of a run with other settings; the folder holds foreign files, or
+                cannot be written to.
         """
         with failing_together(self.trainer.processes, UserError):
             if checkpoint := last_checkpoint(self.folder):
@@ -109,24 +110,27 @@ class TrainJob:
                 remove_leftovers(self.folder)
                 remove_leftovers(self.folder / CHECKPOINTS)
                 lines = self._log.lines(self.trainer.step)
-                self._log.write(lines)  # what cannot be written shall show now, not after the first steps
+                self._log.write(
+                    lines
+                )  # drops lines after the checkpoint, and shows write errors before the first steps
                 self._publish(lines)
             else:
+                # Not the first process: it writes nothing, but must drop the codes that the first one now commits.
                 self.trainer.collaboration.cache.commit()
 
     def run(self) -> Iterator[Progress]:
-        """Train on; yields each step, and where the run is saved after it, once that is safely on disk.
+        """Train; yields each step, after the run is saved where that is due.
 
         Raises:
-            UserError: The folder cannot be written to, or memory is short; the loss or the iterator diverged, then the
-                run is saved as it was before that step.
+            UserError: The folder cannot be written to, memory is short, or the loss or the iterator diverged; the run
+                is then saved as it was before that step.
         """
         begun = time.perf_counter()
         with self.held, self._explained(), TensorBoardLog(self._tensorboard, self.trainer.step) as tensorboard:
             for metrics in self.trainer.run():
                 self._recent.append(metrics)
                 tensorboard.scalars(metrics)
-                if metrics["step"] < self.trainer.step:  # the trainer tells of several steps at a time
+                if metrics["step"] < self.trainer.step:  # one of several steps that the trainer reports together
                     yield Progress(metrics, None)
                     continue
                 stop, line = self._asked_to_stop(), None
@@ -143,7 +147,7 @@ class TrainJob:
     def _check_length(self) -> None:
         if self.finished:
             taken = self.trainer.step
-            raise UserError(f"{self.folder}: over after {taken} steps; give it more", arguments=LENGTH)
+            raise UserError(f"{self.folder}: the run has ended after {taken} steps; give it more", arguments=LENGTH)
 
     @contextmanager
     def _explained(self) -> Iterator[None]:
@@ -152,21 +156,24 @@ class TrainJob:
         except NotFiniteError as error:
             self._write_checkpoint()
             last = self.folder / LAST
-            begin, helpful = ("begin another run", ["lr"])
+            begin, helpful = ("start another run", ["lr"])
             if last.exists():
-                begin, helpful = f"begin another run from {last}", ["start", "lr"]
+                begin, helpful = f"start another run from {last}", ["start", "lr"]
             saved = f"{error}; step {self.trainer.step} is saved, {begin} with smaller steps"
             raise UserError(saved, arguments=helpful) from error
         except torch.OutOfMemoryError as error:
             raise UserError("not enough memory on the device; try a smaller batch", arguments="batch") from error
         except _failure_to_compile() as error:
-            raise UserError(f"cannot compile: {error}; do without", arguments="compile") from error
+            raise UserError(f"cannot compile: {error}; leave it out", arguments="compile") from error
 
     def _asked_to_stop(self) -> bool:
         return any(self.trainer.processes.collected([self.stopping()]))
 
     def _save(self, means: Figures, tensorboard: TensorBoardLog) -> Figures:
-        """Log, then checkpoint, then all that can be made again from these."""
+        """Write the log, then the checkpoint, then everything that can be rebuilt from these."""
+        # A kill after any write must leave a resumable folder: a log that is ahead is cut back to the checkpoint, and
+        # networks and cache that are behind are written again. A cache ahead of the checkpoint could not be cut back:
+        # the resumed run would start from codes of its own future.
         line = means
         with failing_together(self.trainer.processes, UserError):
             if self.validation:
@@ -183,7 +190,7 @@ class TrainJob:
         network = self.trainer.result()
         figures = validation.measure(network)
         if not all(map(math.isfinite, figures.values())):
-            raise NotFiniteError(f"what the network draws after step {self.trainer.step} is not finite")
+            raise NotFiniteError(f"the validation after step {self.trainer.step} is not finite")
         picture = validation.picture(network)
         tensorboard.scalars({"step": self.trainer.step, **figures})
         tensorboard.picture(picture, self.trainer.step)
@@ -191,7 +198,7 @@ class TrainJob:
         return figures
 
     def _publish(self, lines: Sequence[Figures]) -> None:
-        """Write the networks of the last checkpoint, and delete older ones."""
+        """Commit the codes, write the networks of the last checkpoint, and delete older checkpoints."""
         self.trainer.collaboration.cache.commit()
         if not lines:
             return
@@ -200,6 +207,7 @@ class TrainJob:
         best = min(lines, key=lambda line: line["val_loss"])["step"]
         if best == self.trainer.step:
             save_embedder(self.result, network)
+        # The best network's checkpoint is kept: best.safetensors can be rebuilt from it after a kill.
         kept = {*checkpoints_in(self.folder)[-self.saving.keep :], self._checkpoint_of(best)}
         for path in set(checkpoints_in(self.folder)) - kept:
             if is_checkpoint(path, kind=KIND):
@@ -227,20 +235,20 @@ class TrainJob:
 
 
 def _failure_to_compile() -> type[Exception]:
-    """Look it up only once something has failed: the import takes seconds."""
+    """Return the exception of failed compilation, imported only after an error: the import takes seconds."""
     from torch._dynamo.exc import BackendCompilerFailed
 
     return BackendCompilerFailed
 
 
 def last_checkpoint(folder: Path) -> Path | None:
-    """Find the checkpoint that the run in a folder goes on from; None for a new run.
+    """Find the checkpoint that the run in a folder resumes from; None for a new run.
 
     Raises:
-        UserError: The folder holds files that the run would replace, and that are not its own.
+        UserError: The folder holds foreign files that the run would replace.
     """
     checkpoints = checkpoints_in(folder)
-    begun = bool(checkpoints) or (folder / LOG).exists()  # a run that was killed in its first moments has a log alone
+    begun = bool(checkpoints) or (folder / LOG).exists()  # a run killed in its first moments leaves a log alone
     RunLog(folder / LOG).lines(0)
     ours: dict[str, Ours] = {PICTURE: marked_by(COMMAND), SETTINGS: with_entries("common")} if begun else {}
     ours |= {BEST: is_embedder, LAST: is_embedder} if checkpoints else {}
@@ -252,14 +260,14 @@ def last_checkpoint(folder: Path) -> Path | None:
 
 
 def refuse_linked_run(folder: Path, *, own_codes: bool = True) -> None:
-    """Check that nothing of the run in a folder is a link, through which it would write or replace files elsewhere.
+    """Check that nothing of a run is a link, through which files elsewhere would be written or replaced.
 
     Args:
-        folder: The run's folder.
-        own_codes: Its best codes are in the folder, too; where the user names another file, that may be a link.
+        folder: Folder of the run.
+        own_codes: Also check the best codes in the folder; a file named by the user may be a link.
 
     Raises:
-        UserError: Something is.
+        UserError: Something is a link.
     """
     names = (CHECKPOINTS, TENSORBOARD, LOG, SETTINGS, BEST, LAST, PICTURE)
     refuse_links(*(folder / name for name in names), *checkpoints_in(folder))
@@ -268,6 +276,6 @@ def refuse_linked_run(folder: Path, *, own_codes: bool = True) -> None:
 
 
 def _means(steps: Sequence[Figures]) -> dict[str, float]:
-    """The mean of each figure that all have, and the last step."""
+    """Average each metric that all steps have; the step is the last one's."""
     names = [name for name in steps[0] if all(name in step for step in steps)]
     return {name: sum(step[name] for step in steps) / len(steps) for name in names} | {"step": steps[-1]["step"]}

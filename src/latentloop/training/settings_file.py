@@ -1,4 +1,4 @@
-"""What a run's folder keeps to go on from: its options in config.json, and its checkpoints."""
+"""Options of a run in its folder, config.json, and the names of its checkpoints."""
 
 import json
 import os
@@ -16,18 +16,18 @@ from latentloop.training.options import TrainOptions
 
 SETTINGS, CHECKPOINTS, CODES = "config.json", "checkpoints", "codes.cache"
 CHECKPOINT = re.compile(r"step-\d{8,}\.safetensors")
-"""Names of checkpoints."""
+"""Pattern of checkpoint file names."""
 LENGTH = ("steps", "minutes")
-"""Options by which a run can be made longer."""
+"""Options that determine the length of a run, which resuming may change."""
 GROUPED = ("generator", "device", "seed")
-"""Options that the file keeps in a separate group, "common"."""
+"""Options that the file stores in a separate group, "common"."""
 
 
 def write_options(options: TrainOptions) -> None:
-    """Write a run's options into its folder, with absolute paths; the file appears whole.
+    """Write a run's options into its folder, with absolute paths; the file appears whole or not at all.
 
     Raises:
-        UserError: It cannot be written.
+        UserError: The file cannot be written.
     """
     plain = asdict(_from_anywhere(options))
     settings = {"common": {name: plain.pop(name) for name in GROUPED}, **plain}
@@ -36,22 +36,22 @@ def write_options(options: TrainOptions) -> None:
 
 
 def read_options(folder: Path, *, codes: str | None = None) -> TrainOptions:
-    """Read the options of the run in a folder, wherever that has been moved to.
+    """Read the options of the run in a folder, even if the folder was moved.
 
-    The folder may be somebody else's: it decides where a run begins, never where files are written.
+    The folder may come from someone else: it decides where a run starts, never where files are written.
 
     Args:
-        folder: The run's folder.
-        codes: File of the best codes, if it is not the run's own; None for the one that the options name, which must
-            be in the folder then, or be there; a link out of the folder is refused.
+        folder: Folder of the run.
+        codes: File of the best codes that replaces the run's; None for the one in the options, which must be in the
+            folder or exist already. Links out of the folder are refused.
 
     Raises:
-        UserError: The file is missing, or not the options of a run; or the codes would begin a file elsewhere.
+        UserError: The file is missing, or not the options of a run, or the codes would create a file elsewhere.
     """
     path = folder / SETTINGS
     try:
         settings = _flat(read_json(path))
-        settings.pop("resume", None)  # which older files have; it says nothing
+        settings.pop("resume", None)  # present in files of earlier versions, without meaning
         options = with_changes(TrainOptions(), settings | {"out": folder} | ({"codes": codes} if codes else {}))
     except OSError as error:
         raise UserError(f"{path}: cannot read a run's settings: {error.strerror or error}") from error
@@ -63,25 +63,25 @@ def read_options(folder: Path, *, codes: str | None = None) -> TrainOptions:
 
 
 def checkpoints_in(folder: Path) -> list[Path]:
-    """List a run's checkpoints by step."""
+    """List a run's checkpoints, ordered by step."""
     found = (folder / CHECKPOINTS).glob("step-*.safetensors")
     return sorted(path for path in found if CHECKPOINT.fullmatch(path.name))
 
 
 def _refuse_elsewhere(codes: Path, folder: Path) -> None:
-    """Refuse codes that would begin a file elsewhere, or that a link leads out of the folder."""
-    there = Path(os.path.realpath(codes))  # which bears links in circles
+    """Refuse codes that would create a file outside the folder, or that a link leads outside."""
+    there = Path(os.path.realpath(codes))  # unlike Path.resolve, it does not fail on circular links
     if there.is_relative_to(folder.resolve()):
         return
     if Path(os.path.normpath(codes.absolute())).is_relative_to(folder.absolute()):
         raise UserError(f"{codes}: leads to {there}, out of the run's folder; name a file", arguments="codes")
     if not codes.exists():
         where = folder / SETTINGS
-        raise UserError(f"{where}: its codes are in {codes}, which is not there; name a file", arguments="codes")
+        raise UserError(f"{where}: its codes are in {codes}, which does not exist; name a file", arguments="codes")
 
 
 def _flat(settings: Mapping[str, Any]) -> dict[str, Any]:
-    """All options by their names alone, lists as tuples."""
+    """Flatten nested options to their names, with lists as tuples."""
     flat: dict[str, Any] = {}
     for name, value in settings.items():
         flat |= _flat(value) if isinstance(value, dict) else {name: tuple(value) if isinstance(value, list) else value}
@@ -89,7 +89,7 @@ def _flat(settings: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _from_anywhere(options: TrainOptions) -> TrainOptions:
-    """The same options for a process with another working directory."""
+    """Return the same options with absolute paths, for a process with another working directory."""
     paths = {name: getattr(options, name) for name in ("generator", "quick", "start")}
     found = {name: str(Path(path).absolute()) for name, path in paths.items() if path and Path(path).exists()}
     options = replace(

@@ -1,4 +1,4 @@
-"""Setting up the training of an embedding network from its options."""
+"""Setup of training an embedding network from its options."""
 
 import math
 from collections.abc import Sequence
@@ -44,31 +44,31 @@ from latentloop.training.validation import Validation, unseen_images
 from latentloop.weights import ReadOnce
 
 LOOK_EVERY = 20
-"""Most steps that an accelerator takes before it is waited for."""
+"""Largest number of steps between two synchronizations with an accelerator."""
 
 
 class Photos(NamedTuple):
     """Training and validation photos of a run."""
 
     learned: PhotoSet | None
-    """Photos to learn from; None for images that the generator draws alone."""
+    """Photos to learn from; None if only generated images are used."""
     held_out: PhotoSet | None
-    """Photos to measure on; None for images that the generator draws."""
+    """Photos to measure on; None for generated images."""
 
 
 def set_up_training(options: TrainOptions, *, longer: bool = False) -> TrainJob:
-    """Set up a run that resumes from the state in its folder; its options are in the folder then.
+    """Set up a run that resumes from the state in its folder, and write its options there.
 
-    In CUDA and float32 the process computes repeatably from now on, which an exact resume rests on.
+    On CUDA in float32 the process computes repeatably from now on, which an exact resume requires.
 
     Args:
-        options: Of the run.
-        longer: The folder's run may be one with other steps and minutes, and goes on with these: its step size, too, is
-            from there on that of the longer run.
+        options: Options of the run.
+        longer: The folder's run may have other steps and minutes, and continues with these; from there on the step-size
+            schedule is that of the longer run.
 
     Raises:
-        UserError: A file is missing or wrong, the folder holds a run with other options or something else, or
-            another process uses it.
+        UserError: A file is missing or wrong, the folder holds a run with other options or foreign files, or another
+            process uses it.
     """
     machine = find_machine(options)
     (repeatable_arithmetic if machine.dtype == torch.float32 else quick_arithmetic)()
@@ -80,6 +80,7 @@ def set_up_training(options: TrainOptions, *, longer: bool = False) -> TrainJob:
                 refuse_linked_run(options.out, own_codes=options.codes is None)
         with ReadOnce():
             job = _make_job(options, machine)
+        # Compared before the first step: processes with different batches would wait for each other forever.
         refuse_unlike(machine.processes, job.settings)
         job.resume(longer=longer)
         refuse_other_steps(machine.processes, job.trainer.step, options.out)
@@ -124,14 +125,14 @@ def _make_trainer(
 
 
 def choose_photos(options: TrainOptions, resolution: int) -> Photos:
-    """Choose the photos of a run: those to measure on are not learned from.
+    """Choose the photos of a run: those to measure on are excluded from those to learn from.
 
     Args:
-        options: Of the run.
-        resolution: Pixels that the network takes.
+        options: Options of the run.
+        resolution: Input size of the network in pixels.
 
     Raises:
-        UserError: There are none, or none that can be used: before anything is written.
+        UserError: There are none, or none is usable; raised before anything is written.
     """
     held_out = find_training_photos(options.validation)
     measured_on, found = set(places_of(held_out)), find_training_photos(options.data)
@@ -147,16 +148,16 @@ def choose_photos(options: TrainOptions, resolution: int) -> Photos:
 def make_collaboration(
     options: TrainOptions, generator: Generator, embedder: Embedder, machine: Machine
 ) -> Collaboration:
-    """Bring the embedding network and the iterator together.
+    """Connect the embedding network and the iterator.
 
     Args:
-        options: Of the run.
-        generator: Whose images are compared.
-        embedder: The network that learns.
-        machine: To compute on.
+        options: Options of the run.
+        generator: Generator whose images are compared.
+        embedder: Network that learns.
+        machine: Device, precision and processes.
 
     Raises:
-        UserError: Images cannot be compared at the resolution that is asked for; the cache is of other codes.
+        UserError: Images cannot be compared at the requested resolution, or the cache holds other codes.
     """
     size = _compared_pixels(options, generator, embedder)
     if machine.device.type == "cuda":
@@ -182,7 +183,7 @@ def make_collaboration(
 def stamp_of_training(
     options: TrainOptions, photos: Photos, machine: Machine, metric: PerceptualMetric | None = None
 ) -> dict[str, Any]:
-    """The stamp of a run: all that its course, and the figures that it logs, depend on."""
+    """Return the stamp of a run: all settings that its course and its logged metrics depend on."""
     return stamp_of(
         options,
         generator_sha256=weights_checksum(options.generator, which=options.which),
@@ -205,18 +206,18 @@ def _usable(sources: Sequence[PhotoSource], resolution: int) -> PhotoSet | None:
     if not sources:
         return None
     photos = PhotoSet(sources, resolution)
-    photos.load([0])  # if none can be used, say so before anything is written
+    photos.load([0])  # raises if no photo can be used, before anything is written
     return photos
 
 
 def _look_every(options: TrainOptions, device: torch.device) -> int:
-    """Steps that an accelerator takes before it is waited for: so many that the run is saved between two such looks."""
+    """Return the number of steps between two synchronizations; it divides the interval between checkpoints."""
     looks = device.type == "cpu" or options.collaboration.teacher_steps or options.collaboration.cache
     return 1 if looks else math.gcd(options.save_every, LOOK_EVERY)
 
 
 def _compiled(collaboration: Collaboration) -> Collaboration:
-    """Compile what is computed in each step. The network itself is, too; copies of it are not."""
+    """Compile what every step computes, the network in place; copies of the network are not compiled."""
     collaboration.embedder.compile(dynamic=False)
     generator = collaboration.generator
     return replace(
@@ -227,20 +228,20 @@ def _compiled(collaboration: Collaboration) -> Collaboration:
 
 
 def _keep_photos(photos: PhotoSet, options: TrainOptions, machine: Machine) -> None:
-    """Have photos read but once, as far as there is room for them."""
+    """Give photos a store, so that those that fit are read only once."""
     count, device = machine.processes.count, machine.device
     photos.store = make_store(options.photos_in, len(photos), photos.resolution, device, processes=count)
     photos.device = device
 
 
 def _compared_pixels(options: TrainOptions, generator: Generator, embedder: Embedder) -> int:
-    """Resolution at which images are compared."""
+    """Return the resolution at which images are compared."""
     size = min(options.collaboration.resolution, generator.resolution)
     if size > embedder.config.resolution or generator.resolution % size:
         finest = f"and at most the network's {embedder.config.resolution}"
         raise UserError(f"resolution must divide the generator's {generator.resolution} {finest}, got {size}")
     if size < SMALLEST and (options.loss.lambda_lpips or options.collaboration.lambda_per):
-        raise UserError(f"LPIPS takes images of {SMALLEST} pixels or more, not {size}", arguments="resolution")
+        raise UserError(f"LPIPS needs images of {SMALLEST} pixels or more, got {size}", arguments="resolution")
     return size
 
 
@@ -251,7 +252,7 @@ def _validation(
     held_out: PhotoSet | None,
     resolution: int,
 ) -> Validation:
-    """Measure at the network's resolution, with the generator that is trained for."""
+    """Create the validation, at the network's resolution, with the generator that is trained for."""
     if held_out:
         images, skipped = held_out.load(range(len(held_out)))[0].to(drawing.device), held_out.skipped
     else:

@@ -1,4 +1,4 @@
-"""Stopping long work at a good moment."""
+"""Stopping long work after the current step."""
 
 import signal
 import threading
@@ -9,15 +9,14 @@ from types import FrameType
 
 @contextmanager
 def stop_signals(*numbers: signal.Signals, on_ask: Callable[[], object] = lambda: None) -> Iterator[Callable[[], bool]]:
-    """Catch signals; yields a function that returns whether one has come.
+    """Catch signals; yields a function that tells whether one has arrived.
 
-    A second one raises KeyboardInterrupt at once.
-
-    Outside the main thread, where Python allows no handlers, nothing is caught.
+    A second signal raises KeyboardInterrupt immediately. Outside the main thread, where Python allows no handlers,
+    nothing is caught.
 
     Args:
-        numbers: Which signals, such as `signal.SIGINT`, which Ctrl-C sends.
-        on_ask: Called when the first one comes.
+        numbers: Signals to catch, such as `signal.SIGINT`, which Ctrl-C sends.
+        on_ask: Called when the first one arrives.
     """
     asked: list[int] = []
 

@@ -1,4 +1,4 @@
-"""The student of a distillation: a generator's first blocks, with a new head for a smaller image."""
+"""Student of a distillation: a generator's first blocks, with a new head for smaller images."""
 
 import math
 from dataclasses import replace
@@ -14,15 +14,15 @@ SPREAD = 0.01
 
 
 def make_student(teacher: MobileStyleGAN, *, name: str, resolution: int, randomness: torch.Generator) -> MobileStyleGAN:
-    """Make a student: the teacher's blocks up to a resolution, with a new head that draws there.
+    """Create a student: the teacher's blocks up to a resolution, with a new head.
 
-    It takes the same code: the head is modulated by all the styles that the blocks leave over.
+    It takes the same code: the head is modulated by all styles that the blocks do not use.
 
     Args:
-        teacher: The generator that it learns from, on the CPU.
+        teacher: Generator to learn from, on the CPU.
         name: Name of the student.
-        resolution: Pixels of its image, a side.
-        randomness: For the weights of the head.
+        resolution: Side of its images in pixels.
+        randomness: Random generator for the weights of the head.
 
     Raises:
         ValueError: The teacher has no block of this resolution.
@@ -38,30 +38,30 @@ def make_student(teacher: MobileStyleGAN, *, name: str, resolution: int, randomn
     head = student.synthesis.to_rgb
     for weight in (head.affine.weight, head.conv.weight):
         nn.init.normal_(weight, std=SPREAD, generator=randomness)
-    nn.init.constant_(head.affine.bias, 1 / head.gain)  # every style begins near 1
+    nn.init.constant_(head.affine.bias, 1 / head.gain)  # styles scale channels: all start near 1
     if head.conv.bias is not None:
         nn.init.zeros_(head.conv.bias)
     return student.requires_grad_(False)
 
 
 def begin_with(student: MobileStyleGAN, other: Generator) -> None:
-    """Give a student the weights of one that has learned before.
+    """Copy the weights of a trained student into a student.
 
     Raises:
-        UserError: It is not of the same sizes or not of the same latent space.
+        UserError: The other one has other sizes or another latent space.
     """
     if not isinstance(other, MobileStyleGAN) or (other.shape, other.fingerprint) != (
         student.shape,
         student.fingerprint,
     ):
-        raise UserError(f"{other.name}: cannot begin with it, it is not such a student of the same teacher")
+        raise UserError(f"{other.name}: cannot start from it, it is not such a student of the same teacher")
     student.load_state_dict(other.state_dict())
 
 
 def trainable(student: MobileStyleGAN, blocks: int) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
     """Unfreeze the student's last blocks and its head; returns the parameters of both, by name.
 
-    Not their noise: in a trial, learned noise maps slowed all else down.
+    The noise stays frozen: in a trial, learned noise maps slowed down all other learning.
     """
     names = [f"synthesis.blocks.{len(student.synthesis.blocks) - 1 - i}." for i in range(blocks)]
     parameters = {n: p for n, p in student.named_parameters() if not n.endswith(".noise")}

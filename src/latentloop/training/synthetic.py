@@ -1,4 +1,4 @@
-"""Images that the generator draws of random codes, to learn from beside photos."""
+"""Generated images of random codes, to learn from beside photos."""
 
 from dataclasses import dataclass, field
 from typing import NamedTuple
@@ -12,9 +12,9 @@ from latentloop.training.codes import sample_training_codes
 from latentloop.training.learner import randomness_of
 
 AT_ONCE, AT_ONCE_ON_DEVICE = 8, 64
-"""Number of images that are drawn together, on a CPU and on an accelerator."""
+"""Number of images drawn together, on a CPU and on an accelerator."""
 POOL = 64
-"""Batches in a pool of images that are used more than once."""
+"""Number of batches in a pool of images that are used more than once."""
 
 
 class Drawn(NamedTuple):
@@ -30,16 +30,16 @@ class Drawn(NamedTuple):
 class Synthetic:
     """Draws a pool of images at a time, and reuses each image in several differently shuffled batches.
 
-    What a step gets follows from the seed and the step's number alone. Of several processes, each draws its share.
+    The images of a step follow from the seed and the step's number alone. Of several processes, each draws its share.
     """
 
     generator: Generator
     resolution: int
     """Side of the images, R, in pixels."""
     batch: int
-    """Images per step, over all processes; there may be none."""
+    """Images per step, over all processes; may be 0."""
     repeats: int
-    """Number of batches that each image is in."""
+    """Number of batches that use each image."""
     seed: int
     share: slice = field(default_factory=lambda: slice(None))
     """Part of a batch's images that this process takes."""
@@ -47,12 +47,14 @@ class Synthetic:
     _pool: Drawn = field(init=False, repr=False)
 
     def of_step(self, step: int) -> Drawn:
-        """The codes and images to learn from in a step."""
+        """Return the codes and images to learn from in a step."""
         batches = POOL if self.repeats > 1 else 1
         number, within = divmod(step, batches * self.repeats)
         if number != self._number:
             self._number, self._pool = number, self._draw(batches, randomness_of(self.seed, number))
         repeat, place = divmod(within, batches)
+        # A permutation of the pool's batches for each position in a batch, new for each repeat: an image stays in the
+        # position, and so in the process, that drew it, but meets other images.
         rows = torch.rand(batches, self.batch, generator=randomness_of(self.seed, step - place)).argsort(dim=0)
         own = torch.arange(self.batch)[self.share]
         chosen = (rows[place, own] if repeat else torch.full_like(own, place)) * len(own) + torch.arange(len(own))

@@ -1,4 +1,4 @@
-"""A training run's figures for TensorBoard, where that is installed."""
+"""Metrics of a training run for TensorBoard, if it is installed."""
 
 import importlib.util
 from collections.abc import Mapping
@@ -16,18 +16,18 @@ GROUPS = {
     "iterator": ("teacher", "gain", "known"),
     "validation": ("val_loss", "val_mse", "val_lpips"),
 }
-"""The figures of each group, as they are shown."""
+"""Metrics of each group that TensorBoard shows together."""
 
 
 class TensorBoardLog:
-    """Writes a run's figures and pictures for TensorBoard.
+    """Writes a run's metrics and pictures for TensorBoard.
 
-    It does nothing without a folder, without TensorBoard, and where the folder's name is not UTF-8, which TensorBoard
-    does not take.
+    It does nothing without a folder, without TensorBoard, and if the folder's name is not valid UTF-8, which
+    TensorBoard requires.
     """
 
     def __init__(self, folder: Path | None, step: int) -> None:
-        """Go on from a step: what an earlier run wrote of later ones is not shown.
+        """Continue after a step: what an earlier session wrote about later steps is hidden.
 
         Raises:
             UserError: The folder cannot be written to.
@@ -50,13 +50,13 @@ class TensorBoardLog:
             self._writer.close()
 
     def scalars(self, metrics: Mapping[str, float]) -> None:
-        """Show a step's figures; `metrics["step"]` is its number."""
+        """Write a step's metrics; `metrics["step"]` is its number."""
         for group, names in GROUPS.items() if self._writer else ():
             for name in metrics.keys() & set(names):
                 self._writer.add_scalar(f"{group}/{name}", metrics[name], int(metrics["step"]))
 
     def picture(self, image: Tensor, step: int) -> None:
-        """Show an image (1, 3, H, W) in [-1, 1]: photo, one pass, one pass and the iterator, row by row."""
+        """Write an image (1, 3, H, W) in [-1, 1]: photo, one pass, one pass and the iterator, row by row."""
         if self._writer:
             self._writer.add_image("photo, one pass, with the iterator", (image[0].float() + 1) / 2, step)
             self._writer.flush()

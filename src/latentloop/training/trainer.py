@@ -1,4 +1,4 @@
-"""The steps of collaborative training."""
+"""Steps of collaborative training."""
 
 import copy
 from collections.abc import Iterator, Mapping, Sequence
@@ -26,45 +26,45 @@ from latentloop.training.synthetic import Synthetic
 from latentloop.training.train_config import TrainConfig
 
 SECOND_LOOK_EVERY = 4
-"""One image in so many gets a second look."""
+"""Interval of images that get a second look: one in this many."""
 MIRRORED, MOVED, RELIT = range(3)
-"""Purposes of random numbers for photos."""
+"""Purposes that separate the random streams of a step's photos."""
 
 
 class Metrics(NamedTuple):
-    """Figures of a step, still on the device."""
+    """Metrics of a step, still on the device."""
 
     step: int
     names: tuple[str, ...]
     figures: Tensor
-    """A number for each name."""
+    """Values in the order of `names`, (len(names),)."""
 
 
 @dataclass
 class Trainer:
     """Trains the network of a collaboration, step by step.
 
-    All that is random in a step follows from the seed and the step's number, so that a run that goes on from a state
-    takes the very course of one that never stopped.
+    All randomness of a step follows from the seed and the step's number, so a resumed run takes exactly the course of
+    an uninterrupted one.
     """
 
     collaboration: Collaboration
-    """The network, which learns in place, and the iterator that teaches it."""
+    """Network, which learns in place, and iterator that teaches it."""
     config: TrainConfig
     seed: int
     photos: PhotoSet | None
-    """Photos to learn from; None for images that the generator draws alone."""
+    """Photos to learn from; None if only generated images are used."""
     processes: Processes = field(default_factory=Alone)
-    """Processes that take each step together, each on its share of the batch: they learn what one alone would."""
+    """Processes that take each step together, each on its share of the batch, with the result of a single process."""
     drawing: Generator | None = None
     """Generator that draws images to learn from; None for the collaboration's, which has the same latent space."""
     look_every: int = 1
-    """Steps after which the device is waited for, to look at figures and whether they are finite; without an iterator
-    or a cache, which do so in each step, an accelerator is busy meanwhile."""
+    """Number of steps between two synchronizations with the device, which metrics and tests for finite numbers need.
+    Must be 1 with an iterator or a cache, which synchronize in each step anyway."""
 
     def __post_init__(self) -> None:
         if self.look_every > 1 and self.collaboration.teaches:
-            raise ValueError("an iterator or a cache looks at figures in each step: look_every must be 1")
+            raise ValueError("with an iterator or a cache look_every must be 1")
         self._check_shares()
         given = self.config.photo_weights
         self._weights = weights_of(self.photos.sources, given) if self.photos and given else None
@@ -95,7 +95,7 @@ class Trainer:
 
     @property
     def finished(self) -> bool:
-        """Return whether the run has taken all its steps, or all its time."""
+        """True if the run has taken all its steps, or all its time."""
         return self.progress >= 1
 
     @property
@@ -105,17 +105,18 @@ class Trainer:
 
     @property
     def embedder(self) -> Embedder:
-        """The embedding network with its current weights."""
+        """Embedding network with its current weights."""
         embedder = self.collaboration.embedder
         if not isinstance(embedder, Embedder):
             raise TypeError(f"not an embedding network: {type(embedder).__name__}")
         return embedder
 
     def run(self) -> Iterator[dict[str, float]]:
-        """Take one step after another until they are done; yields the metrics of each, of `look_every` at a time.
+        """Take the remaining steps; yields the metrics of each, `look_every` at a time.
 
         Raises:
-            NotFiniteError: The loss is not finite; the network is as before that step, or as it was last looked at.
+            NotFiniteError: The loss is not finite; the network is as before that step, or as at the last
+                synchronization.
         """
         self._clock.start()
         self._learner.check()
@@ -132,13 +133,13 @@ class Trainer:
                     return
 
     def result(self) -> Embedder:
-        """A frozen copy of the network with the running mean of its weights: the result of the training so far."""
+        """Return a frozen copy of the network with the running mean of its weights."""
         result = copy.deepcopy(self.embedder)
         result.load_state_dict(result.state_dict() | self._learner.average)
         return result.requires_grad_(False).eval()
 
     def state(self) -> dict[str, Any]:
-        """The state that a run goes on from; write it before the next step, which changes it."""
+        """Return the state to resume from; it must be written before the next step, which changes it in place."""
         return self._learner.state() | {
             "pending": self.collaboration.cache.state(),
             "seconds": self._clock.seconds,
@@ -148,11 +149,11 @@ class Trainer:
         """Restore the state that `state` returned."""
         self._learner.load_state(state)
         self.collaboration.cache.load_state(state["pending"])
-        self._clock = Clock(state.get("seconds", 0.0))  # which older states lack
+        self._clock = Clock(state.get("seconds", 0.0))  # absent in states of earlier versions
         self.progress = self._share_done(self._clock.seconds)
 
     def read(self, step: int) -> Loaded | None:
-        """Read the photos that this process learns from in a step; None for none. Called from a thread of its own."""
+        """Read this process's photos of a step; None if it has none. Called from the reading thread."""
         wanted = self.config.batch - self._made
         if not self.photos or not wanted:
             return None
@@ -164,6 +165,7 @@ class Trainer:
         try:
             with failing_together(self.processes, NotFiniteError):
                 terms, teaching = self.collaboration.learn(self.batch(photos), step=self.step)
+            # Divided by the whole batch, not by this process's share: summed over processes it is the batch's mean.
             loss = torch.stack(list(terms.values())).sum() / self.config.batch
             metrics = self._summary(loss, terms, teaching)
             self._learner.learn(loss, progress=self.progress)
@@ -177,15 +179,16 @@ class Trainer:
     def _progress(self) -> float:
         if self.config.minutes is None:
             return self._share_done(0.0)
-        return self._share_done(self.processes.collected([self._clock.seconds])[0])  # all go by the first one's clock
+        # By the first process's clock in all of them: otherwise they could stop at different steps.
+        return self._share_done(self.processes.collected([self._clock.seconds])[0])
 
     def _share_done(self, seconds: float) -> float:
-        """Share of the steps or of the time, whichever is larger."""
+        """Return the share of the steps or of the time, whichever is larger."""
         by_time = seconds / (60 * self.config.minutes) if self.config.minutes else 0.0
         return min(1.0, max(self.step / self.config.steps, by_time))
 
     def batch(self, photos: Loaded | None) -> Batch:
-        """Put together what this process learns from in this step: photos, changed at random, and drawn images."""
+        """Assemble this process's part of a step: photos with augmentation, and generated images."""
         w_plus, drawn = self._synthetic.of_step(self.step)
         images, keys = self._degraded(drawn), list[bytes]()
         if photos:
@@ -194,13 +197,13 @@ class Trainer:
         return Batch(images, keys, w_plus, drawn, self._looked_at_again(len(keys), len(drawn)))
 
     def _looked_at_again(self, photos: int, drawn: int) -> list[int]:
-        """Every fourth of the whole batch's photos, and of its drawn images, as far as they are this process's."""
+        """Select every fourth of the whole batch's photos, and of its generated images, within this process's share."""
         index, count = self.processes.index, self.processes.count
         places = [index + count * i for own in (photos, drawn) for i in range(own)]
         return [i for i, place in enumerate(places) if place % SECOND_LOOK_EVERY == 0]
 
     def _varied(self, photos: Tensor, keys: list[bytes]) -> Loaded:
-        """Mirror half of the photos, and move and relight them, at random; mirrored ones get keys of their own."""
+        """Mirror half of the photos, move and relight them, at random; mirrored ones get their own keys."""
         config = self.config
         if config.mirror:
             chosen = self._numbers(1, MIRRORED).squeeze(1) < 0.5
@@ -213,8 +216,9 @@ class Trainer:
         return Loaded(photos, keys)
 
     def _numbers(self, each: int, purpose: int) -> Tensor:
-        """Random numbers from 0 to 1 for this process's photos in this step, (N, each)."""
+        """Draw random numbers in [0, 1] for this process's photos in this step, (N, each)."""
         wanted = self.config.batch - self._made
+        # Drawn for the whole batch, then sliced, so that each photo's numbers do not depend on the number of processes.
         return torch.rand(wanted, each, generator=randomness_of(self.seed, self.step, purpose))[self._share]
 
     def _degraded(self, drawn: Tensor) -> Tensor:
@@ -224,22 +228,23 @@ class Trainer:
         if not self.config.spoil_on_device:
             return degrade(drawn, torch.randint(1 << 62, (self._made,), generator=randomness)[self._share].tolist())
         numbers = torch.rand(self._made, AMOUNTS, generator=randomness)[self._share]
+        # Noise is drawn on the device for the whole batch, then sliced: a process's share does not change its values.
         there = torch.Generator(drawn.device).manual_seed(randomness.initial_seed() >> 1)
         noise = torch.randn(self._made, *drawn.shape[1:], generator=there, device=drawn.device)[self._share]
         return degrade_together(drawn, onto(numbers, drawn.device), noise)
 
     @property
     def _made(self) -> int:
-        """Number of images in a batch that the generator drew."""
+        """Number of generated images in a batch."""
         return self.config.synthetic_images if self.photos else self.config.batch
 
     @property
     def _share(self) -> slice:
-        """Which of a batch's photos, and of its drawn images, this process takes."""
+        """Slice of a batch's photos, and of its generated images, that this process takes."""
         return slice(self.processes.index, None, self.processes.count)
 
     def _check_shares(self) -> None:
-        """Refuse a batch without a photo for each process: one without would miss where they exchange codes."""
+        """Refuse a batch without a photo for each process: one without photos would miss the exchange of codes."""
         photos, count = self.config.batch - self._made, self.processes.count
         if 0 < photos < count or self.config.batch < count:
             raise UserError(
@@ -247,7 +252,7 @@ class Trainer:
             )
 
     def _summary(self, loss: Tensor, terms: Mapping[str, Tensor], teaching: Teaching) -> Metrics:
-        """Means over all processes of a step's terms, and of what the iterator did for the photos."""
+        """Average a step's terms, and the iterator's statistics on the photos, over all processes."""
         about = {"gain": teaching.gain, "known": teaching.known, "teacher": teaching.loss}
         photos = self.config.batch - self._made if self.collaboration.teaches else 0
         parts = {"loss": loss} | {name: term.sum() / self.config.batch for name, term in terms.items()}
@@ -257,6 +262,6 @@ class Trainer:
 
 
 def _as_numbers(steps: Sequence[Metrics]) -> Iterator[dict[str, float]]:
-    """The figures of steps, for which the device is waited for once."""
+    """Convert the metrics of steps to numbers, with a single synchronization."""
     for one, figures in zip(steps, torch.stack([one.figures for one in steps]).tolist(), strict=True):
         yield {"step": one.step, **dict(zip(one.names, figures, strict=True))}

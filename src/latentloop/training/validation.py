@@ -1,4 +1,4 @@
-"""Validation of an embedding network on images that it does not learn from."""
+"""Validation of an embedding network on held-out images."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -17,25 +17,25 @@ from latentloop.training.collaboration import Collaboration
 SHOWN = 6
 """Number of images in the picture."""
 UNSEEN = 0x5EED
-"""Seed of the images that are drawn where there are no photos; no step of a run has it."""
+"""Seed of generated validation images; no training step uses it."""
 
 
 @dataclass(frozen=True)
 class Validation:
-    """Measures one pass, without and with the iterator's help, on held-out images."""
+    """Measures one pass, and draws one pass and the iterator, on held-out images."""
 
     images: Tensor
     """Held-out images, (N, 3, R, R) in [-1, 1], on the generator's device."""
     collaboration: Collaboration
-    """The generator that draws, the losses that measure and the iterator that helps."""
+    """Generator, losses and iterator of the measurement."""
     batch: int
-    """Number of images that are measured together."""
+    """Number of images measured together."""
     skipped: Mapping[str, str] = field(default_factory=dict)
-    """Reason for each validation photo that could not be used."""
+    """Error message of each unusable validation photo, by its name."""
 
     @torch.no_grad()
     def measure(self, embedder: Embedder) -> dict[str, float]:
-        """Means over the images: `val_mse` on [-1, 1], `val_lpips` and `val_loss`, which is L_opt."""
+        """Average metrics over the images: `val_mse` on [-1, 1], `val_lpips` and `val_loss`, which is L_opt."""
         both, sums = self.collaboration, torch.zeros(3, dtype=torch.float64)
         for photos in self.images.split(self.batch):
             image, target = self._drawn(embedder(photos)).clamp(-1, 1), resample(photos, both.resolution)
@@ -44,7 +44,7 @@ class Validation:
         return dict(zip(("val_mse", "val_lpips", "val_loss"), (sums / len(self.images)).tolist(), strict=True))
 
     def picture(self, embedder: Embedder) -> Tensor:
-        """Draw a few images, one row each: itself, one pass, one pass and the iterator; (1, 3, rows * T, 3 * T)."""
+        """Draw some images in rows: target, one pass, one pass and the iterator; (1, 3, rows * T, 3 * T)."""
         photos = self.images[:: max(1, len(self.images) // SHOWN)][:SHOWN]
         with torch.no_grad():
             w_plus, target = embedder(photos), resample(photos, self.collaboration.resolution)
@@ -58,7 +58,7 @@ class Validation:
 
 
 def unseen_images(generator: Generator, count: int, resolution: int) -> Tensor:
-    """Draw random images, (count, 3, R, R), to measure on where there are no photos."""
+    """Draw random images, (count, 3, R, R), as validation images if there are no photos."""
     codes = sample_codes(generator, count, randomness=torch.Generator().manual_seed(UNSEEN))
     with torch.no_grad():
         return torch.cat([generator.synthesis(w, resolution=resolution) for w in codes.split(1)])

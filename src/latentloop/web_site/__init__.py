@@ -1,4 +1,4 @@
-"""The page that needs no server: a folder of files for any web host, in which the networks run in the browser."""
+"""Page that needs no server: a folder of files for any web host, whose networks run in the browser."""
 
 from latentloop.web_site.site import WrittenSite, check_site, write_site
 

@@ -1,8 +1,8 @@
-"""Files of networks for the page: ONNX graphs with their weights, each stored once, in as few bytes as possible.
+"""Packs of networks for the page: ONNX graphs with their weights, each stored once, in few bytes.
 
-A pack is a gzip file of: the length of an index (4 bytes, lowest first), the index (JSON: where each graph and the
-weights lie), the graphs, the weights. Of the weights all bytes at even places come before those at odd ones: of float16
-numbers, one half then has the exponents, which repeat. `web/src/networks/pack.ts` reads it.
+A pack is a gzip file of: the length of an index (4 bytes, little-endian), the index (JSON: offsets of the graphs and
+the weights), the graphs, the weights. The weights' bytes at even offsets come before those at odd ones: in float16 the
+odd bytes have the exponents, which repeat and so compress well. `web/src/networks/pack.ts` reads it.
 """
 
 import gzip
@@ -24,25 +24,25 @@ if TYPE_CHECKING:
     from onnx import TensorProto
 
 WEIGHTS = "weights"
-"""Name under which the graphs know the file of their weights."""
+"""Name by which the graphs refer to their weights' file."""
 LEAST = 1024
-"""Bytes from which on a tensor is stored with the weights; smaller ones stay in their graph."""
+"""Size in bytes from which a tensor is stored with the weights; smaller ones stay in their graph."""
 ALL_BITS = 11
-"""Significant bits of float16."""
+"""Number of significant bits of float16."""
 EXACT = 1 << 16
-"""Numbers up to which a tensor keeps all its bits. Small tensors matter most, and are a tenth of the bytes."""
+"""Number of values up to which a tensor keeps all its bits: small tensors matter most, and are a tenth of the bytes."""
 
 
 def pack(graphs: Mapping[str, Path], *, significant_bits: Mapping[str, int] = MappingProxyType({})) -> bytes:
     """Pack ONNX files into one; tensors that several of them have are stored once.
 
     Args:
-        graphs: The files by name; weights that lie beside them are read, too.
-        significant_bits: Significant bits that the large float16 tensors of a graph keep, 1 to 11; all of graphs that
-            are not named.
+        graphs: Files by name; weights in files beside them are read, too.
+        significant_bits: Number of significant bits that the large float16 tensors of a graph keep, 1 to 11; other
+            graphs keep all.
 
     Raises:
-        UserError: One is missing or no ONNX file, or the package onnx is not installed.
+        UserError: A file is missing or not an ONNX file, or the package onnx is not installed.
     """
     store = _Store()
     bits = {name: significant_bits.get(name, ALL_BITS) for name in graphs}
@@ -54,7 +54,7 @@ def pack(graphs: Mapping[str, Path], *, significant_bits: Mapping[str, int] = Ma
         start += len(part)
     index = json.dumps({"graphs": {name: spans[name] for name in parts}, "weights": spans[WEIGHTS]}).encode()
     content = b"".join([len(index).to_bytes(4, "little"), index, *parts.values(), weights[::2], weights[1::2]])
-    return gzip.compress(content, 9, mtime=0)
+    return gzip.compress(content, 9, mtime=0)  # no time stamp: equal networks give equal packs
 
 
 class _Store:
@@ -80,21 +80,22 @@ class _Store:
 
 
 def rounded(array: npt.NDArray[np.generic], dropped: int) -> npt.NDArray[np.generic]:
-    """Round float16 numbers to so many bits fewer, halves to even; other numbers stay as they are."""
+    """Round float16 values by dropping some significant bits, halves to even; other types are unchanged."""
     if array.dtype != np.float16 or not dropped:
         return array
     bits = np.ascontiguousarray(array).view(np.uint16).astype(np.uint32)
+    # Half of the last kept bit, minus 1 if that bit is even; a carry into the exponent is the right rounding, too.
     bits += (1 << (dropped - 1)) - 1 + ((bits >> dropped) & 1)
     return (bits & ~np.uint32((1 << dropped) - 1)).astype(np.uint16).view(np.float16)
 
 
 def _with_external_weights(path: Path, store: _Store, significant_bits: int) -> bytes:
-    """The content of an ONNX file whose larger tensors are in a store."""
+    """Serialize an ONNX file with its larger tensors moved to a store."""
     onnx = load_extra("onnx", "the page's networks need onnx", "onnx")
     refuse_no_file(path, what="an ONNX file")
     try:
         model = onnx.load(path)
-    except Exception as error:  # protobuf's errors share no other class
+    except Exception as error:  # protobuf's errors have no other common class
         raise UserError(f"{path}: not an ONNX file ({in_one_line(error)})") from error
     for tensor in model.graph.initializer:
         array = onnx.numpy_helper.to_array(tensor)
@@ -106,7 +107,7 @@ def _with_external_weights(path: Path, store: _Store, significant_bits: int) -> 
 
 
 def _refer(tensor: "TensorProto", offset: int, length: int) -> None:
-    """Let a tensor's content be a part of the weights' file."""
+    """Make a tensor refer to its bytes in the weights' file."""
     for field in ("raw_data", "float_data", "int32_data", "int64_data", "double_data", "uint64_data", "external_data"):
         tensor.ClearField(field)
     tensor.data_location = tensor.EXTERNAL

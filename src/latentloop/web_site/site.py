@@ -1,4 +1,4 @@
-"""Writing the site: the built page, the networks, and the list of files that page and service worker go by."""
+"""Writing the site: the built page, the networks, and the list of files for page and service worker."""
 
 import base64
 import hashlib
@@ -23,24 +23,27 @@ if TYPE_CHECKING:
 PACKAGE = Path(__file__).parents[1]
 ASSETS = PACKAGE / "assets"
 PAGE = PACKAGE / "web_page"
-"""The page as `make web` builds it."""
+"""Folder of the page as `make web` builds it."""
 SITE, WORKER = "site.json", "service_worker.js"
-"""The list of files, and the one program that is not in it, because it holds the list's checksum."""
+"""List of files, and the service worker, which is not listed because it contains the list's checksum."""
 VERSION_PLACE = b"latentloop-site-version"
-"""What stands in the built service worker for the site's version."""
+"""Placeholder of the site's version in the built service worker."""
 PACKS: Mapping[str, tuple[str, ...]] = {
     "detection": ("proposal", "refinement", "output"),
     "embedding": ("embedder", "second_look"),
     "drawing": ("generator", "mapping"),
 }
-"""The files of networks, each with the names of its graphs in the bundle."""
+"""Files of networks, each with the names of its graphs in the bundle."""
 SIGNIFICANT_BITS = {"embedder": 8, "second_look": 8, "generator": 8, "mapping": 5}
-"""Bits that large weights keep. Networks that find and draw faces keep as many as bfloat16 has, which moves a face by
-a fifth of one of 255 levels on average; those that choose random faces fewer; the face detector all, because its
-landmarks would move by a pixel."""
+"""Number of significant bits that large weights keep.
+
+Networks that find and draw faces keep 8, as bfloat16 has, which changes a face by a fifth of one of 255 levels on
+average; the mapping network, which only draws random faces, keeps 5; the face detector keeps all, since its landmarks
+would move by a pixel."""
 LEFT_OUT = ("mapping",)
-"""Graphs without which the page works: random faces need the mapping network."""
+"""Graphs that the page can do without: only random faces need the mapping network."""
 GENERATOR_FACTS = ("name", "resolution", "num_ws", "w_dim", "z_dim", "fingerprint", "licence")
+"""Entries of a bundle's description that the page needs."""
 
 
 @dataclass(frozen=True)
@@ -48,29 +51,29 @@ class WrittenSite:
     """A site that was written."""
 
     folder: Path
-    """Its folder."""
+    """Folder that holds the site."""
     version: str
-    """Checksum of all its content."""
+    """Checksum of its content."""
     sizes: Mapping[str, int]
-    """Bytes of each file, by its path in the folder."""
+    """Size in bytes of each file, by its path in the folder."""
 
     def visit(self, engine: str = "wasm") -> int:
-        """Count the bytes that a first visit loads on an engine: "wasm" or "webgpu"."""
+        """Count the bytes that a first visit loads with an engine, "wasm" or "webgpu"."""
         own, runtimes = f"runtime/{engine}.", "runtime/"
         return sum(n for path, n in self.sizes.items() if path.startswith(own) or not path.startswith(runtimes))
 
 
 def write_site(bundle: Path, out: Path, directions: Mapping[str, "Direction"], *, page: Path = PAGE) -> WrittenSite:
-    """Write the page with the networks of a bundle; the folder is complete afterwards, or as it was before.
+    """Write the page with the networks of a bundle; the folder is complete afterwards, or unchanged.
 
-    An earlier site in the folder is replaced. Networks that the bundle lacks are those that ship: the face detector,
-    and for generators of the shipped latent space the others, too.
+    An earlier site in the folder is replaced. Networks missing from the bundle are replaced by bundled ones: the face
+    detector, and the others for generators of the bundled latent space.
 
     Args:
-        bundle: Folder of ONNX files and a bundle.json, as `latentloop export` writes it; the generator at least.
+        bundle: Folder of ONNX files with bundle.json, as `latentloop export` writes it; it must have the generator.
         out: Folder of the site.
         directions: Directions of the generator's latent space by name, which get sliders.
-        page: The built page.
+        page: Built page.
 
     Raises:
         UserError: The page is not built, a network is missing or damaged, or the folder holds something else.
@@ -85,7 +88,7 @@ def write_site(bundle: Path, out: Path, directions: Mapping[str, "Direction"], *
     files |= {f"models/{name}.bin": _packed(folders, graphs) for name, graphs in PACKS.items()}
     version = _version([json.dumps(facts).encode(), worker, *_parts(files)])
     site = {"latentloop": "site", "version": version, "release": __version__, **facts, "files": _entries(files)}
-    # The list comes last: where it is, all is. The service worker before it makes browsers look for the list.
+    # The list is named last: its presence vouches for all files. The service worker before it makes browsers reload it.
     files |= {WORKER: worker.replace(VERSION_PLACE, version.encode()), SITE: json.dumps(site, indent=1).encode()}
     write_together({out / path: content for path, content in files.items()})
     for path in earlier - files.keys():
@@ -94,7 +97,7 @@ def write_site(bundle: Path, out: Path, directions: Mapping[str, "Direction"], *
 
 
 def check_site(out: Path, *, page: Path = PAGE) -> set[str]:
-    """See that a site can be written, before its networks are exported; returns the files of an earlier one there.
+    """Check, before networks are exported, that a site can be written; returns the files of an earlier one.
 
     Raises:
         UserError: The page is not built, or the folder holds something else.
@@ -107,22 +110,22 @@ def check_site(out: Path, *, page: Path = PAGE) -> set[str]:
 
 
 def _earlier_files(out: Path) -> set[str]:
-    """Files of an earlier site in a folder; refuses one that holds something else."""
+    """List the files of an earlier site in a folder; refuse a folder with anything else."""
     refuse_links(out)
     if out.exists() and not out.is_dir():
         raise UserError(f"{out}: a file, not a folder", arguments="out")
-    # A link counts, too: what it leads to is somebody else's.
+    # Links count as files, wherever they lead: a site has none.
     here = {path.relative_to(out).as_posix() for path in out.rglob("*") if path.is_symlink() or not path.is_dir()}
     here = {path for path in here if not _is_part(out / path)}
     known = _listed(out / SITE) if SITE in here else {}
     for path in sorted(here):
         if path not in known or (known[path] and sha256_of(out / path) != known[path]):
-            raise UserError(f"{out}: holds {path}, which is of no site; choose another folder", arguments="out")
+            raise UserError(f"{out}: holds {path}, which no site contains; choose another folder", arguments="out")
     return here
 
 
 def _listed(path: Path) -> dict[str, str]:
-    """The files of the site whose list is at a path, with their checksums where the list has them; none of no site."""
+    """Read a site's list of files, with their checksums if the list has them; empty for other content."""
     try:
         site = read_json(path)
         if site["latentloop"] != "site":
@@ -137,7 +140,7 @@ def _is_part(path: Path) -> bool:
 
 
 def _facts(bundle: Path, directions: Mapping[str, "Direction"]) -> dict[str, Any]:
-    """What the page has to know of the networks."""
+    """Collect what the page must know about the networks."""
     path = bundle / "bundle.json"
     try:
         with naming_unreadable(path):
@@ -159,9 +162,9 @@ def _stored(direction: "Direction") -> dict[str, Any]:
 
 
 def _folders(bundle: Path, fingerprint: str) -> dict[str, list[Path]]:
-    """Where each network may be, the first place that has it first."""
+    """Return the folders that may contain each network, in order of preference."""
     shipped = read_json(ASSETS / "bundle.json")["generator"]["fingerprint"]
-    # Both looks are of one network: of the bundle's or of ours.
+    # Both looks must come from the same network, the bundle's or ours.
     own = any((bundle / f"{name}.onnx").is_file() for name in PACKS["embedding"])
     ours = ("mapping",) if own else ("mapping", *PACKS["embedding"])
     free = (*PACKS["detection"], *(ours if fingerprint == shipped else ()))
@@ -175,7 +178,7 @@ def _packed(folders: Mapping[str, list[Path]], names: tuple[str, ...]) -> bytes:
         places = [folder / f"{name}.onnx" for folder in folders[name]]
         found = next((path for path in places if path.is_file()), None)
         if found or name not in LEFT_OUT:
-            graphs[name] = found or places[0]  # which says that it is missing
+            graphs[name] = found or places[0]  # a missing file: `pack` raises the error
     return pack(graphs, significant_bits=SIGNIFICANT_BITS)
 
 
@@ -188,13 +191,13 @@ def _paths_in(folder: Path) -> Iterator[Path]:
 
 
 def _notices() -> dict[str, bytes]:
-    """The terms of the weights."""
+    """Collect the licences of the weights."""
     licences = {f"licenses/{path.name}": _content(path) for path in _paths_in(ASSETS / "licenses")}
     return {"NOTICE.txt": _content(ASSETS / "NOTICE.md"), **licences}
 
 
 def _examples() -> dict[str, bytes]:
-    """The photos that the studio offers, too."""
+    """Collect the example photos, which the studio has, too."""
     folder = PACKAGE / "studio" / "examples"
     return {f"examples/{path.name}": _content(path) for path in _paths_in(folder) if path.suffix == ".jpg"}
 
@@ -214,6 +217,6 @@ def _parts(files: Mapping[str, bytes]) -> Iterator[bytes]:
 
 
 def _version(parts: list[bytes]) -> str:
-    """A checksum of some contents, in order."""
+    """Compute a checksum of contents, in order."""
     digests = b"".join(hashlib.sha256(part).digest() for part in parts)
     return hashlib.sha256(digests).hexdigest()[:16]

@@ -13,9 +13,9 @@ from latentloop.lite.options import RuntimeOptions
 class Directions:
     """List the directions that photos can be edited in.
 
-    Those of faces: latentloop-lite directions
+    For the bundled networks: latentloop-lite directions
 
-    Those of networks of your own: latentloop-lite directions --bundle exported
+    For your own networks: latentloop-lite directions --bundle exported
     """
 
     runtime: Annotated[RuntimeOptions, UNTITLED] = RuntimeOptions()

@@ -19,7 +19,7 @@ class Edit:
 
     Takes photos, folders, quoted globs and code files. The code of a photo is found in one pass of the embedding
     network. The folder --out gets PHOTO-EDIT.png, such as anna-smile1.5.png (the photo with the edited face, at its own
-    size), faces/PHOTO-EDIT.png (the face alone) and PHOTO-EDIT.npz (the edited code); of a code file the face alone.
+    size), faces/PHOTO-EDIT.png (the face alone) and PHOTO-EDIT.npz (the edited code); for a code file the face alone.
 
     A smile: latentloop-lite edit photo.jpg --set smile=1.5
 
@@ -27,9 +27,9 @@ class Edit:
 
     Older, with the head turned, as the same person: latentloop-lite edit photo.jpg --set age=2 yaw=-1 --keep gender
 
-    How far to go: latentloop-lite edit photo.jpg --set age=2 --strip
+    Several strengths side by side: latentloop-lite edit photo.jpg --set age=2 --strip
 
-    Networks of your own: latentloop-lite edit photo.jpg --set smile=1 --bundle exported
+    Your own networks: latentloop-lite edit photo.jpg --set smile=1 --bundle exported
 
     Available directions: latentloop-lite directions
     """
@@ -37,9 +37,9 @@ class Edit:
     pictures: Annotated[tuple[str, ...], tyro.conf.Positional, required("PHOTO|CODE...")]
     """Photos, folders, quoted globs, code files."""
     set: Annotated[tuple[str, ...], required()] = ()
-    """Directions and strengths, NAME=NUMBER: 1 is a clear change, 0 none, negative ones go the other way."""
+    """Directions and strengths, NAME=NUMBER: 1 is a clear change, 0 none, negative values do the opposite."""
     out: Path = Path("edited")
-    """Folder for the edited pictures and codes; or, of one photo, a .png or .jpg file for the picture alone."""
+    """Folder for the edited pictures and codes; for a single photo also a .png or .jpg file for the picture alone."""
     options: Annotated[LiteEditOptions, UNTITLED] = LiteEditOptions()
     faces: FaceOptions = FaceOptions()
     runtime: RuntimeOptions = RuntimeOptions()
@@ -49,11 +49,15 @@ class Edit:
             raise ValueError("name at least one photo or code, before the options")
         if not self.set:
             raise ValueError("say what to change: --set smile=1; latentloop-lite directions shows what there is")
-        self.strengths  # noqa: B018 - so that what cannot be read is said now
+        self.strengths  # noqa: B018 - parsed here so that a mistake is reported before slow imports
 
     @property
     def strengths(self) -> dict[str, float]:
-        """Directions, and how far to go along each."""
+        """Strength of each direction, by its name.
+
+        Raises:
+            ValueError: An entry of `set` is not NAME=NUMBER.
+        """
         return parse_strengths(self.set)
 
     def run(self) -> int:

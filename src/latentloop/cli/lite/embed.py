@@ -18,8 +18,7 @@ class Embed:
 
     Takes photos, folders and quoted globs. Each photo's face is found and aligned as in FFHQ, and the embedding network
     predicts its code. The folder --out gets NAME.npz (the code), NAME.png (the reconstruction) and aligned/NAME.png
-    (what was reconstructed). Codes of latentloop embed, which come closer, are not replaced: NAME gets a few digits
-    more.
+    (the target). Codes of latentloop embed, which are closer, are never replaced: NAME gets a few digits more.
 
     One photo: latentloop-lite embed photo.jpg
 
@@ -40,7 +39,7 @@ class Embed:
             raise ValueError("name at least one photo, folder or glob")
 
     def run(self) -> int:
-        """Embed the photos; returns 2 if one could not be."""
+        """Embed the photos; returns 2 if a photo failed."""
         refuse_missing(self.photos, each=[self.runtime.bundle])
         from latentloop.cli.lite.running import embed
 

@@ -1,4 +1,4 @@
-"""Running the commands of latentloop-lite: progress and messages; imported when one of them runs."""
+"""Implementation of the commands of latentloop-lite; imported only when one of them runs."""
 
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 def edit(command: "Edit") -> int:
-    """Edit the pictures that a command names; returns 2 if one could not be edited."""
+    """Edit the pictures that a command names; returns 2 if one failed."""
     files, runtime = files_of(command.pictures), load(command.runtime.bundle, threads=command.runtime.threads)
     claims = Claims(command.out, [*map(str, files)])
     job = EditJob(command.strengths, command.options, runtime, command.faces, claims, command.runtime.looks, complain)
@@ -36,14 +36,14 @@ def edit(command: "Edit") -> int:
 
 
 def embed(command: "Embed") -> int:
-    """Embed the photos that a command names; returns 2 if one could not be embedded."""
+    """Embed the photos that a command names; returns 2 if one failed."""
     files, runtime = files_of(command.photos), load(command.runtime.bundle, threads=command.runtime.threads)
     claims = Claims(command.out, [*map(str, files)], kind="embed")
     return _each(files, EmbedJob(runtime, command.faces, claims, command.runtime.looks).results)
 
 
 def _each(files: list[Path], results: Callable[[Path], Iterable[Path]]) -> int:
-    """Make the results of each file, and print their paths; returns 2 if one could not be made."""
+    """Write the results of each file and print their paths; returns 2 if one failed."""
     complete = True
     for file in track(files, len(files), "photos") if len(files) > 1 else files:
         try:
