@@ -155,7 +155,7 @@ CALLS: dict[str, list[Callable[[], object]]] = {
         lambda: refined(target=IMAGE.byte()),
         lambda: refined(start=torch.zeros(1, 4, 8).long()),
     ],
-    "generator must be a generator, as load_generator gives, got": [
+    "generator must be a generator, as load_generator returns it, got": [
         lambda: ll.list_directions(ANYTHING),
         lambda: ll.list_directions("mobile-ffhq-256"),  # type: ignore[arg-type]
         lambda: ll.mean_code(ANYTHING),

@@ -198,5 +198,5 @@ def test_what_does_not_fit_is_refused_in_one_line(network: Network) -> None:
     ):
         with pytest.raises(UserError, match=rf"^a\.npz: .*{problem}"):
             refined(network, wrong, path="a.npz")
-    with pytest.raises(TypeError, match="draws in one piece"):
+    with pytest.raises(TypeError, match="its synthesis has no seams"):
         refined(DrawnBy(network, network.synthesis), refinement_of(network, residual, {}))

@@ -93,7 +93,7 @@ class Image2StyleGANPlusPlus:
 
 
 def noisy(generator: Generator) -> stylegan1.Synthesis | stylegan2.Synthesis:
-    """Give the synthesis network of a generator that takes noise maps.
+    """Return the synthesis network of a generator that takes noise maps.
 
     Raises:
         UserError: The generator takes no noise maps.

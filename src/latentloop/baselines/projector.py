@@ -78,7 +78,7 @@ class Projector:
         return Inversion(w_plus, losses[-1], torch.stack(losses), at, lambda: image)
 
     def lr_at(self, step: int) -> float:
-        """Give the step size of a step counted from 0."""
+        """Return the step size of a step counted from 0."""
         done = step / self.steps
         down = min(1.0, (1 - done) / self.ramp_down) if self.ramp_down else 1.0
         up = min(1.0, done / self.ramp_up) if self.ramp_up else 1.0
@@ -133,6 +133,6 @@ def structure(noise: Tensor) -> Tensor:
 
 @torch.no_grad()
 def _normalize(noise: Tensor) -> None:
-    """Give each map (N, 1, H, W) mean 0 and mean square 1."""
+    """Return each map (N, 1, H, W) mean 0 and mean square 1."""
     noise.sub_(noise.mean(dim=(1, 2, 3), keepdim=True))
     noise.mul_(noise.square().mean(dim=(1, 2, 3), keepdim=True).rsqrt())

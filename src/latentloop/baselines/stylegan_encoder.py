@@ -37,7 +37,7 @@ class StyleGANEncoder:
     generator: Generator
     """Generator that synthesizes images from the codes."""
     networks: Networks
-    """Give the features and the LPIPS that are compared."""
+    """Return the features and the LPIPS that are compared."""
     steps: int = 100
     """Number of Adam's steps."""
     lr: float = 0.02
@@ -78,7 +78,7 @@ class StyleGANEncoder:
         return Inversion(w_plus=best.code, loss=last, losses=losses, steps=best.step, draw=lambda: image)
 
     def lr_at(self, step: int) -> float:
-        """Give the step size of a step counted from 0."""
+        """Return the step size of a step counted from 0."""
         return self.lr * self.decay ** (step // max(1, round(0.04 * self.steps)))
 
     def _drawn(self, code: Tensor, target: Tensor) -> Tensor:

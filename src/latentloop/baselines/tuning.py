@@ -30,7 +30,7 @@ def trainable_weights(generator: Generator) -> dict[str, Tensor]:
 
 
 def detached(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Give the same weights, fixed."""
+    """Return the same weights, fixed."""
     return {name: one.detach() for name, one in weights.items()}
 
 

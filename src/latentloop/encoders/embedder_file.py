@@ -103,7 +103,7 @@ def load_embedder(
 
 
 def own_tensors(embedder: Embedder) -> dict[str, Tensor]:
-    """Give the network's tensors, without those of a frozen identity encoder and of the classifier."""
+    """Return the network's tensors, without those of a frozen identity encoder and of the classifier."""
     frozen = (CLASSIFIER, FROZEN_IDENTITY) if embedder.config.frozen_identity else (CLASSIFIER,)
     return {n: t for n, t in embedder.state_dict().items() if not n.startswith(frozen)}
 

@@ -15,7 +15,7 @@ LAYERS = "attributes.layers."
 
 @torch.no_grad()
 def grow(embedder: Embedder, smaller: Embedder) -> None:
-    """Give a fresh network the weights of a smaller one, and its codes: what it has beyond that begins without effect.
+    """Return a fresh network the weights of a smaller one, and its codes: what it has beyond that begins without effect.
 
     Raises:
         ValueError: It is not the smaller one with blocks, maps or taps added. A second look may come or go.

@@ -167,7 +167,7 @@ class PretrainedEncoder(nn.Module):
         return previous_w_plus + self._offsets(torch.cat([image, previous_image], dim=1))
 
     def start(self, count: int) -> Tensor:
-        """Give the codes that the (first) offsets are added to, (count, num_ws, w_dim)."""
+        """Return the codes that the (first) offsets are added to, (count, num_ws, w_dim)."""
         start = self.latent_avg if self.from_latent_avg else torch.zeros_like(self.latent_avg)
         return start.expand(count, self.num_ws, -1)
 
@@ -200,7 +200,7 @@ def restyle(encoder: PretrainedEncoder, generator: Generator, image: Tensor, *, 
 
 
 def level_of(head: int) -> int:
-    """Give the level of the pyramid that a head takes: 0 coarse, 1 middle, 2 fine."""
+    """Return the level of the pyramid that a head takes: 0 coarse, 1 middle, 2 fine."""
     return (head >= MIDDLE) + (head >= FINE)
 
 

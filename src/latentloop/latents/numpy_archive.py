@@ -37,7 +37,7 @@ RATIO = 20
 
 
 def largest(size: int) -> int:
-    """Give the bytes that data of `size` bytes in a file may take in memory."""
+    """Return the bytes that data of `size` bytes in a file may take in memory."""
     return max(ALWAYS, RATIO * size)
 
 
@@ -99,21 +99,21 @@ def read_arrays(
 
 
 def floats_in(arrays: Mapping[str, npt.NDArray[Any]], name: str) -> npt.NDArray[Any]:
-    """Give an array of numbers; ValueError if it is none."""
+    """Return an array of numbers; ValueError if it is none."""
     if arrays[name].dtype.kind not in "fiu":
         raise ValueError(f"{name} must be numbers, not {arrays[name].dtype}")
     return arrays[name]
 
 
 def whole_in(arrays: Mapping[str, npt.NDArray[Any]], name: str) -> int:
-    """Give a whole number; ValueError if it is none."""
+    """Return a whole number; ValueError if it is none."""
     if arrays[name].shape or arrays[name].dtype.kind not in "iu":
         raise ValueError(f"{name} must be a whole number")
     return int(arrays[name])
 
 
 def text_in(arrays: Mapping[str, npt.NDArray[Any]], name: str) -> str:
-    """Give a text; ValueError if it is none."""
+    """Return a text; ValueError if it is none."""
     if arrays[name].shape or arrays[name].dtype.kind != "U":
         raise ValueError(f"{name} must be a text")
     return str(arrays[name])

@@ -33,7 +33,7 @@ MAX_DELTAS = 1 << 8
 
 
 def refinement_arrays(refinement: Refinement) -> dict[str, npt.NDArray[Any]]:
-    """Give the arrays of a refinement.
+    """Return the arrays of a refinement.
 
     Raises:
         ValueError: It has numbers that are no finite ones in float16.
