@@ -348,5 +348,7 @@ def test_the_mean_over_many_classes_takes_little_memory(tmp_path: Path, monkeypa
 
 def test_more_classes_than_any_network_has_are_refused(tmp_path: Path) -> None:
     torch.save(of_classes(100_000), tmp_path / "file.pt")
-    with pytest.raises(UserError, match=r"file\.pt: a StyleGAN2 .*, but at most 32768 classes are supported, got 100000"):
+    with pytest.raises(
+        UserError, match=r"file\.pt: a StyleGAN2 .*, but at most 32768 classes are supported, got 100000"
+    ):
         load_generator(tmp_path / "file.pt")

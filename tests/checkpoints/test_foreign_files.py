@@ -156,7 +156,7 @@ def test_damaged_settings_of_our_own_files_are_told(tiny: StyleGAN2, tmp_path: P
         ),
         ({"synthesis.b8.conv0.resample_filter": torch.ones(2, 2)}, r"filter of \(2, 2\) that is not \[1, 3, 3, 1\]"),
         ({"synthesis.b8.skip.weight": torch.zeros(1)}, "residual connections is not supported"),
-        ({"synthesis.b16.torgb.weight": torch.zeros(4, 3, 1, 1)}, "draws 4 colours, not 3"),
+        ({"synthesis.b16.torgb.weight": torch.zeros(4, 3, 1, 1)}, "must draw 3 colours or 1, draws 4"),
         (
             {"synthesis.b8.conv1.weight": torch.zeros(4, 9, 3, 3)},
             "its tensors do not fit a stylegan2: .*convs.2.weight",

@@ -126,7 +126,11 @@ def test_grey_images_get_three_equal_channels(write_nvidia: Callable[..., Path])
         ({"synthesis.L1_36_4.bias": None}, {}, "but synthesis.L1_36_4.bias is missing"),
         ({"synthesis.L1_36_4.skip.weight": torch.zeros(1)}, {}, "skip.weight: a tensor that StyleGAN3 does not have"),
         ({"synthesis.L4_16_3.weight": torch.zeros(4, 4, 1, 1)}, {}, "must draw 3 colours or 1, draws 4"),
-        ({"synthesis.L0_36_5.up_filter": torch.ones(12)}, {}, "up_filter: not the filter that follows from the settings"),
+        (
+            {"synthesis.L0_36_5.up_filter": torch.ones(12)},
+            {},
+            "up_filter: not the filter that follows from the settings",
+        ),
         ({}, {"first_cutoff": 1.5}, r"L\d+_\d+_\d+.*(the settings give|not the filter that follows)"),
         ({}, {"img_resolution": 32}, "L4_16_3: the settings give 32 pixels"),
         ({}, {"first_cutoff": None}, "a StyleGAN3 of NVIDIA, but"),

@@ -139,7 +139,7 @@ def _read(file: WeightsFile, which: Which) -> GeneratorFile:
     content = _read_ours(file) if ours else _read_theirs(file.path, which)
     for name, tensor in content.tensors.items():
         if not tensor.isfinite().all():
-            raise UserError(f"{file.path}: {name} has values that are not finite")
+            raise UserError(f"{file.path}: {name} has numbers that are not finite")
     return content
 
 
