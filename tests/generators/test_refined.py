@@ -183,7 +183,9 @@ def test_residuals_at_different_resolutions_are_not_mixed(network: Network) -> N
 def test_another_generators_is_refused_in_one_line(network: Network) -> None:
     refinement = refinement_of(network, residual_of(network), {})
     next(tensor for name, tensor in network.named_parameters() if name.startswith("synthesis")).add_(1)
-    with pytest.raises(UserError, match=rf"^a\.npz: refined for generator {network.name} \(weights \w+\), not for .* \(weights \w+\)$"):
+    with pytest.raises(
+        UserError, match=rf"^a\.npz: refined for generator {network.name} \(weights \w+\), not for .* \(weights \w+\)$"
+    ):
         refined(network, refinement, path="a.npz")
 
 
