@@ -142,7 +142,7 @@ CALLS: dict[str, list[Callable[[], object]]] = {
     ],
     "refinement must be a Refinement, got 5": [lambda: saved(refinement=ANYTHING)],
     "config must be a LossConfig, got 'x'": [lambda: ll.iterator_loss("x")],  # type: ignore[arg-type]
-    "lpips must be what load_lpips gives, got 5": [lambda: ll.iterator_loss(lpips=ANYTHING)],
+    "lpips must be an Lpips from load_lpips, got 5": [lambda: ll.iterator_loss(lpips=ANYTHING)],
     "dtype must be a type of PyTorch": [lambda: ll.iterator_loss(dtype=ANYTHING)],
     "device must be a text such as auto, cpu": [
         lambda: ll.iterator_loss(device=ANYTHING),
