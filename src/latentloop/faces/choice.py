@@ -85,7 +85,7 @@ def already_aligned(photo: Tensor, size: int) -> AlignedFace:
     check_images(photo, name="photo")
     height, width = photo.shape[-2:]
     if height != width:
-        raise UserError(f"an aligned photo must be square, this one is {width} x {height}", arguments="aligned")
+        raise UserError(f"an aligned photo is square, this one is {width} x {height}", arguments="aligned")
     return AlignedFace(resample(photo, min(size, width)), full_image_quad(width))
 
 
