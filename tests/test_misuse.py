@@ -96,7 +96,7 @@ CALLS: dict[str, list[Callable[[], object]]] = {
         lambda: aligned(photo=IMAGE[..., :0]),
     ],
     "image must be a tensor": [lambda: aligned(photo=None)],
-    "image must be one, got 2": [lambda: aligned(photo=IMAGE.repeat(2, 1, 1, 1))],
+    "image must be a single image, got 2": [lambda: aligned(photo=IMAGE.repeat(2, 1, 1, 1))],
     "steps must be 0 or more, got": [lambda: IteratorConfig(steps=-1), lambda: IteratorConfig(steps=1.5)],  # type: ignore[arg-type]
     r"space must be one of w, w\+, got x": [
         lambda: IteratorConfig(space="x"),  # type: ignore[arg-type]
@@ -142,7 +142,7 @@ CALLS: dict[str, list[Callable[[], object]]] = {
     ],
     "refinement must be a Refinement, got 5": [lambda: saved(refinement=ANYTHING)],
     "config must be a LossConfig, got 'x'": [lambda: ll.iterator_loss("x")],  # type: ignore[arg-type]
-    "lpips must be what load_lpips gives, got 5": [lambda: ll.iterator_loss(lpips=ANYTHING)],
+    "lpips must be an Lpips from load_lpips, got 5": [lambda: ll.iterator_loss(lpips=ANYTHING)],
     "dtype must be a type of PyTorch": [lambda: ll.iterator_loss(dtype=ANYTHING)],
     "device must be a text such as auto, cpu": [
         lambda: ll.iterator_loss(device=ANYTHING),
@@ -155,7 +155,7 @@ CALLS: dict[str, list[Callable[[], object]]] = {
         lambda: refined(target=IMAGE.byte()),
         lambda: refined(start=torch.zeros(1, 4, 8).long()),
     ],
-    "generator must be a generator, as load_generator gives, got": [
+    "generator must be a generator, as load_generator returns it, got": [
         lambda: ll.list_directions(ANYTHING),
         lambda: ll.list_directions("mobile-ffhq-256"),  # type: ignore[arg-type]
         lambda: ll.mean_code(ANYTHING),
@@ -163,7 +163,7 @@ CALLS: dict[str, list[Callable[[], object]]] = {
         lambda: ll.LatentIterator(ANYTHING, ANYTHING).refine(IMAGE, torch.zeros(1, 4, 8)),
     ],
     "randomness must be a torch.Generator, got 5": [lambda: sampled(randomness=ANYTHING)],
-    "detector must be what load_face_detector gives, got 5": [lambda: aligned(detector=ANYTHING)],
+    "detector must be a FaceDetector from load_face_detector, got 5": [lambda: aligned(detector=ANYTHING)],
     r"images must be a tensor \(N, 3, S, S\), got None": [lambda: ll.resample(None, 16)],  # type: ignore[arg-type]
     "lr must be above 0 and at most 100, got x": [lambda: IteratorConfig(lr="x")],  # type: ignore[arg-type]
     "generator must be a path, got 5": [lambda: ll.load(ANYTHING), lambda: ll.load_generator(ANYTHING)],

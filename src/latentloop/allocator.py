@@ -26,7 +26,7 @@ def keep_freed_memory() -> bool:
 
 
 def return_freed_memory() -> None:
-    """Give freed memory back to the system, for another try of what failed for want of memory.
+    """Hand freed memory back to the system, for another try of what failed for want of memory.
 
     What the process keeps is not at hand for all: the code that oneDNN writes, and new threads, need fresh pages.
     """

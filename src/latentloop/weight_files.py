@@ -140,7 +140,7 @@ def kind_in(path: Path) -> str | None:
 
 
 def checksum(file: WeightsFile) -> str:
-    """Give the SHA-256 of a weights file in hexadecimal: the expected one, or else that of its bytes.
+    """Return the SHA-256 of a weights file in hexadecimal: the expected one, or else that of its bytes.
 
     Raises:
         OSError: There is no such file.

@@ -69,7 +69,7 @@ def write_ours(path: Path, kind: str, tensors: Mapping[str, Tensor], settings: M
 
 
 def with_weights(module: Module, tensors: Mapping[str, Tensor]) -> Module:
-    """Give a module built on the meta device its tensors, frozen and in evaluation mode.
+    """Return a module built on the meta device its tensors, frozen and in evaluation mode.
 
     The module shares memory with the tensors: copy it before it learns.
     """

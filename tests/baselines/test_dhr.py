@@ -110,6 +110,6 @@ def test_a_generator_that_cannot_be_changed_is_refused(lpips: Lpips) -> None:
     network = random_network("stylegan2", double=False)
     method = make(network, lpips)
     wrapped = HybridRefinement(Projector(DrawnBy(network, network.synthesis), lpips, steps=3), lpips)
-    with pytest.raises(UserError, match="two: weights can be tuned in float32 alone"):
+    with pytest.raises(UserError, match="two: weights can be tuned in float32 only"):
         wrapped.refine(random_images(network), random_codes(network))
     assert method.steps == STEPS

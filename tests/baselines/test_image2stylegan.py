@@ -93,5 +93,5 @@ def test_what_lies_beyond_the_mask_does_not_matter(toy: Generator, target: Tenso
 
 def test_a_generator_without_noise_is_refused(toy: Generator, target: Tensor) -> None:
     method = Image2StyleGANPlusPlus(Image2StyleGAN(toy, features))
-    with pytest.raises(UserError, match="toy-32 takes no noise maps; of Image2StyleGAN"):
+    with pytest.raises(UserError, match="toy-32 takes no noise maps; use Image2StyleGAN"):
         method.refine(target, mean_code(toy, 2))

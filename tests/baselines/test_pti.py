@@ -87,7 +87,7 @@ def test_a_generator_in_low_precision_and_a_loss_that_is_not_finite_are_refused(
     network = random_network("stylegan2", double=False)
     target, wrapped = random_images(network), DrawnBy(network, network.synthesis)
     method = PivotalTuning(Projector(wrapped, lpips, steps=3), lpips)
-    with pytest.raises(UserError, match="two: weights can be tuned in float32 alone"):
+    with pytest.raises(UserError, match="two: weights can be tuned in float32 only"):
         method.refine(target, mean_code(network, 2))
     with pytest.raises(NotFiniteError, match="not finite"):
         make(network, lpips, lr=torch.inf).refine(target, mean_code(network, 2))

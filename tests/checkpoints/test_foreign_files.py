@@ -70,7 +70,7 @@ def test_rosinality_in_training_has_its_mean_latent_estimated(
     error = samples.std(dim=0) / math.sqrt(32768)
     assert ((loaded.latent_avg - samples.mean(dim=0)).abs() < 6 * error).all()
     assert torch.equal(loaded.latent_avg, load_generator(path).latent_avg)
-    told = "latent_avg  estimated from samples, the file lacks it  "
+    told = "latent_avg  estimated from samples (missing from the file)  "
     assert any(line.startswith(told) for line in run("inspect", path)[1])
 
 
@@ -156,13 +156,13 @@ def test_damaged_settings_of_our_own_files_are_told(tiny: StyleGAN2, tmp_path: P
         ),
         ({"synthesis.b8.conv0.resample_filter": torch.ones(2, 2)}, r"filter of \(2, 2\) that is not \[1, 3, 3, 1\]"),
         ({"synthesis.b8.skip.weight": torch.zeros(1)}, "residual connections is not supported"),
-        ({"synthesis.b16.torgb.weight": torch.zeros(4, 3, 1, 1)}, "draws 4 colours, not 3"),
+        ({"synthesis.b16.torgb.weight": torch.zeros(4, 3, 1, 1)}, "must draw 3 colours or 1, draws 4"),
         (
             {"synthesis.b8.conv1.weight": torch.zeros(4, 9, 3, 3)},
             "its tensors do not fit a stylegan2: .*convs.2.weight",
         ),
         ({"synthesis.b4.const": torch.zeros(6, 4, 4)}, "its tensors do not fit a stylegan2: .*const"),
-        ({"synthesis.b4.conv1.affine.weight": None}, r"no generator of a layout that we know, but tensors \(mapping"),
+        ({"synthesis.b4.conv1.affine.weight": None}, r"not a generator of a supported layout, but tensors \(mapping"),
     ],
 )
 def test_what_we_cannot_draw_is_refused_in_one_line(

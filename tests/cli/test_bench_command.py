@@ -93,7 +93,7 @@ def test_a_generator_with_noise_has_it_optimized(run: Run, toy_photos: ToyPhotos
         (["--methods", "one-pass:5"], "one-pass:5: one-pass takes no steps"),
         (["--methods", "optimize", "optimize:100"], "optimize-100 is named twice"),
         (["--methods", "one-pass"], "no embedding network is bundled for tiny; name one; see --embedder"),
-        (["--methods", "image2stylegan++"], "tiny takes no noise maps; of Image2StyleGAN++, Image2StyleGAN is left"),
+        (["--methods", "image2stylegan++"], "tiny takes no noise maps; use Image2StyleGAN instead of Image2StyleGAN++"),
         (["--methods", "stylegan-encoder"], "stylegan-encoder needs images of 176 pixels or more"),
         (["--features", "vgg16", "--methods", "optimize"], "latentloop fetch vgg16"),
         (["--data", "celeba-hq"], "CelebA"),

@@ -32,7 +32,7 @@ def test_inspect_tells_what_a_file_holds(run: Run, small: Path) -> None:
     assert (code, errors) == (0, [])
     told = {line[:12].strip(): re.split("  +", line[12:])[0] for line in lines}
     assert lines[3].startswith("num_ws      6 ")
-    assert lines[3].endswith("  styles of a code in W+, one for each layer that takes one")
+    assert lines[3].endswith("  styles in a W+ code, one for each layer that takes a style")
     assert list(told) == FACTS
     wanted = {"kind": "stylegan2", "resolution": "16", "num_ws": "6", "w_dim": "6", "z_dim": "8", "classes": "none"}
     assert told.items() >= (wanted | {"latent_avg": "in the file", "layout": "latentloop"}).items()

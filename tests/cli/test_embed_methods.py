@@ -184,7 +184,7 @@ def test_where_a_network_ships_it_is_used_unless_options_say_otherwise(
             ["--method", "embed", "--embedder", "{here}/none"],
             "{here}/none: neither a file nor one of the networks we ship",
         ),
-        (["--method", "embed", "--embedder", "{other}"], "finds codes of the latent space cats with 4 styles"),
+        (["--method", "embed", "--embedder", "{other}"], "predicts codes of latent space cats with 4 styles"),
     ],
 )
 def test_what_does_not_go_together_is_told_in_one_line(

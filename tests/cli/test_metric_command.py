@@ -26,7 +26,7 @@ def test_a_metric_goes_where_it_is_looked_for(run: Run, small_generator: SmallGe
     assert found is not None
     assert found.axes.shape == (6, 8, 8)
     code, _, errors = run("metric", generator, "--samples", "5")
-    assert (code, errors) == (2, [f"latentloop: {path}: here already; see --force"])
+    assert (code, errors) == (2, [f"latentloop: {path}: exists already; see --force"])
     assert run("metric", generator, "--samples", "6", "--force")[0] == 0
     again = find_metric(load_generator(generator))
     assert again is not None
@@ -67,7 +67,7 @@ def test_what_cannot_be_kept_is_not_measured(
 
 def test_a_bundled_metric_is_not_measured_where_nobody_would_look(run: Run, cache: Path) -> None:
     code, lines, errors = run("metric", "mobile-ffhq-256")
-    reason = "the metric of mobile-ffhq-256 is in the package; name a file to measure it anew; see --out"
+    reason = "the metric of mobile-ffhq-256 is bundled; to measure it again, name a file to write; see --out"
     assert (code, lines, errors) == (2, [], [f"latentloop: {reason}"])
     assert not cache.exists()
 

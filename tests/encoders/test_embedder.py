@@ -73,7 +73,7 @@ def test_an_image_of_another_size_is_refused(float_toy: Generator) -> None:
 
 
 def test_a_configuration_that_contradicts_the_identity_encoder_is_refused(float_toy: Generator) -> None:
-    with pytest.raises(ValueError, match="frozen_identity is True, that of the identity encoder False"):
+    with pytest.raises(ValueError, match="frozen_identity is True, the identity encoder's frozen is False"):
         build(TINY, float_toy, averages(frozen=False))
 
 
@@ -162,13 +162,13 @@ def test_treeconnect_needs_a_fraction_of_a_dense_heads_weights(face_generator: G
 @pytest.mark.parametrize(
     ("changes", "problem"),
     [
-        ({"channels": ()}, "channels and depths must go together"),
-        ({"depths": (1,)}, "channels and depths must go together"),
+        ({"channels": ()}, "channels and depths must be of one length"),
+        ({"depths": (1,)}, "channels and depths must be of one length"),
         ({"channels": (8, 0)}, "must be 1 or more"),
         ({"fusion_blocks": -1}, "fusion_blocks 0 or more"),
         ({"head": "tre"}, "head must be one of tree, dense, got tre"),
         ({"identity": "arcface"}, "identity must be one of mobilefacenet, none, got arcface"),
-        ({"resolution": 30}, "resolution must be a multiple of 4 for 2 halvings"),
+        ({"resolution": 30}, "resolution must be a multiple of 4 for 2 stages"),
         ({"resolution": 0}, "resolution must be a multiple of 4"),
     ],
 )

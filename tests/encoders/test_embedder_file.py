@@ -54,7 +54,7 @@ def test_an_identity_encoder_that_learned_is_the_one_that_comes_back(tmp_path: P
 def test_another_generators_network_is_refused(tmp_path: Path, float_toy: Generator) -> None:
     file, _ = saved(tmp_path, float_toy)
     float_toy.fingerprint = "f" * 16
-    problem = r"finds codes of the latent space 0123456789abcdef with 4 styles, toy-32 has ffffffffffffffff with 4"
+    problem = r"predicts codes of latent space 0123456789abcdef with 4 styles, toy-32 has ffffffffffffffff with 4"
     with pytest.raises(UserError, match=problem):
         load_embedder(file, float_toy)
 
@@ -119,5 +119,5 @@ def test_a_huge_or_odd_claim_is_refused_before_anything_is_built(
     about: dict[str, Any] = {"config": asdict(TINY), "num_ws": embedder.num_ws, "fingerprint": embedder.fingerprint}
     (about if "num_ws" in claim else about["config"]).update(claim)
     save_file(load_file(file), file, {KIND: f"embedder {json.dumps(about)}"})
-    with pytest.raises(UserError, match=r"damaged|finds codes of"):
+    with pytest.raises(UserError, match=r"damaged|predicts codes of"):
         load_embedder(file, float_toy)

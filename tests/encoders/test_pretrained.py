@@ -70,12 +70,12 @@ def test_restyle_looks_at_what_the_generator_draws(save: Save, float_toy: Genera
     [
         (
             {"state_dict": checkpoint(LAST[0], num_ws=5), "latent_avg": torch.zeros(8)},
-            "finds codes of 5 x 8 numbers, toy-32 takes 4 x 8",
+            "predicts codes of 5 x 8 numbers, toy-32 takes 4 x 8",
         ),
-        ({"latent_avg": torch.ones(8)}, "its latent_avg is far from that of toy-32"),
-        ({"latent_avg": [1, 2]}, "latent_avg is a list"),
-        ({"state_dict": None}, "no encoder of pSp, e4e or ReStyle: it has no state_dict"),
-        ({"state_dict": {"hypernet.x": torch.zeros(1)}}, "no encoder on IR-SE50"),
+        ({"latent_avg": torch.ones(8)}, "its latent_avg differs from that of toy-32"),
+        ({"latent_avg": [1, 2]}, "latent_avg must be a tensor, got list"),
+        ({"state_dict": None}, "not an encoder of pSp, e4e or ReStyle: it has no state_dict"),
+        ({"state_dict": {"hypernet.x": torch.zeros(1)}}, "not an encoder on IR-SE50"),
         ({"opts": print}, "refused, it asks for the global __builtin__.print"),
     ],
     ids=["styles", "mean", "no mean", "no state", "hyperstyle", "code"],

@@ -188,7 +188,7 @@ def test_wrong_shapes_are_named() -> None:
 
 def test_an_encoder_of_one_kind_is_not_taken_for_the_other() -> None:
     image = randn(1, 3, 32, 32)
-    with pytest.raises(ValueError, match="needs a generator; see restyle"):
+    with pytest.raises(ValueError, match="needs a generator; use restyle"):
         tiny(randn(8), 6)(image)
     with pytest.raises(ValueError, match="an encoder of one pass has no steps"):
         tiny(randn(8)).refine(image, image, randn(1, 4, 8))

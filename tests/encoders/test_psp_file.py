@@ -132,7 +132,7 @@ def test_its_kind_is_known_by_its_tensors_and_options(kind: str, opts: dict[str,
 
 @pytest.mark.parametrize("kinds", [PYRAMID, LAST])
 def test_kinds_with_the_same_tensors_are_not_guessed(kinds: tuple[str, str]) -> None:
-    problem = f"{kinds[0]} and {kinds[1]} have the same tensors; say in opts which encoder_type it is"
+    problem = f"{kinds[0]} and {kinds[1]} have the same tensors; set encoder_type in opts"
     with pytest.raises(RuntimeError, match=problem):
         from_checkpoint(checkpoint(kinds[0]), {"output_size": 1024, "learn_in_w": False}, mean(W_DIM))
 
@@ -184,11 +184,11 @@ def test_every_missing_tensor_is_told(kind: str) -> None:
 REFUSED: list[tuple[str, dict[str, Any], Tensor | None, str]] = [
     (LAST[0], {"encoder_type": "ResNetBackboneEncoder"}, mean(W_DIM), "encoder_type 'ResNetBackboneEncoder' is not"),
     (LAST[0], {"encoder_type": PYRAMID[0]}, mean(W_DIM), r"latlayer1\.\w+"),
-    (PYRAMID[0], {"encoder_type": LAST[0]}, mean(W_DIM), r"encoder\.latlayer1\.\w+ is of another encoder"),
+    (PYRAMID[0], {"encoder_type": LAST[0]}, mean(W_DIM), r"encoder\.latlayer1\.\w+ belongs to another kind of encoder"),
     (LAST[0], {"encoder_type": LAST[0]}, mean(W_DIM + 1), r"latent_avg must be \(8,\) or \(8, 8\), got \(9,\)"),
     (LAST[0], {"encoder_type": LAST[0]}, mean(6, W_DIM), r"latent_avg must be \(8,\) or \(8, 8\), got \(6, 8\)"),
-    (LAST[0], {"encoder_type": LAST[0]}, None, "offsets from a latent_avg, which is missing"),
-    (INTO_W[0], {}, mean(1, W_DIM), "say in opts its output_size"),
+    (LAST[0], {"encoder_type": LAST[0]}, None, "offsets from latent_avg, which is missing"),
+    (INTO_W[0], {}, mean(1, W_DIM), "set output_size in opts"),
 ]
 
 
@@ -209,9 +209,9 @@ def test_tensors_of_another_shape_are_refused() -> None:
 
 def test_what_is_no_encoder_for_photos_is_refused() -> None:
     tensors = checkpoint(LAST[0], in_channels=19)
-    with pytest.raises(RuntimeError, match="an encoder of 19 channels does not take photos"):
+    with pytest.raises(RuntimeError, match="the encoder must take 3 or 6 channels, takes 19"):
         from_checkpoint(tensors, {"encoder_type": LAST[0]}, mean(W_DIM))
-    with pytest.raises(RuntimeError, match=r"no encoder on IR-SE50: encoder\.input_layer\.0\.weight is missing"):
+    with pytest.raises(RuntimeError, match=r"not an encoder on IR-SE50: encoder\.input_layer\.0\.weight is missing"):
         from_checkpoint({"encoder.conv1.weight": torch.zeros(64, 3, 7, 7)}, {}, mean(W_DIM))
 
 

@@ -80,7 +80,7 @@ def test_two_looks_are_the_first_and_one_at_what_it_draws(float_toy: Generator) 
 
 def test_a_network_without_one_refuses(float_toy: Generator) -> None:
     embedder = make_embedder(replace(TINY, second_look=False), float_toy, seed=0)
-    with pytest.raises(ValueError, match="this network takes no second look"):
+    with pytest.raises(ValueError, match="this network has no second look"):
         embedder(images(1), Look(torch.zeros(1, 4, 8), images(1)))
 
 

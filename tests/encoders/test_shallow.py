@@ -92,7 +92,7 @@ def test_an_image_is_embedded_alike_alone_and_in_a_batch(float_toy: Generator) -
 
 @pytest.mark.parametrize("changes", [{"maps": "alexnet"}, {"tap_channels": 3}])
 def test_maps_and_taps_need_stages_before_the_last(changes: dict[str, object]) -> None:
-    with pytest.raises(ValueError, match="maps and taps need 3 stages or more, got 2"):
+    with pytest.raises(ValueError, match="maps and tap_channels need at least 3 stages, got 2"):
         replace(TINY, channels=(8, 16), depths=(1, 1), **changes)  # type: ignore[arg-type]
 
 

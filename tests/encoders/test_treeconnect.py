@@ -76,5 +76,5 @@ def test_the_middle_divisor_is_the_largest_up_to_the_root(n: int, expected: int)
 
 
 def test_a_layer_of_nothing_is_refused() -> None:
-    with pytest.raises(ValueError, match="a layer needs 1 feature or more, got 0"):
+    with pytest.raises(ValueError, match="the number of features must be 1 or more, got 0"):
         TreeConnect(4, 0)

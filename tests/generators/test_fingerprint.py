@@ -66,5 +66,5 @@ def test_networks_of_one_latent_space_are_told_apart() -> None:
 
 
 def test_who_replaced_the_drawing_has_none(network: Network) -> None:
-    with pytest.raises(TypeError, match=f"{network.name}: only the weights"):
+    with pytest.raises(TypeError, match=f"{network.name}: its synthesis must be an nn.Module"):
         weights_fingerprint(DrawnBy(network, lambda w_plus, *, resolution=None: w_plus))  # noqa: ARG005

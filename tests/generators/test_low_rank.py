@@ -78,6 +78,6 @@ def test_what_does_not_fit_is_refused(network: Network, toy: Generator) -> None:
     with pytest.raises(ValueError, match=f"{network.name} has no convolution synthesis.nothing"):
         with_deltas(network, {"synthesis.nothing": delta})
     for wrong in (replace(delta, u=delta.u[1:]), replace(delta, v=delta.v[1:]), replace(delta, u=delta.u[:, :1])):
-        with pytest.raises(ValueError, match=rf"{name} takes \(\d+, r\) and \(\d+, r\), got"):
+        with pytest.raises(ValueError, match=rf"{name} needs factors \(\d+, r\) and \(\d+, r\), got"):
             with_deltas(network, {name: wrong})
     assert not convolution_matrices(toy)

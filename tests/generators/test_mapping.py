@@ -46,5 +46,5 @@ def test_labels_are_wanted_where_there_are_classes_and_nowhere_else() -> None:
         Mapping([6, 4], c_dim=3)(z)
     with pytest.raises(ValueError, match=r"labels must be \(2, 3\), got \(1, 3\)"):
         Mapping([6, 4], c_dim=3)(z, torch.eye(3)[:1])
-    with pytest.raises(ValueError, match="labels given to a network without classes"):
+    with pytest.raises(ValueError, match="labels must be None for a network without classes"):
         Mapping([6, 4])(z, torch.eye(3)[:2])

@@ -87,5 +87,5 @@ def test_a_seam_that_is_none_is_refused(network: Network) -> None:
 def test_only_a_generator_that_draws_itself_has_seams(network: Network, toy: Generator) -> None:
     assert seamed(network) is network.synthesis
     for other in (toy, DrawnBy(network, network.synthesis)):
-        with pytest.raises(TypeError, match=f"{other.name}: draws in one piece"):
+        with pytest.raises(TypeError, match=f"{other.name}: its synthesis has no seams"):
             seamed(other)

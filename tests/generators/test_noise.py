@@ -41,7 +41,7 @@ def test_random_maps_repeat_with_their_seed_and_differ_between_images(stored: li
     [
         ([torch.zeros(1, 1, 4, 4)], r"noise must be maps \(3 or 1, 1, H, W\) with \(H, W\) of \[\(4, 4\), \(8, 8\)\]"),
         ([torch.zeros(2, 1, 4, 4), torch.zeros(1, 1, 8, 8)], r"got \[\(2, 1, 4, 4\), \(1, 1, 8, 8\)\]"),
-        ("constant", "noise must be const, random, none or maps, got 'constant'"),
+        ("constant", "noise must be const, random, none or a sequence of maps, got 'constant'"),
     ],
 )
 def test_other_noise_is_refused(stored: list[Tensor], noise: Noise, message: str) -> None:

@@ -105,7 +105,7 @@ def test_what_is_stored_is_drawn_to_the_bit(network: Network, make_code: Callabl
 def test_what_a_file_cannot_hold_is_refused_before_it_is_drawn(network: Network) -> None:
     residual = residual_of(network)
     large = replace(residual, features=residual.features + 1e6)
-    with pytest.raises(NotFiniteError, match="no finite ones in float16"):
+    with pytest.raises(NotFiniteError, match="not finite in float16"):
         refinement_of(network, large, {}).stored()
 
 
@@ -183,7 +183,9 @@ def test_residuals_at_different_resolutions_are_not_mixed(network: Network) -> N
 def test_another_generators_is_refused_in_one_line(network: Network) -> None:
     refinement = refinement_of(network, residual_of(network), {})
     next(tensor for name, tensor in network.named_parameters() if name.startswith("synthesis")).add_(1)
-    with pytest.raises(UserError, match=rf"^a\.npz: refined for {network.name} \(weights \w+\), not for .* \(\w+\)$"):
+    with pytest.raises(
+        UserError, match=rf"^a\.npz: refined for generator {network.name} \(weights \w+\), not for .* \(weights \w+\)$"
+    ):
         refined(network, refinement, path="a.npz")
 
 
@@ -194,9 +196,9 @@ def test_what_does_not_fit_is_refused_in_one_line(network: Network) -> None:
         (refinement_of(network, replace(residual, features=randn(1, 2, 3)), {}), r"a residual of \(1, 2, 3\) at"),
         (refinement_of(network, replace(residual, pivot=randn(1, 2)), {}), r"at \d+ for a code \(1, 2\) does not fit"),
         (refinement_of(network, None, {"nothing": delta}), "has no convolution nothing"),
-        (refinement_of(network, None, {name: LowRank(delta.v, delta.u)}), f"{name} takes"),
+        (refinement_of(network, None, {name: LowRank(delta.v, delta.u)}), f"{name} needs factors"),
     ):
         with pytest.raises(UserError, match=rf"^a\.npz: .*{problem}"):
             refined(network, wrong, path="a.npz")
-    with pytest.raises(TypeError, match="draws in one piece"):
+    with pytest.raises(TypeError, match="its synthesis has no seams"):
         refined(DrawnBy(network, network.synthesis), refinement_of(network, residual, {}))

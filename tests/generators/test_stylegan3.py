@@ -338,5 +338,5 @@ def test_what_cannot_be_drawn_is_refused(tiny: StyleGAN3, shape: tuple[int, ...]
     ids=str,
 )
 def test_architectures_that_cannot_be_are_refused(change: dict[str, Any]) -> None:
-    with pytest.raises(ValueError, match=r"sizes that no network has|a stop band below its cutoff"):
+    with pytest.raises(ValueError, match=r"sizes that no StyleGAN3 can have|stopbands must be above their cutoffs"):
         replace(SHAPE, **change)

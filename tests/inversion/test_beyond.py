@@ -62,7 +62,7 @@ def test_changes_of_features_begin_with_those_that_are_given(network: Network) -
     for one, residual in zip(again.refinements, start, strict=True):
         assert one.residual is not None
         torch.testing.assert_close(one.residual.features, residual.features, rtol=1e-3, atol=1e-6)
-    with pytest.raises(ValueError, match="2 codes begin with 1 residuals"):
+    with pytest.raises(ValueError, match="start must have one residual for each of 2 codes, got 1"):
         FeatureRefiner(network, COMPARISON, steps=0).refine(target, codes, start=start[:1])
 
 
@@ -179,8 +179,8 @@ def test_deltas_are_of_all_convolutions_and_of_the_rank(network: Network) -> Non
     [
         ({"refine_steps": -1}, "refine_steps must be 0 or more, got -1"),
         ({"lambda_local": float("nan")}, "lambda_local must be 0 or more, got nan"),
-        ({"refine": "features", "lambda_local": 1.0}, "lambda_local is for refine weights"),
-        ({"lambda_local": 1.0}, "lambda_local is for refine weights"),  # what a quality fills in is something else
+        ({"refine": "features", "lambda_local": 1.0}, "lambda_local needs refine = weights, got features"),
+        ({"lambda_local": 1.0}, "lambda_local needs refine = weights"),  # what a quality fills in is something else
         ({"refine": "hats"}, "refine"),
     ],
 )
@@ -232,5 +232,5 @@ def test_the_steps_of_tuning_tell_the_loss_of_every_image() -> None:
 
 def test_steps_of_no_refinement_are_refused() -> None:
     assert BeyondConfig(refine_steps=5).filled("features").steps == 5
-    with pytest.raises(UserError, match="steps of a refinement, but which one"):
+    with pytest.raises(UserError, match="steps need a refinement"):
         BeyondConfig(refine_steps=5).filled("none")

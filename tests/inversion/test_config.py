@@ -12,7 +12,7 @@ from latentloop.inversion import IteratorConfig
         ({"lr": 0.0}, "lr must be above 0 and at most 100, got 0.0"),
         ({"lr": float("nan")}, "lr must be above 0 and at most 100, got nan"),
         ({"lr": float("inf")}, "lr must be above 0 and at most 100, got inf"),
-        ({"ramp_up": 1.5}, "ramps are shares from 0 to 1, got ramp_up 1.5"),
+        ({"ramp_up": 1.5}, "ramp_up and ramp_down must be from 0 to 1, got 1.5"),
         ({"patience": -2}, "patience must be 0 or more, got -2"),
         ({"optimizer": "sgd"}, "optimizer must be one of muon, adam, got sgd"),
     ],

@@ -56,11 +56,11 @@ def test_bundled_generators_have_a_metric(name: str) -> None:
 DAMAGES: dict[str, Damage] = {
     "axes is missing": lambda tensors, _: tensors.pop("axes"),
     "fingerprint is missing": lambda _, about: about.pop("fingerprint"),
-    "it is of another latent space": lambda _, about: about.update(fingerprint="fedcba"),
-    "axes (4, 8, 7) and energies (4, 8)": lambda tensors, _: tensors.update(axes=tensors["axes"][..., 1:]),
-    "axes (4, 8, 8) and energies ()": lambda tensors, _: tensors.update(energies=torch.tensor(1.0)),
-    "energies that are negative or not finite": lambda tensors, _: tensors["energies"].sub_(1e3),
-    "axes that are not orthonormal": lambda tensors, _: tensors["axes"].mul_(torch.nan),
+    "it belongs to another latent space": lambda _, about: about.update(fingerprint="fedcba"),
+    "shapes of axes (4, 8, 7) and energies (4, 8)": lambda tensors, _: tensors.update(axes=tensors["axes"][..., 1:]),
+    "shapes of axes (4, 8, 8) and energies ()": lambda tensors, _: tensors.update(energies=torch.tensor(1.0)),
+    "its energies are negative or not finite": lambda tensors, _: tensors["energies"].sub_(1e3),
+    "its axes are not orthonormal": lambda tensors, _: tensors["axes"].mul_(torch.nan),
 }
 
 
@@ -86,7 +86,7 @@ def test_axes_must_be_orthonormal(
     damage(metric.axes)
     path = tmp_path / "metric.safetensors"
     save_metric(path, metric, {})
-    with pytest.raises(UserError, match="axes that are not orthonormal"):
+    with pytest.raises(UserError, match="its axes are not orthonormal"):
         read_metric(WeightsFile(path), float_toy)
 
 

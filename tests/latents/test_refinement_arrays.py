@@ -101,11 +101,11 @@ def test_a_code_without_one_is_of_version_1(make_code: MakeCode, tmp_path: Path)
         ({"seam": np.float64(8)}, "seam must be a whole number"),
         ({"weights": np.int64(8)}, "weights must be a text"),
         ({"refined_with": None}, "refined_with"),
-        ({"deltas": np.array([1])}, "deltas must be different names"),
-        ({"deltas": np.array("x")}, "deltas must be different names"),
-        ({"deltas": np.array(["x"] * 257)}, "deltas must be different names, 256 at most"),
+        ({"deltas": np.array([1])}, "deltas must be distinct names"),
+        ({"deltas": np.array("x")}, "deltas must be distinct names"),
+        ({"deltas": np.array(["x"] * 257)}, "deltas must be distinct names, at most 256"),
         ({"deltas": np.array(["../x"])}, "x.npy"),
-        ({"deltas": np.array(NAMES[:1] * 2)}, "deltas must be different names"),
+        ({"deltas": np.array(NAMES[:1] * 2)}, "deltas must be distinct names"),
         ({f"u.{NAMES[0]}": None}, "u.synthesis"),
         ({f"u.{NAMES[0]}": np.zeros((4, 3), np.float16)}, r"u \(4, 3\) and v \(18, 2\) of synthesis.conv1"),
         ({f"v.{NAMES[0]}": np.full((18, 2), np.nan, np.float16)}, "must be finite"),
@@ -152,6 +152,6 @@ def test_a_changed_byte_is_refused_or_changes_nothing(saved: Path) -> None:
 
 def test_numbers_that_float16_does_not_hold_are_refused(make_code: MakeCode, tmp_path: Path) -> None:
     refinement = replace(make(), residual=Residual(8, torch.full((3, 8, 8), 1e6), randn(6, 4)))
-    with pytest.raises(ValueError, match="no finite ones in float16"):
+    with pytest.raises(ValueError, match="not finite in float16"):
         save_code(tmp_path / "code.npz", make_code(refinement=refinement))
     assert not (tmp_path / "code.npz").exists()

@@ -1,4 +1,4 @@
-"""Earlier methods of embedding, to be compared with: each a refiner of codes, with its published defaults."""
+"""Earlier inversion methods to compare with; each is a refiner of codes with its published defaults."""
 
 import lazy_loader
 

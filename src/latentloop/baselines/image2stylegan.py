@@ -15,30 +15,33 @@ from latentloop.inversion.iterator import OnStep
 from latentloop.losses import LossToward, weighted_sum
 
 STEPS, LR = 5000, 0.01
+"""Published number of steps and step size of Image2StyleGAN."""
 NOISE_STEPS, NOISE_LR = 3000, 5.0
+"""Number of steps and step size of Image2StyleGAN++ on the noise maps."""
 
 
 @dataclass(frozen=True)
 class Image2StyleGAN:
-    """Image2StyleGAN: Adam on W+, with the mean squared errors of pixels and of features.
+    """Image2StyleGAN (Abdal et al., arXiv:1904.03189): Adam on W+ with squared errors of pixels and of VGG features.
 
     The start is the mean latent, both weights are 1, and the best code is kept. Images are compared at the size of the
-    targets; the paper's were of 1024 pixels, and of 256 for the features.
+    targets; the paper compares pixels at 1024 and features at 256.
     """
 
     generator: Generator
-    """Generator that synthesizes images from the codes."""
+    """Generator that is inverted."""
     features: FeaturesOf
-    """Gives the feature maps that are compared."""
+    """Function that computes the feature maps to compare."""
     steps: int = STEPS
-    """Number of Adam's steps."""
+    """Number of Adam steps."""
     lr: float = LR
     """Adam's step size, in units of W."""
     mask: Tensor | None = None
     """Weight of each pixel, (N or 1, 1, R, R) in [0, 1]; None for 1 everywhere."""
 
     def refine(self, target: Tensor, start: Tensor, on_step: OnStep | None = None) -> Inversion:
-        """Refine codes (N, num_ws, w_dim) of targets (N, 3, R, R) in [-1, 1], as `Refiner.refine`."""
+        """Optimize codes (N, num_ws, w_dim) of targets (N, 3, R, R) in [-1, 1], see `Refiner.refine`."""
+        # Without ramps: the paper's step size is constant.
         config = IteratorConfig(self.steps, optimizer="adam", lr=self.lr, ramp_up=0.0, ramp_down=0.0)
         loss = weighted_sum((1.0, masked_error(self.mask)), (1.0, feature_loss(self.features, self.mask)))
         return LatentIterator(self.generator, loss, config).refine(target, start, on_step)
@@ -46,22 +49,23 @@ class Image2StyleGAN:
 
 @dataclass(frozen=True)
 class Image2StyleGANPlusPlus:
-    """Image2StyleGAN++: first Image2StyleGAN, then Adam on the noise maps alone, with the masked error of the pixels.
+    """Image2StyleGAN++ (Abdal et al., arXiv:1911.11544): Image2StyleGAN, then Adam on the noise maps alone.
 
-    The maps take in what styles cannot draw; a code found so is of use with its maps only.
+    The second stage minimises the masked squared error. The maps absorb what styles cannot draw, so the resulting code
+    is only useful with its maps.
     """
 
     styles: Image2StyleGAN
-    """Finds the styles; its generator and mask are used for the noise maps, too."""
+    """Method of the first stage; its generator and mask are used in the second stage, too."""
     steps: int = NOISE_STEPS
-    """Number of Adam's steps on the noise maps."""
+    """Number of Adam steps on the noise maps."""
     lr: float = NOISE_LR
-    """Adam's step size for the noise maps, whose numbers begin about 1 in size."""
+    """Adam's step size for the noise maps, which start as standard normal numbers."""
     seed: int = 0
-    """Random seed of the noise maps at the start."""
+    """Random seed of the initial noise maps."""
 
     def refine(self, target: Tensor, start: Tensor, on_step: OnStep | None = None) -> Inversion:
-        """Refine codes and noise maps, as `Refiner.refine`; the result's noise has each layer's map, (N, 1, H, W).
+        """Optimize codes and noise maps, see `Refiner.refine`; the result's `noise` holds a map (N, 1, H, W) per layer.
 
         Raises:
             UserError: The generator takes no noise maps.
@@ -93,19 +97,19 @@ class Image2StyleGANPlusPlus:
 
 
 def noisy(generator: Generator) -> stylegan1.Synthesis | stylegan2.Synthesis:
-    """Give the synthesis network of a generator that takes noise maps.
+    """Return the synthesis network of a generator that takes noise maps.
 
     Raises:
         UserError: The generator takes no noise maps.
     """
     synthesis = noisy_synthesis(generator)
     if synthesis is None:
-        raise UserError(f"{generator.name} takes no noise maps; of Image2StyleGAN++, Image2StyleGAN is left there")
+        raise UserError(f"{generator.name} takes no noise maps; use Image2StyleGAN instead of Image2StyleGAN++")
     return synthesis
 
 
 def masked_error(mask: Tensor | None) -> LossToward:
-    """Make the mean squared error of images (N, 3, R, R) under a mask (N or 1, 1, R, R); (N,)."""
+    """Make the mean squared error of images (N, 3, R, R), (N,), weighted by a mask (N or 1, 1, R, R)."""
 
     def toward(target: Tensor) -> Callable[[Tensor], Tensor]:
         def loss(image: Tensor) -> Tensor:

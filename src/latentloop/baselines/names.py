@@ -1,4 +1,4 @@
-"""Names of the classifiers that the earlier methods use; kept apart so that reading them needs no PyTorch."""
+"""Names of the classifiers that the earlier methods use; a module of its own, so that reading them needs no PyTorch."""
 
 from typing import Literal
 

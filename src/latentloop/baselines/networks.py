@@ -1,4 +1,4 @@
-"""The classifiers whose features the earlier methods compare: VGG16, or AlexNet instead of it."""
+"""The classifiers whose features the earlier methods compare: VGG16 as published, or AlexNet as a substitute."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -13,26 +13,26 @@ from latentloop.features.vgg import load_lpips_vgg, load_vgg16
 from latentloop.losses.image import LossToward
 
 FeaturesOf = Callable[[Tensor], Sequence[Tensor]]
-"""A function from images (N, 3, H, W) in [-1, 1] to feature maps, each (N, C, h, w)."""
+"""Function from images (N, 3, H, W) in [-1, 1] to feature maps, each (N, C, h, w)."""
 
 VGG_LAYERS = ("conv1_1", "conv1_2", "conv3_2", "conv4_2")
 """VGG16 layers that Image2StyleGAN compares."""
 VGG_LAYER = ("conv3_3",)
 """VGG16 layer that StyleGAN-Encoder compares."""
 ALEX_STAGES, ALEX_STAGE = (0, 1, 2, 3), (2,)
-"""AlexNet's stages in their place: its first four convolutions, and its third."""
+"""AlexNet stages that replace these: its first four convolutions, and its third one."""
 
 
 @dataclass(frozen=True)
 class Networks:
-    """The networks that the earlier methods compare images with."""
+    """The feature extractors with which the earlier methods compare images."""
 
     name: FeatureNet
-    """Classifier whose features these are."""
+    """Classifier of the features."""
     layers: FeaturesOf
-    """Features that Image2StyleGAN compares."""
+    """Function to the features that Image2StyleGAN compares."""
     layer: FeaturesOf
-    """Features that StyleGAN-Encoder compares."""
+    """Function to the features that StyleGAN-Encoder compares."""
     lpips: Lpips
     """LPIPS with the same classifier."""
 
@@ -40,10 +40,10 @@ class Networks:
 def load_networks(
     name: FeatureNet, *, device: torch.device | str = "cpu", dtype: torch.dtype = torch.float32
 ) -> Networks:
-    """Load the networks that the earlier methods compare images with, frozen.
+    """Load the frozen networks with which the earlier methods compare images.
 
     Args:
-        name: VGG16, as published, which has to be fetched first; or AlexNet, which is bundled.
+        name: "vgg16", as published, which must be fetched first, or "alexnet", which is bundled.
         device: Device of the networks.
         dtype: Precision of the networks.
 
@@ -63,9 +63,11 @@ def load_networks(
 
 
 def feature_loss(features_of: FeaturesOf, mask: Tensor | None = None) -> LossToward:
-    """Make the mean squared difference of feature maps, added up over the layers; of images (N, 3, H, W), (N,).
+    """Make the loss of feature maps: the mean squared difference of each layer, summed over layers, (N,).
 
-    A mask (N or 1, 1, H, W) is averaged down to the maps.
+    Args:
+        features_of: Function that computes the feature maps.
+        mask: Weight of each pixel, (N or 1, 1, H, W), averaged down to the maps' sizes; None for 1 everywhere.
     """
 
     def toward(target: Tensor) -> Callable[[Tensor], Tensor]:
@@ -82,7 +84,7 @@ def feature_loss(features_of: FeaturesOf, mask: Tensor | None = None) -> LossTow
 
 
 def _difference(seen: Tensor, wanted: Tensor, mask: Tensor | None) -> Tensor:
-    """Mean squared difference of feature maps (N, C, h, w) where the mask is, (N,)."""
+    """Mean squared difference of feature maps (N, C, h, w), weighted by the mask, (N,)."""
     difference = (seen - wanted).square()
     if mask is not None:
         difference = difference * F.adaptive_avg_pool2d(mask, (seen.shape[2], seen.shape[3]))
@@ -90,7 +92,7 @@ def _difference(seen: Tensor, wanted: Tensor, mask: Tensor | None) -> Tensor:
 
 
 def _stages(lpips: Lpips, wanted: Sequence[int]) -> FeaturesOf:
-    """Features of AlexNet's stages, not scaled."""
+    """Function to the features of AlexNet's stages, without LPIPS's normalisation."""
 
     def features(image: Tensor) -> list[Tensor]:
         x = ((image - lpips.mean) / lpips.std).to(next(lpips.stages.parameters()).dtype)

@@ -1,4 +1,4 @@
-"""NVIDIA's projector (Karras et al., arXiv:1912.04958, appendix D), as it is in stylegan2-ada-pytorch; and into W+."""
+"""NVIDIA's projector (Karras et al., arXiv:1912.04958, appendix D) as in stylegan2-ada-pytorch, also into W+."""
 
 import math
 from collections.abc import Callable
@@ -19,41 +19,42 @@ from latentloop.latents import broadcast
 SAMPLES = 10_000
 """Samples of z from which the spread of W is estimated."""
 SEED = 123
+"""Seed of these samples, as in stylegan2-ada-pytorch."""
 
 
 @dataclass(frozen=True)
 class Projector:
-    """NVIDIA's projector: Adam on a style under falling random noise, and on noise maps that are kept noise-like.
+    """NVIDIA's projector: Adam on a style with decaying random noise, and on regularised noise maps.
 
-    The last code is taken. In space w+, which theirs does not have, each layer's style gets noise of its own. Where a
-    generator takes no noise maps, only the style is found. The maps help on the way and are not kept.
+    The last code is returned. In space w+, which the original lacks, each layer's style gets its own noise. For a
+    generator without noise maps only the style is optimized. The maps help the optimization and are not kept.
     """
 
     generator: Generator
-    """Generator that synthesizes images from the codes."""
+    """Generator that is inverted."""
     lpips: Lpips
-    """Distance of images; the paper's uses VGG16."""
+    """LPIPS distance; the paper uses VGG16."""
     space: Space = "w"
-    """w: one style for all layers; w+: one style a layer."""
+    """w: one style for all layers. w+: one style per layer."""
     steps: int = 1000
-    """Number of Adam's steps."""
+    """Number of Adam steps."""
     lr: float = 0.1
     """Largest step size, in units of W."""
     ramp_up: float = 0.05
-    """Share of the steps, at the beginning, over which the step size grows."""
+    """Share of the steps, at the beginning, over which the step size grows linearly."""
     ramp_down: float = 0.25
     """Share of the steps, at the end, over which the step size falls along a cosine."""
     shaking: float = 0.05
-    """Size of the style's random noise at the start, in units of the spread of W."""
+    """Size of the noise added to the style at the start, in units of the spread of W."""
     shaken: float = 0.75
-    """Share of the steps over which the style's random noise falls to 0."""
+    """Share of the steps over which this noise falls to 0."""
     lambda_noise: float = 1e5
-    """Weight of the penalty on structure in the noise maps."""
+    """Weight of the noise regularisation, which penalises structure in the noise maps."""
     seed: int = 0
     """Random seed of the style's noise and of the noise maps."""
 
     def refine(self, target: Tensor, start: Tensor, on_step: OnStep | None = None) -> Inversion:
-        """Refine codes (N, num_ws, w_dim) of targets (N, 3, R, R) in [-1, 1], as `Refiner.refine`."""
+        """Optimize codes (N, num_ws, w_dim) of targets (N, 3, R, R) in [-1, 1], see `Refiner.refine`."""
         randomness = Randomness(self.seed, target)
         code = (start[:, :1] if self.space == "w" else start).detach().clone().requires_grad_()
         maps = self._maps(randomness)
@@ -78,14 +79,14 @@ class Projector:
         return Inversion(w_plus, losses[-1], torch.stack(losses), at, lambda: image)
 
     def lr_at(self, step: int) -> float:
-        """Give the step size of a step counted from 0."""
+        """Compute the step size of a step counted from 0."""
         done = step / self.steps
         down = min(1.0, (1 - done) / self.ramp_down) if self.ramp_down else 1.0
         up = min(1.0, done / self.ramp_up) if self.ramp_up else 1.0
         return self.lr * up * (0.5 - 0.5 * math.cos(math.pi * down))
 
     def spread(self) -> float:
-        """Estimate the root of the mean squared distance of W from its mean."""
+        """Estimate the spread of W: the root mean square distance of w from its mean, over all of its numbers."""
         z, labels = random_inputs(self.generator, SAMPLES, torch.Generator().manual_seed(SEED))
         with torch.no_grad():
             w = broadcast(self.generator.mapping(z, labels), self.generator.num_ws)[:, 0]
@@ -97,7 +98,7 @@ class Projector:
         distance, spread = self.lpips.toward(target), self.spread()
 
         def loss(step: int) -> Tensor:
-            left = max(0.0, 1 - step / (self.shaken * self.steps)) ** 2
+            left = max(0.0, 1 - step / (self.shaken * self.steps)) ** 2  # a quadratic decay, 1 to 0
             shaking = spread * self.shaking * left * randomness.normal(*code.shape[1:])
             w_plus = (code + shaking).expand(-1, self.generator.num_ws, -1)
             regular = [structure(one) for one in maps]
@@ -114,14 +115,18 @@ class Projector:
         return image
 
     def _maps(self, randomness: Randomness) -> list[Tensor]:
-        """Noise maps of each layer, (N, 1, H, W), if the generator takes any."""
+        """Initial noise maps of all layers, (N, 1, H, W) each; empty if the generator takes none."""
         synthesis = noisy_synthesis(self.generator)
         shapes = synthesis.noise_shapes if synthesis else ()
         return [randomness.normal(1, *shape).requires_grad_() for shape in shapes]
 
 
 def structure(noise: Tensor) -> Tensor:
-    """Measure structure in noise maps (N, 1, H, W): squared correlations of neighbours at all sizes down to 8; (N,)."""
+    """Compute the noise regularisation of noise maps (N, 1, H, W), (N,) (Karras et al., arXiv:1912.04958, appendix D).
+
+    It sums the squared correlations of horizontal and vertical neighbours over a pyramid down to 8 pixels; it is near 0
+    for white noise.
+    """
     total = noise.new_zeros(len(noise))
     while True:
         for axis in (2, 3):
@@ -133,6 +138,6 @@ def structure(noise: Tensor) -> Tensor:
 
 @torch.no_grad()
 def _normalize(noise: Tensor) -> None:
-    """Give each map (N, 1, H, W) mean 0 and mean square 1."""
+    """Normalise each map of (N, 1, H, W), in place, to mean 0 and mean square 1."""
     noise.sub_(noise.mean(dim=(1, 2, 3), keepdim=True))
     noise.mul_(noise.square().mean(dim=(1, 2, 3), keepdim=True).rsqrt())

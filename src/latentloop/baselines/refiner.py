@@ -1,4 +1,4 @@
-"""Shared parts of the methods: the protocol of a refiner, randomness for each image, and Adam's loop."""
+"""Shared parts of the earlier methods: the protocol of a refiner, per-image randomness, and Adam's loop."""
 
 from collections.abc import Callable, Sequence
 from typing import Protocol
@@ -12,29 +12,29 @@ from latentloop.optim.adam import State, adam_step
 
 
 class Refiner(Protocol):
-    """A method that refines codes, such as `LatentIterator` and `IteratorChain`."""
+    """A method that refines codes, such as `LatentIterator`."""
 
     def refine(self, target: Tensor, start: Tensor, on_step: OnStep | None = None) -> Inversion:
-        """Refine a code for each target; an image's path does not depend on the rest of its batch.
+        """Refine a code for each target; an image's result does not depend on the rest of its batch.
 
         Args:
             target: Images (N, 3, R, R) in [-1, 1].
             start: Codes to start from, (N, num_ws, w_dim).
-            on_step: Called at the start and after each step with the steps done and each image's best loss, (N,).
+            on_step: Called at the start and after each step with the number of steps and each image's best loss, (N,).
         """
         ...
 
 
 class Randomness:
-    """A source of normal numbers for each image of a batch, the same ones whatever the rest of the batch."""
+    """Normal random numbers for a batch of images; an image gets the same ones in any batch."""
 
     def __init__(self, seed: int, like: Tensor) -> None:
-        """Begin with a seed, for as many images as `like` (N, ...) has, in its type and on its device."""
+        """Seed one generator per image of `like`, (N, ...); numbers get its type and device."""
         self._like = like
         self._generators = [torch.Generator().manual_seed(seed) for _ in range(len(like))]
 
     def normal(self, *shape: int) -> Tensor:
-        """Draw the next numbers, (N, *shape)."""
+        """Draw the next standard normal numbers, (N, *shape)."""
         drawn = torch.stack([torch.randn(shape, generator=generator) for generator in self._generators])
         return drawn.to(self._like)
 
@@ -47,14 +47,14 @@ def descend(
     lr_at: Callable[[int], float],
     after: Callable[[int, Tensor], None],
 ) -> None:
-    """Take Adam's steps on variables whose first axis is the image's, each image by its own loss.
+    """Minimise the loss of each image with Adam, over variables whose first axis is the image.
 
     Args:
-        variables: Leaves that ask for gradients.
-        loss_at: The loss (N,) before step i, counted from 0.
+        variables: Leaf tensors that require gradients; changed in place.
+        loss_at: Function that computes the loss before step i, counted from 0, (N,).
         steps: Number of steps.
-        lr_at: The step size of step i.
-        after: Called after step i with the loss before it.
+        lr_at: Function that returns the step size of step i.
+        after: Called after step i with the loss before it, (N,).
 
     Raises:
         NotFiniteError: A loss is NaN or infinite.

@@ -1,4 +1,4 @@
-"""StyleGAN-Encoder: Puzer's, with the mixed losses that pbaylies gave it (github.com/pbaylies/stylegan-encoder)."""
+"""StyleGAN-Encoder by Puzer, with the mixed losses of pbaylies' version (github.com/pbaylies/stylegan-encoder)."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -16,49 +16,49 @@ from latentloop.latents import mean_code
 from latentloop.metrics import ms_ssim
 
 GREY_LEVELS = 127.5
-"""Grey levels for a unit of [-1, 1]: the published weights are for images in [0, 255]."""
+"""Factor from [-1, 1] to the [0, 255] for which the published weights are meant."""
 FEATURE_LEVELS = 57.0
-"""Scale of features of pixels in [0, 255], less their mean, to features of pixels divided by their deviation, too."""
+"""Factor from features of standardised pixels to features of pixels in [0, 255] minus their mean."""
 LIMIT = 2.0
-"""Numbers of a code beyond plus and minus this are drawn anew after each step (Lipton & Tripathi, arXiv:1702.04782)."""
+"""Numbers of a code outside [-2, 2] are drawn anew after each step: stochastic clipping (arXiv:1702.04782)."""
 KEPT = 0.25
 """Weight of the best code so far in its average with a better one."""
 
 
 @dataclass(frozen=True)
 class StyleGANEncoder:
-    """StyleGAN-Encoder: Adam on W+ from a network's guess, with many losses and a step size that falls in stairs.
+    """StyleGAN-Encoder: Adam on W+ from a network's guess, with many losses and a staircase step size.
 
-    A code that is better than all before is averaged with the best one, and the steps go on from there. Weights are the
-    defaults of pbaylies' command line, the step size that of its presets for Adam. Left out are the masks, the
-    sharpening of the target, the early end, and the term of the discriminator, which files of generators lack.
+    A code better than all before is averaged with the best one, and optimization continues from the average. Weights
+    are the defaults of pbaylies' command line, the step size that of its presets for Adam. Masks, sharpening of the
+    target, early stopping and the discriminator's term are left out; generator files lack a discriminator.
     """
 
     generator: Generator
-    """Generator that synthesizes images from the codes."""
+    """Generator that is inverted."""
     networks: Networks
-    """Give the features and the LPIPS that are compared."""
+    """Networks whose features and LPIPS are compared."""
     steps: int = 100
-    """Number of Adam's steps."""
+    """Number of Adam steps."""
     lr: float = 0.02
     """Step size at the start, in units of W."""
     decay: float = 0.9
-    """Factor of the step size after each twenty-fifth of the steps."""
+    """Factor of the step size after every 4 % of the steps."""
     lambda_features: float = 0.4
-    """Weight of the log-cosh of differences of features."""
+    """Weight of the log-cosh of feature differences."""
     lambda_pixels: float = 1.5
-    """Weight of the log-cosh of differences of grey levels."""
+    """Weight of the log-cosh of pixel differences in [0, 255]."""
     lambda_ms_ssim: float = 200.0
     """Weight of 1 - MS-SSIM."""
     lambda_lpips: float = 100.0
     """Weight of the LPIPS distance."""
     lambda_average: float = 0.5
-    """Weight of the distance from the mean latent, 512 times the mean absolute difference."""
+    """Weight of the distance from the mean latent: 512 times the mean absolute difference."""
     seed: int = 0
-    """Random seed of the numbers that are drawn anew."""
+    """Random seed of stochastic clipping."""
 
     def refine(self, target: Tensor, start: Tensor, on_step: OnStep | None = None) -> Inversion:
-        """Refine codes (N, num_ws, w_dim) of targets (N, 3, R, R) in [-1, 1], as `Refiner.refine`."""
+        """Optimize codes (N, num_ws, w_dim) of targets (N, 3, R, R) in [-1, 1], see `Refiner.refine`."""
         code, randomness = start.detach().clone().requires_grad_(), Randomness(self.seed, target)
         objective = self._objective(target)
         best = _Best(start.detach().clone(), target.new_full((len(target),), torch.inf))
@@ -78,14 +78,14 @@ class StyleGANEncoder:
         return Inversion(w_plus=best.code, loss=last, losses=losses, steps=best.step, draw=lambda: image)
 
     def lr_at(self, step: int) -> float:
-        """Give the step size of a step counted from 0."""
+        """Compute the step size of a step counted from 0."""
         return self.lr * self.decay ** (step // max(1, round(0.04 * self.steps)))
 
     def _drawn(self, code: Tensor, target: Tensor) -> Tensor:
         return self.generator.synthesis(code, resolution=target.shape[-1])
 
     def _objective(self, target: Tensor) -> Callable[[Tensor], Tensor]:
-        """The sum of all losses of codes (N, num_ws, w_dim), (N,)."""
+        """Function from codes (N, num_ws, w_dim) to the sum of all losses, (N,)."""
         average, lpips = mean_code(self.generator), self.networks.lpips.toward(target)
         with torch.no_grad():
             (wanted,) = self.networks.layer(target)
@@ -106,7 +106,7 @@ class StyleGANEncoder:
 
 @dataclass
 class _Best:
-    """The average of the best codes so far of each image."""
+    """State of the search: each image's running average of best codes, and its loss."""
 
     code: Tensor
     loss: Tensor
@@ -117,7 +117,10 @@ class _Best:
         self.step = torch.zeros_like(self.loss, dtype=torch.long)
 
     def update(self, code: Tensor, loss: Tensor, step: int) -> None:
-        """Take in the code after a step with the loss before it, as theirs does, and go on from the average."""
+        """Update the average with the code after a step, and continue from it.
+
+        As in the published code, the code after the step goes with the loss before it.
+        """
         better = loss < self.loss
         kept = KEPT if self.losses else 0.0
         averaged = kept * self.code + (1 - kept) * code
@@ -128,5 +131,5 @@ class _Best:
 
 
 def log_cosh(x: Tensor) -> Tensor:
-    """Compute log(cosh(x)) of any shape without overflow; of large numbers it is |x| - log(2)."""
+    """Compute log(cosh(x)) elementwise without overflow; for large |x| it is |x| - log(2)."""
     return x + F.softplus(-2 * x) - 0.6931471805599453

@@ -1,4 +1,4 @@
-"""Shared parts of the methods that change the generator: its weights as variables, and the images one by one."""
+"""Shared parts of the methods that tune the generator: weights as variables, and images one by one."""
 
 from collections.abc import Callable, Mapping, Sequence
 
@@ -11,54 +11,55 @@ from latentloop.inversion import Inversion
 from latentloop.inversion.iterator import OnStep
 from latentloop.optim.adam import State, adam_step
 
-Tell = Callable[[Tensor], None]
-"""Called with an image's loss, (1,), at the start and after each step."""
-Tune = Callable[[int, Tell], Generator]
-"""Function that tunes a generator for the i-th image and its code."""
+Report = Callable[[Tensor], None]
+"""Callback with an image's loss, (1,), at the start and after each step."""
+Tune = Callable[[int, Report], Generator]
+"""Function that tunes a generator to the i-th image and its code."""
 
 
 def trainable_weights(generator: Generator) -> dict[str, Tensor]:
-    """Copy the weights of a generator's synthesis network by name, as leaves that ask for gradients.
+    """Copy the weights of a generator's synthesis network by name, as leaf tensors that require gradients.
 
     Raises:
-        UserError: The generator is no module, as one in low precision is not.
+        UserError: The generator is not an `nn.Module`, as in low precision.
     """
     if not isinstance(generator, nn.Module):
-        raise UserError(f"{generator.name}: weights can be tuned in float32 alone", arguments="precision")
+        raise UserError(f"{generator.name}: weights can be tuned in float32 only", arguments="precision")
     named = generator.named_parameters()
     return {name: one.detach().clone().requires_grad_() for name, one in named if name.startswith("synthesis.")}
 
 
 def detached(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Give the same weights, fixed."""
+    """Return the weights without gradients."""
     return {name: one.detach() for name, one in weights.items()}
 
 
 class Adam:
-    """Adam's steps on some variables."""
+    """Adam for a list of variables, without the imports of `torch.optim`."""
 
     def __init__(self, variables: Sequence[Tensor], *, lr: float) -> None:
         self.variables, self._lr = list(variables), lr
         self._states = [State() for _ in variables]
 
     def step(self, gradients: Sequence[Tensor | None]) -> None:
-        """Take a step; a variable without a gradient stays."""
+        """Take one step; variables whose gradient is None stay as they are."""
         for variable, gradient, state in zip(self.variables, gradients, self._states, strict=True):
             if gradient is not None:
                 adam_step(variable, gradient, state, lr=self._lr)
 
 
 def tune_each(tune: Tune, coarse: Inversion, resolution: int, on_step: OnStep | None) -> Inversion:
-    """Tune a generator for each image by itself: each gets weights and features of its own.
+    """Tune a separate generator to each image, one after the other.
 
     Args:
-        tune: Tunes it.
+        tune: Function that tunes a generator.
         coarse: Codes of the images, which stay as they are.
-        resolution: Side of the images that the result draws.
-        on_step: Called after each step with the steps done, those of `coarse` counted, and each image's loss, (N,).
+        resolution: Side of the result's images, in pixels.
+        on_step: Called after each step with the number of steps, those of `coarse` included, and each image's loss.
 
     Returns:
-        The codes with the generators, and the losses of both stages; an image that needs fewer steps keeps its last.
+        The codes with their generators and the losses of both stages; the curve of an image that stopped early
+        continues with its last loss.
 
     Raises:
         NotFiniteError: A loss is NaN or infinite.
@@ -68,7 +69,7 @@ def tune_each(tune: Tune, coarse: Inversion, resolution: int, on_step: OnStep | 
     def tuned(i: int) -> tuple[Generator, Tensor]:
         losses: list[Tensor] = []
 
-        def tell(loss: Tensor) -> None:
+        def report(loss: Tensor) -> None:
             if not loss.isfinite().all():
                 raise NotFiniteError(f"the loss after {len(losses)} steps is not finite: NaN or infinity")
             losses.append(loss.detach())
@@ -76,8 +77,8 @@ def tune_each(tune: Tune, coarse: Inversion, resolution: int, on_step: OnStep | 
             if on_step:
                 on_step(done + len(losses) - 1, now.clone())
 
-        with torch.inference_mode(mode=False), torch.enable_grad():  # whatever the caller has switched off
-            generator = tune(i, tell)
+        with torch.inference_mode(mode=False), torch.enable_grad():  # the caller may have switched gradients off
+            generator = tune(i, report)
         return generator, torch.cat(losses)
 
     found = [tuned(i) for i in range(len(now))]

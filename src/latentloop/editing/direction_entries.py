@@ -72,7 +72,7 @@ def fields_of(name: str, shape: tuple[int, ...], entry: Mapping[str, Any], *, fi
 
 
 def only(path: str, directions: Mapping[str, Found]) -> Found:
-    """Give the one direction of a file.
+    """Return the one direction of a file.
 
     Raises:
         UserError: It has several.
@@ -84,7 +84,7 @@ def only(path: str, directions: Mapping[str, Found]) -> Found:
 
 
 def named(path: str, name: str, directions: Mapping[str, Found]) -> Found:
-    """Give the direction of a name in a file.
+    """Return the direction of a name in a file.
 
     Raises:
         UserError: There is none.

@@ -1,4 +1,4 @@
-"""Encoders, which predict codes in one pass."""
+"""Encoders, which predict the code of an image in one forward pass."""
 
 import lazy_loader
 

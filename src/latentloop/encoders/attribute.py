@@ -1,4 +1,4 @@
-"""The attribute encoder: pose, expression, light, hair and background, as features on a grid."""
+"""The attribute encoder, whose feature maps keep pose, expression, light, hair and background."""
 
 from collections.abc import Mapping, Sequence
 from itertools import accumulate, pairwise
@@ -7,16 +7,18 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 SLOPE = 0.2
+"""Negative slope of the leaky ReLUs of the embedding network."""
 
 
 def normalisation(channels: int, *, affine: bool = True) -> nn.Module:
-    """Make a layer that normalises groups of about 16 channels of each image, whatever the rest of its batch."""
+    """Make a group normalisation with about 16 channels per group, which treats each image of a batch by itself."""
+    # The most groups of 16 channels or more that divide the channels evenly.
     groups = max(g for g in range(1, max(2, channels // 16 + 1)) if channels % g == 0)
     return nn.GroupNorm(groups, channels, affine=affine)
 
 
 class ResidualBlock(nn.Module):
-    """Two convolutions after normalisation and activation, added to the input (He et al., arXiv:1603.05027)."""
+    """A pre-activation residual block: normalisation, activation, convolution, twice (He et al., arXiv:1603.05027)."""
 
     def __init__(self, in_channels: int, out_channels: int, stride: int) -> None:
         super().__init__()
@@ -37,14 +39,14 @@ class ResidualBlock(nn.Module):
 
 
 class AttributeEncoder(nn.Module):
-    """The attribute encoder: a residual network, trained from scratch."""
+    """The attribute encoder: a residual network that is trained from scratch."""
 
     def __init__(self, channels: Sequence[int], depths: Sequence[int]) -> None:
-        """Put the blocks together.
+        """Build the stages with random weights.
 
         Args:
             channels: Channels at a half of the image's resolution, at a quarter, and so on.
-            depths: Blocks at each resolution; the first is one convolution, whatever its depth.
+            depths: Blocks at each resolution; the first stage is a single convolution, whatever its depth.
         """
         super().__init__()
         layers: list[nn.Module] = [nn.Conv2d(3, channels[0], 3, stride=2, padding=1)]
@@ -55,18 +57,18 @@ class AttributeEncoder(nn.Module):
         self._ends = tuple(accumulate((1, *depths[1:])))
 
     def forward(self, image: Tensor) -> Tensor:
-        """Map images (N, 3, R, R) in [-1, 1] to features (N, channels[-1], R / 2^len(channels), the same)."""
+        """Map images (N, 3, R, R) in [-1, 1] to features (N, channels[-1], S, S) with S = R / 2^len(channels)."""
         return self.stages(image, {})[-1]
 
     def stages(self, image: Tensor, added: Mapping[int, Tensor]) -> list[Tensor]:
-        """Compute the features of all resolutions.
+        """Compute the features of all stages.
 
         Args:
-            image: (N, 3, R, R) in [-1, 1].
-            added: By a stage's number from 0, what is added to its features, of their shape.
+            image: Images (N, 3, R, R) in [-1, 1].
+            added: Maps to add to a stage's features, of their shape, by the stage's number from 0.
 
         Returns:
-            For stage i, (N, channels[i], R / 2^(i + 1), the same).
+            Features of stage i, (N, channels[i], S, S) with S = R / 2^(i + 1).
         """
         x, found = image, list[Tensor]()
         for stage, (first, end) in enumerate(pairwise((0, *self._ends))):

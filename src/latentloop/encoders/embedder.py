@@ -1,4 +1,4 @@
-"""The embedding network of Guan et al. (arXiv:2007.01758): from a photo to its code in one pass."""
+"""The embedding network of Guan et al. (arXiv:2007.01758), which predicts a photo's code in one pass."""
 
 from dataclasses import dataclass
 
@@ -17,13 +17,14 @@ from latentloop.generators import Generator
 from latentloop.images import resample
 
 FIRST_OFFSET = 0.1
-"""Scale of a new network's offsets from the mean latent, in units of W."""
+"""Factor of the head's output, in units of W: the head of a new network has outputs of about 1."""
 
 
 class FusionBlock(nn.Module):
-    """A residual block of attribute features, normalised, then scaled and shifted by the identity (arXiv:1912.13457).
+    """A residual block that fuses identity into attribute features by denormalisation (FaceShifter, arXiv:1912.13457).
 
-    Without an identity, the scale and shift are learned numbers: a plain residual block.
+    The features are normalised without affine parameters; scale and shift are predicted from the identity embedding.
+    Without an identity, scale and shift are learned: a plain residual block.
     """
 
     def __init__(self, channels: int, identity_features: int | None) -> None:
@@ -33,17 +34,17 @@ class FusionBlock(nn.Module):
         self.conv = nn.Conv2d(channels, channels, 3, padding=1, bias=False)
 
     def forward(self, attributes: Tensor, identity: Tensor | None) -> Tensor:
-        """Map features (N, C, H, W), with embeddings (N, identity_features), to features of the same shape."""
+        """Map features (N, C, H, W) and identity embeddings (N, identity_features) to features (N, C, H, W)."""
         x = self.norm(attributes)
         if self.denormalise is not None:
             scale, shift = self.denormalise(identity)[:, :, None, None].chunk(2, dim=1)
-            x = x * (1 + scale) + shift
+            x = x * (1 + scale) + shift  # around 1: a new linear layer changes little
         out: Tensor = attributes + self.conv(F.leaky_relu(x, SLOPE))
         return out
 
 
 class Embedder(nn.Module):
-    """The embedding network: finds codes of images in one pass, for one generator's latent space."""
+    """The embedding network, which predicts codes of images in one pass, for one generator's latent space."""
 
     latent_avg: Tensor
 
@@ -68,12 +69,12 @@ class Embedder(nn.Module):
             classifier: LPIPS on AlexNet, whose maps are added to the attributes; None for no maps.
 
         Raises:
-            ValueError: Configuration and identity encoder disagree on whether the latter learns.
+            ValueError: Configuration and identity encoder disagree on whether the identity encoder is frozen.
         """
         super().__init__()
         if identity and identity.frozen != config.frozen_identity:
             theirs = identity.frozen
-            raise ValueError(f"frozen_identity is {config.frozen_identity}, that of the identity encoder {theirs}")
+            raise ValueError(f"frozen_identity is {config.frozen_identity}, the identity encoder's frozen is {theirs}")
         self.config, self.fingerprint = config, fingerprint
         self.num_ws, self.w_dim = num_ws, latent_avg.shape[-1]
         self.identity = identity
@@ -92,27 +93,27 @@ class Embedder(nn.Module):
 
     @property
     def resolution(self) -> int:
-        """Pixels of a side of the images that the network takes."""
+        """Side of the input images, in pixels."""
         return self.config.resolution
 
     def forward(self, image: Tensor, first: Look | None = None) -> Tensor:
-        """Find codes (N, num_ws, w_dim) of aligned images (N, 3, resolution, resolution) in [-1, 1].
+        """Predict codes (N, num_ws, w_dim) of aligned images (N, 3, resolution, resolution) in [-1, 1].
 
         Args:
-            image: The images.
-            first: What came of a look at them, for a second look; None for the first.
+            image: Images to embed.
+            first: Result of the first look, to improve in a second one; None for the first look.
 
         Raises:
-            ValueError: The images have another shape; the network takes no second look.
+            ValueError: The images have another shape, or the network has no second look.
         """
         size = self.resolution
         for one in (image, first.image) if first else (image,):
             if one.ndim != 4 or one.shape[1:] != (3, size, size):
                 raise ValueError(f"image must be (N, 3, {size}, {size}), got {tuple(one.shape)}")
         if first and not self.second:
-            raise ValueError("this network takes no second look")
+            raise ValueError("this network has no second look")
         identity = self.identity(image) if self.identity else None
-        image = image.contiguous(memory_format=torch.channels_last)  # quicker, a half in bfloat16 on a CPU
+        image = image.contiguous(memory_format=torch.channels_last)  # faster; takes half the time in bfloat16 on a CPU
         added = self._added(image, first.image if first else None)
         *shallow, x = self.attributes.stages(image, added)
         for block in self.fusion:
@@ -125,40 +126,41 @@ class Embedder(nn.Module):
         return w_plus
 
     def _added(self, image: Tensor, drawn: Tensor | None) -> dict[int, Tensor]:
-        """What is added to stages of the trunk, by their numbers."""
+        """Maps to add to stages of the trunk, by the stages' numbers."""
         stages, seen = self.config.shallow, self._see(image)
         added = dict(zip(stages, self.maps(seen), strict=True)) if self.maps else {}
         if self.second and drawn is not None:
             differences = [ours - theirs for ours, theirs in zip(seen, self._see(drawn), strict=True)]
             wrong = self.second(image - drawn, differences)
-            for stage, one in zip((0, *stages), wrong, strict=False):  # without maps, one
+            for stage, one in zip((0, *stages), wrong, strict=False):  # without a classifier, only the pixels' maps
                 added[stage] = added[stage] + one if stage in added else one
         return added
 
     def _see(self, image: Tensor) -> list[Tensor]:
-        """The classifier's maps of images; none of a network without them."""
+        """The classifier's maps of images, on the grids of two stages; empty without a classifier."""
         grids = [self.resolution >> (stage + 1) for stage in self.config.shallow]
         return self.maps.see(image, grids) if self.maps else []
 
 
 @dataclass(frozen=True)
 class TwoLooks:
-    """An embedding network that looks twice, with the generator that draws what it found first."""
+    """An embedding network with two looks, and the generator that draws the first reconstruction in between."""
 
     embedder: Embedder
-    """Takes a second look."""
+    """Embedding network that has a second look."""
     generator: Generator
+    """Generator of the codes."""
 
     @property
     def resolution(self) -> int:
-        """Pixels of a side of the images that the network takes."""
+        """Side of the input images, in pixels."""
         return self.embedder.resolution
 
     def __call__(self, image: Tensor, /) -> Tensor:
-        """Find codes (N, num_ws, w_dim) of aligned images (N, 3, resolution, resolution) in [-1, 1].
+        """Predict codes (N, num_ws, w_dim) of aligned images (N, 3, resolution, resolution) in [-1, 1].
 
         Raises:
-            ValueError: The images have another shape; the network takes no second look.
+            ValueError: The images have another shape, or the network has no second look.
         """
         w_plus, size = self.embedder(image), self.resolution
         drawn = self.generator.synthesis(w_plus, resolution=min(size, self.generator.resolution))
@@ -167,13 +169,18 @@ class TwoLooks:
 
 
 def make_embedder(config: EmbedderConfig, generator: Generator, *, seed: int) -> Embedder:
-    """Make a new network on the generator's device; a seed gives the same weights on every device.
+    """Make a new embedding network on the generator's device; a seed gives the same weights on every device.
+
+    Args:
+        config: Sizes and parts of the network.
+        generator: Generator whose codes the network is to predict.
+        seed: Seed of the random weights.
 
     Raises:
-        UserError: The identity encoder's weights are missing or damaged.
+        UserError: The weights of the identity encoder or the classifier are missing or damaged.
     """
     with torch.random.fork_rng(devices=[]):
-        torch.default_generator.manual_seed(seed)  # torch.manual_seed would seed accelerators, too
+        torch.default_generator.manual_seed(seed)  # the CPU's alone: torch.manual_seed would also seed accelerators
         embedder = Embedder(
             config,
             latent_avg=generator.latent_avg.cpu(),
@@ -186,7 +193,7 @@ def make_embedder(config: EmbedderConfig, generator: Generator, *, seed: int) ->
 
 
 def find_identity_encoder(config: EmbedderConfig) -> IdentityEncoder | None:
-    """Load the identity encoder that a configuration names, with its pretrained weights; None for none.
+    """Load the pretrained identity encoder that a configuration names; None if it names none.
 
     Raises:
         UserError: The weights are missing or damaged.
@@ -195,7 +202,7 @@ def find_identity_encoder(config: EmbedderConfig) -> IdentityEncoder | None:
 
 
 def find_classifier(config: EmbedderConfig) -> Lpips | None:
-    """Load the classifier whose maps a configuration names, with its pretrained weights; None for none.
+    """Load the pretrained classifier that a configuration names; None if it names none.
 
     Raises:
         UserError: The weights are missing or damaged.

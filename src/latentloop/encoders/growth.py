@@ -1,4 +1,4 @@
-"""Growing an embedding network: a larger one that begins as what a smaller one has learned."""
+"""Growing embedding networks: a larger network that starts with the function of a smaller, trained one."""
 
 from dataclasses import asdict
 
@@ -11,17 +11,26 @@ from latentloop.encoders.embedder import Embedder, FusionBlock
 from latentloop.encoders.treeconnect import TreeConnect
 
 LAYERS = "attributes.layers."
+"""Beginning of the names of the trunk's tensors."""
 
 
 @torch.no_grad()
 def grow(embedder: Embedder, smaller: Embedder) -> None:
-    """Give a fresh network the weights of a smaller one, and its codes: what it has beyond that begins without effect.
+    """Copy a smaller network's weights into a fresh, larger one, so that it predicts the same codes.
+
+    The parts that the larger network has in addition start without effect: their last layers are 0.
+
+    Args:
+        embedder: Fresh network, which is changed in place.
+        smaller: Trained network.
 
     Raises:
-        ValueError: It is not the smaller one with blocks, maps or taps added. A second look may come or go.
+        ValueError: The larger network differs by more than added blocks, maps, taps or a second look; it may lack the
+            second look of the smaller one.
     """
     if other := difference(embedder.config, smaller.config):
-        raise ValueError(f"a network with {other} {getattr(smaller.config, other)}, not of the same kind")
+        ours, theirs = getattr(embedder.config, other), getattr(smaller.config, other)
+        raise ValueError(f"a network with {other} {theirs} cannot grow into one with {other} {ours}")
     _silence_blocks(embedder)
     ours, theirs, layers = embedder.state_dict(), smaller.state_dict(), _layers(embedder.config, smaller.config)
     heads = ("head.", "second.head.") if embedder.second else ("head.", "second.")
@@ -37,7 +46,7 @@ def grow(embedder: Embedder, smaller: Embedder) -> None:
 
 
 def difference(config: EmbedderConfig, smaller: EmbedderConfig) -> str | None:
-    """Name a setting that keeps a network from growing out of one with other settings; None if nothing does."""
+    """Return the name of a setting that prevents growing from one configuration to another; None if there is none."""
     ours, theirs = asdict(config), asdict(smaller)
     differing = [name for name in ours if ours[name] != theirs[name]]
     deeper = len(config.depths) == len(smaller.depths) and all(
@@ -54,7 +63,7 @@ def difference(config: EmbedderConfig, smaller: EmbedderConfig) -> str | None:
 
 
 def _layers(config: EmbedderConfig, smaller: EmbedderConfig) -> dict[int, int]:
-    """Numbers of the layers of a smaller trunk, and those that they have in the larger one, whose stages are longer."""
+    """Numbers of the larger trunk's layers by those of the smaller one, whose stages are shorter."""
     counts, ours = [1, *smaller.depths[1:]], [1, *config.depths[1:]]
     begins = [(sum(counts[:stage]), sum(ours[:stage]), count) for stage, count in enumerate(counts)]
     return {begin + i: place + i for begin, place, count in begins for i in range(count)}
@@ -68,7 +77,7 @@ def _renumbered(name: str, layers: dict[int, int]) -> str:
 
 
 def _silence_blocks(embedder: Embedder) -> None:
-    """Blocks that do nothing yet; those that a smaller network has get its weights later."""
+    """Set the last convolution of all residual blocks to 0; those of the smaller network get its weights later."""
     for block in embedder.attributes.layers:
         if isinstance(block, ResidualBlock):
             _silence(block.conv2)
@@ -83,10 +92,10 @@ def _silence(layer: nn.Module) -> None:
 
 
 def _grow_head(head: nn.Module, smaller: nn.Module) -> None:
-    """The inputs of the smaller head are the first of the larger one's."""
+    """Copy a smaller head's weights to the first inputs of a larger one, and set those of the other inputs to 0."""
     if isinstance(head, TreeConnect) and isinstance(smaller, TreeConnect):
         if head.within_rows.shape[1:] != smaller.within_rows.shape[1:]:
-            raise ValueError("the heads' grids have rows of another length")
+            raise ValueError("the rows of the two TreeConnect grids have different lengths")
         rows, columns = smaller.within_rows.shape[0], smaller.within_rows.shape[2]
         _put(head.within_rows[:rows], smaller.within_rows)
         _put(head.between[: rows * columns], smaller.between)
@@ -98,7 +107,7 @@ def _grow_head(head: nn.Module, smaller: nn.Module) -> None:
         _put(head.weight[:, : smaller.in_features], smaller.weight)
         _put(head.bias, smaller.bias)
     else:
-        raise ValueError(f"a {type(smaller).__name__} does not grow into a {type(head).__name__}")
+        raise ValueError(f"a {type(smaller).__name__} head cannot grow into a {type(head).__name__}")
 
 
 def _put(place: Tensor, values: Tensor) -> None:

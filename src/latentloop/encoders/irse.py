@@ -1,6 +1,6 @@
-"""IR-SE50, the trunk of pSp and its kin: ArcFace's residual network (Deng et al., arXiv:1801.07698).
+"""IR-SE50, the trunk of pSp, e4e and ReStyle: ArcFace's residual network (Deng et al., arXiv:1801.07698).
 
-Its blocks weigh their channels by squeeze and excitation (Hu et al., arXiv:1709.01507).
+Its blocks scale their channels by squeeze and excitation (Hu et al., arXiv:1709.01507).
 """
 
 from collections.abc import Sequence
@@ -10,14 +10,15 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 Stages = Sequence[tuple[int, int]]
-"""(channels, blocks) of each stage."""
+"""Channels and blocks of each stage."""
 STAGES: Stages = ((64, 3), (128, 4), (256, 14), (512, 3))
+"""Stages of IR-SE50: 24 blocks of two convolutions."""
 REDUCTION = 16
-"""Channels for each hidden unit of squeeze and excitation."""
+"""Ratio of channels to hidden units in squeeze and excitation."""
 
 
 class SqueezeExcitation(nn.Module):
-    """A layer that scales each channel by a function of all channels' means."""
+    """Squeeze and excitation: scales each channel by a learned function of all channels' means."""
 
     def __init__(self, channels: int) -> None:
         super().__init__()
@@ -33,11 +34,11 @@ class SqueezeExcitation(nn.Module):
 
 
 class Bottleneck(nn.Module):
-    """A residual block of two convolutions, the second one strided."""
+    """A residual block of two convolutions, of which the second has the stride."""
 
     def __init__(self, in_channels: int, channels: int, stride: int) -> None:
         super().__init__()
-        self.shortcut_layer: nn.Module = nn.MaxPool2d(1, stride)  # every stride-th pixel
+        self.shortcut_layer: nn.Module = nn.MaxPool2d(1, stride)  # a window of 1: takes every stride-th pixel
         if in_channels != channels:
             conv = nn.Conv2d(in_channels, channels, 1, stride, bias=False)
             self.shortcut_layer = nn.Sequential(conv, nn.BatchNorm2d(channels))
@@ -57,14 +58,14 @@ class Bottleneck(nn.Module):
 
 
 class IRSE50(nn.Module):
-    """The trunk, from an image to features at four resolutions."""
+    """The IR-SE50 trunk, from an image to features at four resolutions."""
 
     def __init__(self, in_channels: int = 3, *, stages: Stages = STAGES) -> None:
-        """Put the blocks together.
+        """Build the trunk with random weights.
 
         Args:
-            in_channels: 3 for an image, 6 for two of them.
-            stages: Other sizes than the 50 layers have.
+            in_channels: 3 for one image, 6 for two images side by side (ReStyle).
+            stages: Channels and blocks of each stage.
         """
         super().__init__()
         self.in_channels = in_channels
@@ -80,9 +81,9 @@ class IRSE50(nn.Module):
         self.stages = tuple(pairwise(ends))
 
     def forward(self, image: Tensor) -> tuple[Tensor, ...]:
-        """Map (N, in_channels, R, R) in [-1, 1] to the features of each stage.
+        """Map images (N, in_channels, R, R) in [-1, 1] to the features of each stage.
 
-        The first is (N, channels[0], R / 2, R / 2), each further one half as wide.
+        The first are (N, channels[0], R / 2, R / 2); each further stage halves the resolution.
         """
         x, features = self.input_layer(image), []
         for begin, end in self.stages:

@@ -1,4 +1,4 @@
-"""Encoders from files of any kind: ours, and those of pSp, e4e and ReStyle."""
+"""Loading of encoders from files of any kind: ours, and those of pSp, e4e and ReStyle."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -20,56 +20,56 @@ from latentloop.latents import broadcast, mean_code
 from latentloop.weights import is_safetensors
 
 STEPS = 5
-"""Steps of ReStyle, as in its paper."""
+"""Number of ReStyle's steps, as in its paper."""
 MAX_DISTANCE = 0.3
-"""Relative distance of two mean latents above which they are of different generators."""
+"""Largest relative distance between the `latent_avg` of an encoder and a generator that counts as a match."""
 
 
 class Encoder(Protocol):
-    """A network that finds codes of images."""
+    """A network that predicts codes of images."""
 
     @property
     def resolution(self) -> int:
-        """Pixels of a side of the images that the encoder takes."""
+        """Side of the input images, in pixels."""
         ...
 
     def __call__(self, image: Tensor, /) -> Tensor:
-        """Find codes (N, num_ws, w_dim) of aligned images (N, 3, resolution, resolution) in [-1, 1]."""
+        """Predict codes (N, num_ws, w_dim) of aligned images (N, 3, resolution, resolution) in [-1, 1]."""
         ...
 
 
 @dataclass(frozen=True)
 class ReStyle:
-    """An encoder that refines codes by their images, with the generator that draws them (arXiv:2104.02699)."""
+    """An encoder that improves codes over several passes, with the generator of their images (arXiv:2104.02699)."""
 
     encoder: PretrainedEncoder
-    """Takes an image and the image of the code so far, six channels."""
+    """Encoder of six channels: the target and the image of the current code."""
     generator: Generator
-    """Generator that synthesizes images from the codes."""
+    """Generator that draws the current code."""
     steps: int = STEPS
     """Number of passes through the encoder."""
 
     @property
     def resolution(self) -> int:
-        """Pixels of a side of the images that the encoder takes."""
+        """Side of the input images, in pixels."""
         return self.encoder.resolution
 
     def __call__(self, image: Tensor, /) -> Tensor:
-        """Find codes (N, num_ws, w_dim) of aligned images (N, 3, resolution, resolution) in [-1, 1]."""
+        """Predict codes (N, num_ws, w_dim) of aligned images (N, 3, resolution, resolution) in [-1, 1]."""
         return restyle(self.encoder, self.generator, image, steps=self.steps)
 
 
 def load_encoder(name_or_path: str | Path, generator: Generator) -> Encoder:
-    """Load an encoder, frozen, onto the device of the generator that it is for.
+    """Load a frozen encoder onto the device of its generator.
 
     Args:
-        name_or_path: What `load_embedder` reads, or a checkpoint of pSp (arXiv:2008.00951), e4e (arXiv:2102.02766) or
-            ReStyle (arXiv:2104.02699).
-        generator: The generator whose codes the encoder is to find.
+        name_or_path: Name or file of an embedding network, as in `load_embedder`, or a checkpoint of pSp
+            (arXiv:2008.00951), e4e (arXiv:2102.02766) or ReStyle (arXiv:2104.02699).
+        generator: Generator whose codes the encoder predicts.
 
     Raises:
-        UserError: No such file; damaged; asks for more than data; not of such an encoder; its codes are another
-            generator's.
+        UserError: The file is missing, damaged, not a supported encoder, or holds more than data; or its codes belong
+            to another generator.
     """
     file = embedder_weights(name_or_path)
     path = file.path
@@ -86,10 +86,10 @@ def load_encoder(name_or_path: str | Path, generator: Generator) -> Encoder:
 
 def _of_checkpoint(content: object, generator: Generator) -> PretrainedEncoder:
     if not isinstance(content, Mapping) or not isinstance(content.get("state_dict"), Mapping):
-        raise UserError("no encoder of pSp, e4e or ReStyle: it has no state_dict")
+        raise UserError("not an encoder of pSp, e4e or ReStyle: it has no state_dict")
     mean = content.get("latent_avg")
     if mean is not None and not isinstance(mean, Tensor):
-        raise ValueError(f"latent_avg is a {type(mean).__name__}")
+        raise ValueError(f"latent_avg must be a tensor, got {type(mean).__name__}")
     latent_avg = mean_code(generator)[0].cpu()
     try:
         opts = _options(content.get("opts"))
@@ -101,23 +101,23 @@ def _of_checkpoint(content: object, generator: Generator) -> PretrainedEncoder:
 
 
 def _options(opts: object) -> dict[str, Any]:
-    """The options of its training; a Namespace in old files."""
+    """The options that an encoder was trained with; old files store them as a Namespace."""
     opts = opts.state if isinstance(opts, Record) and opts.name == NAMESPACE else opts
     return dict(opts) if isinstance(opts, Mapping) else {}
 
 
 def _check_space(encoder: PretrainedEncoder, generator: Generator) -> None:
-    """See that the codes are the generator's; UserError if not."""
+    """Raise a UserError unless the encoder's codes belong to the generator: same size and about the same mean."""
     ours, theirs = (generator.num_ws, generator.w_dim), (encoder.num_ws, encoder.w_dim)
     if ours != theirs:
         raise UserError(
-            f"finds codes of {theirs[0]} x {theirs[1]} numbers, {generator.name} takes {ours[0]} x {ours[1]}"
+            f"predicts codes of {theirs[0]} x {theirs[1]} numbers, {generator.name} takes {ours[0]} x {ours[1]}"
         )
     latent_avg = mean_code(generator)[0].cpu()
     mean = (
         encoder.latent_avg if encoder.latent_avg.ndim == 2 else broadcast(encoder.latent_avg[None], encoder.num_ws)[0]
     )
     if torch.linalg.vector_norm(mean - latent_avg) > MAX_DISTANCE * torch.linalg.vector_norm(latent_avg):
-        raise UserError(f"its latent_avg is far from that of {generator.name}: its codes are another generator's")
+        raise UserError(f"its latent_avg differs from that of {generator.name}: its codes belong to another generator")
     if not all(tensor.isfinite().all() for tensor in encoder.state_dict().values()):
         raise UserError("has numbers that are not finite")

@@ -1,6 +1,6 @@
-"""Encoders from photos to codes: pSp (arXiv:2008.00951), e4e (arXiv:2102.02766) and ReStyle (arXiv:2104.02699).
+"""The encoders of pSp (arXiv:2008.00951), e4e (arXiv:2102.02766) and ReStyle (arXiv:2104.02699).
 
-They share a trunk, and differ in what the heads on it see, and in what the codes are offsets from.
+They share a trunk, and differ in the features that their heads take and in the code to which the output is added.
 """
 
 import torch
@@ -12,21 +12,21 @@ from latentloop.generators import Generator
 from latentloop.latents import broadcast
 
 MIDDLE, FINE = 3, 7
-"""Numbers of the first heads of a pyramid that take its middle and its fine features."""
+"""Numbers of the first heads on the middle and on the fine features of the pyramid: heads 0 to 2 are coarse."""
 POOLED = 7
-"""Rows and columns of the features that `LastLayerIntoWPlus` takes."""
+"""Side to which `LastLayerIntoWPlus` pools the features."""
 
 
 class StyleHead(nn.Module):
-    """A head for one style: strided convolutions down to one pixel, then a fully connected layer."""
+    """The head of one style: strided convolutions down to one pixel, then a fully connected layer."""
 
     def __init__(self, in_channels: int, w_dim: int, size: int) -> None:
-        """Build the layers.
+        """Build the head with random weights.
 
         Args:
             in_channels: Channels of the features.
             w_dim: Length of the style.
-            size: Rows and columns of the features; a power of two, 2 or more.
+            size: Side of the features; a power of two, at least 2.
         """
         super().__init__()
         self.convs = nn.Sequential()
@@ -42,20 +42,20 @@ class StyleHead(nn.Module):
 
 
 class StyleHeads(nn.Module):
-    """Output heads, one per style, on a pyramid of features (pSp, e4e) or on the last ones alone (ReStyle)."""
+    """Output heads, one per style, on a feature pyramid (pSp, e4e) or on the last features (ReStyle)."""
 
     def __init__(
         self, channels: tuple[int, ...], *, w_dim: int, num_ws: int, size: int, pyramid: bool, progressive: bool
     ) -> None:
-        """Build the heads.
+        """Build the heads with random weights.
 
         Args:
             channels: Channels of the trunk's stages.
             w_dim: Length of a style.
             num_ws: Number of styles.
-            size: Rows and columns of the last stage's features.
-            pyramid: Finer styles see finer features, to which coarser ones are added (arXiv:1612.03144).
-            progressive: The first head gives a style for all layers, the others what to add to it (e4e).
+            size: Side of the last stage's features.
+            pyramid: Use a feature pyramid (arXiv:1612.03144), in which finer styles take finer features.
+            progressive: The first head predicts one style for all layers, the others offsets to it (e4e).
         """
         super().__init__()
         self.w_dim, self.num_ws, self.size = w_dim, num_ws, size
@@ -73,14 +73,14 @@ class StyleHeads(nn.Module):
         return add_up(codes) if self.progressive else codes
 
     def levels(self, features: tuple[Tensor, ...]) -> tuple[Tensor, Tensor, Tensor]:
-        """Build the pyramid, coarse to fine: (N, channels[-1], S, S), the same at 2S, and at 4S."""
+        """Compute the pyramid, coarse to fine, (N, channels[-1], S, S) for S = size, 2 size and 4 size."""
         *_, fine, middle, coarse = features
         middle = upsample_add(coarse, self.latlayer1(middle))
         return coarse, middle, upsample_add(middle, self.latlayer2(fine))
 
 
 class LastLayerIntoW(nn.Module):
-    """A head that maps the means of the last features to one style for all layers (pSp's comparison in W)."""
+    """A head that maps the mean of the last features to one style for all layers (pSp's baseline in W)."""
 
     def __init__(self, channels: int, *, w_dim: int, num_ws: int, size: int = 16) -> None:
         super().__init__()
@@ -93,7 +93,7 @@ class LastLayerIntoW(nn.Module):
 
 
 class LastLayerIntoWPlus(nn.Module):
-    """A head that maps the last features to all styles (pSp's naive comparison in W+)."""
+    """A head that maps the last features to all styles (pSp's naive baseline in W+)."""
 
     def __init__(self, channels: int, *, w_dim: int, num_ws: int, size: int = 16) -> None:
         super().__init__()
@@ -112,21 +112,21 @@ Heads = StyleHeads | LastLayerIntoW | LastLayerIntoWPlus
 
 
 class PretrainedEncoder(nn.Module):
-    """An encoder of pSp's family: a trunk, heads, and the code that the heads' outputs are offsets from."""
+    """An encoder of pSp's family: a trunk, heads, and the code to which their output is added."""
 
     latent_avg: Tensor
 
     def __init__(self, trunk: IRSE50, heads: Heads, *, latent_avg: Tensor, from_latent_avg: bool = True) -> None:
-        """Put the parts together.
+        """Build an encoder from its parts.
 
         Args:
-            trunk: Trunk that takes 3 channels, or 6 to see the image of the code so far as well (ReStyle).
+            trunk: Trunk of 3 input channels, or 6 for the image of the current code as well (ReStyle).
             heads: Layers from the trunk's features to styles.
             latent_avg: The generator's mean of w, (w_dim,) or (num_ws, w_dim).
-            from_latent_avg: Whether the heads' outputs are offsets from `latent_avg`.
+            from_latent_avg: The heads' output is an offset from `latent_avg`.
 
         Raises:
-            ValueError: The mean has another shape.
+            ValueError: `latent_avg` has another shape.
         """
         super().__init__()
         self.num_ws, self.w_dim = heads.num_ws, heads.w_dim
@@ -139,26 +139,26 @@ class PretrainedEncoder(nn.Module):
         self.register_buffer("latent_avg", latent_avg)
 
     def forward(self, image: Tensor) -> Tensor:
-        """Find codes (N, num_ws, w_dim) of aligned images (N, 3, resolution, resolution) in [-1, 1].
+        """Predict codes (N, num_ws, w_dim) of aligned images (N, 3, resolution, resolution) in [-1, 1].
 
         Raises:
-            ValueError: The images have another shape; the encoder is one for `restyle`.
+            ValueError: The images have another shape, or the encoder needs `restyle`.
         """
         if self.iterative:
-            raise ValueError("an encoder that refines codes step by step needs a generator; see restyle")
+            raise ValueError("a ReStyle encoder needs a generator; use restyle")
         self._check(image)
         return self.start(image.shape[0]) + self._offsets(image)
 
     def refine(self, image: Tensor, previous_image: Tensor, previous_w_plus: Tensor) -> Tensor:
-        """Find better codes, (N, num_ws, w_dim); one step of ReStyle (Alaluf et al., arXiv:2104.02699).
+        """Take one step of ReStyle to better codes, (N, num_ws, w_dim) (Alaluf et al., arXiv:2104.02699).
 
         Args:
-            image: Aligned, (N, 3, resolution, resolution) in [-1, 1].
-            previous_image: Images of the codes so far, of the same shape and range.
-            previous_w_plus: These codes.
+            image: Aligned images, (N, 3, resolution, resolution) in [-1, 1].
+            previous_image: Images of the current codes, of the same shape and range.
+            previous_w_plus: Current codes, (N, num_ws, w_dim).
 
         Raises:
-            ValueError: The images have another shape; the encoder takes one image alone.
+            ValueError: The images have another shape, or the encoder is not of ReStyle.
         """
         if not self.iterative:
             raise ValueError("an encoder of one pass has no steps; call it with the image")
@@ -167,7 +167,7 @@ class PretrainedEncoder(nn.Module):
         return previous_w_plus + self._offsets(torch.cat([image, previous_image], dim=1))
 
     def start(self, count: int) -> Tensor:
-        """Give the codes that the (first) offsets are added to, (count, num_ws, w_dim)."""
+        """Return the codes to which the first output is added, (count, num_ws, w_dim)."""
         start = self.latent_avg if self.from_latent_avg else torch.zeros_like(self.latent_avg)
         return start.expand(count, self.num_ws, -1)
 
@@ -182,13 +182,13 @@ class PretrainedEncoder(nn.Module):
 
 
 def restyle(encoder: PretrainedEncoder, generator: Generator, image: Tensor, *, steps: int = 5) -> Tensor:
-    """Find codes step by step, each from the image of the one before (Alaluf et al., arXiv:2104.02699).
+    """Predict codes iteratively, each from the image of the one before (ReStyle, Alaluf et al., arXiv:2104.02699).
 
     Args:
-        encoder: An encoder that takes two images.
-        generator: The generator of the codes.
-        image: Aligned, (N, 3, encoder.resolution, encoder.resolution) in [-1, 1].
-        steps: Number of refinements; 0 gives the mean.
+        encoder: An encoder of six channels.
+        generator: Generator of the codes.
+        image: Aligned images, (N, 3, encoder.resolution, encoder.resolution) in [-1, 1].
+        steps: Number of passes; 0 returns the mean latent.
 
     Returns:
         Codes (N, num_ws, w_dim).
@@ -200,21 +200,21 @@ def restyle(encoder: PretrainedEncoder, generator: Generator, image: Tensor, *, 
 
 
 def level_of(head: int) -> int:
-    """Give the level of the pyramid that a head takes: 0 coarse, 1 middle, 2 fine."""
+    """Return the pyramid level whose features a head takes: 0 coarse, 1 middle, 2 fine."""
     return (head >= MIDDLE) + (head >= FINE)
 
 
 def upsample_add(coarse: Tensor, fine: Tensor) -> Tensor:
-    """Upsample features (N, C, H, W) to a finer size and add the features (N, C, H', W') of that size."""
-    # The corners' centres stay in place, unlike in `resize`.
+    """Upsample coarse features (N, C, H, W) to the size of fine ones (N, C, H', W') and add these."""
+    # With aligned corners, as in the original networks and unlike our image resizing.
     return F.interpolate(coarse, fine.shape[2:], mode="bilinear", align_corners=True) + fine
 
 
 def add_up(codes: Tensor) -> Tensor:
-    """Add the first style of (N, num_ws, w_dim) to all others (Tov et al., arXiv:2102.02766)."""
+    """Add the first style of codes (N, num_ws, w_dim) to all others, as e4e does (Tov et al., arXiv:2102.02766)."""
     return torch.cat([codes[:, :1], codes[:, :1] + codes[:, 1:]], dim=1)
 
 
 def _drawn(generator: Generator, w_plus: Tensor, resolution: int) -> Tensor:
     image = generator.synthesis(w_plus, resolution=min(resolution, generator.resolution))
-    return F.adaptive_avg_pool2d(image, resolution)  # repeats the pixels of a smaller one
+    return F.adaptive_avg_pool2d(image, resolution)  # shrinks a larger image, repeats the pixels of a smaller one

@@ -1,4 +1,4 @@
-"""Aligned images of the chosen faces of a photo."""
+"""Choosing faces in a photo, and aligning them."""
 
 from dataclasses import dataclass
 
@@ -15,50 +15,50 @@ from latentloop.images import check_images, check_size, resample
 
 @dataclass(frozen=True)
 class DetectedFace:
-    """A face as the detector found it, in the photo's pixels."""
+    """A detected face; coordinates are (x, y) in the photo's pixels."""
 
     box: Tensor
-    """Left, top, right and bottom, (4,)."""
+    """Bounding box: left, top, right and bottom, (4,)."""
     landmarks: Tensor
-    """Left and right eye, nose, left and right mouth corner, (x, y), (5, 2)."""
+    """Left and right eye, nose, left and right mouth corner, (5, 2)."""
     score: float
-    """Probability of a face, 0 to 1."""
+    """Face probability, 0 to 1."""
 
 
 @dataclass(frozen=True)
 class AlignedFace:
-    """An aligned face and the square of the photo that it shows."""
+    """An aligned face image and its square in the photo."""
 
     image: Tensor
     """Aligned image, (1, 3, S, S) in [-1, 1]."""
     quad: Tensor
     """Corners of the square in the photo: top left, bottom left, bottom right, top right, (4, 2)."""
     detected: DetectedFace | None = None
-    """Where the detector found it; None for a photo that was aligned already."""
+    """Detection that the alignment is based on; None for a photo that was already aligned."""
 
     @property
     def side(self) -> float:
-        """Side of the square in the photo's pixels: what the aligned image was enlarged or shrunk from."""
+        """Side of the square, in the photo's pixels: the size from which the aligned image was resampled."""
         return float((self.quad[3] - self.quad[0]).norm())
 
 
 def align_faces(photo: Tensor, detector: FaceDetector, size: int, *, face: str = "largest") -> list[AlignedFace]:
-    """Find faces in a photo, however it is turned, and align them as FFHQ does, the largest first.
+    """Find faces in a photo, in any orientation, and align them as FFHQ does, largest first.
 
     Args:
-        photo: (1, 3, H, W) in [-1, 1].
+        photo: Photo, (1, 3, H, W) in [-1, 1].
         detector: Face detector, see `load_face_detector`.
-        size: Pixels of the aligned images' sides.
-        face: "largest", "all", or a number such as "2": 1 is the largest.
+        size: Side of the aligned images, in pixels.
+        face: "largest", "all", or a rank by size such as "2"; "1" is the largest.
 
     Raises:
-        UserError: There is no face, or fewer than the number asked for.
-        ValueError: `face`, `size` or the detector is none, or the photo is no such image.
+        UserError: There is no face, or fewer faces than the rank asked for.
+        ValueError: `face`, `size`, the detector or the photo is not of the kind described.
     """
     check_size("size", size)
     check_wanted(face)
     if not callable(getattr(detector, "detect", None)):
-        raise ValueError(f"detector must be what load_face_detector gives, got {detector!r:.100}")
+        raise ValueError(f"detector must be a FaceDetector from load_face_detector, got {detector!r:.100}")
     faces = find_faces(photo, detector)
     return [_aligned(photo, faces, i, detector, size) for i in chosen(face, len(faces))]
 
@@ -71,15 +71,15 @@ def _aligned(photo: Tensor, faces: Faces, i: int, detector: FaceDetector, size: 
 
 
 def already_aligned(photo: Tensor, size: int) -> AlignedFace:
-    """Wrap a photo that is already aligned, shrunk to (1, 3, size, size) if it is larger.
+    """Wrap an already aligned photo as an `AlignedFace`, shrunk to (1, 3, size, size) if it is larger.
 
     Args:
-        photo: (1, 3, S, S) in [-1, 1].
-        size: Most pixels of the aligned image's side.
+        photo: Photo, (1, 3, S, S) in [-1, 1].
+        size: Largest side of the aligned image, in pixels.
 
     Raises:
         UserError: The photo is not square.
-        ValueError: It is no such image, or `size` is below 1.
+        ValueError: The photo is not an image (1, 3, S, S), or `size` is below 1.
     """
     check_size("size", size)
     check_images(photo, name="photo")
@@ -90,6 +90,7 @@ def already_aligned(photo: Tensor, size: int) -> AlignedFace:
 
 
 def full_image_quad(width: int) -> Tensor:
-    """Build the quad, (4, 2) in float64, that covers a whole square image of this width."""
+    """Return the quad that covers a whole square image, (4, 2), float64."""
+    # Half a pixel beyond the outer pixels' centres.
     low, high = -0.5, width - 0.5
     return torch.tensor([[low, low], [low, high], [high, high], [high, low]], dtype=torch.float64)

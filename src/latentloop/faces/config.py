@@ -1,4 +1,4 @@
-"""Settings of faces; kept apart so that reading them needs no PyTorch."""
+"""Constants of face processing; a module of its own, so that reading them needs no PyTorch."""
 
 import math
 from typing import Literal
@@ -6,39 +6,40 @@ from typing import Literal
 Blend = Literal["feather", "poisson"]
 """Method of blending a pasted face into the photo around it; see `paste_back`."""
 SUPERSAMPLING = 4
-"""Samples per pixel of the aligned image along a side, as in FFHQ."""
+"""Largest number of samples per pixel of the aligned image along a side, as in FFHQ."""
 DENSE = 2.5
-"""Samples per pixel of the photo along a side beyond which more show nothing new: on average they change the image by a
-twentieth of one of 255 levels."""
+"""Samples per pixel of the photo along a side that are enough: more change the image by a twentieth of one of 255
+levels on average."""
 DENSITY = 1.5
-"""Most pixels of the face per pixel of the photo, along a side. With fewer, a crop that comes back unchanged is softer
-than the photo was; with more, hair and skin are drawn with jagged edges, which shimmer in a video."""
+"""Largest number of face pixels per photo pixel along a side, when pasting. With fewer, an unchanged crop comes back
+softer than the photo; with more, hair and skin get jagged edges, which shimmer in a video."""
 FACE_WIDTH = 0.88
-"""Width of the ellipse around a face as a share of the quad's side, which is its height. A narrower one cuts through
-hair, a wider one brings in background, which generators draw in other colours."""
+"""Width of the ellipse around a face, relative to its height, which is the quad's side. A narrower one cuts through
+hair; a wider one includes background, which generators draw in other colours."""
 ALIKE, NEIGHBOURS = 0.1, 9
-"""Colour difference, averaged over a square of `NEIGHBOURS` pixels, below which a face keeps most of the photo's finer
-detail. With a larger one the edges of what was changed show through, with a smaller one a face is smoother than its
+"""Colour difference, averaged over a square of `NEIGHBOURS` pixels, at which a face keeps 1/e of the photo's finer
+detail. With a larger value, edges of changed regions show through; with a smaller one, a face is smoother than its
 photo."""
 CHANGE_SIZE = 128
-"""Pixels of the side at which faces are compared."""
+"""Side at which faces are compared, in pixels."""
 NONE, FULL = 0.05, 0.15
-"""Colour differences, in units of [-1, 1], up to which a pixel is unchanged and from which it is changed in full."""
+"""Colour differences, in units of [-1, 1], up to which a pixel counts as unchanged and from which it counts as fully
+changed."""
 REACH, SOFT = 9, 17
-"""Pixels, odd, by which the changed region is widened, and over which its edge is softened; of `CHANGE_SIZE`."""
+"""Sides of the windows that widen the changed region and soften its edge, odd, in pixels of `CHANGE_SIZE`."""
 CERTAIN = 0.999
-"""Face probability from which a face that is not tilted is taken for what it is."""
+"""Face probability from which an upright face is accepted without trying other orientations."""
 LEAST_TURNED = 0.99
-"""Least face probability in a turned photo."""
+"""Lowest face probability that is accepted in a rotated photo."""
 TILTED = math.radians(30)
-"""Angle of the eyes beyond which another turn of the photo may suit better; half of it calls for a second look."""
+"""Angle of the eyes' axis beyond which other orientations are tried; beyond half of it, landmarks are found again."""
 ADVANTAGE = 3.0
-"""Advantage of the photo as it is given, in log-odds."""
+"""Bonus of the photo's given orientation, in log-odds."""
 LOOKED_AT = 256
-"""Pixels of an aligned face's side when it is looked at a second time."""
+"""Side of the aligned image in which a face is detected a second time, in pixels."""
 SUREST = 1 - 1e-5
-"""Face probability beyond which differences say nothing."""
+"""Cap on face probabilities: above it differences carry no information."""
 INPUT_SIZE = 112
 """Side of the input of face-recognition networks, in pixels."""
 CROP_ROWS, CROP_COLUMNS = slice(35, 223), slice(32, 220)
-"""Crop that pSp (arXiv:2008.00951) takes from an FFHQ-aligned image of 256 pixels for them."""
+"""Crop of an FFHQ-aligned image of 256 pixels for face recognition, as in pSp (arXiv:2008.00951)."""

@@ -1,4 +1,4 @@
-"""Face detection by MTCNN's cascade over an image pyramid (Zhang et al., arXiv:1604.02878)."""
+"""Face detection with MTCNN's cascade over an image pyramid (Zhang et al., arXiv:1604.02878)."""
 
 from dataclasses import dataclass
 
@@ -13,7 +13,7 @@ from latentloop.images import check_images
 
 @dataclass(frozen=True)
 class Faces:
-    """Faces detected in an image, the largest first; coordinates are (x, y) in pixels."""
+    """Faces detected in an image, largest first; coordinates are (x, y) in pixels."""
 
     boxes: Tensor
     """Bounding boxes, (F, 4): left, top, right, bottom."""
@@ -23,7 +23,7 @@ class Faces:
     """Face probabilities, (F,)."""
 
     def __len__(self) -> int:
-        """Count the faces."""
+        """Return the number of faces."""
         return len(self.scores)
 
 
@@ -36,14 +36,14 @@ class FaceDetector:
 
     @torch.inference_mode()
     def detect(self, image: Tensor) -> Faces:
-        """Find the faces of an image (1, 3, H, W) in [-1, 1].
+        """Find the faces in an image (1, 3, H, W) in [-1, 1].
 
         Raises:
-            ValueError: It is no such image.
+            ValueError: The image has another shape, or there are several.
         """
         check_images(image)
         if len(image) > 1:
-            raise ValueError(f"image must be one, got {len(image)}")
+            raise ValueError(f"image must be a single image, got {len(image)}")
         if not can_show_faces(image):
             return Faces(image.new_zeros(0, 4), image.new_zeros(0, 5, 2), image.new_zeros(0))
         image = image * INPUT_SCALE
@@ -60,11 +60,12 @@ class FaceDetector:
         return _squared(_corrected(boxes[keep], corrections[keep]))
 
     def _propose_at(self, image: Tensor, scale: float) -> tuple[Tensor, Tensor, Tensor]:
-        """Boxes, scores and corrections at one scale of the pyramid."""
+        """Boxes, scores and box corrections at one scale of the pyramid."""
         size = [int(n * scale + 1) for n in image.shape[-2:]]
         scores, corrections = self.networks.propose(F.interpolate(image, size, mode="area"))
         row, column = torch.nonzero(scores[0] >= THRESHOLDS[0], as_tuple=True)
         corner = torch.stack([column, row], dim=1) * STRIDE
+        # The offset of 1 and the rounding below are those of the original, which counts pixels from 1.
         boxes = torch.cat([corner + 1, corner + WINDOW], dim=1).div(scale).floor()
         keep = non_maximum_suppression(boxes, scores[0, row, column], 0.5)
         return boxes[keep], scores[0, row, column][keep], corrections[0][:, row, column].T[keep]
@@ -97,18 +98,18 @@ def load_face_detector(*, device: torch.device | str = "cpu") -> FaceDetector:
 
 
 def can_show_faces(image: Tensor) -> bool:
-    """Return whether an image (..., H, W) is large enough to show a face, and not far longer than wide."""
+    """Return whether an image (..., H, W) is large enough to show a face, and its aspect ratio is usual."""
     return can_show(*image.shape[-2:])
 
 
 def non_maximum_suppression(boxes: Tensor, scores: Tensor, overlap: float, *, of_smaller: bool = False) -> Tensor:
-    """Select the boxes that no better box overlaps too much, best first, as indices (K,).
+    """Select boxes by non-maximum suppression, as indices (K,), best first.
 
     Args:
         boxes: Left, top, right, bottom, (B, 4).
         scores: Scores, (B,); higher is better.
-        overlap: Intersection over union above which the worse of two boxes is dropped.
-        of_smaller: Divide the intersection by the smaller box's area, not by the union.
+        overlap: Intersection over union above which the box with the lower score is dropped.
+        of_smaller: Divide the intersection by the smaller box's area instead of the union.
     """
     order = scores.argsort(descending=True, stable=True)
     kept = []
@@ -132,13 +133,13 @@ def _shared_areas(box: Tensor, boxes: Tensor) -> Tensor:
 
 
 def _corrected(boxes: Tensor, corrections: Tensor) -> Tensor:
-    """Move each side by its correction, a fraction of the box's size."""
+    """Boxes with each side moved by its correction, a fraction of the box's size."""
     size = boxes[:, 2:] - boxes[:, :2] + 1
     return boxes + corrections * size.repeat(1, 2)
 
 
 def _squared(boxes: Tensor) -> Tensor:
-    """Grow each box to a square about its centre, on whole pixels."""
+    """Boxes grown to squares around their centres, on whole pixels."""
     size = boxes[:, 2:] - boxes[:, :2]
     side = size.amax(dim=1, keepdim=True)
     corner = boxes[:, :2] + 0.5 * (size - side)
@@ -146,7 +147,7 @@ def _squared(boxes: Tensor) -> Tensor:
 
 
 def _windows(image: Tensor, boxes: Tensor, size: int) -> Tensor:
-    """Crop the part of each box (B, 4) that lies in the image, resized to (B, 3, size, size)."""
+    """Crops of boxes (B, 4) as far as they lie in the image, resized to (B, 3, size, size)."""
     height, width = image.shape[-2:]
     windows = [image.new_zeros(0, 3, size, size)]
     for left, top, right, bottom in boxes.long().tolist():

@@ -14,7 +14,7 @@ FILE = shipped("mtcnn.safetensors", "a1cd769b50fdeb0acfc5b615e93156c0fbf712ba8a0
 
 
 class ProposalNet(nn.Module):
-    """P-Net: scores every 12-pixel window of an image, two pixels apart."""
+    """P-Net: a convolutional network that scores all 12-pixel windows of an image, two pixels apart."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -77,7 +77,7 @@ class OutputNet(nn.Module):
 
 
 def _column_major(x: Tensor) -> Tensor:
-    """Flatten (N, C, H, W) as the dense weights, trained on transposed maps, expect it."""
+    """Flatten (N, C, H, W) in the order of the dense weights, which were trained on transposed maps."""
     return x.permute(0, 3, 2, 1).flatten(1)
 
 
@@ -94,7 +94,7 @@ class Mtcnn:
 
 
 def load_mtcnn(*, device: torch.device | str = "cpu") -> Mtcnn:
-    """Load MTCNN with the bundled weights, frozen.
+    """Load frozen MTCNN networks with the bundled weights.
 
     Raises:
         UserError: The weights file of the package is missing or damaged.

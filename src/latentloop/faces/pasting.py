@@ -1,4 +1,4 @@
-"""Pasting an aligned face back into the photo that it was cropped from, the inverse of `crop_quad`."""
+"""Pasting an aligned face back into its photo, the inverse of `crop_quad`."""
 
 from dataclasses import dataclass
 from types import ModuleType
@@ -14,8 +14,7 @@ from latentloop.faces.config import ALIKE, DENSITY, FACE_WIDTH, NEIGHBOURS, Blen
 from latentloop.images import from_uint8, to_uint8
 
 SMALLEST_CLONE = 16
-"""Side in pixels below which OpenCV's Poisson editing has nothing to solve for: it shrinks the region by three on each
-side."""
+"""Smallest side of a region for Poisson blending, in pixels: OpenCV shrinks the region by three on each side."""
 
 
 @dataclass(frozen=True)
@@ -23,7 +22,7 @@ class FaceMask:
     """Blending weights of a face within its quad: 1 in the middle, 0 at the quad's border."""
 
     shape: Literal["face", "square"] = "face"
-    """face: an ellipse around face, hair and chin of an aligned face; square: all that the quad shows."""
+    """Shape of the mask. face: an ellipse around face, hair and chin of an aligned face. square: the whole quad."""
     feather: float = 0.15
     """Width of the transition from 0 to 1, as a share of the quad's side, 0 to 0.5; 0 is a hard edge."""
 
@@ -32,7 +31,7 @@ class FaceMask:
             raise ValueError(f"feather must be from 0 to 0.5, got {self.feather}")
 
     def at(self, fractions: Tensor) -> Tensor:
-        """Evaluate the weights, (R, C) from 0 to 1, at points of the quad.
+        """Compute the weights, (R, C) from 0 to 1, at points of the quad.
 
         Args:
             fractions: (x, y) as fractions of the quad's sides, (R, C, 2).
@@ -43,12 +42,12 @@ class FaceMask:
         else:
             distance = offset.amax(dim=-1)
         way = ((0.5 - distance) / max(self.feather, 1e-9)).clamp(0, 1)
-        return way * way * (3 - 2 * way)
+        return way * way * (3 - 2 * way)  # smoothstep: no visible edge at either end of the transition
 
 
 @dataclass(frozen=True)
 class _Window:
-    """The pixels of a photo about a quad."""
+    """A rectangle of pixels of a photo around a quad."""
 
     rows: slice
     columns: slice
@@ -71,23 +70,23 @@ def paste_back(
     mask: FaceMask = FaceMask(),
     blend: Blend = "feather",
 ) -> Tensor:
-    """Paste an aligned face into a photo, (1, 3, H, W); outside the quad the photo stays unchanged to the last bit.
+    """Paste an aligned face into a photo, (1, 3, H, W); outside the quad the photo stays identical to the bit.
 
     Args:
-        photo: (1, 3, H, W) in [-1, 1].
+        photo: Photo, (1, 3, H, W) in [-1, 1].
         face: Aligned image of any size, (1, 3, S, S); clamped to [-1, 1].
-        quad: Where it belongs, (4, 2), see `latentloop.faces.alignment`; it may reach outside the photo.
-        cut_out: What `crop_quad` cropped there, (1, 3, S, S). Where the face still resembles it, the photo's finer
-            detail, such as grain, is kept; an unchanged face gives the photo back. None keeps no detail.
-        where: Further weights from 0 to 1 in the aligned frame, (1, 1, M, M), such as `changed` gives; they multiply
-            the mask's. None for 1 everywhere.
+        quad: Position of the face, (4, 2), see `latentloop.faces.alignment`; it may reach outside the photo.
+        cut_out: Crop that `crop_quad` made there, (1, 3, S, S). Where the face still resembles it, the photo's finer
+            detail, such as grain, is kept; an unchanged face returns the photo. None keeps no detail.
+        where: Additional weights from 0 to 1 in the aligned frame, (1, 1, M, M), such as those of `changed`, which
+            multiply the mask's; None for 1 everywhere.
         mask: Blending weights within the quad.
-        blend: feather: fade into the photo along the mask. poisson: first shift the colours to the photo's along the
-            edge of the mask, keeping the differences between neighbouring pixels (Perez et al., "Poisson image
-            editing", SIGGRAPH 2003); in 8 bits per channel.
+        blend: "feather" fades into the photo along the mask. "poisson" first shifts the colours to the photo's along
+            the edge of the mask, keeping the differences between neighbouring pixels (Perez et al., "Poisson image
+            editing", SIGGRAPH 2003), in 8 bits per channel.
 
     Raises:
-        UserError: OpenCV, which blend poisson needs, is not installed.
+        UserError: `blend` is "poisson" and OpenCV is not installed.
     """
     quad, pasted = quad.to(photo.device, torch.float64), photo.clone()
     window = _window(quad, *photo.shape[-2:])
@@ -95,7 +94,7 @@ def paste_back(
     if not fractions.numel():
         return pasted
     weight = mask.at(fractions) * (1 if where is None else _at(where.to(photo), fractions)[0, 0].clamp(0, 1))
-    if blend == "feather":  # poisson looks at what is about the region, too
+    if blend == "feather":  # Poisson blending also needs the pixels around the region
         rows, columns = _shown_part(weight)
         window, weight, fractions = window.part(rows, columns), weight[rows, columns], fractions[rows, columns]
     if not fractions.numel():
@@ -109,7 +108,7 @@ def paste_back(
 
 
 def _drawn(shown: Tensor, face: Tensor, cut_out: Tensor | None, fractions: Tensor, side: float) -> Tensor:
-    """The face in the pixels of the photo, with the photo's own detail where it was cut out."""
+    """The face resampled to the photo's pixels, with the photo's finer detail if its crop is given."""
     drawn = _sampled(face.to(shown), fractions, side)
     if cut_out is None:
         return drawn
@@ -117,7 +116,7 @@ def _drawn(shown: Tensor, face: Tensor, cut_out: Tensor | None, fractions: Tenso
 
 
 def opencv() -> ModuleType:
-    """Import OpenCV, which is installed with the extra "edit".
+    """Import OpenCV, which the extra "edit" installs.
 
     Raises:
         UserError: OpenCV is not installed.
@@ -130,14 +129,15 @@ def _side(quad: Tensor) -> float:
 
 
 def _window(quad: Tensor, height: int, width: int) -> _Window:
-    """The pixels whose centres may lie in the quad."""
+    """The pixels of the photo whose centres may lie in the quad."""
     left, top = quad.amin(dim=0).ceil().long().clamp_min(0).tolist()
     right, bottom = quad.amax(dim=0).floor().long().tolist()
     return _Window(slice(top, max(min(bottom + 1, height), top)), slice(left, max(min(right + 1, width), left)))
 
 
 def _fractions(quad: Tensor, window: _Window, dtype: torch.dtype) -> Tensor:
-    """Positions of a window's pixel centres in the quad, (x, y) as fractions of its sides, (R, C, 2)."""
+    """Centres of a window's pixels as fractions (x, y) of the quad's sides, (R, C, 2)."""
+    # Projections on the quad's two perpendicular sides, each divided by the side's squared length.
     top_left, bottom_left, _, top_right = quad
     x = torch.arange(window.columns.start, window.columns.stop).to(quad) - top_left[0]
     y = torch.arange(window.rows.start, window.rows.stop).to(quad)[:, None] - top_left[1]
@@ -146,7 +146,7 @@ def _fractions(quad: Tensor, window: _Window, dtype: torch.dtype) -> Tensor:
 
 
 def _shown_part(weight: Tensor) -> tuple[slice, slice]:
-    """Rows and columns of weights (R, C) with all that are not 0, and the neighbours that these look at."""
+    """Rows and columns of weights (R, C) that contain all positive ones, and their neighbours of `NEIGHBOURS`."""
     seen = weight > 0
     found = [torch.nonzero(seen.any(dim=axis)).flatten() for axis in (1, 0)]
     if not len(found[0]):
@@ -162,7 +162,7 @@ def _within(part: slice, length: int) -> slice:
 
 
 def _sampled(face: Tensor, fractions: Tensor, side: float) -> Tensor:
-    """Bicubic samples of a face at points (R, C, 2) of a quad whose side is so many pixels; (1, 3, R, C)."""
+    """Bicubic samples of a face at points (R, C, 2) of a quad with a side of `side` pixels; (1, 3, R, C)."""
     size = max(round(DENSITY * side), 1)
     if size < face.shape[-1]:
         face = F.interpolate(face, (size, size), mode="bicubic", antialias=True)
@@ -177,19 +177,19 @@ def _at(image: Tensor, fractions: Tensor) -> Tensor:
 
 
 def _with_detail(face: Tensor, cut_out: Tensor, photo: Tensor) -> Tensor:
-    """A face (1, 3, R, C) with what a photo has more than what was cut out of it, where the two are alike."""
+    """A face (1, 3, R, C) plus the detail that the crop lost against the photo, where face and crop are alike."""
     change = (face - cut_out).abs().mean(dim=1, keepdim=True)
     near = F.avg_pool2d(change, NEIGHBOURS, stride=1, padding=NEIGHBOURS // 2, count_include_pad=False)
     return (face + torch.exp(-(near / ALIKE).square()) * (photo - cut_out)).clamp(-1, 1)
 
 
 def _cloned(face: Tensor, photo: Tensor, region: Tensor) -> Tensor:
-    """A face (1, 3, R, C) in the colours that the photo (1, 3, R, C) has about a region (R, C).
+    """A face (1, 3, R, C) shifted to the colours of the photo (1, 3, R, C) around a region (R, C), by Poisson blending.
 
-    OpenCV solves on the region's bounding box, whose edges keep the photo's colours, and places it by its middle.
+    OpenCV solves on the region's bounding box, whose edges keep the photo's colours, and takes its centre as position.
     """
     cv2 = opencv()
-    # OpenCV leaves out the pixels along the edges of what it is given.
+    # OpenCV ignores the outermost pixels of the images it is given.
     inside = F.pad(region[1:-1, 1:-1], (1, 1, 1, 1))
     rows, columns = (torch.nonzero(inside.any(dim=axis)).flatten().tolist() for axis in (1, 0))
     if min(len(rows), len(columns)) < SMALLEST_CLONE:

@@ -10,28 +10,28 @@ from latentloop.faces.config import INPUT_SIZE as INPUT_SIZE
 from latentloop.faces.similarity import sample_similarity
 from latentloop.images import resample
 
-# Where ArcFace training puts the landmarks in its 112-pixel crop: eyes, nose, mouth corners (arXiv:1801.07698).
+# Landmarks in the 112-pixel crops on which ArcFace is trained, (x, y): eyes, nose, mouth corners (arXiv:1801.07698).
 TEMPLATE = ((38.2946, 51.6963), (73.5318, 51.5014), (56.0252, 71.7366), (41.5493, 92.3655), (70.7299, 92.2041))
 
 
 def fixed_crop(image: Tensor) -> Tensor:
-    """Crop FFHQ-aligned images (N, 3, S, S) as pSp does (arXiv:2008.00951), to (N, 3, 112, 112)."""
+    """Crop FFHQ-aligned images (N, 3, S, S) for face recognition as pSp (arXiv:2008.00951), to (N, 3, 112, 112)."""
     face = resample(image, 256)[:, :, ROWS, COLUMNS]
-    if torch.onnx.is_in_onnx_export():  # which makes a table of all pixels of the pooling
+    if torch.onnx.is_in_onnx_export():  # the export of adaptive pooling would store an index table of all pixels
         means = _means(face.shape[-1], INPUT_SIZE).to(face)
         return means @ face @ means.T
     return F.adaptive_avg_pool2d(face, INPUT_SIZE)
 
 
 def _means(before: int, after: int) -> Tensor:
-    """The matrix (after, before) of adaptive average pooling."""
+    """Matrix (after, before) of adaptive average pooling along one axis."""
     at, places = torch.arange(after)[:, None], torch.arange(before)
     inside = (places >= at * before // after) & (places < -(-(at + 1) * before // after))
     return inside / inside.sum(dim=1, keepdim=True)
 
 
 def landmark_crop(image: Tensor, landmarks: Tensor) -> Tensor:
-    """Crop images (N, 3, S, S) so that their landmarks lie where ArcFace's training has them (arXiv:1801.07698).
+    """Crop images so that their landmarks lie as in ArcFace's training crops (arXiv:1801.07698).
 
     Args:
         image: Images, (N, 3, S, S).
@@ -40,7 +40,7 @@ def landmark_crop(image: Tensor, landmarks: Tensor) -> Tensor:
     Returns:
         Crops, (N, 3, 112, 112).
     """
-    # Sampled from 256 pixels, close to the crop's own scale: from more, single pixels would stand for many.
+    # Sampled from 256 pixels, close to the crop's own scale: bilinear samples of a larger image would alias.
     landmarks = (landmarks + 0.5) * (256 / image.shape[-1]) - 0.5
     template, pairs = landmarks.new_tensor(TEMPLATE), zip(resample(image, 256), landmarks, strict=True)
     return torch.cat([sample_similarity(x[None], template, points, INPUT_SIZE) for x, points in pairs])

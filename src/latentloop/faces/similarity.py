@@ -1,4 +1,4 @@
-"""Similarity transforms of images: a rotation, one scale and a translation."""
+"""Similarity transforms of images: rotation, uniform scale and translation."""
 
 import torch
 import torch.nn.functional as F
@@ -6,17 +6,15 @@ from torch import Tensor
 
 
 def fit_similarity(source: Tensor, target: Tensor) -> Tensor:
-    """Fit the least-squares similarity transform from points to points (Umeyama 1991), a (2, 3) matrix.
-
-    Reflections are not considered.
+    """Fit the least-squares similarity transform between points, a (2, 3) matrix (Umeyama 1991), without reflections.
 
     Args:
         source: Points (x, y), (P, 2).
-        target: Where they should go, (P, 2).
+        target: Their images under the transform, (P, 2).
     """
     mean_s, mean_t = source.mean(dim=0), target.mean(dim=0)
     s, t = source - mean_s, target - mean_t
-    # As complex numbers, the best rotation and scale is the regression coefficient of t on s.
+    # With points as complex numbers, rotation and scale together are the regression coefficient of t on s.
     real = (s * t).sum() / s.square().sum()
     imaginary = (s[:, 0] * t[:, 1] - s[:, 1] * t[:, 0]).sum() / s.square().sum()
     linear = torch.stack([torch.stack([real, -imaginary]), torch.stack([imaginary, real])])
@@ -24,13 +22,13 @@ def fit_similarity(source: Tensor, target: Tensor) -> Tensor:
 
 
 def sample_similarity(image: Tensor, template: Tensor, points: Tensor, size: int) -> Tensor:
-    """Crop an image (1, 3, H, W) so that points of it lie on a template, to (1, 3, size, size).
+    """Crop an image so that some of its points lie on a template, to (1, 3, size, size).
 
     Args:
-        image: The image.
-        template: Where the points lie in the crop, (x, y) in pixels, (P, 2); the centre of the first pixel is (0, 0).
-        points: Points of the image, alike.
-        size: Pixels of the crop's side.
+        image: Image, (1, 3, H, W).
+        template: Points in the crop, (x, y) in pixels, (P, 2); the centre of the first pixel is (0, 0).
+        points: The same points in the image, (P, 2).
+        size: Side of the crop, in pixels.
     """
     to_image = fit_similarity(template, points).to(image)
     axis = torch.arange(size, dtype=image.dtype, device=image.device)
@@ -40,10 +38,10 @@ def sample_similarity(image: Tensor, template: Tensor, points: Tensor, size: int
 
 
 def sample_at(image: Tensor, positions: Tensor) -> Tensor:
-    """Sample an image (1, 3, H, W) bilinearly at positions, to (1, 3, R, C).
+    """Sample an image bilinearly at given positions, to (1, 3, R, C).
 
     Args:
-        image: The image; beyond its border it is continued by its outermost pixels.
+        image: Image, (1, 3, H, W), continued beyond its border by its outermost pixels.
         positions: (x, y) in pixels, (R, C, 2); the centre of the first pixel is (0, 0).
     """
     height, width = image.shape[-2:]

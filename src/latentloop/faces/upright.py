@@ -1,6 +1,7 @@
-"""Finding faces that lie on their side or upside down, in photos that do not say how they were held.
+"""Detection of faces in any orientation, in photos whose metadata do not say how they were held.
 
-The detector knows upright faces. In others it sees none, or a false one: upside down, the chin for a forehead.
+The detector was trained on upright faces. In other photos it finds none, or wrong landmarks: in an upside-down face it
+takes the chin for the forehead.
 """
 
 import math
@@ -14,9 +15,9 @@ from latentloop.faces.detection import FaceDetector, Faces, can_show_faces
 
 
 def find_faces(photo: Tensor, detector: FaceDetector) -> Faces:
-    """Find the faces of a photo (1, 3, H, W) in [-1, 1], whichever of its sides is up; in the photo's own pixels.
+    """Find the faces of a photo (1, 3, H, W) in [-1, 1] in any orientation; coordinates are in the photo's pixels.
 
-    The photo is turned by 90, 180 and 270 degrees only if its largest face is tilted or not quite certain.
+    Rotations by 90, 180 and 270 degrees are tried only if the largest face is tilted or its probability is not high.
     """
     given = detector.detect(photo)
     if len(given) and given.scores[0] >= CERTAIN and _tilt(given.landmarks[0]) <= TILTED:
@@ -32,16 +33,16 @@ def find_faces(photo: Tensor, detector: FaceDetector) -> Faces:
 
 
 def looked_at_again(photo: Tensor, landmarks: Tensor, detector: FaceDetector) -> Tensor:
-    """Find the landmarks of a tilted face once more, in its aligned image, where the detector sees it upright.
+    """Find the landmarks of a tilted face again in its aligned image, where the face is upright.
 
     Args:
-        photo: (1, 3, H, W) in [-1, 1].
-        landmarks: Those found in the photo, (5, 2).
-        detector: Finds them again.
+        photo: Photo, (1, 3, H, W) in [-1, 1].
+        landmarks: Landmarks found in the photo, (5, 2).
+        detector: Detector to find them with.
 
     Returns:
-        Landmarks (5, 2) in the photo; those given where the face is not found again, or is upright in the photo turned
-        by a multiple of 90 degrees.
+        Landmarks in the photo, (5, 2); the given ones if the face is not found again, or is close to a multiple of 90
+        degrees.
     """
     quarter = math.pi / 2
     if abs((_tilt(landmarks) + quarter / 2) % quarter - quarter / 2) <= TILTED / 2:
@@ -57,13 +58,13 @@ def looked_at_again(photo: Tensor, landmarks: Tensor, detector: FaceDetector) ->
 
 
 def _tilt(landmarks: Tensor) -> float:
-    """Angle between the eyes' axis and the photo's rows, 0 to pi."""
+    """Angle between the eyes' axis and the photo's rows, from 0 to pi."""
     x, y = (landmarks[1] - landmarks[0]).tolist()
     return abs(math.atan2(y, x))
 
 
 def _trust(photo: Tensor, faces: Faces, detector: FaceDetector) -> float:
-    """Log-odds that the largest face is one, as it was found and once more as its aligned image shows it."""
+    """Confidence in the largest face: its log-odds in the photo plus those in its aligned image."""
     if not len(faces):
         return -math.inf
     again = detector.detect(crop_quad(photo, ffhq_quad(faces.landmarks[0]), LOOKED_AT))
@@ -75,7 +76,7 @@ def _log_odds(score: Tensor) -> float:
 
 
 def _turned_back(faces: Faces, photo: Tensor, turns: int) -> Faces:
-    """Faces of a photo that `torch.rot90` has turned, in the pixels of the photo that is not turned."""
+    """Faces of a photo that `torch.rot90` has rotated, in the pixels of the original photo."""
     corners = faces.boxes.unflatten(1, (2, 2))
     places = _places_before(torch.cat([corners, faces.landmarks], dim=1), photo, turns)
     boxes = torch.cat([places[:, :2].amin(dim=1), places[:, :2].amax(dim=1)], dim=1)
@@ -83,7 +84,7 @@ def _turned_back(faces: Faces, photo: Tensor, turns: int) -> Faces:
 
 
 def _places_before(places: Tensor, photo: Tensor, turns: int) -> Tensor:
-    """Points (x, y) of a turned photo, (F, P, 2), as those of the photo that is not turned."""
+    """Points (x, y) of a rotated photo, (F, P, 2), in the pixels of the original photo."""
     (height, width), (x, y) = photo.shape[-2:], places.unbind(dim=-1)
     if turns == 1:
         x, y = width - 1 - y, x

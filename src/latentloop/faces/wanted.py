@@ -1,4 +1,4 @@
-"""Which of the faces in a photo are wanted; for PyTorch and without it."""
+"""Choice among the faces in a photo; without PyTorch, so that both runtimes share it."""
 
 from collections.abc import Sequence
 
@@ -6,20 +6,20 @@ from latentloop.errors import UserError
 
 
 def check_wanted(face: object) -> None:
-    """Raise ValueError unless a face is asked for as "largest", "all", or a number such as "2"."""
+    """Raise a ValueError unless `face` is "largest", "all" or a rank such as "2"."""
     if not isinstance(face, str) or (face not in ("largest", "all") and not face.isdecimal()):
         raise ValueError(f"face must be largest, all or a number, got {face!r}")
 
 
 def chosen(face: str, count: int) -> Sequence[int]:
-    """Choose among the faces that were found, the largest first, as indices.
+    """Return the indices of the chosen faces among those found, which are sorted largest first.
 
     Args:
-        face: "largest", "all", or a number such as "2": 1 is the largest.
-        count: Faces that were found.
+        face: "largest", "all", or a rank by size such as "2"; "1" is the largest.
+        count: Number of faces found.
 
     Raises:
-        UserError: There is none, or fewer than the number asked for.
+        UserError: There is no face, or fewer faces than the rank asked for.
     """
     if not count:
         raise UserError(

@@ -1,4 +1,4 @@
-"""Generators that give access to the linear maps their styles enter through."""
+"""The affine layers through which a generator's styles enter, from W to StyleSpace (Wu et al., arXiv:2011.12799)."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,12 +13,12 @@ from latentloop.generators.protocol import Generator
 
 @dataclass(frozen=True)
 class Affine:
-    """A linear map from styles in W to StyleSpace: the scales of a layer's channels, up to a positive factor."""
+    """An affine map from a style in W to StyleSpace: a layer's channel scales, up to a positive factor."""
 
     weight: Tensor
-    """Weight, (C, w_dim)."""
+    """Weight of the map, (C, w_dim)."""
     bias: Tensor
-    """Bias, (C,)."""
+    """Bias of the map, (C,)."""
 
     def __call__(self, w: Tensor) -> Tensor:
         """Map styles (N, w_dim) to the style vectors of a layer, (N, C)."""
@@ -27,24 +27,24 @@ class Affine:
 
 @runtime_checkable
 class HasAffines(Protocol):
-    """A generator whose styles enter through linear maps."""
+    """A generator that exposes the affine maps of its styles."""
 
     def affines(self) -> list[list[Affine]]:
-        """Give the maps of each style, coarsest first; a style may enter several layers."""
+        """Return the affine maps of each style, coarsest first; a style may enter several layers."""
         ...
 
 
 def affines(generator: Generator) -> list[list[Affine]] | None:
-    """Give the linear maps of each of a generator's styles, frozen; None if it does not expose them."""
+    """Return the affine maps of each style of a generator, detached; None if it does not expose them."""
     return generator.affines() if isinstance(generator, HasAffines) else None
 
 
 def affine_weights(generator: Generator) -> list[Tensor] | None:
-    """Give the weights (C, w_dim) of the linear maps of a generator's styles, stacked; None if it has no `affines`."""
+    """Return the weights of the affine maps of each style, stacked to (C, w_dim); None if it does not expose them."""
     maps = affines(generator)
     return None if maps is None else [torch.cat([one.weight for one in of_style]) for of_style in maps]
 
 
 def affines_of(layers: Sequence[nn.Linear]) -> list[Affine]:
-    """Take the maps of layers, without gradients."""
+    """Copy the affine maps of some linear layers, detached."""
     return [Affine(layer.weight.detach(), layer.bias.detach()) for layer in layers]

@@ -1,4 +1,4 @@
-"""Checks of what synthesis networks are handed."""
+"""Checks of the arguments of synthesis networks."""
 
 from collections.abc import Mapping
 
@@ -6,16 +6,16 @@ from torch import Tensor
 
 
 def check_code(w_plus: Tensor, *, num_ws: int, w_dim: int) -> None:
-    """Raise ValueError unless styles are (N, num_ws, w_dim)."""
+    """Raise a ValueError unless a code has the shape (N, num_ws, w_dim)."""
     if w_plus.ndim != 3 or w_plus.shape[1:] != (num_ws, w_dim):
         raise ValueError(f"w_plus must be (N, {num_ws}, {w_dim}), got {tuple(w_plus.shape)}")
 
 
 def find_resolution(resolution: int | None, full: int) -> int:
-    """Give the resolution to draw, `full` for None.
+    """Return the resolution to draw, in pixels of a side; None means `full`.
 
     Raises:
-        ValueError: It does not divide `full`.
+        ValueError: The resolution does not divide `full`.
     """
     resolution = full if resolution is None else resolution
     if resolution < 1 or full % resolution:
@@ -24,6 +24,6 @@ def find_resolution(resolution: int | None, full: int) -> int:
 
 
 def check_seam(seam: int, seams: Mapping[int, object]) -> None:
-    """Raise ValueError unless a seam is among those of a network."""
+    """Raise a ValueError unless `seam` is one of a network's seams."""
     if seam not in seams:
         raise ValueError(f"seam must be one of {', '.join(map(str, seams))}, got {seam}")

@@ -11,9 +11,14 @@ from latentloop.generators.protocol import Generator
 
 
 def compiled(generator: Generator, on_failure: Callable[[str], None], *, always: bool = False) -> Generator:
-    """Compile the synthesis of a generator on its first use; unless `always`, only where gradients are wanted.
+    """Compile a generator's synthesis with torch.compile, on its first use.
 
-    Where there is no compiler or it fails, it draws as before and says why, once.
+    If there is no working compiler, the generator draws uncompiled, and `on_failure` is told why, once.
+
+    Args:
+        generator: The generator to compile.
+        on_failure: Called with the reason if compiling fails.
+        always: Compile calls without gradients, too; by default only calls that need a gradient are compiled.
     """
     return DrawnBy(generator, _CompiledDraw(generator.synthesis, on_failure, always=always))
 
@@ -23,19 +28,19 @@ class _CompiledDraw:
         self._draw, self._on_failure, self._always = draw, on_failure, always
         self._compiled: Any = None
         self._batch: int | None = None
-        """Batch size that the function is compiled for; None before the first call, 0 once compiling has failed."""
+        """Batch size of the compiled function; None before the first call, 0 after a failure."""
 
     def __call__(self, w_plus: Tensor, *, resolution: int | None = None) -> Tensor:
         wanted = self._always or torch.is_grad_enabled()
         if wanted and self._batch is None:
             self._compile(w_plus, resolution)
-        # For another batch, such as a last, smaller one, or without gradients it would be compiled once more.
+        # Another batch size (the last one is often smaller) or a call without gradients would trigger a recompilation.
         draw = self._compiled if wanted and self._batch == len(w_plus) else self._draw
         image: Tensor = draw(w_plus, resolution=resolution)
         return image
 
     def _compile(self, w_plus: Tensor, resolution: int | None) -> None:
-        """Compile by drawing once; the gradient, too, which is compiled when it is first wanted."""
+        """Compile the forward pass by running it once, and the backward pass, which is otherwise compiled later."""
         try:
             self._compiled = torch.compile(self._draw, dynamic=False)
             image = self._compiled(w_plus, resolution=resolution)
@@ -49,6 +54,6 @@ class _CompiledDraw:
 
 
 def _reason(error: RuntimeError) -> str:
-    """The line of a compiler's complaint that says most: the first that is more than an announcement."""
+    """The most informative line of a compiler's error: the first that does not merely announce another one."""
     lines = [line.strip() for line in str(error).splitlines()]
     return next((line for line in lines if line and not line.endswith("raised:")), type(error).__name__)

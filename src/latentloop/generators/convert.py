@@ -1,4 +1,4 @@
-"""Converting generators' files from other projects to ours, and describing them."""
+"""Conversion of other projects' generator files to our format, and descriptions of generators."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,36 +12,37 @@ from latentloop.generators.registry import find_generator_file
 from latentloop.ownership import is_foreign
 
 MEANINGS = {
-    "layout": "project whose names the file's tensors have",
+    "layout": "project whose naming the file's tensors follow",
     "kind": "architecture",
-    "resolution": "pixels of an image's side",
-    "num_ws": "styles of a code in W+, one for each layer that takes one",
-    "w_dim": "numbers of a style",
-    "z_dim": "random numbers that a style is made from",
-    "classes": "kinds of images that can be asked for",
-    "parameters": "numbers of the network",
-    "latent_avg": "mean style, towards which truncation pulls",
-    "fingerprint": "of the latent space: generators that share it draw each other's codes and directions",
+    "resolution": "pixels along a side of an image",
+    "num_ws": "styles in a W+ code, one for each layer that takes a style",
+    "w_dim": "length of a style vector",
+    "z_dim": "length of the random input of the mapping network",
+    "classes": "number of classes of a conditional generator",
+    "parameters": "number of weights",
+    "latent_avg": "mean of W, the centre of truncation",
+    "fingerprint": "identifies the latent space: generators that share it can draw each other's codes",
 }
-"""What each property of a generator means."""
+"""Explanation of each property that `describe_generator` lists."""
 
 
 def convert_generator(source: Path, target: Path, *, which: Which = "g_ema", half: bool = False) -> Iterator[str]:
-    """Write the generator of any file that can be read as a file of our own, and yield a line about each property.
+    """Convert a generator file of any supported layout to our format, and yield a line about each property.
 
     Args:
         source: The file to read.
-        target: The file to write; its name ends in .safetensors.
-        which: Which of the generators in the file.
+        target: The file to write; its name must end in .safetensors.
+        which: Which of the file's generators to convert.
         half: Write float16 instead of float32.
 
     Raises:
-        UserError: The source cannot be read as a generator, or the target not written, or it is somebody else's.
+        UserError: The source is not a readable generator; the target cannot be written, or exists and is not a
+            generator that latentloop wrote.
     """
     if target.suffix != ".safetensors":
         raise UserError(f"{target}: the file to write must end in .safetensors")
     if is_foreign(target, is_generator):
-        raise UserError(f"{target}: in the way, and no generator that was converted; choose another name")
+        raise UserError(f"{target}: exists and is not a converted generator; choose another name")
     file = find_generator_file(source, which=which)
     lines = list(_properties(file, source.stem))  # builds it: a file that does not fit is not written
     write_generator_file(target, file, half=half)
@@ -50,14 +51,14 @@ def convert_generator(source: Path, target: Path, *, which: Which = "g_ema", hal
 
 
 def describe_generator(name_or_path: str | Path, *, which: Which = "g_ema") -> Iterator[str]:
-    """Describe the generator in a file, a line a property: its name, its value, and what it means.
+    """Describe a generator, one line per property: name, value and explanation.
 
     Args:
-        name_or_path: A shipped generator, or a file of any layout that can be read.
-        which: Which of the generators in the file.
+        name_or_path: Name of a bundled generator, or a file of any supported layout.
+        which: Which of the file's generators to describe.
 
     Raises:
-        UserError: It cannot be read as a generator.
+        UserError: The file is not a readable generator.
     """
     return _properties(find_generator_file(name_or_path, which=which), Path(name_or_path).stem)
 
@@ -65,7 +66,7 @@ def describe_generator(name_or_path: str | Path, *, which: Which = "g_ema") -> I
 def _properties(file: GeneratorFile, name: str) -> Iterator[str]:
     generator = build_generator(file, name=name)
     parameters = sum(p.numel() for p in generator.parameters()) if isinstance(generator, nn.Module) else 0
-    estimated = "estimated from samples, the file lacks it"
+    estimated = "estimated from samples (missing from the file)"
     values: dict[str, object] = {
         "layout": file.layout,
         "kind": file.kind,

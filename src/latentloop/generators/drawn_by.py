@@ -9,7 +9,7 @@ from latentloop.generators.protocol import Generator
 
 
 class Draw(Protocol):
-    """A function that draws codes, as `Generator.synthesis` does."""
+    """A function with the signature of `Generator.synthesis`."""
 
     def __call__(self, w_plus: Tensor, /, *, resolution: int | None = None) -> Tensor:
         """Draw styles (N, num_ws, w_dim) as RGB (N, 3, R, R), about [-1, 1]."""
@@ -34,15 +34,15 @@ class DrawnBy:
         self._draw = draw
 
     def __getattr__(self, name: str) -> Any:  # noqa: ANN401 - the types are declared above
-        # Only what is declared: whatever else a generator can do may depend on how it draws.
+        # Declared attributes only: other capabilities of the generator may depend on the synthesis that was replaced.
         if name in DrawnBy.__annotations__:
             return getattr(self.generator, name)
         raise AttributeError(name)
 
     def mapping(self, z: Tensor, labels: Tensor | None = None) -> Tensor:
-        """Map (N, z_dim) in Z to W with the other generator's network."""
+        """Map (N, z_dim) in Z to W with the wrapped generator's mapping network."""
         return self.generator.mapping(z, labels)
 
     def synthesis(self, w_plus: Tensor, *, resolution: int | None = None) -> Tensor:
-        """Draw styles (N, num_ws, w_dim) as RGB (N, 3, R, R) with the function."""
+        """Draw styles (N, num_ws, w_dim) as RGB (N, 3, R, R) with the replacement."""
         return self._draw(w_plus, resolution=resolution)

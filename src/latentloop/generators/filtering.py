@@ -1,4 +1,4 @@
-"""Features as samples of band-limited signals: the filters of StyleGAN3 (Karras et al., arXiv:2106.12423)."""
+"""Filters and resampling of band-limited features, as in StyleGAN3 (Karras et al., arXiv:2106.12423)."""
 
 import math
 
@@ -11,19 +11,21 @@ from torch import Tensor
 from latentloop.generators.mapping import SLOPE
 
 NODES = 256
-"""Nodes of the numerical integral of a Bessel function, whose arguments stay below 60 in the published networks."""
+"""Quadrature nodes of the Bessel function J1, whose arguments stay below 60 in the published networks."""
 
 
 def lowpass(taps: int, *, cutoff: float, half_width: float, rate: float, radial: bool = False) -> Tensor:
-    """Design a low-pass filter with a Kaiser window, its taps 1 in sum: (taps,), or (taps, taps) if radial, in float64.
+    """Design a Kaiser-windowed low-pass filter in float64 whose taps sum to 1: (taps,), or (taps, taps) if radial.
 
     Args:
-        taps: Length along an axis.
-        cutoff: The frequency at which half the amplitude passes.
-        half_width: Half the width of the transition band, beyond which nothing passes.
-        rate: Taps for each unit of length.
-        radial: Whether frequencies of the plane count by their length; otherwise by each axis, one after the other.
+        taps: Number of taps along an axis.
+        cutoff: Frequency at which half the amplitude passes, in cycles per unit of length.
+        half_width: Half the width of the transition band, in the same unit.
+        rate: Sampling rate, in taps per unit of length.
+        radial: Design a radially symmetric filter of the plane instead of a separable one.
     """
+    # Kaiser's formula for the attenuation, in dB, that so many taps reach: 2.285 (taps - 1) times the width of the
+    # transition band in radians per sample, plus 7.95.
     at = (np.arange(taps) - (taps - 1) / 2) / rate
     window = np.kaiser(taps, _kaiser_beta(2.285 * (taps - 1) * math.pi * 4 * half_width / rate + 7.95))
     if radial:
@@ -35,17 +37,18 @@ def lowpass(taps: int, *, cutoff: float, half_width: float, rate: float, radial:
 
 
 def _disc(x: npt.NDArray[np.floating]) -> npt.NDArray[np.floating]:
-    """What the sinc is to an interval, this is to a disc: J1(x) / x, but for a factor.
+    """The jinc function J1(x) / x up to a factor: the ideal low-pass filter of a disc, as sinc is of an interval.
 
-    By its integral, which converges once there are more nodes than x: torch.special.bessel_j1 is right to seven digits
-    only, and not defined at 0.
+    Computed from Poisson's integral, J1(x) / x = 1/pi times the integral of cos(x cos t) sin^2 t over [0, pi], because
+    torch.special.bessel_j1 is accurate to seven digits only and the quotient is undefined at 0.
     """
+    # The trapezoidal rule converges exponentially here once there are more nodes than x.
     angle = np.arange(1, NODES) * (math.pi / NODES)
     return np.asarray(np.cos(x[..., None] * np.cos(angle)) @ np.sin(angle) ** 2)
 
 
 def _kaiser_beta(attenuation: float) -> float:
-    """Kaiser's choice for an attenuation of the stop band in dB."""
+    """Kaiser's empirical window parameter beta for a stop-band attenuation in dB."""
     if attenuation > 50:
         return 0.1102 * (attenuation - 8.7)
     above = max(attenuation - 21, 0.0)
@@ -53,17 +56,18 @@ def _kaiser_beta(attenuation: float) -> float:
 
 
 def upsample(x: Tensor, taps: Tensor, *, factor: int, size: int) -> Tensor:
-    """Interpolate features (N, C, R, R), zero beyond their border, as (N, C, size, size).
+    """Upsample features (N, C, R, R), taken as zero beyond their border, to (N, C, size, size).
 
     Args:
         x: Features.
-        taps: Taps of the filter of each axis, (T,).
-        factor: Between the sampling rates.
-        size: How much to keep, from the middle, of the factor * (R - 1) + T pixels that the filter reaches. Of an odd
-            number of pixels to drop, the end has one more.
+        taps: Taps of the separable filter, (T,).
+        factor: Ratio of the sampling rates.
+        size: Pixels to keep around the centre, of the factor * (R - 1) + T that the filter reaches. If an odd number is
+            dropped, the end loses one more.
     """
     surplus = factor * (x.shape[-1] - 1) + len(taps) - size
     crop, channels = max(surplus // 2, 0), x.shape[1]
+    # Inserting factor - 1 zeros after each sample divides the amplitude by the factor along each axis.
     kernel = (factor * taps).expand(channels, 1, 1, -1)
     x = F.conv_transpose2d(x, kernel, stride=(1, factor), padding=(0, crop), groups=channels)
     x = F.conv_transpose2d(x, kernel.transpose(2, 3), stride=(factor, 1), padding=(crop, 0), groups=channels)
@@ -72,12 +76,12 @@ def upsample(x: Tensor, taps: Tensor, *, factor: int, size: int) -> Tensor:
 
 
 def downsample(x: Tensor, taps: Tensor, *, factor: int) -> Tensor:
-    """Filter features (N, C, R, R) and keep every `factor`-th pixel of those whose surroundings lie within.
+    """Filter features (N, C, R, R) without padding and keep every `factor`-th pixel.
 
     Args:
         x: Features.
-        taps: Taps of the filter of each axis, (T,), or of the plane, (T, T).
-        factor: Between the sampling rates.
+        taps: Taps of a separable filter, (T,), or of a filter of the plane, (T, T).
+        factor: Ratio of the sampling rates.
     """
     channels = x.shape[1]
     if taps.ndim == 2:
@@ -90,31 +94,31 @@ def downsample(x: Tensor, taps: Tensor, *, factor: int) -> Tensor:
 def filtered_leaky_relu(
     x: Tensor, up_taps: Tensor, down_taps: Tensor, *, up: int, down: int, size: int, clamp: float | None
 ) -> Tensor:
-    """Apply leaky ReLU at a higher sampling rate, so that it does not alias: (N, C, R, R) to (N, C, size, size).
+    """Apply leaky ReLU at a higher sampling rate to avoid aliasing, (N, C, R, R) to (N, C, size, size).
 
     Args:
-        x: Features, zero beyond their border.
-        up_taps: Taps of the filter of the upsampling, (T,).
-        down_taps: Taps of the filter of the downsampling, (T,) or (T, T).
-        up: The rate there, in units of that of `x`.
-        down: The same, in units of the result's.
-        size: How much to keep, from the middle.
-        clamp: Where activations are cut off on either side of 0, if at all.
+        x: Features, taken as zero beyond their border.
+        up_taps: Taps of the upsampling filter, (T,).
+        down_taps: Taps of the downsampling filter, (T,) or (T, T).
+        up: Upsampling factor before the activation.
+        down: Downsampling factor after it.
+        size: Pixels to keep around the centre.
+        clamp: Bound on the magnitude of activations; None for none.
     """
     x = upsample(x, up_taps, factor=up, size=between(size, len(down_taps), down))
     x = F.leaky_relu_(x, SLOPE)
     if clamp is not None:
-        # In place, the largest of all tensors is there once; but the gradient needs it as it was.
+        # This is the network's largest tensor: in place saves a copy, but autograd needs the values from before.
         x = x.clamp(-clamp, clamp) if x.requires_grad else x.clamp_(-clamp, clamp)
     return downsample(x, down_taps, factor=down)
 
 
 def between(size: int, taps: int, factor: int) -> int:
-    """Count the pixels that `downsample` needs to give `size` of them."""
+    """Count the input pixels from which `downsample` makes `size` pixels."""
     return factor * (size - 1) + taps
 
 
 def unused_border(size: int, taps: int, factor: int, wanted: int) -> int:
-    """Count the outermost pixels of `size`, on each side, that do not influence the `wanted` ones of `upsample`."""
+    """Count the border pixels of an input of `size` that do not reach the `wanted` central pixels of `upsample`."""
     crop = (factor * (size - 1) + taps - wanted) // 2
     return max(0, (crop - taps) // factor + 1)

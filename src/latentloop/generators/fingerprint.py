@@ -1,4 +1,4 @@
-"""Fingerprints of the weights that draw: generators of one latent space may differ in them."""
+"""Fingerprints of synthesis weights, which may differ between generators that share a latent space."""
 
 import hashlib
 
@@ -8,17 +8,17 @@ from latentloop.generators.protocol import Generator
 
 
 def weights_fingerprint(generator: Generator) -> str:
-    """Compute the fingerprint of a generator's synthesis network, 16 hexadecimal digits; it takes some 20 ms.
+    """Compute the fingerprint of a generator's synthesis network: 16 hexadecimal digits, in about 20 ms.
 
-    It is the same whichever project's file a network was read from, and on every device. Weights count as rounded to
-    float16, so that a file that was converted in that precision keeps the fingerprint.
+    It depends neither on the layout of the file that a network was read from nor on the device. Weights are rounded to
+    float16 first, so a file that was converted to that precision keeps its fingerprint.
 
     Raises:
-        TypeError: The synthesis is no module, so that nobody knows its weights.
+        TypeError: The synthesis is not an `nn.Module`, so its weights are unknown.
     """
     synthesis: object = generator.synthesis
     if not isinstance(synthesis, nn.Module):
-        raise TypeError(f"{generator.name}: only the weights of a synthesis network that is a module are known")
+        raise TypeError(f"{generator.name}: its synthesis must be an nn.Module, got {type(synthesis).__name__}")
     digest = hashlib.sha256()
     for name, tensor in sorted(synthesis.state_dict().items()):
         digest.update(f"{name} {tuple(tensor.shape)}".encode())

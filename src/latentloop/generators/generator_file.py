@@ -1,4 +1,4 @@
-"""Generators' files: ours, and those of other projects."""
+"""Reading and writing of generator files: ours, and those of other projects."""
 
 import hashlib
 import re
@@ -39,63 +39,63 @@ class Builder(Protocol):
     """A function that builds a frozen generator from tensors and settings."""
 
     def __call__(self, tensors: Tensors, settings: Settings, /, *, name: str, fingerprint: str) -> Generator:
-        """Build the generator; RuntimeError if the tensors do not fit."""
+        """Build the generator; raise a RuntimeError if the tensors do not fit."""
         ...
 
 
 AVERAGED = 1 << 15
-"""Samples of z from which the mean latent is estimated where a file lacks it."""
+"""Samples of z from which `latent_avg` is estimated if the file lacks it."""
 BATCH = 4096
 """Samples of z that are mapped at a time."""
 MAX_LABELS = 1 << 23
-"""Most numbers of the labels, one-hot, that are mapped at a time; where there are many classes, samples are fewer."""
+"""Largest size of a batch of one-hot labels, in numbers; with many classes the batch shrinks."""
 MAX_CLASSES = 1 << 15
-"""Most classes of a network whose mean latent is estimated; ImageNet-21k has 21,841."""
+"""Largest number of classes for which `latent_avg` is estimated; ImageNet-21k has 21,841."""
 
 
 @dataclass(frozen=True)
 class GeneratorFile:
-    """The content of a generator's file, whatever its layout was."""
+    """The content of a generator file, independent of its layout."""
 
     kind: str
-    """Kind of generator, a key of `BUILDERS`."""
+    """Architecture of the generator, a key of `BUILDERS`."""
     tensors: Tensors
-    """Weights under our names, in float32; shared within `ReadOnce`, so never to be changed in place."""
+    """Weights under our names, in float32. Shared within `ReadOnce`: never change them in place."""
     settings: dict[str, Any] = field(default_factory=dict)
-    """Settings that cannot be read off the tensors."""
+    """Settings that do not follow from the tensors' shapes."""
     layout: str = "latentloop"
-    """Title of the layout that the file had."""
+    """Title of the file's layout."""
     latent_avg_estimated: bool = False
     """True if the file lacked the mean latent, which was then estimated from samples."""
     origin: str = "tensors"
-    """Path of the file, for messages."""
+    """Path of the file, for error messages."""
     sha256: str | None = None
-    """SHA-256 of a file of ours; None for other projects'."""
+    """SHA-256 of a file that latentloop wrote; None for other projects' files."""
 
 
 def read_generator_file(file: WeightsFile, *, which: Which = "g_ema") -> GeneratorFile:
-    """Read a generator of any supported layout, which is recognised by the file's content.
+    """Read a generator file of any supported layout; the layout is detected from the content.
 
     Args:
         file: The file.
         which: Which of the generators in another project's file.
 
     Raises:
-        UserError: There is no such file; it is damaged, of an unknown layout, or no generator; its numbers are not
+        UserError: The file is missing, damaged, of an unknown layout or not a generator, or has values that are not
             finite.
     """
     refuse_no_file(file.path, what="a generator")
-    with ReadOnce():  # what tells whose file it is, and what takes its tensors
+    with ReadOnce():  # detecting the layout and loading the tensors would otherwise each read the file
         return read_once(file.path, ("generator", which, file.sha256), lambda: _read(file, which))
 
 
 def write_generator_file(path: Path, file: GeneratorFile, *, half: bool = False) -> None:
-    """Write a generator as safetensors that `read_generator_file` reads; the file appears whole.
+    """Write a generator as a safetensors file that `read_generator_file` reads, atomically.
 
     Args:
         path: The file to write.
         file: The generator.
-        half: Whether to store float16, except where that would change the latent space's fingerprint.
+        half: Store float16, except for tensors where rounding would change the fingerprint of the latent space.
 
     Raises:
         UserError: The file cannot be written.
@@ -105,10 +105,10 @@ def write_generator_file(path: Path, file: GeneratorFile, *, half: bool = False)
 
 
 def build_generator(file: GeneratorFile, *, name: str) -> Generator:
-    """Build the frozen generator of a file's tensors, in float32.
+    """Build the frozen float32 generator of a file's tensors.
 
     Raises:
-        UserError: They do not fit.
+        UserError: The tensors do not fit the architecture.
     """
     try:
         fingerprint = latent_fingerprint(file.tensors)
@@ -118,12 +118,12 @@ def build_generator(file: GeneratorFile, *, name: str) -> Generator:
 
 
 def is_generator(path: Path) -> bool:
-    """Tell by its header whether a file is a generator that we wrote."""
+    """Check by its header whether a file is a generator that latentloop wrote."""
     return kind_in(path) in BUILDERS
 
 
 def latent_fingerprint(tensors: Mapping[str, Tensor]) -> str:
-    """Compute the fingerprint of a latent space, 16 hexadecimal digits, from mapping network and mean latent."""
+    """Compute the fingerprint of a latent space, 16 hexadecimal digits, from mapping network and `latent_avg`."""
     digest = hashlib.sha256()
     for name in sorted(tensors):
         if _makes_fingerprint(name):
@@ -149,7 +149,7 @@ def _read_ours(file: WeightsFile) -> GeneratorFile:
 
 
 def _read_theirs(path: Path, which: Which) -> GeneratorFile:
-    if is_safetensors(path):  # that another program made of a checkpoint
+    if is_safetensors(path):  # a checkpoint that another program converted
         with reading(path):
             network = find_generator(read_weights(WeightsFile(path)).tensors, which, size=path.stat().st_size)
     else:
@@ -168,18 +168,18 @@ def _read_theirs(path: Path, which: Which) -> GeneratorFile:
 
 @torch.no_grad()
 def _with_mean(file: GeneratorFile) -> GeneratorFile:
-    """With the mean latent of samples of z, and of labels where there are classes; always the same ones."""
+    """The content with `latent_avg` estimated from a fixed set of random z, and of labels if there are classes."""
     if (embed := file.tensors.get("mapping.embed.weight")) is not None and embed.shape[-1] > MAX_CLASSES:
-        raise ValueError(f"{embed.shape[-1]} classes, as no network has")
+        raise ValueError(f"at most {MAX_CLASSES} classes are supported, got {embed.shape[-1]}")
     biases = [name for name in file.tensors if re.fullmatch(r"mapping\.fc\.\d+\.bias", name)]
     if not biases:
-        raise ValueError("the mean latent of its layers is missing")
+        raise ValueError("latent_avg is missing and cannot be estimated for a mapping network with a style per layer")
     total = torch.zeros_like(file.tensors[max(biases, key=lambda name: (len(name), name))]).double()
     unfinished = replace(file, tensors={**file.tensors, "latent_avg": total.float()})
     generator = build_generator(unfinished, name="without a mean latent")
     randomness = torch.Generator().manual_seed(0)
     batch, batches = BATCH, AVERAGED // BATCH
-    while batch * generator.c_dim > MAX_LABELS:  # one-hot
+    while batch * generator.c_dim > MAX_LABELS:  # labels are one-hot, (batch, c_dim)
         batch //= 2
     for _ in range(batches):
         total += generator.mapping(*random_inputs(generator, batch, randomness)).double().sum(dim=0)
@@ -188,7 +188,10 @@ def _with_mean(file: GeneratorFile) -> GeneratorFile:
 
 
 def _compact(name: str, tensor: Tensor) -> Tensor:
-    """In float16; what the fingerprint is made of only if nothing is lost, else codes would be another generator's."""
+    """A tensor in float16; one that enters the fingerprint only if the rounding is exact.
+
+    Otherwise the converted generator would count as one of another latent space, and refuse the codes of the original.
+    """
     half = tensor.half()
     exact = torch.equal(half.to(tensor.dtype), tensor)
     return tensor.float() if _makes_fingerprint(name) and not exact else half
@@ -204,4 +207,4 @@ BUILDERS: dict[str, Builder] = {
     "stylegan2": stylegan2_file.from_tensors,
     "stylegan3": stylegan3_file.from_tensors,
 }
-"""Builders of the kinds of generator that our files name."""
+"""Function that builds each kind of generator, by the kind that our files name."""

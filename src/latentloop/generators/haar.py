@@ -1,4 +1,4 @@
-"""The inverse Haar transform: how MobileStyleGAN doubles the resolution (Belousov, arXiv:2104.04767)."""
+"""The inverse Haar transform, with which MobileStyleGAN doubles the resolution (Belousov, arXiv:2104.04767)."""
 
 import torch
 from torch import Tensor
@@ -6,20 +6,20 @@ from torch.autograd.function import FunctionCtx
 
 
 def inverse_haar(bands: Tensor) -> Tensor:
-    """Apply twice the orthonormal inverse Haar transform, (N, 4C, H, W) to (N, C, 2H, 2W) in channels-last memory.
+    """Compute twice the orthonormal inverse Haar transform, (N, 4C, H, W) to (N, C, 2H, 2W) in channels-last memory.
 
-    The channels are C low bands, C high along H, C high along W, C high along both. The factor of one half is left to
-    the caller, who has something small to fold it into.
+    The input channels are C low bands, C bands high along H, C high along W and C high along both. The caller applies
+    the missing factor of 1/2, which can be folded into a small tensor.
     """
-    # Channels-last throughout: on a CPU it halves the time of the convolutions that follow and of their gradients.
+    # Channels-last throughout: on a CPU this halves the time of the convolutions that follow and of their gradients.
     bands = bands.permute(0, 2, 3, 1)
-    # The compiler fuses the sums and derives their gradient by itself; strided `out` tensors it does not take.
+    # torch.compile fuses the sums and derives their gradient by itself, and does not support strided `out` tensors.
     image: Tensor = _fusible(bands) if torch.compiler.is_compiling() else _BandsToPixels.apply(bands)  # type: ignore[no-untyped-call]
     return image.permute(0, 3, 1, 2)
 
 
 class _BandsToPixels(torch.autograd.Function):
-    """(N, H, W, 4C) to (N, 2H, 2W, C). Written out, for autograd would keep and add up a copy of every sum."""
+    """The transform, (N, H, W, 4C) to (N, 2H, 2W, C), with its gradient: autograd would keep a copy of every sum."""
 
     @staticmethod
     def forward(bands: Tensor) -> Tensor:
@@ -38,8 +38,9 @@ class _BandsToPixels(torch.autograd.Function):
 
 
 class _PixelsToBands(torch.autograd.Function):
-    """(N, 2H, 2W, C) to (N, H, W, 4C): the transpose of `_BandsToPixels`."""
+    """The transpose of `_BandsToPixels`, (N, 2H, 2W, C) to (N, H, W, 4C)."""
 
+    # The 4 x 4 matrix of signs is symmetric, so one set of butterflies serves the transform and its gradient.
     @staticmethod
     def forward(pixels: Tensor) -> Tensor:
         n, h, w, c = pixels.shape
@@ -68,14 +69,14 @@ def _pixels(x: Tensor) -> tuple[Tensor, ...]:
 
 
 def _fusible(bands: Tensor) -> Tensor:
-    """As `_BandsToPixels`, in tensor operations alone."""
+    """`_BandsToPixels` as plain tensor operations."""
     a, b, c, d = _bands(bands)
     rows = [torch.stack([s + t, s - t], dim=3) for s, t in ((a + b, c + d), (a - b, c - d))]
     return torch.stack(rows, dim=2).flatten(3, 4).flatten(1, 2)
 
 
 def _butterflies(source: tuple[Tensor, ...], out: tuple[Tensor, ...]) -> None:
-    """The symmetric 4x4 matrix of the transform, rows ++++ ++-- +-+- +--+, written to `out`."""
+    """Apply the symmetric 4 x 4 matrix of the transform, of signs ++++, ++--, +-+-, +--+, and write to `out`."""
     a, b, c, d = source
     sum_ab, difference_ab, sum_cd, difference_cd = a + b, a - b, c + d, c - d
     torch.add(sum_ab, sum_cd, out=out[0])

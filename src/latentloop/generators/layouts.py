@@ -1,4 +1,4 @@
-"""Recognising other projects' generators by the names of their tensors."""
+"""Detection of other projects' checkpoint layouts by the names of their tensors."""
 
 import re
 from collections.abc import Callable
@@ -12,28 +12,28 @@ from latentloop.errors import UserError
 from latentloop.generators import stylegan1_file, stylegan2_file, stylegan2_layouts, stylegan3_file
 
 Converted = tuple[dict[str, Tensor], dict[str, Any]]
-"""Tensors under our names, and the settings that cannot be read off them."""
+"""Tensors under our names, and the settings that do not follow from their shapes."""
 
 
 @dataclass(frozen=True)
 class Layout:
-    """The names that a project gives a generator's tensors, and how they become ours."""
+    """A project's naming of a generator's tensors, and its conversion to ours."""
 
     title: str
     """Name of the architecture and the project, for messages."""
     kind: str
-    """Kind of generator, as our files name it."""
+    """Architecture, a key of `generator_file.BUILDERS`."""
     marker: str
-    """Name of a tensor by which the layout is recognised."""
+    """Name of a tensor that identifies the layout."""
     convert: Callable[[Network], Converted]
-    """Gives the tensors under our names, and the settings."""
+    """Function that returns the tensors under our names, and the settings."""
 
 
 def find_layout(network: Network) -> Layout:
-    """Find the layout of a network's tensors.
+    """Find the layout of a network by the names of its tensors.
 
     Raises:
-        UserError: The layout is not supported, or of a project whose generators we do not draw.
+        UserError: The layout is unknown, or known and not supported.
     """
     names = " ".join(network.tensors)
     project = PROJECTS.get(network.class_name) or next((p for pattern, p in FOREIGN if re.search(pattern, names)), None)
@@ -44,12 +44,12 @@ def find_layout(network: Network) -> Layout:
         known = sorted(network.tensors)
         some = ", ".join([*known[:3], *known[-2:]]) if len(known) > 5 else ", ".join(known)
         what = "a discriminator" if any(name in network.tensors for name in DISCRIMINATORS) else "tensors"
-        raise UserError(f"no generator of a layout that we know, but {what} ({some or 'none'})")
+        raise UserError(f"not a generator of a supported layout, but {what} ({some or 'none'})")
     return layout
 
 
 def _as_in_ada(translate: Callable[[dict[str, Tensor]], dict[str, Tensor]]) -> Callable[[Network], Converted]:
-    """By way of stylegan2-ada-pytorch's names."""
+    """A conversion through the names of stylegan2-ada-pytorch."""
     return lambda network: stylegan2_file.from_nvidia(translate(network.tensors), {})
 
 
@@ -105,13 +105,13 @@ LAYOUTS = (
         lambda network: stylegan1_file.from_genforce(network.tensors, network.settings),
     ),
 )
-"""Supported layouts; the first that fits a file is taken."""
+"""Supported layouts; the first whose marker is in a file is taken."""
 
 PROJECTS = {
     "SuperresGenerator": "StyleGAN-XL's super-resolution",
     "TriPlaneGenerator": "EG3D",
 }
-"""Projects whose generators we do not draw, by the names of their classes."""
+"""Unsupported projects by the class name of their generators, for a clear error message."""
 FOREIGN = (
     (r"\bmapping\.embed_proj\.", "StyleGAN-XL with classes"),
     (r"\bprogression\.\d+\.(conv1|adain1)\.", "rosinality's StyleGAN1"),
@@ -121,7 +121,7 @@ FOREIGN = (
     (r"\bstyle_conv1\.modulated_conv\.", "BasicSR's StyleGAN2"),
     (r"\bmodel\.diffusion_model\.", "Stable Diffusion"),
 )
-"""Projects whose generators we do not draw, by what the names of their tensors have: regular expressions."""
+"""Unsupported projects by regular expressions that their tensors' names match."""
 
 DISCRIMINATORS = (
     "b4.out.weight",
@@ -130,4 +130,4 @@ DISCRIMINATORS = (
     "output/Dense0/weight",
     "4x4/Dense0/weight",
 )
-"""Names of tensors by which discriminators are recognised."""
+"""Names of tensors that identify a discriminator, for a clear error message."""

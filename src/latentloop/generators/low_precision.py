@@ -11,19 +11,23 @@ from latentloop.generators.stylegan3 import FourierFeatures
 
 
 def low_precision(generator: Generator, dtype: torch.dtype) -> Generator:
-    """Make a generator draw with weights and features of a narrower type; codes and images keep theirs.
+    """Wrap a generator to draw in a lower precision; codes and images keep their type.
 
-    In float32 it is the generator itself. Otherwise its weights are copied in that type once: casting them whenever
-    they are used, as torch.autocast does, made drawing slower than in float32 on a CPU. The Fourier features of
-    StyleGAN3 keep float32: of a position in bfloat16, eight bits would be left.
+    For float32 the generator itself is returned. Otherwise its weights are cast once, to a copy: casting at every use,
+    as torch.autocast does, made synthesis on a CPU slower than float32. The Fourier features of StyleGAN3 stay in
+    float32, since bfloat16 would leave 8 bits of a position.
+
+    Args:
+        generator: The generator, which stays as it is.
+        dtype: Type of weights and features during synthesis.
 
     Raises:
-        TypeError: The generator is no module, so that nobody knows what to cast.
+        TypeError: The generator is not an `nn.Module`.
     """
     if dtype == torch.float32:
         return generator
     if not isinstance(generator, nn.Module):
-        raise TypeError(f"{generator.name}: only a generator that is a module can be cast")
+        raise TypeError(f"{generator.name}: must be an nn.Module to be cast, got {type(generator).__name__}")
     cast = copy.deepcopy(generator).to(dtype)
     for exact, rounded in zip(generator.modules(), cast.modules(), strict=True):
         if isinstance(exact, FourierFeatures):

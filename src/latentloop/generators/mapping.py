@@ -9,23 +9,24 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 SLOPE = 0.2
+"""Negative slope of every leaky ReLU in StyleGAN 1, 2 and 3 and MobileStyleGAN."""
 
 
 def unit_length(x: Tensor) -> Tensor:
-    """Scale each of (N, C) to a mean square of 1."""
+    """Scale each row of (N, C) to a mean square of 1: the pixel norm of StyleGAN's latents."""
     return x * (x.square().mean(dim=1, keepdim=True) + 1e-8).rsqrt()
 
 
 class Mapping(nn.Module):
-    """The mapping network: fully connected layers, with learning-rate multipliers folded into the weights."""
+    """The mapping network: fully connected layers with leaky ReLU, learning-rate gains folded into the weights."""
 
     def __init__(self, widths: Sequence[int], *, c_dim: int = 0, gain: float = math.sqrt(2)) -> None:
-        """Build the network.
+        """Build the network with random weights.
 
         Args:
-            widths: Lengths of z and of each layer's output: nine numbers for eight layers.
-            c_dim: Classes of a conditional network, whose labels enter beside z; 0 for none.
-            gain: Factor of the activation's output.
+            widths: Length of z, then of each layer's output: nine numbers for eight layers.
+            c_dim: Number of classes of a conditional network, whose label is embedded and appended to z; 0 for none.
+            gain: Factor after each activation; 1 where it is folded into the weights.
         """
         super().__init__()
         z_dim = widths[0]
@@ -35,18 +36,18 @@ class Mapping(nn.Module):
         self.fc = nn.ModuleList(nn.Linear(i, o) for i, o in pairwise([first, *widths[1:]]))
 
     def forward(self, z: Tensor, labels: Tensor | None = None) -> Tensor:
-        """Map (N, z_dim) to (N, w_dim).
+        """Map z, (N, z_dim), to w, (N, w_dim).
 
         Args:
-            z: In Z.
-            labels: Classes, one-hot, (N, c_dim); a conditional network needs them.
+            z: Latents in Z, normalised here, so their scale does not matter.
+            labels: One-hot classes, (N, c_dim); required if the network is conditional.
 
         Raises:
-            ValueError: There are labels and no classes, or classes and no labels.
+            ValueError: Labels for an unconditional network, or none or misshapen ones for a conditional network.
         """
         x = unit_length(z)
         if self.embed is None and labels is not None:
-            raise ValueError("labels given to a network without classes")
+            raise ValueError("labels must be None for a network without classes")
         if self.embed is not None:
             if labels is None or labels.shape != (len(z), self.c_dim):
                 raise ValueError(

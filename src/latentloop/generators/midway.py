@@ -1,4 +1,4 @@
-"""Images half drawn, and the seams at which synthesis networks can be cut."""
+"""Interrupting and resuming synthesis at an intermediate resolution: seams, and the features there."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -11,30 +11,30 @@ from latentloop.generators.protocol import Generator
 
 @dataclass(frozen=True)
 class Midway:
-    """An image half drawn: what a synthesis network has at one of its seams."""
+    """The intermediate state of a synthesis network at one of its seams."""
 
     seam: int
-    """The seam: the resolution whose last layer gave the features."""
+    """Resolution whose last layer gave the features."""
     features: Tensor
-    """The features, (N, C, H, W)."""
+    """Features at the seam, (N, C, H, W)."""
     image: Tensor | None = None
-    """What the layers of lower resolutions have drawn, (N, 3, H/2, W/2), in StyleGAN2; None if nothing is drawn yet."""
+    """RGB sum of StyleGAN2's lower resolutions, (N, 3, H/2, W/2); None if nothing is drawn yet."""
 
 
 @runtime_checkable
 class Seamed(Protocol):
-    """A synthesis network that can be left midway and entered again: `finish` draws on where `begin` stopped."""
+    """A synthesis network that can be interrupted at a seam: `finish` continues where `begin` stopped."""
 
     @property
     def seams(self) -> Mapping[int, tuple[int, int, int]]:
         """Resolutions after whose last layer the network can be cut, with the shape (C, H, W) of the features.
 
-        In StyleGAN3 they are sampling rates; the canvas of the features is larger.
+        StyleGAN3's seams are sampling rates; its features cover a canvas larger than the image.
         """
         ...
 
     def begin(self, w_plus: Tensor, /, seam: int) -> Midway:
-        """Draw styles (N, num_ws, w_dim), with the stored noise, up to a seam.
+        """Run the layers up to a seam on styles (N, num_ws, w_dim), with the stored noise.
 
         Raises:
             ValueError: There is no such seam.
@@ -42,33 +42,33 @@ class Seamed(Protocol):
         ...
 
     def finish(self, midway: Midway, w_plus: Tensor, /, *, resolution: int | None = None) -> Tensor:
-        """Draw the rest of images that were begun, as RGB (N, 3, R, R), about [-1, 1], under styles (N, num_ws, w_dim).
+        """Run the remaining layers on styles (N, num_ws, w_dim), to RGB (N, 3, R, R), about [-1, 1].
 
         Args:
-            midway: What `begin` gave, or other features in its place.
-            w_plus: Styles in W+, of which only those of the remaining layers count.
-            resolution: R, as of `Generator.synthesis`.
+            midway: The state that `begin` returned, or one with other features.
+            w_plus: Styles in W+; only those of the remaining layers matter.
+            resolution: R, as in `Generator.synthesis`.
         """
         ...
 
 
 def seamed(generator: Generator) -> Seamed:
-    """Give the synthesis network of a generator, which can be cut at its seams.
+    """Return the synthesis network of a generator that can be interrupted at seams.
 
     Raises:
-        TypeError: It draws in one piece, as a generator whose drawing is replaced does.
+        TypeError: The synthesis has no seams, for example because it is replaced by a function.
     """
     synthesis: object = generator.synthesis
     if not isinstance(synthesis, Seamed):
-        raise TypeError(f"{generator.name}: draws in one piece, has no features that could be changed on the way")
+        raise TypeError(f"{generator.name}: its synthesis has no seams at which features could be changed")
     return synthesis
 
 
 def is_seamed(generator: Generator) -> bool:
-    """Tell whether the synthesis network of a generator can be cut at seams."""
+    """Check whether the synthesis network of a generator can be interrupted at seams."""
     return isinstance(generator.synthesis, Seamed)
 
 
 def level_of(resolution: int) -> int:
-    """Count the doublings from 4 pixels to a resolution."""
+    """Count the doublings from 4 pixels to a resolution, a power of two."""
     return (resolution // 4).bit_length() - 1

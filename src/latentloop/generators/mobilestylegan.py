@@ -1,8 +1,8 @@
 """MobileStyleGAN in plain PyTorch (Belousov, arXiv:2104.04767), with demodulation folded into the weights.
 
-StyleGAN2's blocks with depthwise-separable convolutions, an inverse Haar transform in place of upsampling, and one
-head that predicts the wavelet bands of the image. A network distilled from a StyleGAN2 shares its mapping network,
-hence its W space.
+It differs from StyleGAN2 in three points: convolutions are depthwise-separable, an inverse Haar transform replaces
+upsampling, and a single head predicts the wavelet bands of the image. A network distilled from a StyleGAN2 shares its
+mapping network, hence its W space.
 """
 
 import math
@@ -25,29 +25,29 @@ from latentloop.generators.midway import Midway, level_of
 DEPTH = 8
 """Layers of the mapping network."""
 PERIOD = 8
-"""Longest period, in pixels, of the pattern that descreening takes out: that of the last block but one."""
+"""Longest period of the pattern that descreening removes, in pixels: that of the last block but one."""
 SHRUNK = 4
-"""Factor from which on a shrunk image is not descreened: periods 2 and 4 average out, and 8 is hardly seen."""
+"""Images shrunk by this factor or more are not descreened: periods 2 and 4 average out, and 8 is hardly visible."""
 
 
 @dataclass(frozen=True)
 class Shape:
-    """Sizes of a MobileStyleGAN; the defaults are those of its author for 1024 pixels."""
+    """Sizes of a MobileStyleGAN; the defaults are the author's for 1024 pixels."""
 
     w_dim: int = 512
     """Length of a style vector."""
     num_ws: int = 16
     """Number of style inputs."""
     channels: tuple[int, ...] = (512, 512, 512, 512, 512, 256, 128, 64)
-    """Channels after the constant, then after each block."""
+    """Channels of the constant input, then of each block's output."""
     bands: Literal[3, 12] = 12
-    """Bands that the head predicts: all 12 of an image twice the size of the last block's features, or the 3 low ones
-    alone, an image of their size."""
+    """Wavelet bands that the head predicts: 12 for an image of twice the features' size, or the 3 low ones alone, which
+    make an image of the features' size."""
 
     def __post_init__(self) -> None:
-        *widened, last = self.channels  # a block makes one channel of four
+        *widened, last = self.channels  # the Haar transform of a block makes one channel of four
         if self.w_dim < 1 or last < 1 or min(widened, default=4) < 4 or self.num_ws < 2 * len(self.channels):
-            raise ValueError(f"sizes that no network has: {self}")
+            raise ValueError(f"sizes that no MobileStyleGAN can have: {self}")
 
 
 def modulate(x: Tensor, style: Tensor) -> Tensor:
@@ -56,13 +56,14 @@ def modulate(x: Tensor, style: Tensor) -> Tensor:
 
 
 class StyledConv(nn.Module):
-    """A convolution of modulated features, then noise, bias (that of the convolution) and activation."""
+    """A modulated convolution with bias, then noise and activation; demodulation is folded into the weights."""
 
     def __init__(self, w_dim: int, conv: nn.Module, in_channels: int, resolution: int) -> None:
         super().__init__()
         self.affine = nn.Linear(w_dim, in_channels)
         self.conv = conv
         self.noise = nn.Parameter(torch.zeros(resolution, resolution))
+        # Equalised learning rate of a 3 x 3 convolution, 1 / sqrt(fan-in), applied to the style instead of the weights.
         self.gain = 1 / math.sqrt(9 * in_channels)
 
     def forward(self, x: Tensor, w: Tensor) -> Tensor:
@@ -70,23 +71,24 @@ class StyledConv(nn.Module):
         return self.convolve(modulate(x, self.style(w)))
 
     def style(self, w: Tensor) -> Tensor:
-        """Map styles (N, w_dim) to the scales of the features' channels, (N, C)."""
+        """Map styles (N, w_dim) to channel scales, (N, C)."""
         style: Tensor = self.affine(w) * self.gain
         return style
 
     def convolve(self, x: Tensor) -> Tensor:
-        """Apply the rest of the layer to modulated features (N, C, R, R)."""
+        """Apply convolution, noise and activation to modulated features (N, C, R, R)."""
+        # In place on the convolution's fresh output, never on the caller's features.
         return F.leaky_relu_(self.conv(x).add_(self.noise), SLOPE)
 
 
 def separable_conv(in_channels: int, out_channels: int) -> nn.Module:
-    """A depthwise 3x3 and a pointwise 1x1 convolution, (N, in_channels, H, W) to (N, out_channels, H, W)."""
+    """Build a depthwise 3x3 and a pointwise 1x1 convolution, (N, in_channels, H, W) to (N, out_channels, H, W)."""
     depthwise = nn.Conv2d(in_channels, in_channels, 3, padding=1, groups=in_channels, bias=False)
     return nn.Sequential(OrderedDict(depthwise=depthwise, pointwise=nn.Conv2d(in_channels, out_channels, 1)))
 
 
 class Block(nn.Module):
-    """A block that doubles the resolution and applies two separable convolutions, with one style per step."""
+    """A block that doubles the resolution and applies two separable convolutions, with two styles."""
 
     def __init__(self, w_dim: int, in_channels: int, out_channels: int, resolution: int) -> None:
         super().__init__()
@@ -97,7 +99,8 @@ class Block(nn.Module):
 
     def forward(self, x: Tensor, ws: Tensor) -> Tensor:
         """Map (N, in_channels, R/2, R/2) under styles (N, 2, w_dim) to (N, out_channels, R, R)."""
-        # Scaling all bands of a channel scales the channel: two modulations and the transform's factor in one pass.
+        # Scaling all four bands of a channel scales the channel, so both modulations and the factor of 1/2 that
+        # `inverse_haar` leaves out become one pass over the features.
         style = 0.5 * self.up(ws[:, 0]) * self.conv1.style(ws[:, 0]).repeat(1, 4)
         x = self.conv1.convolve(inverse_haar(modulate(x, style)))
         x = self.conv2(x, ws[:, 1])
@@ -105,11 +108,11 @@ class Block(nn.Module):
 
 
 class Head(nn.Module):
-    """The last layer: predicts the wavelet bands of an RGB image of twice its resolution, or the low ones alone."""
+    """The last layer, which predicts the wavelet bands of an RGB image, or its low bands alone."""
 
     def __init__(self, w_dim: int, in_channels: int, *, num_styles: int, bands: int) -> None:
         super().__init__()
-        # One affine for each style, summed, is one affine of them all.
+        # The sum of one affine map per style equals one affine map of all styles side by side.
         self.affine = nn.Linear(num_styles * w_dim, in_channels)
         self.conv = nn.Conv2d(in_channels, bands, 1)
         self.gain = 1 / math.sqrt(in_channels)
@@ -118,13 +121,14 @@ class Head(nn.Module):
         """Map (N, C, R, R) under styles (N, num_styles, w_dim) to RGB (N, 3, 2R, 2R), or its 2x2 means (N, 3, R, R)."""
         x = modulate(x, self.affine(ws.flatten(1)) * self.gain)
         if low_only:
+            # The low band of the orthonormal transform is twice the mean of 2 x 2 pixels.
             bias = None if self.conv.bias is None else self.conv.bias[:3]
             return 0.5 * F.conv2d(x, self.conv.weight[:3], bias)
         return inverse_haar(0.5 * self.conv(x))
 
 
 class Synthesis(nn.Module):
-    """The synthesis network, from styles in W+ to an image; the styles left over by the blocks drive the head."""
+    """The synthesis network of MobileStyleGAN; styles beyond those of the blocks modulate the head."""
 
     def __init__(self, shape: Shape, *, descreened: bool = False) -> None:
         super().__init__()
@@ -139,7 +143,7 @@ class Synthesis(nn.Module):
         self.w_dim = w_dim
         self.to_rgb = Head(w_dim, channels[-1], num_styles=self.num_ws - 2 * len(self.blocks) - 1, bands=shape.bands)
         self.seams = {4 << i: (wide, 4 << i, 4 << i) for i, wide in enumerate(channels)}
-        """Resolutions after whose last layer the network can be cut, with the shape (C, H, W) of the features."""
+        """Resolutions after whose last layer synthesis can be interrupted, with the features' shape (C, H, W)."""
         self.features_resolution = 4 << len(self.blocks)
         self.resolution = self.features_resolution * (2 if shape.bands == 12 else 1)
 
@@ -148,14 +152,14 @@ class Synthesis(nn.Module):
         return self.finish(self.begin(w_plus, seam=4), w_plus, resolution=resolution)
 
     def begin(self, w_plus: Tensor, seam: int) -> Midway:
-        """Draw styles (N, num_ws, w_dim) up to one of the `seams`."""
+        """Run the layers up to one of the `seams` on styles (N, num_ws, w_dim)."""
         check_code(w_plus, num_ws=self.num_ws, w_dim=self.w_dim)
         check_seam(seam, self.seams)
         x = self.conv1(self.const.expand(w_plus.shape[0], -1, -1, -1), w_plus[:, 0])
         return Midway(seam, self._through(x, w_plus, range(level_of(seam))))
 
     def finish(self, midway: Midway, w_plus: Tensor, *, resolution: int | None = None) -> Tensor:
-        """Draw the rest of images that were begun, as RGB (N, 3, R, R), under styles (N, num_ws, w_dim)."""
+        """Run the remaining layers on styles (N, num_ws, w_dim), to RGB (N, 3, R, R)."""
         check_code(w_plus, num_ws=self.num_ws, w_dim=self.w_dim)
         resolution = find_resolution(resolution, self.resolution)
         x = self._through(midway.features, w_plus, range(level_of(midway.seam), len(self.blocks)))
@@ -168,26 +172,26 @@ class Synthesis(nn.Module):
         return F.avg_pool2d(image, shrink) if shrink > 1 else image
 
     def _through(self, x: Tensor, w_plus: Tensor, blocks: range) -> Tensor:
-        """Features (N, C, H, W) after some more blocks."""
+        """Features (N, C, H, W) after the given blocks."""
+        # w_plus[:, 0] belongs to the layer at 4 pixels, then each block has two styles.
         for i in blocks:
             x = self.blocks[i](x, w_plus[:, 2 * i + 1 : 2 * i + 3])
         return x
 
 
 class MobileStyleGAN(nn.Module):
-    """A generator whose image comes out of one wavelet head (Belousov, arXiv:2104.04767)."""
+    """MobileStyleGAN, a light-weight generator for StyleGAN2's W space (Belousov, arXiv:2104.04767)."""
 
     latent_avg: Tensor
 
     def __init__(self, shape: Shape = Shape(), *, name: str, fingerprint: str, descreened: bool = False) -> None:
-        """Make the network, with weights as PyTorch initialises them.
+        """Build the network with PyTorch's default initialisation.
 
         Args:
-            shape: Its sizes.
-            name: Its name.
-            fingerprint: That of its latent space.
-            descreened: Whether the pattern of periods 2, 4 and 8 is taken out of images larger than a quarter of the
-                full size.
+            shape: Sizes of the network.
+            name: Name of the generator.
+            fingerprint: Fingerprint of its latent space.
+            descreened: Remove the pattern of periods 2, 4 and 8 from images larger than a quarter of the full size.
         """
         super().__init__()
         self.shape = shape
@@ -207,7 +211,7 @@ class MobileStyleGAN(nn.Module):
         return self.latent_avg.device
 
     def affines(self) -> list[list[Affine]]:
-        """Give the linear maps from each style, coarsest first; the head's styles share its bias evenly."""
+        """Return the affine maps of each style, coarsest first; the head's bias is split evenly among its styles."""
         synthesis, maps = self.synthesis, [affines_of([self.synthesis.conv1.affine])]
         for block in cast("list[Block]", list(synthesis.blocks)):
             maps += [affines_of([block.up, block.conv1.affine]), affines_of([block.conv2.affine])]

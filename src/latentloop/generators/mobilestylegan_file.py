@@ -1,7 +1,7 @@
-"""Reading and writing the tensors of MobileStyleGAN.
+"""Reading and writing of MobileStyleGAN's tensors.
 
-In files the wavelet bands lie as the author's network has them: C low ones, then for each of the C the bands that are
-high along H, along W, and along both. `inverse_haar` wants band after band, so rows are reordered on their way.
+Files store wavelet bands in the order of the author's network: the C low bands, then for each channel the three high
+ones (along H, along W, along both). `inverse_haar` expects band after band, so rows are reordered in both directions.
 """
 
 import re
@@ -15,16 +15,16 @@ from latentloop.generators.mobilestylegan import MobileStyleGAN, Shape
 from latentloop.weights import with_weights
 
 DESCREENED = "descreened"
-"""Setting: the pattern of periods 2, 4 and 8 is taken out of the images."""
+"""Name of the setting that switches descreening on."""
 
 
 def from_tensors(
     tensors: Mapping[str, Tensor], settings: Mapping[str, Any], *, name: str, fingerprint: str
 ) -> MobileStyleGAN:
-    """Build the frozen network of a file's tensors and settings.
+    """Build the frozen network from a file's tensors and settings.
 
     Raises:
-        RuntimeError: The tensors are not those of a MobileStyleGAN.
+        RuntimeError: The tensors do not fit a MobileStyleGAN.
     """
     try:
         with torch.device("meta"):
@@ -37,20 +37,20 @@ def from_tensors(
 
 
 def settings_of(generator: MobileStyleGAN) -> dict[str, Any]:
-    """Give the settings that a file of this network holds."""
+    """Return the settings to store in the file of a network."""
     return {DESCREENED: True} if generator.synthesis.descreened else {}
 
 
 def to_tensors(generator: MobileStyleGAN) -> dict[str, Tensor]:
-    """Give the tensors that a file of this network holds."""
+    """Return the tensors to store in the file of a network."""
     return _reordered(generator.state_dict(), _band_by_channel)
 
 
 def find_shape(tensors: Mapping[str, Tensor]) -> Shape:
-    """Find the sizes of a network from a file's tensors.
+    """Infer the sizes of a network from a file's tensors.
 
     Raises:
-        LookupError, TypeError or ArithmeticError: A tensor that tells them is missing, no vector, or empty.
+        LookupError, TypeError or ArithmeticError: A required tensor is missing, has too few axes, or is empty.
     """
     blocks = count_blocks(tensors)
     channels = [len(tensors["synthesis.const"])]
@@ -62,9 +62,10 @@ def find_shape(tensors: Mapping[str, Tensor]) -> Shape:
 
 
 def on_trunk(tensors: Mapping[str, Tensor], trunk: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Complete a network by the tensors that it shares with a larger one: all but the head and later blocks.
+    """Complete a network's tensors with those of a larger one: its mapping network, first layer and first blocks.
 
-    A file without any layers shares them all, and differs in its settings alone.
+    The head and the blocks beyond the network's own are not taken. A file without layers takes all tensors, and
+    differs from the larger network in its settings alone.
     """
     blocks = count_blocks(tensors)
     if not blocks:
@@ -78,7 +79,7 @@ def on_trunk(tensors: Mapping[str, Tensor], trunk: Mapping[str, Tensor]) -> dict
 
 
 def count_blocks(tensors: Mapping[str, Tensor]) -> int:
-    """Count the blocks of a network, judged by the number of the last one."""
+    """Count the blocks of a network by the highest number among its tensors' names."""
     return 1 + max((int(match[1]) for match in map(_BLOCK.match, tensors) if match), default=-1)
 
 
@@ -87,13 +88,13 @@ _WAVELET = re.compile(r"synthesis\.(?:blocks\.(\d+)\.up|to_rgb\.conv)\.(weight|b
 
 
 def _reordered(tensors: Mapping[str, Tensor], order: Callable[[Tensor], Tensor]) -> dict[str, Tensor]:
-    """The tensors with all rows reordered that become wavelet bands."""
+    """Copy of the tensors, with the rows that become wavelet bands reordered."""
     changed = dict(tensors)
     for name in tensors:
-        # Three low bands alone have no order to change.
+        # A head of the three low bands alone (3 rows) has no order to change.
         if (match := _WAVELET.fullmatch(name)) and len(tensors[name]) % 4 == 0:
             changed[name] = order(tensors[name])
-            if match[1]:  # a block transforms what the layer before it made
+            if match[1]:  # a block transforms the output of the layer before it, so that layer's rows move, too
                 before = f"blocks.{int(match[1]) - 1}.conv2.conv.pointwise" if int(match[1]) else "conv1.conv"
                 source = f"synthesis.{before}.{match[2]}"
                 changed[source] = order(tensors[source])

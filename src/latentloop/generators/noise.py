@@ -1,4 +1,4 @@
-"""Noise maps, which a generator adds to its features independently of the code."""
+"""Noise maps, which StyleGAN 1 and 2 add to their features independently of the code."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -9,25 +9,25 @@ from torch import Tensor
 from latentloop.defaults import NoiseMode
 
 Noise = NoiseMode | Sequence[Tensor]
-"""Noise to draw with: the stored maps, new random ones, none, or given maps (N or 1, 1, H, W), one per layer."""
+"""Choice of noise: a mode, or maps (N or 1, 1, H, W), one per layer."""
 Maps = Sequence[Tensor | None]
-"""Noise maps of all layers, (N or 1, 1, H, W); None for no noise."""
+"""Noise maps of all layers, (N or 1, 1, H, W); None in a layer without noise."""
 
 
 def noise_maps(
     noise: Noise, stored: Sequence[Tensor], *, batch: int, randomness: torch.Generator | None
 ) -> list[Tensor | None]:
-    """Give each layer's noise map, (batch or 1, 1, H, W); None stands for no noise.
+    """Return each layer's noise map, (batch or 1, 1, H, W), or None for no noise.
 
     Args:
-        noise: The choice of maps.
+        noise: "const" for the stored maps, "random" for new ones, "none", or the maps themselves.
         stored: The network's stored maps, each (H, W).
-        batch: Number of images, each of which gets random maps of its own.
-        randomness: Generator of random maps, on the CPU, so that a seed means the same on every device; None for
-            PyTorch's own.
+        batch: Number of images; each gets its own random maps.
+        randomness: CPU generator of random maps, so that a seed gives the same maps on every device; None for PyTorch's
+            global generator.
 
     Raises:
-        ValueError: The noise is no mode, or the maps have other shapes.
+        ValueError: Unknown mode, or maps of other shapes.
     """
     if noise == "none":
         return [None] * len(stored)
@@ -42,8 +42,8 @@ def noise_maps(
 
 
 def _maps(noise: object) -> list[Tensor]:
-    """What is no mode, if it is maps."""
+    """Noise maps given by the caller, checked to be tensors."""
     maps: list[Any] = list(noise) if isinstance(noise, Sequence) else [noise]
     if not all(isinstance(one, Tensor) for one in maps):
-        raise ValueError(f"noise must be const, random, none or maps, got {noise!r}")
+        raise ValueError(f"noise must be const, random, none or a sequence of maps, got {noise!r}")
     return maps

@@ -1,4 +1,4 @@
-"""Interface of a generator, on which the rest of the package relies."""
+"""The protocol of a generator, on which the rest of the package relies."""
 
 from typing import Protocol
 
@@ -7,36 +7,36 @@ from torch import Tensor
 
 
 class Generator(Protocol):
-    """A frozen StyleGAN, as the rest of the package sees it."""
+    """A frozen StyleGAN with mapping and synthesis network."""
 
     name: str
-    """Short name, for messages and files: that of a shipped generator, or of the file without its ending."""
+    """Short name for messages and files: a bundled generator's name, or the file's without its suffix."""
     fingerprint: str
     """Fingerprint of the latent space: generators that share it draw the same subject from the same code."""
     resolution: int
-    """Pixels of a side of the image."""
+    """Side of the image, in pixels."""
     num_ws: int
-    """Style inputs: 2 * log2(resolution) - 2 in StyleGAN1 and 2, 16 in StyleGAN3 and MobileStyleGAN at 1024."""
+    """Number of styles: 2 * log2(resolution) - 2 in StyleGAN1 and 2, 16 in StyleGAN3 and MobileStyleGAN at 1024."""
     z_dim: int
     """Length of z, the mapping network's random input."""
     c_dim: int
-    """Number of classes; 0 for a generator without."""
+    """Number of classes; 0 for an unconditional generator."""
     w_dim: int
     """Length of a style vector."""
     latent_avg: Tensor
-    """Mean of w over z ~ N(0, I), (w_dim,); (num_ws, w_dim) where `mapping` gives a style for each layer."""
+    """Mean of w over z ~ N(0, I), (w_dim,); (num_ws, w_dim) if `mapping` returns one style per layer."""
 
     @property
     def device(self) -> torch.device:
-        """Device of the weights: where codes have to lie and images appear."""
+        """Device of the weights; codes must be on it, and images are."""
         ...
 
     def mapping(self, z: Tensor, labels: Tensor | None = None, /) -> Tensor:
-        """Map (N, z_dim) in Z to (N, w_dim) in W, or to a style for each layer, (N, num_ws, w_dim), where it has those.
+        """Map z, (N, z_dim), to w, (N, w_dim), or (N, num_ws, w_dim) in networks with one style per layer.
 
         Args:
-            z: Standard normal numbers.
-            labels: Classes, one-hot, (N, c_dim); wanted if there are any.
+            z: Latents drawn from N(0, I).
+            labels: One-hot classes, (N, c_dim); required by a conditional generator, None otherwise.
         """
         ...
 
@@ -44,14 +44,14 @@ class Generator(Protocol):
         """Draw styles (N, num_ws, w_dim) as RGB (N, 3, R, R), about [-1, 1], unclamped.
 
         Args:
-            w_plus: Styles in W+.
-            resolution: R; None for the generator's own. A coarser one is the area average of the full image, or
-                the architecture's own cheaper image of that size where it has one. Needs to divide the full size.
+            w_plus: Styles in W+, one for each layer, coarsest first.
+            resolution: R; None for the generator's own. A lower one must divide it, and gives the area average of the
+                full image, or the architecture's own cheaper image of that size if it has one.
         """
         ...
 
 
 def check_generator(generator: object) -> None:
-    """Raise a ValueError unless something is a generator, to tell it from its name."""
+    """Raise a ValueError unless `generator` is a generator, for example if it is a generator's name."""
     if not all(hasattr(generator, name) for name in ("synthesis", "num_ws")):
-        raise ValueError(f"generator must be a generator, as load_generator gives, got {generator!r:.100}")
+        raise ValueError(f"generator must be a generator, as load_generator returns it, got {generator!r:.100}")

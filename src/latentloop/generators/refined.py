@@ -1,4 +1,4 @@
-"""Refinements of a code beyond W+: features and weights of one photo, and generators that draw with them."""
+"""Refinements beyond W+: per-photo changes of features and weights, and generators that draw with them."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -17,24 +17,24 @@ from latentloop.generators.residual import Residual, ResidualDraw
 
 @dataclass(frozen=True)
 class Refinement:
-    """What a photo has beyond its code: a change of features, changes of weights, or both; for one generator alone."""
+    """A refinement of one photo's code: a change of features, of weights, or both, valid for one generator."""
 
     generator: str
     """Name of the generator."""
     weights: str
     """Fingerprint of the generator's weights, see `weights_fingerprint`."""
     residual: Residual | None = None
-    """The change of features, if there is one."""
+    """The change of features; None for none."""
     deltas: Mapping[str, LowRank] = field(default_factory=dict)
-    """Changes of weights, by the names that `convolution_matrices` gives."""
+    """Low-rank changes of weights, by the names that `convolution_matrices` lists."""
 
     def stored(self) -> "Refinement":
-        """Give what is left of it in a file: on the CPU, rounded to float16 but for the pivot, in float32.
+        """Return the refinement as a file stores it: on the CPU, rounded to float16 except for the float32 pivot.
 
-        What is drawn with that is drawn again, to the bit, by who reads the file.
+        Images drawn with the result are identical, to the bit, to those drawn from the file.
 
         Raises:
-            NotFiniteError: It has numbers that are no finite ones in float16.
+            NotFiniteError: A value is not finite in float16.
         """
         residual = self.residual and replace(
             self.residual,
@@ -45,34 +45,35 @@ class Refinement:
         return replace(self, residual=residual, deltas=deltas)
 
     def scaled(self, share: float) -> "Refinement":
-        """Give a share of it, for a mixture."""
+        """Return the refinement scaled by `share`, for a mixture of several faces."""
         residual = self.residual and replace(self.residual, features=share * self.residual.features)
+        # Scaling one factor scales the product u v^T once.
         deltas = {name: LowRank(share * delta.u, delta.v) for name, delta in self.deltas.items()}
         return replace(self, residual=residual, deltas=deltas)
 
 
 def refined(generator: Generator, *refinements: Refinement, path: Path | str = "refinement") -> Generator:
-    """Make a generator draw with a refinement, or with several that add up.
+    """Wrap a generator to draw with one refinement, or with the sum of several.
 
-    A code w is drawn from the features G(w) + a(w) R at the seam, by the changed weights. At the code w0 that the
-    residual R was found with, a is 1, and G(w0) + R are the features F that were found. For an edited code they are
+    A code w is drawn from the features G(w) + a(w) R at the seam, with the changed weights. At the code w0 for which
+    the residual R was optimized, a = 1, so the features are F = G(w0) + R. For an edited code they are
     F + G(w) - G(w0), the edit of the Feature-Style Encoder (Yao et al., arXiv:2202.02183), except that R fades where
-    the edit changes the features, see `fade`. So no residual is left of a face that the code has gone away from.
+    the edit changes the features (see `fade`): details of the original face do not stay as ghosts.
 
     Args:
-        generator: The generator; it stays as it is.
-        refinements: The refinements: one, or the shares of a mixture, see `Refinement.scaled`.
-        path: Their file, for error messages.
+        generator: The generator, which stays as it is.
+        refinements: One refinement, or the scaled ones of a mixture, see `Refinement.scaled`.
+        path: File of the refinements, for error messages.
 
     Raises:
-        UserError: A refinement is of other weights, or damaged, or they change features at different seams.
-        TypeError: The generator draws in one piece, as one whose drawing is replaced does.
+        UserError: A refinement belongs to other weights or is damaged, or residuals are at different seams.
+        TypeError: The generator's synthesis has no seams.
     """
     seams, own = seamed(generator).seams, weights_fingerprint(generator)
     for refinement in refinements:
         if refinement.weights != own:
             wanted = f"{refinement.generator} (weights {refinement.weights})"
-            raise UserError(f"{path}: refined for {wanted}, not for {generator.name} ({own})")
+            raise UserError(f"{path}: refined for generator {wanted}, not for {generator.name} (weights {own})")
     residuals = [one.residual for one in refinements if one.residual]
     for one in residuals:
         features, code = tuple(one.features.shape), tuple(one.pivot.shape)
@@ -94,5 +95,5 @@ def refined(generator: Generator, *refinements: Refinement, path: Path | str = "
 def _stored(tensor: Tensor) -> Tensor:
     halves = tensor.detach().cpu().half()
     if not halves.isfinite().all():
-        raise NotFiniteError("a refinement has numbers that are no finite ones in float16")
+        raise NotFiniteError("a refinement has values that are not finite in float16")
     return halves.float()

@@ -26,28 +26,28 @@ from latentloop.weights import WeightsFile, checksum, shipped
 
 @dataclass(frozen=True)
 class GeneratorInfo:
-    """A generator that ships with the package, as `list_generators` shows it; printed, it is what one chooses by."""
+    """Facts about a bundled generator, as `list_generators` returns them."""
 
     name: str
     """Name that `load_generator` takes."""
     resolution: int
-    """Pixels of a side of its images."""
+    """Side of its images, in pixels."""
     latent_space: str = field(repr=False)
     """Fingerprint of its latent space: generators that share it draw the same subject from the same code."""
     about: str
     """Subject of the images, and the architecture."""
     licence: str = field(repr=False)
-    """Terms of the weights, which are not those of the code."""
+    """Licence of the weights, which differs from that of the code."""
 
 
 @dataclass(frozen=True)
 class ShippedGenerator:
-    """A shipped generator and where its weights lie."""
+    """A bundled generator and the file of its weights."""
 
     info: GeneratorInfo
-    """Facts that are known without loading the generator."""
+    """Facts that are available without loading the generator."""
     file: WeightsFile
-    """File of the weights that only this generator has."""
+    """File of the generator's own weights."""
     trunk: str | None = None
     """Name of the generator that provides the tensors missing from `file`."""
 
@@ -70,16 +70,16 @@ SHIPPED = {
         shipped("mobile-ffhq-1024.safetensors", "8a58a23a66507b79d598f6c1692cf7bf82b2fe822a775f3ad2ba99960ac7a496"),
     ),
 }
-"""All generators that ship, by name. `tests/generators/test_registry.py` holds the facts against the files."""
+"""All bundled generators by name; `tests/generators/test_registry.py` checks the facts against the files."""
 
 
 def list_generators() -> list[GeneratorInfo]:
-    """List the generators that ship with the package, without loading any."""
+    """List the generators that are bundled with the package, without loading any."""
     return [one.info for one in SHIPPED.values()]
 
 
 def draws_faces(generator: Generator) -> bool:
-    """Whether a generator is known to draw faces: it has the latent space of a bundled one."""
+    """Check whether a generator is known to draw faces, by its latent space: all bundled ones do."""
     return generator.fingerprint in {info.latent_space for info in list_generators()}
 
 
@@ -89,14 +89,14 @@ def load_generator(
     """Load a frozen generator in float32.
 
     Args:
-        name_or_path: A name of `SHIPPED`, or a file: ours, or a StyleGAN's as its project wrote it.
+        name_or_path: Name of a bundled generator, or a file: one of ours, or a StyleGAN 1, 2 or 3 in its project's
+            original format.
         device: Device of the weights.
-        which: Which of the generators in another project's file.
+        which: Which of the generators in another project's file to load.
 
     Raises:
-        UserError: No such name or file; a wrong or damaged file; one that has no generator of a kind that we know; no
-            such device.
-        ValueError: `which` is neither of them, or an argument of another type.
+        UserError: There is no such name, file or device, or the file is damaged or not a supported generator.
+        ValueError: `which` is unknown, or an argument has the wrong type.
     """
     if which not in get_args(Which):
         raise ValueError(f"which must be one of {', '.join(get_args(Which))}, got {which}")
@@ -111,14 +111,14 @@ def load_generator(
 
 
 def find_generator_file(name_or_path: str | Path, *, which: Which = "g_ema") -> GeneratorFile:
-    """Read what the file of a generator holds, completed by the trunk that it shares with another one.
+    """Read the file of a generator by name or path, completed by the tensors it shares with another bundled one.
 
     Args:
-        name_or_path: As of `load_generator`.
-        which: Which of the generators in another project's file.
+        name_or_path: Name or file, as in `load_generator`.
+        which: Which of the generators in another project's file to read.
 
     Raises:
-        UserError: As `load_generator`.
+        UserError: As in `load_generator`.
     """
     name = str(name_or_path)
     weights = _file_of(name)
@@ -130,11 +130,11 @@ def find_generator_file(name_or_path: str | Path, *, which: Which = "g_ema") -> 
 
 
 def weights_checksum(name_or_path: str | Path, *, which: Which = "g_ema") -> str:
-    """Compute the SHA-256 of a generator's weights file; of two checksums if another file completes it.
+    """Compute a checksum of a generator's weights: the file's SHA-256, combined with the trunk's if there is one.
 
     Args:
-        name_or_path: As of `load_generator`.
-        which: Which of the generators in the file: the two have different checksums.
+        name_or_path: Name or file, as in `load_generator`.
+        which: Which of the generators in the file; they get different checksums.
     """
     sha256 = checksum(_file_of(str(name_or_path)))
     if which != "g_ema":
@@ -144,9 +144,9 @@ def weights_checksum(name_or_path: str | Path, *, which: Which = "g_ema") -> str
 
 
 def renderers_of(generator: Generator) -> dict[int, str]:
-    """Find the generators that draw the codes of another, itself and those that we ship: their names by resolution.
+    """List the generators that can draw another one's codes: names by resolution, the generator itself included.
 
-    Of those that we ship of one resolution, it is the first in `list_generators`.
+    Of several bundled generators of one resolution, the first in `list_generators` is named.
     """
     shared = [info for info in list_generators() if info.latent_space == generator.fingerprint]
     return {info.resolution: info.name for info in reversed(shared)} | {generator.resolution: generator.name}
@@ -155,13 +155,13 @@ def renderers_of(generator: Generator) -> dict[int, str]:
 def load_renderer(
     generator: Generator, resolution: int | None = None, *, device: torch.device | str | None = None
 ) -> Generator:
-    """Find a generator that draws the codes of another: itself, or one that we ship of the same latent space.
+    """Load a generator that can draw another one's codes: the generator itself, or a bundled one of its latent space.
 
-    No other weights are loaded than those of the result, the one that `renderers_of` names.
+    Only the weights of the result are loaded.
 
     Args:
-        generator: The generator of the codes.
-        resolution: Pixels of a side of the image; None for the largest available.
+        generator: Generator of the codes.
+        resolution: Side of the image, in pixels; None for the largest available.
         device: Device of the weights; None for the device of `generator`.
 
     Raises:
@@ -181,7 +181,7 @@ def load_renderer(
 
 
 def save_generator(path: Path, generator: MobileStyleGAN) -> None:
-    """Write a generator as float16 safetensors that `load_generator` reads; the file appears whole.
+    """Write a generator as a float16 safetensors file that `load_generator` reads, atomically.
 
     Raises:
         UserError: The file cannot be written.
@@ -195,5 +195,5 @@ def _file_of(name: str) -> WeightsFile:
 
 
 def _trunk_of(sha256: str | None) -> str | None:
-    """Name of the generator that completes a file; a copy of ours is known by its checksum, wherever it lies."""
+    """Name of the generator that completes a file; copies of bundled files are recognised by their checksum."""
     return next((one.trunk for one in SHIPPED.values() if one.file.sha256 == sha256), None)

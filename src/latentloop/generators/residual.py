@@ -1,4 +1,4 @@
-"""Residuals: what the features of one photo have beyond its code, and fade where an edit changes them."""
+"""Feature residuals of one photo, which are added at a seam and fade where an edit changes the features."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -11,36 +11,36 @@ from torch import Tensor
 from latentloop.generators.midway import Seamed
 
 FADE = 0.6
-"""Relative change of the features at which a residual is 1/e of itself.
+"""Relative change of the features at which a residual has faded to 1/e.
 
-Measured at 64 pixels of `mobile-ffhq-1024`: a smile of 1.5 changes half of all places by less than .26, where 83 % of a
-residual are left, and the mouth by more than 1, where 6 % are left and no ghost of the old mouth shows."""
+Measured at 64 pixels of `mobile-ffhq-1024`: a smile of 1.5 changes half of all places by less than .26, where 83 % of
+the residual remain, and the mouth by more than 1, where 6 % remain and no ghost of the old mouth is visible."""
 SMALLEST = 1e-8
-"""Least size of features that changes are divided by."""
+"""Lower bound on the norm of features, against division by zero."""
 
 
 @dataclass(frozen=True)
 class Residual:
-    """A change of a generator's features at one of its seams, found with one code."""
+    """A change of a generator's features at one of its seams, optimized for one code."""
 
     seam: int
-    """The seam, a key of `Seamed.seams`."""
+    """Seam at which the change is added, a key of `Seamed.seams`."""
     features: Tensor
-    """What is added to the features there, (C, H, W)."""
+    """Change of the features, (C, H, W)."""
     pivot: Tensor
-    """The code that it was found with, (num_ws, w_dim)."""
+    """Code for which the change was optimized, (num_ws, w_dim)."""
 
 
 @dataclass(frozen=True)
 class ResidualDraw:
-    """A function that draws codes with residuals, all at one seam, as `Generator.synthesis` does."""
+    """Synthesis with residuals added at one seam; callable like `Generator.synthesis`."""
 
     synthesis: Seamed
     """Synthesis network that draws."""
     residuals: Sequence[Residual]
-    """The residuals, one at least; each fades by the way to its own pivot."""
+    """Residuals, at least one, all at one seam; each fades with the distance from its own pivot."""
     like: Tensor
-    """A tensor of the device and type that the network takes codes in."""
+    """A tensor with the device and type of the network's codes."""
 
     def __call__(self, w_plus: Tensor, /, *, resolution: int | None = None) -> Tensor:
         """Draw styles (N, num_ws, w_dim) as RGB (N, 3, R, R), about [-1, 1]."""
@@ -54,21 +54,21 @@ class ResidualDraw:
     @cached_property
     @torch.no_grad()
     def _of_pivots(self) -> list[Tensor]:
-        """What the network itself has at the seam for each pivot, (1, C, H, W)."""
+        """The network's own features at the seam for each pivot, (1, C, H, W)."""
         return [self.synthesis.begin(one.pivot[None].to(self.like), one.seam).features for one in self.residuals]
 
 
 def fade(features: Tensor, of_pivot: Tensor) -> Tensor:
-    """Compute what is left of a residual at each place of a code's features, (N, 1, H, W), from 1 down to 0.
+    """Compute the factor of a residual at each position, (N, 1, H, W), from 1 (features unchanged) down to 0.
 
-    It is exp(-(d / `FADE`)^2), where d is the norm of the features' change over that of the pivot's features, averaged
-    over 3 x 3 places. At the pivot itself it is 1, to the bit.
+    The factor is exp(-(d / `FADE`)^2), where d is the norm of the features' change divided by the norm of the pivot's
+    features, averaged over 3 x 3 positions. At the pivot it is exactly 1.
 
     Args:
         features: Features of codes, (N, C, H, W).
-        of_pivot: Features of the code that the residual was found with, (1, C, H, W).
+        of_pivot: Features of the code for which the residual was optimized, (1, C, H, W).
     """
-    # Norms rather than roots of means: their gradient is 0, not NaN, where nothing changes.
+    # vector_norm instead of the root of a mean: its gradient is 0, not NaN, where nothing changes.
     size = torch.linalg.vector_norm(of_pivot, dim=1, keepdim=True).clamp_min(SMALLEST)
     change = torch.linalg.vector_norm(features - of_pivot, dim=1, keepdim=True) / size
     near = F.avg_pool2d(change, 3, stride=1, padding=1, count_include_pad=False)

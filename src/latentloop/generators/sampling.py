@@ -1,4 +1,4 @@
-"""Random inputs of the mapping network."""
+"""Random inputs for the mapping network."""
 
 import torch
 import torch.nn.functional as F
@@ -10,16 +10,16 @@ from latentloop.generators.protocol import Generator
 def random_inputs(
     generator: Generator, count: int, randomness: torch.Generator, *, label: int | None = None
 ) -> tuple[Tensor, Tensor | None]:
-    """Draw standard normal z, (count, z_dim), and labels, (count, c_dim), where the generator has classes.
+    """Draw z ~ N(0, I), (count, z_dim), and one-hot labels, (count, c_dim), or None for an unconditional generator.
 
     Args:
-        generator: The generator to sample for.
+        generator: Generator to sample for.
         count: Number of samples.
-        randomness: A random generator on the CPU, so that a seed means the same on every device.
-        label: Class of all of them; None for random ones.
+        randomness: CPU random generator, so that a seed gives the same samples on every device.
+        label: Class of all samples; None for random classes.
 
     Raises:
-        ValueError: There is no such class.
+        ValueError: The generator has no such class.
     """
     if label is not None and not 0 <= label < generator.c_dim:
         has = f"the classes 0 to {generator.c_dim - 1}" if generator.c_dim else "no classes"

@@ -1,4 +1,4 @@
-"""StyleGAN1 in plain PyTorch (Karras et al., arXiv:1812.04948), equalised learning rates folded into the weights."""
+"""StyleGAN1 in plain PyTorch, learning-rate gains folded into the weights (Karras et al., arXiv:1812.04948)."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -25,24 +25,24 @@ class Shape:
     channels: tuple[int, ...]
     """Channels of the features at 4, 8, 16 ... pixels."""
     layerwise: bool = False
-    """True if the mapping network gives a style for each layer (Zhu et al., arXiv:2004.00049)."""
+    """True if the mapping network returns one style per layer, as in IDInvert (Zhu et al., arXiv:2004.00049)."""
     tanh: bool = False
-    """True if a tanh bounds the image to [-1, 1]."""
+    """True if a final tanh bounds the image to [-1, 1]."""
 
     def __post_init__(self) -> None:
         if len(self.mapping) < 2 or not self.channels or min(*self.mapping, *self.channels) < 1:
-            raise ValueError(f"sizes that no network has: {self}")
+            raise ValueError(f"sizes that no StyleGAN1 can have: {self}")
         if self.layerwise and self.mapping[-1] % self.num_ws:
-            raise ValueError(f"{self.mapping[-1]} numbers are no {self.num_ws} styles: {self}")
+            raise ValueError(f"{self.mapping[-1]} outputs must divide into {self.num_ws} styles: {self}")
 
     @property
     def num_ws(self) -> int:
-        """Style inputs: two for each resolution."""
+        """Number of styles: two for each resolution."""
         return 2 * len(self.channels)
 
     @property
     def resolution(self) -> int:
-        """Pixels of a side of the image."""
+        """Side of the image, in pixels."""
         return 4 << (len(self.channels) - 1)
 
     @property
@@ -57,7 +57,7 @@ class Shape:
 
 
 class Synthesis(nn.Module):
-    """The synthesis network, from styles in W+ to an image, which the last layer alone draws."""
+    """The synthesis network of StyleGAN1: from styles in W+ to an image, which only the last layer draws."""
 
     def __init__(self, shape: Shape) -> None:
         super().__init__()
@@ -71,7 +71,7 @@ class Synthesis(nn.Module):
         self.convs = nn.ModuleList(convs)
         self.to_rgb = nn.Conv2d(channels[-1], 3, 1)
         self.seams = {4 << i: (wide, 4 << i, 4 << i) for i, wide in enumerate(channels)}
-        """Resolutions after whose last layer the network can be cut, with the shape (C, H, W) of the features."""
+        """Resolutions after whose last layer synthesis can be interrupted, with the features' shape (C, H, W)."""
 
     @property
     def noise_shapes(self) -> tuple[tuple[int, int], ...]:
@@ -91,22 +91,22 @@ class Synthesis(nn.Module):
 
         Args:
             w_plus: Styles in W+.
-            resolution: R.
-            noise: The stored maps, "random" ones, "none", or maps (N or 1, 1, H, W) of the `noise_shapes`.
-            randomness: Generator of random noise; None for PyTorch's own.
+            resolution: Resolution R to draw, a divisor of the full one; None for the full one.
+            noise: "const" for the stored maps, "random", "none", or maps (N or 1, 1, H, W) of the `noise_shapes`.
+            randomness: Generator of random noise; None for PyTorch's global generator.
         """
         check_code(w_plus, num_ws=self.shape.num_ws, w_dim=self.w_dim)
         maps = noise_maps(noise, self._stored_noise(), batch=w_plus.shape[0], randomness=randomness)
         return self._finish(self._begin(w_plus, maps, seam=4), w_plus, maps, resolution)
 
     def begin(self, w_plus: Tensor, seam: int) -> Midway:
-        """Draw styles (N, num_ws, w_dim) up to one of the `seams`."""
+        """Run the layers up to one of the `seams` on styles (N, num_ws, w_dim)."""
         check_code(w_plus, num_ws=self.shape.num_ws, w_dim=self.w_dim)
         check_seam(seam, self.seams)
         return self._begin(w_plus, self._stored_maps(), seam)
 
     def finish(self, midway: Midway, w_plus: Tensor, *, resolution: int | None = None) -> Tensor:
-        """Draw the rest of images that were begun, as RGB (N, 3, R, R), under styles (N, num_ws, w_dim)."""
+        """Run the remaining layers on styles (N, num_ws, w_dim), to RGB (N, 3, R, R)."""
         check_code(w_plus, num_ws=self.shape.num_ws, w_dim=self.w_dim)
         return self._finish(midway, w_plus, self._stored_maps(), resolution)
 
@@ -127,36 +127,36 @@ class Synthesis(nn.Module):
         return area_average(image.tanh() if self.shape.tanh else image, resolution)
 
     def _through(self, x: Tensor, w_plus: Tensor, maps: Maps, layers: range) -> Tensor:
-        """Features (N, C, H, W) after some more layers; the constant is the first."""
+        """Features (N, C, H, W) after the given layers; layer 0 is the constant."""
         for i in layers:
             x = self.convs[i - 1](x, w_plus[:, i], maps[i])
         return x
 
 
 def _layers(seam: int) -> int:
-    """The number of layers up to a seam."""
+    """Number of layers up to a seam, two for each resolution, counting the constant."""
     return 2 * level_of(seam) + 2
 
 
 class LayerwiseMapping(nn.Module):
-    """A mapping network that makes a style for each layer (Zhu et al., arXiv:2004.00049)."""
+    """A mapping network that returns one style per layer, as in IDInvert (Zhu et al., arXiv:2004.00049)."""
 
     def __init__(self, widths: Sequence[int], num_ws: int) -> None:
         super().__init__()
         self.num_ws = num_ws
-        self.network = Mapping(widths, gain=1.0)
+        self.network = Mapping(widths, gain=1.0)  # the activations' gain is folded into the weights
 
     def forward(self, z: Tensor, labels: Tensor | None = None) -> Tensor:
-        """Map (N, z_dim) in Z to (N, num_ws, w_dim) in W+; there are no classes to have labels of."""
+        """Map (N, z_dim) in Z to (N, num_ws, w_dim) in W+; `labels` must be None."""
         styles: Tensor = self.network(z, labels)
         return styles.reshape(z.shape[0], self.num_ws, -1)
 
 
 class StyleGAN1(nn.Module):
-    """A StyleGAN1 by Karras et al. (arXiv:1812.04948)."""
+    """StyleGAN1, the style-based generator of Karras et al. (arXiv:1812.04948)."""
 
     latent_avg: Tensor
-    """Mean of the mapping network's output: (w_dim,), or (num_ws, w_dim) if that is a style for each layer."""
+    """Mean of the mapping network's output: (w_dim,), or (num_ws, w_dim) with one style per layer."""
 
     def __init__(self, shape: Shape, *, name: str, fingerprint: str) -> None:
         super().__init__()
@@ -176,11 +176,11 @@ class StyleGAN1(nn.Module):
         return self.latent_avg.device
 
     def affines(self) -> list[list[Affine]]:
-        """Give the linear maps from each style, coarsest first: to a layer's scales, and to its shifts."""
+        """Return the affine maps of each style, coarsest first: one to a layer's scales and one to its shifts."""
         layers = (self.synthesis.const, *self.synthesis.convs)
         return [_scales_and_shifts(one) for one in affines_of([layer.finish.affine for layer in layers])]
 
 
 def _scales_and_shifts(affine: Affine) -> list[Affine]:
     (to_scale, to_shift), (scale, shift) = affine.weight.chunk(2), affine.bias.chunk(2)
-    return [Affine(to_scale, scale + 1), Affine(to_shift, shift)]
+    return [Affine(to_scale, scale + 1), Affine(to_shift, shift)]  # `Finish` scales by 1 + the affine's output

@@ -1,7 +1,7 @@
-"""StyleGAN1 from tensors: under our names, under TensorFlow's, or under those of GenForce's projects.
+"""Building a StyleGAN1 from tensors under our names, TensorFlow's, or those of GenForce's projects.
 
-Files hold the values that training changes. The gains that equalise learning rates are folded in here. The kernels of
-fused up-convolutions are turned by 180 degrees against those that follow an upsampling.
+Files store weights before the gains of equalised learning rates, which are folded in here. The kernels of fused
+up-convolutions are rotated by 180 degrees relative to those that follow an upsampling.
 """
 
 import math
@@ -29,9 +29,9 @@ from latentloop.generators.stylegan1_layers import TAPS
 from latentloop.weights import with_weights
 
 GAIN = math.sqrt(2)
-"""Gain of the activation, which is folded into the weights before it."""
+"""Gain of the leaky ReLU, folded into the weights of the layer before it."""
 FUSED_FROM: Mapping[str | bool, float] = {"auto": 128, True: 0, False: math.inf}
-"""Pixels from which on up-convolutions are fused, for each value of the setting `fused_scale`."""
+"""Output resolution from which up-convolutions are fused, for each value of the setting `fused_scale`."""
 ONLY = {
     "label_size": 0,
     "use_wscale": True,
@@ -45,14 +45,14 @@ ONLY = {
     "mapping_nonlinearity": "lrelu",
     "blur_filter": TAPS,
 }
-"""Settings of networks in files, with the one value of each that is supported."""
+"""Settings of which only one value is supported."""
 
 
 def from_tensors(tensors: Tensors, settings: Settings, *, name: str, fingerprint: str) -> StyleGAN1:
-    """Build the frozen network of tensors under our names.
+    """Build the frozen network from tensors under our names.
 
     Raises:
-        RuntimeError: They are not those of such a network.
+        RuntimeError: The tensors do not fit a StyleGAN1.
     """
     try:
         with torch.device("meta"):
@@ -63,10 +63,10 @@ def from_tensors(tensors: Tensors, settings: Settings, *, name: str, fingerprint
 
 
 def find_shape(tensors: Tensors, settings: Settings) -> Shape:
-    """Find the architecture of tensors under our names.
+    """Infer the architecture from tensors under our names.
 
     Raises:
-        LookupError, TypeError or ValueError: A tensor that tells it is missing or misshapen.
+        LookupError, TypeError or ValueError: A required tensor is missing or misshapen.
     """
     layerwise = any(name.startswith("mapping.network.") for name in tensors)
     mapping = "mapping.network.fc" if layerwise else "mapping.fc"
@@ -86,12 +86,12 @@ def from_tensorflow(variables: Mapping[str, Tensor | np.ndarray[Any, Any]], sett
     """Convert the variables of NVIDIA's TensorFlow network to our names.
 
     Args:
-        variables: Those of its two components begin with "mapping/" and "synthesis/".
-        settings: The keywords that it was built with, as far as they are known.
+        variables: Variables of both components, with "mapping/" or "synthesis/" before their names.
+        settings: Keywords that the network was built with, as far as they are known.
 
     Raises:
-        LookupError, TypeError, ValueError or RuntimeError: A variable is missing or misshapen; a network that we do not
-            draw.
+        LookupError, TypeError, ValueError or RuntimeError: A variable is missing or misshapen, or the network is of an
+            unsupported kind.
     """
     tensors = {name: value if isinstance(value, Tensor) else torch.tensor(value) for name, value in variables.items()}
     _check(
@@ -109,11 +109,11 @@ def from_genforce(tensors: Tensors, settings: Settings) -> Converted:
 
     Args:
         tensors: Tensors of one network, such as a checkpoint's "generator_smooth".
-        settings: The keywords that it was built with, as far as they are known.
+        settings: Keywords that the network was built with, as far as they are known.
 
     Raises:
-        LookupError, TypeError, ValueError or RuntimeError: A tensor is missing or misshapen; a network that we do not
-            draw.
+        LookupError, TypeError, ValueError or RuntimeError: A tensor is missing or misshapen, or the network is of an
+            unsupported kind.
     """
     _check(settings, lod=tensors.get("synthesis.lod"), labels="mapping.label_weight" in tensors)
     for name, tensor in tensors.items():
@@ -124,7 +124,8 @@ def from_genforce(tensors: Tensors, settings: Settings) -> Converted:
     lr_multiplier = settings.get("mapping_lr_mul", LR_MULTIPLIER)
     if not any(".epilogue." in name for name in tensors):
         return _ours(raw, settings, fused=_fused(raw, settings), lr_multiplier=lr_multiplier)
-    # The older layout has fused kernels as TensorFlow has them, under names that say so.
+    # The older layout (idinvert_pytorch, interfacegan) keeps the kernels of fused layers in TensorFlow's order of axes,
+    # under `layerN.weight` instead of `layerN.conv.weight`.
     fused = {int(match[1]) - 1 for name in tensors if (match := re.fullmatch(r"synthesis\.layer(\d+)\.weight", name))}
     raw |= {name: _output_first(raw[name]) for name in map("synthesis.convs.{}.weight".format, fused)}
     return _ours(raw, settings, fused=fused, lr_multiplier=lr_multiplier)
@@ -157,7 +158,7 @@ _GENFORCE_PARTS = {
 
 
 def _tensorflow_name(name: str) -> str | None:
-    """Our name for a variable; None if it has no counterpart."""
+    """Our name of a TensorFlow variable; None if it has no counterpart."""
     if name == "dlatent_avg":
         return "latent_avg"
     if match := re.fullmatch(r"mapping/Dense(\d+)/(weight|bias)", name):
@@ -167,13 +168,13 @@ def _tensorflow_name(name: str) -> str | None:
     if match := re.fullmatch(r"synthesis/noise(\d+)", name):
         return f"{_layer(int(match[1]))}.finish.noise_const"
     if (match := _TENSORFLOW_LAYER.fullmatch(name)) and match[3] in _TENSORFLOW_PARTS:
-        first = 2 * int(match[1]).bit_length() - 6  # of the two layers at 4, 8, 16 ... pixels: 0, 2, 4 ...
+        first = 2 * int(match[1]).bit_length() - 6  # number of the first layer at 4, 8, 16 ... pixels: 0, 2, 4 ...
         return f"{_layer(first + (match[2] in ('Conv', 'Conv1')))}.{_TENSORFLOW_PARTS[match[3]]}"
     return None
 
 
 def _genforce_name(name: str, last: int) -> str | None:
-    """Our name for a tensor, where the last of the layers that draw has this number; None if it has no counterpart."""
+    """Our name of a GenForce tensor, given the number of the last ToRGB layer; None if it has no counterpart."""
     if name == "truncation.w_avg":
         return "latent_avg"
     if match := re.fullmatch(r"mapping\.dense(\d+)\.(?:fc\.|linear\.|wscale\.)?(weight|bias)", name):
@@ -191,26 +192,26 @@ def _layer(index: int) -> str:
 
 
 def _output_first(weight: Tensor) -> Tensor:
-    """A weight with its axes as PyTorch has them: (in, out), or (height, width, in, out)."""
+    """A TensorFlow weight, (in, out) or (height, width, in, out), in PyTorch's order of axes."""
     return weight.T if weight.ndim == 2 else weight.permute(3, 2, 0, 1)
 
 
 def _fused(raw: Tensors, settings: Settings) -> set[int]:
-    """Convolutions that are fused with an upsampling, as far as settings tell."""
+    """Numbers of the convolutions that are fused with an upsampling, according to the settings."""
     setting = settings.get("fused_scale", "auto")
     if not isinstance(setting, str | bool):
-        raise TypeError("fused_scale is neither text nor a switch")
+        raise TypeError(f"fused_scale must be text or a boolean, got {type(setting).__name__}")
     start = FUSED_FROM[setting]
     return {i for i in range(1, count_layers(raw, "synthesis.convs."), 2) if 4 << ((i + 1) // 2) >= start}
 
 
 def _ours(raw: Tensors, settings: Settings, *, fused: Collection[int], lr_multiplier: float) -> Converted:
-    """What a file's values become.
+    """Fold the gains into a file's tensors and add those that it leaves out.
 
     Args:
-        raw: A file's values under our names, all weights output first.
-        settings: A file's.
-        fused: Which convolutions are fused with an upsampling.
+        raw: The file's tensors under our names, all weights output first.
+        settings: The file's settings.
+        fused: Numbers of the convolutions that are fused with an upsampling.
         lr_multiplier: Learning-rate multiplier of the mapping network.
     """
     ours = {name: _folded(name, tensor, fused, lr_multiplier).contiguous() for name, tensor in raw.items()}
@@ -219,12 +220,12 @@ def _ours(raw: Tensors, settings: Settings, *, fused: Collection[int], lr_multip
     ours[f"{drawing}.weight"], ours[f"{drawing}.bias"] = (tensor.contiguous() for tensor in colours)
     num_ws = count_layers(raw, "synthesis.convs.") + 1
     if 4 << ((num_ws - 1) // 2) > MAX_RESOLUTION:
-        raise ValueError(f"{num_ws} layers, as no network has")
+        raise ValueError(f"at most {MAX_RESOLUTION} pixels are supported, got {num_ws} layers")
     for layer in range(num_ws):
         size, finish = 4 << (layer // 2), f"{_layer(layer)}.finish"
         if f"{finish}.noise_const" not in ours:
             ours[f"{finish}.noise_const"] = noise_map(layer, size)
-        # A network that was trained without noise has no strength either.
+        # A network that was trained without noise has no noise strength; 0 draws the same image.
         ours.setdefault(f"{finish}.noise_strength", torch.zeros_like(raw[f"{_layer(layer)}.bias"]))
     w_dim = raw["synthesis.const.finish.affine.weight"].shape[1]
     layerwise = len(raw[f"mapping.fc.{count_layers(raw, 'mapping.fc.') - 1}.bias"]) != w_dim
@@ -232,12 +233,12 @@ def _ours(raw: Tensors, settings: Settings, *, fused: Collection[int], lr_multip
         ours = {name.replace("mapping.fc.", "mapping.network.fc."): tensor for name, tensor in ours.items()}
         if "latent_avg" in raw:
             ours["latent_avg"] = raw["latent_avg"].reshape(-1, w_dim).expand(num_ws, w_dim).contiguous()
-    # Layerwise networks are those of idinvert_pytorch, whose images all end so.
+    # The known networks with one style per layer are idinvert_pytorch's, which all end in tanh.
     return ours, {"tanh": bool(settings.get("final_tanh", layerwise))}
 
 
 def _folded(name: str, tensor: Tensor, fused: Collection[int], lr_multiplier: float) -> Tensor:
-    """A file's tensor as ours, under our name."""
+    """A file's tensor, under our name, with shape and gains as our network expects them."""
     if name.startswith("mapping."):
         return tensor * (lr_multiplier * (GAIN / math.sqrt(tensor.shape[1]) if name.endswith("weight") else 1))
     if name.endswith(".noise_const"):
@@ -250,12 +251,13 @@ def _folded(name: str, tensor: Tensor, fused: Collection[int], lr_multiplier: fl
         weight, number = tensor * (GAIN / math.sqrt(tensor[0].numel())), int(match[1])
         if number % 2 == 0:
             return weight
+        # Up-convolutions are transposed convolutions here: (in, out, 3, 3), rotated by 180 degrees.
         return (weight if number in fused else weight.flip(2, 3)).transpose(0, 1)
     return tensor / math.sqrt(tensor[0].numel())
 
 
 def _check(settings: Settings, *, lod: Tensor | None, labels: bool) -> None:
-    """Refuse a network that we do not draw."""
+    """Raise a ValueError for a network of an unsupported kind."""
     for name, only in ONLY.items():
         value = settings.get(name, only)
         if (tuple(value) if isinstance(value, list) else value) != only:

@@ -1,6 +1,6 @@
 """StyleGAN2 in plain PyTorch (Karras et al., arXiv:1912.04958), also as trained with ADA (arXiv:2006.06676).
 
-Its layers, in `stylegan2_layers`, scale the features by the styles, not the weights.
+Its layers, in `stylegan2_layers`, modulate the features instead of the weights.
 """
 
 import math
@@ -31,39 +31,39 @@ class Shape:
     c_dim: int = 0
     """Number of classes; 0 for an unconditional network."""
     skip: bool = True
-    """True if every resolution adds to the image; otherwise the last alone draws it."""
+    """True if every resolution adds to the RGB image (skip connections); otherwise only the last layer draws it."""
     clamp: float | None = None
-    """Bound on the size of features, where training with float16 had one."""
+    """Bound on the magnitude of features, as in training with float16; None for none."""
 
     def __post_init__(self) -> None:
         if len(self.mapping) < 2 or not self.channels or min(*self.mapping, *self.channels) < 1 or self.c_dim < 0:
-            raise ValueError(f"sizes that no network has: {self}")
+            raise ValueError(f"sizes that no StyleGAN2 can have: {self}")
         if self.clamp is not None and not 0 < self.clamp < math.inf:
             raise ValueError(f"clamp must be above 0 and finite, got {self.clamp}")
 
     @property
     def num_ws(self) -> int:
-        """Style inputs: two for each resolution."""
+        """Number of styles: two for each resolution."""
         return 2 * len(self.channels)
 
     @property
     def resolution(self) -> int:
-        """Pixels of a side of the image."""
+        """Side of the image, in pixels."""
         return 4 << (len(self.channels) - 1)
 
 
 @dataclass(frozen=True)
 class Styles:
-    """A code in StyleSpace (Wu et al., arXiv:2011.12799): each layer's scales of the channels of its input."""
+    """A code in StyleSpace: each layer's scales of its input channels (Wu et al., arXiv:2011.12799)."""
 
     convs: tuple[Tensor, ...]
     """Scales of the convolutions, coarsest first, each (N, C)."""
     to_rgb: tuple[Tensor, ...]
-    """Scales of the layers that draw, coarsest first, each (N, C)."""
+    """Scales of the ToRGB layers, coarsest first, each (N, C)."""
 
 
 class Synthesis(nn.Module):
-    """The synthesis network, from styles in W+ to an image."""
+    """The synthesis network of StyleGAN2: from styles in W+ to an image."""
 
     def __init__(self, shape: Shape) -> None:
         super().__init__()
@@ -78,16 +78,16 @@ class Synthesis(nn.Module):
         drawing = channels if shape.skip else channels[-1:]
         self.to_rgb = nn.ModuleList(ToRGB(w_dim, c, clamp=clamp) for c in drawing)
         self.seams = {4 << i: (wide, 4 << i, 4 << i) for i, wide in enumerate(channels)}
-        """Resolutions after whose last layer the network can be cut, with the shape (C, H, W) of the features."""
+        """Resolutions after whose last layer synthesis can be interrupted, with the features' shape (C, H, W)."""
 
     @property
     def layers(self) -> list[StyledConv]:
-        """Convolutions, coarsest first."""
+        """Modulated convolutions, coarsest first."""
         return cast("list[StyledConv]", list(self.convs))
 
     @property
     def drawing(self) -> list[ToRGB]:
-        """Layers that draw, coarsest first."""
+        """ToRGB layers, coarsest first."""
         return cast("list[ToRGB]", list(self.to_rgb))
 
     @property
@@ -107,16 +107,16 @@ class Synthesis(nn.Module):
 
         Args:
             w_plus: Styles in W+.
-            resolution: R.
-            noise: The stored maps, "random" ones, "none", or maps (N or 1, 1, H, W) of the `noise_shapes`.
-            randomness: Generator of random noise; None for PyTorch's own.
+            resolution: Resolution R to draw, a divisor of the full one; None for the full one.
+            noise: "const" for the stored maps, "random", "none", or maps (N or 1, 1, H, W) of the `noise_shapes`.
+            randomness: Generator of random noise; None for PyTorch's global generator.
         """
         return self.draw(self.styles(w_plus), resolution=resolution, noise=noise, randomness=randomness)
 
     def styles(self, w_plus: Tensor) -> Styles:
-        """Map codes (N, num_ws, w_dim) to StyleSpace."""
+        """Map codes in W+, (N, num_ws, w_dim), to StyleSpace."""
         check_code(w_plus, num_ws=self.shape.num_ws, w_dim=self.w_dim)
-        # A layer that draws shares its style with the convolution after it; the last has one of its own.
+        # A ToRGB layer shares its style with the next block's first convolution; the last has a style of its own.
         drawing = w_plus[:, 1::2] if self.shape.skip else w_plus[:, -1:]
         return Styles(
             convs=tuple(layer.affine(w) for layer, w in zip(self.layers, w_plus.unbind(1), strict=False)),
@@ -136,12 +136,12 @@ class Synthesis(nn.Module):
         return area_average(self._whole(styles, noise, randomness, last=self.shape.resolution), resolution)
 
     def begin(self, w_plus: Tensor, seam: int) -> Midway:
-        """Draw styles (N, num_ws, w_dim) up to one of the `seams`, before the layer that adds to the image."""
+        """Run the layers up to one of the `seams`, before its ToRGB layer, on styles (N, num_ws, w_dim)."""
         check_seam(seam, self.seams)
         return self._begin(self.styles(w_plus), self._maps("const", None, batch=1), seam)
 
     def finish(self, midway: Midway, w_plus: Tensor, *, resolution: int | None = None) -> Tensor:
-        """Draw the rest of images that were begun, as RGB (N, 3, R, R), under styles (N, num_ws, w_dim)."""
+        """Run the remaining layers on styles (N, num_ws, w_dim), to RGB (N, 3, R, R)."""
         full, styles = self.shape.resolution, self.styles(w_plus)
         resolution = find_resolution(resolution, full)
         midway = self._advance(midway, styles, self._maps("const", None, batch=1), full)
@@ -150,21 +150,22 @@ class Synthesis(nn.Module):
     def coarse(
         self, w_plus: Tensor, resolution: int, *, noise: Noise = "const", randomness: torch.Generator | None = None
     ) -> Tensor:
-        """Draw with the layers up to a resolution alone, (N, 3, R, R): far cheaper than the full image, only similar.
+        """Draw with the layers up to a resolution only, (N, 3, R, R): far cheaper than the full image, and similar.
 
         Raises:
-            ValueError: There is no such image; where the last layer alone draws, there is none but the full one.
+            ValueError: No layer draws that resolution; without skip connections only the full one exists.
         """
         sizes = [layer.resolution for layer in self.layers[::2]]
-        if resolution not in (sizes if self.shape.skip else sizes[-1:]):
-            raise ValueError(f"no layer draws {resolution} pixels")
+        drawn = sizes if self.shape.skip else sizes[-1:]
+        if resolution not in drawn:
+            raise ValueError(f"resolution must be one of {', '.join(map(str, drawn))}, got {resolution}")
         return self._whole(self.styles(w_plus), noise, randomness, last=resolution)
 
     def _maps(self, noise: Noise, randomness: torch.Generator | None, *, batch: int) -> Maps:
         return noise_maps(noise, [layer.noise_const for layer in self.layers], batch=batch, randomness=randomness)
 
     def _whole(self, styles: Styles, noise: Noise, randomness: torch.Generator | None, *, last: int) -> Tensor:
-        """The image that the layers up to a resolution draw."""
+        """The image that the layers up to the resolution `last` draw."""
         maps = self._maps(noise, randomness, batch=styles.convs[0].shape[0])
         return self._image(self._begin(styles, maps, last), styles)
 
@@ -173,7 +174,7 @@ class Synthesis(nn.Module):
         return self._advance(Midway(4, self.layers[0](x, styles.convs[0], maps[0])), styles, maps, seam)
 
     def _advance(self, midway: Midway, styles: Styles, maps: Maps, seam: int) -> Midway:
-        """From one seam to another one."""
+        """Run the layers from one seam to a later one."""
         x, image, layers = midway.features, midway.image, self.layers
         for level in range(level_of(midway.seam), level_of(seam)):
             image = self._drawn(level, x, image, styles)
@@ -182,12 +183,12 @@ class Synthesis(nn.Module):
         return Midway(seam, x, image)
 
     def _image(self, midway: Midway, styles: Styles) -> Tensor:
-        """The image with what the features at a seam add."""
+        """The RGB image, including the contribution of the features at the seam."""
         image = self._drawn(level_of(midway.seam), midway.features, midway.image, styles)
-        return cast("Tensor", image)  # the last resolution draws in every network
+        return cast("Tensor", image)  # the last resolution has a ToRGB layer in every network
 
     def _drawn(self, level: int, x: Tensor, image: Tensor | None, styles: Styles) -> Tensor | None:
-        """The image (N, 3, R/2, R/2) with what features (N, C, R, R) add, (N, 3, R, R); None as long as none draw."""
+        """The image (N, 3, R/2, R/2), upsampled, plus ToRGB of features (N, C, R, R); None before the first ToRGB."""
         i = level if self.shape.skip else level + 1 - len(self.shape.channels)
         if i < 0:
             return None
@@ -196,7 +197,7 @@ class Synthesis(nn.Module):
 
 
 class StyleGAN2(nn.Module):
-    """A StyleGAN2 by Karras et al. (arXiv:1912.04958)."""
+    """StyleGAN2, the generator of Karras et al. (arXiv:1912.04958)."""
 
     latent_avg: Tensor
 
@@ -217,9 +218,10 @@ class StyleGAN2(nn.Module):
         return self.latent_avg.device
 
     def affines(self) -> list[list[Affine]]:
-        """Give the linear maps from each style, coarsest first."""
+        """Return the affine maps of each style, coarsest first: of its convolution, and of its ToRGB layer if any."""
         synthesis, num_ws = self.synthesis, self.num_ws
         maps = [affines_of([layer.affine]) for layer in synthesis.layers] + [[]]
+        # From the last style back, every second one feeds a ToRGB layer; without skips there is only the last.
         for style, layer in zip(range(num_ws - 1, 0, -2), reversed(synthesis.drawing), strict=False):
             maps[style] += affines_of([layer.affine])
         return maps

@@ -1,6 +1,7 @@
-"""StyleGAN2 from tensors, under our names or under NVIDIA's.
+"""Building a StyleGAN2 from tensors under our names or NVIDIA's.
 
-Gains that equalise learning rates are folded into the weights: whoever trained a network, it has the same tensors.
+The gains of equalised learning rates are folded into the weights, so a network has the same tensors whichever project's
+file it was read from.
 """
 
 import math
@@ -25,10 +26,10 @@ from latentloop.weights import with_weights
 
 
 def from_tensors(tensors: Tensors, settings: Settings, *, name: str, fingerprint: str) -> StyleGAN2:
-    """Build the frozen network of tensors under our names.
+    """Build the frozen network from tensors under our names.
 
     Raises:
-        RuntimeError: They are not those of such a network.
+        RuntimeError: The tensors do not fit a StyleGAN2.
     """
     try:
         with torch.device("meta"):
@@ -42,10 +43,10 @@ def from_tensors(tensors: Tensors, settings: Settings, *, name: str, fingerprint
 
 
 def find_shape(tensors: Tensors, settings: Settings) -> Shape:
-    """Find the architecture of tensors under our names.
+    """Infer the architecture from tensors under our names.
 
     Raises:
-        LookupError, TypeError or ValueError: A tensor that tells it is missing or misshapen.
+        LookupError, TypeError or ValueError: A required tensor is missing or misshapen.
     """
     parts = ("mapping.fc.", "synthesis.convs.", "synthesis.to_rgb.")
     depth, convs, drawing = (count_layers(tensors, part) for part in parts)
@@ -55,7 +56,7 @@ def find_shape(tensors: Tensors, settings: Settings) -> Shape:
         c_dim, z_dim = embed.shape[1], z_dim - len(embed)
     channels = tuple(len(tensors[f"synthesis.convs.{i}.bias"]) for i in range(0, convs, 2))
     if drawing not in (1, len(channels)):
-        raise ValueError(f"layers that draw: {drawing} for {len(channels)} resolutions")
+        raise ValueError(f"ToRGB layers must be 1 or {len(channels)}, one per resolution, got {drawing}")
     clamp = settings.get("clamp")
     return Shape(
         mapping=(z_dim, *(len(tensors[f"mapping.fc.{i}.bias"]) for i in range(depth))),
@@ -70,11 +71,11 @@ def from_nvidia(tensors: Tensors, settings: Settings) -> Converted:
     """Convert a generator of stylegan2-ada-pytorch to our names.
 
     Args:
-        tensors: Its parameters and buffers.
-        settings: The keywords that it was built with, as far as they are known.
+        tensors: Parameters and buffers of the generator.
+        settings: Keywords that the network was built with, as far as they are known.
 
     Raises:
-        LookupError, TypeError or ValueError: A tensor is missing or misshapen; an architecture that we do not draw.
+        LookupError, TypeError or ValueError: A tensor is missing or misshapen, or the architecture is not supported.
     """
     mapping = settings.get("mapping_kwargs") or {}
     if any(name.endswith(".skip.weight") for name in tensors):
@@ -82,6 +83,7 @@ def from_nvidia(tensors: Tensors, settings: Settings) -> Converted:
     _check_square(tensors["synthesis.b4.const"], _sizes(tensors)[-1])
     if (activation := settings.get("activation", "lrelu")) != "lrelu":
         raise ValueError(f"activation {activation!r} is not supported, only 'lrelu'")
+    # Convolution weights keep their scale, as demodulation cancels any gain; affine and ToRGB weights need theirs.
     ours = {"synthesis.const": tensors["synthesis.b4.const"]}
     if "mapping.w_avg" in tensors:
         ours["latent_avg"] = tensors["mapping.w_avg"]
@@ -99,21 +101,21 @@ def from_nvidia(tensors: Tensors, settings: Settings) -> Converted:
 
 
 def _check_square(const: Tensor, resolution: int) -> None:
-    """Refuse networks that grow from another size than 4 x 4, given those pixels of a side for each 4."""
+    """Raise a ValueError unless the constant input is 4 x 4; `resolution` is the image's side for a side of 4."""
     height, width = const.shape[-2:]
     if (height, width) != (4, 4):
         size = f"{height * resolution // 4} x {width * resolution // 4} pixels"
-        shape = "are not square" if height != width else "grow from another size than 4 x 4"
+        shape = "are not square" if height != width else f"grow from {height} x {width} instead of 4 x 4"
         raise ValueError(f"its images of {size} (height x width) {shape}, which is not supported")
 
 
 def _sizes(tensors: Tensors) -> list[int]:
-    """4, 8, 16 ... as far as there are blocks."""
+    """Resolutions of the blocks in a file: 4, 8, 16 ..."""
     sizes = [4]
     while f"synthesis.b{2 * sizes[-1]}.conv0.weight" in tensors:
         sizes.append(2 * sizes[-1])
     if sizes[-1] > MAX_RESOLUTION:
-        raise ValueError(f"draws {sizes[-1]} pixels, as no network does")
+        raise ValueError(f"at most {MAX_RESOLUTION} pixels are supported, got {sizes[-1]}")
     return sizes
 
 
@@ -125,7 +127,7 @@ def _conv(tensors: Tensors, theirs: str, index: int, size: int) -> dict[str, Ten
     return folded_linear(tensors, f"{theirs}.affine", f"{ours}.affine") | {
         f"{ours}.weight": tensors[f"{theirs}.weight"],
         f"{ours}.bias": tensors[f"{theirs}.bias"],
-        # A network that was trained without noise has no strength either.
+        # A network that was trained without noise has no noise strength; 0 draws the same image.
         f"{ours}.noise_strength": tensors.get(f"{theirs}.noise_strength", torch.zeros(())).reshape(()),
         f"{ours}.noise_const": noise_map(index, size) if noise is None else noise,
     }

@@ -1,7 +1,7 @@
 """Layers of StyleGAN2 (Karras et al., arXiv:1912.04958).
 
-Styles scale the features instead of the weights, which one convolution for the whole batch then shares: drawing needs
-no grouped convolution, and the gradient in the code none of the weights.
+Styles modulate the features instead of the weights. The result is the same, and the whole batch shares one convolution:
+synthesis needs no grouped convolution, and the gradient of the code needs no gradient of modulated weights.
 """
 
 import math
@@ -15,15 +15,15 @@ from latentloop.generators.mapping import SLOPE
 from latentloop.generators.resampling import blur
 
 GAIN = math.sqrt(2)
-"""Gain of the leaky ReLU activation."""
+"""Gain of the leaky ReLU, which keeps the variance of features about 1."""
 
 
 class StyledConv(nn.Module):
-    """A modulated convolution with demodulation, then noise, bias and activation."""
+    """A modulated 3x3 convolution with demodulation, then noise, bias and activation."""
 
     noise_const: Tensor
     norms: Tensor | None
-    """Squared norms of the weights between each output and input, (out_channels, in_channels), once prepared."""
+    """Squared norm of the kernel of each output and input channel, (out_channels, in_channels), after `prepare`."""
 
     def __init__(
         self, w_dim: int, in_channels: int, out_channels: int, resolution: int, *, up: bool, clamp: float | None
@@ -38,19 +38,19 @@ class StyledConv(nn.Module):
         self.register_buffer("norms", None, persistent=False)
 
     def forward(self, x: Tensor, style: Tensor, noise: Tensor | None) -> Tensor:
-        """Map features (N, in_channels, R or R/2, ...) under styles (N, in_channels) to (N, out_channels, R, R).
+        """Map features (N, in_channels, R, R), or R/2 if the layer upsamples, to (N, out_channels, R, R).
 
         Args:
             x: Features, of half the resolution if this layer doubles it.
-            style: Scales of the channels.
-            noise: Maps, (N or 1, 1, R, R), of unit strength; None for none.
+            style: Scales of the input channels, (N, in_channels).
+            noise: Noise maps of unit strength, (N or 1, 1, R, R); None for no noise.
         """
         x = x * style[:, :, None, None]
         if self.up:
             x = blur(F.conv_transpose2d(x, self.weight.transpose(0, 1), stride=2))
         else:
             x = F.conv2d(x, self.weight, padding=1)
-        # The activation is positively homogeneous: its gain goes into the small tensors before it.
+        # Leaky ReLU is positively homogeneous, so its gain moves before it, into tensors smaller than the features.
         shift = GAIN * self.bias[:, None, None]
         x = torch.addcmul(shift, x, GAIN * self.demodulation(style)[:, :, None, None])
         if noise is not None:
@@ -59,9 +59,10 @@ class StyledConv(nn.Module):
         return _clamped(x, self.clamp)
 
     def demodulation(self, style: Tensor) -> Tensor:
-        """Give one over the norm of each output's modulated weights, (N, out_channels)."""
+        """Compute the demodulation factors: 1 / norm of each output channel's modulated weights, (N, out_channels)."""
         if self.weight.requires_grad:
-            self.norms = None  # weights that learn will be others when they are frozen again
+            self.norms = None  # the cache would be stale once trainable weights have changed
+        # Sum over k of (style_i w_oik)^2 = style_i^2 times the kernel's squared norm: one product instead of N kernels.
         norms = self.weight.square().sum(dim=(2, 3)) if self.norms is None else self.norms
         return (style.square() @ norms.T + 1e-8).rsqrt()
 
@@ -70,8 +71,8 @@ class StyledConv(nn.Module):
         super()._load_from_state_dict(*args, **kwargs)
 
     def prepare(self) -> None:
-        """Lay weights that will not change out as the convolution wants them, and keep what depends on them alone."""
-        # Channels-last, as the features are; the transposed convolution has its weights the other way round.
+        """Arrange frozen weights in the memory layout of the convolution, and cache their squared norms."""
+        # Channels-last, as the features are; a transposed convolution has its axes in the order (in, out).
         rows = self.weight.transpose(0, 1) if self.up else self.weight
         rows = rows.contiguous(memory_format=torch.channels_last)
         self.weight.data = rows.transpose(0, 1) if self.up else rows
@@ -83,7 +84,7 @@ def _clamped(x: Tensor, limit: float | None) -> Tensor:
 
 
 class ToRGB(nn.Module):
-    """A modulated 1x1 convolution to colours, without demodulation."""
+    """A modulated 1x1 convolution to RGB, without demodulation."""
 
     def __init__(self, w_dim: int, in_channels: int, *, clamp: float | None) -> None:
         super().__init__()
@@ -93,8 +94,8 @@ class ToRGB(nn.Module):
         self.bias = nn.Parameter(torch.zeros(3))
 
     def forward(self, x: Tensor, style: Tensor) -> Tensor:
-        """Map features (N, in_channels, R, R) under styles (N, in_channels) to colours (N, 3, R, R)."""
-        # Three rows a picture are few enough to modulate: no pass over the features but the product's own.
+        """Map features (N, in_channels, R, R) and styles (N, in_channels) to RGB (N, 3, R, R)."""
+        # Here the weights are modulated: with 3 rows per image that is cheaper than a pass over the features.
         weight = self.weight * style[:, None]
         rgb = torch.baddbmm(self.bias[:, None], weight, x.flatten(2)).unflatten(2, x.shape[2:])
         return _clamped(rgb, self.clamp)

@@ -1,4 +1,4 @@
-"""StyleGAN2 under other names: each layout is first brought under the names of stylegan2-ada-pytorch."""
+"""Other layouts of StyleGAN2, each converted to the names of stylegan2-ada-pytorch first."""
 
 import re
 from collections.abc import Callable, Sequence
@@ -18,12 +18,12 @@ ONLY: dict[str, Any] = {
     "normalize_latents": True,
     "use_noise": True,
 }
-"""Settings of TensorFlow's networks, with the one value of each that is supported."""
+"""Settings of TensorFlow networks of which only one value is supported."""
 
 
 @dataclass(frozen=True)
 class Rule:
-    """A rule for tensors whose names match: their new name, and the change of their values."""
+    """A renaming rule for tensors: a pattern of names, the new name and a change of values."""
 
     pattern: str
     """Regular expression that the whole name must match."""
@@ -34,7 +34,7 @@ class Rule:
 
 
 def renamed(tensors: Tensors, rules: Sequence[Rule]) -> dict[str, Tensor]:
-    """Rename and change tensors, each by the first rule that matches; others are left out."""
+    """Rename and change tensors, each by the first rule that matches; tensors without a rule are dropped."""
     ours = {}
     for name, tensor in tensors.items():
         for rule in rules:
@@ -45,22 +45,22 @@ def renamed(tensors: Tensors, rules: Sequence[Rule]) -> dict[str, Tensor]:
 
 
 def from_rosinality(tensors: Tensors) -> dict[str, Tensor]:
-    """Convert a generator of rosinality, with latent_avg if the file has it, to stylegan2-ada-pytorch's names."""
-    # Its first layers have names of their own where the others have numbers.
+    """Convert a generator of rosinality, with `latent_avg` if the file has it, to stylegan2-ada-pytorch's names."""
+    # Its first layers are called conv1 and to_rgb1, the others convs.0 ... and to_rgbs.0 ...: number the first ones -1.
     counted = {re.sub(r"^(conv|to_rgb)1\.", r"\1s.-1.", name): tensor for name, tensor in tensors.items()}
     return renamed(counted, ROSINALITY)
 
 
 def from_tensorflow(variables: Tensors, settings: Settings) -> tuple[dict[str, Tensor], dict[str, Any]]:
-    """Convert tensors and settings of TensorFlow, with and without ADA, to those of stylegan2-ada-pytorch.
+    """Convert tensors and settings of NVIDIA's TensorFlow networks, with or without ADA, to stylegan2-ada-pytorch's.
 
     Args:
         variables: Variables of both components, with "mapping/" or "synthesis/" before their names.
-        settings: The keywords that the network was built with, as far as they are known.
+        settings: Keywords that the network was built with, as far as they are known.
 
     Raises:
         LookupError: There are no blocks.
-        ValueError: A network of a kind that we do not draw.
+        ValueError: The network is of an unsupported kind.
     """
     for name, only in ONLY.items():
         value = settings.get(name, only)
@@ -72,17 +72,19 @@ def from_tensorflow(variables: Tensors, settings: Settings) -> tuple[dict[str, T
     if lod != 0:
         raise ValueError(f"level of detail {lod:g}: training ended before the network had grown to its full size")
     last = max(int(match[1]) for name in variables if (match := re.match(r"synthesis/(\d+)x\1/", name)))
-    # In networks that once grew, only the layer of the full size draws.
+    # Without skip connections, only the ToRGB layer of the full size is used; it is named by level of detail, not size.
     named = {name.replace("/ToRGB_lod0/", f"/{last}x{last}/ToRGB/"): tensor for name, tensor in variables.items()}
     about = {"mapping_kwargs": {"lr_multiplier": float(settings.get("mapping_lrmul", LR_MULTIPLIER))}}
     return renamed(named, TENSORFLOW), about | {"conv_clamp": settings.get("conv_clamp")}
 
 
 def from_genforce(tensors: Tensors) -> dict[str, Tensor]:
-    """Convert a generator of genforce or SeFa, which keeps TensorFlow's values, to stylegan2-ada-pytorch's names.
+    """Convert a generator of genforce or SeFa to stylegan2-ada-pytorch's names.
+
+    These files keep TensorFlow's values: kernels of up-convolutions are flipped and style biases lack their 1.
 
     Raises:
-        ValueError: A network with classes, whose labels enter as we do not draw.
+        ValueError: The network is conditional, which is not supported.
     """
     if "mapping.label_weight" in tensors:
         raise ValueError("a conditional network of genforce is not supported")
@@ -90,7 +92,7 @@ def from_genforce(tensors: Tensors) -> dict[str, Tensor]:
 
 
 def layer_of(index: int) -> str:
-    """Name a convolution by its number, counted from 0 at 4 pixels; each later block has two."""
+    """Return ada's name of a convolution by its number: 0 is conv1 at 4 pixels, then two for each resolution."""
     return f"synthesis.b{4 << (index + 1) // 2}.conv{(index + 1) % 2}"
 
 
@@ -99,12 +101,12 @@ def _drawing(index: int) -> str:
 
 
 def _block(match: re.Match[str]) -> str:
-    """Name of a TensorFlow layer, from its size and its name there."""
+    """Ada's name of a TensorFlow layer, from its resolution and its name there."""
     return f"synthesis.b{match[1]}.{TENSORFLOW_LAYERS[match[2]]}"
 
 
 def _convolution(weight: Tensor) -> Tensor:
-    """(H, W, in, out) to (out, in, H, W)."""
+    """A TensorFlow kernel, (H, W, in, out), in PyTorch's order (out, in, H, W)."""
     return weight.permute(3, 2, 0, 1)
 
 
@@ -125,7 +127,10 @@ def _plus_one(bias: Tensor) -> Tensor:
 
 
 TENSORFLOW_LAYERS = {"Conv": "conv1", "Conv0_up": "conv0", "Conv1": "conv1", "ToRGB": "torgb"}
+"""Names of the layers of a block, TensorFlow's to ada's."""
 
+# rosinality has ada's values, but kernels with a leading axis of 1, noise strengths of shape (1,) and ToRGB biases of
+# shape (1, 3, 1, 1). Its style.0 is the pixel norm, so the mapping layers begin at style.1.
 ROSINALITY = (
     Rule(r"latent_avg", lambda _: "mapping.w_avg", lambda average: average.reshape(-1, average.shape[-1])[0]),
     Rule(r"style\.(\d+)\.(weight|bias)", lambda m: f"mapping.fc{int(m[1]) - 1}.{m[2]}"),
@@ -141,6 +146,8 @@ ROSINALITY = (
     Rule(r"to_rgbs\.(-?\d+)\.bias", lambda m: f"{_drawing(int(m[1]) + 1)}.bias", torch.flatten),
 )
 
+# TensorFlow stores weights as (in, out) and (H, W, in, out), rotates the kernels of up-convolutions by 180 degrees
+# against ada's, and adds 1 to style biases at run time.
 TENSORFLOW = (
     Rule(r"dlatent_avg", lambda _: "mapping.w_avg"),
     Rule(r"mapping/Dense(\d+)/weight", lambda m: f"mapping.fc{m[1]}.weight", torch.t),
@@ -157,6 +164,7 @@ TENSORFLOW = (
     Rule(r"synthesis/(\d+)x\1/(\w+)/(bias|noise_strength)", lambda m: f"{_block(m)}.{m[3]}"),
 )
 
+# genforce has PyTorch's axes, but TensorFlow's values. Its odd layers are the up-convolutions.
 GENFORCE = (
     Rule(r"truncation\.w_avg", lambda _: "mapping.w_avg"),
     Rule(r"mapping\.dense(\d+)\.(weight|bias)", lambda m: f"mapping.fc{m[1]}.{m[2]}"),

@@ -1,7 +1,7 @@
 """StyleGAN3 in plain PyTorch, configurations T and R (Karras et al., arXiv:2106.12423).
 
-Features sample a signal on a canvas somewhat larger than the image. What each layer makes of them is band-limited, so
-that details move with what they belong to. As in `stylegan2_layers`, styles scale the features, not the weights.
+Features are samples of band-limited signals on a canvas larger than the image, so that details move with the surfaces
+they belong to (equivariance). As in `stylegan2_layers`, styles modulate the features, not the weights.
 """
 
 import math
@@ -22,7 +22,7 @@ from latentloop.generators.resampling import area_average
 from latentloop.generators.stylegan2_layers import GAIN, ToRGB
 
 MAX_MARGIN, MAX_TAPS = 512, 32
-"""Limits several times above those of any published network: a file of a few bytes may claim any size."""
+"""Limits well above any published network, against damaged files that would ask for gigabytes."""
 
 
 @dataclass(frozen=True)
@@ -32,81 +32,83 @@ class Shape:
     mapping: tuple[int, ...]
     """Widths of the mapping network: z, then each layer's output, w last."""
     channels: tuple[int, ...]
-    """Channels of each layer's output; the first are those of its input, too."""
+    """Output channels of each layer; the first number is also that of the Fourier features."""
     resolution: int
-    """Pixels of a side of the image."""
+    """Side of the image, in pixels."""
     c_dim: int = 0
     """Number of classes; 0 for an unconditional network."""
     kernel: int = 3
-    """Size of the convolutions: 3, or 1 in configuration R."""
+    """Kernel size of the convolutions: 3, or 1 in configuration R."""
     radial: bool = False
-    """True if the filters after activations are radially symmetric, as in configuration R."""
+    """True if the downsampling filters are radially symmetric, as in configuration R."""
     num_critical: int = 2
-    """Number of last layers that have the full bandwidth of the image."""
+    """Number of critically sampled layers at the end, whose cutoff is half the resolution."""
     first_cutoff: float = 2.0
-    """Cutoff of the first layer, in cycles over the image; it grows geometrically to the last."""
+    """Cutoff of the first layer, in cycles per image width; cutoffs grow geometrically to half the resolution."""
     first_stopband: float = 2**2.1
-    """Frequency at which the first layer's transition band ends, in cycles over the image."""
+    """Minimum stopband frequency of the first layer, in cycles per image width."""
     last_stopband_rel: float = 2**0.3
-    """Frequency at which the last layer's transition band ends, in units of its cutoff."""
+    """Minimum stopband frequency of the last layer, relative to its cutoff."""
     margin: int = 10
-    """Pixels that the canvas extends beyond the image, whatever the sampling rate."""
+    """Margin of the canvas around the image, in pixels, at every sampling rate."""
     filter_size: int = 6
-    """Taps of a filter for each pixel at the lower of its two rates."""
+    """Filter taps per sample at the lower of the two rates."""
     oversampling: int = 2
-    """The rate of activations, in units of that of the features."""
+    """Sampling rate of the activations, relative to the higher rate of the features before and after."""
     clamp: float | None = 256.0
-    """Bound on the size of activations."""
+    """Bound on the magnitude of activations; None for none."""
     output_scale: float = 0.25
-    """Factor of the last layer's output."""
+    """Factor of the RGB output."""
 
     def __post_init__(self) -> None:
         sizes = (*self.mapping, *self.channels, self.resolution, self.kernel, self.filter_size, self.oversampling)
         fits = len(self.mapping) > 1 and min(sizes) >= 1 and self.c_dim >= 0 and self.margin >= 0
         fits = fits and 0 <= self.num_critical < len(self.channels) and self.resolution <= MAX_RESOLUTION
-        # The filters of a network without values are made all the same.
+        # Filters are designed even on the meta device, so their sizes must be bounded before a network is built.
         fits = fits and max(self.filter_size, self.oversampling, self.kernel) <= MAX_TAPS and self.margin <= MAX_MARGIN
         if not fits or not 1 <= self.first_cutoff < self.resolution / 2 or self.kernel % 2 == 0:
-            raise ValueError(f"sizes that no network has: {self}")
+            raise ValueError(f"sizes that no StyleGAN3 can have: {self}")
         if self.clamp is not None and not 0 < self.clamp < math.inf:
             raise ValueError(f"clamp must be above 0 and finite, got {self.clamp}")
         if not self.first_stopband > self.first_cutoff or not self.last_stopband_rel > 1:
-            raise ValueError(f"a stop band below its cutoff: {self}")
+            raise ValueError(f"stopbands must be above their cutoffs: {self}")
 
     @property
     def num_ws(self) -> int:
-        """Style inputs: one for the Fourier features, one for each layer and one for the layer that draws."""
+        """Number of styles: one for the Fourier features, one for each layer and one for ToRGB."""
         return len(self.channels) + 2
 
 
 @dataclass(frozen=True)
 class Signal:
-    """The sampling of features, in units of a side of the image."""
+    """Sampling of a layer's features; frequencies are in cycles per image width."""
 
     size: int
-    """Pixels of a side of the canvas."""
+    """Side of the canvas, in samples."""
     rate: int
-    """Pixels of a side of the image."""
+    """Sampling rate: samples per image width."""
     cutoff: float
-    """Highest frequency, in cycles over the image."""
+    """Cutoff frequency."""
     half_width: float
     """Half the width of the transition band around the cutoff."""
 
 
 def layer_signal(shape: Shape, index: int) -> Signal:
-    """Describe the signal that layer `index`, counted from 0, gives."""
+    """Compute the sampling of the output of layer `index`, counted from 0 (section 3.2 of arXiv:2106.12423)."""
     layers, last_cutoff = len(shape.channels), shape.resolution / 2
     progress = min(index / (layers - shape.num_critical), 1)
     cutoff = shape.first_cutoff * (last_cutoff / shape.first_cutoff) ** progress
     last_stopband = last_cutoff * shape.last_stopband_rel
     stopband = shape.first_stopband * (last_stopband / shape.first_stopband) ** progress
+    # The lowest power of two that samples the stopband without aliasing, but never above the image's own rate.
     rate = 2 ** math.ceil(math.log2(min(2 * stopband, shape.resolution)))
     size = shape.resolution if index == layers - 1 else rate + 2 * shape.margin
+    # The transition band may use all frequencies up to Nyquist's, rate / 2.
     return Signal(size, rate, cutoff, half_width=max(stopband, rate / 2) - cutoff)
 
 
 class FourierFeatures(nn.Module):
-    """Sine waves on a plane that the style turns and shifts, mixed."""
+    """The input layer: Fourier features of a plane that the first style rotates and translates."""
 
     transform: Tensor
     freqs: Tensor
@@ -117,19 +119,20 @@ class FourierFeatures(nn.Module):
         self.signal = signal
         self.affine = nn.Linear(w_dim, 4)
         self.weight = nn.Parameter(torch.randn(channels, channels) / math.sqrt(channels))
+        # The square root makes frequencies uniform over the disc of the cutoff.
         angle, radius = 2 * math.pi * torch.rand(channels), signal.cutoff * torch.rand(channels).sqrt()
         self.register_buffer("freqs", torch.stack([angle.cos(), angle.sin()], dim=1) * radius[:, None])
         self.register_buffer("phases", torch.rand(channels) - 0.5)
-        # From the drawn image's plane to the one that w then moves: another than the identity moves the image.
+        # An affine transform of image coordinates, applied before that of w; the identity leaves the image in place.
         self.register_buffer("transform", torch.eye(3))
 
     def forward(self, w: Tensor) -> Tensor:
-        """Draw styles (N, w_dim) as features (N, C, H, W)."""
+        """Compute features (N, C, H, W) from styles (N, w_dim)."""
         signal, (freqs, phases) = self.signal, self.waves(w)
         at = (torch.arange(signal.size, dtype=w.dtype, device=w.device) + 0.5 - signal.size / 2) / signal.rate
         along_x, along_y = (f * at for f in freqs[..., None].unbind(2))
         waves = (2 * math.pi * (along_x[:, :, None] + (along_y + phases[..., None])[..., None])).sin()
-        # Waves too fast for the sampling rate, of a transform that shrinks, fade out.
+        # A transform that shrinks the image raises frequencies; those between cutoff and Nyquist fade out linearly.
         limit = signal.rate / 2
         amplitudes = ((limit - freqs.norm(dim=2)) / (limit - signal.cutoff)).clamp(0, 1)
         mix = self.weight * amplitudes[:, None]
@@ -137,7 +140,8 @@ class FourierFeatures(nn.Module):
         return features
 
     def waves(self, w: Tensor) -> tuple[Tensor, Tensor]:
-        """Map styles (N, w_dim) to frequencies (N, C, 2) in x and y, and phases (N, C), in turns, at the centre."""
+        """Map styles (N, w_dim) to frequencies (N, C, 2) along x and y, and phases (N, C), in turns, at the centre."""
+        # (cos, sin, shift in x, shift in y), up to a common factor that the norm of the first two removes.
         motion: Tensor = self.affine(w)
         motion = motion / motion[:, :2].norm(dim=1, keepdim=True)
         cos, sin, *_ = motion.unbind(1)
@@ -148,7 +152,7 @@ class FourierFeatures(nn.Module):
 
 
 class StyledConv(nn.Module):
-    """A modulated convolution with demodulation, then bias and the filtered activation."""
+    """A modulated convolution with demodulation, then bias and the filtered leaky ReLU."""
 
     up_taps: Tensor
     down_taps: Tensor
@@ -162,17 +166,18 @@ class StyledConv(nn.Module):
         self.affine = nn.Linear(shape.mapping[-1], in_channels)
         self.weight = nn.Parameter(torch.randn(out_channels, in_channels, shape.kernel, shape.kernel))
         self.bias = nn.Parameter(torch.zeros(out_channels))
-        # One over the root mean square that the features had in training.
+        # 1 / root mean square of the features in training: NVIDIA's magnitude_ema to the power -1/2.
         self.register_buffer("input_gain", torch.ones(()))
         self._add_filters(
             shape, before, after, radial=shape.radial and index < len(shape.channels) - shape.num_critical
         )
         wanted = between(after.size, len(self.down_taps), self.down)
         full = before.size + shape.kernel - 1
-        # All that a convolution can make of the canvas, less what would be cropped: below 0, the canvas itself is.
+        # Full padding, minus the border that upsampling would crop anyway; a negative number crops the input instead.
         self.padding = shape.kernel - 1 - unused_border(full, len(self.up_taps), self.up, wanted)
 
     def _add_filters(self, shape: Shape, before: Signal, after: Signal, *, radial: bool) -> None:
+        # Rate at which the activation is applied, an integer multiple of both rates.
         rate = max(before.rate, after.rate) * shape.oversampling
         self.up, self.down = rate // before.rate, rate // after.rate
         taps = [shape.filter_size * factor if factor > 1 else 1 for factor in (self.up, self.down)]
@@ -182,25 +187,25 @@ class StyledConv(nn.Module):
         self.register_buffer("down_taps", down.float(), persistent=False)
 
     def forward(self, x: Tensor, style: Tensor) -> Tensor:
-        """Map features (N, in_channels, ...) under styles (N, in_channels) to (N, out_channels, size, size)."""
+        """Map features (N, in_channels, S, S) and styles (N, in_channels) to (N, out_channels, size, size)."""
         if self.padding < 0:
             x = x[..., -self.padding : self.padding, -self.padding : self.padding]
         x = F.conv2d(x * style[:, :, None, None], self.weight, padding=max(self.padding, 0))
-        # The activation is positively homogeneous: its gain goes into the small tensors before it.
+        # Leaky ReLU is positively homogeneous, so its gain moves before it, into tensors smaller than the features.
         x = torch.addcmul(GAIN * self.bias[:, None, None], x, GAIN * self.scale(style)[:, :, None, None])
         taps = (self.up_taps, self.down_taps)
         return filtered_leaky_relu(x, *taps, up=self.up, down=self.down, size=self.size, clamp=self.clamp)
 
     def scale(self, style: Tensor) -> Tensor:
-        """Give the scale of each output to unit variance, (N, out_channels), under styles (N, in_channels)."""
+        """Compute the factor that gives each output unit variance, (N, out_channels), for styles (N, in_channels)."""
         norms = self.weight.square().sum(dim=(2, 3))
-        # Weights and styles of a mean square of 1 would have this epsilon alone.
+        # 1e-8 is meant for weights and styles of mean square 1, to which the original network scales them first.
         epsilon = 1e-8 * style.square().mean(dim=1, keepdim=True) * self.weight.square().mean(dim=(1, 2, 3))
         return self.input_gain * (style.square() @ norms.T + epsilon).rsqrt()
 
 
 class Synthesis(nn.Module):
-    """The synthesis network, from styles in W+ to an image."""
+    """The synthesis network of StyleGAN3: from styles in W+ to an image."""
 
     def __init__(self, shape: Shape) -> None:
         super().__init__()
@@ -210,12 +215,12 @@ class Synthesis(nn.Module):
         self.to_rgb = ToRGB(self.w_dim, channels[-1], clamp=shape.clamp)
         signals = [layer_signal(shape, i) for i in range(len(channels))]
         self.seams = {one.rate: (wide, one.size, one.size) for one, wide in zip(signals, channels, strict=True)}
-        """Sampling rates after whose last layer the network can be cut, with the shape (C, H, W) of the features."""
+        """Sampling rates after whose last layer synthesis can be interrupted, with the features' shape (C, H, W)."""
         self._counts = {one.rate: count for count, one in enumerate(signals, 1)}
 
     @property
     def layers(self) -> list[StyledConv]:
-        """Convolutions, coarsest first."""
+        """Modulated convolutions, coarsest first."""
         return cast("list[StyledConv]", list(self.convs))
 
     def forward(self, w_plus: Tensor, *, resolution: int | None = None) -> Tensor:
@@ -223,14 +228,15 @@ class Synthesis(nn.Module):
         return self.finish(self.begin(w_plus, min(self.seams)), w_plus, resolution=resolution)
 
     def begin(self, w_plus: Tensor, seam: int) -> Midway:
-        """Draw styles (N, num_ws, w_dim) up to one of the `seams`."""
+        """Run the layers up to one of the `seams` on styles (N, num_ws, w_dim)."""
         check_code(w_plus, num_ws=self.shape.num_ws, w_dim=self.w_dim)
         check_seam(seam, self.seams)
+        # In low precision the Fourier features stay in float32, see `low_precision`.
         x = self.input(w_plus[:, 0].to(self.input.freqs.dtype)).to(w_plus.dtype)
         return Midway(seam, self._through(x, w_plus, range(self._counts[seam])))
 
     def finish(self, midway: Midway, w_plus: Tensor, *, resolution: int | None = None) -> Tensor:
-        """Draw the rest of images that were begun, as RGB (N, 3, R, R), under styles (N, num_ws, w_dim)."""
+        """Run the remaining layers on styles (N, num_ws, w_dim), to RGB (N, 3, R, R)."""
         check_code(w_plus, num_ws=self.shape.num_ws, w_dim=self.w_dim)
         resolution = find_resolution(resolution, self.shape.resolution)
         x = self._through(midway.features, w_plus, range(self._counts[midway.seam], len(self.layers)))
@@ -238,7 +244,7 @@ class Synthesis(nn.Module):
         return area_average(image, resolution)
 
     def _through(self, x: Tensor, w_plus: Tensor, layers: range) -> Tensor:
-        """Features (N, C, H, W) after some more layers."""
+        """Features (N, C, H, W) after the given layers."""
         for i in layers:
             layer = self.layers[i]
             x = layer(x, layer.affine(w_plus[:, i + 1]))
@@ -246,7 +252,7 @@ class Synthesis(nn.Module):
 
 
 class StyleGAN3(nn.Module):
-    """A StyleGAN3 by Karras et al. (arXiv:2106.12423)."""
+    """StyleGAN3, the alias-free generator of Karras et al. (arXiv:2106.12423)."""
 
     latent_avg: Tensor
 
@@ -267,7 +273,7 @@ class StyleGAN3(nn.Module):
         return self.latent_avg.device
 
     def affines(self) -> list[list[Affine]]:
-        """Give the linear maps from each style, coarsest first; that of the first one gives its rotation and shift."""
+        """Return the affine map of each style, coarsest first; the first gives rotation and translation."""
         synthesis = self.synthesis
         convs = [layer.affine for layer in cast("list[StyledConv]", list(synthesis.layers))]
         return [affines_of([layer]) for layer in (synthesis.input.affine, *convs, synthesis.to_rgb.affine)]

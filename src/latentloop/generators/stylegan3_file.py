@@ -1,7 +1,7 @@
-"""StyleGAN3 from tensors, under our names or under NVIDIA's.
+"""Building a StyleGAN3 from tensors under our names or NVIDIA's.
 
-Gains that equalise learning rates and the magnitudes that training measured are folded in. Filters are not stored: the
-settings decide them, and those of other files must be the same.
+The gains of equalised learning rates and the magnitudes measured in training are folded in. Filters are not stored,
+since the settings determine them; those in NVIDIA's files are checked against ours.
 """
 
 import math
@@ -42,18 +42,18 @@ SETTINGS: dict[str, tuple[str, Callable[[Any], Any]]] = {
     "clamp": ("conv_clamp", _number_or_none),
     "output_scale": ("output_scale", float),
 }
-"""Fields of `Shape` that cannot be read off tensors, with NVIDIA's name and the type of each."""
+"""Fields of `Shape` that do not follow from the tensors' shapes, with NVIDIA's name and the type of each."""
 
 KNOWN = re.compile(
     r"mapping\.(?:w_avg|(?:embed|fc\d+)\.(?:weight|bias))"
     r"|synthesis\.input\.(?:weight|affine\.weight|affine\.bias|transform|freqs|phases)"
     r"|synthesis\.L\d+_\d+_\d+\.(?:weight|bias|affine\.weight|affine\.bias|magnitude_ema|up_filter|down_filter)"
 )
-"""Tensors that NVIDIA's files have, under their names."""
+"""Names of the tensors in NVIDIA's files; others belong to an unsupported variant."""
 
 
 class _Layer(NamedTuple):
-    """What NVIDIA's name of a layer tells, such as "synthesis.L13_256_128"."""
+    """The numbers in NVIDIA's name of a layer, such as "synthesis.L13_256_128"."""
 
     number: int
     size: int
@@ -65,16 +65,16 @@ class _Layer(NamedTuple):
 
 
 def from_tensors(tensors: Tensors, settings: Settings, *, name: str, fingerprint: str) -> StyleGAN3:
-    """Build the frozen network of tensors under our names.
+    """Build the frozen network from tensors under our names.
 
     Args:
-        tensors: All that its state dictionary has.
-        settings: Those of `SETTINGS`; the resolution is needed.
+        tensors: The network's state dictionary.
+        settings: Values of `SETTINGS`; the resolution is required.
         name: Name of the generator.
         fingerprint: Fingerprint of its latent space.
 
     Raises:
-        RuntimeError: They are not those of such a network.
+        RuntimeError: The tensors do not fit a StyleGAN3.
     """
     try:
         generator = _without_values(find_shape(tensors, settings), name, fingerprint)
@@ -84,10 +84,10 @@ def from_tensors(tensors: Tensors, settings: Settings, *, name: str, fingerprint
 
 
 def find_shape(tensors: Tensors, settings: Settings) -> Shape:
-    """Find the architecture of tensors under our names.
+    """Infer the architecture from tensors under our names and settings.
 
     Raises:
-        LookupError, TypeError or ValueError: A tensor or a setting that tells it is missing or misshapen.
+        LookupError, TypeError or ValueError: A required tensor or setting is missing or misshapen.
     """
     depth, convs = (count_layers(tensors, part) for part in ("mapping.fc.", "synthesis.convs."))
     embed, c_dim = tensors.get("mapping.embed.weight"), 0
@@ -107,18 +107,18 @@ def from_nvidia(tensors: Tensors, settings: Settings) -> Converted:
     """Convert a generator of NVIDIA's stylegan3 to our names.
 
     Args:
-        tensors: Its parameters and buffers.
-        settings: The keywords that it was built with, as far as they are known.
+        tensors: Parameters and buffers of the generator.
+        settings: Keywords that the network was built with, as far as they are known.
 
     Raises:
-        LookupError, TypeError or ValueError: A tensor is missing, misshapen or unknown; filters that the settings do
-            not give.
+        LookupError, TypeError or ValueError: A tensor is missing, misshapen or unknown, or a filter is not the one that
+            follows from the settings.
     """
-    if "mapping.embed.bias" not in tensors:  # StyleGAN-XL's without classes, which embed nothing
+    if "mapping.embed.bias" not in tensors:  # StyleGAN-XL without classes has an embedding that it does not use
         tensors = {name: tensor for name, tensor in tensors.items() if name != "mapping.embed.weight"}
     unknown = [name for name in tensors if name.startswith(("mapping.", "synthesis.")) and not KNOWN.fullmatch(name)]
     if unknown:
-        raise ValueError(f"{min(unknown)}: not of the StyleGAN3 that we know")
+        raise ValueError(f"{min(unknown)}: a tensor that StyleGAN3 does not have")
     *convs, drawing = layers = _layers(tensors)
     ours = _mapping(tensors, (settings.get("mapping_kwargs") or {}).get("lr_multiplier", LR_MULTIPLIER))
     ours |= _input(tensors) | _to_rgb(tensors, drawing.name)
@@ -136,7 +136,7 @@ def _without_values(shape: Shape, name: str, fingerprint: str) -> StyleGAN3:
 
 
 def _layers(tensors: Tensors) -> list[_Layer]:
-    """The layers of the synthesis network in order, the one that draws last."""
+    """The layers of the synthesis network in order; the last one is ToRGB."""
     matches = filter(None, (re.fullmatch(r"synthesis\.L(\d+)_(\d+)_(\d+)\.weight", name) for name in tensors))
     layers = sorted(_Layer(*map(int, match.groups())) for match in matches)
     if len(layers) < 2 or [layer.number for layer in layers] != list(range(len(layers))):
@@ -165,7 +165,7 @@ def _input(tensors: Tensors) -> dict[str, Tensor]:
 
 
 def _transform(transform: Tensor) -> Tensor:
-    """The one transform, (3, 3), where an encoder's training left it repeated for a batch."""
+    """The input transform, (3, 3); training an encoder may have left it repeated for a batch, (N, 3, 3)."""
     if transform.ndim == 3 and len(transform) and torch.equal(transform, transform[:1].expand_as(transform)):
         return transform[0]
     return transform
@@ -193,13 +193,13 @@ def _is_radial(tensors: Tensors, layers: list[_Layer]) -> bool:
 
 
 def _check_geometry(tensors: Tensors, layers: list[_Layer], network: StyleGAN3) -> None:
-    """Hold what names and filters tell against what we would draw with."""
+    """Check the sizes in the layers' names and the filters in the file against those that follow from the settings."""
     if layers[-1].size != network.resolution:
-        raise ValueError(f"{layers[-1].name}: draws {network.resolution} pixels by the settings")
+        raise ValueError(f"{layers[-1].name}: the settings give {network.resolution} pixels")
     for layer, conv in zip(layers, network.synthesis.layers, strict=False):
         if layer.size != conv.size:
-            raise ValueError(f"{layer.name}: {conv.size} pixels by the settings")
+            raise ValueError(f"{layer.name}: the settings give {conv.size} pixels")
         for name, ours in (("up_filter", conv.up_taps), ("down_filter", conv.down_taps)):
             taps = tensors.get(f"{layer.name}.{name}")
             if taps is not None and (taps.shape != ours.shape or not torch.allclose(taps.float(), ours, atol=1e-5)):
-                raise ValueError(f"{layer.name}.{name}: not the filter that the settings give")
+                raise ValueError(f"{layer.name}.{name}: not the filter that follows from the settings")

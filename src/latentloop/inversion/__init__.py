@@ -1,4 +1,4 @@
-"""Finding the code of an image."""
+"""Optimization of codes, and refinements of features and weights beyond them."""
 
 import lazy_loader
 

@@ -1,4 +1,4 @@
-"""Refinement of features: what no code draws is added in the middle of the generator."""
+"""Refinement of a generator's features at an intermediate resolution, for what no code can draw."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -12,29 +12,31 @@ from latentloop.inversion.iterator import OnImage, OnStep
 from latentloop.optim.adam import State, adam_step
 
 SEAM = 64
-"""Resolution of the features that are changed, of generators that draw four times as much or more: a coarser change
-comes less close, a finer one stays behind where an edit moves the face."""
+"""Resolution of the changed features, in generators that draw at four times that or more. A coarser change comes less
+close to the photo; a finer one stays behind when an edit moves the face."""
 BETAS, EPS = (0.9, 0.95), 1e-12
-"""Decay rates of Adam's means: a run is far shorter than the usual ones. The gradient of a mean over all pixels in one
-of two million numbers is not far above the usual 1e-8."""
+"""Adam's decay rates, for a run far shorter than usual, and its epsilon: gradients of a mean over all pixels with
+respect to one of two million numbers are not far above the usual 1e-8."""
 SMALLEST = 1e-8
-"""Least standard deviation that changes are divided by."""
+"""Lower bound on a channel's standard deviation, against division by zero."""
 
 
 @dataclass(frozen=True)
 class FeatureRefiner:
-    """Finds a change of the generator's features at one seam; only the layers after it are drawn in each step.
+    """Optimizes a change of the generator's features at one seam; each step runs only the layers after it.
 
-    After the Feature-Style Encoder (Yao et al., arXiv:2202.02183) and BDInvert (Kang et al., arXiv:2108.08998), but by
-    gradient descent from a code that is near already.
+    The Feature-Style Encoder (Yao et al., arXiv:2202.02183) predicts such features, and BDInvert (Kang et al.,
+    arXiv:2108.08998) optimizes them; here they are optimized from a code that is already close.
     """
 
     generator: Generator
-    """The generator that is refined; its weights and the codes stay as they are."""
+    """Generator that is refined; its weights and the codes stay as they are."""
     comparison: Comparison
+    """Loss of images toward the targets."""
     steps: int
+    """Number of Adam steps."""
     lr: float = 0.05
-    """Step size, in standard deviations of each channel."""
+    """Step size, in standard deviations of each channel's features."""
     lambda_small: float = 0.01
     """Weight of the mean square of the change, in the same units."""
 
@@ -47,23 +49,24 @@ class FeatureRefiner:
         *,
         start: Sequence[Residual] = (),
     ) -> Refined:
-        """Find the change for each code, see `BeyondRefiner.refine`.
+        """Optimize the change of features for each code, see `BeyondRefiner.refine`.
 
         Args:
-            target: Images, see there.
-            w_plus: Their codes.
-            on_step: Called after each step.
-            on_image: Called before that.
-            start: What each code's change begins with, at the same seam, such as that of a video's frame before; empty
-                to begin with none.
+            target: Images (N, 3, S, S) in [-1, 1].
+            w_plus: Codes of the targets, (N, num_ws, w_dim).
+            on_step: Called at the start and after each step.
+            on_image: Called before `on_step` with the current images.
+            start: Residual to start from for each code, at the same seam, such as those of a video's previous frame;
+                empty to start from zero.
 
         Raises:
-            ValueError: The shapes do not fit.
+            NotFiniteError: A loss is not finite.
+            ValueError: The shapes do not fit each other or the generator.
         """
         check_refined(target, w_plus, self.generator)
         if start and len(start) != len(w_plus):
-            raise ValueError(f"{len(w_plus)} codes begin with {len(start)} residuals")
-        with torch.inference_mode(mode=False), torch.enable_grad():  # whatever the caller has switched off
+            raise ValueError(f"start must have one residual for each of {len(w_plus)} codes, got {len(start)}")
+        with torch.inference_mode(mode=False), torch.enable_grad():  # the caller may have switched gradients off
             return self._refined(target.clone(), w_plus.detach().clone(), on_step, on_image, start)
 
     def _refined(
@@ -78,6 +81,7 @@ class FeatureRefiner:
         compared, state = self.comparison.toward(target), State()
         with torch.no_grad():
             midway = synthesis.begin(w_plus, seam)
+            # (N, C, 1, 1). The variable is in units of each channel's spread, so that one step size suits all channels.
             scale = midway.features.std(dim=(2, 3), keepdim=True)
         change = _begun(start, scale, midway.features)
         best = change
@@ -85,7 +89,7 @@ class FeatureRefiner:
         least, size = never, compared.size(0)
         for step in range(self.steps + 1):
             if (wanted := compared.size(step / max(self.steps, 1))) != size:
-                least, size = never, wanted  # what is drawn otherwise does not compare
+                least, size = never, wanted  # losses of images drawn at different resolutions do not compare
             variable = change.detach().requires_grad_(step < self.steps)
             with torch.set_grad_enabled(step < self.steps):
                 changed = replace(midway, features=midway.features + scale * variable)
@@ -113,13 +117,13 @@ class FeatureRefiner:
 
 
 def _begun(start: Sequence[Residual], scale: Tensor, features: Tensor) -> Tensor:
-    """What the changes of features (N, C, H, W) begin with, in standard deviations of each channel."""
+    """Initial change of features (N, C, H, W), in standard deviations of each channel."""
     if not start:
         return torch.zeros_like(features)
     return torch.stack([one.features for one in start]).to(features) / scale.clamp_min(SMALLEST)
 
 
 def seam_of(generator: Generator) -> int:
-    """Choose the seam at which a generator's features are changed: at 64, or a quarter of what it draws."""
+    """Choose the seam at which a generator's features are changed: 64, or a quarter of its resolution if smaller."""
     seams = sorted(seamed(generator).seams)
     return max((seam for seam in seams if seam <= min(SEAM, generator.resolution // 4)), default=seams[0])

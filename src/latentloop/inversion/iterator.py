@@ -1,4 +1,4 @@
-"""The optimization-based iterator."""
+"""The optimization-based iterator of Guan et al. (arXiv:2007.01758): gradient descent on a code."""
 
 import math
 from collections.abc import Callable
@@ -20,12 +20,12 @@ from latentloop.options import check_kind
 from latentloop.stamps import left_out_at
 
 MUON_MOMENTUM = 0.9
-"""Momentum of Muon, lower than for the weights of a network, since no gradient is of a random batch."""
+"""Momentum of Muon, lower than in network training, since gradients here carry no noise from random batches."""
 RETREAT = 0.5
-"""Factor of an image's further steps each time that one of them is undone."""
+"""Factor of an image's step size after each undone step."""
 OnStep = Callable[[int, Tensor], None]  # (steps done, loss of each image's best code so far, (N,))
 OnCode = Callable[[Tensor], None]  # (each image's best code so far, (N, num_ws, w_dim))
-OnImage = Callable[[Tensor], None]  # (what is drawn at this step, (N, 3, R, R), about [-1, 1])
+OnImage = Callable[[Tensor], None]  # (images of this step, (N, 3, R, R), about [-1, 1])
 
 
 @dataclass(frozen=True)
@@ -33,67 +33,67 @@ class Inversion:
     """Codes of N targets, with the losses of the optimization."""
 
     w_plus: Tensor
-    """The best code seen of each target, (N, num_ws, w_dim)."""
+    """Best code of each target, (N, num_ws, w_dim)."""
     loss: Tensor
-    """Loss of `w_plus`, (N,); NaN if no step was taken, since then none is measured."""
+    """Loss of `w_plus`, (N,); NaN with 0 steps, since then nothing is measured."""
     losses: Tensor
-    """Loss at the start and after each step, (steps + 1, N), constant once an image was left alone; (0, N) if no step
-    was taken. After a step that was undone, that of the code it went back to."""
+    """Loss at the start and after each step, (steps + 1, N), constant after an image's early stop; (0, N) with 0 steps.
+    After an undone step, the loss of the code that it returned to."""
     steps: Tensor
-    """Step after which the best code was seen, (N,); 0 for the start."""
+    """Step after which the best code was found, (N,); 0 for the start."""
     draw: Callable[[], Tensor] = field(repr=False)
-    """Function that draws `image`, called on its first use, so that an unused image costs nothing."""
+    """Function that draws `image`; called on first use, so that an unused image costs nothing."""
     noise: tuple[Tensor, ...] | None = None
     """Noise map of each layer, (N, 1, H, W), if the method optimizes noise, too."""
     generators: tuple[Generator, ...] = field(default=(), repr=False)
-    """What draws each code, if the method changes weights or features, too; empty if that is the same generator."""
+    """Generator of each code, if the method changes weights or features; empty if all are the given generator."""
 
     @cached_property
     def image(self) -> Tensor:
-        """The image that the iterator's generator draws of `w_plus`, (N, 3, R, R)."""
+        """Images of `w_plus`, (N, 3, R, R), about [-1, 1]; drawn on first use."""
         return self.draw()
 
 
 @dataclass(frozen=True)
 class LatentIterator:
-    """Gradient descent on the code alone, from a given start (the iterator of Guan et al., arXiv:2007.01758).
+    """Gradient descent on a code from a given start: the iterator of Guan et al. (arXiv:2007.01758).
 
-    By Muon, or by Adam as in Image2StyleGAN (arXiv:1904.03189). It keeps the best code seen, not the last. Where the
-    configuration says so, a step that leaves an image worse than its start is undone: the image goes on from its best
-    code, with half as large steps.
+    The optimizer is Muon, or Adam as in Image2StyleGAN (arXiv:1904.03189). The best code is kept, not the last. If
+    `IteratorConfig.undoes`, a step that leaves an image worse than its start is undone: the image continues from its
+    best code, with half the step size.
     """
 
     generator: Generator
     """Generator that is inverted; its weights stay fixed."""
     loss: LossToward
-    """The loss to descend, of images against a target."""
+    """Loss of images toward targets, one value per image."""
     config: IteratorConfig = IteratorConfig()
     """Number and size of the steps."""
     prior: CodePrior | None = left_out_at(None, default=None)
-    """What is descended beside the loss, of codes against their start. The best code is the one with the least sum;
-    the losses that are told are those of its image alone, so that they compare with those of other priors."""
+    """Term on codes and their starts that is added to the loss. The best code has the lowest sum; reported losses are
+    those of the image alone, so that they compare across priors."""
     metric: PerceptualMetric | None = left_out_at(None, default=None)
-    """Metric of the generator, with which Muon needs half the steps; Adam does without it."""
+    """Perceptual metric of the generator, with which Muon needs half the steps; Adam ignores it."""
 
     def refine(
         self, target: Tensor, start: Tensor, on_step: OnStep | None = None, on_code: OnCode | None = None
     ) -> Inversion:
-        """Refine a code for each target; an image's path does not depend on the rest of its batch.
+        """Optimize a code for each target; an image's result does not depend on the rest of its batch.
 
-        With 0 steps the start comes back, and nothing is drawn or measured.
+        With 0 steps the start is returned, and nothing is drawn or measured.
 
         Args:
             target: Images (N, 3, R, R) in [-1, 1]; the generator draws at R.
             start: Codes to start from, (N, num_ws, w_dim); in space "w" only their first style is used.
-            on_step: Called at the start and after each step; not at all with 0 steps. What it raises ends the run.
-            on_code: Called just before `on_step`, for previews.
+            on_step: Called at the start and after each step, never with 0 steps; an exception ends the run.
+            on_code: Called before `on_step` with the best codes so far, for previews.
 
         Raises:
-            ValueError: The shapes or types do not fit.
-            NotFiniteError: Target, start or loss are not finite.
+            ValueError: Shapes or types do not fit each other or the generator.
+            NotFiniteError: Target, start or loss is not finite.
         """
         self._check(target, start)
-        with torch.inference_mode(mode=False), torch.enable_grad():  # whatever the caller has switched off
+        with torch.inference_mode(mode=False), torch.enable_grad():  # the caller may have switched gradients off
             return self._refined(_usual(target), _usual(start), on_step, on_code)
 
     def _refined(self, target: Tensor, start: Tensor, on_step: OnStep | None, on_code: OnCode | None) -> Inversion:
@@ -111,7 +111,7 @@ class LatentIterator:
                 total = loss + prior_of(self._every_layer(variable)) if prior_of else loss
             _check_finite(total, f"the loss after {step} steps")
             best.update(code, total, loss, step, image)
-            undone = best.overshot(total) & self.config.undoes
+            undone = best.overshot(total) & self.config.undoes  # (N,)
             losses[step] = torch.where(undone, best.loss, loss.detach())
             if on_code:
                 on_code(self._every_layer(best.code))
@@ -125,6 +125,7 @@ class LatentIterator:
             (gradient,) = torch.autograd.grad(total.sum(), variable)
             code, gradient = best.retreat(undone, code, gradient, step)
             stepped = self._stepped(code, gradient, state, lr=self.config.largest_step * self.ramp(step + 1))
+            # One step size serves the whole batch, so a smaller step of a single image is an interpolation.
             code = torch.where(_each(active), code.lerp(stepped, _each(best.share)), code)
         w_plus = self._every_layer(best.code).clone()
         return Inversion(w_plus, best.loss, losses, best.step, lambda: best.image)
@@ -141,9 +142,10 @@ class LatentIterator:
         return Inversion(w_plus, unmeasured, target.new_empty(0, len(target)), steps, draw)
 
     def _stepped(self, code: Tensor, gradient: Tensor, state: State, *, lr: float) -> Tensor:
-        """The codes (N, num_ws or 1, w_dim) after a step of size `lr`."""
+        """Codes (N, num_ws or 1, w_dim) after a step of size `lr`."""
         stepped = code.clone()
         if self.config.takes_matrices:
+            # rms 1: `lr` is the root mean square change of a code's numbers.
             descended = self.metric.natural(gradient) if self.metric else gradient
             muon_step(stepped, descended, state, lr=lr, rms=1.0, momentum=MUON_MOMENTUM)
         else:
@@ -154,17 +156,20 @@ class LatentIterator:
         return self.generator.synthesis(self._every_layer(code), resolution=resolution)
 
     def _every_layer(self, code: Tensor) -> Tensor:
-        """Codes (N, num_ws, w_dim) of codes (N, num_ws or 1, w_dim)."""
+        """Codes (N, num_ws or 1, w_dim), with a single style repeated for all layers: (N, num_ws, w_dim)."""
         return code.expand(-1, self.generator.num_ws, -1)
 
     def _active(self, best: "_Best", step: int) -> Tensor:
-        """Images still worth a step, (N,)."""
+        """Mask of the images that have not stopped early, (N,)."""
         if not self.config.patience:
             return torch.ones_like(best.step, dtype=torch.bool)
         return step - best.step < self.config.patience
 
     def ramp(self, step: int) -> float:
-        """Factor of the step size at a step counted from 1: up linearly, down along a cosine."""
+        """Compute the factor of the step size at a step counted from 1: up linearly, down along a cosine.
+
+        The shape is that of the projector of StyleGAN2 (arXiv:1912.04958).
+        """
         done = step / (self.config.steps + 1)
         up = min(1.0, done / self.config.ramp_up) if self.config.ramp_up else 1.0
         down = min(1.0, (1 - done) / self.config.ramp_down) if self.config.ramp_down else 1.0
@@ -187,14 +192,14 @@ class LatentIterator:
 
 @dataclass
 class _Best:
-    """The best code seen so far of each image."""
+    """State of the search: the best code of each image so far, and its step size."""
 
     code: Tensor  # (N, num_ws or 1, w_dim)
     total: Tensor  # (N,), loss and prior
     loss: Tensor  # (N,)
     step: Tensor  # (N,)
     image: Tensor  # (N, 3, R, R)
-    gradient: Tensor  # that of `total`, shaped as the code; older than it after the last step
+    gradient: Tensor  # gradient of `total`, shaped like the code; not updated after the last step
     start: Tensor  # (N,), total of the start
     share: Tensor  # (N,), factor of an image's steps
 
@@ -214,23 +219,24 @@ class _Best:
         self.start = self.start if step else self.total
 
     def overshot(self, total: Tensor) -> Tensor:
-        """Images, (N,), that are worse than their start."""
+        """Mask of the images that are worse than their start, (N,)."""
         return total.detach() > self.start
 
     def retreat(self, undone: Tensor, code: Tensor, gradient: Tensor, step: int) -> tuple[Tensor, Tensor]:
-        """Codes and gradients to go on from after a step: of the images whose step is undone, those of the best."""
+        """Codes and gradients to continue from: those of the best code for images whose step is undone."""
+        # The gradient at the best code is kept, so returning to it costs no extra backward pass.
         self.gradient = torch.where(_each(self.step == step), gradient, self.gradient)
         self.share = torch.where(undone, RETREAT * self.share, self.share)
         return torch.where(_each(undone), self.code, code), torch.where(_each(undone), self.gradient, gradient)
 
 
 def _usual(values: Tensor) -> Tensor:
-    """The same values, though they are of inference mode, which autograd cannot take."""
+    """A copy of tensors made in inference mode, which autograd refuses; other tensors are returned as they are."""
     return values.clone() if values.is_inference() else values
 
 
 def _each(values: Tensor) -> Tensor:
-    """Values of images (N,), shaped to go with codes (N, num_ws, w_dim)."""
+    """Values of images, (N,), shaped to broadcast with codes (N, num_ws, w_dim)."""
     return values[:, None, None]
 
 

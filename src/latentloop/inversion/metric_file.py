@@ -1,4 +1,4 @@
-"""Perceptual metrics as files: those in the package, and those that `latentloop metric` made."""
+"""Files of perceptual metrics: the bundled ones, and those that `latentloop metric` writes."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -17,20 +17,20 @@ SHIPPED = {
         "metric-ffhq.safetensors", "ecd6c82d6d34d914a6ad9d782d06fea1a2fa0d76d847abd9f382dfaa188102c3"
     ),
 }
-"""Bundled metrics, by the fingerprint of the latent space."""
+"""Bundled metrics by the fingerprint of the latent space."""
 NAME = "metric"
-"""Kind of these files, with which the metadata entry begins."""
+"""Kind of these files, as their metadata names it."""
 TOLERANCE = 0.01
-"""Largest deviation of the axes' products from those of an orthonormal basis; float16 has 0.002."""
+"""Largest deviation of the axes' products from an orthonormal basis; rounding to float16 causes 0.002."""
 
 
 def save_metric(path: Path, metric: PerceptualMetric, about: Mapping[str, Any]) -> None:
-    """Write a metric that `read_metric` reads; the file appears whole.
+    """Write a metric to a file that `read_metric` reads, atomically.
 
     Args:
-        path: Where to.
-        metric: Axes are stored in float16, energies in float32.
-        about: Values that tell how it was made.
+        path: File to write.
+        metric: Metric; axes are stored in float16, energies in float32.
+        about: Provenance to store with it.
 
     Raises:
         UserError: The file cannot be written.
@@ -40,12 +40,12 @@ def save_metric(path: Path, metric: PerceptualMetric, about: Mapping[str, Any]) 
 
 
 def cached_metric_path(generator: Generator) -> Path:
-    """Path of the metric of a generator that is not bundled: `latentloop metric` writes it, and all jobs look there."""
+    """Return the path in the cache where `latentloop metric` writes a generator's metric and all jobs look for it."""
     return cache_folder() / "metrics" / f"{generator.fingerprint}-{generator.num_ws}-{generator.w_dim}.safetensors"
 
 
 def find_metric(generator: Generator) -> PerceptualMetric | None:
-    """Load the metric of a generator, onto its device: the bundled one, or the one in the cache; None without either.
+    """Load the bundled or cached metric of a generator onto its device; None if there is none.
 
     Raises:
         UserError: The file is damaged.
@@ -56,10 +56,10 @@ def find_metric(generator: Generator) -> PerceptualMetric | None:
 
 
 def read_metric(file: WeightsFile, generator: Generator) -> PerceptualMetric:
-    """Read a metric, onto the device of its generator.
+    """Read the metric of a generator from a file onto the generator's device.
 
     Raises:
-        UserError: The file is missing, of another kind, damaged, or another generator's.
+        UserError: The file is missing, damaged, of another kind, or of another latent space.
     """
     ours = read_ours(file, NAME, what="a generator's metric", advice="latentloop metric makes one")
     try:
@@ -72,15 +72,15 @@ def read_metric(file: WeightsFile, generator: Generator) -> PerceptualMetric:
 def _metric(ours: OurWeights, generator: Generator) -> PerceptualMetric:
     axes, energies, fingerprint = ours.tensors["axes"], ours.tensors["energies"], ours.settings["fingerprint"]
     if fingerprint != generator.fingerprint:
-        raise ValueError("it is of another latent space")
+        raise ValueError("it belongs to another latent space")
     wanted = (generator.num_ws, energies.shape[-1] if energies.ndim else 0, generator.w_dim)
     if axes.shape != wanted or energies.shape != wanted[:2]:
-        raise ValueError(f"axes {tuple(axes.shape)} and energies {tuple(energies.shape)}")
+        raise ValueError(f"shapes of axes {tuple(axes.shape)} and energies {tuple(energies.shape)}")
     if energies.ndim != 2 or not 0 < wanted[1] <= wanted[2]:
-        raise ValueError(f"energies {tuple(energies.shape)}")
+        raise ValueError(f"shape of energies {tuple(energies.shape)}")
     if not (energies.isfinite().all() and (energies >= 0).all()):
-        raise ValueError("energies that are negative or not finite")
+        raise ValueError("its energies are negative or not finite")
     if not ((axes @ axes.mT - torch.eye(wanted[1])).abs() < TOLERANCE).all():
-        raise ValueError("axes that are not orthonormal")
+        raise ValueError("its axes are not orthonormal")
     device = generator.device
     return PerceptualMetric(axes.to(device), energies.to(device), fingerprint, ours.sha256)

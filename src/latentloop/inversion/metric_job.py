@@ -1,4 +1,4 @@
-"""Making the file of a generator's metric."""
+"""The job of `latentloop metric`: estimate a generator's perceptual metric and write it to a file."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -23,18 +23,18 @@ def make_metric(
     force: bool = False,
     on_progress: Callable[[int, int], None] = lambda *_: None,
 ) -> Path:
-    """Estimate the metric of a generator for the iterator's default loss, and return its file, which appears whole.
+    """Estimate the perceptual metric of a generator for the iterator's default loss, and return the file's path.
 
     Args:
         name_or_path: Name of a bundled generator, or a file.
-        out: Where to; None for where all jobs look for the metric of this generator.
-        options: How well.
-        force: Replace a metric that is there.
-        on_progress: Called with how many codes are done, and how many there are.
+        out: File to write; None for the place in the cache where all jobs look for it.
+        options: Number of samples, weights, device and seed.
+        force: Replace an existing metric.
+        on_progress: Called with the number of codes done and their total.
 
     Raises:
-        UserError: The generator cannot be used, or has a bundled metric and there is no `out`; the file is there
-            already, or cannot be written.
+        UserError: The generator cannot be used, or has a bundled metric and `out` is None; the file exists already, or
+            cannot be written.
     """
     options = options or MetricOptions()
     repeatable_arithmetic()
@@ -43,7 +43,7 @@ def make_metric(
         lpips = load_lpips(device=generator.device)
     if out is None and generator.fingerprint in SHIPPED:
         raise UserError(
-            f"the metric of {generator.name} is in the package; name a file to measure it anew", arguments="out"
+            f"the metric of {generator.name} is bundled; to measure it again, name a file to write", arguments="out"
         )
     target = out or cached_metric_path(generator)
     _check(generator, target, force=force)
@@ -56,11 +56,12 @@ def make_metric(
 
 def _check(generator: Generator, target: Path, *, force: bool) -> None:
     if generator.resolution < SMALLEST:
-        raise UserError(f"LPIPS takes images of {SMALLEST} pixels or more, {generator.name} draws fewer")
+        size = generator.resolution
+        raise UserError(f"LPIPS needs images of at least {SMALLEST} pixels, {generator.name} draws {size}")
     if target.is_dir():
         raise UserError(f"{target}: a folder, not a file", arguments="out")
     if target.exists() and not force:
-        raise UserError(f"{target}: here already", arguments="force")
+        raise UserError(f"{target}: exists already", arguments="force")
     if is_foreign(target, lambda path: kind_in(path) == NAME):
-        raise UserError(f"{target}: no metric, and would be overwritten; choose another file", arguments="out")
+        raise UserError(f"{target}: exists and is not a metric; choose another file", arguments="out")
     check_writable(target.parent)

@@ -1,4 +1,4 @@
-"""Options of estimating a generator's metric; kept apart so that reading them needs no PyTorch."""
+"""Options of estimating a generator's metric; a module of its own, so that reading them needs no PyTorch."""
 
 from dataclasses import dataclass
 
@@ -11,13 +11,13 @@ class MetricOptions:
     """Settings of the estimation of a generator's perceptual metric."""
 
     samples: int = 2000
-    """Number of random codes, each drawn once, with its gradient: about as long as as many steps of the iterator."""
+    """Number of random codes; each takes one forward and backward pass, about as long as a step of the iterator."""
     which: Which = "g_ema"
     """Weights to read where a StyleGAN's file has both: their running mean, or, as g, the weights as trained."""
     device: str = "auto"
     """Device: auto, cpu, cuda, cuda:1, mps ..."""
     seed: int = 0
-    """Random seed."""
+    """Seed of the random codes and projections."""
 
     def __post_init__(self) -> None:
         check_seed(self.seed)

@@ -1,4 +1,4 @@
-"""A prior on codes: what keeps the iterator where codes edit well."""
+"""Priors on codes, which keep the iterator where codes edit well."""
 
 from collections.abc import Callable
 
@@ -9,22 +9,22 @@ from latentloop.latents.alignment import StyleAlignment, layer_spread
 from latentloop.losses.image import weighted_sum
 
 CodePrior = Callable[[Tensor], Callable[[Tensor], Tensor]]
-"""Start -> codes -> what is added to their loss, (N,); start and codes are (N, num_ws, w_dim)."""
+"""Function of starts that returns a function of codes, both (N, num_ws, w_dim), to a term of the loss, (N,)."""
 FINE = 11
-"""First style that draws at 256 pixels or more, 4 * 2^ceil(i / 2) in StyleGAN and MobileStyleGAN."""
+"""First style at 256 pixels or more; style i draws at 4 * 2^ceil(i / 2) pixels in StyleGAN2 and MobileStyleGAN."""
 
 
 def code_prior(
     config: PriorConfig, *, w_std: Callable[[], float], alignment: Callable[[], StyleAlignment]
 ) -> CodePrior | None:
-    """Make the prior of some weights; None if all are 0.
+    """Make the weighted sum of priors that a configuration asks for; None if all weights are 0.
 
     Call it with the starts, then with codes: `prior(start)(w_plus)`, (N,). A term of weight 0 costs nothing.
 
     Args:
-        config: The weights.
-        w_std: Gives the standard deviation of W; called only if there is a term.
-        alignment: Gives the style vectors of random codes, on the generator's device; called only if their term counts.
+        config: Weights of the terms.
+        w_std: Returns the standard deviation of W; called only if there is a term.
+        alignment: Returns the style alignment on the generator's device; called only if its weight is not 0.
     """
     if not any((config.lambda_near, config.lambda_align, config.lambda_spread, config.lambda_fine)):
         return None
@@ -41,11 +41,11 @@ def code_prior(
 
 
 def distance_from_start(w_std: float, *, first: int = 0) -> CodePrior:
-    """Measure the mean squared distance of codes from their starts, in units of W's variance.
+    """Make the prior of the mean squared distance of codes from their starts, in units of W's variance.
 
     Args:
         w_std: Standard deviation of W.
-        first: First style that counts; without any such style the distance is 0.
+        first: First style that counts; if a code has no such style, the distance is 0.
     """
 
     def from_start(start: Tensor) -> Callable[[Tensor], Tensor]:

@@ -1,4 +1,4 @@
-"""Refinement of weights: the generator is tuned to a photo, by changes of low rank."""
+"""Pivotal tuning of a generator's weights to a photo, with low-rank changes."""
 
 import math
 from collections.abc import Callable, Sequence
@@ -22,37 +22,39 @@ from latentloop.losses.image import LossToward
 from latentloop.optim.adam import State, adam_step
 
 BETAS = (0.9, 0.95)
-"""Decay rates of Adam's means, for a short run."""
-Tell = Callable[[int, float], None]
-"""Called with the steps done for an image, and its best loss."""
+"""Adam's decay rates, for a run far shorter than usual."""
+Report = Callable[[int, float], None]
+"""Callback with the number of steps done for an image, and its best loss."""
 NEIGHBOUR, PSI = 30.0, 0.5
-"""Distance of the codes whose images are to stay from the photo's, over all layers, and the truncation of those
-towards which they lie: those of PTI's program."""
+"""Distance, over all layers, of the neighbouring codes of the locality term from the photo's code, and the truncation
+of the random codes towards which they lie; both as in PTI's published code."""
 
 
 @dataclass(frozen=True)
 class WeightTuner:
-    """Pivotal tuning (Roich et al., arXiv:2106.05744) of all convolutions, but by changes of low rank."""
+    """Pivotal tuning of all convolutions by low-rank changes (after PTI, Roich et al., arXiv:2106.05744)."""
 
     generator: Generator
-    """The generator that is tuned; it and the codes stay as they are."""
+    """Generator that is tuned; it and the codes stay as they are."""
     comparison: Comparison
+    """Loss of images toward the targets."""
     steps: int
+    """Largest number of Adam steps."""
     lr: float = 0.02
-    """Step size of the factors; the weights of each convolution count in units of their root mean square."""
+    """Step size of the factors; a convolution's change is in units of its weights' root mean square."""
     rank: int = 4
-    """Rank of the changes."""
+    """Rank of the change of each convolution."""
     enough: float = 0.0
-    """Loss at which a photo needs no more steps."""
+    """Loss at which the tuning of a photo ends early."""
     local: LossToward | None = None
-    """Loss that keeps images of neighbouring codes as they are, (N,), if it is to."""
+    """Loss of the locality term, which keeps the images of neighbouring codes as they are; None for no term."""
 
     def refine(
         self, target: Tensor, w_plus: Tensor, on_step: OnStep | None = None, on_image: OnImage | None = None
     ) -> Refined:
         """Tune the weights to each target, one after the other, see `BeyondRefiner.refine`."""
         check_refined(target, w_plus, self.generator)
-        with torch.inference_mode(mode=False), torch.enable_grad():  # whatever the caller has switched off
+        with torch.inference_mode(mode=False), torch.enable_grad():  # the caller may have switched gradients off
             pairs = zip(target.clone().split(1), w_plus.detach().clone().split(1), strict=True)
             least = target.new_full((len(target),), torch.inf)
             found = [self._tuned(one, w, _of_image(i, least, on_step), on_image) for i, (one, w) in enumerate(pairs)]
@@ -62,7 +64,7 @@ class WeightTuner:
         return Refined(tuple(refinements), losses)
 
     def _tuned(
-        self, target: Tensor, w_plus: Tensor, tell: Tell, on_image: OnImage | None
+        self, target: Tensor, w_plus: Tensor, report: Report, on_image: OnImage | None
     ) -> tuple[dict[str, LowRank], Tensor]:
         """The changes for one image, and its loss at the start and after each step, (steps + 1,)."""
         compared, factors, state = self.comparison.toward(target), self._factors(), [State(), State()]
@@ -75,12 +77,12 @@ class WeightTuner:
             image = tuned.synthesis(w_plus, resolution=compared.size(step / max(self.steps, 1)))
             loss = compared.whole(image)
             check_loss(loss, step)
-            losses[step:] = loss.detach()
+            losses[step:] = loss.detach()  # to the end: after an early stop the curve stays constant
             if (value := losses[step].item()) < least:
                 best, least = factors, value
             if on_image:
                 on_image(image.detach())
-            tell(step, least)
+            report(step, least)
             if step == self.steps or least <= self.enough:
                 break
             total = loss + compared.tile(image, step) + kept(tuned)
@@ -90,7 +92,8 @@ class WeightTuner:
         return self._deltas(best, scales), losses
 
     def _factors(self) -> list[Tensor]:
-        """The left and the right factors of all changes, one below the other: zeros and random numbers."""
+        """The left and right factors of all changes, concatenated along their rows: zeros and random numbers."""
+        # As in LoRA, one factor is zero, so that tuning starts at the original weights with a non-zero gradient.
         outs, ins = zip(*convolution_matrices(self.generator).values(), strict=True)
         randomness = torch.Generator().manual_seed(0)
         right = torch.randn(sum(ins), self.rank, generator=randomness) / math.sqrt(self.rank)
@@ -105,7 +108,8 @@ class WeightTuner:
     @property
     def _module(self) -> nn.Module:
         if not isinstance(self.generator, nn.Module):
-            raise TypeError(f"{self.generator.name}: only the weights of a generator that is a module can be tuned")
+            kind = type(self.generator).__name__
+            raise TypeError(f"{self.generator.name}: must be an nn.Module to be tuned, got {kind}")
         return self.generator
 
     def _deltas(self, factors: Sequence[Tensor], scales: Sequence[float]) -> dict[str, LowRank]:
@@ -116,7 +120,7 @@ class WeightTuner:
         return {name: LowRank(scale * u, v) for name, scale, u, v in zip(matrices, scales, left, right, strict=True)}
 
     def _kept(self, w_plus: Tensor, size: int) -> Callable[[Generator], Tensor]:
-        """How far a tuned generator has moved the image of a neighbouring code, another one at each step."""
+        """PTI's locality term: the loss between images of a random neighbouring code before and after tuning."""
         local = self.local
         if local is None:
             return lambda _: w_plus.new_zeros(1)
@@ -132,12 +136,12 @@ class WeightTuner:
         return moved
 
 
-def _of_image(i: int, least: Tensor, on_step: OnStep | None) -> Tell:
-    """What an image's steps call; `least` is the best loss of each image so far, (N,), infinite before its turn."""
+def _of_image(i: int, least: Tensor, on_step: OnStep | None) -> Report:
+    """Callback for the steps of image i; `least` is each image's best loss so far, (N,), infinite before its turn."""
 
-    def told(step: int, loss: float) -> None:
+    def report(step: int, loss: float) -> None:
         least[i] = loss
         if on_step:
             on_step(step, least.clone())
 
-    return told
+    return report

@@ -1,4 +1,4 @@
-"""Codes: sampling random ones, and reading and writing those of photos."""
+"""Latent codes: sampling, and reading and writing of code files."""
 
 import lazy_loader
 

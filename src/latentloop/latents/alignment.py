@@ -1,4 +1,4 @@
-"""Measures of codes that edit well: how near their styles are to those of random codes, and to each other."""
+"""Measures of editability: how close a code's styles are to those of random codes, and to each other."""
 
 import math
 from collections.abc import Iterator, Sequence
@@ -14,36 +14,37 @@ from latentloop.generators.sampling import random_inputs
 from latentloop.latents.sampling import broadcast
 
 SAMPLES = 10_000
-"""Random codes from which the anchors are computed. LSAP's 100,000 change a code's figure by .001 at most."""
+"""Random codes from which the anchors are computed; LSAP's 100,000 change a code's value by .001 at most."""
 BATCH = 1000
-"""Number of styles that are mapped at once."""
+"""Number of codes that are mapped at a time."""
 
 
 @dataclass(frozen=True)
 class AnchoredStyle:
-    """A style vector of the generator, with the mean of its direction over random codes."""
+    """One style vector of a generator, with its mean direction over random codes."""
 
     layer: int
-    """Layer of the code that it is mapped from."""
+    """Index of the style in the code that it is mapped from."""
     affine: Affine
-    """Map from a layer's style in W to the style vector, of C numbers."""
+    """Affine map from the style in W to the style vector, (C,)."""
     anchor: Tensor
-    """Mean of the style vectors, each of unit length, (C,); itself shorter than 1."""
+    """Mean of unit-length style vectors over random codes, (C,); its own length is below 1."""
 
 
 @dataclass(frozen=True)
 class StyleAlignment:
-    """How far the style vectors of a code point where those of random codes do (LSAP, Cao et al., arXiv:2209.12746)."""
+    """LSAP's alignment of a code's style vectors with those of random codes (Cao et al., arXiv:2209.12746)."""
 
     styles: Sequence[AnchoredStyle]
+    """Style vectors of the generator, with their anchors."""
     w_std: float
-    """Standard deviation of W: the root of its numbers' mean variance."""
+    """Standard deviation of W: the root of the mean variance of its numbers."""
 
     def __call__(self, w_plus: Tensor) -> Tensor:
-        """Compute the mean over style vectors of the cosine to the anchor times the anchor's length, (N,).
+        """Compute the alignment of codes, (N,): the mean over style vectors of their projection on the anchor.
 
-        It is differentiable; LSAP adds it to a loss with a negative weight. Higher is nearer to random codes, and the
-        most that a code can reach is the mean of the anchors' lengths.
+        The vectors are scaled to unit length. Higher is closer to random codes; the maximum is the mean of the anchors'
+        lengths. It is differentiable, and LSAP adds it to a loss with a negative weight.
 
         Args:
             w_plus: Codes, (N, num_ws, w_dim), on the generator's device.
@@ -53,10 +54,10 @@ class StyleAlignment:
 
 
 def layer_spread(w_plus: Tensor, *, w_std: float) -> Tensor:
-    """Compute how far the styles of a code are from each other, (N,): 0 in W, about 1 if each layer is drawn alone.
+    """Compute the spread of a code's styles over its layers, (N,): 0 in W, about 1 for independent random styles.
 
     It is the mean over layers and numbers of the squared distance to the layers' mean, in units of W's variance; e4e
-    (arXiv:2102.02766) keeps codes near W by a penalty of this kind.
+    (arXiv:2102.02766) keeps codes near W with a penalty of this kind.
 
     Args:
         w_plus: Codes, (N, num_ws, w_dim).
@@ -67,10 +68,10 @@ def layer_spread(w_plus: Tensor, *, w_std: float) -> Tensor:
 
 @torch.no_grad()
 def w_std_of(generator: Generator, *, samples: int = BATCH, seed: int = 0) -> float:
-    """Estimate the standard deviation of W, the root of its numbers' mean variance, to about one part in a hundred.
+    """Estimate the standard deviation of W, the root of the mean variance of its numbers, to about 1 %.
 
     Args:
-        generator: The generator.
+        generator: Generator whose mapping network is used.
         samples: Number of random codes.
         seed: Random seed of z.
     """
@@ -78,15 +79,15 @@ def w_std_of(generator: Generator, *, samples: int = BATCH, seed: int = 0) -> fl
     return math.sqrt(codes.var(dim=0).mean())
 
 
-@torch.no_grad()  # not inference_mode: gradients with respect to codes go through the anchors
+@torch.no_grad()  # not inference_mode: its tensors cannot take part in the gradient with respect to codes
 def style_alignment(generator: Generator, *, samples: int = SAMPLES, seed: int = 0) -> StyleAlignment:
-    """Compute the anchors of a generator from random codes, not truncated; a few seconds for 10,000.
+    """Compute the anchors of a generator from random, untruncated codes; 10,000 take a few seconds.
 
-    A generator that does not expose its affine maps is measured by the styles of W themselves.
+    For a generator that does not expose its affine maps, the styles in W themselves are compared.
 
     Args:
-        generator: The generator.
-        samples: Number of codes.
+        generator: Generator of the codes.
+        samples: Number of random codes.
         seed: Random seed of z.
     """
     maps = affines(generator) or _styles_of_w(generator)

@@ -1,4 +1,4 @@
-"""The code file: a photo's code and its provenance, in a `.npz` that loads without pickle.
+"""The code file: a photo's code and its provenance, in an `.npz` file that loads without pickle.
 
 | array | type | meaning |
 |---|---|---|
@@ -46,7 +46,7 @@ from latentloop.options import check_kind, check_path, is_whole
 
 @dataclass(frozen=True)
 class Code:
-    """A photo's code and its provenance. Tensors that were read from a file are on the CPU."""
+    """A photo's code and its provenance; tensors read from a file are on the CPU."""
 
     w_plus: Tensor
     """The code in W+: styles, (num_ws, w_dim)."""
@@ -63,26 +63,26 @@ class Code:
     losses: Tensor
     """Loss at the start and after each step, (steps + 1,); empty if no step was taken."""
     steps: int
-    """Step after which this code was reached."""
+    """Step after which this code was found."""
     details: dict[str, Any] = field(default_factory=dict)
     """Name and checksum of the photo, settings and metrics, as JSON values."""
     refinement: Refinement | None = None
-    """What the photo has beyond the code, for `generators.refined`; None if the code is all."""
+    """Refinement beyond the code, for `generators.refined`; None for none."""
 
     @property
     def photo_sha256(self) -> str | None:
-        """SHA-256 of the photo's file, in hexadecimal, as the details tell it; None if they do not."""
+        """SHA-256 of the photo's file in hexadecimal, from the details; None if they lack it."""
         photo = self.details.get("photo")
         sha256 = photo.get("sha256") if isinstance(photo, dict) else None
         return sha256 if isinstance(sha256, str) else None
 
 
 def save_code(path: Path | str, code: Code) -> None:
-    """Write a code file; it appears whole or not at all.
+    """Write a code file atomically.
 
     Raises:
         UserError: The file cannot be written.
-        ValueError: `code` is none that `load_code` would read, or numbers of its refinement are too large for float16.
+        ValueError: `load_code` would not read the code, or a number of its refinement is too large for float16.
     """
     check_path(path)
     with replacing(Path(path)) as part:
@@ -90,10 +90,10 @@ def save_code(path: Path | str, code: Code) -> None:
 
 
 def code_bytes(code: Code) -> bytes:
-    """Encode a code as `save_code` writes it.
+    """Encode a code as the bytes that `save_code` writes.
 
     Raises:
-        ValueError: It is none that `load_code` would read.
+        ValueError: `load_code` would not read the code.
     """
     _check(code)
     plain = PlainCode(
@@ -111,25 +111,25 @@ def code_bytes(code: Code) -> bytes:
 
 
 def load_code(path: Path | str) -> Code:
-    """Read a code file. Nothing in it is ever executed.
+    """Read a code file; nothing in it is executed.
 
     Raises:
-        UserError: The file is missing, no code file, of a later version, or damaged, or its code is not finite.
-        ValueError: `path` is no path.
+        UserError: The file is missing, damaged, not a code file or of a later version, or its code is not finite.
+        ValueError: `path` is not a path.
     """
     check_path(path)
     return parse_code(read_code_file(path), path)
 
 
 def parse_code(content: bytes, path: Path | str) -> Code:
-    """Decode the content of a code file. Nothing in it is ever executed.
+    """Decode the content of a code file; nothing in it is executed.
 
     Args:
         content: Bytes of the file.
         path: The file's path, for error messages.
 
     Raises:
-        UserError: The content is no code file, of a later version, or damaged, or its code is not finite.
+        UserError: The content is damaged, not a code file or of a later version, or its code is not finite.
     """
     plain, version = decode_code(content, path)
     try:
@@ -151,7 +151,7 @@ def parse_code(content: bytes, path: Path | str) -> Code:
 
 
 def _check(code: Code) -> None:
-    """Raise a ValueError that says what a code has to be, if it is something else."""
+    """Raise a ValueError if a field of a code has the wrong type, shape or range."""
     check_kind("code", code, Code, "a Code")
     shapes = {"w_plus": (None, None), "quad": (4, 2), "losses": (None,)}
     for name, shape in shapes.items():
@@ -183,7 +183,7 @@ def _array(tensor: Tensor) -> npt.NDArray[Any]:
 
 
 def is_damaged_code(path: Path) -> bool:
-    """Return whether a file is what became of one of our code files: unreadable, cut off, or empty."""
+    """Return whether a file looks like a damaged code file of latentloop: unreadable, truncated or empty."""
     try:
         load_code(path)
     except UserError:
@@ -192,10 +192,10 @@ def is_damaged_code(path: Path) -> bool:
 
 
 def start_from(path: Path, generator: Generator) -> Tensor:
-    """Read the code in a file as a starting point for a generator, (1, num_ws, w_dim).
+    """Read a code file as a starting point for a generator, (1, num_ws, w_dim).
 
     Raises:
-        UserError: As for `load_code`, or the code belongs to another generator.
+        UserError: The file cannot be read, see `load_code`, or its code belongs to another generator.
     """
     return as_start(load_code(path), generator, path)
 
@@ -214,7 +214,7 @@ def as_start(code: Code, generator: Generator, path: Path | str) -> Tensor:
     if code.fingerprint != generator.fingerprint:
         raise UserError(
             f"{path}: made for {code.generator} (latent space {code.fingerprint}), "
-            f"not for {generator.name} ({generator.fingerprint})"
+            f"not for {generator.name} (latent space {generator.fingerprint})"
         )
     expected = (generator.num_ws, generator.w_dim)
     if tuple(code.w_plus.shape) != expected:

@@ -1,4 +1,4 @@
-"""Codes in files of other projects: NVIDIA's projectors, e4e, ReStyle, HyperStyle, rosinality.
+"""Reading of codes from other projects' files: NVIDIA's projectors, e4e, ReStyle, HyperStyle, rosinality.
 
 | file | what |
 |---|---|
@@ -7,7 +7,7 @@
 | `.npz` | one of the former as `w`, as NVIDIA's projectors write it |
 | `.pt` | one tensor, as e4e's `latents.pt`; a dict of image names and tensors, or the dict of rosinality's projector |
 
-The format is detected from the content. As many styles as the generator has layers are taken as one code.
+The format is detected from the content. An array with as many rows as the generator has styles counts as one code.
 """
 
 import math
@@ -31,7 +31,7 @@ from latentloop.generators.protocol import Generator
 from latentloop.latents.numpy_archive import HEADERS, check_entry, largest
 
 Archived = Callable[[IO[bytes], Mapping[str, zipfile.ZipInfo]], Any]
-"""Reader of a NumPy archive with several arrays: called with the open file and its entries by name."""
+"""Function that reads a NumPy archive of several arrays, given the open file and its entries by name."""
 ARRAY = b"\x93NUMPY"
 """First bytes of a `.npy` file."""
 MAX_NAME = 100
@@ -42,22 +42,22 @@ MAX_BYTES = 1 << 34
 
 @dataclass(frozen=True)
 class Latents:
-    """Codes of a file and, where it has them, the names of their images."""
+    """Codes read from a file, with the names of their images if the file has them."""
 
     codes: Tensor
     """Codes, (N, num_ws, w_dim), float32, on the CPU."""
     names: tuple[str, ...] | None
-    """Names of the N images, without folders and endings; None if the file has none."""
+    """Names of the N images, without folders and suffixes; None if the file has none."""
 
 
 def read_latents(path: Path, generator: Generator) -> Latents:
-    """Read the codes in another project's file for a generator. Nothing in the file is executed.
+    """Read codes for a generator from another project's file; nothing in the file is executed.
 
-    The file does not say which generator its codes belong to; only their shape is checked.
+    The file does not say which generator its codes belong to, so only their shape is checked.
 
     Raises:
-        UserError: The file is missing, damaged, asks for more than data, or has no codes of the generator's shape, or
-            some that are not finite.
+        UserError: The file is missing or damaged, asks for more than data, or has no finite codes of the generator's
+            shape.
     """
     refuse_no_file(path, what="a file of codes")
     with reading(path):
@@ -74,17 +74,17 @@ def _unnamed(content: object, generator: Generator) -> Latents:
 
 
 def _named(content: Mapping[Any, Any], generator: Generator, size: int) -> Latents:
-    """Codes of images by their names, one code for each, from a file of so many bytes."""
+    """Codes of a dict by their images' names, one for each image; `size` is the file's in bytes."""
     if not content:
         raise UserError("has no codes")
-    # Names may share one tensor.
+    # Names may share one tensor, so that a small file could claim any number of codes.
     if len(content) * generator.num_ws * generator.w_dim * 4 > largest(size):
         raise UserError(f"has {len(content):,} codes in few bytes")
     codes: dict[str, Tensor] = {}
     for key, value in content.items():
         name = PurePath(str(key)).stem
         if not name.isprintable() or not 0 < len(name) <= MAX_NAME:
-            raise UserError(f"has a code of an image with an odd name: {name[:20]!r}")
+            raise UserError(f"has a code of an image with an unusable name: {name[:20]!r}")
         found = _codes(_last(value), generator)
         if name in codes or len(found) != 1:
             raise UserError(f"has several codes for {name}")
@@ -95,9 +95,9 @@ def _named(content: Mapping[Any, Any], generator: Generator, size: int) -> Laten
 
 
 def read_content(path: Path, of_archive: Archived, *, kind: str = "code") -> Any:  # noqa: ANN401
-    """Read an array or a tensor, or a dict of such, from a file of NumPy or of `torch.save`.
+    """Read an array, a tensor or a dict of them from a file of NumPy or of `torch.save`.
 
-    Errors do not name the file; call it within `latentloop.checkpoints.reading.reading`.
+    Errors do not name the file; call this within `latentloop.checkpoints.reading.reading`.
 
     Args:
         path: The file.
@@ -106,7 +106,7 @@ def read_content(path: Path, of_archive: Archived, *, kind: str = "code") -> Any
         kind: What the file should contain, for error messages.
 
     Raises:
-        UserError: The file is neither.
+        UserError: The file is of neither kind.
     """
     with path.open("rb") as file:
         if file.read(len(ARRAY)) == ARRAY:
@@ -124,7 +124,7 @@ def read_entry(file: IO[bytes], entry: zipfile.ZipInfo) -> Any:  # noqa: ANN401
     """Read one array of an open NumPy archive.
 
     Raises:
-        ValueError: It is compressed in another way than NumPy's, or far more than codes can be, or damaged.
+        ValueError: The array is damaged, far larger than codes can be, or compressed in a way that NumPy does not use.
     """
     check_entry(entry)
     with zipfile.ZipFile(file) as archive, archive.open(entry) as array:
@@ -132,7 +132,7 @@ def read_entry(file: IO[bytes], entry: zipfile.ZipInfo) -> Any:  # noqa: ANN401
 
 
 def _arrays_of(file: IO[bytes]) -> dict[str, zipfile.ZipInfo]:
-    """Each array of an archive, by name; none if it is another archive."""
+    """Entries of the arrays in an archive by name; empty for other archives."""
     with zipfile.ZipFile(file) as archive:
         return {entry.filename.removesuffix(".npy"): entry for entry in archive.infolist() if ".npy" in entry.filename}
 
@@ -144,7 +144,7 @@ def _of_projector(file: IO[bytes], arrays: Mapping[str, zipfile.ZipInfo]) -> Any
 
 
 def _read_array(file: IO[bytes], size: int) -> Any:  # noqa: ANN401
-    """The array in a file of NumPy of so many bytes; what it contains, if that is one object."""
+    """The array in a NumPy file of `size` bytes, or the content of an object array."""
     version = np.lib.format.read_magic(file)
     if version not in HEADERS:
         raise ValueError(f"an array in format {version}")
@@ -155,21 +155,21 @@ def _read_array(file: IO[bytes], size: int) -> Any:  # noqa: ANN401
         raise ValueError(f"an array {shape} of {dtype}")
     flat = np.frombuffer(file.read(math.prod(shape) * dtype.itemsize), dtype)
     array = flat.reshape(shape, order="F" if fortran else "C")
-    with np.errstate(over="ignore"):  # infinity is refused later
+    with np.errstate(over="ignore"):  # numbers that overflow to infinity are refused later
         return torch.from_numpy(array.astype(np.float32))
 
 
 def _read_object(file: Any) -> Mapping[Any, Any]:  # noqa: ANN401
-    """The content of an array of one object."""
+    """The dict in a pickled array that holds one object."""
     record = read_pickle(file)
     items = record.state[-1] if isinstance(record, Record) and isinstance(record.state, tuple) else None
     if not isinstance(items, list) or len(items) != 1 or not isinstance(items[0], Mapping):
-        raise UserError("an array of objects that is no dict of images and codes")
+        raise UserError("an array of objects that is not a dict of images and codes")
     return items[0]
 
 
 def _last(value: object) -> Tensor:
-    """The code of an image: of the last step, where there is a list of them."""
+    """The code of an image; of a list with the codes of each step, the last."""
     if isinstance(value, Mapping):
         if "latent" not in value:
             raise UserError(f"has no latent for an image, but {', '.join(map(str, list(value)[:5])) or 'nothing'}")
@@ -178,7 +178,7 @@ def _last(value: object) -> Tensor:
 
 
 def _codes(array: Tensor, generator: Generator) -> Tensor:
-    """Codes (N, num_ws, w_dim) from an array of one of the shapes that files have."""
+    """Codes (N, num_ws, w_dim) from an array of one of the shapes listed above."""
     num_ws, w_dim = generator.num_ws, generator.w_dim
     shape = tuple(array.shape)
     if shape == (num_ws, w_dim):

@@ -1,4 +1,4 @@
-"""Arrays of a NumPy archive: what each claims to be is checked before it is read, and nothing is executed."""
+"""Safe reading of NumPy archives: sizes are checked before an array is read, and nothing is executed."""
 
 import io
 import math
@@ -12,7 +12,7 @@ from zipfile import ZIP_DEFLATED, ZIP_STORED, BadZipFile, ZipFile, ZipInfo
 import numpy as np
 import numpy.typing as npt
 
-# What NumPy, zipfile and conversions of what they read are known to raise on damaged files.
+# Errors that NumPy, zipfile and conversions of their results are known to raise on damaged files.
 DAMAGE = (
     OSError,
     ValueError,
@@ -27,27 +27,27 @@ DAMAGE = (
     zlib.error,
 )
 FIRST_NAME = 30
-"""Place of its first array's name in an archive."""
+"""Offset of the first entry's name in a zip archive, in bytes."""
 HEADERS = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
 """Readers of the header of each version of the `.npy` format."""
 ALWAYS = 1 << 26
-"""Bytes that any array may have."""
+"""Size up to which an array may be of any compression ratio, in bytes."""
 RATIO = 20
-"""How many times its size in the file a larger array may have. Codes hardly shrink; zeros do a thousandfold."""
+"""Largest compression ratio of a larger array. Codes hardly compress; zeros do so a thousandfold."""
 
 
 def largest(size: int) -> int:
-    """Give the bytes that data of `size` bytes in a file may take in memory."""
+    """Return the largest size in memory, in bytes, that data of `size` bytes in a file may have."""
     return max(ALWAYS, RATIO * size)
 
 
 def check_entry(entry: ZipInfo) -> None:
-    """Check an array of an archive before it is read.
+    """Check the compression of an array in an archive before it is read.
 
     Raises:
-        ValueError: It is compressed in another way than NumPy's, or so that a small file takes all memory.
+        ValueError: The compression is not one that NumPy uses, or its ratio is that of a decompression bomb.
     """
-    # Python reads other compressions without a bound.
+    # Python decompresses the other methods without a bound on the output.
     if entry.compress_type not in (ZIP_STORED, ZIP_DEFLATED):
         raise ValueError("compressed as NumPy does not")
     if entry.file_size > largest(entry.compress_size):
@@ -55,17 +55,17 @@ def check_entry(entry: ZipInfo) -> None:
 
 
 def holds_arrays(path: Path, *names: str) -> bool:
-    """Return whether a file is an archive with arrays of these names, or what is left of one: cut off, or empty.
+    """Return whether a file is an archive with arrays of these names, or a truncated or empty one.
 
     Args:
-        path: The file.
-        names: Names without ".npy", first that of the array which was written first.
+        path: File to check.
+        names: Names without ".npy", first that of the array which is written first.
     """
     try:
         with ZipFile(path) as archive:
             return {f"{name}.npy" for name in names} <= set(archive.namelist())
     except DAMAGE:
-        pass  # no list of its arrays, which comes last
+        pass  # truncated: the list of entries is at the end of a zip archive
     first = f"{names[0]}.npy".encode()
     try:
         with path.open("rb") as file:
@@ -78,16 +78,16 @@ def holds_arrays(path: Path, *names: str) -> bool:
 def read_arrays(
     content: bytes, names: Iterable[str] | None = None, *, max_bytes: int, max_total: int | None = None
 ) -> dict[str, npt.NDArray[Any]]:
-    """Read arrays of an archive by their names.
+    """Read arrays of an archive by name.
 
     Args:
-        content: The archive's bytes.
+        content: Bytes of the archive.
         names: Names of the arrays, without ".npy"; None for all.
-        max_bytes: Largest array.
-        max_total: Most bytes of them all; None for any number.
+        max_bytes: Largest size of an array, in bytes.
+        max_total: Largest size of all arrays together, in bytes; None for no limit.
 
     Raises:
-        ValueError, LookupError and others of NumPy and zipfile: One is missing, damaged, too large or of objects.
+        ValueError, LookupError and the others in `DAMAGE`: An array is missing, damaged, too large or of objects.
     """
     with ZipFile(io.BytesIO(content)) as archive:
         wanted = [name.removesuffix(".npy") for name in archive.namelist()] if names is None else names
@@ -99,21 +99,21 @@ def read_arrays(
 
 
 def floats_in(arrays: Mapping[str, npt.NDArray[Any]], name: str) -> npt.NDArray[Any]:
-    """Give an array of numbers; ValueError if it is none."""
+    """Return an array, or raise a ValueError unless it holds numbers."""
     if arrays[name].dtype.kind not in "fiu":
         raise ValueError(f"{name} must be numbers, not {arrays[name].dtype}")
     return arrays[name]
 
 
 def whole_in(arrays: Mapping[str, npt.NDArray[Any]], name: str) -> int:
-    """Give a whole number; ValueError if it is none."""
+    """Return the number in an array, or raise a ValueError unless it is a single integer."""
     if arrays[name].shape or arrays[name].dtype.kind not in "iu":
         raise ValueError(f"{name} must be a whole number")
     return int(arrays[name])
 
 
 def text_in(arrays: Mapping[str, npt.NDArray[Any]], name: str) -> str:
-    """Give a text; ValueError if it is none."""
+    """Return the text in an array, or raise a ValueError unless it is a single text."""
     if arrays[name].shape or arrays[name].dtype.kind != "U":
         raise ValueError(f"{name} must be a text")
     return str(arrays[name])
@@ -133,7 +133,7 @@ def _read(archive: ZipFile, name: str, max_bytes: int) -> npt.NDArray[Any]:
         if min(shape, default=0) < 0 or not 0 <= size <= max_bytes:
             raise ValueError(f"{name} is too large: {size:,} bytes" if size > max_bytes else f"{name} has no size")
         flat = file.read(size)
-        if file.read(1) or len(flat) != size:  # at its end its checksum is compared, too
+        if file.read(1) or len(flat) != size:  # reading to the end also makes zipfile compare the checksum
             raise ValueError(f"{name} is of another length than it claims")
     if not dtype.itemsize:
         return np.zeros(shape, dtype)

@@ -1,4 +1,4 @@
-"""Options of drawing random images; kept apart so that reading them needs no PyTorch."""
+"""Options of `latentloop generate`; a module of its own, so that reading them needs no PyTorch."""
 
 import math
 from dataclasses import dataclass
@@ -12,17 +12,18 @@ class SampleOptions:
     """Options of drawing random images."""
 
     common: Common = Common()
+    """Options that many commands share."""
     count: int = 8
     """Number of images to draw."""
     truncation_psi: float = 0.7
-    """Truncation: 1 draws from all of W, 0 the mean image; in between less variety, and fewer artefacts."""
+    """Truncation, from 1 (all of W) to 0 (the mean image). Lower values give less variety and fewer artefacts."""
     truncation_cutoff: int | None = None
-    """Number of layers that are truncated, coarsest first. Default: all."""
+    """Number of layers to truncate, coarsest first. Default: all."""
     label: int | None = None
-    """Class of all images, for a generator with classes. Default: a random one for each."""
+    """Class of all images, for a conditional generator. Default: a random class for each image."""
     noise: NoiseMode = "const"
-    """Noise maps of StyleGAN 1 and 2, which hairs and pores are drawn from: const takes those in the generator's file,
-    random new ones, none no noise."""
+    """Noise maps of StyleGAN 1 and 2, which shape hairs and pores. const: those in the generator's file. random: new
+    ones for each image. none: no noise."""
 
     def __post_init__(self) -> None:
         if self.count < 1:

@@ -1,4 +1,4 @@
-"""The code file in NumPy, without PyTorch: see `code_file`, which lists its arrays."""
+"""The code file in NumPy, without PyTorch; `code_file` lists its arrays."""
 
 import io
 import json
@@ -17,7 +17,8 @@ from latentloop.json_files import decode_json
 from latentloop.latents.numpy_archive import DAMAGE, floats_in, read_arrays, text_in, whole_in
 
 PLAIN, REFINED = 1, 2
-"""Versions of the format, without and with a refinement; readers of the first refuse what they would draw wrong."""
+"""Versions of the format, without and with a refinement: readers that know only version 1 would draw the wrong image,
+so they must refuse version 2."""
 ARRAYS = (
     "version",
     "w_plus",
@@ -30,11 +31,11 @@ ARRAYS = (
     "steps",
     "details",
 )
-"""Names of the arrays."""
+"""Names of the arrays of a code file."""
 MAX_BYTES = 1 << 24
-"""Largest array of a code file, in bytes: losses of four million steps."""
+"""Largest array of a code file, in bytes: the losses of four million steps."""
 MAX_SIZE = 1 << 31
-"""Largest of a photo's width and height, in pixels."""
+"""Largest width or height of a photo, in pixels."""
 
 
 @dataclass(frozen=True)
@@ -56,13 +57,13 @@ class PlainCode:
     losses: npt.NDArray[np.float32]
     """Loss at the start and after each step, (steps + 1,); empty if no step was taken."""
     steps: int
-    """Step after which this code was reached."""
+    """Step after which this code was found."""
     details: dict[str, Any] = field(default_factory=dict)
     """Name and checksum of the photo, settings and metrics, as JSON values."""
 
     @property
     def photo(self) -> dict[str, Any] | None:
-        """What the details tell of the photo, with the entries file and sha256; None if they do not."""
+        """The details' entry about the photo, with its `file` and `sha256`; None if it is missing or incomplete."""
         photo = self.details.get("photo")
         return photo if isinstance(photo, dict) and {"file", "sha256"} <= photo.keys() else None
 
@@ -71,11 +72,11 @@ def encode_code(code: PlainCode, more: Mapping[str, npt.NDArray[Any]] | None = N
     """Encode a code as the content of a code file.
 
     Args:
-        code: One whose arrays have the shapes that a code file's have.
-        more: Arrays of a refinement; with some the file is of version 2.
+        code: Code whose arrays have the shapes of `PlainCode`; they are not checked here.
+        more: Arrays of a refinement, which make the file one of version 2.
 
     Raises:
-        ValueError: Its details are no JSON values.
+        ValueError: The details are not JSON values.
     """
     file = io.BytesIO()
     arrays: dict[str, Any] = dict(more or {})
@@ -97,10 +98,10 @@ def encode_code(code: PlainCode, more: Mapping[str, npt.NDArray[Any]] | None = N
 
 
 def load_plain_code(path: Path | str) -> PlainCode:
-    """Read a code file, of a refined code the code alone. Nothing in it is ever executed.
+    """Read a code file without its refinement; nothing in it is executed.
 
     Raises:
-        UserError: The file is missing, no code file, of a later version, or damaged, or its code is not finite.
+        UserError: The file is missing, damaged, not a code file or of a later version, or its code is not finite.
     """
     return decode_code(read_code_file(path), path)[0]
 
@@ -119,14 +120,14 @@ def read_code_file(path: Path | str) -> bytes:
 
 
 def decode_code(content: bytes, path: Path | str) -> tuple[PlainCode, int]:
-    """Decode the content of a code file but for a refinement, and give its version.
+    """Decode the content of a code file without its refinement, and return the format's version with it.
 
     Args:
         content: Bytes of the file.
         path: The file's path, for error messages.
 
     Raises:
-        UserError: The content is no code file, of a later version, or damaged, or its code is not finite.
+        UserError: The content is damaged, not a code file or of a later version, or its code is not finite.
     """
     try:
         arrays = read_arrays(content, ("version",), max_bytes=MAX_BYTES)
@@ -143,12 +144,12 @@ def decode_code(content: bytes, path: Path | str) -> tuple[PlainCode, int]:
 
 
 def damaged(path: Path | str, error: BaseException) -> UserError:
-    """Make the error for a file that is no code file, or damaged."""
+    """Make the error for a file that is damaged or not a code file."""
     return UserError(f"{path}: not a code file of latentloop, or damaged ({in_one_line(error)})")
 
 
 def is_code_file(file: Path | IO[bytes]) -> bool:
-    """Return whether a file looks like one of our code files, whole or damaged, rather than another project's."""
+    """Return whether a file has the arrays of a latentloop code file, so that it is not another project's."""
     try:
         with ZipFile(file) as archive:
             return {"fingerprint.npy", "w_plus.npy"} <= set(archive.namelist())
@@ -159,7 +160,7 @@ def is_code_file(file: Path | IO[bytes]) -> bool:
 def _code(arrays: dict[str, npt.NDArray[Any]]) -> PlainCode:
     sizes = arrays["original_size"]
     if sizes.shape != (2,) or sizes.dtype.kind not in "iu" or not (sizes.min() > 0 and sizes.max() <= MAX_SIZE):
-        raise ValueError("original_size is no width and height")
+        raise ValueError("original_size must be a width and a height")
     losses, steps = floats_in(arrays, "losses"), whole_in(arrays, "steps")
     if losses.ndim != 1 or steps < 0:
         raise ValueError(f"losses {losses.shape} with steps {steps}")

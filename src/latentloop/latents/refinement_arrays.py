@@ -1,15 +1,15 @@
-"""The refinement in a code file of version 2, as arrays of a `.npz`.
+"""The refinement in a code file of version 2, as arrays of an `.npz` file.
 
 | array | type | meaning |
 |---|---|---|
 | `refined_with` | text | name of the generator that was refined |
 | `weights` | text | fingerprint of its weights |
-| `seam` | int | resolution after whose last layer the residual is added; 0 if there is none |
-| `residual` | float16 (C, H, W) | what is added to the features there; (0, 0, 0) if there is none |
-| `pivot` | float32 (num_ws, w_dim) | the code that it was found with; (0, 0) if there is none |
-| `deltas` | text (K,) | names of the weights that are changed |
-| `u.NAME` | float16 (out, r) | for each of them the left factor of the change u v^T |
-| `v.NAME` | float16 (in * k * k, r) | and the right factor |
+| `seam` | int | resolution after whose last layer the residual is added; 0 for no residual |
+| `residual` | float16 (C, H, W) | change of the features there; (0, 0, 0) for no residual |
+| `pivot` | float32 (num_ws, w_dim) | code for which the residual was optimized; (0, 0) for no residual |
+| `deltas` | text (K,) | names of the changed weights |
+| `u.NAME` | float16 (out, r) | left factor of the change u v^T of each of them |
+| `v.NAME` | float16 (in * k * k, r) | right factor of the change |
 """
 
 from typing import Any
@@ -25,18 +25,19 @@ from latentloop.generators.residual import Residual
 from latentloop.latents.numpy_archive import read_arrays, text_in, whole_in
 
 ARRAYS = ("refined_with", "weights", "seam", "residual", "pivot", "deltas")
-"""Names of the arrays that are always there."""
+"""Names of the arrays that every refinement has."""
 MAX_BYTES = 1 << 25
-"""Most bytes of a residual, and of all changes of weights: twice those of 512 channels of 128 x 128."""
+"""Largest size of a residual, and of all changes of weights together, in bytes: twice that of 512 channels of 128 x 128
+in float16."""
 MAX_DELTAS = 1 << 8
-"""Most weights that are changed, several times the layers of the largest network."""
+"""Largest number of changed weights, several times the layers of the largest network."""
 
 
 def refinement_arrays(refinement: Refinement) -> dict[str, npt.NDArray[Any]]:
-    """Give the arrays of a refinement.
+    """Return the arrays of a refinement by name.
 
     Raises:
-        ValueError: It has numbers that are no finite ones in float16.
+        ValueError: A value is not finite in float16.
     """
     residual = refinement.residual
     arrays: dict[str, npt.NDArray[Any]] = {
@@ -56,15 +57,15 @@ def read_refinement(content: bytes) -> Refinement:
     """Read the refinement of a code file of version 2.
 
     Args:
-        content: The file's bytes.
+        content: Bytes of the file.
 
     Raises:
-        ValueError, LookupError and others that are `numpy_archive.DAMAGE`: It is missing or damaged.
+        ValueError, LookupError and the others in `numpy_archive.DAMAGE`: The refinement is missing or damaged.
     """
     arrays = read_arrays(content, ARRAYS, max_bytes=MAX_BYTES)
     names = arrays["deltas"]
     if names.ndim != 1 or names.dtype.kind != "U" or len(names) > MAX_DELTAS or len(set(names)) < len(names):
-        raise ValueError(f"deltas must be different names, {MAX_DELTAS} at most")
+        raise ValueError(f"deltas must be distinct names, at most {MAX_DELTAS}")
     factors = [f"{side}.{name}" for name in names for side in "uv"]
     arrays |= read_arrays(content, factors, max_bytes=MAX_BYTES, max_total=MAX_BYTES)
     return Refinement(
@@ -103,6 +104,6 @@ def _numbers(
 def _halves(tensor: Tensor) -> npt.NDArray[Any]:
     halves = tensor.detach().cpu().half()
     if not halves.isfinite().all():
-        raise ValueError("a refinement has numbers that are no finite ones in float16")
+        raise ValueError("a refinement has values that are not finite in float16")
     array: npt.NDArray[Any] = halves.numpy()
     return array

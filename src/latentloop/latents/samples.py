@@ -1,4 +1,4 @@
-"""Writing images of random codes to a folder."""
+"""The job of `latentloop generate`: draw images of random codes into a folder."""
 
 from collections.abc import Callable, Iterator
 from functools import partial
@@ -19,20 +19,20 @@ from latentloop.ownership import mark, marked_by, refuse_foreign
 from latentloop.pictures.sheet import contact_sheet
 
 TILE, COLUMNS = 256, 4
-"""Side of an image on the contact sheet, in pixels, and images in a row."""
+"""Side of an image on the contact sheet, in pixels, and images per row."""
 COMMAND = "generate"
-"""Command whose mark the images carry."""
+"""Command that is written into the images, so that a later call may replace them."""
 
 
 def generate_images(out: Path, options: SampleOptions) -> Iterator[Path]:
-    """Draw images of random codes with the generator that the options name, and yield each file once it is written.
+    """Draw images of random codes into a folder, and yield each file's path once it is written.
 
     Args:
         out: Folder for image-0000.png, image-0001.png ... and, last, sheet.png with all of them.
-        options: Which images; a seed gives the same codes on every device.
+        options: Generator, number of images, truncation and so on; a seed gives the same codes on every device.
 
     Raises:
-        UserError: The generator cannot be loaded, or has no such class or no noise; the folder cannot be written to.
+        UserError: The generator cannot be loaded, or lacks the class or the noise maps; the folder cannot be written.
     """
     common = options.common
     generator = load_generator(common.generator, which=common.which, device=find_device(common.device))
@@ -41,16 +41,16 @@ def generate_images(out: Path, options: SampleOptions) -> Iterator[Path]:
 
 @torch.inference_mode()
 def draw_samples(generator: Generator, out: Path, options: SampleOptions) -> Iterator[Path]:
-    """Draw images of random codes with a loaded generator, whatever the options name; see `generate_images`.
+    """Draw images of random codes with a loaded generator, see `generate_images`.
 
     Args:
-        generator: Generator that draws the images.
+        generator: Generator that draws the images; the one in the options is ignored.
         out: Folder for the images.
-        options: Which images.
+        options: Number of images, truncation, class, noise and seed.
 
     Raises:
-        UserError: The generator has no such class or no noise; the folder cannot be written to, another process uses
-            it, or an image would replace a file that is none of an earlier call.
+        UserError: The generator lacks the class or noise maps; the folder cannot be written or is used by another
+            process; or an image would replace a file that an earlier call did not write.
     """
     if options.label is not None and not 0 <= options.label < generator.c_dim:
         has = f"the classes 0 to {generator.c_dim - 1}" if generator.c_dim else "no classes"

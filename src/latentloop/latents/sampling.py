@@ -1,4 +1,4 @@
-"""Random codes, the mean code, truncation, broadcasting W to W+, and a check of codes from outside."""
+"""Random codes, the mean code, truncation, broadcasting W to W+, and checks of given codes."""
 
 import torch
 from torch import Tensor
@@ -12,7 +12,7 @@ def broadcast(w: Tensor, num_ws: int) -> Tensor:
     """Repeat a style for every layer: (N, w_dim) in W to (N, num_ws, w_dim) in W+; codes in W+ stay as they are.
 
     Raises:
-        ValueError: It is neither, or there are no layers.
+        ValueError: The code has another number of axes, or `num_ws` is below 1.
     """
     if w.ndim not in (2, 3) or num_ws < 1:
         raise ValueError(f"w must be (N, w_dim) or (N, num_ws, w_dim) with 1 layer or more, got {tuple(w.shape)}")
@@ -29,7 +29,7 @@ def truncate(w_plus: Tensor, latent_avg: Tensor, *, psi: float, cutoff: int | No
         cutoff: Number of layers to truncate, coarsest first; None for all.
 
     Raises:
-        ValueError: psi is not finite, or the cutoff negative.
+        ValueError: `psi` is not finite, or `cutoff` is negative.
     """
     if not is_finite(psi):
         raise ValueError(f"truncation_psi must be a finite number, got {psi!r}")
@@ -41,10 +41,10 @@ def truncate(w_plus: Tensor, latent_avg: Tensor, *, psi: float, cutoff: int | No
 
 
 def mean_code(generator: Generator, count: int = 1) -> Tensor:
-    """Build codes that are the mean latent in every layer, (count, num_ws, w_dim).
+    """Return the mean latent in every layer, (count, num_ws, w_dim).
 
     Raises:
-        ValueError: `generator` is none.
+        ValueError: `generator` is not a generator.
     """
     check_generator(generator)
     average = generator.latent_avg
@@ -60,19 +60,19 @@ def sample_codes(
     truncation_cutoff: int | None = None,
     label: int | None = None,
 ) -> Tensor:
-    """Sample codes of random z, truncated, (count, num_ws, w_dim).
+    """Sample random codes, (count, num_ws, w_dim): z ~ N(0, I) through the mapping network, then truncation.
 
     Args:
         generator: Generator whose mapping network is used.
         count: Number of codes.
-        randomness: Source of z; on the CPU, so that a seed means the same codes on every device.
+        randomness: Source of z; on the CPU, so that a seed gives the same codes on every device.
         truncation_psi: Truncation, from 1 (none) to 0 (the mean latent), see `truncate`.
         truncation_cutoff: Number of layers to truncate, coarsest first; None for all.
         label: Class of all codes, for a generator with classes; None for random ones.
 
     Raises:
-        ValueError: There is no such class; the count or the cutoff is negative, psi not finite, or an argument of
-            another type.
+        ValueError: The class does not exist, the count or the cutoff is negative, psi is not finite, or an argument has
+            the wrong type.
     """
     check_generator(generator)
     check_kind("randomness", randomness, torch.Generator, "a torch.Generator")
@@ -84,14 +84,14 @@ def sample_codes(
 
 
 def one_code(w_plus: Tensor, generator: Generator) -> Tensor:
-    """Check a code that comes from outside, and bring it to a generator's device, (1, num_ws, w_dim).
+    """Check a code given by a caller, and move it to a generator's device, (1, num_ws, w_dim).
 
     Args:
         w_plus: Styles, (num_ws, w_dim) or (1, num_ws, w_dim).
         generator: Generator that is to draw it.
 
     Raises:
-        ValueError: It is of another shape, or its numbers are not finite.
+        ValueError: The code has another shape, or its numbers are not finite.
     """
     shape = (generator.num_ws, generator.w_dim)
     if not isinstance(w_plus, Tensor) or tuple(w_plus.shape) not in (shape, (1, *shape)):
@@ -105,12 +105,14 @@ def one_code(w_plus: Tensor, generator: Generator) -> Tensor:
 def code_off(
     w_plus: Tensor, generator: Generator, *, reach: float, truncation_psi: float, randomness: torch.Generator
 ) -> Tensor:
-    """Go some way from a code (1, num_ws, w_dim) towards a random one, as PTI does (Roich et al., arXiv:2106.05744).
+    """Return a code (1, num_ws, w_dim) at a fixed distance from another one, towards a random code.
+
+    PTI uses such codes in its locality term (Roich et al., arXiv:2106.05744).
 
     Args:
-        w_plus: The code.
-        generator: Generator whose code it is.
-        reach: Distance to go, over all layers.
+        w_plus: Code to start from, (1, num_ws, w_dim).
+        generator: Generator of the code.
+        reach: Euclidean distance over all layers.
         truncation_psi: Truncation of the random code.
         randomness: Source of its z; on the CPU.
     """

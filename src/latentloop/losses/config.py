@@ -1,4 +1,4 @@
-"""Settings of the iterator's loss; kept apart so that reading them needs no PyTorch."""
+"""Settings of the iterator's loss; a module of its own, so that reading them needs no PyTorch."""
 
 import math
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ IdentityLayers = Literal["early", "all", "last"]
 
 @dataclass(frozen=True)
 class LossConfig:
-    """Settings of the iterator's loss: MSE and LPIPS (Guan et al., arXiv:2007.01758), and a distance of identity."""
+    """Settings of the iterator's loss: MSE and LPIPS (Guan et al., arXiv:2007.01758), and an identity distance."""
 
     lambda_mse: float = 1.0
     """Weight of the mean squared error on [-1, 1]."""
@@ -21,11 +21,11 @@ class LossConfig:
     lpips_net: Literal["alex", "squeeze"] = "alex"
     """Network whose features LPIPS compares."""
     lambda_identity: float | None = left_out_at(0.0, default=0.0)
-    """Weight of the distance of the faces in a face-recognition network; 0 for images of anything but faces. Unset, it
-    is 0, unless the job has a default of its own: that of embed goes by quality."""
+    """Weight of the distance between faces in a face-recognition network; use 0 for images that are not faces. Default:
+    0, in embed by quality."""
     identity_layers: IdentityLayers = left_out_at("early", default="early")
     """Layers of that network that are compared. early: those before its last blocks, so that the reported ID, the
-    cosine of its embeddings, stays a measure of its own; last: the embedding alone; all: both, and the last block."""
+    cosine of its embeddings, stays independent. last: the embedding only. all: all of these and the last block."""
 
     def __post_init__(self) -> None:
         check_choices(self)

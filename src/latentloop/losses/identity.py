@@ -1,4 +1,4 @@
-"""Distance of two faces in the layers of a face-recognition network."""
+"""Identity distance: how far two faces are apart in the layers of a face-recognition network."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -11,18 +11,18 @@ from latentloop.faces import fixed_crop
 from latentloop.features.mobilefacenet import LAYERS, MobileFaceNet
 from latentloop.losses.config import IdentityLayers
 
-# "early" leaves out the embedding and the blocks before it, so that the embedding can still judge what was descended.
+# "early" excludes the embedding and the blocks before it, so that the embedding (ID) still judges independently.
 TAKEN: dict[IdentityLayers, tuple[int, int]] = {"early": (0, 3), "all": (0, LAYERS), "last": (LAYERS - 1, LAYERS)}
-"""First layer that is compared, and the one after the last."""
+"""First compared layer and the one after the last, for each choice of layers."""
 
 
 @dataclass(frozen=True)
 class IdentityDistance:
-    """Perceptual distance of FFHQ-aligned faces in the features of MobileFaceNet: 0 for the same face, 2 at most.
+    """Distance of FFHQ-aligned faces in the features of MobileFaceNet, from 0 (same face) to 2.
 
-    One minus the cosine of two feature vectors, averaged over a layer's positions and then over the layers. As LPIPS
-    (arXiv:1801.03924) without learned weights, and over several layers as the identity loss of Feature-Style Encoder
-    (Yao et al., arXiv:2202.02183).
+    It is 1 - the cosine similarity of feature vectors, averaged over a layer's positions and then over the layers, like
+    LPIPS (arXiv:1801.03924) without learned weights. Several layers are used as in the identity loss of the
+    Feature-Style Encoder (Yao et al., arXiv:2202.02183).
     """
 
     network: MobileFaceNet
@@ -37,6 +37,7 @@ class IdentityDistance:
 
         def distance(image: Tensor) -> Tensor:
             pairs = zip(self._features(image), seen, strict=True)
+            # Half the squared distance of unit vectors is 1 - their cosine.
             return torch.stack([0.5 * (a - b).square().sum(dim=1).mean(dim=(1, 2)) for a, b in pairs]).mean(dim=0)
 
         return distance
@@ -44,5 +45,5 @@ class IdentityDistance:
     def _features(self, image: Tensor) -> Iterator[Tensor]:
         """Maps of the layers, (N, C, H, W), with channels scaled to unit length at each position."""
         for x in islice(self.network.features(fixed_crop(image)), *TAKEN[self.layers]):
-            # Inside the root, where the gradient of a position without any feature stays finite.
+            # The constant is inside the root, so that the gradient stays finite at positions where all features are 0.
             yield x * (x.square().sum(dim=1, keepdim=True) + 1e-20).rsqrt()

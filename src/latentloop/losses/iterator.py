@@ -1,4 +1,4 @@
-"""The loss that the iterator descends."""
+"""The loss that the iterator minimises."""
 
 from types import NoneType
 
@@ -21,25 +21,25 @@ def iterator_loss(
     device: torch.device | str = "cpu",
     dtype: torch.dtype = torch.float32,
 ) -> LossToward:
-    """Make L_opt of Guan et al. (arXiv:2007.01758), MSE + LPIPS, with the distance of identity if it has a weight.
+    """Make the iterator's loss, L_opt of Guan et al. (arXiv:2007.01758): MSE + LPIPS, plus an identity distance if set.
 
     Call it with targets, then with images, both (N, 3, H, W) in [-1, 1]: `iterator_loss()(target)(image)`, (N,).
-    A term of weight 0 is left out and costs nothing, not even its network is loaded.
+    A term of weight 0 costs nothing; its network is not loaded.
 
     Args:
-        config: Weights and networks.
-        lpips: LPIPS that is loaded already, instead of the configuration's.
-        face_embedder: Face-recognition network that is loaded already.
-        device: Where networks are loaded.
-        dtype: Type of their arithmetic.
+        config: Weights of the terms, and their networks; None for the defaults.
+        lpips: A loaded LPIPS to use instead of the configuration's.
+        face_embedder: A loaded face-recognition network to use.
+        device: Device on which other networks are loaded.
+        dtype: Precision of these networks.
 
     Raises:
-        UserError: A weights file of the package is missing or damaged; there is no such device.
-        ValueError: An argument is of another type.
+        UserError: A bundled weights file is missing or damaged, or there is no such device.
+        ValueError: An argument has the wrong type.
     """
     check_kind("config", config, (LossConfig, NoneType), "a LossConfig")
-    check_kind("lpips", lpips, (Lpips, NoneType), "what load_lpips gives")
-    check_kind("face_embedder", face_embedder, (MobileFaceNet, NoneType), "what load_mobilefacenet gives")
+    check_kind("lpips", lpips, (Lpips, NoneType), "an Lpips from load_lpips")
+    check_kind("face_embedder", face_embedder, (MobileFaceNet, NoneType), "a MobileFaceNet from load_mobilefacenet")
     check_kind("dtype", dtype, torch.dtype, "a type of PyTorch such as torch.float32")
     device = as_device(device)
     config = config or LossConfig()

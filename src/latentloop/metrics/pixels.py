@@ -5,42 +5,44 @@ import torch.nn.functional as F
 from torch import Tensor
 
 PEAK_TO_PEAK = 2.0
+"""Range of the pixels' values, from -1 to 1."""
 WINDOW = 11
-"""Side of the Gaussian window, in pixels."""
+"""Side of the Gaussian window of SSIM, in pixels."""
 EXPONENTS = (0.0448, 0.2856, 0.3001, 0.2363, 0.1333)
-"""Exponents of the scales of MS-SSIM, finest first."""
+"""Exponents of MS-SSIM's five scales, finest first (Wang et al. 2003)."""
 SMALLEST = WINDOW * 2 ** (len(EXPONENTS) - 1)
-"""Least side of an image for MS-SSIM, in pixels."""
+"""Smallest side of an image for MS-SSIM, in pixels: the window must fit into the coarsest scale."""
 
 
 def mse(image: Tensor, target: Tensor) -> Tensor:
-    """Compute the mean squared error on [-1, 1] (four times that on [0, 1]) of each image (N, 3, H, W), (N,)."""
+    """Compute the mean squared error of each image (N, 3, H, W) on [-1, 1], four times that on [0, 1]; (N,)."""
     return (image - target).square().mean(dim=(1, 2, 3))
 
 
 def psnr(image: Tensor, target: Tensor) -> Tensor:
-    """Compute the PSNR in dB, 10 log10(4 / MSE), of each image (N, 3, H, W); infinite if equal; (N,)."""
+    """Compute the PSNR in dB of each image (N, 3, H, W) in [-1, 1], (N,); infinite for equal images."""
+    # 10 log10(4 / MSE): the peak-to-peak range is 2. Published figures with 2 / MSE are 3.01 dB lower.
     return 10 * torch.log10(PEAK_TO_PEAK**2 / mse(image, target))
 
 
 def ssim(image: Tensor, target: Tensor) -> Tensor:
-    """Compute the SSIM (Wang et al. 2004) of each image (N, 3, H, W), mean over its colours; (N,).
+    """Compute the SSIM of each image (N, 3, H, W) in [-1, 1], averaged over its colours, (N,) (Wang et al. 2004).
 
-    With the paper's settings: a Gaussian window of 11 pixels and standard deviation 1.5, K1 = 0.01, K2 = 0.03, and
-    only where the window lies inside the image.
+    The settings are the paper's: a Gaussian window of 11 pixels with standard deviation 1.5, K1 = 0.01, K2 = 0.03,
+    evaluated where the window lies inside the image.
     """
     luminance, contrast = _likeness(image, target)
     return (luminance * contrast).mean(dim=(1, 2, 3))
 
 
 def ms_ssim(image: Tensor, target: Tensor) -> Tensor:
-    """Compute the MS-SSIM (Wang et al. 2003) of each image (N, 3, H, W), mean over its colours; (N,).
+    """Compute the MS-SSIM of each image (N, 3, H, W) in [-1, 1], averaged over its colours, (N,) (Wang et al. 2003).
 
-    Five scales, each half of the one before by 2 x 2 means, with the paper's exponents. Contrasts that are negative
-    count as 0, and images are of 176 pixels at least: the window must fit into the smallest scale.
+    It has the paper's five scales and exponents; each scale halves the one before by 2 x 2 means. Negative contrasts
+    count as 0.
 
     Raises:
-        ValueError: The images are smaller than 176 pixels.
+        ValueError: The images are smaller than 176 pixels, so the window does not fit into the coarsest scale.
     """
     if min(image.shape[-2:]) < SMALLEST:
         raise ValueError(f"image must be of {SMALLEST} pixels or more, got {tuple(image.shape)}")
@@ -49,14 +51,16 @@ def ms_ssim(image: Tensor, target: Tensor) -> Tensor:
         if scale:
             image, target = F.avg_pool2d(image, 2), F.avg_pool2d(target, 2)
         luminance, contrast = _likeness(image, target)
+        # Luminance enters at the coarsest scale only.
         likeness = contrast if scale < len(EXPONENTS) - 1 else luminance * contrast
-        # Not exactly 0, where the root has no gradient.
+        # Just above 0, since a power below 1 has an infinite gradient at 0.
         factors.append(likeness.mean(dim=(2, 3)).clamp(min=1e-8) ** exponent)
     return torch.stack(factors).prod(dim=0).mean(dim=1)
 
 
 def _likeness(image: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
-    """Of luminance, and of contrast and structure, wherever the window fits, each (N, 3, H - 10, W - 10)."""
+    """SSIM's luminance term, and its contrast and structure terms as one, each (N, 3, H - 10, W - 10)."""
+    # The constants (K1 L)^2 and (K2 L)^2 for a range of values L.
     c1, c2 = (0.01 * PEAK_TO_PEAK) ** 2, (0.03 * PEAK_TO_PEAK) ** 2
     mean_x, mean_y = _window_mean(image), _window_mean(target)
     var_x = _window_mean(image.square()) - mean_x.square()

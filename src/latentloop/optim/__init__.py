@@ -1,1 +1,1 @@
-"""Optimizers, and their names."""
+"""Optimizers: Muon, Adam as a function, and their names."""

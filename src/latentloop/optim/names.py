@@ -1,4 +1,4 @@
-"""Names of the optimizers; kept apart so that reading settings needs no PyTorch."""
+"""Names of the optimizers; a module of its own, so that reading settings needs no PyTorch."""
 
 from typing import Literal, get_args
 
@@ -6,10 +6,14 @@ OptimizerName = Literal["muon", "adam"]
 
 
 def check_optimizer(setting: str, name: str) -> None:
-    """Check that a setting names an optimizer.
+    """Raise a ValueError unless a setting names an optimizer.
+
+    Args:
+        setting: Name of the setting, for the message.
+        name: Value of the setting.
 
     Raises:
-        ValueError: The name is unknown.
+        ValueError: The optimizer is unknown.
     """
     if name not in get_args(OptimizerName):
         raise ValueError(f"{setting} must be one of {', '.join(get_args(OptimizerName))}, got {name}")
