@@ -4,6 +4,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from latentloop.images import check_alike
+
 PEAK_TO_PEAK = 2.0
 WINDOW = 11
 """Side of the Gaussian window, in pixels."""
@@ -14,12 +16,21 @@ SMALLEST = WINDOW * 2 ** (len(EXPONENTS) - 1)
 
 
 def mse(image: Tensor, target: Tensor) -> Tensor:
-    """Compute the mean squared error on [-1, 1] (four times that on [0, 1]) of each image (N, 3, H, W), (N,)."""
+    """Compute the mean squared error on [-1, 1] (four times that on [0, 1]) of each image (N, 3, H, W), (N,).
+
+    Raises:
+        ValueError: The images are of other shapes or types.
+    """
+    check_alike(image, target)
     return (image - target).square().mean(dim=(1, 2, 3))
 
 
 def psnr(image: Tensor, target: Tensor) -> Tensor:
-    """Compute the PSNR in dB, 10 log10(4 / MSE), of each image (N, 3, H, W); infinite if equal; (N,)."""
+    """Compute the PSNR in dB, 10 log10(4 / MSE), of each image (N, 3, H, W); infinite if equal; (N,).
+
+    Raises:
+        ValueError: The images are of other shapes or types.
+    """
     return 10 * torch.log10(PEAK_TO_PEAK**2 / mse(image, target))
 
 
@@ -28,7 +39,11 @@ def ssim(image: Tensor, target: Tensor) -> Tensor:
 
     With the paper's settings: a Gaussian window of 11 pixels and standard deviation 1.5, K1 = 0.01, K2 = 0.03, and
     only where the window lies inside the image.
+
+    Raises:
+        ValueError: The images are of other shapes or types, or smaller than 11 pixels.
     """
+    _check(image, target, smallest=WINDOW)
     luminance, contrast = _likeness(image, target)
     return (luminance * contrast).mean(dim=(1, 2, 3))
 
@@ -40,10 +55,9 @@ def ms_ssim(image: Tensor, target: Tensor) -> Tensor:
     count as 0, and images are of 176 pixels at least: the window must fit into the smallest scale.
 
     Raises:
-        ValueError: The images are smaller than 176 pixels.
+        ValueError: The images are of other shapes or types, or smaller than 176 pixels.
     """
-    if min(image.shape[-2:]) < SMALLEST:
-        raise ValueError(f"image must be of {SMALLEST} pixels or more, got {tuple(image.shape)}")
+    _check(image, target, smallest=SMALLEST)
     factors = []
     for scale, exponent in enumerate(EXPONENTS):
         if scale:
@@ -53,6 +67,12 @@ def ms_ssim(image: Tensor, target: Tensor) -> Tensor:
         # Not exactly 0, where the root has no gradient.
         factors.append(likeness.mean(dim=(2, 3)).clamp(min=1e-8) ** exponent)
     return torch.stack(factors).prod(dim=0).mean(dim=1)
+
+
+def _check(image: Tensor, target: Tensor, *, smallest: int) -> None:
+    check_alike(image, target)
+    if min(image.shape[-2:]) < smallest:
+        raise ValueError(f"image must be of {smallest} pixels or more, got {tuple(image.shape)}")
 
 
 def _likeness(image: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
