@@ -20,6 +20,8 @@ from latentloop.generators import Generator, GeneratorFile, build_generator, reg
 from latentloop.images import write_png
 from latentloop.latents.code_file import Code
 
+# What a failed assertion there compares is shown as in a test file.
+pytest.register_assert_rewrite("metric_tester")
 pytest_plugins = ["foreign_files", "comparisons", "edits", "small_generators", "bulk_inputs", "tiny_bundle"]
 
 # Small tensors gain nothing from threads, which wait long for each other where the cores are busy.

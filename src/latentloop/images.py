@@ -46,6 +46,17 @@ def check_images(images: object, *, name: str = "image") -> None:
         raise ValueError(f"{name} must be (N, 3, H, W) in floating-point numbers in [-1, 1], got {got}")
 
 
+def check_alike(image: Tensor, target: Tensor) -> None:
+    """Raise a ValueError unless images and targets are batches of one shape, (N, 3, H, W) in floating-point numbers.
+
+    Without it, images would be compared with a batch of one by broadcasting, and 8-bit levels taken for [-1, 1].
+    """
+    check_images(image)
+    check_images(target, name="target")
+    if image.shape != target.shape:
+        raise ValueError(f"image and target must have one shape, got {tuple(image.shape)} and {tuple(target.shape)}")
+
+
 def read_image(path: Path | str, *, max_pixels: int = MAX_PIXELS, background: Sequence[int] = WHITE) -> Tensor:
     """Read an image file of one of `FORMATS` as RGB, (1, 3, H, W) in [-1, 1], upright.
 

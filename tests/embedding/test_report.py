@@ -111,7 +111,7 @@ def test_a_click_on_a_picture_shows_it_at_full_size(show: Show) -> None:
 
 def test_figures_that_a_photo_lacks_are_dashes_and_do_not_count_in_means(show: Show) -> None:
     shown = show(row(lpips_full=0.2), row(lpips_full=0.4), row())
-    assert "LPIPS, full size ↓" in shown.text
+    assert "LPIPS (full size) ↓" in shown.text
     assert "pattern" not in shown.text
     assert shown.text.count("0.300") == 1
     assert shown.text.count("0.765-12.3") == 1

@@ -34,11 +34,6 @@ def test_in_few_bits_distances_are_nearly_the_same() -> None:
 
 
 @pytest.mark.parametrize("net", ["alex", "squeeze"])
-def test_an_image_is_at_distance_zero_from_itself(net: LpipsNet) -> None:
-    assert load_lpips(net)(example("ex_ref"), example("ex_ref")).item() == 0
-
-
-@pytest.mark.parametrize("net", ["alex", "squeeze"])
 @pytest.mark.parametrize(("side", "times"), [(16, 2), (12, 3)])
 def test_small_images_are_enlarged(net: LpipsNet, side: int, times: int) -> None:
     images = [example(name)[:, :, :side, :side] for name in ("ex_p1", "ex_ref")]
@@ -60,13 +55,3 @@ def test_the_gradient_stays_finite_where_nothing_is_seen() -> None:
     lpips.stages.load_state_dict(blind)
     (gradient,) = torch.autograd.grad(lpips(image, example("ex_ref") + 2).sum(), image)
     assert gradient.isfinite().all()
-
-
-def test_the_distance_is_differentiable_in_the_image() -> None:
-    lpips = load_lpips("alex").double()
-    image, target = (example(name).double()[:, :, :40, :40] for name in ("ex_p1", "ex_ref"))
-    image.requires_grad_()
-    (gradient,) = torch.autograd.grad(lpips(image, target).sum(), image)
-    direction = gradient / gradient.norm()
-    above, below = (lpips(image + sign * 1e-6 * direction, target) for sign in (1, -1))
-    torch.testing.assert_close((above - below).item() / 2e-6, gradient.norm().item(), rtol=1e-5, atol=0)

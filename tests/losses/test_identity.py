@@ -1,16 +1,13 @@
 from collections.abc import Callable
 
-import numpy as np
 import pytest
 import torch
 from torch import Tensor
 
-from latentloop.faces import fixed_crop
 from latentloop.features import mobilefacenet
 from latentloop.features.mobilefacenet import Bottleneck, MobileFaceNet, load_mobilefacenet
 from latentloop.losses import IdentityDistance, LossConfig, iterator_loss, pixel_loss
 from latentloop.losses import iterator as iterator_module
-from latentloop.losses.config import IdentityLayers
 from latentloop.metrics import identity_similarity
 from latentloop.weights import with_weights
 
@@ -30,58 +27,12 @@ def pair() -> tuple[Tensor, Tensor]:
     return image, target
 
 
-def plain_distance(a: Tensor, b: Tensor) -> float:
-    """The mean of 1 - cosine over the positions of two maps (C, H, W), one position after the other."""
-    x, y = (m.numpy().astype(np.float64).reshape(len(m), -1).T for m in (a, b))
-    cosines = [p @ q / np.sqrt(p @ p) / np.sqrt(q @ q) for p, q in zip(x, y, strict=True)]
-    return float(np.mean(1 - np.array(cosines)))
-
-
-@pytest.mark.parametrize(("layers", "taken"), [("early", (0, 1, 2)), ("all", (0, 1, 2, 3, 4)), ("last", (4,))])
-def test_it_is_one_minus_the_cosine_at_each_position_of_each_layer(
-    network: MobileFaceNet, pair: tuple[Tensor, Tensor], layers: IdentityLayers, taken: tuple[int, ...]
-) -> None:
-    image, target = pair
-    seen = [list(network.features(fixed_crop(x))) for x in pair]
-    expected = [np.mean([plain_distance(seen[0][i][n], seen[1][i][n]) for i in taken]) for n in range(2)]
-    found = IdentityDistance(network, layers).toward(target)(image)
-    np.testing.assert_allclose(found.numpy(), expected, rtol=1e-4)
-
-
 def test_of_the_embedding_it_is_what_the_reported_similarity_lacks_to_one(
     network: MobileFaceNet, pair: tuple[Tensor, Tensor]
 ) -> None:
     image, target = pair
     expected = 1 - identity_similarity(image, target, network)
     torch.testing.assert_close(IdentityDistance(network, "last").toward(target)(image), expected, rtol=0, atol=1e-5)
-
-
-@pytest.mark.parametrize("layers", LAYERS)
-def test_a_face_has_no_distance_from_itself(
-    network: MobileFaceNet, pair: tuple[Tensor, Tensor], layers: IdentityLayers
-) -> None:
-    image, target = pair
-    distance = IdentityDistance(network, layers).toward(image)
-    assert distance(image).tolist() == [0, 0]
-    assert (distance(target) > 0).all()
-
-
-def test_each_image_has_its_own_distance(network: MobileFaceNet, pair: tuple[Tensor, Tensor]) -> None:
-    image, target = pair
-    distance = IdentityDistance(network)
-    alone = [distance.toward(b[None])(a[None]) for a, b in zip(image, target, strict=True)]
-    torch.testing.assert_close(distance.toward(target)(image), torch.cat(alone), rtol=1e-4, atol=1e-7)
-
-
-@pytest.mark.parametrize("layers", LAYERS)
-def test_its_gradient_is_that_of_finite_differences(pair: tuple[Tensor, Tensor], layers: IdentityLayers) -> None:
-    image, target = (x[:1].double() for x in pair)
-    distance = IdentityDistance(load_mobilefacenet(dtype=torch.float64), layers).toward(target)
-    variable = image.clone().requires_grad_()
-    (gradient,) = torch.autograd.grad(distance(variable).sum(), variable)
-    way = torch.randn(image.shape, generator=torch.Generator().manual_seed(1), dtype=torch.float64)
-    expected = (distance(image + 1e-8 * way) - distance(image - 1e-8 * way)) / 2e-8
-    torch.testing.assert_close((gradient * way).sum()[None], expected, rtol=1e-4, atol=0)
 
 
 def test_at_the_target_itself_the_gradient_is_finite(network: MobileFaceNet) -> None:

@@ -1,7 +1,6 @@
 from pathlib import Path
 from typing import NamedTuple
 
-import numpy as np
 import pytest
 import torch
 from scipy.ndimage import gaussian_filter
@@ -20,15 +19,6 @@ class Persons(NamedTuple):
     landmarks: Tensor
 
 
-def randn(*shape: int) -> Tensor:
-    return torch.randn(*shape, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
-
-
-def colours(crops: Tensor) -> Tensor:
-    """A face embedder that sees no more than a few averages."""
-    return torch.nn.functional.adaptive_avg_pool2d(crops, 4).flatten(1)
-
-
 @pytest.fixture(scope="module")
 def embed() -> MobileFaceNet:
     return load_mobilefacenet()
@@ -42,24 +32,6 @@ def persons() -> Persons:
         images += [face.image for face in align_faces(resample(read_image(photos / name), 512), detector, 256)]
     landmarks = [detector.detect(image).landmarks[0] for image in images]
     return Persons(torch.cat(images), torch.stack(landmarks))
-
-
-def pooled(image: np.ndarray[tuple[int, ...], np.dtype[np.float64]], size: int) -> Tensor:
-    """Averages (N, 3, size, size): output i is the mean of inputs floor(i n / size) to ceil((i + 1) n / size)."""
-    n = image.shape[-1]
-    spans = [slice(i * n // size, -((i + 1) * -n // size)) for i in range(size)]
-    rows = [[image[:, :, y, x].mean(axis=(2, 3)) for x in spans] for y in spans]
-    return torch.from_numpy(np.array(rows).transpose(2, 3, 0, 1))
-
-
-def test_the_similarity_is_the_cosine_between_the_embeddings() -> None:
-    image, target = randn(3, 3, 256, 256), randn(3, 3, 256, 256).flip(0)
-    expected = []
-    for x, y in zip(image.numpy(), target.numpy(), strict=True):
-        a, b = (colours(pooled(z[None, :, 35:223, 32:220], 112)).flatten().numpy() for z in (x, y))
-        expected.append(np.dot(a, b) / np.sqrt(np.dot(a, a) * np.dot(b, b)))
-    found = identity_similarity(image, target, colours)
-    torch.testing.assert_close(found, torch.tensor(expected, dtype=torch.float64), rtol=0, atol=1e-10)
 
 
 @pytest.mark.parametrize("with_landmarks", [True, False])

@@ -6,26 +6,16 @@ from statistics import fmean, median
 
 from latentloop.benchmark.summary import Spread, summarize
 from latentloop.errors import UserError
+from latentloop.metrics.facts import FACTS
 
-LABELS: Mapping[str, str] = {
-    "mse": "MSE",
-    "psnr": "PSNR",
-    "ssim": "SSIM",
-    "ms_ssim": "MS-SSIM",
-    "lpips_alex": "LPIPS (alex)",
-    "lpips_squeeze": "LPIPS (squeeze)",
-    "lpips_vgg": "LPIPS (vgg)",
-    "id": "ID",
-    "lpips_full": "LPIPS (full size)",
-    "pattern": "pattern",
-    "pattern_photo": "photo's pattern",
+LABELS: Mapping[str, str] = {name: facts.label for name, facts in FACTS.items()} | {
     "lec": "LEC",
     "cycle_lpips": "cycle LPIPS",
     "id_edited": "ID, edited",
     "strength": "strength of edits",
 }
 """Headings of metrics in tables and plots."""
-DIGITS = {"mse": 4, "psnr": 2, "pattern": 2, "pattern_photo": 2}
+DIGITS = {name: facts.digits for name, facts in FACTS.items()}
 """Decimals of metrics in tables; 3 for all others."""
 
 TITLE = "StyleGAN inversion"

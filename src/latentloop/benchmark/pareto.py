@@ -11,13 +11,12 @@ from matplotlib.figure import Figure
 from latentloop.benchmark.comparison import LABELS, Comparison
 from latentloop.benchmark.result_files import COMMAND
 from latentloop.errors import printable
+from latentloop.metrics.facts import FACTS
 from latentloop.ownership import mark
 from latentloop.pixels import COMMENT
 
 PLOTTED = ("lpips_alex", "mse", "lpips_squeeze", "lpips_vgg", "id")
 """Metrics that get a panel, if the protocol has them."""
-GREATER_IS_BETTER = frozenset({"psnr", "ssim", "ms_ssim", "id"})
-"""Metrics for which higher values are better."""
 PANELS = 3
 """Number of panels in a row of the figure."""
 LEGEND_COLUMNS = {1: 2, 2: 3, 3: 5}
@@ -79,7 +78,7 @@ def _points(comparison: Comparison, column: str) -> list[Point]:
 
 
 def _plot(axes: Axes, points: Sequence[Point], column: str) -> None:
-    front, better = _front(points, column), "higher" if column in GREATER_IS_BETTER else "lower"
+    front, better = _front(points, column), "higher" if FACTS[column].higher_is_better else "lower"
     axes.plot([p.seconds for p in front], [p.value for p in front], color="0.6", linewidth=1, zorder=1)
     for point in points:
         axes.scatter(point.seconds, point.value, color=point.colour, marker=point.marker, label=point.name, zorder=2)
@@ -91,7 +90,7 @@ def _plot(axes: Axes, points: Sequence[Point], column: str) -> None:
 
 def _front(points: Sequence[Point], column: str) -> list[Point]:
     """Find the methods that no faster one equals, fastest first."""
-    sign = -1 if column in GREATER_IS_BETTER else 1
+    sign = -1 if FACTS[column].higher_is_better else 1
     quickest_first = sorted(points, key=lambda point: (point.seconds, sign * point.value))
     return [
         point

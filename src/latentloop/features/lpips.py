@@ -8,6 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from latentloop.images import check_alike
 from latentloop.weights import read_weights, shipped, with_weights
 
 LpipsNet = Literal["alex", "squeeze"]
@@ -120,7 +121,12 @@ class Lpips(nn.Module):
             yield seen * (weight.view(-1, 1, 1) / seen[0, 0].numel()).sqrt()
 
     def forward(self, image: Tensor, target: Tensor) -> Tensor:
-        """Compute the distance of each image to its target, both (N, 3, H, W) in [-1, 1]; (N,)."""
+        """Compute the distance of each image to its target, both (N, 3, H, W) in [-1, 1]; (N,).
+
+        Raises:
+            ValueError: The images are of other shapes or types.
+        """
+        check_alike(image, target)
         return self._distance(self.features(image), self.features(target))
 
     def toward(self, target: Tensor) -> Callable[[Tensor], Tensor]:

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from latentloop.faces import fixed_crop, landmark_crop
+from latentloop.images import check_alike
 
 FaceEmbedder = Callable[[Tensor], Tensor]  # (N, 3, 112, 112) in [-1, 1] -> (N, features)
 
@@ -19,6 +20,10 @@ def identity_similarity(image: Tensor, target: Tensor, embed: FaceEmbedder, land
         embed: Face-recognition network, from crops (N, 3, 112, 112) to embeddings (N, features).
         landmarks: The target's five landmarks in pixels, (N, 5, 2), by which both images are cropped as in ArcFace
             (arXiv:1801.07698); None for the fixed crop of pSp (arXiv:2008.00951).
+
+    Raises:
+        ValueError: The images differ in shape or type.
     """
+    check_alike(image, target)
     crops = [fixed_crop(x) if landmarks is None else landmark_crop(x, landmarks) for x in (image, target)]
     return torch.cosine_similarity(embed(crops[0]), embed(crops[1]))

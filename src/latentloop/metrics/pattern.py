@@ -5,6 +5,8 @@ import math
 import torch
 from torch import Tensor
 
+from latentloop.images import check_images
+
 LUMINANCE = (0.299, 0.587, 0.114)
 """Weights of red, green and blue in the luminance (ITU-R BT.601)."""
 FREQUENCIES = ((0, 1), (0, 2), (1, 0), (1, 1), (1, 2), (1, -1), (2, 0), (2, 1), (2, 2))
@@ -34,8 +36,9 @@ def periodic_pattern(image: Tensor) -> Tensor:
         image: Images in [-1, 1] of at least `SMALLEST` pixels.
 
     Raises:
-        ValueError: The images are smaller.
+        ValueError: The images are smaller, or of another shape or type.
     """
+    check_images(image)
     if min(image.shape[-2:]) < SMALLEST:
         raise ValueError(f"image must be of {SMALLEST} pixels or more, got {tuple(image.shape)}")
     power = _power(image)

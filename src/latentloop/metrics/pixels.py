@@ -4,6 +4,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from latentloop.images import check_alike
+
 PEAK_TO_PEAK = 2.0
 """Range of the pixels' values, from -1 to 1."""
 WINDOW = 11
@@ -15,12 +17,21 @@ SMALLEST = WINDOW * 2 ** (len(EXPONENTS) - 1)
 
 
 def mse(image: Tensor, target: Tensor) -> Tensor:
-    """Compute the mean squared error of each image (N, 3, H, W) on [-1, 1], four times that on [0, 1]; (N,)."""
+    """Compute the mean squared error of each image (N, 3, H, W) on [-1, 1], four times that on [0, 1]; (N,).
+
+    Raises:
+        ValueError: The images differ in shape or type.
+    """
+    check_alike(image, target)
     return (image - target).square().mean(dim=(1, 2, 3))
 
 
 def psnr(image: Tensor, target: Tensor) -> Tensor:
-    """Compute the PSNR in dB of each image (N, 3, H, W) in [-1, 1], (N,); infinite for equal images."""
+    """Compute the PSNR in dB of each image (N, 3, H, W) in [-1, 1], (N,); infinite for equal images.
+
+    Raises:
+        ValueError: The images differ in shape or type.
+    """
     # 10 log10(4 / MSE): the peak-to-peak range is 2. Published figures with 2 / MSE are 3.01 dB lower.
     return 10 * torch.log10(PEAK_TO_PEAK**2 / mse(image, target))
 
@@ -30,7 +41,11 @@ def ssim(image: Tensor, target: Tensor) -> Tensor:
 
     The settings are the paper's: a Gaussian window of 11 pixels with standard deviation 1.5, K1 = 0.01, K2 = 0.03,
     evaluated where the window lies inside the image.
+
+    Raises:
+        ValueError: The images differ in shape or type, or are smaller than 11 pixels.
     """
+    _check(image, target, smallest=WINDOW)
     luminance, contrast = _likeness(image, target)
     return (luminance * contrast).mean(dim=(1, 2, 3))
 
@@ -42,10 +57,10 @@ def ms_ssim(image: Tensor, target: Tensor) -> Tensor:
     count as 0.
 
     Raises:
-        ValueError: The images are smaller than 176 pixels, so the window does not fit into the coarsest scale.
+        ValueError: The images differ in shape or type, or are smaller than 176 pixels, so that the window does not fit
+            into the coarsest scale.
     """
-    if min(image.shape[-2:]) < SMALLEST:
-        raise ValueError(f"image must be of {SMALLEST} pixels or more, got {tuple(image.shape)}")
+    _check(image, target, smallest=SMALLEST)
     factors = []
     for scale, exponent in enumerate(EXPONENTS):
         if scale:
@@ -56,6 +71,12 @@ def ms_ssim(image: Tensor, target: Tensor) -> Tensor:
         # Just above 0, since a power below 1 has an infinite gradient at 0.
         factors.append(likeness.mean(dim=(2, 3)).clamp(min=1e-8) ** exponent)
     return torch.stack(factors).prod(dim=0).mean(dim=1)
+
+
+def _check(image: Tensor, target: Tensor, *, smallest: int) -> None:
+    check_alike(image, target)
+    if min(image.shape[-2:]) < smallest:
+        raise ValueError(f"image must be of {smallest} pixels or more, got {tuple(image.shape)}")
 
 
 def _likeness(image: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:

@@ -18,7 +18,8 @@ CSS = """
 #sliders > * { flex: none; }
 /* Filled from 0, which is in the middle, to the value. */
 #sliders input[type=range]::-webkit-slider-runnable-track { background: linear-gradient(to right,
-  var(--neutral-200) min(50%, var(--range_progress)), var(--slider-color) 0 max(50%, var(--range_progress)), var(--neutral-200) 0); }
+  var(--neutral-200) min(50%, var(--range_progress)),
+  var(--slider-color) 0 max(50%, var(--range_progress)), var(--neutral-200) 0); }
 @media (min-width: 1000px) { #sliders { max-height: 88vh; overflow-y: scroll; } }
 @media (max-width: 700px) {
   .gradio-container { overflow: clip !important; }  /* hidden would keep what is sticky from being so */
