@@ -1,10 +1,13 @@
-# make demo   embed the sample photos and name the report
-# make test   all checks: ruff, mypy, import-linter, pytest
-# make lite   the wheel of latentloop-lite, which needs no PyTorch, in dist/
-# make web    build the page that needs no server; needs Node 20 or newer
+# make demo      embed the sample photos and name the report
+# make test      all checks: ruff, mypy, import-linter, pytest
+# make package   build the distributions in dist/, check them, and try the wheels in new environments
+# make lite      the wheel of latentloop-lite, which needs no PyTorch, in dist/
+# make web       build the page that needs no server; needs Node 20 or newer
 #
-# The first two make .venv on their first run. PYTHON chooses the interpreter (3.11 or newer), TORCH the build of PyTorch:
+# The first three make .venv on their first run. PYTHON chooses the interpreter (3.11 or newer), TORCH the build of PyTorch:
 #   make demo PYTHON=python3.12 TORCH="torch==2.13.0 --index-url ..."
+# uv installs instead of pip, and finds the build of PyTorch by itself:
+#   UV_TORCH_BACKEND=cpu make test INSTALL="uv pip install --quiet --python .venv"
 PYTHON ?= python3
 TORCH ?= torch==2.13.0
 DEMO_OUT ?= out/demo
@@ -12,7 +15,7 @@ DEMO_OUT ?= out/demo
 BIN := .venv/bin
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
-.PHONY: demo test lite web clean
+.PHONY: demo test package build lite web clean
 
 demo: .venv/.installed
 	$(BIN)/latentloop embed examples/photos --out $(DEMO_OUT)
@@ -23,6 +26,16 @@ test: .venv/.installed-dev
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile
+
+package: build
+	$(BIN)/python scripts/try_package.py dist --torch $(TORCH) $(TRY)
+
+# The wheel is built from the source distribution, as whoever packages latentloop builds it.
+build: .venv/.installed-dev
+	rm -f dist/latentloop-* dist/latentloop_lite-*
+	$(BIN)/python -m build --outdir dist .
+	$(BIN)/python -m build --wheel --outdir dist packaging/lite
+	$(BIN)/twine check --strict dist/*
 
 lite:
 	$(PYTHON) -m pip wheel --quiet --disable-pip-version-check --no-deps --wheel-dir dist ./packaging/lite
