@@ -1,4 +1,4 @@
-"""The front door: a generator with everything that inverts and edits photos, in one object."""
+"""The main class of the package: a generator with everything that inverts and edits photos, in one object."""
 
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -39,11 +39,14 @@ if TYPE_CHECKING:
     from ray.data import Dataset
 
 FIXED = dict.fromkeys(("generator", "which", "device", "precision", "embedder"), "latentloop.load")
-"""Options that `load` fixes for all later calls, and the function's name."""
+"""Options that `load` fixes for all later calls, and the name of the function to set them."""
 
 
 class Model:
-    """A generator with all that finds, draws and edits its codes; `load` makes one, and parts are read as needed."""
+    """A generator with everything that finds, draws and edits its codes; create it with `load`.
+
+    Networks are loaded when they are first needed.
+    """
 
     def __init__(self, components: Components) -> None:
         self.components = components
@@ -73,20 +76,21 @@ class Model:
         """Find the code of a face in a photo (GAN inversion).
 
         Args:
-            photo: Path of an image; an image of Pillow; an array (H, W, 3) of uint8; or a tensor (3, H, W) in [-1, 1].
-            quality: What the code may cost: "instant", "balanced" (with a refinement beyond the code) or "best".
+            photo: Path of an image; a Pillow image; an array (H, W, 3) of uint8; or a tensor (3, H, W) in [-1, 1].
+            quality: Preset: "instant", "balanced" (with a refinement beyond the code) or "best".
             steps: Steps of the iterator, instead of the quality's: more are closer, but edit less well. 0 is one pass.
-            face: Face to take if there are several: "largest", or a number (1 is the largest).
-            aligned: The photo is square and FFHQ-aligned already: skip face detection.
-            on_step: Called at the start and after each step with the steps done and the best loss so far, (1,).
+            face: Face to use if there are several: "largest", or a number (1 is the largest).
+            aligned: The photo is already square and aligned as FFHQ: skip face detection.
+            on_step: Called at the start and after each step with the number of steps done and the best loss so far,
+                (1,).
             on_code: Called before that with the best code so far, (1, num_ws, w_dim).
-            on_image: Called before each step of a refinement beyond the code with what it draws, (1, 3, R, R).
+            on_image: Called before each step of a refinement beyond the code with its current image, (1, 3, R, R).
             options: Further options of `latentloop embed`, with underscores: lr, start, seed, lambda_identity ...
 
         Raises:
             UserError: The photo cannot be used, has no such face, or a file cannot be read.
-            TypeError: There is no such option, or it takes no values of that type.
-            ValueError: An option or the photo has a value that it cannot have.
+            TypeError: An option is unknown, or a value has the wrong type.
+            ValueError: An option or the photo has an invalid value.
         """
         if str(face) == "all":
             raise ValueError("face must be largest or a number; for all faces of a photo take invert_files")
@@ -117,16 +121,16 @@ class Model:
 
         Args:
             photos: Image files, folders and globs.
-            out: Folder for the codes, the reconstructions and a report; what is finished there is left alone.
-            force: Make again what is finished.
+            out: Folder for the codes, the reconstructions and a report; finished results in it are kept.
+            force: Recompute finished results.
             on_step: Called after each step of the iterator.
-            on_failure: Called with each photo that cannot be used; by default a warning tells of it.
+            on_failure: Called with each photo that cannot be used; the default issues a warning.
             options: Options of `EmbedOptions` by name, such as `steps=100`, `batch=8` or `face="all"`.
 
         Raises:
             UserError: No photo is named, or the folder cannot be written to.
-            TypeError: There is no such option, or it takes no values of that type.
-            ValueError: `photos` or `out` is no path.
+            TypeError: An option is unknown, or a value has the wrong type.
+            ValueError: `photos` or `out` is not a path.
         """
         check_kind("photos", photos, (str, PathLike, Iterable), "a path or several")
         named = [photos] if isinstance(photos, str | PathLike) else list(photos)
@@ -147,10 +151,12 @@ class Model:
         photos: str | PathLike[str] | Sequence[str | PathLike[str]],
         **options: Any,  # noqa: ANN401 - each option has a type of its own
     ) -> "Dataset":
-        """Find the codes of very many photos, as a Ray dataset of `records.COLUMNS` in any order, computed when read.
+        """Find the codes of very many photos, as a Ray dataset that is computed when it is read.
+
+        Its rows have the columns of `latentloop.records.COLUMNS`, in any order.
 
         Args:
-            photos: Image files, folders, globs, .tar, .parquet and .txt files, as `latentloop bulk` takes them.
+            photos: Image files, folders, globs, .tar, .parquet and .txt files, as for `latentloop bulk`.
             options: Options of `BulkOptions` by name, such as `workers=4`, `quality="instant"` or `face="all"`.
 
         Raises:
@@ -172,23 +178,23 @@ class Model:
         render: RenderOptions | None = None,
         **directions: float,
     ) -> EditedPhoto:
-        """Change attributes of a face, and put it back into its photo.
+        """Change attributes of a face, and paste it back into its photo.
 
         Args:
-            photo: A result of `invert` or `edit`; a photo, which is inverted first; a code file, its content, as
-                `load_code` reads it, or "seed:7" for a random face. Refinements are drawn along.
-            strengths: Directions by name, or as FILE:NAME, with strengths; beside `directions`.
+            photo: A result of `invert` or `edit`; a photo, which is inverted first; a code file, its content from
+                `load_code`, or "seed:7" for a random face. Refinements beyond the code are kept.
+            strengths: Directions by name, or as FILE:NAME, with strengths; in addition to `directions`.
             keep: Directions whose attributes should not change.
             layers: Layers that change: coarse, middle, fine, all, or numbers such as "0-3,7"; by default each
                 direction's own.
-            render: How the face is drawn and pasted.
+            render: Settings of drawing and pasting.
             directions: Strengths by the directions' names, such as `smile=1.5`: 1 is a clear change, 0 none, negative
-                ones go the other way. `latentloop.list_directions` has the names.
+                values do the opposite. `latentloop.list_directions` lists the names.
 
         Raises:
-            UserError: There is no such direction, or the photo cannot be used.
-            TypeError: No direction is given, or an option of `invert` in its place.
-            ValueError: A strength is not finite, or `strengths`, `keep` or `render` is of another type.
+            UserError: A direction is unknown, or the photo cannot be used.
+            TypeError: No direction is given, or a name is an option of `invert`.
+            ValueError: A strength is not finite, or `strengths`, `keep` or `render` has the wrong type.
         """
         check_kind("keep", keep, (list, tuple), "a list of directions")
         check_kind("render", render or RenderOptions(), RenderOptions, "RenderOptions")
@@ -206,11 +212,11 @@ class Model:
         """Draw a random face.
 
         Args:
-            seed: Of the random z; the same on every device.
-            truncation_psi: 1 for all variety of the generator, 0 for the mean face.
+            seed: Seed of the random z; the image is the same on every device.
+            truncation_psi: 1 for the generator's full variety, 0 for the mean face.
 
         Raises:
-            ValueError: The seed is none, or psi is not finite.
+            ValueError: The seed is invalid, or psi is not finite.
         """
         check_seed(seed)
         randomness = torch.Generator().manual_seed(seed)
@@ -219,14 +225,14 @@ class Model:
 
     @torch.no_grad()
     def draw(self, code: Tensor | Code) -> Picture:
-        """Draw a code.
+        """Draw a code as a picture.
 
         Args:
             code: Styles (num_ws, w_dim) or (1, num_ws, w_dim); or the content of a code file, with its refinement.
 
         Raises:
-            ValueError: It is of another shape, or its numbers are not finite.
-            UserError: The content of the file is another generator's.
+            ValueError: The code has another shape, or is not finite.
+            UserError: The content of the file belongs to another generator.
         """
         renderer = self.components.renderer()
         if not isinstance(code, Code):
@@ -270,27 +276,28 @@ def load(
     device: str = "auto",
     precision: Precision = "auto",
 ) -> Model:
-    """Load a generator with everything that inverts and edits photos: the best for this machine.
+    """Load a generator with everything that inverts and edits photos, with the best settings for this machine.
 
     Args:
-        generator: A bundled generator (`latentloop.list_generators` has the names), or the file of a StyleGAN: ours, or
-            .pkl, .pt or .pth as its project wrote it.
-        which: Weights to read where a StyleGAN's file has both: their running mean, or, as g, the weights as trained.
+        generator: A bundled generator (`latentloop.list_generators` lists the names), or the file of a StyleGAN: ours,
+            or .pkl, .pt or .pth as its project wrote it.
+        which: Weights to read if a StyleGAN's file has both: "g_ema", their running mean, or "g", the weights as
+            trained.
         embedder: Embedding network: a bundled one, a file from `latentloop.train`, or a checkpoint of pSp, e4e or
-            ReStyle. Default: the one that is bundled for the generator, if there is one.
+            ReStyle. Default: the one bundled for the generator, if there is one.
         device: auto (CUDA, then Apple's MPS, then CPU), cpu, cuda, cuda:1, mps ...
-        precision: Precision of the iterator: auto is bfloat16 on a CPU with bfloat16 instructions, else float32.
+        precision: Precision of the iterator: auto is bfloat16 on a CPU with bfloat16 instructions, otherwise float32.
 
     Raises:
-        UserError: There is no such file or device, or a file cannot be used.
-        ValueError: An argument is of another type.
+        UserError: A file or the device does not exist, or a file cannot be used.
+        ValueError: An argument has the wrong type.
     """
     check_path(generator, name="generator")
     check_path(embedder or "", name="embedder")
     keep_freed_memory()
     network = fspath(embedder) if embedder else None
     components = load_components(fspath(generator), which=which, device=device, precision=precision, embedder=network)
-    _ = components.generator if embedder is None else components.encoder  # what cannot be used is said now
+    _ = components.generator if embedder is None else components.encoder  # loaded now, so that errors come early
     return Model(components)
 
 

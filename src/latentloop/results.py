@@ -18,24 +18,24 @@ from latentloop.pictures.picture import Picture
 
 @dataclass(frozen=True, repr=False)
 class InvertedPhoto:
-    """The code of a face in a photo, and how good it is."""
+    """Code of a face in a photo, with its reconstruction and metrics."""
 
     name: str
-    """Name of the photo, without ending."""
+    """Name of the photo, without suffix."""
     image: Picture
     """Reconstruction: the image drawn from the code."""
     aligned: Picture
-    """The aligned face that was reconstructed."""
+    """Aligned face that was reconstructed."""
     metrics: Mapping[str, float]
     """Metrics of the reconstruction at 256 pixels: `mse` on [-1, 1], `psnr` in dB, `ssim`, `lpips_alex`, and `id`, the
-    cosine similarity of face-recognition embeddings. At full size, as far as image and photo have the pixels:
-    `lpips_full`, and the periodic pattern of reconstruction and photo, `pattern` and `pattern_photo`."""
+    cosine similarity of face-recognition embeddings. At full size, if image and photo have enough pixels: `lpips_full`,
+    and the periodic pattern of reconstruction and photo, `pattern` and `pattern_photo`."""
     seconds: float
     """Seconds spent on the code and its reconstruction."""
     code: Code
-    """The code, with the face's place in the photo and its provenance."""
+    """Code with the face's position in the photo and its provenance."""
     origin: Picture
-    """The whole photo."""
+    """Whole photo before inversion."""
     one_pass: Picture | None = None
     """One-pass reconstruction, if the iterator started from it."""
 
@@ -45,10 +45,10 @@ class InvertedPhoto:
 
         Args:
             name: Name of the photo.
-            found: The code, and what it draws.
-            face: The aligned face.
-            photo: The whole photo, (1, 3, H, W) in [-1, 1].
-            code: The code as its file has it.
+            found: Code and reconstruction.
+            face: Aligned face.
+            photo: Whole photo, (1, 3, H, W) in [-1, 1].
+            code: Content of the code file.
         """
         result, first = found.reconstruction, found.one_pass
         return cls(
@@ -68,7 +68,7 @@ class InvertedPhoto:
         return self.code.w_plus
 
     def save(self, path: str | PathLike[str]) -> None:
-        """Write the code file, which every command and `latentloop.load_code` read.
+        """Write the code file, which every command and `latentloop.load_code` can read.
 
         Raises:
             UserError: The file cannot be written.
@@ -87,15 +87,15 @@ class EditedPhoto:
     name: str
     """Name of the picture that was edited."""
     photo: Picture
-    """The photo with the edited face, at full size; the face alone if there is no photo."""
+    """Photo with the edited face, at full size; the face alone if there is no photo."""
     face: Picture
-    """The aligned face after the edit."""
+    """Aligned face after the edit."""
     strengths: Mapping[str, float]
-    """Strengths of the edit by direction."""
+    """Strength of each direction of the edit, by its name."""
     code: Code
-    """The edited code, with the face's place in the photo."""
+    """Edited code, with the face's position in the photo."""
     origin: Picture | None = None
-    """The whole photo before the edit."""
+    """Whole photo before the edit; None for a face without one."""
 
     @classmethod
     def of(cls, subject: Subject, edit: RenderedEdit, strengths: Mapping[str, float]) -> Self:
@@ -115,7 +115,7 @@ class EditedPhoto:
         return self.code.w_plus
 
     def save(self, path: str | PathLike[str]) -> None:
-        """Write the code file, which every command and `latentloop.load_code` read.
+        """Write the code file, which every command and `latentloop.load_code` can read.
 
         Raises:
             UserError: The file cannot be written.

@@ -42,7 +42,7 @@ class FaceFinder:
     """Side of the aligned faces that codes are computed for, in pixels."""
 
     def rows(self, photos: Iterable[BulkPhoto]) -> list[Row]:
-        """Create a row for each face, with the aligned image in `TARGET`, or one with the error of a photo without faces."""
+        """Create a row for each face, with the aligned image in `TARGET`; photos without one get an error row."""
         return [row for photo in photos for row in self._rows_of(photo)]
 
     def _rows_of(self, photo: BulkPhoto) -> list[Row]:

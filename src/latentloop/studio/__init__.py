@@ -1,1 +1,1 @@
-"""The studio: a web page on which people edit photos, served by their own machine."""
+"""Web page for editing photos, served by the user's own machine."""

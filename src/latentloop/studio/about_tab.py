@@ -1,4 +1,4 @@
-"""The tab "About": what the figures mean, and the cards of the networks with their licences."""
+"""Tab "About": the meaning of the metrics, and the model cards of the networks with their licences."""
 
 import gradio as gr
 
@@ -11,26 +11,28 @@ CARDS = {
     "directions-ffhq": "The directions",
     "metric-ffhq": "The generator's perceptual metric",
 }
-"""Cards in the package, and what they describe."""
+"""Model cards in the package, with their headings."""
 FIGURES = """
-- **LPIPS**: how different two images look to a network that was trained on people's judgements. 0 is the same image;
-  0.05 is hard to tell apart, 0.3 is a sibling.
+- **LPIPS**: the visible difference of two images, by a network trained on people's judgements. 0 is the same image;
+  0.05 is hard to tell apart, 0.3 looks like a sibling.
 - **MSE**: mean squared difference of the pixels, which range from -1 to 1.
-- **Identity (ID)**: whether face recognition takes both for one person, from -1 to 1. Above 0.8 most people do, too.
+- **Identity (ID)**: similarity of the two faces to a face-recognition network, from -1 to 1. Above 0.8 most people see
+  the same person, too.
 - A slider's strength of **1** is a clear change, **2** a strong one; beyond **3** most faces fall apart.
 
-What an edited face shows is what the generator learned from photos that people put online, with their prejudices:
-"older", "more masculine" or "angry" is what such photos look like, nothing that is true of a person.
+Edits show what the generator learned from photos that people put online, with their prejudices: "older", "more
+masculine" or "angry" is how such photos look, not a fact about a person.
 
-Everything is computed on the machine that runs this page. Photos stay as long as the page is open.
+Everything is computed on the machine that serves this page. Photos are kept as long as the page is open.
 """
+"""Explanation of the metrics, in Markdown."""
 
 
 def about_tab(generator: str) -> None:
     """Lay out the tab.
 
     Args:
-        generator: Name or file of the generator that the page draws with.
+        generator: Name or file of the page's generator.
     """
     gr.Markdown(f"## What the figures mean\n{FIGURES}\n## Networks\nThis page draws with `{generator}`.")
     for name, title in CARDS.items():

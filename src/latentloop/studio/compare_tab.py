@@ -1,4 +1,4 @@
-"""The tab "Compare": methods of inversion on the photo that is open, with their quality against their time."""
+"""Tab "Compare": inversion methods on the open photo, with quality against time."""
 
 import base64
 import html
@@ -33,8 +33,9 @@ CHOICES = [
     ("StyleGAN2's projector, 100 of 1000 steps", "projector:100"),
     ("DHR-like: weights and features, 140 steps", "dhr-like"),
 ]
-"""Methods that take minutes at most."""
+"""Methods that take minutes at most, with their labels."""
 FIRST = ["one-pass", "hybrid:8", "hybrid"]
+"""Methods that are selected at first."""
 
 
 @dataclass(frozen=True)
@@ -51,8 +52,8 @@ class CompareTab:
 
 
 def compare_tab() -> CompareTab:
-    """Lay out the tab."""
-    gr.Markdown("What methods of inversion make of the photo that is open in the tab Edit, and how long each takes.")
+    """Lay out the tab and return its components."""
+    gr.Markdown("Compare inversion methods, and their time, on the photo that is open in the tab Edit.")
     methods = gr.CheckboxGroup(CHOICES, value=FIRST, label="Methods", elem_id="methods")
     with gr.Row():
         run = gr.Button("Compare", variant="primary", min_width=100, elem_id="compare-run")
@@ -66,42 +67,42 @@ def compare_tab() -> CompareTab:
 
 @dataclass
 class Follower:
-    """Shows how far a comparison is, lets quick requests go first, and ends it if the user wants that."""
+    """Observer of a comparison: shows its progress, lets quick requests go first, and stops it on request."""
 
     bench: Workbench
     stopped: Event
     tell: Callable[[str], None]
 
     def begin(self, methods: Sequence[PreparedMethod], images: int) -> None:
-        """Show nothing yet."""
+        """Ignore the start of the run."""
 
     def step(self, method: PreparedMethod, done: int, loss: Tensor) -> None:  # noqa: ARG002
-        """Show a step of a method."""
+        """Show a step of a method; raise `Stopped` if the user ended the comparison."""
         if self.stopped.is_set():
             raise Stopped
         self.tell(f"{method.title}: step {done} ...")
         self.bench.turns.give_way(self.stopped)
 
     def finish(self, outcome: Outcome) -> None:
-        """Show nothing: the table tells it."""
+        """Ignore an outcome: the table will show it."""
 
     def note(self, line: str) -> None:
-        """Show nothing: no notes are about a photo that is open."""
+        """Ignore a note: none is about the open photo."""
 
     def written(self, file: Path) -> None:
-        """Show nothing: the page has what files have."""
+        """Ignore a written file: the page shows the contents."""
 
 
 @dataclass(frozen=True)
 class CompareEvents:
-    """Answers to what users do in the tab; each gives new values by component."""
+    """Event handlers of the tab; each returns new values by component."""
 
     bench: Workbench
     sessions: Sessions
     tab: CompareTab
 
     def run(self, request: gr.Request, methods: Sequence[str]) -> Iterator[Updates]:
-        """Compare methods on the photo that is open."""
+        """Compare methods on the open photo."""
         session, tab, done = session_of(self.sessions, request), self.tab, list[Comparison]()
         face, out = session.face, session.folder / "compare"
 
@@ -123,14 +124,14 @@ class CompareEvents:
                 yield {tab.said: status("Stopped.")}
                 return
         yield {
-            tab.said: status("Done. Methods on the line are those that no quicker one equals."),
+            tab.said: status("Done. The line joins the methods that no faster one equals."),
             tab.table: _table(done[0]),
             tab.plot: _png(out / "pareto.png", "quality against seconds, by method"),
-            tab.grid: _png(out / "grid.png", "the photo and what each method makes of it"),
+            tab.grid: _png(out / "grid.png", "the photo and each method's reconstruction"),
         }
 
     def _cut_out(self, face: OpenFace, folder: Path) -> Path:
-        """Write the face as it was aligned, for methods that see nothing else of the photo."""
+        """Write the aligned face, the only part of the photo that methods get."""
         subject = self.bench.subject(face)
         path = folder / f"{subject.name}.png"
         write_png(path, subject.aligned_images[0])
@@ -151,12 +152,12 @@ class CompareEvents:
         )
 
     def stop(self, request: gr.Request) -> None:
-        """End the comparison."""
+        """Stop the comparison."""
         session_of(self.sessions, request).stop()
 
 
 def _table(comparison: Comparison) -> str:
-    """The table of a comparison, as HTML."""
+    """Format the table of a comparison as HTML."""
     head = "".join(f"<th>{html.escape(text)}</th>" for text in table_header(comparison))
     rows = ["".join(f"<td>{html.escape(cell)}</td>" for cell in row) for row in table_cells(comparison)]
     body = "".join(f"<tr>{row}</tr>" for row in rows)

@@ -1,4 +1,4 @@
-"""The tab "Directions": directions from a file, or found by SeFa, which get sliders in the tab "Edit"."""
+"""Tab "Directions": directions from a file, or found by SeFa, which get sliders in the tab "Edit"."""
 
 import html
 import shutil
@@ -20,9 +20,9 @@ from latentloop.studio.views import status
 from latentloop.studio.workbench import Workbench
 
 SEFA, FIRST = "sefa", 6
-"""Beginning of the names of what SeFa finds, and how many a generator without bundled directions begins with."""
+"""Prefix of the names of SeFa's directions, and their initial number for generators without bundled ones."""
 SAMPLES = 2000
-"""Random styles that set the unit of directions that SeFa finds."""
+"""Number of random styles that determine the unit of SeFa's directions."""
 
 
 @dataclass(frozen=True)
@@ -37,14 +37,14 @@ class DirectionsTab:
     said: gr.HTML
     table: gr.HTML
     found: gr.File
-    """The file of what SeFa found."""
+    """File of the directions that SeFa found."""
 
 
 def directions_tab() -> DirectionsTab:
-    """Lay out the tab."""
+    """Lay out the tab and return its components."""
     gr.Markdown(
-        "Directions of your own get sliders in the tab Edit: those of a file (of `latentloop directions find`, "
-        "InterFaceGAN, GANSpace or SeFa), or what SeFa finds in the weights of any generator."
+        "Your own directions get sliders in the tab Edit: from a file (of `latentloop directions find`, "
+        "InterFaceGAN, GANSpace or SeFa), or found by SeFa in the weights of any generator."
     )
     with gr.Row():
         file = gr.UploadButton("Open a file of directions", min_width=160, elem_id="directions-file")
@@ -61,17 +61,17 @@ def directions_tab() -> DirectionsTab:
 
 @dataclass(frozen=True)
 class DirectionsEvents:
-    """Answers to what users do in the tab; each gives new values by component."""
+    """Event handlers of the tab; each returns new values by component."""
 
     bench: Workbench
     sessions: Sessions
     tab: DirectionsTab
     sliders: Sequence[gr.Slider]
-    """Sliders of the tab "Edit" for directions of the user's own."""
+    """Sliders of the tab "Edit" for the user's own directions."""
 
     @in_turn
     def open_file(self, request: gr.Request, payload: object) -> Updates:
-        """Read directions of a file."""
+        """Read the directions in an uploaded file."""
         session = session_of(self.sessions, request)
         with on_the_page():
             upload, name = uploaded(self.sessions, session, payload)
@@ -84,7 +84,7 @@ class DirectionsEvents:
 
     @in_turn
     def find(self, request: gr.Request, count: float, layers: str) -> Updates:
-        """Find directions by SeFa, in the place of those that it found before."""
+        """Find directions by SeFa, which replace those that it found before."""
         session = session_of(self.sessions, request)
         with on_the_page():
             path = self._found(session, int(count), layers)
@@ -92,7 +92,7 @@ class DirectionsEvents:
 
     @in_turn
     def begin(self, request: gr.Request) -> Updates:
-        """Give a generator that has no bundled directions some to begin with."""
+        """Give a generator without bundled directions some initial ones."""
         session = session_of(self.sessions, request)
         with on_the_page():
             if not self.bench.bundled and not session.directions:
@@ -100,7 +100,7 @@ class DirectionsEvents:
             return self._shown(session)
 
     def forget(self, request: gr.Request) -> Updates:
-        """Remove the directions of the user's own."""
+        """Remove the user's own directions."""
         session = session_of(self.sessions, request)
         session.directions = {}
         session.restricted.clear()
@@ -114,13 +114,13 @@ class DirectionsEvents:
         return path
 
     def _add(self, session: Session, path: Path, found: Mapping[str, Direction]) -> None:
-        # Names of bundled directions stay theirs.
+        # Names of bundled directions are reserved.
         new = {
             f"{name} (own)" if name in self.bench.bundled else name: OwnDirection(f"{path}:{name}", direction)
             for name, direction in found.items()
         }
         if len(session.directions | new) > OWN:
-            raise UserError(f"{len(new)} directions more; there are sliders for {OWN} in all")
+            raise UserError(f"{len(new)} more directions do not fit; there are {OWN} sliders")
         session.directions = session.directions | new
         session.restricted.clear()
 
@@ -140,13 +140,13 @@ def find_by_sefa(bench: Workbench, path: Path, count: int, layers: str) -> Mappi
     """Find directions by SeFa, and save them as `latentloop directions find` does.
 
     Args:
-        bench: Whose generator's weights are factorized.
-        path: Where the file goes.
-        count: How many.
+        bench: Workbench with the generator whose weights are factorized.
+        path: File for the directions.
+        count: Number of directions.
         layers: Layers that they change, as `parse_layers` reads them.
 
     Raises:
-        UserError: The generator does not give its weights.
+        UserError: The generator does not expose its weights.
     """
     generator = bench.model.components.generator
     found = find_unsupervised(generator, "sefa", count=count, layers=layers, samples=SAMPLES, seed=0)

@@ -1,4 +1,4 @@
-"""The sliders of the tab "Edit", and its undo and redo."""
+"""Event handlers of the tab "Edit" for sliders, undo and redo."""
 
 import hashlib
 from collections.abc import Callable
@@ -19,14 +19,14 @@ from latentloop.studio.workbench import Workbench
 
 @dataclass(frozen=True)
 class EditEvents:
-    """Answers to what users do with sliders; each gives new values by component."""
+    """Event handlers of the sliders; each returns new values by component."""
 
     bench: Workbench
     sessions: Sessions
     tab: EditTab
 
     def rest(self, request: gr.Request) -> Updates:
-        """Draw the whole photo once a slider rests."""
+        """Draw the whole photo once a slider rests, and record the edit for undo."""
         session = session_of(self.sessions, request)
         if session.face is None:
             return {self.tab.compare: gr.skip()}
@@ -34,7 +34,7 @@ class EditEvents:
         return self._whole(session, session.face)
 
     def whole(self, request: gr.Request) -> Updates:
-        """Draw the whole photo with the edit that the sliders say, and the face at full size."""
+        """Draw the whole photo with the current edit, and the face at full size."""
         session = session_of(self.sessions, request)
         return self._whole(session, session.face) if session.face else {self.tab.compare: gr.skip()}
 
@@ -42,10 +42,10 @@ class EditEvents:
         state, quick = face.shown, self.bench.turns.quick
         with on_the_page():
             edit = quick(lambda: self._drawn(session, face, state))
-            return quick(lambda: self._shown(session, face, state, edit))  # between the two others have their turn
+            return quick(lambda: self._shown(session, face, state, edit))  # two turns, with room for others in between
 
     def _drawn(self, session: Session, face: OpenFace, state: EditState) -> RenderedEdit | None:
-        """Draw an edit, unless another face was opened meanwhile, with which its files went."""
+        """Draw an edit; None if another face was opened meanwhile, which deletes this one's files."""
         return self.bench.picture(session, face, state) if session.face is face else None
 
     def _shown(self, session: Session, face: OpenFace, state: EditState, edit: RenderedEdit | None) -> Updates:
@@ -59,15 +59,15 @@ class EditEvents:
         }
 
     def undo(self, request: gr.Request) -> Updates:
-        """Go back to the edit before."""
+        """Return to the previous edit."""
         return self._to(request, lambda face: face.history.undo())
 
     def redo(self, request: gr.Request) -> Updates:
-        """Go on to the edit that was undone."""
+        """Return to the edit that was undone."""
         return self._to(request, lambda face: face.history.redo())
 
     def reset(self, request: gr.Request) -> Updates:
-        """Go back to the face as it is."""
+        """Return to the unedited face."""
 
         def unedited(face: OpenFace) -> EditState:
             face.history.push(EditState())
@@ -87,7 +87,7 @@ class EditEvents:
 
 
 def steps_back(tab: EditTab, face: OpenFace) -> Updates:
-    """Say which of undo, redo and reset there is something for."""
+    """Enable undo, redo and reset where they have an effect."""
     return {
         tab.undo: gr.Button(interactive=face.history.can_undo),
         tab.redo: gr.Button(interactive=face.history.can_redo),
@@ -96,7 +96,8 @@ def steps_back(tab: EditTab, face: OpenFace) -> Updates:
 
 
 def shown_file(session: Session, name: str, image: Tensor) -> str:
-    """Write an image (1, 3, H, W) in [-1, 1] for the page, and delete what it took the place of; gives its path."""
+    """Write an image (1, 3, H, W) in [-1, 1] for the page, delete its predecessor, and return its path."""
+    # The name depends on the content, so that browsers do not show a cached predecessor.
     content, folder = jpeg(image), session.folder / "shown"
     path = folder / f"{name}-{hashlib.sha256(content).hexdigest()[:16]}.jpg"
     folder.mkdir(exist_ok=True)

@@ -1,4 +1,4 @@
-"""The tab "Edit": photo, face, sliders and downloads."""
+"""Layout of the tab "Edit": photo, face, sliders and downloads."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -12,7 +12,9 @@ from latentloop.studio.sliders import FARTHEST, OWN, STEP, SliderSpec
 from latentloop.studio.views import empty, status
 
 WELCOME = "Drop a photo, or choose an example."
+"""First message to the user."""
 EXAMPLES = Path(__file__).parent / "examples"
+"""Folder of the example photos."""
 
 
 @dataclass(frozen=True)
@@ -35,7 +37,7 @@ class EditTab:
     names: Sequence[str]
     """Names of the bundled directions, in the order of their sliders."""
     own: Sequence[gr.Slider]
-    """Sliders of the user's own, hidden where there is no direction."""
+    """Sliders of the user's own directions, hidden if unused."""
     keep: gr.CheckboxGroup
     undo: gr.Button
     redo: gr.Button
@@ -45,7 +47,7 @@ class EditTab:
     mp4: gr.Button
     gif: gr.Button
     shown: gr.HTML
-    """The strip or the video."""
+    """The strip or the video, as HTML."""
     files: gr.File
 
     @property
@@ -56,7 +58,7 @@ class EditTab:
 
     @property
     def values(self) -> list[Any]:
-        """Components that say what the edit is, as `state_of` reads them."""
+        """Components that determine the edit, as `state_of` reads them."""
         return [*self.sliders, *self.own, self.keep]
 
 
@@ -112,7 +114,7 @@ def _opening(*, for_faces: bool) -> dict[str, Any]:
 
 def _face(preview: Served) -> dict[str, Any]:
     said = gr.HTML(status(WELCOME), elem_id="said")
-    face = gr.HTML(empty("The face comes here."), elem_id="face", js_on_load=SCRIPT, server_functions=[preview])
+    face = gr.HTML(empty("The face appears here."), elem_id="face", js_on_load=SCRIPT, server_functions=[preview])
     with gr.Row():
         stop = gr.Button("Stop", interactive=False, min_width=80, elem_id="stop")
         better = gr.Button("Search on", interactive=False, min_width=80, elem_id="better")

@@ -1,4 +1,4 @@
-"""Files, strips and videos of an edit, as the tab "Edit" gives them."""
+"""Event handlers of the tab "Edit" for files, strips and videos of an edit."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ from latentloop.studio.workbench import Workbench
 
 @dataclass(frozen=True)
 class FileEvents:
-    """Answers to what users want to have of an edit; each gives new values by component."""
+    """Event handlers of downloads; each returns new values by component."""
 
     bench: Workbench
     sessions: Sessions
@@ -26,7 +26,7 @@ class FileEvents:
 
     @in_turn
     def save(self, request: gr.Request) -> Updates:
-        """Make the files of the edit."""
+        """Write the files of the edit for download."""
         session = session_of(self.sessions, request)
         with on_the_page():
             face = session.opened
@@ -35,7 +35,7 @@ class FileEvents:
 
     @in_turn
     def strip(self, request: gr.Request) -> Updates:
-        """Draw the strip of the edit."""
+        """Draw the edit at several strengths."""
         session = session_of(self.sessions, request)
         with on_the_page():
             face = session.opened
@@ -43,11 +43,11 @@ class FileEvents:
         return {self.tab.shown: picture(image, f"from the opposite to all of {described(face.shown.strengths)}")}
 
     def mp4(self, request: gr.Request) -> Iterator[Updates]:
-        """Make a video of the edit."""
+        """Render an MP4 of the edit."""
         yield from self._animate(request, "mp4")
 
     def gif(self, request: gr.Request) -> Iterator[Updates]:
-        """Make an animated GIF of the edit."""
+        """Render an animated GIF of the edit."""
         yield from self._animate(request, "gif")
 
     def _animate(self, request: gr.Request, kind: AnimationKind) -> Iterator[Updates]:
@@ -70,11 +70,11 @@ class FileEvents:
 
 
 def frames_of(session: Session, work: Callable[[OnFrame], None]) -> Iterator[str]:
-    """Make an animation in a thread, and say how far it is; it ends early if the user stops it or leaves.
+    """Render an animation in a thread, and yield its progress; it ends early if the user stops it or leaves.
 
     Args:
-        session: Whose animation it is.
-        work: Makes it, and calls what it is given after each frame.
+        session: Session of the animation.
+        work: Renders it, and calls its argument after each frame.
     """
 
     def told(tell: Callable[[str], None]) -> None:

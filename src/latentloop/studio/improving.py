@@ -1,4 +1,4 @@
-"""Better codes: the iterator goes on in the background while the page shows what it has."""
+"""Search for closer codes in the background, while the page shows the best one so far."""
 
 import shutil
 import threading
@@ -21,22 +21,22 @@ from latentloop.studio.workbench import Workbench
 
 
 class Stopped(Exception):  # noqa: N818 - no error
-    """The user ended the work."""
+    """Raised when the user ends the work."""
 
 
 @dataclass(frozen=True)
 class Step:
-    """A step of the search for a better code."""
+    """A step of the search for a closer code."""
 
     done: int
-    """Steps that are done."""
+    """Number of steps done."""
     face: Tensor
-    """What the best code so far draws with the edits that the sliders say, (1, 3, S, S) in [-1, 1]."""
+    """Best code's image with the current edit, (1, 3, S, S) in [-1, 1]."""
 
 
 @dataclass
 class _Search:
-    """A search for a better code of a face."""
+    """A search for a closer code of a face."""
 
     bench: Workbench
     session: Session
@@ -52,11 +52,11 @@ class _Search:
         self.code = code.detach().clone()
 
     def on_image(self, image: Tensor) -> None:
-        """Keep what a step beyond the code draws."""
+        """Keep the image of a step beyond the code."""
         self.image = resample(image, min(self.bench.previewer.renderer.resolution, image.shape[-1])).clamp(-1, 1).cpu()
 
     def on_step(self, done: int, loss: Tensor) -> None:  # noqa: ARG002
-        """Show what there is, let quick requests go first, and end if the user wants that."""
+        """Show the result so far, let quick requests go first, and stop on request."""
         if self.stopped.is_set():
             raise Stopped
         if self.code is not None:
@@ -65,15 +65,15 @@ class _Search:
         self.bench.turns.give_way(self.stopped)
 
     def _face(self) -> Tensor:
-        """What there is: beyond the code, only what draws the face as it is."""
+        """Return the image so far; steps beyond the code have one only for the unedited face."""
         if self.image is not None and not self.face.shown.strengths:
             return self.image
         with torch.inference_mode():
             return self.bench.preview(self.session, self.face, self.face.shown)
 
     def run(self, quality: Quality) -> InvertedPhoto | None:
-        """Search to the end; None if it was stopped before."""
-        if self.stopped.is_set():  # while it waited
+        """Search to the end; None if it was stopped."""
+        if self.stopped.is_set():  # stopped while it waited for its turn
             return None
         try:
             return self.bench.model.invert(
@@ -89,13 +89,13 @@ class _Search:
         except Stopped:
             return None
         except UserError:
-            if self.stopped.is_set():  # its files went with the photo
+            if self.stopped.is_set():  # the photo's files were deleted when the user opened another
                 return None
             raise
 
 
 def steps_of(bench: Workbench, face: OpenFace, quality: Quality) -> int:
-    """Count the steps of a face's next search of some quality, those of a refinement among them."""
+    """Count the steps of a face's next search, including those beyond the code."""
     near = face.found or bench.model.components.embedder is not None
     options = with_changes(EmbedOptions(), _options(face, quality))
     filled = options.filled(preset_of(quality, near=near))
@@ -103,7 +103,7 @@ def steps_of(bench: Workbench, face: OpenFace, quality: Quality) -> int:
 
 
 def going_on(face: OpenFace, quality: Quality) -> dict[str, Any]:
-    """Choose the options of a search: a face with more than a first look goes on from the code that it has."""
+    """Return the options of a search; a face with more than a first code continues from its own."""
     if not face.found or face.photo is None:
         return _options(face, quality)
     start = face.place / "start"
@@ -113,7 +113,7 @@ def going_on(face: OpenFace, quality: Quality) -> dict[str, Any]:
 
 
 def _options(face: OpenFace, quality: Quality) -> dict[str, Any]:
-    """Options without the start: after a balanced search, a better one takes only the steps that it has more."""
+    """Return the options without a start; after a balanced search, a better one only takes the additional steps."""
     more = preset_of(quality, near=True).steps - preset_of("balanced", near=True).steps
     return {"quality": quality, "steps": more} if face.balanced and more > 0 else {"quality": quality}
 
@@ -121,20 +121,20 @@ def _options(face: OpenFace, quality: Quality) -> dict[str, Any]:
 def improve(
     bench: Workbench, session: Session, face: OpenFace, quality: Quality, tell: Callable[[Step], None]
 ) -> InvertedPhoto | None:
-    """Look for a better code of a face, which it takes; if it is stopped, the best until then.
+    """Search for a closer code, and give it to the face; if stopped, the best one so far.
 
     Args:
-        bench: The workbench.
-        session: The session of the face.
-        face: A face in a photo.
-        quality: What the code may cost.
+        bench: Workbench of all sessions.
+        session: Session of the face.
+        face: Face in a photo.
+        quality: Quality preset of the search.
         tell: Called after each step.
 
     Returns:
         The result; None if it was stopped.
 
     Raises:
-        UserError: There is no photo.
+        UserError: The face has no photo.
     """
     photo = face.photo
     if photo is None:

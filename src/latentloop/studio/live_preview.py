@@ -1,4 +1,4 @@
-"""The face as it follows a slider, on a way of its own that is quicker than Gradio's events."""
+"""Live preview of the face while a slider moves, on a faster path than Gradio's events."""
 
 import asyncio
 from collections.abc import Callable, Coroutine, Sequence
@@ -14,16 +14,16 @@ from latentloop.studio.views import described, empty, picture
 from latentloop.studio.workbench import Workbench
 
 SCRIPT = (Path(__file__).parent / "live_preview.js").read_text(encoding="utf-8")
-"""What the component of the face runs in the browser."""
+"""JavaScript of the face component in the browser."""
 MOVED = "(...values) => document.dispatchEvent(new CustomEvent('latentloop-moved', {detail: values}))"
-"""What the browser does with the values of all sliders when one has moved."""
+"""JavaScript that passes on the values of all sliders when one has moved."""
 Served = Callable[[list[object], gr.Request], Coroutine[None, None, str]]
-"""A function that the script calls as `server.preview`."""
+"""Server function that the script calls as `server.preview`."""
 
 
 @dataclass(frozen=True)
 class LivePreview:
-    """Draws faces small while a slider moves."""
+    """Draws faces at preview size while a slider moves."""
 
     bench: Workbench
     sessions: Sessions
@@ -31,7 +31,7 @@ class LivePreview:
     """Names of the bundled directions, in the order of their sliders."""
 
     def shown(self, key: str, values: Sequence[object]) -> str:
-        """Draw the face of a session with what the sliders say, as HTML.
+        """Draw the face of a session with the current edit, as HTML.
 
         Args:
             key: Key of the session.
@@ -48,7 +48,7 @@ class LivePreview:
             return empty(str(error))
 
     def served(self) -> Served:
-        """Give the function that answers the script."""
+        """Return the server function for the script."""
 
         async def preview(values: list[object], request: gr.Request) -> str:
             key = str((await request.json())["session_hash"])

@@ -1,4 +1,4 @@
-"""Files that a session makes: pictures, codes, strips, and short videos of an edit."""
+"""Files of a session: pictures, codes, strips, and short videos of an edit."""
 
 import shutil
 from collections.abc import Callable, Iterable, Iterator
@@ -28,17 +28,17 @@ from latentloop.studio.workbench import Workbench
 AnimationKind = Literal["mp4", "gif"]
 """Format of an animation."""
 OnFrame = Callable[[int, int], None]
-"""Called with the frames that are done, and the number of all."""
+"""Called with the number of finished frames, and of all frames."""
 
 
 def edited_files(bench: Workbench, session: Session, face: OpenFace, state: EditState) -> list[Path]:
-    """Make the files of an edit as `latentloop edit` does: the picture, the face alone, the edited code.
+    """Write the files of an edit as `latentloop edit` does: the picture, the face alone, the edited code.
 
-    The code without the edit comes last, of which the command makes the others. Without an edit there are the
-    reconstruction and this code alone.
+    The unedited code, from which the command makes the others, comes last. Without an edit there are only the
+    reconstruction and this code.
 
     Raises:
-        UserError: A file cannot be made.
+        UserError: A file cannot be written.
     """
     subject = bench.subject(face)
     if not state.strengths:
@@ -46,7 +46,7 @@ def edited_files(bench: Workbench, session: Session, face: OpenFace, state: Edit
     folder = face.place / "edited"
     (picture,) = _job(bench, session, state, EditFolder(folder)).results(subject)
     alone = folder / "faces" / picture.name
-    if alone.is_file():  # downloads lie in one folder
+    if alone.is_file():  # downloads end up in one folder: the face needs another name than the picture
         alone = Path(shutil.copyfile(alone, picture.with_name(f"{picture.stem}-face.png")))
     files = [picture, alone, picture.with_suffix(".npz"), Path(face.argument)]
     return [file for file in files if file.is_file()]
@@ -61,7 +61,7 @@ def _unedited(bench: Workbench, face: OpenFace, subject: Subject) -> list[Path]:
 
 
 def strip(bench: Workbench, session: Session, face: OpenFace, state: EditState) -> Tensor:
-    """Draw a face from the opposite of an edit to all of it, as one image (1, 3, H, W).
+    """Draw a face from the opposite of an edit to the full edit, as one image (1, 3, H, W).
 
     Raises:
         UserError: No slider was moved.
@@ -73,14 +73,14 @@ def strip(bench: Workbench, session: Session, face: OpenFace, state: EditState) 
 def video(
     bench: Workbench, session: Session, face: OpenFace, state: EditState, kind: AnimationKind, on_frame: OnFrame
 ) -> Path:
-    """Make an animation from unedited to edited and back: of an MP4 the whole photo, of a GIF the face; gives its path.
+    """Render an animation from unedited to edited and back: an MP4 of the photo, or a GIF of the face.
 
     Raises:
-        UserError: No slider was moved, or MP4 is asked for without PyAV.
+        UserError: No slider was moved, or PyAV is missing for an MP4.
         Stopped: The user ended it.
     """
     subject, applied = bench.subject(face), bench.applied(session, _some(state))
-    if kind == "gif":  # 256 colours and no compression in time: small pictures
+    if kind == "gif":  # GIFs have 256 colours and compress poorly: only the small face
         subject = replace(subject, origin=None)
     editor = bench.editor if kind == "mp4" else bench.previewer
     frames = animate_edit(editor, subject, applied.apply)
@@ -91,14 +91,14 @@ def mixed(bench: Workbench, subject: Tensor, styles: Tensor, layers: str, streng
     """Draw a face with some styles of another, (1, 3, S, S) in [-1, 1].
 
     Args:
-        bench: The workbench.
+        bench: Workbench of all sessions.
         subject: Code of the face, (1, num_ws, w_dim).
-        styles: Code whose styles come in, likewise.
+        styles: Code that provides the styles, (1, num_ws, w_dim).
         layers: Layers that take them, as `parse_layers` reads them.
-        strength: Share of the way to them, 0 to 1.
+        strength: Interpolation towards them, 0 to 1.
 
     Raises:
-        UserError: The layers are none.
+        UserError: The layers are invalid.
     """
     chosen = parse_layers(layers, bench.model.components.generator.num_ws)
     (face,) = bench.editor.faces(mix(subject, styles, chosen, strength=strength))
@@ -106,12 +106,12 @@ def mixed(bench: Workbench, subject: Tensor, styles: Tensor, layers: str, streng
 
 
 def between(bench: Workbench, codes: Tensor, way: float) -> Tensor:
-    """Draw a face on the way from the first of some codes to the last, (1, 3, S, S) in [-1, 1].
+    """Draw a face interpolated between codes, (1, 3, S, S) in [-1, 1].
 
     Args:
-        bench: The workbench.
-        codes: Two codes or more, (K, num_ws, w_dim).
-        way: 0 for the first, 1 for the last.
+        bench: Workbench of all sessions.
+        codes: Two or more codes, (K, num_ws, w_dim).
+        way: Position, from 0 for the first to 1 for the last.
     """
     place = min(max(way, 0.0), 1.0) * (len(codes) - 1)
     i = min(int(place), len(codes) - 2)
@@ -120,17 +120,17 @@ def between(bench: Workbench, codes: Tensor, way: float) -> Tensor:
 
 
 def morph_video(bench: Workbench, session: Session, codes: Tensor, kind: AnimationKind, on_frame: OnFrame) -> Path:
-    """Make an animation that turns each face into the next and the last into the first; gives its path.
+    """Render an animation that turns each face into the next and the last into the first; returns its path.
 
     Args:
-        bench: The workbench.
-        session: Whose folder it goes into.
-        codes: Two codes or more, (K, num_ws, w_dim).
-        kind: Format.
-        on_frame: Shows the progress.
+        bench: Workbench of all sessions.
+        session: Session whose folder gets the file.
+        codes: Two or more codes, (K, num_ws, w_dim).
+        kind: Format of the animation.
+        on_frame: Called with the progress.
 
     Raises:
-        UserError: MP4 is asked for without PyAV.
+        UserError: PyAV is missing for an MP4.
         Stopped: The user ended it.
     """
     weights = layer_weights("all", bench.model.components.generator.num_ws)
@@ -156,7 +156,7 @@ def _some(state: EditState) -> EditState:
 def _film(
     bench: Workbench, session: Session, path: Path, frames: Iterable[Tensor], count: int, on_frame: OnFrame
 ) -> Path:
-    """Write an animation, frame by frame; quick requests go before each."""
+    """Write an animation frame by frame; quick requests go first before each."""
     with session.work() as stopped, bench.turns.long():
 
         def each() -> Iterator[Tensor]:

@@ -1,4 +1,4 @@
-"""What happens in the tab "Mix and morph"."""
+"""Event handlers of the tab "Mix and morph"."""
 
 import secrets
 from collections.abc import Iterator, Mapping, Sequence
@@ -20,12 +20,12 @@ from latentloop.studio.views import animation, picture, row_of_faces, status
 from latentloop.studio.workbench import Workbench
 
 MOST = 6
-"""Most faces that can be added."""
+"""Largest number of faces that can be added."""
 
 
 @dataclass(frozen=True)
 class MixEvents:
-    """Answers to what users do in the tab; each gives new values by component."""
+    """Event handlers of the tab; each returns new values by component."""
 
     bench: Workbench
     sessions: Sessions
@@ -33,7 +33,7 @@ class MixEvents:
 
     @in_turn
     def add(self, request: gr.Request) -> Updates:
-        """Add the face of the tab "Edit", as it is edited there."""
+        """Add the face of the tab "Edit" with its current edit."""
         session = session_of(self.sessions, request)
         with on_the_page():
             face = session.opened
@@ -43,7 +43,7 @@ class MixEvents:
 
     @in_turn
     def add_photos(self, request: gr.Request, payloads: object) -> Updates:
-        """Add the largest face of each photo."""
+        """Add the largest face of each uploaded photo."""
         session = session_of(self.sessions, request)
         with on_the_page():
             given = payloads if isinstance(payloads, list) else [payloads]
@@ -53,7 +53,7 @@ class MixEvents:
 
     @in_turn
     def add_random(self, request: gr.Request) -> Updates:
-        """Add a random face."""
+        """Add a random face to the tray."""
         session, seed = session_of(self.sessions, request), secrets.randbelow(SEEDS)
         with on_the_page():
             self._put(session, {f"seed {seed}": self.bench.read(f"seed:{seed}", None).w_plus})
@@ -61,15 +61,15 @@ class MixEvents:
 
     @in_turn
     def clear(self, request: gr.Request) -> Updates:
-        """Remove all faces."""
+        """Remove all faces from the tray."""
         session = session_of(self.sessions, request)
         session.tray.clear()
         return self._tray(session)
 
     def _put(self, session: Session, faces: Mapping[str, Tensor]) -> None:
-        """Add faces under their names, or ones that are not taken."""
+        """Add faces under their names, numbered if these are taken."""
         if len(session.tray) + len(faces) > MOST:
-            raise UserError(f"{MOST} faces are the most; remove them first")
+            raise UserError(f"at most {MOST} faces fit; remove them first")
         for name, w_plus in faces.items():
             free = next(one for i in range(1, MOST + 2) if (one := _numbered(name, i)) not in session.tray)
             session.tray[free] = w_plus.detach()
@@ -89,7 +89,7 @@ class MixEvents:
     def mix(
         self, request: gr.Request, face: str | None, styles: str | None, layers: Sequence[str], strength: float
     ) -> str:
-        """Draw the mixture."""
+        """Draw a face with styles of another."""
         tray = session_of(self.sessions, request).tray
         with on_the_page():
             if face not in tray or styles not in tray:
@@ -101,17 +101,17 @@ class MixEvents:
 
     @in_turn
     def between(self, request: gr.Request, order: Sequence[str], way: float) -> str:
-        """Draw the face at a place of the morph."""
+        """Draw the face at a position of the morph."""
         with on_the_page():
             codes = _codes(session_of(self.sessions, request), order)
             return picture(between(self.bench, codes, float(way)), f"{way:.0%} of the way")
 
     def mp4(self, request: gr.Request, order: Sequence[str]) -> Iterator[Updates]:
-        """Make a video of the morph."""
+        """Render an MP4 of the morph."""
         yield from self._film(request, order, "mp4")
 
     def gif(self, request: gr.Request, order: Sequence[str]) -> Iterator[Updates]:
-        """Make an animated GIF of the morph."""
+        """Render an animated GIF of the morph."""
         yield from self._film(request, order, "gif")
 
     def _film(self, request: gr.Request, order: Sequence[str], kind: AnimationKind) -> Iterator[Updates]:
@@ -132,11 +132,11 @@ class MixEvents:
         yield done
 
     def idle(self) -> Updates:
-        """Offer nothing to stop, also after a film that failed."""
+        """Disable the stop button, also after a failed animation."""
         return {self.tab.stop: gr.Button(interactive=False)}
 
     def stop(self, request: gr.Request) -> None:
-        """End the film that is being made."""
+        """Stop the animation that is being rendered."""
         session_of(self.sessions, request).stop()
 
 
@@ -145,7 +145,7 @@ def _numbered(name: str, i: int) -> str:
 
 
 def _codes(session: Session, order: Sequence[str]) -> Tensor:
-    """Codes of faces, (K, num_ws, w_dim)."""
+    """Return the codes of faces, (K, num_ws, w_dim)."""
     chosen = [session.tray[name] for name in order or () if name in session.tray]
     if len(chosen) < 2:
         raise UserError("choose two faces or more")

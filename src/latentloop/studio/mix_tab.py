@@ -8,7 +8,7 @@ import gradio as gr
 from latentloop.studio.views import empty, status
 
 LAYERS = [("Pose and shape (coarse)", "coarse"), ("Features (middle)", "middle"), ("Colours and light (fine)", "fine")]
-"""Groups of layers, by what they carry."""
+"""Groups of layers with their labels."""
 
 
 @dataclass(frozen=True)
@@ -21,7 +21,7 @@ class MixTab:
     clear: gr.Button
     said: gr.HTML
     tray: gr.HTML
-    """Pictures of the faces that were put aside."""
+    """Pictures of the faces in the tray."""
     face: gr.Dropdown
     styles: gr.Dropdown
     layers: gr.CheckboxGroup
@@ -34,13 +34,13 @@ class MixTab:
     mp4: gr.Button
     gif: gr.Button
     stop: gr.Button
-    """Ends the film that is being made."""
+    """Button that stops the animation being rendered."""
     film: gr.HTML
     files: gr.File
 
 
 def mix_tab() -> MixTab:
-    """Lay out the tab."""
+    """Lay out the tab and return its components."""
     tray = _tray()
     with gr.Row(equal_height=False):
         with gr.Column(min_width=300):
@@ -67,7 +67,7 @@ def _mixture() -> dict[str, Any]:
     styles = gr.Dropdown([], label="Takes styles of", elem_id="mix-styles")
     layers = gr.CheckboxGroup(LAYERS, value=["fine"], label="Which styles", elem_id="mix-layers")
     strength = gr.Slider(0, 1, 1, step=0.05, label="How much of them", elem_id="mix-strength")
-    mixture = gr.HTML(empty("The mixture comes here."), elem_id="mixture")
+    mixture = gr.HTML(empty("The mixture appears here."), elem_id="mixture")
     return {"face": face, "styles": styles, "layers": layers, "strength": strength, "mixture": mixture}
 
 
@@ -75,7 +75,7 @@ def _morph() -> dict[str, Any]:
     gr.Markdown("### Morph")
     order = gr.Dropdown([], multiselect=True, label="Faces, in order", elem_id="morph-order")
     way = gr.Slider(0, 1, 0, step=0.01, label="From the first to the last", elem_id="morph-way")
-    between = gr.HTML(empty("The face between comes here."), elem_id="between")
+    between = gr.HTML(empty("The face in between appears here."), elem_id="between")
     with gr.Row():
         mp4 = gr.Button("Video (MP4)", min_width=80, elem_id="morph-mp4")
         gif = gr.Button("Animation (GIF)", min_width=80, elem_id="morph-gif")

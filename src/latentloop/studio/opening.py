@@ -22,22 +22,22 @@ from latentloop.studio.workbench import Workbench
 SEEDS = 1_000_000
 """Number of random faces to choose from."""
 SMALLEST = 6
-"""Faces are shown down to this fraction of the largest; smaller ones are passers-by, or none."""
+"""Faces smaller than the largest divided by this are not shown: passers-by, or false detections."""
 LONGEST_NAME = 60
-"""Most characters of a photo's name that its copy keeps."""
+"""Largest number of characters of a photo's name that its copy keeps."""
 
 
 def open_photo(bench: Workbench, session: Session, upload: Path, name: str) -> OpenFace:
-    """Open a photo, and find the code of its largest face in one pass.
+    """Open a photo, and predict the code of its largest face in one pass.
 
     Args:
-        bench: The workbench.
-        session: The session, which goes on to the face.
-        upload: The file as it came.
+        bench: Workbench of all sessions.
+        session: Session that switches to the face.
+        upload: Uploaded file.
         name: Name of the file on the user's machine.
 
     Raises:
-        UserError: It cannot be used, or shows no face. The session stays as it was.
+        UserError: The photo cannot be used or has no face; the session is then unchanged.
     """
     image = _read(bench, upload, name)
     faces = _faces(bench, image, "all")
@@ -53,16 +53,16 @@ def open_photo(bench: Workbench, session: Session, upload: Path, name: str) -> O
 
 
 def open_face(bench: Workbench, session: Session, photo: OpenPhoto, number: int) -> OpenFace:
-    """Find the code of a face in one pass of the network, and go on to it.
+    """Predict the code of a face in one pass of the network, and switch to it.
 
     Args:
-        bench: The workbench.
-        session: The session, which goes on to the face.
-        photo: The photo.
+        bench: Workbench of all sessions.
+        session: Session that switches to the face.
+        photo: Photo with the face.
         number: Number of the face in the photo, from 0.
 
     Raises:
-        UserError: There is no such face.
+        UserError: The photo has no such face.
     """
     if not 0 <= number < len(photo.faces):
         raise UserError(NO_FACE)
@@ -74,15 +74,15 @@ def open_face(bench: Workbench, session: Session, photo: OpenPhoto, number: int)
 
 
 def code_in_photo(bench: Workbench, upload: Path, name: str) -> Tensor:
-    """Find the code of the largest face of a photo in one pass, (1, num_ws, w_dim).
+    """Predict the code of the largest face of a photo in one pass, (1, num_ws, w_dim).
 
     Args:
-        bench: The workbench.
-        upload: The file as it came.
+        bench: Workbench of all sessions.
+        upload: Uploaded file.
         name: Name of the file on the user's machine.
 
     Raises:
-        UserError: It cannot be used, or shows no face.
+        UserError: The photo cannot be used or has no face.
     """
     image = _read(bench, upload, name)
     (face,) = _faces(bench, image, "largest")
@@ -90,16 +90,16 @@ def code_in_photo(bench: Workbench, upload: Path, name: str) -> Tensor:
 
 
 def open_code(bench: Workbench, session: Session, upload: Path, name: str) -> OpenFace:
-    """Open a code file; its face goes back into the photo that is open, if it is of that.
+    """Open a code file; its face is pasted into the open photo, if it comes from there.
 
     Args:
-        bench: The workbench.
-        session: The session, which goes on to the face.
-        upload: The file as it came.
+        bench: Workbench of all sessions.
+        session: Session that switches to the face.
+        upload: Uploaded file.
         name: Name of the file on the user's machine.
 
     Raises:
-        UserError: It is no code, or another generator's. The session stays as it was.
+        UserError: The file is not a code, or belongs to another generator; the session is then unchanged.
     """
     path, photo = session.new_place() / plain_name(name), session.face.photo if session.face else None
     shutil.copyfile(upload, path)
@@ -118,7 +118,7 @@ def open_random(bench: Workbench, session: Session, seed: int) -> OpenFace:
     """Open a random face.
 
     Raises:
-        UserError: The seed is none.
+        UserError: The seed is invalid.
     """
     subject = bench.read(f"seed:{seed}", None)
     face = OpenFace(session.new_place(), f"seed:{seed}", subject.w_plus)
@@ -127,7 +127,7 @@ def open_random(bench: Workbench, session: Session, seed: int) -> OpenFace:
 
 
 def code_of(bench: Workbench, photo: OpenPhoto, face: AlignedFace, w_plus: Tensor) -> Code:
-    """Make the content of the code file of a code (1, num_ws, w_dim) that was found on the page."""
+    """Assemble the code file of a code (1, num_ws, w_dim) that was found on the page."""
     generator = bench.model.components.generator
     return Code(
         w_plus=w_plus[0].cpu(),
@@ -143,7 +143,7 @@ def code_of(bench: Workbench, photo: OpenPhoto, face: AlignedFace, w_plus: Tenso
 
 
 def save(photo: OpenPhoto, code: Code) -> str:
-    """Save a code beside its photo, under the photo's name; gives the path."""
+    """Save a code beside its photo, under the photo's name; returns the path."""
     path = photo.path.with_suffix(".npz")
     save_code(path, code)
     return str(path)
@@ -151,7 +151,7 @@ def save(photo: OpenPhoto, code: Code) -> str:
 
 @contextmanager
 def called(path: Path, name: str) -> Iterator[None]:
-    """Let errors call a file by the name that the user knows."""
+    """Make error messages call a file by the name that the user knows."""
     try:
         yield
     except UserError as error:
@@ -159,14 +159,14 @@ def called(path: Path, name: str) -> Iterator[None]:
 
 
 def plain_name(name: str) -> str:
-    """Make the name of a session's copy of a file: the user's own, as far as every file system and command takes it."""
+    """Reduce a file's name to characters that every file system and command accepts, for the session's copy."""
     stem, suffix = Path(Path(name).name).stem, Path(name).suffix.lower()
     plain = re.sub(r"[^\w.-]+", "_", stem)[:LONGEST_NAME].strip("._") or "photo"
     return plain + re.sub(r"[^a-z0-9.]", "", suffix)[:8]
 
 
 def _fitting(bench: Workbench, path: Path, photo: OpenPhoto) -> Subject | None:
-    """The face of a code in a photo; None if the code is of another one."""
+    """Read the face of a code in a photo; None if the code comes from another one."""
     try:
         return bench.read(str(path), photo.path)
     except UserError:
@@ -174,20 +174,20 @@ def _fitting(bench: Workbench, path: Path, photo: OpenPhoto) -> Subject | None:
 
 
 def _nearest(photo: OpenPhoto, code: Code) -> int:
-    """Number of the face of a photo that a code is of."""
+    """Return the number of the photo's face that a code belongs to."""
     middle = code.quad.mean(dim=0)
     away = [float((face.quad.mean(dim=0) - middle).norm()) for face in photo.faces]
     return away.index(min(away))
 
 
 def _read(bench: Workbench, upload: Path, name: str) -> Tensor:
-    """Read an uploaded image; errors call it by the name that the user knows."""
+    """Read an uploaded image; error messages call it by the name that the user knows."""
     with called(upload, name):
         return read_image(upload, max_pixels=bench.max_pixels)
 
 
 def _faces(bench: Workbench, image: Tensor, face: str) -> list[AlignedFace]:
-    """Faces of a photo; where the generator draws none, the middle of the photo."""
+    """Find the faces of a photo; for other generators, take the centre of the image."""
     size = min(WORKING_SIZE, bench.model.components.renderer().resolution)
     if bench.for_faces:
         return align_faces(image, bench.model.components.detector, size, face=face)
@@ -198,7 +198,7 @@ def _faces(bench: Workbench, image: Tensor, face: str) -> list[AlignedFace]:
 
 @torch.no_grad()
 def _first_code(bench: Workbench, face: AlignedFace) -> Tensor:
-    """The code that the network finds in one pass, (1, num_ws, w_dim); the mean without a network."""
+    """Predict the code in one pass, (1, num_ws, w_dim); the mean latent without a network."""
     parts = bench.model.components
     if not parts.embedder:
         return mean_code(parts.generator)
@@ -206,7 +206,7 @@ def _first_code(bench: Workbench, face: AlignedFace) -> Tensor:
 
 
 def _middle(image: Tensor) -> Tensor:
-    """The square in the middle of an image (1, 3, H, W)."""
+    """Crop the central square of an image (1, 3, H, W)."""
     height, width = image.shape[-2:]
     side = min(height, width)
     top, left = (height - side) // 2, (width - side) // 2

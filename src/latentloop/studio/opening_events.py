@@ -1,4 +1,4 @@
-"""Opening a photo, a code or a random face in the tab "Edit"."""
+"""Event handlers of the tab "Edit" for opening a photo, a code or a random face."""
 
 import secrets
 import time
@@ -20,7 +20,7 @@ from latentloop.studio.workbench import Workbench
 
 @dataclass(frozen=True)
 class OpeningEvents:
-    """Answers to what users open; each gives new values by component."""
+    """Event handlers of what users open; each returns new values by component."""
 
     bench: Workbench
     sessions: Sessions
@@ -28,7 +28,7 @@ class OpeningEvents:
 
     @in_turn
     def open_photo(self, request: gr.Request, payload: object) -> Updates:
-        """Read a photo that was dropped, pasted or taken, and look at its largest face."""
+        """Read a dropped, pasted or taken photo, and show its largest face."""
         session = session_of(self.sessions, request)
         if payload is None:
             return {self.tab.said: gr.skip()}
@@ -52,7 +52,7 @@ class OpeningEvents:
 
     @in_turn
     def choose_face(self, request: gr.Request, chosen: gr.SelectData) -> Updates:
-        """Go on with another face of the photo."""
+        """Switch to another face of the photo."""
         session, number = session_of(self.sessions, request), int(chosen.index)
         with on_the_page():
             photo = session.opened.photo
@@ -62,7 +62,7 @@ class OpeningEvents:
 
     @in_turn
     def open_random(self, request: gr.Request) -> Updates:
-        """Show a random face."""
+        """Open and show a random face."""
         session, seed = session_of(self.sessions, request), secrets.randbelow(SEEDS)
         with on_the_page():
             face = open_random(self.bench, session, seed)
@@ -70,7 +70,7 @@ class OpeningEvents:
 
     @in_turn
     def open_code(self, request: gr.Request, payload: object) -> Updates:
-        """Open a code file, with the photo that is open if it is of that."""
+        """Open a code file, within the open photo if it comes from there."""
         session = session_of(self.sessions, request)
         with on_the_page():
             face = open_code(self.bench, session, *uploaded(self.sessions, session, payload))

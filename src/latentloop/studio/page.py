@@ -1,4 +1,4 @@
-"""The page: its tabs, and what calls what."""
+"""Page of the studio: its tabs, and the wiring of its events."""
 
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -22,19 +22,19 @@ from latentloop.studio.sliders import grouped
 from latentloop.studio.workbench import Workbench
 
 QUICK: dict[str, Any] = {"concurrency_limit": None, "show_progress": "hidden", "api_visibility": "private"}
-"""How events are answered at once, beside work that goes on. They queue: Gradio shows no error of those that do not."""
+"""Settings of events answered at once, beside running work; they are queued since Gradio shows no errors otherwise."""
 AT_ONCE: dict[str, Any] = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
-"""How the moves of sliders are answered: without the queue, which takes a tenth of a second."""
+"""Settings of slider moves: without the queue, which takes a tenth of a second."""
 WORK: dict[str, Any] = {"concurrency_id": "work", "concurrency_limit": 1, "api_visibility": "private"}
-"""How long work is done: one after the other, for all sessions together."""
+"""Settings of long work: one at a time, for all sessions together."""
 
 
 def build_page(bench: Workbench, sessions: Sessions) -> gr.Blocks:
     """Build the page.
 
     Args:
-        bench: The workbench of all sessions.
-        sessions: Where what the pages hold is kept.
+        bench: Workbench of all sessions.
+        sessions: Sessions of all open pages.
     """
     page: gr.Blocks = gr.Blocks(title="latentloop studio", analytics_enabled=False)
     with page:
@@ -62,7 +62,7 @@ def build_page(bench: Workbench, sessions: Sessions) -> gr.Blocks:
 
 
 def _closing(sessions: Sessions) -> Callable[[gr.Request], None]:
-    """Make what is called once a page is closed."""
+    """Create the handler that is called when a page is closed."""
 
     def close(request: gr.Request) -> None:
         sessions.close(str(request.session_hash))
@@ -71,7 +71,7 @@ def _closing(sessions: Sessions) -> Callable[[gr.Request], None]:
 
 
 def _wire(tab: EditTab, bench: Workbench, sessions: Sessions) -> None:
-    """Connect the components of the tab "Edit" with what happens."""
+    """Connect the components of the tab "Edit" with their handlers."""
     opening, edits = OpeningEvents(bench, sessions, tab), EditEvents(bench, sessions, tab)
     search, files = SearchEvents(bench, sessions, tab), FileEvents(bench, sessions, tab)
     everything = tab.components
@@ -113,7 +113,7 @@ def _search(
     edits: EditEvents,
     tab: EditTab,
 ) -> None:
-    """Search for a closer code after something, and draw the whole photo with it."""
+    """Search for a closer code after an event, then draw the whole photo with it."""
     buttons = [tab.stop, tab.better, tab.best]
     outputs = [tab.said, tab.face, *buttons]
     found = trigger(searching, None, outputs, show_progress="hidden", trigger_mode="multiple", **WORK)
@@ -139,7 +139,7 @@ def _wire_mix(tab: MixTab, events: MixEvents) -> None:
 
 
 def _wire_directions(tab: DirectionsTab, events: DirectionsEvents) -> Callable[[gr.Request], Updates]:
-    """Connect the components; gives what a page begins with."""
+    """Connect the components; returns the handler that is called when a page is opened."""
     shown = [tab.said, tab.table, *events.sliders]
     tab.file.upload(events.open_file, tab.file, shown, **QUICK)
     tab.find.click(events.find, [tab.count, tab.layers], [*shown, tab.found], **WORK)

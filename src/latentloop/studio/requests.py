@@ -1,4 +1,4 @@
-"""Requests of pages: whose session they are of, what was uploaded, and errors as sentences."""
+"""Requests of pages: their sessions, uploads, and errors as sentences."""
 
 import html
 from collections.abc import Callable, Iterator, Mapping
@@ -17,16 +17,17 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 FAILED = "That did not work"
+"""Title of error messages on the page."""
 Updates = dict[Any, Any]
 """New values by component."""
 
 
 class Events(Protocol):
-    """Answers to what users do in a part of the page."""
+    """Interface of the event handlers of a part of the page."""
 
     @property
     def bench(self) -> Workbench:
-        """The workbench, whose turns they take."""
+        """Workbench whose turns they take."""
         ...
 
 
@@ -34,7 +35,7 @@ EventsT = TypeVar("EventsT", bound=Events)
 
 
 def in_turn(handler: Callable[Concatenate[EventsT, P], T]) -> Callable[Concatenate[EventsT, P], T]:
-    """Let events be answered by the thread of the quick requests."""
+    """Run an event handler in the thread of quick requests."""
 
     @wraps(handler)
     def answer(events: EventsT, /, *args: P.args, **kwargs: P.kwargs) -> T:
@@ -45,15 +46,15 @@ def in_turn(handler: Callable[Concatenate[EventsT, P], T]) -> Callable[Concatena
 
 @contextmanager
 def on_the_page() -> Iterator[None]:
-    """Show an error as a sentence on the page, rather than end in a traceback."""
+    """Show an error as a sentence on the page, without a traceback."""
     try:
         yield
     except UserError as error:
-        # The page takes the text for HTML, and names in a file may hold anything.
+        # The page treats the text as HTML, and a file may contain any names.
         raise gr.Error(html.escape(str(error), quote=False), title=FAILED, print_exception=False) from error
     except MemoryError as error:
         raise gr.Error("there is not enough memory for this", title=FAILED, print_exception=False) from error
-    except OSError as error:  # the disk is full, or the page was closed, with which its files went
+    except OSError as error:  # the disk is full, or the page was closed, which deletes its files
         raise gr.Error(f"a file cannot be used: {error.strerror}", title=FAILED, print_exception=False) from error
 
 
@@ -64,18 +65,18 @@ def session_of(sessions: Sessions, request: gr.Request) -> Session:
 
 
 def uploaded(sessions: Sessions, session: Session, payload: object) -> tuple[Path, str]:
-    """Find an uploaded file, which must lie where uploads go, whatever a request names.
+    """Find an uploaded file, which must be in the upload folder, whatever the request names.
 
     Args:
-        sessions: Their files lie beside the uploads.
-        session: The session that it is deleted with.
-        payload: What the page says of the file: its path here, and its name there.
+        sessions: Sessions whose folder contains the uploads.
+        session: Session that the file is deleted with.
+        payload: The page's description of the file: its path here, and its original name.
 
     Returns:
-        The file, and the name that it had on the user's machine.
+        The file, and its name on the user's machine.
 
     Raises:
-        UserError: It is no uploaded file.
+        UserError: The payload is not an uploaded file.
     """
     if isinstance(payload, str):
         payload = {"path": payload}

@@ -1,4 +1,4 @@
-"""The search for a closer code, as the tab "Edit" shows it."""
+"""Event handlers of the tab "Edit" for the search for a closer code."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -18,18 +18,18 @@ from latentloop.studio.workbench import Workbench
 
 @dataclass(frozen=True)
 class SearchEvents:
-    """Answers to what users do about the search; each gives new values by component."""
+    """Event handlers of the search; each returns new values by component."""
 
     bench: Workbench
     sessions: Sessions
     tab: EditTab
 
     def improve(self, request: gr.Request) -> Iterator[Updates]:
-        """Look for a closer code, and show each that is found."""
+        """Search for a closer code, and show the progress."""
         yield from self._improve(request, "balanced")
 
     def best(self, request: gr.Request) -> Iterator[Updates]:
-        """Look for the closest code, and what the photo has beyond it."""
+        """Search for the closest code, and for details beyond it."""
         yield from self._improve(request, "best")
 
     def _improve(self, request: gr.Request, quality: Quality) -> Iterator[Updates]:
@@ -40,7 +40,7 @@ class SearchEvents:
             return
         steps = steps_of(self.bench, face, quality)
         busy = {button: gr.Button(interactive=False) for button in (tab.better, tab.best)}
-        yield {tab.said: status("Looking for a closer code; move a slider whenever you like ..."), **busy}
+        yield {tab.said: status("Searching for a closer code; you can move sliders meanwhile ..."), **busy}
 
         def work(tell: Callable[[tuple[str, str]], None]) -> None:
             def show(step: Step) -> None:
@@ -51,7 +51,7 @@ class SearchEvents:
         with on_the_page():
             for shown, said in newest(work):
                 if session.face is face:
-                    # Only now: there is nothing to stop before.
+                    # The stop button is enabled with the first step: before, there is nothing to stop.
                     yield {tab.face: shown, tab.said: said, tab.stop: gr.Button(interactive=True)}
         yield (
             (self.idle(request) | {tab.said: status(_summary(found[0]))})
@@ -60,21 +60,21 @@ class SearchEvents:
         )
 
     def idle(self, request: gr.Request) -> Updates:
-        """Offer another search, also after one that failed."""
+        """Offer another search, also after a failed one."""
         face, tab = session_of(self.sessions, request).face, self.tab
         searchable = face is not None and face.photo is not None
         buttons = {button: gr.Button(interactive=searchable) for button in (tab.better, tab.best)}
         return {tab.stop: gr.Button(interactive=False), **buttons}
 
     def stop(self, request: gr.Request) -> None:
-        """End what goes on; the best code so far stays."""
+        """Stop the search; the best code so far is kept."""
         session_of(self.sessions, request).stop()
 
 
 def _summary(found: InvertedPhoto | None) -> str:
-    """Say what came of a search."""
+    """Summarize the result of a search in a sentence."""
     if found is None:
-        return "Stopped; the closest code so far stays."
+        return "Stopped; the closest code so far is kept."
     lpips, identity = found.metrics["lpips_alex"], found.metrics.get("id")
     same = f", identity {identity:.2f} (1 is the same person)" if identity is not None else ""
-    return f"Found in {found.seconds:.0f} s: LPIPS {lpips:.3f} (0 is the photo itself){same}."
+    return f"Found in {found.seconds:.0f} s: LPIPS {lpips:.3f} (0 is identical to the photo){same}."

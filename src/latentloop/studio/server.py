@@ -1,4 +1,4 @@
-"""The server of the studio: it opens the page, and closes everything behind itself."""
+"""Server of the studio: opens the page, and cleans up at its end."""
 
 import gc
 import logging
@@ -25,27 +25,29 @@ if TYPE_CHECKING:
     import gradio as gr
 
 PREFIX, LOCK = "latentloop-studio-", "in-use"
-"""How folders for temporary files begin, and the file in each that is locked while it is in use."""
+"""Prefix of folders for temporary files, and the file in each that is locked while it is in use."""
 PATIENCE = 0.3
-"""Seconds that open pages are given when the server ends."""
+"""Seconds that open pages get when the server ends."""
 EVERYBODY = ("0.0.0.0", "::")  # noqa: S104 - compared with, not listened on
+"""Addresses that listen on all interfaces."""
 POLICY = (
     "default-src 'self'; script-src 'self' 'unsafe-inline' 'unsafe-eval'; style-src 'self' 'unsafe-inline'; "
     "img-src 'self' data: blob:; media-src 'self' data: blob:; font-src 'self' data:; connect-src 'self' data: blob:; "
     "worker-src 'self' blob:; frame-ancestors 'self'; base-uri 'self'; form-action 'self'"
 )
-"""Content security policy: the browser asks nothing of other hosts. Gradio's scripts lie within the page."""
+"""Content security policy: the browser contacts no other hosts. Gradio's inline scripts need the unsafe entries."""
 Message = dict[str, Any]
+"""ASGI scope or message."""
 
 
 class Guarded:
-    """An ASGI app whose every answer carries the policy, and tells other hosts nothing."""
+    """ASGI middleware that adds the content security policy and suppresses referrers."""
 
     def __init__(self, app: Callable[..., Any]) -> None:
         self.app = app
 
     async def __call__(self, scope: Message, receive: Callable[..., Any], send: Callable[..., Any]) -> None:
-        """Answer a request."""
+        """Answer a request with additional headers."""
 
         async def guarded(message: Message) -> None:
             if message["type"] == "http.response.start":
@@ -59,7 +61,7 @@ class Guarded:
 
 @contextmanager
 def temporary_root() -> Iterator[Path]:
-    """Make the folder of all temporary files, which goes with the server; what killed servers left is deleted."""
+    """Create the folder of all temporary files, deleted with the server, and delete those of killed servers."""
     for left in Path(tempfile.gettempdir()).glob(f"{PREFIX}*"):
         if left.is_dir() and not left.is_symlink():
             _delete_unused(left)
@@ -75,16 +77,16 @@ def _delete_unused(folder: Path) -> None:
     try:
         with filelock.FileLock(folder / LOCK, timeout=0):
             shutil.rmtree(folder, ignore_errors=True)
-    except (filelock.Timeout, OSError):  # in use, or somebody else's
+    except (filelock.Timeout, OSError):  # in use, or another user's
         return
 
 
 def serve(options: StudioOptions, say: Callable[[str], None]) -> None:
-    """Open the studio, and serve it until it is interrupted.
+    """Serve the studio until it is interrupted.
 
     Args:
-        options: Networks, and the place of the page.
-        say: Called with the page's address once it is there.
+        options: Networks, and address of the page.
+        say: Called with the page's address once it is available.
 
     Raises:
         UserError: Gradio is not installed, a network cannot be used, or the port is taken.
@@ -96,12 +98,12 @@ def serve(options: StudioOptions, say: Callable[[str], None]) -> None:
         turns, sessions = Turns(), Sessions(root)
         with _no_collection():
             model = turns.soon(lambda: _model(options))
-            from latentloop.studio.page import build_page  # reads Gradio, which takes longest
+            from latentloop.studio.page import build_page  # imports Gradio, in parallel to loading the networks
 
             bench = Workbench(model.result(), options.max_pixels, turns)
             page = build_page(bench, sessions)
             address = _launch(page, options)
-        turns.soon(bench.warm_up)  # while the browser opens the page: whoever is quicker waits for it
+        turns.soon(bench.warm_up)  # in parallel to the browser's start; a faster user waits for it
         say(f"The studio: {address}  (Ctrl-C ends it)")
         try:
             with suppress(KeyboardInterrupt):
@@ -111,7 +113,7 @@ def serve(options: StudioOptions, say: Callable[[str], None]) -> None:
             _end(page)
             ended = turns.ended(PATIENCE)
     if not ended:
-        os._exit(0)  # a thread that computes ends no other way, and crashes a process that goes without it
+        os._exit(0)  # a computing thread cannot be stopped, and crashes an interpreter that shuts down around it
 
 
 def _model(options: StudioOptions) -> Model:
@@ -120,7 +122,7 @@ def _model(options: StudioOptions) -> Model:
 
 @contextmanager
 def _no_collection() -> Iterator[None]:
-    """Read modules without looking for garbage among them, which takes a tenth of the time and finds none."""
+    """Disable garbage collection while modules are imported, which saves a tenth of the time."""
     gc.disable()
     try:
         yield
@@ -130,21 +132,21 @@ def _no_collection() -> Iterator[None]:
 
 
 def _launch(page: "gr.Blocks", options: StudioOptions) -> str:
-    """Begin to serve the page; gives its address."""
+    """Start serving the page; returns its address."""
     from latentloop.studio.style import CSS, theme
 
     try:
         _, local, shared = page.launch(
             theme=theme(), css=CSS, **_launching(options), inbrowser=options.browser, prevent_thread_lock=True
         )
-    except (OSError, ValueError) as error:  # the port is taken, or Gradio's own look at the page fails
+    except (OSError, ValueError) as error:  # the port is taken, or Gradio's own request to the page fails
         raise UserError(f"cannot serve the page on {options.host}: {error}", arguments="port") from error
     return str(shared or local)
 
 
 def _end(page: "gr.Blocks") -> None:
-    """Stop serving. Pages that wait for work are left after a moment; Gradio alone gives them five seconds."""
-    logging.getLogger("uvicorn.error").setLevel(logging.CRITICAL)  # tells of every connection that is cut
+    """Stop serving; pages that wait for work are cut off after `PATIENCE`, where Gradio alone waits five seconds."""
+    logging.getLogger("uvicorn.error").setLevel(logging.CRITICAL)  # it logs every connection that is cut
     cut = threading.Timer(PATIENCE, lambda: setattr(page.server, "force_exit", True))
     cut.start()
     page.close(verbose=False)
@@ -159,7 +161,7 @@ def _launching(options: StudioOptions) -> dict[str, Any]:
 
     anywhere = options.share or options.host in EVERYBODY
     hosts = ["*"] if anywhere else ["localhost", "127.0.0.1", options.host]
-    # Another name for this address may be a foreign page that reaches for it (DNS rebinding).
+    # Other host names are refused: a foreign page may resolve its own name to this address (DNS rebinding).
     middleware = [Middleware(TrustedHostMiddleware, allowed_hosts=hosts), Middleware(Guarded)]
     return {
         "server_name": options.host,

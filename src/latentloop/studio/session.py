@@ -1,4 +1,4 @@
-"""Sessions: what each open page holds, apart from all others, in a folder that goes with it."""
+"""Sessions: the state of each open page, separate from all others, in a folder that is deleted with it."""
 
 import secrets
 import shutil
@@ -19,56 +19,57 @@ from latentloop.photo_editing.subjects import Subject
 from latentloop.studio.history import EditState, History
 
 NO_FACE = "choose a photo first, or a random face"
+"""Error message if no face is open."""
 
 
 @dataclass(frozen=True)
 class OpenPhoto:
-    """A photo with the faces that were found in it."""
+    """A photo with the faces found in it."""
 
     path: Path
-    """Its file in the session's folder, under the name that the user gave it."""
+    """Copy of the photo in the session's folder, under its original name."""
     size: tuple[int, int]
     """Width and height, in pixels."""
     faces: tuple[AlignedFace, ...]
-    """Its faces that are large enough, the largest first."""
+    """Faces that are large enough, the largest first."""
     aligned: bool
-    """The whole photo is the face: nothing was detected."""
+    """True if the whole photo is the face: nothing was detected."""
 
 
 @dataclass
 class OpenFace:
-    """A face that is edited, with its code and its edits. What another photo takes the place of is left as it is."""
+    """A face with its code and its edits; after a switch to another face it is not updated any more."""
 
     place: Path
     """Folder of its files."""
     argument: str
-    """What names the face to `latentloop edit`: its code file, or a seed."""
+    """Argument of `latentloop edit` for the face: its code file, or a seed."""
     w_plus: Tensor
-    """Its code, (1, num_ws, w_dim): the newest one while better ones are looked for."""
+    """Code of the face, (1, num_ws, w_dim); during a search, the best one so far."""
     photo: OpenPhoto | None = None
-    """The photo; None for a face without one."""
+    """Photo of the face; None for a face without one."""
     number: int = 0
     """Number of the face in the photo, from 0."""
     found: bool = False
-    """The code is more than a first look: searches go on from it."""
+    """True if the code is better than a first pass: searches continue from it."""
     balanced: bool = False
-    """A search of balanced quality has found it."""
+    """True if a search of balanced quality found the code."""
     history: History = field(default_factory=History)
     shown: EditState = EditState()
-    """What the sliders say at this moment."""
+    """Current values of the sliders."""
     subject: Subject | None = None
-    """The face as `latentloop edit` reads it, once it was needed."""
+    """The face as `latentloop edit` reads it; None until it is needed."""
     before: tuple[Tensor, list[Tensor] | None] | None = None
-    """A code, and what `Editor.before` gave for it, or the face that it draws where there is no photo."""
+    """A code with its result of `Editor.before`, or with its drawn face if there is no photo."""
     codes: int = 0
-    """Number of codes that it has taken."""
+    """Number of codes that searches have given it."""
 
     def take(self, argument: str, w_plus: Tensor, *, balanced: bool = False) -> None:
-        """Go on to another code of the face, as a search found it.
+        """Replace the code by one that a search found.
 
         Args:
-            argument: Its file.
-            w_plus: The code, (1, num_ws, w_dim).
+            argument: File of the code.
+            w_plus: Code, (1, num_ws, w_dim).
             balanced: The search was of balanced quality, or better.
         """
         self.codes += 1
@@ -78,49 +79,49 @@ class OpenFace:
 
 @dataclass(frozen=True)
 class OwnDirection:
-    """A direction of the user's own."""
+    """A direction that the user added."""
 
     argument: str
-    """How edits name it, FILE:NAME."""
+    """Name of the direction in edits, FILE:NAME."""
     direction: Direction
 
 
 class Session:
-    """An open page: the face that is edited, faces for mixing, and directions of the user's own."""
+    """State of an open page: the edited face, faces for mixing, and the user's own directions."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        """Folder of its files, which is deleted with the session."""
+        """Folder of its files, deleted with the session."""
         self.uploads: set[Path] = set()
-        """Files that came from the page, as Gradio keeps them."""
+        """Uploaded files, in Gradio's folder."""
         self.face: OpenFace | None = None
-        """The face that is edited."""
+        """Face that is edited."""
         self.directions: dict[str, OwnDirection] = {}
-        """Directions beside the bundled ones, by their names on the page."""
+        """The user's own directions, by their names on the page."""
         self.tray: dict[str, Tensor] = {}
         """Codes of the faces for mixing, (1, num_ws, w_dim), by name."""
         self.restricted: dict[tuple[str, tuple[str, ...]], Direction] = {}
-        """Directions without what changes attributes to keep, by their names and those to keep."""
+        """Directions made orthogonal to those to keep, by their names and those to keep."""
         self._stop: threading.Event | None = None
         self._closed = False
 
     @property
     def opened(self) -> OpenFace:
-        """The face that is edited.
+        """Face that is edited.
 
         Raises:
-            UserError: There is none yet.
+            UserError: No face is open.
         """
         if self.face is None:
             raise UserError(NO_FACE)
         return self.face
 
     def new_place(self) -> Path:
-        """Make a folder for the files of something that is opened."""
+        """Create a folder for the files of a newly opened face."""
         return Path(tempfile.mkdtemp(dir=self.folder))
 
     def begin(self, face: OpenFace | None) -> None:
-        """Put another face in the place of the one that is edited; the files of that go, directions stay."""
+        """Switch to another face; the files of the old one are deleted, directions are kept."""
         self.stop()
         old, self.face = self.face, face
         if old and (face is None or face.place != old.place):
@@ -128,7 +129,7 @@ class Session:
 
     @contextmanager
     def work(self) -> Iterator[threading.Event]:
-        """Begin work that `stop` ends; earlier work is stopped. Gives the event that is set when it has to end."""
+        """Start work, stopping earlier work; yields the event that is set when it must end."""
         self.stop()
         self._stop = event = threading.Event()
         if self._closed:
@@ -137,11 +138,11 @@ class Session:
             yield event
         finally:
             event.set()
-            if self._closed:  # what was written after that
+            if self._closed:  # files written after the session was closed
                 shutil.rmtree(self.folder, ignore_errors=True)
 
     def stop(self) -> None:
-        """End the work that goes on, if there is any, after the step that it is at."""
+        """Stop the current work, if any, after its current step."""
         if self._stop:
             self._stop.set()
 
@@ -155,11 +156,12 @@ class Session:
 
 @dataclass
 class Sessions:
-    """The sessions of all open pages, by the key that Gradio gives each."""
+    """Sessions of all open pages, by Gradio's key for each."""
 
     PREFIX: ClassVar[str] = "session-"
+    """Prefix of the names of session folders."""
     MOST: ClassVar[int] = 50
-    """Pages that may be open; the one that was used least recently is closed for another."""
+    """Largest number of open pages; beyond it the least recently used one is closed."""
     root: Path
     """Folder of the sessions' folders."""
     _open: dict[str, Session] = field(default_factory=dict)
@@ -167,7 +169,7 @@ class Sessions:
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def get(self, key: str) -> Session:
-        """Find the session of a page; its first call opens it.
+        """Return the session of a page; the first call opens it.
 
         Raises:
             UserError: The page was closed.
@@ -176,31 +178,31 @@ class Sessions:
             if key in self._closed:
                 raise UserError("this page was closed; load it again")
             session = self._open.pop(key, None) or self._new()
-            self._open[key] = session  # the last in the order of use
+            self._open[key] = session  # dicts keep insertion order: now the most recently used
             oldest = next(iter(self._open)) if len(self._open) > self.MOST else None
         if oldest:
             self.close(oldest)
         return session
 
     def _new(self) -> Session:
-        # Gradio gives a file to whoever knows its path: nobody guesses this one.
+        # Gradio serves files to anyone who knows their paths: this one cannot be guessed.
         folder = self.root / f"{self.PREFIX}{secrets.token_urlsafe(24)}"
         folder.mkdir(mode=0o700)
         return Session(folder)
 
     def close(self, key: str) -> None:
-        """End the session of a page that was closed, if it has one, and delete its files."""
+        """End the session of a closed page, if it has one, and delete its files."""
         with self._lock:
             session = self._open.pop(key, None)
             self._closed.add(key)
             others = {path for one in self._open.values() for path in one.uploads}
         if session:
             session.close()
-            for path in session.uploads - others:  # the same file in two pages lies in one place
+            for path in session.uploads - others:  # Gradio stores a file once if two pages upload it
                 path.unlink(missing_ok=True)
 
     def close_all(self) -> None:
-        """End all sessions, with the server."""
+        """End all sessions when the server ends."""
         with self._lock:
             keys = list(self._open)
         for key in keys:

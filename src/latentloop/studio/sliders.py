@@ -1,4 +1,4 @@
-"""Sliders of the directions: which there are, in which group, and what their values mean."""
+"""Sliders of the directions: their groups, and the meaning of their values."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -13,17 +13,18 @@ GROUPS: Mapping[str, tuple[str, ...]] = {
     "Pose": ("yaw", "pitch"),
     "Age and looks": ("age", "gender", "glasses", "face_width", "face_height"),
 }
-"""Groups of the bundled directions; others come last."""
+"""Groups of the bundled directions; other directions follow."""
 OTHERS = "More"
+"""Heading of directions that are in no group."""
 OWN = 16
-"""Most directions of the user's own that have sliders at once."""
+"""Largest number of the user's own directions with sliders."""
 FARTHEST, STEP = 3.0, 0.1
-"""Largest strength of a slider, beyond which faces fall apart, and the step between two."""
+"""Largest strength of a slider, beyond which faces fall apart, and its step."""
 
 
 @dataclass(frozen=True)
 class SliderSpec:
-    """A bundled direction as a slider shows it."""
+    """Properties of a bundled direction's slider."""
 
     name: str
     """Name of the direction."""
@@ -33,7 +34,7 @@ class SliderSpec:
 
 
 def grouped(directions: Mapping[str, Direction]) -> dict[str, list[SliderSpec]]:
-    """Sort directions into the groups of the page; groups without any are left out."""
+    """Sort directions into the groups of the page; empty groups are left out."""
     known = [name for names in GROUPS.values() for name in names]
     groups = {**GROUPS, OTHERS: tuple(name for name in directions if name not in known)}
     return {
@@ -44,12 +45,12 @@ def grouped(directions: Mapping[str, Direction]) -> dict[str, list[SliderSpec]]:
 
 
 def state_of(session: Session, bundled: Sequence[str], values: Sequence[object]) -> EditState:
-    """Read what the sliders and boxes say.
+    """Read the state of the sliders and boxes.
 
     Args:
-        session: Its own directions have the last sliders.
+        session: Session, whose own directions have the last sliders.
         bundled: Names of the bundled directions, in the order of their sliders.
-        values: A value of each slider, those of the user's own last, and then the names to keep.
+        values: Value of each slider, the user's own last, and then the names to keep.
     """
     *numbers, keep = values
     names = [*bundled, *session.directions]
@@ -63,7 +64,7 @@ def state_of(session: Session, bundled: Sequence[str], values: Sequence[object])
 
 
 def values_of(session: Session, bundled: Sequence[str], state: EditState) -> list[float]:
-    """Values of all sliders for a state, those of the user's own last."""
+    """Return the values of all sliders for a state, the user's own last."""
     own = list(session.directions)
     own += [""] * (OWN - len(own))
     return [state.strengths.get(name, 0.0) for name in (*bundled, *own)]

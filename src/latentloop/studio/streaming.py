@@ -1,4 +1,4 @@
-"""Work in a thread whose newest results are shown while it goes on."""
+"""Work in a thread whose latest results are shown while it runs."""
 
 import threading
 from collections.abc import Callable, Iterator
@@ -8,12 +8,13 @@ T = TypeVar("T")
 
 
 def newest(work: Callable[[Callable[[T], None]], None]) -> Iterator[T]:
-    """Run work in a thread, and yield what it tells; what comes while the caller is busy takes the place of the older.
+    """Run work in a thread, and yield its latest results.
 
-    The last thing that was told is always yielded. An error of the work is raised here.
+    Results that arrive while the caller is busy replace older ones. The final result is always yielded. An error of the
+    work is raised here.
 
     Args:
-        work: Called with a function that it tells its results to.
+        work: Called with a function that receives its results.
     """
     changed, told, errors = threading.Condition(), list[T](), list[BaseException]()
 
@@ -34,7 +35,7 @@ def newest(work: Callable[[Callable[[T], None]], None]) -> Iterator[T]:
     while not ended:
         with changed:
             changed.wait_for(lambda: told or not thread.is_alive(), timeout=0.1)
-            ended = not thread.is_alive()  # asked before the news are taken: none come after
+            ended = not thread.is_alive()  # tested before the results are taken, so that none can follow
             news = told[:]
             told.clear()
         yield from news

@@ -1,8 +1,9 @@
-"""Looks of the page: fonts and colours that no other host is asked for."""
+"""Style of the page: fonts and colours that need no other host."""
 
 import gradio as gr
 
 FONTS = ["system-ui", "-apple-system", "Segoe UI", "Roboto", "sans-serif"]
+"""Fonts of the user's system, in order of preference."""
 CSS = """
 .ll-picture { width: 100%; max-width: 768px; height: auto; display: block; margin: 0 auto; border-radius: 8px; }
 .ll-empty { aspect-ratio: 1; max-width: 768px; margin: 0 auto; display: flex; align-items: center;
@@ -29,8 +30,9 @@ CSS = """
 h1 { font-size: 1.4rem; margin: 0; }
 footer { display: none; }
 """
+"""Style sheet of the page, in addition to Gradio's."""
 
 
 def theme() -> gr.themes.Base:
-    """Make the theme, with the fonts of the user's system."""
+    """Create the theme, with the fonts of the user's system."""
     return gr.themes.Soft(font=FONTS, font_mono=["ui-monospace", "monospace"])

@@ -1,4 +1,4 @@
-"""Turns: one thread answers all quick requests, and long work waits for them between its steps."""
+"""Turns: one thread answers all quick requests, and long work yields to them between its steps."""
 
 import threading
 import time
@@ -13,15 +13,15 @@ from latentloop.allocator import return_freed_memory
 T = TypeVar("T")
 
 QUIET = 0.6
-"""Seconds without a quick request after which long work goes on: a moving slider has the processor to itself."""
+"""Seconds without quick requests before long work continues; a moving slider has the processor to itself."""
 
 
 class Turns:
     """Shares the processor between the sessions: quick requests never wait for long work to end.
 
-    One thread computes what quick requests ask for, one after the other. OpenMP keeps a team of threads for each thread
-    that computes, and while all teams have no more threads than there are processors they wait for each other awake,
-    which draws a face in four fifths of the time. So long work has threads that end with it.
+    One thread computes all quick requests, one after the other. OpenMP keeps a thread team for each computing thread;
+    as long as all teams together have no more threads than there are processors, they wait actively, which draws a face
+    in four fifths of the time. Long work therefore uses threads that end with it.
     """
 
     def __init__(self) -> None:
@@ -32,19 +32,19 @@ class Turns:
         self._asked, self._last = 0, -QUIET
 
     def quick(self, work: Callable[[], T]) -> T:
-        """Do something in the thread of the quick requests; long work pauses after the step that it is at.
+        """Run work in the thread of quick requests; long work pauses after its current step.
 
-        What is asked for within that thread is done at once.
+        Calls from within that thread run immediately.
         """
         if getattr(self._mine, "inside", False):
             return work()
         return self.soon(work).result()
 
     def soon(self, work: Callable[[], T]) -> Future[T]:
-        """Do something as `quick` does, without waiting for it."""
+        """Submit work as `quick` does, without waiting for it."""
         with self._changed:
             self._asked += 1
-        context = copy_context()  # in which Gradio remembers that components are values of an answer there
+        context = copy_context()  # Gradio notes in a context variable that components are return values here
         future = self._thread.submit(lambda: context.run(work))
         future.add_done_callback(self._answered)
         return future
@@ -60,9 +60,9 @@ class Turns:
 
     @contextmanager
     def long(self) -> Iterator[None]:
-        """Take the processor for long, one after the other; call `give_way` between steps.
+        """Hold the processor for long work, one at a time; call `give_way` between steps.
 
-        What it has freed in the end goes back to the system: a search takes a gigabyte that nothing else needs.
+        Memory freed at the end is returned to the system: a search takes a gigabyte that nothing else needs.
         """
         with self._long:
             self.give_way()
@@ -72,7 +72,7 @@ class Turns:
                 return_freed_memory()
 
     def give_way(self, stopped: threading.Event | None = None) -> None:
-        """Wait while there are quick requests, and until none has come for a moment; not if the work has to end."""
+        """Wait until no quick request has come for a moment; return at once if the work must stop."""
         with self._changed:
             while self._asked or time.monotonic() - self._last < QUIET:
                 if stopped and stopped.is_set():
@@ -80,7 +80,7 @@ class Turns:
                 self._changed.wait(QUIET / 4)
 
     def ended(self, timeout: float) -> bool:
-        """Wait until nothing is computed any more; returns whether that came within some seconds."""
+        """Wait until nothing is computed; returns whether that happened within `timeout` seconds."""
         until = time.monotonic() + timeout
         if not self._long.acquire(timeout=timeout):
             return False

@@ -1,4 +1,4 @@
-"""What the page shows: pictures within the page itself, so that none lies in a file, and sentences."""
+"""HTML of the page: sentences, and pictures embedded as data, so that no file holds them."""
 
 import base64
 import html
@@ -10,13 +10,13 @@ from torch import Tensor
 from latentloop.images import jpeg_bytes, resize
 
 LONGEST_SIDE = 1600
-"""Largest width or height of a photo on the page, in pixels; downloads have all of them."""
+"""Largest width or height of a photo on the page, in pixels; downloads have full size."""
 QUALITY = 92
 """JPEG quality of pictures on the page."""
 
 
 def jpeg(image: Tensor) -> bytes:
-    """Encode an image (1, 3, H, W) in [-1, 1], made small enough for the page."""
+    """Encode an image (1, 3, H, W) in [-1, 1], scaled down for the page."""
     height, width = image.shape[-2:]
     scale = min(1.0, LONGEST_SIDE / max(height, width))
     if scale < 1:
@@ -25,22 +25,22 @@ def jpeg(image: Tensor) -> bytes:
 
 
 def picture(image: Tensor, what: str) -> str:
-    """Write a picture as HTML.
+    """Format a picture as HTML.
 
     Args:
-        image: (1, 3, H, W) in [-1, 1].
-        what: What it shows, for those who cannot see it.
+        image: Image (1, 3, H, W) in [-1, 1].
+        what: Description for people who cannot see it.
     """
     content = base64.b64encode(jpeg(image)).decode()
     return f'<img class="ll-picture" alt="{html.escape(what, quote=True)}" src="data:image/jpeg;base64,{content}">'
 
 
 def row_of_faces(images: Sequence[Tensor], names: Sequence[str]) -> str:
-    """Write small pictures beside each other, as HTML.
+    """Format small pictures side by side as HTML.
 
     Args:
-        images: (1, 3, S, S) in [-1, 1] each.
-        names: What stands below each.
+        images: Images (1, 3, S, S) in [-1, 1].
+        names: Caption of each.
     """
     captions = [f"<figcaption>{html.escape(name)}</figcaption>" for name in names]
     pictures = [picture(image, name) for image, name in zip(images, names, strict=True)]
@@ -49,11 +49,11 @@ def row_of_faces(images: Sequence[Tensor], names: Sequence[str]) -> str:
 
 
 def animation(path: Path, what: str) -> str:
-    """Write an animation, a .gif or an .mp4, as HTML.
+    """Format an animation, a .gif or an .mp4, as HTML.
 
     Args:
-        path: Its file.
-        what: What it shows, for those who cannot see it.
+        path: File of the animation.
+        what: Description for people who cannot see it.
     """
     content, label = base64.b64encode(path.read_bytes()).decode(), html.escape(what, quote=True)
     if path.suffix == ".gif":
@@ -63,20 +63,20 @@ def animation(path: Path, what: str) -> str:
 
 
 def empty(text: str) -> str:
-    """Write a sentence where a picture will be, as HTML."""
+    """Format a sentence in the place of a picture as HTML."""
     return f'<div class="ll-empty">{html.escape(text)}</div>'
 
 
 def status(text: str) -> str:
-    """Write a sentence that screen readers say, as HTML."""
+    """Format a sentence that screen readers announce as HTML."""
     return f'<p class="ll-status" role="status" aria-live="polite">{html.escape(text)}</p>'
 
 
 def progress(done: int, steps: int) -> str:
-    """Say how far a search is, as HTML; screen readers are spared each step."""
+    """Format the progress of a search as HTML that screen readers do not announce."""
     return f'<p class="ll-status">Step {done} of {steps}: coming closer.</p>'
 
 
 def described(strengths: Mapping[str, float]) -> str:
-    """Say what an edit does, such as "smile +1, age -0.5"."""
+    """Describe an edit, such as "smile +1, age -0.5"."""
     return ", ".join(f"{name} {strength:+g}" for name, strength in strengths.items()) or "not edited"

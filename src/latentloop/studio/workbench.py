@@ -1,4 +1,4 @@
-"""The workbench: the generator of the studio with all that draws edits of its codes, for all sessions."""
+"""Workbench: the studio's generator with everything that draws edits of its codes, for all sessions."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -23,42 +23,42 @@ from latentloop.studio.session import OpenFace, Session
 from latentloop.studio.turns import Turns
 
 RESTRICTED = 200
-"""Most directions without what is kept that a session remembers; there are thousands of combinations."""
+"""Largest number of restricted directions that a session caches; there are thousands of combinations."""
 
 
 @dataclass(frozen=True)
 class Workbench:
-    """A generator with all that edits photos, and the turns in which sessions use the processor."""
+    """A generator with everything that edits photos, and the turns in which sessions use the processor."""
 
     model: Model
     max_pixels: int = MAX_PIXELS
-    """Photos of more pixels are refused."""
+    """Largest number of pixels of a photo."""
     turns: Turns = field(default_factory=Turns)
 
     @cached_property
     def editor(self) -> Editor:
-        """Draws at full size, as `latentloop edit` does."""
+        """Editor that draws at full size, as `latentloop edit` does."""
         return make_editor(RenderOptions(), self.model.components.renderer)
 
     @cached_property
     def previewer(self) -> Editor:
-        """Draws at 256 pixels, where a generator of the same latent space does."""
+        """Editor that draws at 256 pixels, if a generator of the same latent space does."""
         parts = self.model.components
         size = parts.quick.resolution
         return Editor(parts.generator if size == parts.generator.resolution else parts.renderer(size))
 
     @cached_property
     def bundled(self) -> Mapping[str, Direction]:
-        """Directions that ship for the generator, by name."""
+        """Bundled directions of the generator, by name."""
         return shipped_directions(self.model.components.generator)
 
     @property
     def for_faces(self) -> bool:
-        """Return whether the generator draws faces, which are then looked for in photos."""
+        """True if the generator draws faces, which are then detected in photos."""
         return draws_faces(self.model.components.generator)
 
     def warm_up(self) -> None:
-        """Load what the first photo needs, and draw once, so that no user waits for that."""
+        """Load the networks that the first photo needs, and draw once, so that no user waits for it."""
         parts = self.model.components
         code = mean_code(parts.generator)
         self.previewer.faces(code)
@@ -67,10 +67,10 @@ class Workbench:
         _ = parts.encoder if parts.embedder else None
 
     def applied(self, session: Session, state: EditState) -> AppliedDirections:
-        """Look up the directions of an edit; one that was removed since changes nothing.
+        """Look up the directions of an edit; directions that were removed meanwhile are ignored.
 
         Raises:
-            UserError: Nothing is left of a direction, with what is kept.
+            UserError: Nothing is left of a direction after removing those to keep.
         """
         own = {name: one.direction for name, one in session.directions.items()}
         known, keep = {**own, **self.bundled}, tuple(name for name in state.keep if name in self.bundled)
@@ -84,7 +84,7 @@ class Workbench:
         return AppliedDirections([(session.restricted[name, keep], strength) for name, strength in strengths])
 
     def preview(self, session: Session, face: OpenFace, state: EditState) -> Tensor:
-        """Draw an edit of a face small, (1, 3, S, S) in [-1, 1].
+        """Draw an edit of a face at preview size, (1, 3, S, S) in [-1, 1].
 
         Raises:
             UserError: The edit cannot be used.
@@ -95,15 +95,15 @@ class Workbench:
         return drawn
 
     def subject(self, face: OpenFace) -> Subject:
-        """Read a face as `latentloop edit` does, with its photo if there is one; once for each code.
+        """Read a face as `latentloop edit` does, with its photo if there is one; once per code.
 
         Raises:
-            UserError: It is no longer there.
+            UserError: Its files no longer exist.
         """
         known, codes = face.subject, face.codes
         if known is None:
             known = self.read(face.argument, face.photo.path if face.photo else None)
-            if face.codes == codes:  # no better code was found meanwhile
+            if face.codes == codes:  # another thread may have replaced the code meanwhile
                 face.subject = known
         return known
 
@@ -111,18 +111,18 @@ class Workbench:
         """Read the face that a code file or a seed names.
 
         Args:
-            argument: A code file, or "seed:" and a number.
-            photo: The photo that its face goes back into.
+            argument: Code file, or "seed:" and a number.
+            photo: Photo to paste the face into; None draws it alone.
 
         Raises:
-            UserError: It cannot be used, or is the code of another photo or generator.
+            UserError: The argument cannot be used, or is the code of another photo or generator.
         """
         parts = self.model.components
         found, *_ = subjects_of(argument, parts.generator, photos=photo, max_pixels=self.max_pixels)
         return with_refinements(found, parts)
 
     def picture(self, session: Session, face: OpenFace, state: EditState) -> RenderedEdit:
-        """Draw an edit at full size, and put it back into the photo: to the bit what `latentloop edit` gives.
+        """Draw an edit at full size, and paste it into the photo: bit-identical to `latentloop edit`.
 
         Raises:
             UserError: The edit cannot be used.
@@ -134,7 +134,7 @@ class Workbench:
         return render_edit(self.editor, subject, w_plus, generator, details, before=before)
 
     def original(self, face: OpenFace) -> Tensor:
-        """Give what a face's edits are compared with: its photo, or the face without an edit, (1, 3, H, W)."""
+        """Return the picture that edits are compared with: the photo, or the unedited face, (1, 3, H, W)."""
         subject = self._newest(face)
         if subject.origin:
             return subject.origin.image
@@ -142,11 +142,11 @@ class Workbench:
         return faces[0]
 
     def _newest(self, face: OpenFace) -> Subject:
-        """The face with its newest code, nearer than the file's while a better one is looked for."""
+        """Return the face with its newest code, which during a search is closer than the file's."""
         return replace(self.subject(face), w_plus=face.w_plus)
 
     def _before(self, face: OpenFace, subject: Subject) -> list[Tensor] | None:
-        """The face without an edit, drawn once for each code."""
+        """Draw the unedited face, once per code."""
         known = face.before
         if known is None or known[0] is not subject.w_plus:
             alone = subject.origin is None
