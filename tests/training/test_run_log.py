@@ -24,7 +24,7 @@ def test_lines_come_back_up_to_a_step(log: RunLog) -> None:
 )
 def test_what_is_no_such_log_is_refused_in_one_line(log: RunLog, text: str) -> None:
     log.path.write_text(text)
-    with pytest.raises(UserError, match=r"log\.jsonl: not the log of such a run, or damaged; delete it to go on"):
+    with pytest.raises(UserError, match=r"log\.jsonl: not the log of such a run, or damaged; delete it to continue"):
         log.lines(1)
 
 
