@@ -27,6 +27,7 @@ class Watch:
 @contextmanager
 def stopwatch(device: torch.device) -> Iterator[Watch]:
     """Time a block, including work that it leaves to the device."""
+    # CUDA and MPS compute asynchronously: the clock is read when the device has nothing left to do.
     watch = Watch()
     _wait(device)
     begun = time.perf_counter()

@@ -34,6 +34,7 @@ def summarize(values: Sequence[float]) -> Spread:
     if not values:
         raise ValueError("no values to summarize")
     figures = np.asarray(values, dtype=np.float64)
+    # Images are drawn with replacement; the interval covers the choice of images, not the noise of a run.
     drawn = np.random.default_rng(SEED).integers(len(figures), size=(DRAWS, len(figures)))
     low, high = np.quantile(figures[drawn].mean(axis=1), [(1 - COVERED) / 2, (1 + COVERED) / 2])
     deviation = float(figures.std(ddof=1)) if len(figures) > 1 else 0.0

@@ -68,6 +68,7 @@ class Components:
             resolution: Side of its images in pixels; None for the largest available.
         """
         size = max(renderers_of(self.generator)) if resolution is None else resolution
+        # Kept by size: drawing, polishing and refining ask for the same one.
         if size not in self._renderers:
             with self.reads:
                 self._renderers[size] = load_renderer(self.generator, size, device=self.device)
@@ -125,6 +126,7 @@ class Components:
         if config not in self._losses:
             with self.reads:
                 lpips = self._lpips(config) if config.lambda_lpips else None
+                # Kept by setting: iterator, full-size steps and refinement weigh the same networks differently.
                 self._losses[config] = iterator_loss(config, lpips=lpips, device=self.device, dtype=self.precision)
         return self._losses[config]
 

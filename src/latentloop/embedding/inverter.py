@@ -140,12 +140,14 @@ class Inverter:
         if not faces:
             return []
         resolution = min(WORKING_SIZE, self.generator.resolution)
+        # At one size for all, whatever the size of the aligned faces; the metrics use the same pixels.
         target = torch.cat([resample(face.image, resolution) for face in faces])
         on_device, begun = target.to(self.generator.device), time.perf_counter()
         start = starting(on_device)
         if not start.isfinite().all():
             raise NotFiniteError("the code to start from is not finite")
         found = [_Refined(w, torch.zeros(0), 0) for w in start]
+        # Without steps the start is the result: it is drawn and measured once.
         moves = bool(self.iterators or self.beyond)
         first = self._drawn(found, faces, target, begun) if self.show_start or not moves else []
         # The final result's time includes the one-pass time, but not the time of drawing and measuring it.
@@ -201,10 +203,12 @@ class Inverter:
         """Refine beyond the codes; faces with enough pixels are compared at twice the working size."""
         codes, done = list(found), self._code_steps
         sizes = [_compared_at(face, self.renderer.resolution) for face in faces]
+        # A refiner takes one size per call.
         for size in sorted(set(sizes)):
             rows = [i for i, own in enumerate(sizes) if own == size]
             target = torch.cat([resample(faces[i].image, size) for i in rows]).to(self.renderer.device)
             w_plus = torch.stack([found[i].w_plus for i in rows])
+            # Steps are counted on from those of the iterator.
             later = refiner.refine(target, w_plus, counting_from(done, on_step) if done else on_step, on_image)
             for i, refinement in zip(rows, later.refinements, strict=True):
                 codes[i] = replace(found[i], refinement=refinement)
@@ -223,6 +227,7 @@ class Inverter:
         Metrics that do not depend on the code are copied from the faces' earlier reconstructions.
         """
         with torch.inference_mode():
+            # One by one, to bound the memory of full-size features; refined faces have generators of their own, too.
             images = [self._renderer(one).synthesis(one.w_plus[None]).cpu() for one in found]
         seconds = (time.perf_counter() - begun) / len(found)
         metrics = self.evaluator.measure(torch.cat([resample(image, EVALUATION_SIZE) for image in images]), target)

@@ -110,7 +110,7 @@ class EmbedJob:
                 for items in self._batches(photos, sources):
                     self._embed(items, written, on_step)
                     yield from chain.from_iterable(written.done())
-            except GeneratorExit:
+            except GeneratorExit:  # the caller has left: nobody receives further outcomes
                 raise
             except BaseException:
                 yield from chain.from_iterable(written.done(all_of_them=True))  # report what was finished before
@@ -131,6 +131,7 @@ class EmbedJob:
                 news = [_failed(photo, UserError("not enough memory to read it and find faces; take a smaller photo"))]
             for item in news:
                 items.append(item)
+                # Yielded when a batch is full, or at once if there is nothing to compute.
                 if sum(isinstance(one, _Task) for one in items) in (0, self.batch):
                     yield items
                     items = []
@@ -143,13 +144,14 @@ class EmbedJob:
         key, several = PhotoKey(photo.name, sha256_of(photo)), self.face == "all"
         stem = self.folder.stem_for(key, all_faces=several, accepts=self._accepts)
 
-        @lru_cache
+        @lru_cache  # a start's file is read once, though stamps, checks and the task ask for it
         def start_of(name: str) -> FaceStart:
             return self.start.of_face(Wanted(name, photo, key.sha256))
 
         def stamp_of(name: str) -> Stamp:
             return {**self.stamp, **start_of(name).stamp}
 
+        # A duplicate waits until the first one is written, see `_found_again`.
         if key in self._begun:
             return [_Again(photo, key, stem, stamp_of)]
         finished = Finished()
@@ -209,6 +211,7 @@ class EmbedJob:
         tasks = [item for item in items if isinstance(item, _Task)]
         found = self._inverted(tasks, on_step)
         if isinstance(found, UserError):
+            # The failed attempt's memory, before the halves are tried.
             return_freed_memory()
             if len(items) == 1:
                 written.submit(self._record, [_failed(items[0].photo, found)])
@@ -220,6 +223,7 @@ class EmbedJob:
         inverted = iter(found)
         for item in items:
             if isinstance(item, _Task):
+                # Encoding and writing happen in the writer's thread, in order, while the device computes.
                 written.submit(self._save, item, next(inverted))
             elif isinstance(item, _Again):
                 written.submit(self._found_again, item)

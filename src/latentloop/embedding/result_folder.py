@@ -208,6 +208,7 @@ class ResultFolder:
         if not all_faces:
             yield stem
             return
+        # Without the first result nothing is known about the others: only it is asked for, and found missing.
         first = self.read(face_name(stem, 1))
         for i in range(first.faces or 0 if first else 1):
             yield face_name(stem, i + 1)

@@ -104,6 +104,7 @@ class Setup:
         drawing, loss = self._compiled(first.generator, photos * first.config.steps), first.loss
         iterators = [replace(first, generator=drawing)]
         if polish := self.options.polish:
+            # The generator of the first steps is used again if it is the renderer, compiled or not.
             own = self.renderer is self.components.generator and drawing.resolution == self.renderer.resolution
             finest = drawing if own else self._compiled(self._finest, photos * polish)
             iterators.append(LatentIterator(finest, loss, self._last(polish), self._prior, self._metric))
@@ -252,6 +253,7 @@ def set_up(
     else:
         start = _start(options, components.generator, photos, out)
     setup = Setup(options, components, start, warn)
+    # After the start is known: presets differ for near and far starts.
     setup = replace(setup, options=options.filled(setup.preset))
     if options.full_size_steps and setup.renderer.resolution <= WORKING_SIZE:
         warn(f"no steps at full size: reconstructions have {setup.renderer.resolution} pixels")

@@ -111,6 +111,7 @@ class FolderStart:
         file = self.folder / f"{wanted.name}.npz"
         content = read_code_file(file)
         code = parse_code(content, file)
+        # Codes that do not record their photo are accepted by name alone.
         if code.photo_sha256 not in (None, wanted.sha256):
             raise UserError(f"{file}: the code of another photo of this name")
         return FaceStart(as_start(code, self.generator, file), {"start_sha256": hashlib.sha256(content).hexdigest()})

@@ -45,6 +45,7 @@ def export_graph(part: Part) -> "ModelProto":
             raise RuntimeError("the exporter returned nothing")
         _simplify(program.model)
     model: ModelProto = program.model_proto
+    # PyTorch before 2.9 converts to the opset only when it writes a file itself.
     if (found := next(one.version for one in model.opset_import if not one.domain)) != OPSET:
         raise RuntimeError(f"the exporter of PyTorch {torch.__version__} wrote opset {found}, not {OPSET}")
     _strip(model.graph)

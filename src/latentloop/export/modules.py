@@ -118,6 +118,7 @@ def face_parts() -> list[Part]:
     """Describe the three networks of MTCNN's cascade (arXiv:1604.02878)."""
     networks, found = load_mtcnn(), ["scores", "corrections"]
     return [
+        # Fully convolutional: any size above its window of 12 pixels serves as an example.
         Part("proposal", networks.propose, {"image": _image(2, 48, seed=4)}, found, free=FREE),
         Part("refinement", networks.refine, {"windows": _image(2, 24, seed=5)}, found),
         Part("output", networks.output, {"windows": _image(2, 48, seed=6)}, [*found, "landmarks"]),

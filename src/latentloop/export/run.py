@@ -76,6 +76,7 @@ class Export:
         differences: dict[str, float] = {}
         for part in self.parts:
             model = export_graph(part)
+            # Checked in float32 first: a wrong graph must not hide behind the tolerance of float16.
             differences[part.name] = check_graph(part, model)
             if self.options.half:
                 halve(model)
@@ -98,6 +99,7 @@ class Export:
 
     def _bundle(self) -> bytes:
         names = [f"{part.name}.onnx" for part in self.parts] + [SHARED] * self.options.share
+        # Read back: the checksums are those of the files on disk.
         listed = {name: listed_as((self.out / name).read_bytes()) for name in names}
         return json.dumps({MARK: mark("export"), **self.about, "files": listed}, indent=1).encode()
 

@@ -78,6 +78,7 @@ class Editor:
         cut_out = subject.aligned_images or repeat(None)
         before = before or self.before(subject)
         where = [changed(old, new) for old, new in zip(before, faces, strict=True)] if before else repeat(None)
+        # Not strict: `repeat` is endless.
         for face, quad, cut, weights in zip(faces, subject.origin.quads, cut_out, where, strict=False):
             picture = paste_back(picture, face, quad, cut_out=cut, where=weights, mask=self.mask, blend=self.blend)
         return picture

@@ -103,6 +103,7 @@ class FrameRefinements:
         Raises:
             UserError: The file is damaged.
         """
+        # Two frames on each side; those without a refinement are left out, and the weights sum to 1.
         near = {k: found.residual for k in range(i - 2, i + 3) if (found := self._read(k)) and found.residual}
         own = self._read(i)
         if own is None or own.residual is None:

@@ -54,5 +54,6 @@ def checksum_of_codes(w_plus: Tensor, refinements: Sequence[Refinement | None] =
     for refinement in refinements:
         for name, array in refinement_arrays(refinement).items() if refinement else ():
             digest.update(name.encode() + array.tobytes())
+        # A separator, also for faces without a refinement: the same arrays on another face give another digest.
         digest.update(b"next")
     return digest.hexdigest()

@@ -32,6 +32,7 @@ def smooth_quads(quads: Sequence[Tensor | None], sigma: float, *, axis_sigma: fl
     known = _filled(torch.stack([missing if quad is None else quad.detach().cpu().double() for quad in quads]))
     middle = _smoothed(known.mean(dim=1), sigma)
     x = _smoothed((known[:, 3] - known[:, 0]) / 2, sigma if axis_sigma is None else axis_sigma)
+    # The vertical half axis is perpendicular to the horizontal one and as long: the result is a square again.
     y = torch.stack([-x[:, 1], x[:, 0]], dim=1)
     return torch.stack([middle - x - y, middle - x + y, middle + x + y, middle + x - y], dim=1)
 
@@ -84,6 +85,7 @@ def _smoothed(values: Tensor, sigma: float) -> Tensor:
     weights = torch.exp(-0.5 * (offsets.double() / sigma).square())
     smoothed = torch.zeros_like(values)
     for offset, weight in zip(offsets.tolist(), (weights / weights.sum()).tolist(), strict=True):
+        # Mirrored with period 2 * count: frame -1 is frame 0, frame `count` is frame count - 1.
         index = torch.arange(offset, count + offset, device=values.device).remainder(2 * count)
         smoothed += weight * values[torch.minimum(index, 2 * count - 1 - index)]
     return smoothed

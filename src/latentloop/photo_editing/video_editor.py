@@ -144,6 +144,7 @@ class VideoEditor:
             return torch.zeros_like(codes)
         faces = seen.nonzero()[:, 0]
         size = min(WORKING_SIZE, self.generator.resolution)
+        # Evenly spaced, with the first and the last face among them.
         keys = faces[torch.linspace(0, len(faces) - 1, 1 + -(-len(faces) // KEY)).round().long().unique()]
 
         def missing(found: Sequence[Tensor]) -> Iterator[Tensor]:
@@ -255,6 +256,7 @@ def find_quad(frame: Tensor, detector: FaceDetector, *, near: Tensor | None) -> 
     height, width = frame.shape[-2:]
     scale = min(1.0, DETECTED_AT / max(height, width))
     small = resize(frame, round(height * scale), round(width * scale)) if scale < 1 else frame
+    # Found in the small frame; landmarks are then scaled to the frame, counting from pixel centres.
     faces = find_faces(small, detector)
     if not len(faces):
         return None

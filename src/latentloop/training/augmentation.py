@@ -28,6 +28,7 @@ def jitter(images: Tensor, amounts: Tensor) -> Tensor:
     turn, zoom, right, down = amounts.to(images).T
     scale = (ZOOM * zoom).exp()
     across, along = scale * (TURN * turn).cos(), scale * (TURN * turn).sin()
+    # `affine_grid` maps output to input positions, from -1 to 1 over the image: shifts are in half images.
     affine = torch.stack([across, -along, SHIFT * right, along, across, SHIFT * down], dim=1).view(-1, 2, 3)
     grid = F.affine_grid(affine, list(images.shape), align_corners=False)
     moved = F.grid_sample(images, grid, mode="bicubic", padding_mode="reflection", align_corners=False)

@@ -43,6 +43,7 @@ def open_cache(
     """
     quick, which = options.quick, options.which
     weights = weights_checksum(quick) if quick else weights_checksum(options.generator, which=which)
+    # A loss compares only with losses of the same weights, precision and resolution: all are part of the space.
     drawn = {"weights_sha256": weights, "precision": precision, "resolution": resolution}
     space = CodeSpace(generator.fingerprint, generator.num_ws, generator.w_dim, {**stamp_of(options.loss), **drawn})
     path, records = Path(options.codes) if options.codes else options.out / CODES, None

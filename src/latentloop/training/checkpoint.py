@@ -102,7 +102,7 @@ def restoring(path: Path) -> Iterator[None]:
     """
     try:
         yield
-    except torch.OutOfMemoryError:
+    except torch.OutOfMemoryError:  # a RuntimeError, too, but no damage
         raise
     except DAMAGE as error:
         what = "not a checkpoint of a training run, or damaged"
@@ -124,9 +124,11 @@ def _read(path: Path, kind: str) -> tuple[dict[str, Any], dict[str, Tensor]]:
 
 
 def _checksum(entry: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> str:
+    # JSON keeps the order of keys, so reading a file reproduces this text.
     digest = hashlib.sha256(json.dumps(entry).encode())
     for name, tensor in sorted(tensors.items()):
         digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}".encode())
+        # As bytes: NumPy has no bfloat16.
         digest.update(tensor.reshape(-1).view(torch.uint8).numpy().data)
     return digest.hexdigest()
 

@@ -32,6 +32,7 @@ def sample_training_codes(generator: Generator, count: int, *, randomness: torch
         randomness: Random generator on the CPU, so that a seed gives the same codes on every device.
     """
     num_ws, device = generator.num_ws, generator.device
+    # Enough styles for a code with an independent one in each layer.
     z, labels = random_inputs(generator, count * num_ws, randomness)
     psi = torch.empty(count, 1, 1).uniform_(*PSI, generator=randomness)
     kind = torch.rand(count, 1, generator=randomness)  # position in the cumulative shares of the kinds
@@ -66,10 +67,12 @@ def sample_iterated_codes(generator: Generator, target: Tensor, loss: LossToward
     drawn: list[Tensor] = []
 
     def draw(w_plus: Tensor, *, resolution: int | None = None) -> Tensor:
+        # Copied: the optimizer changes the codes in place.
         drawn.append(w_plus.detach().clone())
         return generator.synthesis(w_plus, resolution=resolution)
 
     iterator = LatentIterator(DrawnBy(generator, draw), loss, replace(ADAM, steps=steps))
     iterator.refine(target, mean_code(generator, len(target)))
+    # `drawn[k]` is the code after k steps, with the start at 0.
     passed = [drawn[(i + 1) * steps // count] for i in range(count)]
     return torch.stack(passed, dim=1).flatten(0, 1)

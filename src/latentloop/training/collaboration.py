@@ -96,6 +96,7 @@ class Collaboration:
     def iterator(self, steps: int) -> LatentIterator:
         """Create the iterator that teaches; its step size falls to 0 over the whole run."""
         c = self.config
+        # In so few steps the step size falls from the first one on, so that the last one is small.
         config = IteratorConfig(steps=steps, optimizer=c.teacher_optimizer, lr=c.teacher_lr, ramp_down=1.0)
         return LatentIterator(self.generator, self.loss, config, metric=self.metric if c.teacher_metric else None)
 
@@ -117,11 +118,14 @@ class Collaboration:
         # Drawn once: L_E compares it, and `teach` gets it detached to judge the proposal.
         image = self.generator.synthesis(w_plus, resolution=size)
         given = resample(batch.images[:photos], size)
+        # Detached: the teacher is a fixed target, no gradient flows through the iterator.
         teaching = self.teach(given, batch.photos, w_plus[:photos].detach(), image[:photos].detach(), step=step)
         target = teaching.image if self.config.image_target == "teacher" else given
+        # `drawn`, not `images`: the network sees degraded images, but has to reproduce clean ones.
         teacher, target = torch.cat([teaching.w_plus, batch.w_plus]), torch.cat([target, resample(batch.drawn, size)])
         terms = self.terms(w_plus, image, teacher, target)
         if self.config.lambda_second_look:
+            # Detached: the second look corrects the first code, but does not train it.
             first = Look(w_plus.detach(), resample(image.detach(), batch.images.shape[-1]))
             terms["again"] = self._look_again(batch, first, teacher, target)
         return terms, teaching
@@ -176,6 +180,7 @@ class Collaboration:
         cached = self.cache.lookup(photos)
         known = torch.tensor([code is not None for code in cached], device=proposal.device)
         codes = [own if code is None else code.w_plus.to(own) for own, code in zip(proposal, cached, strict=True)]
+        # Infinite without a cached code, so that any loss is better.
         best, losses = torch.stack(codes), [math.inf if code is None else code.loss for code in cached]
         best_loss = torch.tensor(losses, device=drawn.device, dtype=drawn.dtype)
         if self.config.teacher_steps:
@@ -193,6 +198,7 @@ class Collaboration:
             return mean_code(self.generator, len(proposal)).to(proposal)
         if self.config.start_from == "embedder":
             return proposal
+        # Photos without a cached code start from the proposal, whatever `start_from` says.
         from_cache = best_loss.isfinite()
         if self.config.start_from == "best":
             from_cache = best_loss < self.loss(target)(drawn)
@@ -202,12 +208,15 @@ class Collaboration:
         """Run the iterator, with fewer steps for photos whose cached code is good."""
         w_plus, image = torch.empty_like(start), torch.empty_like(target)
         loss, before = target.new_empty(len(target)), target.new_empty(len(target))
+        # Two calls, since all images of a call take the same number of steps.
         for steps, chosen in ((self.config.teacher_steps, ~good), (self.config.good_steps, good)):
             if not chosen.any():
                 continue
+            # The iterator differentiates by its codes, although `teach` runs without gradients.
             with torch.enable_grad():
                 refined = self.iterator(steps).refine(target[chosen], start[chosen])
             w_plus[chosen], image[chosen] = refined.w_plus, refined.image
+            # Without steps the iterator computes no loss.
             loss[chosen] = refined.loss if steps else self.loss(target[chosen])(refined.image)
             before[chosen] = refined.losses[0] if steps else loss[chosen]
         return Teaching(w_plus, image, loss, before - loss, torch.zeros_like(good))
@@ -218,6 +227,7 @@ class Collaboration:
         if not worse.any():
             return refined
         w_plus = torch.where(worse[:, None, None], best, refined.w_plus)
+        # Only replaced codes are drawn again.
         image = refined.image.clone()
         image[worse] = self.generator.synthesis(best[worse], resolution=image.shape[-1])
         return replace(refined, w_plus=w_plus, image=image, loss=torch.minimum(best_loss, refined.loss))

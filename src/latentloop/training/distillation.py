@@ -68,6 +68,7 @@ class Distillation:
         """Return the student with the running mean of its weights."""
         shape, name, fingerprint = self.student.shape, self.student.name, self.student.fingerprint
         result = MobileStyleGAN(shape, name=name, fingerprint=fingerprint).to(self.student.device)
+        # Frozen weights and buffers are not averaged: they come from the student.
         result.load_state_dict(self.student.state_dict() | self._learner.average)
         return result.requires_grad_(False).eval()
 
@@ -83,6 +84,7 @@ class Distillation:
         """Yield codes (batch, num_ws, w_dim) and the teacher's images (batch, 3, R, R) of a pool."""
         randomness = randomness_of(self.seed, number)
         codes = self._codes(randomness)
+        # Drawn once and used `repeats` times: the teacher takes a good part of the time.
         tensors = dict(self.teacher.synthesis.named_parameters())
         with torch.no_grad():
             images = torch.cat([self._draw_teacher(tensors, w) for w in codes.split(self.config.batch)])
@@ -129,6 +131,7 @@ class Distillation:
         """Make the function that draws from a generator's tensors, in the run's precision, with float32 output."""
 
         def draw(tensors: Mapping[str, Tensor], w_plus: Tensor) -> Tensor:
+            # Weights stay in float32 and are cast in each call, so that small updates are not rounded away.
             cast = {name: tensor.to(self._dtype) for name, tensor in tensors.items()}
             options = {"resolution": self.student.resolution}
             image: Tensor = functional_call(generator.synthesis, cast, (w_plus.to(self._dtype),), options)

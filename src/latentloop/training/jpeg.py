@@ -34,8 +34,10 @@ def jpeg(images: Tensor, quality: Tensor) -> Tensor:
     size, tables = images.shape[-2:], _tables(images.device)
     # Rounded wherever encoders and decoders have integers: pixels, YCbCr, subsampled colours, decoded planes, RGB.
     pixels = ((images.float().clamp(-1, 1) + 1) * 127.5).round()
+    # Whole blocks of 16 x 16 pixels, filled up with the edge as encoders do.
     pixels = F.pad(pixels, (0, -size[1] % (2 * BLOCK), 0, -size[0] % (2 * BLOCK)), mode="replicate")
     brightness, colours = torch.einsum("ij,njhw->nihw", tables.to_ycc, pixels).round().split((1, 2), dim=1)
+    # Luminance is shifted to signed values; chrominance is signed already.
     brightness = _quantised(brightness - 128, _steps(tables.luminance, quality), tables.cosines) + 128
     colours = _quantised(F.avg_pool2d(colours, 2).round(), _steps(tables.chrominance, quality), tables.cosines)
     colours = F.interpolate(colours, scale_factor=2, mode="bilinear", align_corners=False)
@@ -59,6 +61,7 @@ def _tables(device: torch.device) -> _Tables:
     to_ycc = torch.tensor(TO_YCC)
     steps = [torch.tensor([float(step) for step in table.split()]) for table in (LUMINANCE, CHROMINANCE)]
     place, frequency = torch.arange(BLOCK) + 0.5, torch.arange(BLOCK)[:, None]
+    # DCT-II, orthonormal, so that its transpose is its inverse.
     cosines = (math.pi / BLOCK * frequency * place).cos() * math.sqrt(2 / BLOCK)
     cosines = torch.where(frequency == 0, cosines / math.sqrt(2), cosines)
     tables = (to_ycc, torch.linalg.inv(to_ycc), *(step.view(BLOCK, BLOCK) for step in steps), cosines)

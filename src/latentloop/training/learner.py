@@ -80,10 +80,12 @@ class Learner:
         loss.backward()
         if self._processes.count > 1:
             self._add_up_gradients()
+        # The returned norm is that before clipping, and not finite if any gradient is.
         norm = torch.nn.utils.clip_grad_norm_(self.parameters.values(), self._clip)
         self._refuse(norm, "gradient")
         if self._unchecked is not None:
             self._unchecked.append(torch.stack([total.isfinite(), norm.isfinite()]))
+        # Set anew in each step, from the progress alone: resuming needs no state of a scheduler.
         for group, size in zip(self._optimizer.param_groups, self._sizes, strict=True):
             group["lr"] = size * self.ramp(progress)
         with self._processes.mixed_precision():  # Muon multiplies matrices
@@ -91,6 +93,7 @@ class Learner:
         self.step += 1
         # Short memory at first, growing with the steps; otherwise the initial weights would dominate the mean.
         keep = min(self._keep, self.step / (self.step + 10))
+        # One call for all parameters; a loop would launch a kernel for each.
         torch._foreach_lerp_(list(self.average.values()), [p.detach() for p in self.parameters.values()], 1 - keep)
 
     def check(self) -> None:
@@ -110,11 +113,13 @@ class Learner:
                 self.load_state(self._checked)
                 raise NotFiniteError(f"the {what} of step {number} is not finite")
         self._unchecked.clear()
+        # `state` refers to the live tensors, which the next step changes.
         self._checked = copy.deepcopy(self.state())
 
     def ramp(self, progress: float | None = None) -> float:
         """Return the next step's size as a share of the largest, at a given progress of the run."""
         done = min(1.0, self.step / self._steps if progress is None else progress)
+        # Above 0 from the start, so that the first step moves, too.
         up = min(1.0, (self.step + 1) / (self._warm_up + 1))
         if done <= 1 - self._ramp_down:
             return up
@@ -148,6 +153,7 @@ class Learner:
     def load_state(self, state: Mapping[str, Any]) -> None:
         """Restore the state that `state` returned."""
         self.step = state["step"]
+        # In place: network and optimizer hold these very tensors.
         for name, parameter in self.parameters.items():
             parameter.data.copy_(state["learning"][name])
             self.average[name].copy_(state["average"][name])

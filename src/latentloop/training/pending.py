@@ -56,6 +56,7 @@ class PendingCodes:
             raise ValueError(f"numbers must agree, got {len(photos)} photos, {len(codes)} codes, {len(losses)} losses")
         if not loss.isfinite().all():
             raise NotFiniteError("a loss is not finite")
+        # Copied: a view of a row would keep the whole batch in memory.
         self._new += [(photo, _Found(c.copy(), v, step)) for photo, c, v in zip(photos, codes, losses, strict=True)]
 
     def accept(self) -> None:
@@ -82,6 +83,7 @@ class PendingCodes:
         Raises:
             UserError: The cache cannot be written.
         """
+        # All processes hold the same pending codes; one of them writes, and all forget them.
         if self._processes.index == 0:
             self._write()
         self._found.clear()
@@ -115,6 +117,7 @@ class PendingCodes:
             self._cache.update(photos, codes, losses, step=step)
 
     def _better(self, found: _Found | None, stored: CachedCode | None) -> CachedCode | None:
+        # On a tie the cached code wins, as it does in the cache itself.
         if found is None or (stored is not None and stored.loss <= found.loss):
             return stored
         return CachedCode(self._cache.decoded(found.code), found.loss, found.step)

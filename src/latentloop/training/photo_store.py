@@ -53,6 +53,7 @@ class PhotoStore:
         """Store a photo, if there is room; returns it with its pixels in the store."""
         if index >= self.room:
             return photo
+        # From pinned memory the copy runs beside the computation.
         pinned = photo.pixels.pin_memory() if self._pixels.is_cuda else photo.pixels
         self._pixels[index].copy_(pinned, non_blocking=True)
         self._keys[index] = photo.key

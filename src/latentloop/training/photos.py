@@ -72,6 +72,7 @@ class PhotoSet:
         wanted = list(indices)
         self._read_together(wanted, read := dict[int, Photo]())
         photos = [self._usable(index, read) for index in wanted]
+        # uint8 on the way to the device: a quarter of the bytes of float32.
         pixels = onto(torch.stack([photo.pixels for photo in photos]), self.device)
         return Loaded(pixels.float().div_(127.5).sub_(1), [photo.key for photo in photos])
 
@@ -88,6 +89,7 @@ class PhotoSet:
     def _read_together(self, indices: Sequence[int], read: dict[int, Photo]) -> None:
         """Read the photos that are neither stored nor skipped into `read`, several in parallel."""
         new = [i for i in dict.fromkeys(indices) if self._kept(i) is None and self.sources[i].name not in self.skipped]
+        # Threads suffice: Pillow decodes without holding Python's lock.
         with ThreadPoolExecutor(THREADS, "decode") as threads:
             reading = [threads.submit(self._aligned, self.sources[i]) for i in new]
             for index, photo in zip(new, reading, strict=True):
@@ -95,6 +97,7 @@ class PhotoSet:
                     read[index] = self._keep(index, photo.result())
 
     def _usable(self, index: int, read: dict[int, Photo]) -> Photo:
+        # The next usable photo in order, so that a resumed run replaces it by the same one.
         for i in range(len(self)):
             place = (index + i) % len(self)
             if self.sources[place].name in self.skipped:
@@ -178,6 +181,6 @@ def indices_of_batch(
     return [int(_order(count, place // count, seed)[place % count]) for place in places]
 
 
-@lru_cache(maxsize=2)
+@lru_cache(maxsize=2)  # a batch may span two epochs
 def _order(count: int, epoch: int, seed: int) -> npt.NDArray[np.int64]:
     return np.random.default_rng([seed, epoch]).permutation(count)

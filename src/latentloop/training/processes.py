@@ -164,6 +164,7 @@ def find_processes(device: torch.device, dtype: torch.dtype) -> Alone | Accelera
     Raises:
         UserError: There are several, and Accelerate is not installed.
     """
+    # Set by `accelerate launch` and `torchrun`.
     if int(os.environ.get("WORLD_SIZE", "1")) == 1:
         return Alone(None if dtype == torch.float32 else torch.autocast(device.type, dtype))
     if importlib.util.find_spec("accelerate") is None:

@@ -154,6 +154,7 @@ class TrainJob:
         try:
             yield
         except NotFiniteError as error:
+            # The learner did not take the failing step: this saves the state before it.
             self._write_checkpoint()
             last = self.folder / LAST
             begin, helpful = ("start another run", ["lr"])
@@ -178,6 +179,7 @@ class TrainJob:
         with failing_together(self.trainer.processes, UserError):
             if self.validation:
                 line = {**means, **self._measured(self.validation, tensorboard)}
+                # Read again: this drops a line of this step that a killed run wrote before its checkpoint.
                 lines = [*self._log.lines(self.trainer.step - 1), line]
                 self._log.write(lines)
                 self._write_checkpoint()
@@ -215,6 +217,7 @@ class TrainJob:
 
     def _write_checkpoint(self) -> None:
         if self._first:
+            # With the metrics since the last line of the log: a resumed run averages over the same steps.
             path, state = self._checkpoint_of(self.trainer.step), self.trainer.state() | {"recent": self._recent}
             save_checkpoint(path, kind=KIND, config=self.settings, state=state)
 
@@ -249,6 +252,7 @@ def last_checkpoint(folder: Path) -> Path | None:
     """
     checkpoints = checkpoints_in(folder)
     begun = bool(checkpoints) or (folder / LOG).exists()  # a run killed in its first moments leaves a log alone
+    # Raises if the file is something else than such a log.
     RunLog(folder / LOG).lines(0)
     ours: dict[str, Ours] = {PICTURE: marked_by(COMMAND), SETTINGS: with_entries("common")} if begun else {}
     ours |= {BEST: is_embedder, LAST: is_embedder} if checkpoints else {}

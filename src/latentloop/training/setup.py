@@ -136,6 +136,7 @@ def choose_photos(options: TrainOptions, resolution: int) -> Photos:
     """
     held_out = find_training_photos(options.validation)
     measured_on, found = set(places_of(held_out)), find_training_photos(options.data)
+    # By place, not by name: the same file may be given in two spellings.
     sources = [one for one, place in zip(found, places_of(found), strict=True) if place not in measured_on]
     if options.data and not sources:
         problem = "all photos to learn from are among those to measure on: nothing is left"
@@ -161,6 +162,7 @@ def make_collaboration(
     """
     size = _compared_pixels(options, generator, embedder)
     if machine.device.type == "cuda":
+        # The memory layout that cuDNN's fastest convolutions take.
         embedder.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     lpips = load_lpips(options.loss.lpips_net, device=machine.device, dtype=machine.dtype)
     weighs_faces = options.collaboration.lambda_id > 0
@@ -212,6 +214,8 @@ def _usable(sources: Sequence[PhotoSource], resolution: int) -> PhotoSet | None:
 
 def _look_every(options: TrainOptions, device: torch.device) -> int:
     """Return the number of steps between two synchronizations; it divides the interval between checkpoints."""
+    # Iterator and cache read losses in each step. Otherwise the learner keeps the last state that it found finite, and
+    # checkpoints must fall on such a check: hence a divisor of their interval.
     looks = device.type == "cpu" or options.collaboration.teacher_steps or options.collaboration.cache
     return 1 if looks else math.gcd(options.save_every, LOOK_EVERY)
 

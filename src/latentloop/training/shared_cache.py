@@ -40,6 +40,7 @@ class SharedCache:
 
     def lookup(self, photos: Sequence[bytes]) -> list[CachedCode | None]:
         """Look up the best known code of each photo, as `CodeCache.lookup`. Collective: every process must call it."""
+        # One query for all processes, whose photos may overlap; each picks its own answers.
         asked = dict.fromkeys(photo for wanted in self._processes.collected([list(photos)]) for photo in wanted)
         with failing_together(self._processes, UserError):
             found = [] if self._cache is None else self._cache.lookup(list(asked))

@@ -33,6 +33,7 @@ def make_student(teacher: MobileStyleGAN, *, name: str, resolution: int, randomn
         raise ValueError(f"resolution must be a power of 2 from 8 to {largest}, got {resolution}")
     shape = replace(teacher.shape, channels=teacher.shape.channels[: blocks + 1], bands=3)
     student = MobileStyleGAN(shape, name=name, fingerprint=teacher.fingerprint)
+    # The head is new: its shape depends on the number of styles that the blocks leave over.
     shared = {name for name in student.state_dict() if not name.startswith("synthesis.to_rgb.")}
     student.load_state_dict({n: t for n, t in teacher.state_dict().items() if n in shared}, strict=False)
     head = student.synthesis.to_rgb

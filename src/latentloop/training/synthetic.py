@@ -63,8 +63,10 @@ class Synthetic:
 
     @torch.no_grad()
     def _draw(self, batches: int, randomness: torch.Generator) -> Drawn:
+        # All processes sample the codes of the whole pool, which is cheap, and draw only their share.
         codes = sample_training_codes(self.generator, batches * self.batch, randomness=randomness)
         codes = codes.unflatten(0, (batches, self.batch))[:, self.share].flatten(0, 1)
         size, at_once = self.resolution, AT_ONCE if codes.device.type == "cpu" else AT_ONCE_ON_DEVICE
+        # In parts, to bound the memory of the generator's features.
         images = [self.generator.synthesis(part, resolution=size) for part in codes.split(at_once) if len(part)]
         return Drawn(codes, torch.cat(images) if images else codes.new_empty(0, 3, size, size))

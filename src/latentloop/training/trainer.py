@@ -121,6 +121,7 @@ class Trainer:
         self._clock.start()
         self._learner.check()
         steps = range(self.step, self.config.steps) if not self.finished else ()
+        # One batch ahead: a thread reads and decodes the next photos while the device computes.
         with closing(read_ahead(self.read, steps, ahead=1)) as reading:
             taken: list[Metrics] = []
             for _, photos in reading:
@@ -135,6 +136,7 @@ class Trainer:
     def result(self) -> Embedder:
         """Return a frozen copy of the network with the running mean of its weights."""
         result = copy.deepcopy(self.embedder)
+        # Frozen weights and buffers are not averaged: they come from the network.
         result.load_state_dict(result.state_dict() | self._learner.average)
         return result.requires_grad_(False).eval()
 
@@ -163,6 +165,7 @@ class Trainer:
     def _take_step(self, photos: Loaded | None) -> Metrics:
         self.embedder.train()
         try:
+            # If the iterator diverges in one process, all must stop: the others would wait in the next reduction.
             with failing_together(self.processes, NotFiniteError):
                 terms, teaching = self.collaboration.learn(self.batch(photos), step=self.step)
             # Divided by the whole batch, not by this process's share: summed over processes it is the batch's mean.
@@ -172,6 +175,7 @@ class Trainer:
         except NotFiniteError:
             self.collaboration.cache.discard()
             raise
+        # After the step: a failed one must leave no codes, or the run would go on differently from a resumed one.
         self.collaboration.cache.accept()
         self.progress = self._progress()
         return metrics
@@ -193,6 +197,7 @@ class Trainer:
         images, keys = self._degraded(drawn), list[bytes]()
         if photos:
             given, keys = self._varied(onto(photos.images, drawn.device).to(drawn.dtype), photos.keys)
+            # Photos first: `Collaboration` counts on this order.
             images = torch.cat([given, images])
         return Batch(images, keys, w_plus, drawn, self._looked_at_again(len(keys), len(drawn)))
 
@@ -241,6 +246,7 @@ class Trainer:
     @property
     def _share(self) -> slice:
         """Slice of a batch's photos, and of its generated images, that this process takes."""
+        # Interleaved, so that any number of processes shares any batch evenly.
         return slice(self.processes.index, None, self.processes.count)
 
     def _check_shares(self) -> None:

@@ -40,6 +40,7 @@ class Validation:
         for photos in self.images.split(self.batch):
             image, target = self._drawn(embedder(photos)).clamp(-1, 1), resample(photos, both.resolution)
             figures = (pixel_loss(image, target), both.perceptual(image, target), both.loss(target)(image))
+            # Summed, not averaged: the last batch may be smaller.
             sums += torch.stack([figure.sum().cpu().double() for figure in figures])
         return dict(zip(("val_mse", "val_lpips", "val_loss"), (sums / len(self.images)).tolist(), strict=True))
 
