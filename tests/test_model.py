@@ -128,7 +128,7 @@ def test_options_have_the_names_of_the_command_line(model: ll.Model) -> None:
         model.invert(PHOTO, device="cpu")
     with pytest.raises(ValueError, match="steps must be 0 or more"):
         model.invert(PHOTO, steps=-1)
-    with pytest.raises(ValueError, match="for all faces of a photo take invert_files"):
+    with pytest.raises(ValueError, match="for all faces of a photo use invert_files"):
         model.invert(PHOTO, face="all")
     with pytest.raises(ll.UserError, match="the photo has 1 face"):
         model.invert(PHOTO, face=2, steps=0)

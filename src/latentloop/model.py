@@ -93,7 +93,7 @@ class Model:
             ValueError: An option or the photo has an invalid value.
         """
         if str(face) == "all":
-            raise ValueError("face must be largest or a number; for all faces of a photo take invert_files")
+            raise ValueError("face must be largest or a number; for all faces of a photo use invert_files")
         changed = self._options({"quality": quality, "steps": steps, "face": str(face), "aligned": aligned, **options})
         path = Path(photo) if isinstance(photo, str | PathLike) else None
         image = as_image(photo, max_pixels=changed.faces.max_pixels)

@@ -81,7 +81,7 @@ def test_errors_are_told_once_and_the_many_are_counted(capsys: pytest.CaptureFix
         "/a: one",
         "/b: two",
         "/c: three",
-        "and further errors, which the records tell",
+        "and further errors; see the records",
     ]
 
 

@@ -97,7 +97,10 @@ def test_a_damaged_photo_is_left_out_and_named_once(run: Run, command: list[obje
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (["--steps", "5", "5"], "name one number of steps or more, each once; see latentloop bench editability --help"),
+        (
+            ["--steps", "5", "5"],
+            "name at least one number of steps, each only once; see latentloop bench editability --help",
+        ),
         (["--steps", "-1"], "steps must be 0 or more, got -1"),
         (["--strength", "0"], "strength must be above 0"),
         (["--samples", "1"], "samples must be 2 or more, got 1"),

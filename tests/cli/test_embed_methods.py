@@ -178,7 +178,7 @@ def test_where_a_network_ships_it_is_used_unless_options_say_otherwise(
             "method optimize takes no embedder; choose embed or hybrid",
         ),
         (["--embedder", "{network}", "--start", "sample"], "leave start out"),
-        (["--embedder", "{network}", "--space", "w"], "for w take method optimize"),
+        (["--embedder", "{network}", "--space", "w"], "for w use method optimize"),
         (["--method", "embed", "--embedder", "{network}", "--polish", "3"], "method embed takes no steps"),
         (
             ["--method", "embed", "--embedder", "{here}/none"],

@@ -97,7 +97,7 @@ def test_fetch_makes_the_file_that_the_networks_are_loaded_from_once(
     image = torch.zeros(1, 3, 32, 32)
     assert load_vgg16().features(image, ["conv1_1"])[0].shape == (1, 64, 32, 32)
     assert load_lpips_vgg()(image, image).item() == 0
-    assert run("fetch", "vgg16") == (0, [f"{target}: here already; --force gets it again"], [])
+    assert run("fetch", "vgg16") == (0, [f"{target}: already here; --force downloads it again"], [])
     assert len(web.asked) == 2
     target.write_text("old")
     assert run("fetch", "vgg16", "--force")[0] == 0

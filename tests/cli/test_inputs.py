@@ -100,8 +100,8 @@ def test_of_several_pictures_one_is_enough_where_the_others_may_be_left_out() ->
 @pytest.mark.usefixtures("here")
 def test_networks_are_names_or_files() -> None:
     refuse_missing(generators=[*SHIPPED_GENERATORS, "here.png"], embedders=[*SHIPPED_EMBEDDERS, None, "here.png"])
-    assert message(generators=["cats"]).startswith("cats: neither a file nor one of the generators we ship: mobile-")
-    assert message(embedders=["cats"]) == "cats: neither a file nor one of the networks we ship: base-ffhq"
+    assert message(generators=["cats"]).startswith("cats: neither a file nor one of the bundled generators: mobile-")
+    assert message(embedders=["cats"]) == "cats: neither a file nor one of the bundled networks: base-ffhq"
 
 
 @pytest.mark.usefixtures("here")

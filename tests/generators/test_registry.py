@@ -65,7 +65,7 @@ def test_a_renderer_is_found_without_loading_others(float_toy: Generator, monkey
 
 
 def test_an_unknown_name_lists_the_known_ones() -> None:
-    with pytest.raises(UserError, match="stylegan9: neither a file nor one of the generators we ship: mobile-ffhq"):
+    with pytest.raises(UserError, match="stylegan9: neither a file nor one of the bundled generators: mobile-ffhq"):
         load_generator("stylegan9")
 
 

@@ -16,7 +16,7 @@ from latentloop.photo_editing.direction_search import (
 
 @pytest.mark.parametrize(("count", "samples", "most"), [(9, 100, 8), (8, 8, 7), (0, 100, 8)])
 def test_more_directions_than_there_are_are_refused(float_toy: Generator, count: int, samples: int, most: int) -> None:
-    problem = f"{samples} samples of toy-32 have 1 to {most} directions, {count} are asked for"
+    problem = f"{samples} samples of toy-32 have 1 to {most} directions, got {count}"
     with pytest.raises(UserError, match=problem) as caught:
         find_unsupervised(float_toy, "ganspace", count=count, layers="all", samples=samples, seed=0)
     assert caught.value.arguments == ("count",)

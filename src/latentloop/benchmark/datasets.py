@@ -115,7 +115,7 @@ def _celeba_hq_test_split(root: Path) -> set[int]:
         if partitions[original] == "2":
             test.add(int(index))
     if not test:
-        raise UserError(f"{mapping}: names no image of CelebA's test split; is the file whole?")
+        raise UserError(f"{mapping}: names no image of CelebA's test split; is the file complete?")
     return test
 
 
@@ -138,7 +138,7 @@ def _cacd(root: Path) -> Places:
     images = {image.name: image for image in _images([root / "CACD2000", root], CACD.pattern)}
     lists = [file for file in (root / "cacd.txt", root / "cacd.csv") if file.exists()]
     if len(lists) > 1:
-        raise UserError(f"{root}: has both cacd.txt and cacd.csv; keep the one that is meant")
+        raise UserError(f"{root}: has both cacd.txt and cacd.csv; keep only one")
     if not lists:
         return dict(images)
     lines = _csv_names(lists[0]) if lists[0].suffix == ".csv" else _lines(lists[0])

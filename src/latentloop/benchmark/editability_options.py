@@ -50,7 +50,7 @@ class EditabilityOptions:
 
     def __post_init__(self) -> None:
         if not self.steps or len(set(self.steps)) < len(self.steps):
-            raise ValueError("name one number of steps or more, each once")
+            raise ValueError("name at least one number of steps, each only once")
         if not self.directions:
             raise ValueError("name at least one direction")
         if not (math.isfinite(self.strength) and self.strength > 0 and 0 < self.change < 1):

@@ -90,4 +90,4 @@ def check_names(photos: Sequence[Path]) -> None:
     for photo in photos:
         other = seen.setdefault(photo.stem, photo)
         if other != photo:
-            raise UserError(f"{photo} and {other} share a name; give each image one of its own")
+            raise UserError(f"{photo} and {other} share a name; give each image its own")

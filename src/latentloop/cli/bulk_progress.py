@@ -39,7 +39,7 @@ class BulkProgress:
         for problem in now.problems[self._told :]:
             say(problem, error=True)
         if self._told < len(now.problems) < now.errors:
-            say("and further errors, which the records tell", error=True)
+            say("and further errors; see the records", error=True)
         self._told = len(now.problems)
 
 

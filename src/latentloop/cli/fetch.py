@@ -44,7 +44,7 @@ class Fetch:
 
         path = vgg.vgg16_path()
         if path.is_file() and not self.force:
-            say(f"{path}: here already; --force gets it again")
+            say(f"{path}: already here; --force downloads it again")
             return 0
         with StageProgress(in_bytes=True) as progress:
             fetch.fetch_vgg16(self.vgg16, self.linear, on_chunk=progress.show)

@@ -52,7 +52,7 @@ def refuse_missing(
     ):
         for name in names:
             if name is not None and name not in shipped and not _is_there(name):
-                raise UserError(f"{name}: neither a file nor one of the {what} we ship: {', '.join(shipped)}")
+                raise UserError(f"{name}: neither a file nor one of the bundled {what}: {', '.join(shipped)}")
 
 
 def refuse_missing_faces(subjects: "SubjectOptions", any_of: Sequence[str] = (), *, each: Iterable[str] = ()) -> None:

@@ -167,9 +167,9 @@ class EmbedOptions:
             if self.start != "auto":
                 raise ValueError("embed and hybrid start from the network's code; leave start out")
             if self.step.space != "w+":
-                raise ValueError("the network's codes are of space w+; for w take method optimize")
+                raise ValueError("the network's codes are of space w+; for w use method optimize")
         if self.method == "embed" and (self.polish or self.full_size_steps or self.beyond.steps):
-            raise ValueError("method embed takes no steps; with polish, full_size_steps or refine take hybrid")
+            raise ValueError("method embed takes no steps; with polish, full_size_steps or refine use hybrid")
 
     @property
     def _code_alone(self) -> bool:

@@ -104,7 +104,7 @@ def encoder_parts(encoder: Encoder, generator: Generator) -> list[Part]:
     """
     network = encoder.encoder if isinstance(encoder, ReStyle) else encoder
     if not isinstance(network, Embedder | PretrainedEncoder):
-        raise ValueError(f"encoder must be what load_encoder gives, got {type(encoder).__name__}")
+        raise ValueError(f"encoder must be a result of load_encoder, got {type(encoder).__name__}")
     image, drawn = (_image(2, network.resolution, seed=i) for i in (2, 3))
     again = isinstance(network, PretrainedEncoder) or network.second is not None
     parts = [] if isinstance(encoder, ReStyle) else [Part("embedder", network, {"image": image}, ["w_plus"])]

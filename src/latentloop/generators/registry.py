@@ -123,7 +123,7 @@ def find_generator_file(name_or_path: str | Path, *, which: Which = "g_ema") -> 
     name = str(name_or_path)
     weights = _file_of(name)
     if name not in SHIPPED and not weights.path.exists():
-        raise UserError(f"{name}: neither a file nor one of the generators we ship: {', '.join(SHIPPED)}")
+        raise UserError(f"{name}: neither a file nor one of the bundled generators: {', '.join(SHIPPED)}")
     file = read_generator_file(weights, which=which)
     trunk = _trunk_of(file.sha256)
     return replace(file, tensors=on_trunk(file.tensors, find_generator_file(trunk).tensors)) if trunk else file

@@ -88,7 +88,7 @@ def read_samples(folder: Path, generator: Generator) -> Samples:
     try:
         w, names, whose = ours.tensors["w"], tuple(ours.settings["images"]), ours.settings["fingerprint"]
         if not all(isinstance(name, str) for name in names):
-            raise TypeError("names of pictures that are no texts")
+            raise TypeError("names of pictures must be texts")
         if w.ndim != 2 or len(w) != len(names) or not w.isfinite().all():
             raise ValueError(f"{len(names)} pictures and styles {tuple(w.shape)}, or numbers that are not finite")
     except (LookupError, TypeError, ValueError) as error:

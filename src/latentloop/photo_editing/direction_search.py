@@ -82,7 +82,7 @@ def find_unsupervised(
     """
     chosen, most = parse_layers(layers, generator.num_ws), min(generator.w_dim, samples - 1)
     if not 1 <= count <= most:
-        message = f"{samples} samples of {generator.name} have 1 to {most} directions, {count} are asked for"
+        message = f"{samples} samples of {generator.name} have 1 to {most} directions, got {count}"
         raise UserError(message, arguments="count")
     w = sample_w(generator, samples, torch.Generator().manual_seed(seed))
     find = sefa_directions if method == "sefa" else ganspace_directions

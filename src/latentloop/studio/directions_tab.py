@@ -130,7 +130,7 @@ class DirectionsEvents:
         sliders = [gr.Slider(label=name or "-", value=strengths.get(name, 0.0), visible=bool(name)) for name in names]
         count = len(session.directions)
         return {
-            self.tab.said: status(f"{count} directions of your own; their sliders are in the tab Edit."),
+            self.tab.said: status(f"{count} own directions; their sliders are in the tab Edit."),
             self.tab.table: _table(session),
             **dict(zip(self.sliders, sliders, strict=True)),
         }
