@@ -153,7 +153,10 @@ def test_a_code_with_odd_details_is_refused_and_changes_nothing(
             ["export", "{cache}", "{here}/photos", "--out", "{here}/wrong"],
             "{here}/wrong/photo-0.npz: has the code of another photo",
         ),
-        (["export", "{cache}", "{here}/photos", "--out", "{here}/odd"], "{here}/odd/photo-0.npz: in the way"),
+        (
+            ["export", "{cache}", "{here}/photos", "--out", "{here}/odd"],
+            "{here}/odd/photo-0.npz: has the code of another photo",
+        ),
         (["export", "{cache}", "{here}/none.png"], "{here}/none.png: no such file"),
         (["export", "{cache}", "{here}/blank.png"], "none of 1 photos has a code in {here}/codes.cache"),
         (["import", "{cache}", "{here}/photos"], "{here}/photos: no code files"),

@@ -51,7 +51,7 @@ def test_scores_are_never_overwritten(float_toy: Generator, tmp_path: Path) -> N
         ("samples [", torch.ones(3, 8), "its settings are damaged"),
         ({}, torch.ones(3, 8), "images is missing"),
         ({"images": NAMES}, torch.ones(3, 8), "fingerprint is missing"),
-        ({"images": [1, 2, 3], "fingerprint": "0123456789abcdef"}, torch.ones(3, 8), "names of pictures that are no"),
+        ({"images": [1, 2, 3], "fingerprint": "0123456789abcdef"}, torch.ones(3, 8), "names of pictures must be texts"),
         ({"images": NAMES, "fingerprint": "0123456789abcdef"}, torch.ones(2, 8), r"3 pictures and styles \(2, 8\)"),
         ({"images": NAMES, "fingerprint": "0123456789abcdef"}, torch.ones(3, 8) / 0, "not finite"),
         ({"images": NAMES, "fingerprint": "0123456789abcdef"}, torch.ones(3, 9), "of None, whose codes are not those"),
