@@ -19,11 +19,11 @@ class Embed:
     """Find the code of each photo, and save it with the image it draws and a report.
 
     Takes files, folders and quoted globs. Each photo's face is found and aligned as in FFHQ. Then its code is
-    predicted by an embedding network in one pass, or optimized, or both in this order. The folder --out gets NAME.npz
-    (the code), NAME.png (the reconstruction), aligned/NAME.png (the target), one-pass/NAME.png (the reconstruction of
-    the network's own code), and for the photos of this run results.json and report.html; results.jsonl gets a line as
-    soon as a photo is done. The report of more than 200 photos shows all metrics, the 20 worst photos and 20 others,
-    with pages in report/. Run the command again and finished work is skipped.
+    predicted by an embedding network in one pass, or optimized, or both in this order. The folder --out gets the code
+    as NAME.npz, the reconstruction as NAME.png, the target as aligned/NAME.png, and the reconstruction of the
+    network's own code as one-pass/NAME.png. About the photos of this run it gets results.json and report.html;
+    results.jsonl gets a line as soon as a photo is done. The report of more than 200 photos shows all metrics, the 20
+    worst photos and 20 others, with pages in report/. Run the command again and finished work is skipped.
 
     One photo: latentloop embed photo.jpg
 

@@ -18,9 +18,9 @@ class Fetch:
     from pytorch.org and 7 kB from GitHub, and checked; 59 MB are kept, in ~/.cache/latentloop, or in the folder that
     the environment variable LATENTLOOP_CACHE names.
 
-    The network is that of Oxford's Visual Geometry Group (arXiv:1409.1556); its weights are torchvision's
-    (BSD-3-Clause), the linear layers those of LPIPS (BSD-2-Clause). ImageNet, on which they were trained, may be used
-    for non-commercial research only.
+    The network is that of Oxford's Visual Geometry Group (arXiv:1409.1556); its weights are from torchvision, under
+    BSD-3-Clause, the linear layers from LPIPS, under BSD-2-Clause. They were trained on ImageNet, which may be used for
+    non-commercial research only.
 
     Try: latentloop fetch vgg16
 

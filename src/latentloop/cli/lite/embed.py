@@ -17,8 +17,8 @@ class Embed:
     """Find the code of each photo in one pass, and save it with its image.
 
     Takes photos, folders and quoted globs. Each photo's face is found and aligned as in FFHQ, and the embedding network
-    predicts its code. The folder --out gets NAME.npz (the code), NAME.png (the reconstruction) and aligned/NAME.png
-    (the target). Codes of latentloop embed, which are closer, are never replaced: NAME gets a few digits more.
+    predicts its code. The folder --out gets the code as NAME.npz, the reconstruction as NAME.png and the target as
+    aligned/NAME.png. Codes of latentloop embed, which are closer, are never replaced: NAME gets a few digits more.
 
     One photo: latentloop-lite embed photo.jpg
 
