@@ -95,7 +95,7 @@ def claiming(kind: str, count: int) -> bytes:
 def test_a_storage_may_not_claim_more_than_there_is() -> None:
     with pytest.raises(ValueError, match="truncated: a tensor of 1099511627776 numbers"):
         read_storage(claiming("torch\nFloatStorage", 2**40))
-    with pytest.raises(ValueError, match="a persistent id that is no storage"):
+    with pytest.raises(ValueError, match="a persistent id that is not a storage"):
         read_storage(claiming("torch\nStrangeStorage", 1))
 
 

@@ -100,7 +100,7 @@ class Marker:
         (torch.ones(1).expand(500, 8), r"has a direction \(500, 8\)"),
         (torch.full((8,), torch.nan), "has numbers that are not finite"),
         (torch.zeros(8), "has a direction file of zeros alone"),
-        ("text", "damaged, truncated or no checkpoint"),
+        ("text", "damaged, truncated or not a checkpoint"),
         ({}, "has no directions, but nothing"),
         ({"w": randn(8)}, "has no directions, but w"),
         ({"comp": randn(3, 1, 8)}, "std is missing"),

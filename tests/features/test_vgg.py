@@ -187,7 +187,7 @@ def test_what_is_no_vgg16_is_refused(
     expect(monkeypatch, path, sources[1])
     with pytest.raises(UserError) as caught:
         make_vgg16_file(path, sources[1], tmp_path / "vgg16.safetensors")
-    assert str(caught.value) == f"{path}: damaged, truncated or no checkpoint ({said})"
+    assert str(caught.value) == f"{path}: damaged, truncated or not a checkpoint ({said})"
     assert list(tmp_path.iterdir()) == [path]
 
 

@@ -1,4 +1,4 @@
-"""Weights of an OpenVINO IR model (version 10), read with the standard library and NumPy."""
+"""Reading the weights of an OpenVINO IR model (version 10) with the standard library and NumPy."""
 
 import xml.etree.ElementTree as ET
 from collections.abc import Iterator
@@ -11,7 +11,7 @@ import numpy.typing as npt
 from latentloop.errors import UserError
 
 DTYPES = {"f32": "<f4", "f16": "<f2", "i64": "<i8", "i32": "<i4"}
-"""NumPy's names, little-endian, for OpenVINO's element types."""
+"""NumPy's names of OpenVINO's element types, little-endian."""
 
 
 @dataclass(frozen=True)
@@ -28,10 +28,10 @@ def read_constants(xml: Path) -> list[Constant]:
     """Read the constants of an OpenVINO model, in the order of its graph.
 
     Args:
-        xml: The graph; the constants' bytes are in the `.bin` file of the same name beside it.
+        xml: File of the graph; the constants' bytes are in the `.bin` file of the same name beside it.
 
     Raises:
-        UserError: A file of the pair is missing, is not an IR model, or the `.bin` is shorter than the graph says.
+        UserError: One of the two files is missing or not an IR model, or the `.bin` file is truncated.
     """
     try:
         layers = ET.parse(xml).getroot().find("layers")  # noqa: S314 - expat refuses entity bombs since 2.4.1

@@ -22,7 +22,7 @@ def crop_boxes(size: int) -> list[tuple[int, int]]:
         ValueError: The images are smaller than a crop.
     """
     if size < CROP:
-        raise ValueError(f"full-size comparison needs images of at least {CROP} pixels, got {size}")
+        raise ValueError(f"full-size comparison takes images of {CROP} pixels or more, not {size}")
     return [(_first(down, size), _first(right, size)) for down, right in CENTRES.values()]
 
 
