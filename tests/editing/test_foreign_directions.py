@@ -99,7 +99,7 @@ class Marker:
         (torch.zeros(0, 8), r"has a direction \(0, 8\)"),
         (torch.ones(1).expand(500, 8), r"has a direction \(500, 8\)"),
         (torch.full((8,), torch.nan), "has numbers that are not finite"),
-        (torch.zeros(8), "has a direction file of zeros alone"),
+        (torch.zeros(8), "has a direction file of zeros only"),
         ("text", "damaged, truncated or not a checkpoint"),
         ({}, "has no directions, but nothing"),
         ({"w": randn(8)}, "has no directions, but w"),
