@@ -124,7 +124,7 @@ CASES: dict[str, Case] = {
     "cache-null-about.cache": Case("own", _cache, "damaged: a description that is no text"),
     "cache-bad-utf8.cache": Case("own", _cache, "damaged: 'utf-8' codec can't decode"),
     "checkpoint-deep-json.safetensors": Case("own", _checkpoint, "not a checkpoint of a training run, or damaged"),
-    "sparse.tar": Case("photo", _sparse, "a.jpg: stored with holes, which is not read; pack it again without holes"),
+    "sparse.tar": Case("photo", _sparse, "a.jpg: sparse members are not supported; pack the file without --sparse"),
     "apng-287-bytes-1.3GB.png": Case("photo", read_image, "1,703,968 x 24 pixels; up to 65,535 along a side are read"),
     "clip.webm": Case("video", read_video, _holds(8, sound=True)),
     "odd.mp4": Case("video", read_video, _holds(8, 352, 356)),

@@ -116,7 +116,7 @@ class Lpips(nn.Module):
             yield seen * (seen.square().sum(dim=1, keepdim=True) + 1e-20).rsqrt()
 
     def coordinates(self, image: Tensor) -> Iterator[Tensor]:
-        """Yield maps of images (N, 3, H, W) whose squared differences to a target's maps add up to the LPIPS distance."""
+        """Yield maps of images (N, 3, H, W) whose squared differences to a target's maps add up to the distance."""
         for seen, weight in zip(self.features(image), self.linear, strict=True):
             yield seen * (weight.view(-1, 1, 1) / seen[0, 0].numel()).sqrt()
 
