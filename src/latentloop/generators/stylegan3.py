@@ -88,7 +88,7 @@ class Signal:
     rate: int
     """Sampling rate: samples per image width."""
     cutoff: float
-    """Cutoff frequency."""
+    """Cutoff frequency of the low-pass filters."""
     half_width: float
     """Half the width of the transition band around the cutoff."""
 
