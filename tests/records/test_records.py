@@ -147,7 +147,7 @@ def test_what_is_damaged_or_of_a_later_version_is_said_in_one_line(records: Make
     with pytest.raises(UserError, match=r"records of version 2, this latentloop reads version 1"):
         _ = RecordFolder(folder.path).run
     (folder.path / "bulk.json").write_text('{"signature": "latentloop bulk", "format": 1, "generator": 3}')
-    with pytest.raises(UserError, match=r"generator is no str"):
+    with pytest.raises(UserError, match=r"generator must be str, got int"):
         _ = RecordFolder(folder.path).run
 
 
