@@ -26,7 +26,7 @@ class BoundedFile:
         Raises:
             ValueError: Fewer bytes are left.
         """
-        if not 0 <= count <= self.left():
+        if not 0 <= count <= self.left():  # a pickle may claim strings of gigabytes in a few bytes
             raise ValueError("truncated")
         return self._file.read(count)
 

@@ -60,6 +60,7 @@ def find_generator(content: object, which: Which, *, size: int) -> Network:
         UserError: The checkpoint has no such generator.
         ValueError or LookupError: The checkpoint is damaged.
     """
+    # A tuple is (G, D, Gs) of TensorFlow; a record, a module pickled whole; a dict, anything else.
     if isinstance(content, tuple | list):
         return _of_several(content, which, size)
     if isinstance(content, Record) and _is_network(content):
@@ -99,6 +100,7 @@ def _of_dict(content: Mapping[Any, Any], which: Which, size: int, *, depth: int,
         found = _part_of(network, which)
     if found is None and which == "g_ema":
         found = _the_raw_one(content, size)
+    # rosinality's converted files and pSp keep the mean latent beside the network.
     mean = _tensor(content.get(AVERAGE))
     if found is None or mean is None:
         return found
@@ -210,6 +212,7 @@ def _part_of(network: Network, which: Which | None) -> Network:
     if which == "g" and not named["g"]:
         _only_one(which)
     unnamed = [part for part in parts if part not in (*named["g"], *named["g_ema"])]
+    # For g_ema: a part of that name, else one without a telling name, else the raw generator.
     order = [*named["g"]] if which == "g" else [*named["g_ema"], *unnamed, *named["g"]]
     part = order[0] if order else _common_part(network.tensors)
     tensors = {name.removeprefix(part): t for name, t in network.tensors.items() if name.startswith(part)}

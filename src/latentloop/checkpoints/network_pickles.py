@@ -67,6 +67,7 @@ def module_network(module: Record, *, size: int) -> Network:
     """
     states = dict(_states(module))
     about = _dict(module.args[0]) if module.name == MODULE else {}
+    # The outermost module comes first: its keywords are those of the whole network.
     settings = dict(_dict(next((state["_init_kwargs"] for state in states.values() if state.get("_init_kwargs")), {})))
     convolving = [state for state in states.values() if "conv_clamp" in state]
     by_layers = {name: state[name] for state in convolving for name in LAYER_SETTINGS if name in state}
@@ -147,6 +148,7 @@ def _attributes(record: Record) -> dict[str, Any]:
     """The attributes of an object: its state, or, for a module with source code, the state in its only argument."""
     state = record.state
     if record.name == MODULE:
+        # A dict with type, version, module_src, class_name and state; module_src, the source code, is never read.
         about = record.args[0] if record.args else None
         state = about.get("state") if isinstance(about, dict) else None
     return _dict(state) if isinstance(state, dict | Record) else {}
@@ -165,7 +167,7 @@ def plain_tensor(value: object) -> Tensor:
     """
     if isinstance(value, Record):
         array = numpy_records.array_of(value)
-        return torch.from_numpy(array.astype(array.dtype.newbyteorder("=")))
+        return torch.from_numpy(array.astype(array.dtype.newbyteorder("=")))  # PyTorch has native byte order only
     if isinstance(value, int | float):
         return torch.tensor(value)
     if not isinstance(value, Tensor):

@@ -22,6 +22,7 @@ def array_of(record: Record) -> npt.NDArray[np.generic]:
     """
     if record.name == "_frombuffer":
         raw, dtype, shape, order = record.args
+    # The state is (version, shape, dtype, is_fortran, bytes).
     elif record.name == "_reconstruct" and isinstance(record.state, tuple) and len(record.state) == 5:
         _, shape, dtype, fortran, raw = record.state
         order = "F" if fortran else "C"
@@ -47,6 +48,7 @@ def _dtype_of(record: object) -> np.dtype[Any]:
     if not isinstance(record, Record) or found is None:
         raise ValueError(f"numbers of the type {shown(code)}")
     state = record.state
+    # The dtype's state is (version, byte order, ...); "|" for single bytes needs no order.
     order = state[1] if isinstance(state, tuple) and len(state) > 1 and state[1] in ("<", ">") else "="
     return np.dtype(f"{order}{found[1]}")
 

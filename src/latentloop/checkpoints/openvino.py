@@ -54,7 +54,7 @@ def _constants(xml: Path, layers: ET.Element, blob: bytes) -> Iterator[Constant]
         shape = [int(n) for n in data.attrib["shape"].split(",") if n.strip()]
         dtype = np.dtype(DTYPES[data.attrib["element_type"]])
         offset, size = int(data.attrib["offset"]), int(data.attrib["size"])
-        if offset + size > len(blob) or size != dtype.itemsize * int(np.prod(shape)):
+        if offset + size > len(blob) or size != dtype.itemsize * int(np.prod(shape)):  # np.prod of () is 1, a scalar
             raise UserError(f"{xml}: constant {layer.get('name')} does not fit its .bin file: truncated?")
         value = np.frombuffer(blob, dtype, count=size // dtype.itemsize, offset=offset).reshape(shape)
         yield Constant(layer.attrib["name"], value)

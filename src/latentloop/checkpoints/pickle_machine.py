@@ -115,6 +115,7 @@ class _Machine:
         self.stack.append(value)
 
     def look_up(self, name: str) -> None:
+        # Nothing is imported: a name is only looked up in a table, and unknown ones give passive records.
         if name not in self.makers and is_alarming(name):
             raise RefusedError(f"the global {name}")
         self.push(Global(name, self.makers[name] if name in self.makers else passive(name)))
@@ -129,6 +130,7 @@ class _Machine:
             function = Global(function.name, passive(function.name))
         if not isinstance(function, Global) or not isinstance(args, tuple):
             raise RefusedError(f"a call of {type(function).__name__}")
+        # A memoised megabyte may be passed to a maker a million times: each time it would be copied.
         self.allowance -= sum(len(given) for given in args if isinstance(given, SIZED))
         if self.allowance < 0:
             raise RefusedError("many copies of the same data")
@@ -140,6 +142,7 @@ class _Machine:
     def set_items(self, items: list[Any]) -> None:
         target, keys = self.stack[-1], items[::2]
         target = target.items if isinstance(target, Record) else target
+        # type(), not isinstance: a subclass could override what is called here.
         if type(target) is not dict or len(items) % 2:
             raise ValueError("items for an object that is not a dict")
         # An optimizer's state has parameters as keys: they would be hashed by identity, and are not needed.
@@ -241,6 +244,7 @@ STEPS: dict[str, Callable[[_Machine, Any], object]] = {
     "LIST": lambda m, _: m.push(m.since_mark()),
     "TUPLE": lambda m, _: m.push(tuple(m.since_mark())),
     "TUPLE1": lambda m, _: m.push((m.stack.pop(),)),
+    # Arguments are evaluated from left to right, so items come off the stack in reverse.
     "TUPLE2": lambda m, _: m.push(tuple([m.stack.pop(), m.stack.pop()][::-1])),
     "TUPLE3": lambda m, _: m.push(tuple([m.stack.pop(), m.stack.pop(), m.stack.pop()][::-1])),
     "DICT": lambda m, _: _make_dict(m),
@@ -257,6 +261,7 @@ STEPS: dict[str, Callable[[_Machine, Any], object]] = {
     "BINPUT": lambda m, index: m.memo.update({index: m.stack[-1]}),
     "LONG_BINPUT": lambda m, index: m.memo.update({index: m.stack[-1]}),
     "MEMOIZE": lambda m, _: m.memo.update({len(m.memo): m.stack[-1]}),
+    # pickletools joins module and name by a space.
     "GLOBAL": lambda m, name: m.look_up(name.replace(" ", ".", 1)),
     "STACK_GLOBAL": lambda m, _: m.look_up_parts(name=m.stack.pop(), module=m.stack.pop()),
     "REDUCE": lambda m, _: m.call(args=m.stack.pop(), function=m.stack.pop()),

@@ -127,6 +127,7 @@ def view(flat: Tensor, offset: object, size: object, stride: object) -> Tensor:
         raise ValueError("a tensor without a shape")
     if not isinstance(offset, int) or not all(isinstance(n, int) and n >= 0 for n in (offset, *size, *stride)):
         raise ValueError("a tensor with an invalid shape")
+    # Index of the last element, and number of elements, by Python's integers, which do not overflow.
     last, numbers = offset, 1
     for n, step in zip(size, stride, strict=True):
         last, numbers = last + (n - 1) * step, numbers * n
@@ -179,7 +180,7 @@ def _read_old(file: BinaryIO, size: int) -> Any:  # noqa: ANN401
     if isinstance(constants[2], dict) and not constants[2].get("little_endian", True):
         raise ValueError("numbers that are not little-endian")
     storages: dict[str, Storage] = {}
-    left = size
+    left = size  # bytes that the storages may still claim: their numbers follow the pickle in the file
 
     def storage(identity: object) -> Storage | Global:
         nonlocal left
@@ -194,6 +195,7 @@ def _read_old(file: BinaryIO, size: int) -> Any:  # noqa: ANN401
             storages[claim.key] = Storage(torch.zeros(claim.count, dtype=claim.dtype))
         return _checked(storages[claim.key], claim)
 
+    # Tensors are built while their storages are still zeros; `_fill` then reads the numbers in place.
     content, keys = unpickle(file, MAKERS, persistent=storage), unpickle(file, {})
     if not isinstance(keys, list) or set(simple(keys)) != set(storages):
         raise ValueError("the storages are not those of the tensors")
@@ -204,7 +206,7 @@ def _read_old(file: BinaryIO, size: int) -> Any:  # noqa: ANN401
 def _fill(storages: Iterable[Tensor], file: BoundedFile) -> None:
     """Read the elements of storages (count,) from a file, where each follows its number of elements."""
     for flat in storages:
-        if int.from_bytes(file.read(8), "little") != len(flat):
+        if int.from_bytes(file.read(8), "little") != len(flat):  # number of elements, int64
             raise ValueError("a storage of another size than its tensors'")
         if len(flat):
             flat.copy_(torch.frombuffer(bytearray(file.read(flat.nbytes)), dtype=flat.dtype))
@@ -214,6 +216,7 @@ def _claim(identity: object) -> Claim:
     match identity:
         case ("storage", Global(name=kind), str(key), _, int(count)) if kind in DTYPES and count >= 0:
             return Claim(key, DTYPES[kind], count)
+        # The format before PyTorch 1.6 has a sixth entry, for views of storages; only None is supported.
         case ("storage", Global(name=kind), str(key), _, int(count), None) if kind in DTYPES and count >= 0:
             return Claim(key, DTYPES[kind], count)
     raise ValueError("a persistent id that is not a storage")

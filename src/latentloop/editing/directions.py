@@ -67,7 +67,7 @@ def conditional(direction: Direction, kept: Sequence[Direction]) -> Direction:
     others = torch.stack([one.vector.expand(one.num_ws, -1)[list(direction.layers)].double() for one in kept])
     # The pseudoinverse also handles directions that are linearly dependent on these layers.
     span = others.flatten(1)
-    rest = change.flatten() - span.T @ (torch.linalg.pinv(span.T) @ change.flatten())
+    rest = change.flatten() - span.T @ (torch.linalg.pinv(span.T) @ change.flatten())  # n - P P^+ n
     vector = torch.zeros(direction.num_ws, change.shape[1])
     vector[list(direction.layers)] = rest.unflatten(0, tuple(change.shape)).float()
     return replace(direction, vector=vector)

@@ -71,7 +71,7 @@ def boundary(
     split = max(1, min(round(training * len(low)), len(low) - 1))
     x, held = (torch.cat([scored[high[part]], scored[low[part]]]) for part in (order[:split], order[split:]))
     machine = SVC(kernel="linear").fit(x.numpy(), _labels(x))
-    normal = F.normalize(torch.tensor(machine.coef_[0]), dim=0)
+    normal = F.normalize(torch.tensor(machine.coef_[0]), dim=0)  # points to class 1, the high scores
     accuracy = float(machine.score(held.numpy(), _labels(held)))
     return Boundary(normal, float(spread(scored, normal[None])), accuracy, len(x), len(held))
 
@@ -131,6 +131,7 @@ def _ends(scores: Tensor, share: float) -> tuple[Tensor, Tensor]:
     """Indices of the lowest and the highest scores (N,): equally many, each low score below its high counterpart."""
     order = scores.argsort(stable=True)
     pairs = len(scores) // 2
+    # Pairs from the outside inwards, as long as the higher score is really higher: ties carry no information.
     apart = int((scores[order.flip(0)][:pairs] > scores[order][:pairs]).sum())
     each = min(round(share * len(scores)), apart)
     if each < MIN_EACH:

@@ -14,7 +14,7 @@ def mix(w_plus: Tensor, styles: Tensor, layers: tuple[int, ...], *, strength: fl
         layers: Layers to replace, see `parse_layers`.
         strength: 0 keeps `w_plus`, 1 takes `styles`, values between interpolate.
     """
-    weight = strength * layer_mask(layers, w_plus.shape[1]).to(w_plus)
+    weight = strength * layer_mask(layers, w_plus.shape[1]).to(w_plus)  # (num_ws, 1)
     return w_plus.lerp(styles.expand_as(w_plus), weight.expand_as(w_plus))
 
 

@@ -27,6 +27,6 @@ def morph(
         codes = codes[:1].lerp(codes, weights.to(codes).expand_as(codes))
     ends = torch.cat([codes[1:], codes[:1]]) if loop else codes[1:]
     way = torch.arange(frames).to(codes) / frames
-    way = way * way * (3 - 2 * way) if ease else way
+    way = way * way * (3 - 2 * way) if ease else way  # smoothstep: speed 0 at both ends
     between = [start.lerp(end, way[:, None, None]) for start, end in zip(codes, ends, strict=False)]
     return torch.cat(between if loop else [*between, codes[-1:]])

@@ -148,6 +148,7 @@ class Lpips(nn.Module):
 
     def _distance(self, image: Iterable[Tensor], target: Iterable[Tensor]) -> Tensor:
         pairs = zip(image, target, self.linear, strict=True)
+        # Squared differences, averaged over positions, weighted by channel and summed: one value per layer, (N,).
         layers = [((a - b).square().mean(dim=(2, 3)) * weight).sum(dim=1) for a, b, weight in pairs]
         return torch.stack(layers).sum(dim=0)
 
