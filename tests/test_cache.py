@@ -316,11 +316,11 @@ def test_a_flipped_bit_in_a_row_is_noticed(cache: CodeCache) -> None:
         for row in rows:
             database.execute("UPDATE best SET code = ?, loss = ?, step = ?", row)
             database.commit()
-            with pytest.raises(UserError, match=r"codes\.cache: damaged: a code is not what was stored"):
+            with pytest.raises(UserError, match=r"codes\.cache: damaged: a code does not match its checksum"):
                 cache.lookup([photo(1)])
         database.execute("UPDATE best SET code = ?, loss = ?, step = ?, photo = ?", (code, loss, step, photo(2)))
         database.commit()
-    with pytest.raises(UserError, match="not what was stored"):
+    with pytest.raises(UserError, match="does not match its checksum"):
         cache.lookup([photo(2)])
 
 

@@ -1,6 +1,6 @@
-"""Find the StyleGAN code of a photo, and edit the photo through it.
+"""Find the StyleGAN code of a photo, and edit the photo through its code.
 
-Importing this package is quick: its parts, and PyTorch, are imported when they are first used.
+Importing this package is quick: its modules, and PyTorch, are imported when they are first used.
 """
 
 import lazy_loader

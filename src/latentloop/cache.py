@@ -1,6 +1,6 @@
-"""A cache of the best known code of each photo, in a file that many processes share (Guan et al., arXiv:2007.01758).
+"""A cache of the best known code of each photo, in a file that processes share (Guan et al., arXiv:2007.01758).
 
-It is an SQLite database: it stays intact whenever a process is killed, and memory does not grow with its size.
+It is an SQLite database, which stays intact when a process is killed, and takes no memory that grows with its size.
 """
 
 import json
@@ -39,24 +39,24 @@ UPDATE = """
 INSERT INTO best (photo, loss, step, code) VALUES (?, ?, ?, ?) ON CONFLICT (photo) DO UPDATE
 SET loss = excluded.loss, step = excluded.step, code = excluded.code WHERE excluded.loss < best.loss
 """
-"""SQL that stores a code unless the cache has one of lower or equal loss."""
+"""SQL that stores a code unless the cache has one of lower or equal loss; a single statement, hence atomic."""
 
 
 @dataclass(frozen=True)
 class CachedCode:
-    """The best known code of a photo, its loss, and the training step that produced it."""
+    """The best known code of a photo, with its loss and the training step that produced it."""
 
     w_plus: Tensor
-    """Code, (num_ws, w_dim), float32, as exact as the cache stores it."""
+    """Code, (num_ws, w_dim), float32, rounded to the cache's type."""
     loss: float
-    """Loss of the code; codes of one cache are compared by it."""
+    """Loss of the code, by which codes of a cache are compared."""
     step: int
     """Training step that produced the code."""
 
 
 @dataclass(frozen=True)
 class CodeSpace:
-    """Properties that the codes and losses of a cache must share to be comparable."""
+    """Properties that all codes and losses of a cache share, so that they are comparable."""
 
     fingerprint: str
     """Fingerprint of the generator's latent space."""
@@ -65,15 +65,14 @@ class CodeSpace:
     w_dim: int
     """Length of a style vector."""
     loss: Mapping[str, Any]
-    """Everything that a loss depends on: its weights and network, the checksum of the generator that draws, and the
-    resolution. Losses that differ in any of it cannot be compared."""
+    """Everything that a loss depends on: its weights and network, the checksum of the generator, the resolution."""
 
 
 class CodeCache:
-    """Best known codes by photo, keyed by a hash of its content.
+    """The best known codes of photos, by a hash of each photo's content.
 
-    Every update is one transaction that keeps the lower loss, so no process ever loses a better code to another. A
-    crash of the machine may cost the last few updates, never the file.
+    Every update is one transaction that keeps the lower loss, so processes never overwrite a better code. A crash of
+    the machine may lose the last few updates, but never the file.
     """
 
     def __init__(
@@ -87,15 +86,15 @@ class CodeCache:
         """Open a cache, or create an empty one.
 
         Args:
-            path: The file; beside it lie PATH-wal and PATH-shm while it is open.
-            space: What its codes have in common.
-            dtype: Type of the codes in a new file; float16 is exact to a few 1e-4 of W's units. An old file keeps its
-                own.
-            read_only: Write nothing, neither to the file nor beside it, so that its folder need not be writable; nor is
-                a file created.
+            path: File of the cache; SQLite keeps PATH-wal and PATH-shm beside it while it is open.
+            space: Properties that its codes share.
+            dtype: Type of the codes in a new file; float16 is exact to a few 1e-4 in units of W. An existing file keeps
+                its type.
+            read_only: Write nothing, neither to the file nor beside it, so that its folder need not be writable. The
+                file must exist.
 
         Raises:
-            UserError: The file cannot be written, is something else, or holds codes of another space.
+            UserError: The file cannot be written, is not a cache, or holds codes of another space.
         """
         self.path, self.space, self.read_only = path, space, read_only
         self._connections: dict[tuple[int, int], sqlite3.Connection] = {}
@@ -109,7 +108,7 @@ class CodeCache:
         self._format = CodeFormat(space.num_ws, space.w_dim, self.dtype)
 
     def _begin(self, about: Mapping[str, Any]) -> None:
-        """Make the tables of a new file."""
+        """Create the tables of a new file."""
         self.path.parent.mkdir(parents=True, exist_ok=True)
         refuse_strangers(self.path)
         with self._transaction() as connection:
@@ -120,21 +119,21 @@ class CodeCache:
                 connection.executemany("INSERT INTO about VALUES (?, ?)", rows)
 
     def lookup(self, photos: Sequence[bytes]) -> list[CachedCode | None]:
-        """Look up the best known code of each photo by its hash; None where there is none."""
+        """Look up the best known code of each photo by its hash; None for photos without one."""
         select = "SELECT photo, code, loss, step FROM best WHERE photo = ?"
         with _explained(self.path):
             rows = [self._connect().execute(select, (photo,)).fetchone() for photo in photos]
         return [row and self._cached(*row) for row in rows]
 
     def _cached(self, photo: object, content: object, loss: object, step: object) -> CachedCode:
-        """A row of the file, whose types SQLite does not hold to."""
+        """The code in a row of the file; SQLite does not enforce the types of columns, so they are checked."""
         size = self.space.num_ws * self.space.w_dim * self.dtype.itemsize
         if not isinstance(content, bytes) or not isinstance(photo, bytes) or not isinstance(step, int):
-            raise UserError(f"{self.path}: damaged: a code of another type, or a step that is no number")
+            raise UserError(f"{self.path}: damaged: a code of another type, or a step that is not a number")
         code, found = content[:size], content[size:]
-        # Rows of before 0.2 have no checksum.
+        # Rows written before version 0.2 have no checksum.
         if len(code) != size or found not in (b"", checksum_of(photo, code, checked_loss(self.path, loss), step)):
-            raise UserError(f"{self.path}: damaged: a code is not what was stored; make the cache again")
+            raise UserError(f"{self.path}: damaged: a code does not match its checksum; make the cache again")
         w_plus = self.decoded(np.frombuffer(code, self.dtype))
         if not w_plus.isfinite().all():
             raise UserError(f"{self.path}: damaged: a code that is not finite")
@@ -147,18 +146,19 @@ class CodeCache:
             photos: Hashes of the photos' content.
             w_plus: Codes, (N, num_ws, w_dim).
             loss: Loss of each code, (N,).
-            step: Training step that found them.
+            step: Training step that found the codes.
 
         Returns:
-            Whether each code was stored.
+            For each code, whether it was stored.
 
         Raises:
-            ValueError: The shapes do not fit.
-            NotFiniteError: A loss is not finite, or a code is not in the file's type.
-            UserError: The file cannot be written; it is then as before.
+            ValueError: The numbers of photos, codes and losses differ.
+            NotFiniteError: A loss is not finite, or a code is not finite in the file's type.
+            UserError: The file cannot be written; it is then unchanged.
         """
         if not len(photos) == len(w_plus) == len(loss):
-            raise ValueError(f"{len(photos)} photos do not fit codes {tuple(w_plus.shape)}, losses {tuple(loss.shape)}")
+            shapes = f"codes {tuple(w_plus.shape)} and losses {tuple(loss.shape)}"
+            raise ValueError(f"photos, codes and losses must be equally many, got {len(photos)} photos, {shapes}")
         codes = self.stored(w_plus)
         if not loss.isfinite().all():
             raise NotFiniteError("a loss is not finite")
@@ -170,7 +170,7 @@ class CodeCache:
             ]
 
     def __len__(self) -> int:
-        """Count the photos that have a code."""
+        """Return the number of photos that have a code."""
         with _explained(self.path):
             return int(self._connect().execute("SELECT count(*) FROM best").fetchone()[0])
 
@@ -179,33 +179,34 @@ class CodeCache:
         with _explained(self.path):
             for (photo,) in self._connect().execute("SELECT photo FROM best ORDER BY photo"):
                 if not isinstance(photo, bytes):
-                    raise UserError(f"{self.path}: damaged: a photo with an odd hash")
+                    raise UserError(f"{self.path}: damaged: a photo whose hash is not bytes")
                 yield photo
 
     def losses(self) -> Iterator[float]:
-        """Iterate over the losses of all codes, in no order."""
+        """Iterate over the losses of all codes, in no particular order."""
         with _explained(self.path):
             for (loss,) in self._connect().execute("SELECT loss FROM best"):
                 yield checked_loss(self.path, loss)
 
     def stored(self, w_plus: Tensor) -> npt.NDArray[np.floating[Any]]:
-        """Convert codes (N, num_ws, w_dim) to the type that the file stores, as `CodeFormat.stored`."""
+        """Convert codes (N, num_ws, w_dim) to the type that the file stores, see `CodeFormat.stored`."""
         return self._format.stored(w_plus)
 
     def close(self) -> None:
-        """Close the file in this thread; it opens again at the next use."""
+        """Close this thread's connection; the next use opens it again."""
         if connection := self._connections.pop(_here(), None):
             connection.close()
 
     def _connect(self) -> sqlite3.Connection:
-        """This thread's own connection. One that came here through a fork is kept unused: to close it does harm."""
+        """This thread's connection. One inherited through a fork is neither used nor closed: both would do harm."""
+        # SQLite forbids to use a connection after fork(), or even to close it.
         if _here() not in self._connections:
             if self.read_only:
                 self._connections[_here()] = open_read_only(self.path)
                 return self._connections[_here()]
             connection = sqlite3.connect(self.path, timeout=BUSY_SECONDS, isolation_level=None)
             connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, MAX_VALUE)
-            # A log beside the file lets readers and a writer meet.
+            # With a write-ahead log, readers and a writer do not block each other.
             for setting in ("journal_mode = WAL", "synchronous = NORMAL"):
                 execute_patiently(connection, f"PRAGMA {setting}")
             self._connections[_here()] = connection
@@ -218,16 +219,16 @@ class CodeCache:
         try:
             yield connection
         except BaseException:
-            if connection.in_transaction:  # a full disk has ended it already
+            if connection.in_transaction:  # a full disk ends the transaction by itself
                 connection.execute("ROLLBACK")
             raise
         connection.execute("COMMIT")
 
     def decoded(self, code: npt.NDArray[np.floating[Any]]) -> Tensor:
-        """Convert a code of the file, of any shape, to (num_ws, w_dim) in float32.
+        """Convert a stored code, of any shape, to (num_ws, w_dim) in float32.
 
         Raises:
-            UserError: It has another number of elements.
+            UserError: The code has another number of elements.
         """
         if code.size != self.space.num_ws * self.space.w_dim:
             raise UserError(f"{self.path}: not a cache of codes, or damaged: a code of {code.size} numbers")
@@ -241,16 +242,16 @@ class CodeCache:
 
 
 def _content(photo: bytes, code: npt.NDArray[np.floating[Any]], loss: float, step: int) -> bytes:
-    """What a row has as its code: the numbers, and the checksum of the row."""
+    """Content of a row's column `code`: the numbers, and the checksum of the row."""
     numbers = code.tobytes()
     return numbers + checksum_of(photo, numbers, loss, step)
 
 
 def space_of(path: Path) -> CodeSpace:
-    """Read what the codes in a cache file have in common.
+    """Read the properties that the codes of a cache file share.
 
     Raises:
-        UserError: The file is missing, or no cache.
+        UserError: The file is missing, or not a cache.
     """
     if not path.exists():
         raise UserError(f"{path}: no such cache of codes")

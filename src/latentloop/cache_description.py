@@ -1,4 +1,4 @@
-"""What a cache file says of itself. It may be anybody's: neither its tables nor its types are believed."""
+"""Description of a cache file, which is checked throughout: the file may come from anywhere."""
 
 import math
 import sqlite3
@@ -22,11 +22,11 @@ from latentloop.json_files import decode_json
 BUSY_SECONDS = 60
 """Longest time that a process waits for others to finish writing, in seconds."""
 MAX_VALUE = 1 << 20
-"""Longest value that a cache file may hold, in bytes: ten times the largest code."""
+"""Largest value in a cache file, in bytes: ten times the largest code."""
 MAX_ENTRIES = 20
-"""Most entries of a cache's description."""
+"""Largest number of entries of a cache's description."""
 MAX_SIDE = 1 << 16
-"""Most styles of a code, and the longest one."""
+"""Largest number of styles of a code, and largest length of a style."""
 SCHEMA = """
 CREATE TABLE about (name TEXT PRIMARY KEY, value TEXT NOT NULL);
 CREATE TABLE best (photo BLOB PRIMARY KEY, loss REAL NOT NULL, step INTEGER NOT NULL, code BLOB NOT NULL);
@@ -36,7 +36,7 @@ CREATE TABLE best (photo BLOB PRIMARY KEY, loss REAL NOT NULL, step INTEGER NOT 
 
 @dataclass(frozen=True)
 class CodeFormat:
-    """How a cache file stores codes."""
+    """The format in which a cache file stores codes: shape and type."""
 
     num_ws: int
     """Number of style vectors in a code."""
@@ -49,8 +49,8 @@ class CodeFormat:
         """Convert codes (N, num_ws, w_dim) to the type that is stored.
 
         Raises:
-            ValueError: The shape does not fit.
-            NotFiniteError: They are not finite, or not in that type.
+            ValueError: The codes have another shape.
+            NotFiniteError: A number is not finite in that type.
         """
         if w_plus.shape[1:] != (self.num_ws, self.w_dim):
             wanted = (self.num_ws, self.w_dim)
@@ -67,11 +67,11 @@ class CodeFormat:
 
 
 def read_description(path: Path, connection: sqlite3.Connection) -> dict[str, Any]:
-    """Read what a cache file says of itself, each entry of the type it should be.
+    """Read the description of a cache file, and check the types of its entries.
 
     Raises:
-        UserError: The file is no cache, or its description is damaged.
-        ValueError: An entry is no JSON.
+        UserError: The file is not a cache, or its description is damaged.
+        ValueError: An entry is not JSON.
     """
     check_schema(path, connection)
     rows = connection.execute("SELECT name, value FROM about LIMIT ?", (MAX_ENTRIES,)).fetchall()
@@ -88,10 +88,10 @@ def read_description(path: Path, connection: sqlite3.Connection) -> dict[str, An
 
 
 def check_schema(path: Path, connection: sqlite3.Connection) -> None:
-    """Check that a file has our tables alone: a view or a trigger can run for ever.
+    """Check that a file has exactly the tables of a cache: a view or a trigger could run forever.
 
     Raises:
-        UserError: It has others.
+        UserError: The file has other tables, views or triggers.
     """
     ours = sorted(statement.strip() for statement in SCHEMA.split(";") if statement.strip())
     rows = connection.execute("SELECT sql FROM sqlite_master WHERE sql IS NOT NULL LIMIT ?", (len(ours) + 1,))
@@ -100,10 +100,10 @@ def check_schema(path: Path, connection: sqlite3.Connection) -> None:
 
 
 def checked_loss(path: Path, value: object) -> float:
-    """Check a loss of a cache file, whose types SQLite does not hold to.
+    """Check that a loss of a cache file is a finite number; SQLite does not enforce the types of columns.
 
     Raises:
-        UserError: It is no finite number.
+        UserError: The loss is not a finite number.
     """
     if not isinstance(value, float) or not math.isfinite(value):
         raise UserError(f"{path}: damaged: a loss of {shown(value)}")
@@ -111,16 +111,16 @@ def checked_loss(path: Path, value: object) -> float:
 
 
 def checksum_of(photo: bytes, code: bytes, loss: float, step: int) -> bytes:
-    """Compute the CRC-32 of a row of a cache file, in four bytes, which stand behind its code."""
+    """Compute the CRC-32 of a row of a cache file: the four bytes that follow its code."""
     numbers = struct.pack("<dq", loss, step)
     return zlib.crc32(b"".join((photo, code, numbers))).to_bytes(4, "little")
 
 
 def refuse_strangers(path: Path) -> None:
-    """Look, without writing, whether an old file is a cache.
+    """Check, without writing, that an existing file is a cache or empty.
 
     Raises:
-        UserError: It is something else.
+        UserError: The file is something else.
     """
     if not path.exists() or not path.stat().st_size:
         return
@@ -130,10 +130,12 @@ def refuse_strangers(path: Path) -> None:
 
 
 def execute_patiently(connection: sqlite3.Connection, statement: str) -> None:
-    """Execute where SQLite itself does not wait for others: it refuses at once to begin a log that another begins.
+    """Execute a statement, and retry while the database is busy, also where SQLite itself does not wait.
+
+    SQLite fails at once when two processes switch a file to a write-ahead log at the same time.
 
     Raises:
-        sqlite3.OperationalError: Others take longer than `BUSY_SECONDS`, or it fails otherwise.
+        sqlite3.OperationalError: The database is busy for longer than `BUSY_SECONDS`, or the statement fails.
     """
     last = time.monotonic() + BUSY_SECONDS
     while True:
@@ -147,7 +149,7 @@ def execute_patiently(connection: sqlite3.Connection, statement: str) -> None:
 
 
 def differences(found: Mapping[str, Any], wanted: Mapping[str, Any]) -> Iterator[tuple[str, Any, Any]]:
-    """Entries in which two descriptions differ: name, found value and wanted value."""
+    """Yield the entries in which two descriptions differ: name, found value and wanted value."""
     old, new = ({**about, **about.get("loss", {})} for about in (found, wanted))
     for name in sorted((old.keys() | new.keys()) - {"dtype", "loss"}):
         if old.get(name) != new.get(name):
@@ -155,9 +157,9 @@ def differences(found: Mapping[str, Any], wanted: Mapping[str, Any]) -> Iterator
 
 
 def open_read_only(path: Path) -> sqlite3.Connection:
-    """Open a cache file without writing to it.
+    """Open a cache file for reading.
 
-    Where nothing can be written beside it, SQLite cannot share it with a process that writes: it is taken as it is.
+    If its folder is not writable, SQLite cannot coordinate with a writing process; the file is then read as it is.
     """
     uri = f"{path.absolute().as_uri()}?mode=ro"
     connection = _opened(uri)

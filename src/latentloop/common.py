@@ -1,4 +1,4 @@
-"""Options that most jobs share."""
+"""Options that most jobs share: generator, device and seed."""
 
 from dataclasses import dataclass
 
@@ -12,13 +12,13 @@ class Common:
     """Generator, device and random seed."""
 
     generator: str = stamped_as("weights_sha256", default=GENERATOR)
-    """A bundled generator, or the file of a StyleGAN: ours, or .pkl, .pt or .pth as its project wrote it."""
+    """Name of a bundled generator, or the file of a StyleGAN: ours, or .pkl, .pt or .pth in its original format."""
     which: Which = stamped_as("weights_sha256", default="g_ema")
-    """Weights to read where a StyleGAN's file has both: their running mean, or, as g, the weights as trained."""
+    """Generator to read if a StyleGAN's file has two. g_ema: the running mean of the weights. g: the raw weights."""
     device: str = neutral("auto")
     """Device: auto, cpu, cuda, cuda:1, mps ..."""
     seed: int = 0
-    """Random seed."""
+    """Seed of all random numbers."""
 
     def __post_init__(self) -> None:
         check_seed(self.seed)

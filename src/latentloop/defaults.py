@@ -1,14 +1,14 @@
-"""Defaults that the library and the command line share; here, where reading them needs no PyTorch."""
+"""Defaults that the library and the command line share; a module of its own, so that reading them needs no PyTorch."""
 
 from typing import Literal
 
 Precision = Literal["auto", "float32", "bfloat16"]
-"""Precision of image synthesis; auto is bfloat16 where the device computes it natively, else float32."""
+"""Precision of image synthesis; auto is bfloat16 if the device computes it natively, else float32."""
 
 Which = Literal["g_ema", "g"]
-"""A generator of a training run: g_ema, the running mean of the weights, which draws best, or g, the raw one."""
+"""Generator of a training run: g_ema, the running mean of the weights, which draws best, or g, the raw weights."""
 NoiseMode = Literal["const", "random", "none"]
-"""Noise maps of StyleGAN 1 and 2: const, those in the generator's file; random, new ones; or none."""
+"""Noise maps of StyleGAN 1 and 2: const for those in the generator's file, random for new ones, or none."""
 
 GENERATOR = "mobile-ffhq-1024"
 """Name of the default generator."""
@@ -19,10 +19,10 @@ SHIPPED_GENERATORS = (QUICK_GENERATOR, GENERATOR, "mobile-ffhq-1024-v1")
 SHIPPED_EMBEDDERS = ("base-ffhq",)
 """Names of the embedding networks in the package: the keys of `encoders.embedder_file.SHIPPED`."""
 WORKING_SIZE = 256
-"""Side of the faces that codes are optimized for, in pixels; generators of fewer pixels use their own resolution."""
+"""Resolution at which codes are optimized, in pixels; smaller generators use their own resolution."""
 MAX_PIXELS = 100_000_000
-"""Most pixels of a photo; larger ones are refused unless the caller sets another limit."""
+"""Largest number of pixels of a photo, unless the caller sets another limit."""
 SAMPLE_PSI = 0.7
 """Truncation psi of a random starting code."""
 EXPRESSION_LAYERS = "2-5"
-"""Layers of a code that carry the expression: of the ranges tried, they move most of it for the identity lost."""
+"""Layers that carry the expression: of the ranges tried, they transfer most expression per loss of identity."""

@@ -1,4 +1,4 @@
-"""Devices to compute on, and the precision to compute in."""
+"""Choice of device and precision, and process-wide arithmetic settings."""
 
 import os
 import platform
@@ -14,9 +14,9 @@ from latentloop.errors import UserError
 from latentloop.options import check_kind
 
 CONTAINER = Path("/sys/fs/cgroup/memory.max")
-"""File with the memory that a container's processes may take, in bytes, or "max"."""
+"""File with the memory limit of a container, in bytes, or "max"."""
 UNKNOWN_MEMORY = 4 << 30
-"""Memory to count on where the system does not tell, in bytes."""
+"""Memory to assume if the system does not report it, in bytes."""
 
 
 def host_memory() -> int:
@@ -32,10 +32,10 @@ def host_memory() -> int:
 
 
 def repeatable_arithmetic() -> None:
-    """Make CUDA convolve in full float32 instead of TF32, and alike each time.
+    """Make CUDA use full float32 instead of TF32, and deterministic convolutions.
 
-    The setting is one of the whole process. The doors of the jobs call this, so that results do not depend on the door;
-    parts used by themselves do not.
+    This is a setting of the whole process. The jobs' entry points call it, so that results do not depend on the entry
+    point; modules used by themselves do not.
     """
     torch.backends.cudnn.allow_tf32 = False
     torch.backends.cudnn.deterministic = True
@@ -46,30 +46,30 @@ def repeatable_arithmetic() -> None:
 def quick_arithmetic() -> None:
     """Let CUDA use TF32 and non-deterministic convolutions, for work whose rounding does not matter.
 
-    As `repeatable_arithmetic`, which takes it back, this is a setting of the whole process.
+    This is a setting of the whole process, which `repeatable_arithmetic` reverts.
     """
     torch.backends.cudnn.allow_tf32 = True
     torch.backends.cudnn.deterministic = False
-    torch.backends.cudnn.benchmark = False  # the search was not at its end after 45 s on an H200
+    torch.backends.cudnn.benchmark = False  # its search for the fastest algorithm took over 45 s on an H200
     torch.set_float32_matmul_precision("high")
 
 
 def find_device(name: str) -> torch.device:
-    """Return the PyTorch device of a name, such as auto or cuda:1.
+    """Return the PyTorch device with a given name, such as auto or cuda:1.
 
     Args:
-        name: auto, for CUDA if there is any, then Apple's MPS, then the CPU; or what PyTorch calls it, such as cuda:1.
+        name: "auto" for CUDA if available, else Apple's MPS, else the CPU; or PyTorch's name of a device.
 
     Raises:
-        UserError: No such device, or this PyTorch or machine lacks it.
-        ValueError: It is no text.
+        UserError: The device does not exist, or is not available on this machine or with this PyTorch.
+        ValueError: `name` is not a text.
     """
     check_kind("device", name, str, "a text such as auto, cpu or cuda:1")
     if name == "auto":
         cuda, mps = torch.cuda.is_available(), torch.backends.mps.is_available()
         return torch.device("cuda" if cuda else "mps" if mps else "cpu")
     try:
-        torch.zeros(1, device=torch.device(name)).item()  # which "meta" cannot give
+        torch.zeros(1, device=torch.device(name)).item()  # fails for "meta", too, which has no values
     except (RuntimeError, AssertionError, ImportError) as error:
         reason = str(error).splitlines()[0].split(". ")[0].split(", ")[0][:120]
         message = f"device {name} is not available with this PyTorch ({reason}); auto finds one that is"
@@ -78,23 +78,23 @@ def find_device(name: str) -> torch.device:
 
 
 def as_device(device: torch.device | str) -> torch.device:
-    """Return a device as PyTorch has it, which may be named as for `find_device`.
+    """Return a PyTorch device, given as one or by its name as in `find_device`.
 
     Raises:
-        UserError: As `find_device`.
-        ValueError: It is neither a device nor a text.
+        UserError: The device does not exist or is not available.
+        ValueError: The argument is neither a device nor a text.
     """
     return device if isinstance(device, torch.device) else find_device(device)
 
 
 def find_precision(name: Precision, device: torch.device) -> torch.dtype:
-    """Find the type to draw in: auto is bfloat16 on a CPU with instructions for it, else float32.
+    """Return the type for image synthesis; "auto" is bfloat16 on a CPU with instructions for it, else float32.
 
-    Without such instructions a CPU is slower in bfloat16 than in float32. On CUDA auto stays with float32, and
-    `repeatable_arithmetic` with full precision in place of TF32, until the gain of less has been measured there.
+    Without such instructions a CPU is slower in bfloat16 than in float32. On CUDA, "auto" stays with float32 (and
+    `repeatable_arithmetic` with full precision instead of TF32) until the gain of less has been measured there.
 
     Raises:
-        ValueError: There is no such precision.
+        ValueError: The precision is unknown.
     """
     if name not in get_args(Precision):
         raise ValueError(f"precision must be one of {', '.join(get_args(Precision))}, got {name}")
@@ -105,20 +105,20 @@ def find_precision(name: Precision, device: torch.device) -> torch.dtype:
 
 
 def onto(tensor: Tensor, device: torch.device) -> Tensor:
-    """Bring a tensor to a device without waiting for CUDA, which goes on with its work meanwhile."""
+    """Copy a tensor to a device without waiting for CUDA, which continues its work meanwhile."""
     if device.type == "cuda" and tensor.device.type == "cpu":
         return tensor.pin_memory().to(device, non_blocking=True)
     return tensor.to(device)
 
 
 def describe_device(device: torch.device) -> str:
-    """Describe a device in words: the name of a GPU, or the architecture of a CPU and the number of threads used."""
+    """Describe a device: the name of a GPU, or the architecture of a CPU and the number of threads used."""
     if device.type == "cuda":
         return f"{device}: {torch.cuda.get_device_name(device)}"
     return f"{device}: {platform.machine()}, {torch.get_num_threads()} threads" if device.type == "cpu" else str(device)
 
 
 def _cpu_capabilities() -> Mapping[str, object]:
-    """The instructions that PyTorch finds the processor to have; none in old releases."""
+    """Instruction sets of the CPU that PyTorch detects; empty in old releases."""
     capabilities: Mapping[str, object] = getattr(torch.cpu, "get_capabilities", dict)()
     return capabilities

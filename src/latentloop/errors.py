@@ -1,10 +1,10 @@
-"""Errors of the package; a `UserError` is meant for the person at the keyboard."""
+"""Errors of the package; `UserError` is for mistakes in input that the user can mend."""
 
 import errno
 from collections.abc import Sequence
 
 MAX_LENGTH = 300
-"""Longest part of a message that another message quotes, in characters."""
+"""Longest part of another error's message that a message quotes, in characters."""
 MAX_MESSAGE = 1000
 """Longest message of a `UserError`, in characters."""
 MAX_VALUE = 40
@@ -22,16 +22,16 @@ REFUSED_MEMORY = (
     "could not execute a primitive",
     "can't start new thread",
 )
-"""Words by which PyTorch and Python say that they got no memory; on a CPU there is no exception of its own."""
+"""Phrases in error messages of PyTorch and Python that mean out of memory; on a CPU there is no exception for it."""
 
 
 class UserError(Exception):
-    """Error in a file or an input; the message says what is wrong, and what to do about it.
+    """An error in a file or an input, whose message says what is wrong and what to do about it.
 
     Args:
-        message: One line; characters that cannot be printed, as a name may have, are escaped.
-        arguments: Names of the job's arguments that could help, such as "max_pixels"; the command line appends its
-            options of these names.
+        message: One line; unprintable characters, which file names may have, are escaped.
+        arguments: Names of the job's arguments that could help, such as "max_pixels"; the command line appends the
+            corresponding options to the message.
     """
 
     def __init__(self, message: str, *, arguments: str | Sequence[str] = ()) -> None:
@@ -39,23 +39,23 @@ class UserError(Exception):
         self.arguments = (arguments,) if isinstance(arguments, str) else tuple(arguments)
 
     def within(self, what: object) -> "UserError":
-        """Prefix the message with what the error is about, such as a file's path; `arguments` are kept."""
+        """Return the error with its subject, such as a file's path, before the message; `arguments` are kept."""
         return UserError(f"{what}: {in_one_line(self)}", arguments=self.arguments)
 
 
 def is_out_of_memory(error: BaseException) -> bool:
-    """Return whether an error says that memory has run out, on any device."""
+    """Return whether an error means that memory ran out, on any device."""
     if isinstance(error, RuntimeError | OSError):
         return any(words in str(error) for words in REFUSED_MEMORY)
     return isinstance(error, MemoryError)
 
 
 def printable(text: str, *, kept: str = "") -> str:
-    """Escape what a terminal would obey or could not show, and put line breaks and the like into one line.
+    """Escape characters that a terminal would interpret or could not show, and replace line breaks by spaces.
 
     Args:
         text: Any text, such as the name of a file.
-        kept: Characters that stay as they are, such as a line break.
+        kept: Characters to keep, such as a line break.
     """
     if text.isprintable():
         return text
@@ -67,11 +67,11 @@ def _escaped(character: str) -> str:
 
 
 class NotFiniteError(ValueError):
-    """A number that should be finite is NaN or infinite."""
+    """The error for numbers that must be finite and are NaN or infinite."""
 
 
 def in_one_line(error: BaseException) -> str:
-    """Format an error's message as one short printable line, even if it quotes a strange file."""
+    """Format an error's message as one short printable line, even if it quotes binary content."""
     if isinstance(error, KeyError) and error.args:
         return f"{in_one_line(Exception(error.args[0]))} is missing"
     message = " ".join(str(error).split())[:MAX_LENGTH] or type(error).__name__
@@ -79,9 +79,9 @@ def in_one_line(error: BaseException) -> str:
 
 
 def unreadable(error: BaseException) -> str | None:
-    """Say why the system does not let a file be read; None for errors that come of what was read.
+    """Return why the operating system does not let a file be read; None for errors in the file's content.
 
-    A damaged file may send its reader to a place before its beginning, which is an `OSError`, too.
+    A damaged file may make its reader seek before the beginning, which is an `OSError`, too (EINVAL).
     """
     if isinstance(error, OSError) and error.errno not in (None, errno.EINVAL):
         return f"cannot read it: {error.strerror or in_one_line(error)}"
@@ -89,9 +89,9 @@ def unreadable(error: BaseException) -> str | None:
 
 
 def shown(value: object) -> str:
-    """Format a value from a file for a message: short text and numbers as they are, most else by its type.
+    """Format a value from a file for a message: short text and numbers as they are, other values by their type.
 
-    A list that contains another one twice, that one a third twice, and so on, would take forever to write out.
+    Nested lists are not written out: a small file can nest shared lists so that their length doubles at each level.
     """
     if isinstance(value, str | bytes):
         return repr(value[:MAX_VALUE])

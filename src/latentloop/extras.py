@@ -1,4 +1,4 @@
-"""Optional packages, those of the extras "edit" and "web"."""
+"""Optional packages, which the extras of the package install."""
 
 import importlib
 import importlib.util
@@ -12,7 +12,7 @@ def require_extra(module: str, need: str, package: str) -> None:
     """Check that an optional package is installed, without importing it; arguments as for `load_extra`.
 
     Raises:
-        UserError: It is not.
+        UserError: The package is not installed.
     """
     missing = module in sys.modules and sys.modules[module] is None
     if missing or importlib.util.find_spec(module) is None:
@@ -24,8 +24,8 @@ def load_extra(module: str, need: str, package: str) -> ModuleType:
 
     Args:
         module: Name of the module, such as "av".
-        need: What needs which project, such as "videos need PyAV"; the error message begins with it.
-        package: Name for pip.
+        need: Beginning of the error message, such as "videos need PyAV".
+        package: Name of the package for pip.
 
     Raises:
         UserError: The package is not installed.

@@ -1,4 +1,4 @@
-"""Files that appear whole or not at all, that replace nothing foreign, and their checksums."""
+"""Atomic writing of files, protection of other files, and checksums."""
 
 import hashlib
 import os
@@ -19,15 +19,15 @@ if sys.platform != "win32":
     import fcntl
 
 PART = re.compile(r"\.latentloop-[0-9a-f]{16}\.part")
-"""Names of temporary files."""
+"""Pattern of the names of temporary files."""
 
 
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
-    """Yield a temporary path in the same folder that replaces `path` once the block has ended without an error.
+    """Yield a temporary path in the same folder, which replaces `path` when the block ends without an error.
 
-    A missing folder is created. After an error, a kill or a power cut the old file at `path` is untouched. What killed
-    processes left in the folder is deleted at the first file that a process writes there.
+    A missing folder is created. After an error, a kill or a power cut, an old file at `path` is unchanged. Temporary
+    files of killed processes are deleted when a process first writes to the folder.
 
     Raises:
         UserError: The folder cannot be created, or the file cannot be written.
@@ -41,7 +41,7 @@ def replacing(path: Path) -> Iterator[Path]:
     try:
         yield part
         _flush(part)
-        if sys.platform == "win32":  # which renames no open file
+        if sys.platform == "win32":  # Windows cannot rename an open file
             held.close()
         part.replace(path)
     except OSError as error:
@@ -52,13 +52,13 @@ def replacing(path: Path) -> Iterator[Path]:
 
 
 def write_together(files: Mapping[Path, bytes]) -> None:
-    """Write files that belong together: all are on the disk before the first one gets its name, in their order.
+    """Write files that belong together: all are on the disk before the first one, in order, gets its name.
 
     Raises:
-        UserError: One cannot be written; then all are as before, unless it is a name that cannot be given.
+        UserError: A file cannot be written; all are then as before, unless only the renaming of one failed.
     """
     with ExitStack() as stack:
-        for path, content in reversed([*files.items()]):  # what was entered last ends first
+        for path, content in reversed([*files.items()]):  # ExitStack leaves its contexts in reverse order
             part = stack.enter_context(replacing(path))
             part.write_bytes(content)
             _flush(part)
@@ -68,30 +68,30 @@ def refuse_overwriting(path: Path, sources: Iterable[Path], *, ours: bool) -> No
     """Check that writing a result replaces neither one of its sources nor a file that is not an earlier result.
 
     Args:
-        path: Where the result goes.
-        sources: The files that it is made from.
+        path: File of the result.
+        sources: Files from which it is made.
         ours: Whether a file at `path` is an earlier result of the same kind, which may be replaced.
 
     Raises:
-        UserError: The result would replace such a file, or `path` cannot be a file's name.
+        UserError: The result would replace such a file, or `path` is not a possible name of a file.
     """
     try:
         taken = path.is_symlink() or (path.exists() and not ours)
     except (OSError, ValueError) as error:
-        raise UserError(f"{path.name!r}: no name for a file") from error
+        raise UserError(f"{path.name!r}: not a possible name of a file") from error
     if taken or path.resolve() in {source.resolve() for source in sources}:
         raise UserError(f"the result would overwrite {path}; choose another folder", arguments="out")
 
 
 def refuse_no_file(path: Path, *, what: str) -> None:
-    """Check that a path is that of a file, which can be read again and again.
+    """Check that a path names a regular file, which can be read more than once.
 
     Args:
-        path: The path.
-        what: What the file should be, for messages: "an image".
+        path: Path to check.
+        what: Expected content, for the message: "an image".
 
     Raises:
-        UserError: There is nothing, or a folder, or a pipe, or the system does not tell.
+        UserError: The path is missing, a folder, a pipe or a device, or cannot be examined.
     """
     try:
         mode = path.stat().st_mode
@@ -107,11 +107,11 @@ def refuse_no_file(path: Path, *, what: str) -> None:
 
 @contextmanager
 def naming_unreadable(path: Path) -> Iterator[None]:
-    """Turn the system's refusal to let a file be read into a `UserError` that begins with its path.
+    """Turn an operating system's error about reading a file into a `UserError` that begins with its path.
 
     Raises:
         UserError: The file is missing, or may not or cannot be read.
-        OSError: As it came, if it tells of what was read.
+        OSError: Unchanged, if it is about the file's content.
     """
     try:
         yield
@@ -122,10 +122,10 @@ def naming_unreadable(path: Path) -> Iterator[None]:
 
 
 def check_writable(folder: Path) -> None:
-    """Create a folder if it is missing, and check that files can be written there, before long work and not after it.
+    """Create a folder if it is missing, and check that files can be written there; meant for before long work.
 
     Raises:
-        UserError: It cannot be created or written to.
+        UserError: The folder cannot be created or written.
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -135,28 +135,28 @@ def check_writable(folder: Path) -> None:
 
 
 def remove_leftovers(folder: Path) -> None:
-    """Delete the temporary files that killed processes left in a folder; those that are being written stay."""
+    """Delete the temporary files of killed processes in a folder; files that are being written are kept."""
     with suppress(OSError):
         for part in [one for one in folder.iterdir() if PART.fullmatch(one.name)]:
             _remove_if_left(part)
 
 
 def _begin(folder: Path) -> tuple[Path, BinaryIO]:
-    """Create a temporary file; it counts as being written until the open file is closed."""
+    """Create and lock a temporary file, which counts as being written until the file object is closed."""
     while True:
         part = folder / f".latentloop-{secrets.token_hex(8)}.part"
         held = part.open("xb")
-        if sys.platform == "win32":  # which deletes no open file, and lets nobody write to a locked one
+        if sys.platform == "win32":  # Windows keeps open files from being deleted, and locked ones from being written
             return part, held
-        with suppress(OSError):  # a file system without locks
+        with suppress(OSError):  # the file system may not support locks
             fcntl.flock(held, fcntl.LOCK_EX)
-        if os.fstat(held.fileno()).st_nlink:  # else taken for a leftover before it was locked
+        if os.fstat(held.fileno()).st_nlink:  # otherwise deleted as a leftover before it was locked: try again
             return part, held
         held.close()
 
 
 def _remove_if_left(part: Path) -> None:
-    """Delete a temporary file unless a process is writing it, or the file system cannot tell."""
+    """Delete a temporary file unless a process holds its lock, or the file system does not support locks."""
     with suppress(OSError), part.open("rb") as file:
         if sys.platform == "win32":
             file.close()
@@ -169,7 +169,7 @@ _remove_leftovers_once = cache(remove_leftovers)
 
 
 def _flush(path: Path) -> None:
-    """Wait until a file's content is on the disk, so that its new name cannot get there before it."""
+    """Wait until a file's content is on the disk, so that a rename cannot reach the disk before it."""
     with path.open("rb+") as file:
         os.fsync(file.fileno())
 
@@ -181,9 +181,9 @@ def sha256_of(path: Path) -> str:
 
 
 def cache_folder() -> Path:
-    """Path of the folder for what is made or downloaded once on a computer.
+    """Return the folder for files that are downloaded or computed once per user.
 
-    It is the environment variable LATENTLOOP_CACHE, or else latentloop in XDG_CACHE_HOME, or else in ~/.cache.
+    It is the environment variable LATENTLOOP_CACHE if set, else the folder latentloop in XDG_CACHE_HOME or ~/.cache.
     """
     if folder := os.environ.get("LATENTLOOP_CACHE"):
         return Path(folder)

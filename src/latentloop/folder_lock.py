@@ -1,4 +1,4 @@
-"""One process at a time in a folder of results."""
+"""A lock that gives one process at a time the use of a folder of results."""
 
 import errno
 from collections.abc import Callable, Iterator
@@ -8,26 +8,26 @@ from pathlib import Path
 from latentloop.errors import UserError
 
 LOCK = ".latentloop.lock"
-"""Name of the file that is locked, which is there as long as a folder is in use."""
+"""Name of the lock file, which exists as long as a folder is in use."""
 NO_LOCKS = frozenset({errno.ENOSYS, errno.ENOLCK, errno.ENOTSUP, errno.EOPNOTSUPP})
-"""Errors of file systems that know no locks."""
+"""Errors of file systems that do not support locks."""
 
 
 @contextmanager
 def sole_use(folder: Path, on_wait: Callable[[str], None] | None = None) -> Iterator[None]:
-    """Keep others from using a folder until the block ends, or the process, however it does.
+    """Keep other processes from using a folder until the block or the process ends.
 
-    Two processes that write results of the same names would mix them up. Where a file system knows no locks, nobody is
-    kept away.
+    Two processes that write results of the same names would mix them up. On file systems without locks, others are not
+    kept out.
 
     Args:
-        folder: The folder; it is made if it is missing, and goes again if nothing is written to it.
-        on_wait: Called with a message if the folder is in use, before it is waited for; None to refuse it instead.
+        folder: Folder to lock; created if it is missing, and removed again if it stays empty.
+        on_wait: Called with a message before waiting for a folder that is in use; None to raise an error instead.
 
     Raises:
-        UserError: The folder is in use, or cannot be written to.
+        UserError: The folder is in use, or cannot be written.
     """
-    from filelock import FileLock, Timeout  # takes a tenth of a second, which --help need not wait for
+    from filelock import FileLock, Timeout  # here, since the import takes 0.1 s, for which --help should not wait
 
     path = folder / LOCK
     lock = FileLock(path, thread_local=False, fallback_to_soft=False)
@@ -41,7 +41,7 @@ def sole_use(folder: Path, on_wait: Callable[[str], None] | None = None) -> Iter
                 raise
             on_wait(f"{folder}: waiting until another latentloop is done here")
             lock.acquire()
-    except (Timeout, RuntimeError) as error:  # the latter where this process would wait for itself
+    except (Timeout, RuntimeError) as error:  # RuntimeError if this process would wait for itself
         in_use = "another latentloop is at work here; let it finish, or choose another folder"
         raise UserError(f"{folder}: {in_use}", arguments="out") from error
     except OSError as error:
@@ -51,9 +51,9 @@ def sole_use(folder: Path, on_wait: Callable[[str], None] | None = None) -> Iter
         yield
     finally:
         if lock.is_locked:
-            with suppress(OSError):  # Windows keeps a file that is open
+            with suppress(OSError):  # Windows does not delete an open file
                 path.unlink()
             lock.release()
         if new:
-            with suppress(OSError):  # it holds results
+            with suppress(OSError):  # fails if the folder has results
                 folder.rmdir()

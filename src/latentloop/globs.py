@@ -1,4 +1,4 @@
-"""Paths that globs match."""
+"""Glob matching that follows links without looping."""
 
 import glob
 import os
@@ -7,9 +7,9 @@ from pathlib import Path
 
 
 def files_matching(pattern: str) -> Iterator[str]:
-    """Iterate over the paths that a glob matches, each once, in no order.
+    """Iterate over the paths that a glob matches, each once, in no particular order.
 
-    Below `**` each folder comes once, on one of its paths: links that lead back to it would make endless others.
+    Below `**` each folder is visited once, by one of its paths: links back to a folder would give endless paths.
     """
     seen: set[str] = set()
     for path in _matching(pattern):
@@ -31,7 +31,7 @@ def _matching(pattern: str) -> Iterator[str]:
 
 
 def _folders_in(root: str) -> Iterator[str]:
-    """A folder and all that are not hidden within it, links at last; each once."""
+    """A folder and all non-hidden folders within it, each once; links are followed last."""
     seen: set[str] = set()
     waiting: list[str] = [root]
     links: list[str] = []

@@ -1,4 +1,4 @@
-"""Image files in and out. Inside the package images are float RGB, (N, 3, H, W) in [-1, 1]."""
+"""Reading and writing of images, which are float RGB, (N, 3, H, W) in [-1, 1], inside the package."""
 
 import io
 from collections.abc import Sequence
@@ -33,10 +33,10 @@ from latentloop.pixels import photo_suffixes as photo_suffixes
 
 
 def check_images(images: object, *, name: str = "image") -> None:
-    """Raise a ValueError unless something is a batch of images, (N, 3, H, W) in floating-point numbers.
+    """Raise a ValueError unless a value is a batch of images, (N, 3, H, W) in floating-point numbers.
 
     Args:
-        images: Anything.
+        images: Value to check.
         name: Name of the argument, for the message.
     """
     if not isinstance(images, Tensor):
@@ -60,11 +60,11 @@ def check_alike(image: Tensor, target: Tensor) -> None:
 def read_image(path: Path | str, *, max_pixels: int = MAX_PIXELS, background: Sequence[int] = WHITE) -> Tensor:
     """Read an image file of one of `FORMATS` as RGB, (1, 3, H, W) in [-1, 1], upright.
 
-    Animations give their first frame. 16-bit grey is scaled to the range, not cut off.
+    Of animations the first frame is read. 16-bit grey is scaled to the range, not clipped.
 
     Args:
-        path: The file.
-        max_pixels: Images of more pixels are refused; a small file can claim a huge image.
+        path: Image file.
+        max_pixels: Largest number of pixels; a small file can claim a huge image.
         background: RGB in 0..255 under transparent pixels.
 
     Raises:
@@ -80,9 +80,9 @@ def decode_image(
     """Decode the content of an image file to RGB, (1, 3, H, W) in [-1, 1], upright.
 
     Args:
-        content: The file's bytes, in one of `FORMATS`.
-        name: Name of the image, with which error messages begin.
-        max_pixels: Images of more pixels are refused.
+        content: Bytes of the file, in one of `FORMATS`.
+        name: Name of the image, for error messages.
+        max_pixels: Largest number of pixels.
         background: RGB in 0..255 under transparent pixels.
 
     Raises:
@@ -93,27 +93,27 @@ def decode_image(
 
 
 def from_pillow(image: Image.Image, *, background: Sequence[int] = WHITE) -> Tensor:
-    """Bring an image of Pillow to RGB, (1, 3, H, W) in [-1, 1], upright as its EXIF data says.
+    """Convert a Pillow image to RGB, (1, 3, H, W) in [-1, 1], upright according to its EXIF data.
 
     Raises:
         UserError: Its pixels are floating-point numbers, which have no fixed range.
-        ValueError: It has no pixels.
+        ValueError: The image has no pixels.
     """
     return from_uint8(pillow_pixels(image, background=background))
 
 
 def write_png(path: Path | str, image: Tensor, *, profile: bytes | None = None, comment: str | None = None) -> None:
-    """Write an image (3, H, W) or (1, 3, H, W) in [-1, 1] as 8-bit PNG; the file appears whole.
+    """Write an image (3, H, W) or (1, 3, H, W) in [-1, 1] as 8-bit PNG, atomically.
 
     Args:
-        path: The file.
-        image: The image; values outside the range are clamped.
-        profile: ICC profile that says what its numbers mean; None for sRGB.
-        comment: Text to keep in the file beside the image.
+        path: File to write.
+        image: Image; values outside the range are clamped.
+        profile: ICC profile of its colours; None for sRGB.
+        comment: Text to store in the file.
 
     Raises:
         UserError: The file cannot be written.
-        ValueError: `image` is not one image of floating-point numbers, as bytes are not.
+        ValueError: `image` is not a single image of floating-point numbers.
     """
     check_path(path)
     content = png_bytes(image, profile=profile, comment=comment)
@@ -122,10 +122,10 @@ def write_png(path: Path | str, image: Tensor, *, profile: bytes | None = None, 
 
 
 def png_bytes(image: Tensor, *, profile: bytes | None = None, comment: str | None = None) -> bytes:
-    """Encode an image as `write_png` writes it.
+    """Encode an image (3, H, W) or (1, 3, H, W) in [-1, 1] as the bytes that `write_png` writes.
 
     Raises:
-        ValueError: `image` is not one image of floating-point numbers, as bytes are not.
+        ValueError: `image` is not a single image of floating-point numbers.
     """
     if not isinstance(image, Tensor) or not image.is_floating_point():
         got = image.dtype if isinstance(image, Tensor) else type(image).__name__
@@ -139,13 +139,13 @@ def jpeg_bytes(image: Tensor, *, quality: int = 90, comment: str = "") -> bytes:
     """Encode an image (3, H, W) or (1, 3, H, W) in [-1, 1] as JPEG, with a comment in its header.
 
     Raises:
-        ValueError: The quality is out of range.
+        ValueError: `quality` is not from 1 to 95.
     """
     return encode_jpeg(to_uint8(image.reshape(3, *image.shape[-2:])), quality=quality, comment=comment)
 
 
 def as_jpeg(image: Tensor, *, quality: int) -> Tensor:
-    """Compress an image (1, 3, H, W) in [-1, 1] as `jpeg_bytes` does, and decode it again."""
+    """Compress an image (1, 3, H, W) in [-1, 1] as JPEG, and decode it again."""
     with Image.open(io.BytesIO(jpeg_bytes(image, quality=quality))) as compressed:
         return from_uint8(np.array(compressed)).to(image)
 
@@ -154,7 +154,7 @@ def from_uint8(pixels: Pixels) -> Tensor:
     """Convert pixels (H, W, 3) in 0..255 to an image (1, 3, H, W) in [-1, 1].
 
     Raises:
-        ValueError: The pixels are of another shape or type.
+        ValueError: The pixels have another shape or type.
     """
     check_pixels(pixels)
     return torch.from_numpy(pixels).permute(2, 0, 1)[None].float().div_(127.5).sub_(1)
@@ -164,7 +164,7 @@ def to_uint8(image: Tensor) -> Pixels:
     """Convert an image (3, H, W) in [-1, 1] to pixels (H, W, 3) in 0..255, clamped and rounded.
 
     Raises:
-        ValueError: The image is of another shape, or of whole numbers.
+        ValueError: The image has another shape, or is not of floating-point numbers.
     """
     if image.ndim != 3 or len(image) != 3 or not image.is_floating_point():
         got = f"{tuple(image.shape)} of {image.dtype}"
@@ -174,16 +174,16 @@ def to_uint8(image: Tensor) -> Pixels:
 
 
 def check_size(name: str, size: int) -> None:
-    """Raise a ValueError unless a number of pixels is a whole one, 1 or more."""
+    """Raise a ValueError unless a number of pixels is a whole number, 1 or more."""
     if not is_whole(size) or size < 1:
         raise ValueError(f"{name} must be a whole number of pixels, 1 or more, got {size!r:.100}")
 
 
 def resize(image: Tensor, height: int, width: int) -> Tensor:
-    """Resize images (N, 3, H, W) with Pillow's antialiased bilinear filter, to (N, 3, height, width).
+    """Resize images (N, 3, H, W) with an antialiased bilinear filter, as Pillow's, to (N, 3, height, width).
 
     Raises:
-        ValueError: A size is no whole number, or below 1.
+        ValueError: A size is not a whole number, or below 1.
     """
     check_size("height", height)
     check_size("width", width)
@@ -193,10 +193,10 @@ def resize(image: Tensor, height: int, width: int) -> Tensor:
 def resample(image: Tensor, resolution: int) -> Tensor:
     """Resize square images (N, 3, S, S) to (N, 3, resolution, resolution).
 
-    Where the resolution divides S, it takes area averages, as generators draw coarser images; else see `resize`.
+    If the resolution divides S, pixels are area averages, as in generators' coarser images; otherwise see `resize`.
 
     Raises:
-        ValueError: The resolution is no whole number, or below 1, or the images are no such batch.
+        ValueError: The resolution is not a whole number or below 1, or the images have another shape or type.
     """
     check_size("resolution", resolution)
     check_kind("images", image, Tensor, "a tensor (N, 3, S, S)")

@@ -1,4 +1,4 @@
-"""JSON of files that may be anybody's."""
+"""Safe reading of JSON files from any source."""
 
 import json
 from pathlib import Path
@@ -6,10 +6,10 @@ from typing import Any
 
 
 def decode_json(text: str | bytes) -> Any:  # noqa: ANN401
-    """Decode JSON.
+    """Decode a JSON text.
 
     Raises:
-        ValueError: It is none, is nested too deeply, or has a number of thousands of digits.
+        ValueError: The text is not JSON, is nested too deeply, or has a number with thousands of digits.
     """
     try:
         return json.loads(text)
@@ -18,12 +18,12 @@ def decode_json(text: str | bytes) -> Any:  # noqa: ANN401
 
 
 def read_json(path: Path) -> Any:  # noqa: ANN401
-    """Read a JSON file.
+    """Read and decode a JSON file.
 
     Raises:
         OSError: The file is missing or cannot be read.
-        ValueError: As `decode_json`, or it is not in UTF-8, or a pipe, which might never end.
+        ValueError: The content is not JSON in UTF-8, or the path is a pipe, which might never end.
     """
     if path.exists() and not path.is_file():
-        raise ValueError("no plain file")
+        raise ValueError("not a regular file")
     return decode_json(path.read_text(encoding="utf-8"))

@@ -1,4 +1,4 @@
-"""Options of jobs: dataclasses, some within others, whose fields are known by their names alone."""
+"""Handling of jobs' options: nested dataclasses whose fields are addressed by their names alone."""
 
 import difflib
 import math
@@ -12,11 +12,11 @@ from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_
 
 Options = TypeVar("Options")
 PLAIN = {bool: "a bool", int: "an int", float: "a float", NoneType: "None", str: "a text", Path: "a path"}
-"""Names of types, for messages."""
+"""Names of types, for error messages."""
 
 
 def is_whole(value: object) -> bool:
-    """Return whether a value is a whole number, of Python or NumPy."""
+    """Return whether a value is an integer of Python or NumPy, not a boolean."""
     return isinstance(value, Integral) and not isinstance(value, bool)
 
 
@@ -26,13 +26,13 @@ def is_finite(value: object) -> bool:
 
 
 def check_kind(name: str, value: object, kind: type | tuple[type, ...], what: str) -> None:
-    """Raise a ValueError unless an argument is of a type.
+    """Raise a ValueError unless an argument has one of some types.
 
     Args:
         name: Name of the argument.
-        value: What was given for it.
-        kind: The type, or several.
-        what: What it takes, for the message: "a tensor (N, 3, R, R)".
+        value: Value of the argument.
+        kind: Allowed type, or types.
+        what: Expected value, for the message: "a tensor (N, 3, R, R)".
     """
     if not isinstance(value, kind):
         given = repr(value) if isinstance(value, str | int | float | None) else f"a {type(value).__name__}"
@@ -40,18 +40,18 @@ def check_kind(name: str, value: object, kind: type | tuple[type, ...], what: st
 
 
 def check_path(path: object, *, name: str = "path") -> None:
-    """Raise a ValueError unless an argument is a path: a text, or an object of `pathlib`."""
+    """Raise a ValueError unless an argument is a path: a text or a `pathlib` object."""
     check_kind(name, path, (str, os.PathLike), "a path")
 
 
 def check_seed(seed: int) -> None:
-    """Raise a ValueError unless a number is one that PyTorch and NumPy take as a seed."""
+    """Raise a ValueError unless a number is a seed that both PyTorch and NumPy accept, from 0 to 2^64 - 1."""
     if not is_whole(seed) or not 0 <= seed < 2**64:
         raise ValueError(f"seed must be from 0 to 2**64 - 1, got {seed!r}")
 
 
 def check_choices(options: Any) -> None:  # noqa: ANN401 - any dataclass
-    """Raise a ValueError unless each field of a dataclass that takes one of several texts has one of these."""
+    """Raise a ValueError unless every field of a dataclass with a `Literal` type has one of its values."""
     for name, hint in get_type_hints(type(options)).items():
         kinds, value = _kinds(hint), getattr(options, name)
         known = [choice for kind in kinds if get_origin(kind) is Literal for choice in get_args(kind)]
@@ -60,7 +60,7 @@ def check_choices(options: Any) -> None:  # noqa: ANN401 - any dataclass
 
 
 def flat_fields(options: Any) -> Iterator[tuple[Field[Any], Any]]:  # noqa: ANN401 - any dataclass
-    """Yield each field of an options dataclass with its value; in the place of a dataclass within it, its fields."""
+    """Yield the fields of an options dataclass with their values; nested dataclasses are flattened."""
     for field in fields(options):
         value = getattr(options, field.name)
         if is_dataclass(value):
@@ -70,17 +70,17 @@ def flat_fields(options: Any) -> Iterator[tuple[Field[Any], Any]]:  # noqa: ANN4
 
 
 def with_changes(options: Options, changes: Mapping[str, Any], *, fixed: Mapping[str, str] | None = None) -> Options:
-    """Copy an options dataclass with some fields changed, wherever they lie within it.
+    """Copy an options dataclass with some fields changed, at any depth of nesting.
 
     Args:
-        options: A frozen dataclass, whose fields may be dataclasses.
+        options: Frozen dataclass, whose fields may be dataclasses.
         changes: New values by the fields' names, such as `{"steps": 200, "lambda_lpips": 1.0}`. A single text or path
-            stands for a tuple of one where a field takes several.
-        fixed: Fields that may not be changed here, each with the name of what decides them.
+            counts as a tuple of one in a field that takes several.
+        fixed: Fields that may not be changed here, with the name of the argument that decides each.
 
     Raises:
-        TypeError: There is no field of that name, it is fixed, or it takes no values of that type.
-        ValueError: A value is not one that the field takes.
+        TypeError: A field does not exist, is fixed, or does not take values of that type.
+        ValueError: A value is not allowed for its field.
     """
     if given := sorted((fixed or {}).keys() & changes.keys()):
         raise TypeError(f"{given[0]} is decided by {(fixed or {})[given[0]]}")
@@ -106,7 +106,7 @@ def _changed(options: Any, changes: Mapping[str, Any]) -> Any:  # noqa: ANN401 -
 
 
 def _converted(name: str, value: Any, hint: Any) -> Any:  # noqa: ANN401 - of an option's type
-    """The value in the type of its option, so that stamps of equal values are equal."""
+    """A value converted to its option's type, so that equal values give equal stamps."""
     kinds = _kinds(hint)
     if type(value) in kinds:
         return value
@@ -124,7 +124,7 @@ def _kinds(hint: Any) -> tuple[Any, ...]:  # noqa: ANN401 - any type
 
 
 def _as_kind(value: Any, kind: Any) -> Any:  # noqa: ANN401 - the value is checked
-    """The value in a type; `MISSING` if it is of another."""
+    """A value converted to a type; `MISSING` if it has another type."""
     if get_origin(kind) is tuple:
         if not isinstance(value, list | tuple):
             return MISSING

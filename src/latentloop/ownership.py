@@ -1,7 +1,7 @@
-"""Which files are ours: their content tells, never their name or what stands beside them.
+"""Recognising files that latentloop wrote, by their content, never by their name or place.
 
-Pictures and JSON files carry a mark, "latentloop COMMAND KEY"; tables and pages are known by how they begin. Another
-file of such a name is somebody else's, and stays.
+Pictures and JSON files carry a mark, "latentloop COMMAND KEY"; tables and pages are recognised by their beginning.
+Other files of such names are the user's, and are never replaced.
 """
 
 import re
@@ -14,25 +14,25 @@ from latentloop.image_info import gif_comment, jpeg_comment, png_comment
 from latentloop.json_files import decode_json, read_json
 
 Ours = Callable[[Path], bool]
-"""Tells by its content whether a file is an earlier result, which may be replaced."""
+"""Function that returns, by a file's content, whether it is an earlier result, which may be replaced."""
 MARK = "signature"
-"""Name of the mark in a JSON object, and in the details of a code file."""
+"""Key of the mark in a JSON object, and in the details of a code file."""
 BEGINNING = 2000
-"""Characters of a text within which it is known."""
+"""Number of characters at the beginning of a text file in which `beginning_with` searches."""
 
 
 def mark(command: str, key: str = "") -> str:
-    """Make the mark of a command's files.
+    """Return the mark of a command's files.
 
     Args:
         command: Name of the command.
-        key: What tells its results apart, if anything has to.
+        key: Key that distinguishes its results; empty if they need not be distinguished.
     """
     return f"latentloop {command} {key}".rstrip()
 
 
 def mark_in(path: Path, command: str) -> str | None:
-    """Read the mark in a .png, .jpg, .gif or .json file; None if there is none of that command."""
+    """Read a command's mark in a .png, .jpg, .gif or .json file; None if the file has none."""
     readers: dict[str, Callable[[Path], object]] = {
         ".png": png_comment,
         ".jpg": jpeg_comment,
@@ -43,7 +43,7 @@ def mark_in(path: Path, command: str) -> str | None:
     reader = readers.get(path.suffix.lower())
     try:
         text = reader(path) if reader and path.is_file() else None
-    except (OSError, ValueError):  # no name that a file can have
+    except (OSError, ValueError):  # ValueError for impossible file names, such as with a null character
         return None
     return text if is_mark(text, command) else None
 
@@ -54,12 +54,12 @@ def is_mark(text: object, command: str) -> TypeGuard[str]:
 
 
 def marked_by(command: str) -> Ours:
-    """Return a function that tells whether a file has a mark of a command."""
+    """Return a function that checks whether a file has the mark of a command."""
     return lambda path: mark_in(path, command) is not None
 
 
 def beginning_with(text: str) -> Ours:
-    """Return a function that tells whether a text file has some words near its beginning."""
+    """Return a function that checks whether a text file contains `text` near its beginning."""
 
     def ours(path: Path) -> bool:
         with path.open(encoding="utf-8", errors="replace") as file:
@@ -69,11 +69,11 @@ def beginning_with(text: str) -> Ours:
 
 
 def with_entries(first: str, *others: str) -> Ours:
-    """Return a function that tells whether a JSON file is an object with entries of these names, or was one.
+    """Return a function that checks whether a JSON file is an object with some entries, or a truncated one.
 
     Args:
-        first: Name of the entry that is written first; of a file that is cut off it is enough.
-        others: Names of more entries.
+        first: Name of the entry that is written first, which is enough in a truncated file.
+        others: Names of further entries.
     """
     begins = re.compile(rf'\s*\{{\s*"{re.escape(first)}"')
 
@@ -89,7 +89,7 @@ def with_entries(first: str, *others: str) -> Ours:
 
 
 def is_foreign(path: Path, ours: Ours) -> bool:
-    """Return whether something is at a path that is not ours: a link, a folder, another file."""
+    """Return whether a path is taken by something that latentloop did not write: a link, a folder, another file."""
     if path.is_symlink() or not path.exists():
         return path.is_symlink()
     try:
@@ -99,10 +99,10 @@ def is_foreign(path: Path, ours: Ours) -> bool:
 
 
 def refuse_foreign(paths: Iterable[Path], ours: Ours) -> None:
-    """Check, before any work, that results replace nothing of somebody else.
+    """Check, before any work, that results replace only files that latentloop wrote.
 
     Raises:
-        UserError: One would.
+        UserError: A result would replace another file.
     """
     for path in paths:
         if is_foreign(path, ours):
@@ -110,10 +110,10 @@ def refuse_foreign(paths: Iterable[Path], ours: Ours) -> None:
 
 
 def refuse_links(*paths: Path) -> None:
-    """Check that folders and files of a result, which may be missing, are no links to where somebody else keeps files.
+    """Check that the folders and files of a result, which may be missing, are not symbolic links.
 
     Raises:
-        UserError: One is.
+        UserError: A path is a symbolic link.
     """
     for path in paths:
         if path.is_symlink():
@@ -121,7 +121,7 @@ def refuse_links(*paths: Path) -> None:
 
 
 def json_object(path: Path) -> dict[str, object]:
-    """Read the object in a JSON file; an empty one where there is another value, or no readable file."""
+    """Read the object in a JSON file; empty if the file is unreadable or holds another value."""
     try:
         content = read_json(path)
     except (OSError, ValueError):

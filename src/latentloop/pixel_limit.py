@@ -1,4 +1,4 @@
-"""How many pixels Pillow decodes."""
+"""Limit on the number of pixels that Pillow decodes."""
 
 import warnings
 from collections.abc import Iterator
@@ -9,10 +9,10 @@ from PIL import Image
 
 
 class PixelLimit:
-    """Pillow's limit of pixels, and silence about oddities, while images are decoded.
+    """Pillow's pixel limit, and suppressed warnings, while images are decoded.
 
-    Pillow checks the limit before it decodes. It and the filters of warnings are settings of the process: threads that
-    want the same limit share them, others wait.
+    Pillow checks the limit before decoding. The limit and the warning filters are settings of the whole process:
+    threads with the same limit share them, others wait.
     """
 
     def __init__(self) -> None:
@@ -21,7 +21,7 @@ class PixelLimit:
 
     @contextmanager
     def of(self, max_pixels: int) -> Iterator[None]:
-        """Set a limit while a context lasts; wait while others have another one."""
+        """Set the limit for the duration of a context; waits while other threads use another limit."""
         with self._changed:
             self._changed.wait_for(lambda: not self._users or self._pixels == max_pixels)
             if not self._users:
@@ -40,9 +40,9 @@ class PixelLimit:
         self._settings.callback(setattr, Image, "MAX_IMAGE_PIXELS", Image.MAX_IMAGE_PIXELS)
         Image.MAX_IMAGE_PIXELS = self._pixels = max_pixels
         self._settings.enter_context(warnings.catch_warnings())
-        warnings.simplefilter("ignore")  # e.g. about odd EXIF or a palette's transparency: nothing to act on
+        warnings.simplefilter("ignore")  # about damaged EXIF data and the like, which users cannot act on
         warnings.simplefilter("error", Image.DecompressionBombWarning)
 
 
 pixel_limit = PixelLimit()
-"""The limit of this process."""
+"""The pixel limit of this process."""

@@ -1,4 +1,4 @@
-"""Image files as pixels: uint8 RGB, (H, W, 3). The part of `images` that needs no PyTorch."""
+"""Image files as uint8 RGB pixels, (H, W, 3); the part of `images` that needs no PyTorch."""
 
 import io
 import struct
@@ -19,18 +19,18 @@ from latentloop.options import check_path
 from latentloop.pixel_limit import pixel_limit
 
 Pixels = npt.NDArray[np.uint8]  # (H, W, 3), RGB in 0..255
-# What photos come as. Not all that Pillow knows: for some formats it starts other programs.
+# Formats of photos. Not all that Pillow supports: for some it starts other programs.
 FORMATS = ("AVIF", "BMP", "GIF", "HEIF", "JPEG", "JPEG2000", "PNG", "PPM", "TIFF", "WEBP")
 WHITE = (255, 255, 255)
 LONGEST_SIDE = 65_535
-"""Most pixels along a side, as in JPEG. Few bytes can claim more, and no photo has them."""
+"""Largest side of an image in pixels, as in JPEG; only damaged files claim more."""
 COMPRESSION = 2
-"""Compression level of PNGs, 1 to 9. With 6 photos get a tenth smaller, and take four times as long."""
+"""Compression level of PNGs, 1 to 9. Level 6 makes photos a tenth smaller, and takes four times as long."""
 ROWS = 64
-"""Rows of a picture that are converted at once."""
+"""Rows of an image that are converted at a time."""
 COMMENT = "Comment"
-"""Keyword of a comment in a PNG, one of those that its specification names."""
-# What Pillow's decoders are known to raise on damaged files.
+"""Keyword of comments in a PNG, one of those in the specification."""
+# Errors that Pillow's decoders are known to raise on damaged files.
 DECODING_ERRORS = (
     OSError,
     SyntaxError,
@@ -45,22 +45,22 @@ DECODING_ERRORS = (
 
 
 def photo_suffixes() -> frozenset[str]:
-    """Endings of the files that `read_image` can read with this Pillow, lower-case, such as ".jpg"."""
+    """Return the suffixes of files that `read_image` can read with this Pillow, in lower case, such as ".jpg"."""
     return frozenset(endings())
 
 
 def endings() -> dict[str, str]:
-    """Ending -> Pillow's name of the format."""
+    """Return Pillow's names of the supported formats, by the suffix of their files."""
     return {ending: name for ending, name in Image.registered_extensions().items() if name in FORMATS}
 
 
 def open_known(file: IO[bytes]) -> Image.Image:
-    """Open an image file of one of `FORMATS` with Pillow, which decodes it when its pixels are asked for.
+    """Open an image file of one of `FORMATS` with Pillow, which decodes it when its pixels are accessed.
 
     Raises:
-        UnidentifiedImageError: It is of another format, or damaged.
+        UnidentifiedImageError: The file is of another format, or damaged.
     """
-    Image.preinit()  # the most common formats; all plugins take a fifteenth of a second to import
+    Image.preinit()  # the most common formats first; importing all plugins takes 1/15 s
     try:
         return Image.open(file, formats=sorted(Image.OPEN.keys() & set(FORMATS)))
     except UnidentifiedImageError:
@@ -71,11 +71,11 @@ def open_known(file: IO[bytes]) -> Image.Image:
 def read_pixels(path: Path | str, *, max_pixels: int = MAX_PIXELS, background: Sequence[int] = WHITE) -> Pixels:
     """Read an image file of one of `FORMATS` as RGB, (H, W, 3) in 0..255, upright.
 
-    Animations give their first frame. 16-bit grey is scaled to the range, not cut off.
+    Of animations the first frame is read. 16-bit grey is scaled to the range, not clipped.
 
     Args:
-        path: The file.
-        max_pixels: Images of more pixels are refused; a small file can claim a huge image.
+        path: Image file.
+        max_pixels: Largest number of pixels; a small file can claim a huge image.
         background: RGB in 0..255 under transparent pixels.
 
     Raises:
@@ -106,9 +106,9 @@ def decode_pixels(
     """Decode the content of an image file to RGB, (H, W, 3) in 0..255, upright.
 
     Args:
-        content: The file's bytes, in one of `FORMATS`.
-        name: Name of the image, with which error messages begin.
-        max_pixels: Images of more pixels are refused.
+        content: Bytes of the file, in one of `FORMATS`.
+        name: Name of the image, for error messages.
+        max_pixels: Largest number of pixels.
         background: RGB in 0..255 under transparent pixels.
 
     Raises:
@@ -135,11 +135,11 @@ def decode_pixels(
 
 
 def pillow_pixels(image: Image.Image, *, background: Sequence[int] = WHITE) -> Pixels:
-    """Bring an image of Pillow to RGB, (H, W, 3) in 0..255, upright as its EXIF data says.
+    """Convert a Pillow image to RGB, (H, W, 3) in 0..255, upright according to its EXIF data.
 
     Raises:
         UserError: Its pixels are floating-point numbers, which have no fixed range.
-        ValueError: It has no pixels.
+        ValueError: The image has no pixels.
     """
     if not image.width * image.height:
         raise ValueError(f"an image must have pixels, got {image.width} x {image.height}")
@@ -147,10 +147,10 @@ def pillow_pixels(image: Image.Image, *, background: Sequence[int] = WHITE) -> P
 
 
 def check_pixels(pixels: object, *, name: str = "pixels") -> None:
-    """Raise a ValueError unless something is an image of uint8, (H, W, 3).
+    """Raise a ValueError unless a value is an image of uint8, (H, W, 3).
 
     Args:
-        pixels: Anything.
+        pixels: Value to check.
         name: Name of the argument, for the message.
     """
     if not isinstance(pixels, np.ndarray):
@@ -163,9 +163,9 @@ def encode_png(pixels: Pixels, *, profile: bytes | None = None, comment: str | N
     """Encode pixels (H, W, 3) as 8-bit PNG.
 
     Args:
-        pixels: The image.
-        profile: ICC profile that says what its numbers mean; None for sRGB.
-        comment: Text to keep in the file beside the image.
+        pixels: Pixels of the image.
+        profile: ICC profile of its colours; None for sRGB.
+        comment: Text to store in the file.
     """
     file, texts = io.BytesIO(), PngInfo()
     if comment is not None:
@@ -179,7 +179,7 @@ def encode_jpeg(pixels: Pixels, *, quality: int = 90, profile: bytes | None = No
     """Encode pixels (H, W, 3) as JPEG, with a comment in its header.
 
     Raises:
-        ValueError: The quality is out of range.
+        ValueError: `quality` is not from 1 to 95.
     """
     if not 1 <= quality <= 95:
         raise ValueError(f"quality must be from 1 to 95, got {quality}")
@@ -189,7 +189,7 @@ def encode_jpeg(pixels: Pixels, *, quality: int = 90, profile: bytes | None = No
 
 
 def check_sides(name: str, width: int, height: int) -> None:
-    """Refuse a picture of sides that no photo has, before it is decoded.
+    """Check the sides of an image before it is decoded.
 
     Raises:
         UserError: A side is longer than `LONGEST_SIDE`.
@@ -200,7 +200,8 @@ def check_sides(name: str, width: int, height: int) -> None:
 
 
 def _check_first_frame(name: str, image: Image.Image) -> None:
-    """Refuse an animated PNG whose first frame is not the whole picture, as it has to be: it may claim any size."""
+    """Raise a UserError for an animated PNG whose first frame does not cover the image, as the standard requires."""
+    # Such a file could claim any size without the pixels for it.
     whole = (0, 0, *image.size)
     left, top, right, bottom = image.info.get("bbox", whole) if image.format == "PNG" else whole
     if (left, top, right, bottom) != whole:
@@ -209,7 +210,7 @@ def _check_first_frame(name: str, image: Image.Image) -> None:
 
 
 def _rgb(name: str, image: Image.Image, background: tuple[int, ...]) -> Pixels:
-    """Convert to RGB, (H, W, 3) in 0..255."""
+    """Pixels of a Pillow image as RGB, (H, W, 3) in 0..255."""
     if image.mode.startswith("I"):
         return np.repeat(_eight_bits(np.asarray(image))[..., None], 3, axis=2)
     if image.mode == "F":
@@ -221,7 +222,7 @@ def _rgb(name: str, image: Image.Image, background: tuple[int, ...]) -> Pixels:
 
 
 def _eight_bits(grey: npt.NDArray[np.integer[Any]]) -> npt.NDArray[np.uint8]:
-    """Levels of 16 bits as those of 8, (H, W); a few rows at a time, for the numbers between take much memory."""
+    """16-bit grey levels (H, W) scaled to 8 bits; a few rows at a time, since intermediate results take much memory."""
     levels = np.empty(grey.shape, np.uint8)
     for i in range(0, len(grey), ROWS):
         levels[i : i + ROWS] = (grey[i : i + ROWS] / 257).round().clip(0, 255)

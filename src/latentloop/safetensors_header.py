@@ -1,4 +1,4 @@
-"""The header of a safetensors file, checked before anything is made of what it claims."""
+"""Reading and checking of a safetensors file's header before its tensors are read."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -7,20 +7,21 @@ from typing import Any
 from latentloop.json_files import decode_json
 
 MAX_BYTES = 1 << 22
-"""Longest header, in bytes; a network of a thousand tensors has a tenth of a million."""
+"""Longest header, in bytes; that of a thousand tensors has about 100,000."""
 MAX_DIMENSIONS = 8
-"""Most dimensions of a tensor; PyTorch and NumPy differ in how many they can."""
+"""Largest number of axes of a tensor; PyTorch and NumPy have different limits."""
 TYPES = frozenset({"BOOL", "U8", "I8", "I16", "I32", "I64", "F8_E4M3", "F8_E5M2", "F16", "BF16", "F32", "F64"})
-"""Types of tensors that are read, as the format names them."""
+"""Supported types of tensors, as the format names them."""
 METADATA = "__metadata__"
+"""Key of the header's metadata."""
 
 
 def read_header(path: Path, *, max_bytes: int = MAX_BYTES) -> dict[str, Any]:
-    """Read the header of a file alone, and check it as `check_header`.
+    """Read and check the header of a file, without its tensors.
 
     Raises:
         OSError: The file cannot be read.
-        ValueError: It is damaged, or claims what no weights need.
+        ValueError: The header is damaged, or claims more than weights need.
     """
     with path.open("rb") as file:
         length = int.from_bytes(file.read(8), "little")
@@ -28,15 +29,15 @@ def read_header(path: Path, *, max_bytes: int = MAX_BYTES) -> dict[str, Any]:
 
 
 def check_header(text: bytes, length: int, *, max_bytes: int = MAX_BYTES) -> dict[str, Any]:
-    """Decode a header, and check it: entries by the names of the tensors, and the metadata.
+    """Decode and check a header, to the tensors' entries by name, and the metadata.
 
     Args:
-        text: Its bytes, or the first of them.
-        length: Its length as the file claims.
-        max_bytes: Longest header.
+        text: Bytes of the header, or the first of them.
+        length: Length of the header according to the file.
+        max_bytes: Longest header, in bytes.
 
     Raises:
-        ValueError: It is damaged, or claims what no weights need.
+        ValueError: The header is damaged, or claims more than weights need.
     """
     if length > max_bytes:
         raise ValueError(f"a header of {length:,} bytes")
@@ -44,7 +45,7 @@ def check_header(text: bytes, length: int, *, max_bytes: int = MAX_BYTES) -> dic
         raise ValueError("header is cut off")
     header = decode_json(text)
     if not isinstance(header, dict):
-        raise TypeError("a header that is no JSON object")
+        raise TypeError("a header that is not a JSON object")
     for name, entry in header.items():
         if name != METADATA:
             _check_entry(name, entry)

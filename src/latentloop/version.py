@@ -7,7 +7,7 @@ def _installed() -> str:
     try:
         return version("latentloop")
     except PackageNotFoundError:
-        return version("latentloop-lite")  # the same modules, without PyTorch
+        return version("latentloop-lite")  # the distribution of the modules that need no PyTorch
 
 
 __version__ = _installed()

@@ -1,6 +1,6 @@
-"""Weights files: safetensors, checked before they are believed, read once a job, with our settings in the header.
+"""Weights files: safetensors with checked headers and checksums, read once per job, with settings in the header.
 
-The part of `weights` that needs no PyTorch: it knows files and bytes, and is told how to make arrays of them.
+This is the part of `weights` that needs no PyTorch: functions that build arrays are passed to it.
 """
 
 import hashlib
@@ -22,18 +22,19 @@ from latentloop.json_files import decode_json
 from latentloop.safetensors_header import METADATA, check_header, read_header
 
 ASSETS = Path(__file__).parent / "assets"
+"""Folder of the bundled files."""
 KIND = "latentloop"
-"""The one metadata entry of our files: the kind of content and, as JSON, the settings that tensors cannot hold.
-(Safetensors shuffles the order of several entries.)"""
+"""Key of the only metadata entry of our files: the kind of content and, as JSON, the settings. A single entry, because
+safetensors does not keep the order of several, and files would not be reproducible."""
 CHECKSUM = "sha256"
-"""Purpose of reading a file for its checksum alone."""
+"""Purpose, for `read_once`, of computing a file's checksum."""
 Array = TypeVar("Array")
 Content = TypeVar("Content")
 
 
 @dataclass(frozen=True)
 class WeightsFile:
-    """A safetensors file and, where it is known, the checksum that it must have."""
+    """A safetensors file and, if known, its expected checksum."""
 
     path: Path
     """Path of the weights file."""
@@ -43,10 +44,10 @@ class WeightsFile:
 
 @dataclass(frozen=True)
 class Weights(Generic[Array]):
-    """The content of a weights file. It may be shared within `ReadOnce`: never change a tensor in place."""
+    """The content of a weights file; shared within `ReadOnce`, so never change its tensors in place."""
 
     tensors: Mapping[str, Array]
-    """Tensors of PyTorch, or arrays of NumPy, by name, in float32 whatever type the file stores."""
+    """PyTorch tensors or NumPy arrays by name, in float32 whatever type the file stores."""
     metadata: Mapping[str, str]
     """Text entries of the file's header."""
     sha256: str
@@ -55,14 +56,14 @@ class Weights(Generic[Array]):
 
 @dataclass(frozen=True)
 class OurWeights(Generic[Array]):
-    """The content of a weights file that this package wrote."""
+    """The content of a weights file that latentloop wrote."""
 
     kind: str
     """Kind of content, such as "embedder"."""
     tensors: Mapping[str, Array]
     """Tensors by name, in float32."""
     settings: dict[str, Any]
-    """Settings that cannot be read off the tensors."""
+    """Settings that do not follow from the tensors' shapes."""
     sha256: str
     """SHA-256 of the file, in hexadecimal."""
 
@@ -72,12 +73,11 @@ _active: ContextVar[tuple[_Files, ...]] = ContextVar("files kept by each `ReadOn
 
 
 class ReadOnce:
-    """A context in which each weights file is read and checked once, however many parts ask for it.
+    """A context in which each weights file is read and checked once, however often it is requested.
 
-    It can be entered again, so that parts which a job loads later share what the first ones read, and nested: inner and
-    outer contexts share what is read in both. What was read is kept as long as the object. Modules on the CPU share
-    that memory; where they were moved to another device, it is a second copy of their weights. Another thread has
-    contexts of its own.
+    The context can be entered several times, so that parts of a job that are loaded later share its files, and nested:
+    inner and outer contexts share what is read in both. Content is kept as long as the object. Modules on the CPU share
+    its memory; for modules on other devices it is a second copy of their weights. Contexts are local to a thread.
     """
 
     def __init__(self) -> None:
@@ -92,15 +92,15 @@ class ReadOnce:
 
 
 def read_once(path: Path, purpose: Hashable, read: Callable[[], Content]) -> Content:
-    """Call `read`, or give what it returned for this file and purpose before, if that was within a common `ReadOnce`.
+    """Call `read`, or return its earlier result for this file and purpose within a common `ReadOnce`.
 
     Args:
-        path: The file; one that has changed in size or time of change is read again.
-        purpose: Tells apart what is made of one file, such as a checksum and tensors.
-        read: Reads the file.
+        path: File to read; it is read again if its size or modification time has changed.
+        purpose: Key that distinguishes different results of one file, such as its checksum and its tensors.
+        read: Function that reads the file.
 
     Raises:
-        OSError: There is no such file.
+        OSError: The file is missing.
     """
     contexts = _active.get()
     if not contexts:
@@ -115,12 +115,12 @@ def read_once(path: Path, purpose: Hashable, read: Callable[[], Content]) -> Con
 
 
 def shipped(name: str, sha256: str) -> WeightsFile:
-    """Name a file of the package's `assets` folder, with its checksum."""
+    """Return a file in the package's `assets` folder, with its checksum."""
     return WeightsFile(ASSETS / name, sha256)
 
 
 def is_safetensors(path: Path) -> bool:
-    """Tell whether a file begins as safetensors do: with the length of a JSON header, and its brace.
+    """Return whether a file begins like a safetensors file: with the length of a JSON header, and a brace.
 
     Raises:
         UserError: The file cannot be read.
@@ -131,7 +131,7 @@ def is_safetensors(path: Path) -> bool:
 
 
 def kind_in(path: Path) -> str | None:
-    """Read the kind of content from a weights file that this package wrote; None of any other file."""
+    """Return the kind of content of a weights file that latentloop wrote; None for any other file."""
     try:
         entry = read_header(path)[METADATA][KIND]
     except (OSError, ValueError, LookupError, TypeError):
@@ -140,16 +140,16 @@ def kind_in(path: Path) -> str | None:
 
 
 def checksum(file: WeightsFile) -> str:
-    """Return the SHA-256 of a weights file in hexadecimal: the expected one, or else that of its bytes.
+    """Return the SHA-256 of a weights file in hexadecimal: the expected one if known, else that of its content.
 
     Raises:
-        OSError: There is no such file.
+        OSError: The file is missing.
     """
     return file.sha256 or read_once(file.path, CHECKSUM, lambda: sha256_of(file.path))
 
 
 def read_arrays(file: WeightsFile) -> Weights[npt.NDArray[np.float32]]:
-    """Read all tensors of a file as NumPy arrays of float32.
+    """Read all tensors of a file as float32 NumPy arrays.
 
     Raises:
         UserError: The file is missing, is not safetensors, or its checksum is not the expected one.
@@ -158,10 +158,10 @@ def read_arrays(file: WeightsFile) -> Weights[npt.NDArray[np.float32]]:
 
 
 def read_our_arrays(file: WeightsFile, *kinds: str, what: str, advice: str) -> OurWeights[npt.NDArray[np.float32]]:
-    """Read a weights file that this package wrote as NumPy arrays of float32; arguments as for `as_ours`.
+    """Read a weights file that latentloop wrote as float32 NumPy arrays; arguments as for `as_ours`.
 
     Raises:
-        UserError: As `read_arrays`; or the file is of another kind, or its settings are damaged.
+        UserError: The file is missing, is not safetensors, has another checksum or kind, or its settings are damaged.
     """
     return as_ours(file, read_arrays(file), *kinds, what=what, advice=advice)
 
@@ -170,9 +170,9 @@ def read_checked(file: WeightsFile, read: Callable[[WeightsFile], Weights[Array]
     """Read a weights file, at most once within a `ReadOnce`, and compare its checksum.
 
     Args:
-        file: Where it lies.
-        read: Reads it, such as with `read_with`.
-        purpose: Tells what `read` makes from what others make of the same file.
+        file: File to read.
+        read: Function that reads it, for example by `read_with`.
+        purpose: Key that distinguishes the result of `read` from other results of the same file.
 
     Raises:
         UserError: The file is missing, is not safetensors, or its checksum is not the expected one.
@@ -187,11 +187,11 @@ def read_checked(file: WeightsFile, read: Callable[[WeightsFile], Weights[Array]
 
 
 def read_with(file: WeightsFile, load: Callable[[bytes], Mapping[str, Array]]) -> Weights[Array]:
-    """Read a file and check its header and its checksum, before its tensors are made.
+    """Read a file, and check its header and checksum before building its tensors.
 
     Args:
-        file: Where it lies.
-        load: Makes tensors of the file's bytes, by name.
+        file: File to read.
+        load: Function from the file's bytes to tensors by name.
 
     Raises:
         UserError: The file cannot be read, is not safetensors, or its checksum is not the expected one.
@@ -212,14 +212,14 @@ def read_with(file: WeightsFile, load: Callable[[bytes], Mapping[str, Array]]) -
 
 
 def as_ours(file: WeightsFile, weights: Weights[Array], *kinds: str, what: str, advice: str) -> OurWeights[Array]:
-    """Check that this package wrote a weights file, and decode its settings.
+    """Check that latentloop wrote a weights file, and decode its settings.
 
     Args:
-        file: Where it lies.
-        weights: What it holds.
-        kinds: The kinds of content that will do.
-        what: The wanted content, for messages: "an embedding network".
-        advice: What to do about a file of another kind, for messages.
+        file: The file, for error messages.
+        weights: Content of the file.
+        kinds: Accepted kinds of content.
+        what: Wanted content, for error messages: "an embedding network".
+        advice: Advice about files of another kind, for error messages.
 
     Raises:
         UserError: The file is of another kind, or its settings are damaged.

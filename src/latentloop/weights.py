@@ -1,4 +1,4 @@
-"""Weights files as tensors of PyTorch: safetensors, checked before they are believed; see `weight_files`."""
+"""Weights files as PyTorch tensors: safetensors with checked headers and checksums; see `weight_files`."""
 
 import json
 from collections.abc import Mapping
@@ -23,7 +23,7 @@ from latentloop.weight_files import shipped as shipped
 Weights = weight_files.Weights[Tensor]
 """Content of a weights file, in float32 whatever type the file stores."""
 OurWeights = weight_files.OurWeights[Tensor]
-"""Content of a weights file that this package wrote, in float32."""
+"""Content of a weights file that latentloop wrote, in float32."""
 Module = TypeVar("Module", bound=nn.Module)
 
 
@@ -37,28 +37,28 @@ def read_weights(file: WeightsFile) -> Weights:
 
 
 def read_ours(file: WeightsFile, *kinds: str, what: str, advice: str) -> OurWeights:
-    """Read a weights file that this package wrote.
+    """Read a weights file that latentloop wrote.
 
     Args:
-        file: Where it lies.
-        kinds: The kinds of content that will do.
-        what: The wanted content, for messages: "an embedding network".
-        advice: What to do about a file of another kind, for messages.
+        file: File to read.
+        kinds: Accepted kinds of content.
+        what: Wanted content, for error messages: "an embedding network".
+        advice: Advice about files of another kind, for error messages.
 
     Raises:
-        UserError: As `read_weights`; or the file is of another kind, or its settings are damaged.
+        UserError: The file is missing, is not safetensors, has another checksum or kind, or its settings are damaged.
     """
     return weight_files.as_ours(file, read_weights(file), *kinds, what=what, advice=advice)
 
 
 def write_ours(path: Path, kind: str, tensors: Mapping[str, Tensor], settings: Mapping[str, Any]) -> None:
-    """Write a weights file that `read_ours` reads; the file appears whole.
+    """Write a weights file that `read_ours` reads, atomically.
 
     Args:
-        path: Where to.
-        kind: What the file holds, a word.
-        tensors: Tensors on the CPU, contiguous, in the type to store.
-        settings: What the tensors do not tell, as JSON has it.
+        path: File to write.
+        kind: Kind of content, a single word.
+        tensors: Contiguous CPU tensors, in the type to store.
+        settings: Settings that do not follow from the tensors' shapes, as JSON values.
 
     Raises:
         UserError: The file cannot be written.
@@ -69,9 +69,9 @@ def write_ours(path: Path, kind: str, tensors: Mapping[str, Tensor], settings: M
 
 
 def with_weights(module: Module, tensors: Mapping[str, Tensor]) -> Module:
-    """Return a module built on the meta device its tensors, frozen and in evaluation mode.
+    """Assign tensors to a module that was built on the meta device; return it frozen and in evaluation mode.
 
-    The module shares memory with the tensors: copy it before it learns.
+    The module shares memory with the tensors: copy it before training it.
     """
     module.load_state_dict(dict(tensors), assign=True)
     return module.requires_grad_(False).eval()

@@ -83,11 +83,11 @@ def test_a_file_with_one_generator_has_no_other(content: object, tmp_path: Path)
     ("content", "message"),
     [
         ({"d": TENSORS, "d_optim": {}}, "has no generator g_ema, but d, d_optim"),
-        ([1, 2], "no network with a mean latent, but a list of 0 networks in 2 things"),
-        ((TENSORS, None), "no network with a mean latent, but a tuple of 1 networks in 2 things"),
-        (torch.zeros(1), "no checkpoint of a generator, but a Tensor"),
+        ([1, 2], "no network with a mean latent, but a list of 0 networks in 2 items"),
+        ((TENSORS, None), "no network with a mean latent, but a tuple of 1 networks in 2 items"),
+        (torch.zeros(1), "not a checkpoint of a generator, but a Tensor"),
         ({}, "has no generator g_ema, but nothing"),
-        (SimpleNamespace(a=1), "no checkpoint of a generator, but a types.SimpleNamespace"),
+        (SimpleNamespace(a=1), "not a checkpoint of a generator, but a types.SimpleNamespace"),
     ],
 )
 def test_what_has_no_generator_is_refused_in_one_line(content: object, message: str, tmp_path: Path) -> None:
@@ -119,9 +119,9 @@ def test_what_often_lies_in_the_place_of_weights_is_named(content: bytes, messag
 def test_what_is_no_checkpoint_is_said_to_be_none(tmp_path: Path) -> None:
     (tmp_path / "text.pkl").write_text("hello")
     (tmp_path / "cut.pkl").write_bytes(pickle.dumps({"G_ema": "x" * 1000})[:-100])
-    with pytest.raises(UserError, match="no checkpoint that we know"):
+    with pytest.raises(UserError, match="not a checkpoint of a known format"):
         read_checkpoint(tmp_path / "text.pkl")
-    with pytest.raises(UserError, match=r"cut.pkl: damaged, truncated or no checkpoint \(truncated\)"):
+    with pytest.raises(UserError, match=r"cut.pkl: damaged, truncated or not a checkpoint \(truncated\)"):
         read_checkpoint(tmp_path / "cut.pkl")
 
 

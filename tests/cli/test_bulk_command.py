@@ -39,7 +39,7 @@ def test_photos_become_records_and_an_edit_takes_one(
     assert (code, len(lines)) == (0, 3)
     code, _, errors = run(*edit, f"{out}:text.jpg", "--photos", photos)
     assert code == 2
-    assert errors == [f"latentloop: {photos / 'text.jpg'}: has no code; its record says why"]
+    assert errors == [f"latentloop: {photos / 'text.jpg'}: has no code; see the error in its record"]
 
 
 @pytest.mark.parametrize(

@@ -52,7 +52,7 @@ def error_of(run: Run, *arguments: object) -> str:
         ),
         (
             ["embed", "{here}/blank.png", "--generator", "{here}/text.png"],
-            "{here}/text.png: no checkpoint that we know",
+            "{here}/text.png: not a checkpoint of a known format",
         ),
         (["embed", "{here}/blank.png", "--device", "nonsense"], "device nonsense is not available"),
         (["embed", "{here}/blank.png", "--aligned", "--out", "{here}/text.png"], "{here}/text.png: cannot write here"),

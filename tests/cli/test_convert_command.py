@@ -75,9 +75,9 @@ def test_convert_needs_a_name_that_says_what_it_is(run: Run, small: Path, tmp_pa
     [
         (None, "neither a file nor one of the generators we ship"),
         (b"", "an empty file"),
-        (b"hello", "no checkpoint that we know: neither safetensors, nor a pickle, nor a file of torch.save"),
+        (b"hello", "not a checkpoint of a known format: neither safetensors, nor a pickle, nor a file of torch.save"),
         (b"\x80\x04cos\nsystem\n.", "refused, it asks for the global os.system; a checkpoint needs only data"),
-        (b"\x80\x04", "damaged, truncated or no checkpoint"),
+        (b"\x80\x04", "damaged, truncated or not a checkpoint"),
     ],
     ids=["missing", "empty", "text", "code", "cut"],
 )

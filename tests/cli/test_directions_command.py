@@ -72,7 +72,7 @@ def test_a_generator_without_directions_says_how_to_find_some(run: Run) -> None:
     [
         (
             ["find", "--count", 3],
-            "toy-32: does not give access to the weights that SeFa needs; GANSpace needs none; see --method",
+            "toy-32: does not expose the weights that SeFa needs; use GANSpace instead; see --method",
         ),
         (["find", "--method", "ganspace", "--count", 9], "10000 samples of toy-32 have 1 to 8 directions"),
         (["find", "--method", "ganspace", "--count", 0], "count must be 1 or more, samples 2 or more"),

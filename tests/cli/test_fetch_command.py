@@ -131,9 +131,12 @@ def test_a_failed_download_is_one_line_and_leaves_nothing(
     del web.files[LINEAR]
     assert failure(run, cache) == f"{url}: not downloaded, HTTP Error 404: Not Found; {INSTEAD}"
     web.files[LINEAR], web.promised = whole[:-1000], 1000
-    assert failure(run, cache) == f"{url}: not downloaded, {len(whole) - 1000:,} bytes came, not {size}; {INSTEAD}"
+    assert (
+        failure(run, cache)
+        == f"{url}: not downloaded, {len(whole) - 1000:,} bytes received, {size} expected; {INSTEAD}"
+    )
     web.files[LINEAR], web.promised = whole + bytes(1_000_000), 0
-    assert failure(run, cache) == f"{url}: not downloaded, {fetch.CHUNK:,} bytes came, not {size}; {INSTEAD}"
+    assert failure(run, cache) == f"{url}: not downloaded, {fetch.CHUNK:,} bytes received, {size} expected; {INSTEAD}"
     assert set(web.asked) == {LINEAR}
     monkeypatch.setattr(fetch, "TIMEOUT", 0.1)
     web.files[LINEAR], web.delay = whole, 0.5
@@ -156,7 +159,7 @@ def test_without_a_connection_one_is_told_that_files_may_be_given(
 def test_other_content_is_refused_and_vanishes(run: Run, web: Web, cache: Path) -> None:
     web.files[LINEAR] = bytes(len(web.files[LINEAR]))
     said = failure(run, cache)
-    assert f"{LINEAR}: another file or damaged: its sha256 is " in said
+    assert f"{LINEAR}: a different or damaged file: its sha256 is " in said
 
 
 def test_a_given_file_that_is_missing_or_another_one_is_told(
@@ -165,7 +168,7 @@ def test_a_given_file_that_is_missing_or_another_one_is_told(
     missing = tmp_path / "missing.pth"
     assert failure(run, cache, "--vgg16", missing, "--linear", sources[1]) == f"{missing}: no such file or folder"
     swapped = failure(run, cache, "--vgg16", sources[1], "--linear", sources[0])
-    assert swapped.startswith(f"{sources[1]}: another file or damaged: its sha256 is ")
+    assert swapped.startswith(f"{sources[1]}: a different or damaged file: its sha256 is ")
 
 
 @pytest.mark.usefixtures("sources")

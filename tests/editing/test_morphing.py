@@ -47,5 +47,5 @@ def test_each_layer_goes_a_part_of_the_way() -> None:
 
 @pytest.mark.parametrize(("count", "frames"), [(1, 4), (2, 0)])
 def test_too_few(count: int, frames: int) -> None:
-    with pytest.raises(ValueError, match="two codes and a frame"):
+    with pytest.raises(ValueError, match="at least two codes and one frame"):
         morph(randn(count, 4, 8), frames)

@@ -25,5 +25,5 @@ def test_samples_are_the_styles_of_random_codes_whatever_the_batch(
 def test_a_generator_with_a_style_for_each_layer_has_no_w() -> None:
     shape = stylegan1.Shape(mapping=(8, 16), channels=(4,), layerwise=True)
     generator = stylegan1.StyleGAN1(shape, name="layerwise", fingerprint="0")
-    with pytest.raises(UserError, match="layerwise: makes a style for each layer"):
+    with pytest.raises(UserError, match="layerwise: its mapping network returns one style per layer"):
         sample_w(generator, 2, seeded())

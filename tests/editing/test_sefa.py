@@ -61,6 +61,6 @@ def test_directions_are_of_the_chosen_layers_and_go_a_standard_deviation() -> No
 
 
 def test_a_generator_that_does_not_tell_its_weights_is_refused(toy: Generator) -> None:
-    with pytest.raises(UserError, match="toy-32: does not give access to the weights that SeFa needs") as error:
+    with pytest.raises(UserError, match="toy-32: does not expose the weights that SeFa needs") as error:
         sefa_directions(toy, randn(4, 8), 2, (0,))
     assert error.value.arguments == ("method",)

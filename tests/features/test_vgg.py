@@ -165,7 +165,7 @@ def test_another_file_is_refused_with_both_sums(
     with pytest.raises(UserError) as caught:
         make_vgg16_file(*sources, target)
     found = sha256_of(sources[wrong])
-    assert str(caught.value) == f"{sources[wrong]}: another file or damaged: its sha256 is {found}, not {real}"
+    assert str(caught.value) == f"{sources[wrong]}: a different or damaged file: its sha256 is {found}, expected {real}"
     assert [path.read_text() for path in tmp_path.iterdir()] == ["old"]
 
 
@@ -173,7 +173,7 @@ def test_another_file_is_refused_with_both_sums(
     ("content", "said"),
     [
         ({}, "features.0.weight is missing"),
-        ({"features.0.weight": torch.zeros(64, 3, 5, 5)}, "features.0.weight is (64, 3, 5, 5), not (64, 3, 3, 3)"),
+        ({"features.0.weight": torch.zeros(64, 3, 5, 5)}, "features.0.weight must be (64, 3, 3, 3), got (64, 3, 5, 5)"),
         ({"features.0.weight": 7}, "'int' object has no attribute 'shape'"),
         ([1], "list indices must be integers or slices, not str"),
     ],
@@ -187,7 +187,7 @@ def test_what_is_no_vgg16_is_refused(
     expect(monkeypatch, path, sources[1])
     with pytest.raises(UserError) as caught:
         make_vgg16_file(path, sources[1], tmp_path / "vgg16.safetensors")
-    assert str(caught.value) == f"{path}: damaged, truncated or no checkpoint ({said})"
+    assert str(caught.value) == f"{path}: damaged, truncated or not a checkpoint ({said})"
     assert list(tmp_path.iterdir()) == [path]
 
 
@@ -197,7 +197,7 @@ def test_a_linear_layer_of_another_shape_is_refused(
     path = tmp_path / "vgg.pth"
     torch.save(linear_tensors() | {"lin2.model.1.weight": torch.zeros(1, 128, 1, 1)}, path)
     expect(monkeypatch, sources[0], path)
-    with pytest.raises(UserError, match=r"lin2\.model\.1\.weight is \(1, 128, 1, 1\), not \(1, 256, 1, 1\)"):
+    with pytest.raises(UserError, match=r"lin2\.model\.1\.weight must be \(1, 256, 1, 1\), got \(1, 128, 1, 1\)"):
         make_vgg16_file(sources[0], path, tmp_path / "vgg16.safetensors")
 
 
@@ -212,14 +212,14 @@ def test_without_the_file_one_is_told_how_to_get_it(tmp_path: Path, monkeypatch:
         for path in (None, tmp_path / "vgg16.safetensors"):
             with pytest.raises(UserError) as caught:
                 load(path)
-            advice = "VGG16 features are not here; get them with: latentloop fetch vgg16"
+            advice = "VGG16's weights are missing; get them with: latentloop fetch vgg16"
             assert str(caught.value) == f"{tmp_path / 'vgg16.safetensors'}: {advice}"
 
 
 @pytest.mark.parametrize(
     ("tensors", "said"),
     [
-        ({"conv.0.weight": torch.zeros(64, 3, 3)}, "conv.0.weight is (64, 3, 3), not (64, 3, 3, 3)"),
+        ({"conv.0.weight": torch.zeros(64, 3, 3)}, "conv.0.weight must be (64, 3, 3, 3), got (64, 3, 3)"),
         ({"conv.0.weight": torch.zeros(64, 3, 3, 3)}, "conv.0.bias is missing"),
     ],
 )
@@ -230,7 +230,7 @@ def test_a_file_of_something_else_is_refused(tensors: dict[str, Tensor], said: s
         with pytest.raises(UserError) as caught:
             load(path)
         again = "delete it, then get them again with: latentloop fetch vgg16"
-        assert str(caught.value) == f"{path}: no VGG16 features ({said}); {again}"
+        assert str(caught.value) == f"{path}: not VGG16's weights ({said}); {again}"
 
 
 @pytest.mark.parametrize(

@@ -50,7 +50,7 @@ def test_float32_needs_no_copy(float_toy: Generator) -> None:
 
 
 def test_what_is_no_module_is_refused(float_toy: Generator) -> None:
-    with pytest.raises(TypeError, match="toy-32: must be an nn.Module to be cast, got DrawnBy"):
+    with pytest.raises(TypeError, match=r"toy-32: must be an nn.Module to be cast, got DrawnBy"):
         low_precision(DrawnBy(float_toy, float_toy.synthesis), torch.bfloat16)
 
 

@@ -74,5 +74,5 @@ def test_what_does_not_fit_is_refused(network: Network) -> None:
         reweighted(network, {"synthesis.nothing": torch.zeros(1)})
     with pytest.raises(ValueError, match=rf"{name} must be \(.*\), got \(9, 9\)"):
         reweighted(network, {name: torch.zeros(9, 9)})
-    with pytest.raises(TypeError, match="must be an nn.Module to change weights"):
+    with pytest.raises(TypeError, match=r"must be an nn.Module to change weights"):
         reweighted(DrawnBy(network, network.synthesis), {})

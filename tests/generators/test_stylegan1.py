@@ -315,7 +315,7 @@ def test_wrong_shapes_are_named(tiny: StyleGAN1) -> None:
     ],
 )
 def test_sizes_that_no_network_has_are_refused(sizes: dict[str, tuple[int, ...]]) -> None:
-    with pytest.raises(ValueError, match="sizes that no StyleGAN1 can have|must divide into"):
+    with pytest.raises(ValueError, match=r"sizes that no StyleGAN1 can have|must divide into"):
         Shape(**{"mapping": (5, 7, 6), "channels": (4, 3, 2), **sizes})  # type: ignore[arg-type]
 
 

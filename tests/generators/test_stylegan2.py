@@ -167,9 +167,9 @@ def test_a_coarse_image_is_what_the_first_layers_draw(tiny: StyleGAN2) -> None:
     smaller.load_state_dict({n: t for n, t in tiny.state_dict().items() if n in smaller.state_dict()})
     w_plus = randn(2, 6, 6)
     torch.testing.assert_close(tiny.synthesis.coarse(w_plus, 8), smaller.synthesis(w_plus[:, :4]))
-    with pytest.raises(ValueError, match="resolution must be one of .*, got 12"):
+    with pytest.raises(ValueError, match=r"resolution must be one of .*, got 12"):
         tiny.synthesis.coarse(w_plus, 12)
-    with pytest.raises(ValueError, match="resolution must be one of .*, got 8"):
+    with pytest.raises(ValueError, match=r"resolution must be one of .*, got 8"):
         make(replace(SHAPE, skip=False)).synthesis.coarse(w_plus, 8)
 
 

@@ -110,8 +110,8 @@ class Marker:
         (dict.fromkeys("ab", codes(4, 8)), "has one code under several names"),
         ({"a.png": codes(4, 8), "a.jpg": codes(4, 8)}, "has several codes for a"),
         ({"a": {"img": codes(4, 8)}}, "has no latent for an image, but img"),
-        ({"a": []}, r"damaged, truncated or no checkpoint \(a tensor that is a list\)"),
-        ("text", r"damaged, truncated or no checkpoint \(a tensor that is a str\)"),
+        ({"a": []}, r"damaged, truncated or not a checkpoint \(a tensor that is a list\)"),
+        ("text", r"damaged, truncated or not a checkpoint \(a tensor that is a str\)"),
     ],
     ids=str,
 )

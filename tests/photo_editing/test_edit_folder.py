@@ -169,7 +169,7 @@ def test_two_results_of_a_run_do_not_share_files(
 
 
 def test_a_name_that_no_file_can_have(anna: Subject, editor: Editor, tmp_path: Path) -> None:
-    with pytest.raises(UserError, match="no name for a file"):
+    with pytest.raises(UserError, match="not a possible name of a file"):
         EditFolder(tmp_path).claim("x" * 300, anna, editor, {})
 
 

@@ -47,9 +47,9 @@ def test_files_that_the_bundle_does_not_list_are_left_over(tiny_bundle: Bundle) 
 
 def test_what_no_such_network_gives_is_refused(tiny_bundle: Bundle) -> None:
     larger = load_bundle(tiny_bundle("larger", generator={**GENERATOR, "resolution": 2 * SIZE}))
-    with pytest.raises(UserError, match=r"generator\.onnx: gives image of shape .*, not \(1, 3, "):
+    with pytest.raises(UserError, match=r"generator\.onnx: returns image of shape .*, expected \(1, 3, "):
         larger.draw(noise(1, NUM_WS, W_DIM))
-    with pytest.raises(UserError, match=r"generator\.onnx: gives image with numbers that are not finite"):
+    with pytest.raises(UserError, match=r"generator\.onnx: returns image with numbers that are not finite"):
         load_bundle(tiny_bundle("other")).draw(np.full((1, NUM_WS, W_DIM), np.nan, np.float32))
 
 
@@ -79,13 +79,16 @@ def test_a_folder_without_a_bundle_is_refused(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("about", "message"),
     [
-        ({"generator": {}}, "damaged, or of another latentloop: resolution is missing"),
+        ({"generator": {}}, "damaged, or from another version of latentloop: resolution is missing"),
         ({"generator": {**GENERATOR, "num_ws": 10**9}}, "num_ws is 1000000000"),
         ({"generator": {**GENERATOR, "w_dim": "8"}}, "w_dim is '8'"),
-        ({"generator": {**GENERATOR, "fingerprint": 8}}, "fingerprint is no text"),
+        ({"generator": {**GENERATOR, "fingerprint": 8}}, "fingerprint is not a text"),
         ({"generator": []}, "damaged"),
         ({"embedder": {"resolution": -1}}, "S is -1"),
-        ({"embedder": {"resolution": 8, "starts_at": "latent_avg"}}, "its network looks several times"),
+        (
+            {"embedder": {"resolution": 8, "starts_at": "latent_avg"}},
+            "ReStyle encoders, which take several passes, are not supported",
+        ),
     ],
 )
 def test_damaged_descriptions_are_refused(tiny_bundle: Bundle, about: dict[str, Any], message: str) -> None:
@@ -96,7 +99,7 @@ def test_damaged_descriptions_are_refused(tiny_bundle: Bundle, about: dict[str, 
 def test_a_bundle_without_an_embedding_network_is_refused(tiny_bundle: Bundle) -> None:
     folder = tiny_bundle()
     (folder / "bundle.json").write_text(json.dumps({"generator": GENERATOR}), encoding="utf-8")
-    with pytest.raises(UserError, match="has no embedding network; export one with it"):
+    with pytest.raises(UserError, match="has no embedding network; export the bundle with one"):
         load_bundle(folder)
 
 
@@ -105,7 +108,7 @@ def test_a_damaged_network_is_named(tiny_bundle: Bundle) -> None:
     (folder / "generator.onnx").write_bytes(b"no network")
     (folder / "embedder.onnx").unlink()
     networks = load_bundle(folder)
-    with pytest.raises(UserError, match=r"generator\.onnx: no network that ONNX Runtime can read"):
+    with pytest.raises(UserError, match=r"generator\.onnx: ONNX Runtime cannot read this network"):
         networks.draw(noise(1, NUM_WS, W_DIM))
     with pytest.raises(UserError, match=r"embedder\.onnx: no such file"):
         networks.embed(noise(1, 3, SIZE, SIZE))

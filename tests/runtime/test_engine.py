@@ -94,11 +94,11 @@ def test_photos_may_be_files_images_or_arrays(tiny_bundle: Bundle, square: Pixel
 def test_faces_that_do_not_belong_together_are_refused(tiny_bundle: Bundle, square: Pixels) -> None:
     runtime = load(tiny_bundle())
     first, second = (runtime.invert(one, aligned=True) for one in (square, square.copy()))
-    with pytest.raises(ValueError, match="faces must be of one photo"):
+    with pytest.raises(ValueError, match="faces must be from one photo"):
         runtime.edit([first, second], smile=1)
     with pytest.raises(ValueError, match="one or more faces"):
         runtime.edit([], smile=1)
-    with pytest.raises(ValueError, match="is of another generator than tiny"):
+    with pytest.raises(ValueError, match="belongs to another generator than tiny"):
         runtime.edit(replace(first, fingerprint="other"), smile=1)
 
 
@@ -161,7 +161,7 @@ def test_wrong_arguments_are_refused(tiny_bundle: Bundle, square: Pixels) -> Non
         load(folder, threads=0)
     with pytest.raises(ValueError, match="looks must be 1 or 2, got 3"):
         runtime.invert(square, aligned=True, looks=3)
-    with pytest.raises(ValueError, match="for all faces of a photo take invert_all"):
+    with pytest.raises(ValueError, match="for all faces of a photo use invert_all"):
         runtime.invert(square, face="all")
     with pytest.raises(ValueError, match=r"photo must be \(H, W, 3\) of uint8, got \(8, 8\) of float64"):
         runtime.invert(np.zeros((8, 8)))  # type: ignore[arg-type]

@@ -73,7 +73,7 @@ def test_a_still_image_lasts_as_long_as_its_frames(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(("count", "fps"), [(0, 25), (2, 0), (2, 101), (2, float("nan"))])
 def test_bad_arguments_are_refused(tmp_path: Path, count: int, fps: float) -> None:
-    with pytest.raises(ValueError, match="a GIF takes one image at least and up to 100 a second, got"):
+    with pytest.raises(ValueError, match="a GIF needs at least one image and at most 100 per second, got"):
         write_gif(tmp_path / "moving.gif", tensors(count), fps)
     assert not list(tmp_path.iterdir())
 

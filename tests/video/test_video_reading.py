@@ -260,7 +260,7 @@ def test_hdr_is_mapped_to_the_brightness_and_colours_of_other_videos(
 def test_an_ffmpeg_that_cannot_map_hdr_says_what_to_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(reading, "TO_SDR", "no_such_option=1")
     write_hdr(tmp_path / "hdr.mp4", np.full((2, 3), 0.5), 16)
-    with pytest.raises(UserError, match=r"hdr.mp4: HDR video \(PQ\), and this FFmpeg cannot map it; update PyAV, or"):
+    with pytest.raises(UserError, match=r"hdr.mp4: this FFmpeg cannot map HDR video \(PQ\); update PyAV, or"):
         next(read_video(tmp_path / "hdr.mp4").frames())
 
 
@@ -280,11 +280,11 @@ def test_sides_that_no_video_has_are_refused(tmp_path: Path) -> None:
 
 def test_a_video_whose_only_frame_is_left_out_is_refused(clip: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(reading, "_converted", lambda *_, **__: iter(()))
-    with pytest.raises(UserError, match="not one frame of this video can be read"):
+    with pytest.raises(UserError, match="no frame of this video can be read"):
         read_video(clip)
 
 
 def test_pictures_that_ffmpeg_does_not_decode_are_named(clip: Path) -> None:
     clip.write_bytes(clip.read_bytes().replace(b"avc1", b"zzzz"))
-    with pytest.raises(UserError, match="its pictures are encoded as this FFmpeg cannot read"):
+    with pytest.raises(UserError, match="this FFmpeg cannot decode its pictures"):
         read_video(clip)

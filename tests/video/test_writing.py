@@ -222,7 +222,7 @@ def test_a_full_disk_is_the_users_error(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("frames", "crf", "message"),
     [
-        ([], 18, "a video takes one frame at least"),
+        ([], 18, "a video needs at least one frame"),
         (tensors(1), 52, "crf must be from 0 to 51, got 52"),
         (tensors(1) + tensors(1, 50, 64), 18, r"frame 1 is \(1, 3, 50, 64\), unlike the first"),
     ],

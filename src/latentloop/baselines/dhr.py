@@ -76,9 +76,10 @@ class HybridRefinement:
             target: Targets of the same shape and range.
         """
         side = target.shape[-1]
-        maps = self.lpips.maps_toward(target)(drawn)
+        maps = self.lpips.maps_toward(target)(drawn)  # (N, 1, h, w) for each layer
         distance = torch.stack([F.interpolate(one, side, mode="bilinear") for one in maps]).sum(dim=0)
         region = 2 * (side // SEGMENTS // 2) + 1  # odd, so that windows are centred on pixels
+        # A moving average takes the place of DHR's means over superpixels.
         near = F.avg_pool2d(distance, region, stride=1, padding=region // 2, count_include_pad=False)
         places = (torch.arange(side).to(target) + 0.5) / side
         head = FaceMask().at(torch.stack(torch.meshgrid(places, places, indexing="xy"), dim=-1)) > 0.5
@@ -100,6 +101,7 @@ class HybridRefinement:
             report(whole)
             if step == self.steps:
                 break
+            # Features learn from what is out of domain, weights from what is in domain: two gradients of one image.
             gradients = torch.autograd.grad(outside.sum(), [features], retain_graph=step < self.weight_steps)
             if step < self.weight_steps:
                 of_weights.step(torch.autograd.grad(inside.sum(), of_weights.variables, allow_unused=True))
@@ -158,4 +160,4 @@ def _within(pixels: Tensor, places: Tensor, error: Tensor, maps: Sequence[Tensor
 
 def _mean(values: Tensor, mask: Tensor) -> Tensor:
     """Mean of values (1, 1, H, W) within a mask; 0 if the mask is empty."""
-    return (values * mask).sum(dim=(1, 2, 3)) / mask.sum(dim=(1, 2, 3)).clamp_min(1e-6)
+    return (values * mask).sum(dim=(1, 2, 3)) / mask.sum(dim=(1, 2, 3)).clamp_min(1e-6)  # against 0 / 0

@@ -73,7 +73,7 @@ class Image2StyleGANPlusPlus:
         synthesis, size = noisy(self.styles.generator), target.shape[-1]
         inversion = self.styles.refine(target, start, on_step)
         randomness = Randomness(self.seed, target)
-        maps = [randomness.normal(1, *shape).requires_grad_() for shape in synthesis.noise_shapes]
+        maps = [randomness.normal(1, *shape).requires_grad_() for shape in synthesis.noise_shapes]  # each (N, 1, H, W)
         error = masked_error(self.styles.mask)(target)
         losses: list[Tensor] = []
 
@@ -84,6 +84,7 @@ class Image2StyleGANPlusPlus:
 
         descend(
             maps,
+            # The code is fixed here, and there is no perceptual term: noise fits single pixels.
             lambda _: error(synthesis(inversion.w_plus, resolution=size, noise=maps)),
             steps=self.steps,
             lr_at=lambda _: self.lr,
@@ -114,6 +115,7 @@ def masked_error(mask: Tensor | None) -> LossToward:
     def toward(target: Tensor) -> Callable[[Tensor], Tensor]:
         def loss(image: Tensor) -> Tensor:
             difference = (image - target).square()
+            # The mean is over all pixels, masked or not, so a smaller mask weighs less.
             return (difference if mask is None else mask * difference).mean(dim=(1, 2, 3))
 
         return loss

@@ -87,7 +87,7 @@ def _difference(seen: Tensor, wanted: Tensor, mask: Tensor | None) -> Tensor:
     """Mean squared difference of feature maps (N, C, h, w), weighted by the mask, (N,)."""
     difference = (seen - wanted).square()
     if mask is not None:
-        difference = difference * F.adaptive_avg_pool2d(mask, (seen.shape[2], seen.shape[3]))
+        difference = difference * F.adaptive_avg_pool2d(mask, (seen.shape[2], seen.shape[3]))  # (N or 1, 1, h, w)
     return difference.mean(dim=(1, 2, 3))
 
 

@@ -63,7 +63,7 @@ class Projector:
         def after(step: int, loss: Tensor) -> None:
             losses.append(loss)
             for one in maps:
-                _normalize(one)
+                _normalize(one)  # after every step: optimized noise must stay of mean 0 and variance 1
             if on_step:
                 on_step(step, loss)
 
@@ -99,6 +99,7 @@ class Projector:
 
         def loss(step: int) -> Tensor:
             left = max(0.0, 1 - step / (self.shaken * self.steps)) ** 2  # a quadratic decay, 1 to 0
+            # (N, num_ws or 1, w_dim). Noise on the code explores early, and has faded when the details are fitted.
             shaking = spread * self.shaking * left * randomness.normal(*code.shape[1:])
             w_plus = (code + shaking).expand(-1, self.generator.num_ws, -1)
             regular = [structure(one) for one in maps]
@@ -130,6 +131,7 @@ def structure(noise: Tensor) -> Tensor:
     total = noise.new_zeros(len(noise))
     while True:
         for axis in (2, 3):
+            # Autocorrelation at a shift of one pixel; roll wraps around the border, as in the original.
             total = total + (noise * noise.roll(1, dims=axis)).mean(dim=(1, 2, 3)).square()
         if noise.shape[-1] <= 8:
             return total

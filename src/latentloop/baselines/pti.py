@@ -71,9 +71,11 @@ class PivotalTuning:
             lpips = distance(image)
             loss = _error(image, target) + lpips
             report(loss)
-            if step == self.steps or lpips <= self.enough:
+            if step == self.steps or lpips <= self.enough:  # (1,): images are tuned one by one
                 break
+            # Another neighbouring code at each step.
             loss = loss + self._change_nearby(tuned, self.off(pivot, randomness), target.shape[-1])
+            # A weight that does not enter this image has no gradient, hence allow_unused.
             adam.step(torch.autograd.grad(loss.sum(), adam.variables, allow_unused=True))
         return reweighted(generator, detached(weights))
 

@@ -35,6 +35,7 @@ class Randomness:
 
     def normal(self, *shape: int) -> Tensor:
         """Draw the next standard normal numbers, (N, *shape)."""
+        # One generator per image, all with one seed and on the CPU: the same numbers in any batch, on any device.
         drawn = torch.stack([torch.randn(shape, generator=generator) for generator in self._generators])
         return drawn.to(self._like)
 

@@ -66,7 +66,7 @@ class StyleGANEncoder:
         def after(step: int, loss: Tensor) -> None:
             with torch.no_grad():
                 best.update(code, loss, step)
-                strange = code.abs() > LIMIT
+                strange = code.abs() > LIMIT  # stochastic clipping: redrawn below
                 code.copy_(torch.where(strange, randomness.normal(*code.shape[1:]), code))
             if on_step:
                 on_step(step + 1, best.loss)
@@ -79,7 +79,7 @@ class StyleGANEncoder:
 
     def lr_at(self, step: int) -> float:
         """Compute the step size of a step counted from 0."""
-        return self.lr * self.decay ** (step // max(1, round(0.04 * self.steps)))
+        return self.lr * self.decay ** (step // max(1, round(0.04 * self.steps)))  # a stair every 4 % of the steps
 
     def _drawn(self, code: Tensor, target: Tensor) -> Tensor:
         return self.generator.synthesis(code, resolution=target.shape[-1])
@@ -132,4 +132,5 @@ class _Best:
 
 def log_cosh(x: Tensor) -> Tensor:
     """Compute log(cosh(x)) elementwise without overflow; for large |x| it is |x| - log(2)."""
+    # cosh(x) = e^x (1 + e^-2x) / 2.
     return x + F.softplus(-2 * x) - 0.6931471805599453

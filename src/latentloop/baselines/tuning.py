@@ -64,7 +64,7 @@ def tune_each(tune: Tune, coarse: Inversion, resolution: int, on_step: OnStep | 
     Raises:
         NotFiniteError: A loss is NaN or infinite.
     """
-    done, now = len(coarse.losses) - 1, coarse.loss.clone()
+    done, now = len(coarse.losses) - 1, coarse.loss.clone()  # steps of the coarse stage; each image's latest loss
 
     def tuned(i: int) -> tuple[Generator, Tensor]:
         losses: list[Tensor] = []

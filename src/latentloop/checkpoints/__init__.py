@@ -1,1 +1,1 @@
-"""Readers of other people's weight files. They parse data and never run code."""
+"""Readers of other projects' weight files, which parse data and never run code."""

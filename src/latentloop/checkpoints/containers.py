@@ -1,4 +1,4 @@
-"""Plain containers for those of other classes that pickles hold."""
+"""Plain dicts and tuples in place of the container classes in pickles."""
 
 from typing import Any
 
@@ -9,21 +9,21 @@ def ordered_dict(items: Any = ()) -> dict[Any, Any]:  # noqa: ANN401
     """Build a dict from the key-value pairs that a file stores for an `OrderedDict`.
 
     Raises:
-        ValueError: They are no pairs, or their keys are not simple.
+        ValueError: The items are not pairs, or their keys are not simple (see `simple`).
     """
     if isinstance(items, dict):
         return dict(items)
     if not isinstance(items, list | tuple) or not all(
         isinstance(pair, list | tuple) and len(pair) == 2 for pair in items
     ):
-        raise ValueError("items that are no pairs")
+        raise ValueError("items that are not pairs")
     pairs = [tuple(pair) for pair in items]
     simple([pair[0] for pair in pairs])
     return dict(pairs)
 
 
 def dict_subclass(*args: Any) -> dict[Any, Any]:  # noqa: ANN401
-    """Build a dict for an object of a class of dicts, from what its constructor is given, such as a default."""
+    """Build a dict in place of a dict subclass such as `defaultdict`, from the arguments of its constructor."""
     return ordered_dict(args[-1]) if args and isinstance(args[-1], dict | list | tuple) else {}
 
 
@@ -31,8 +31,8 @@ def shape_of(size: object = ()) -> tuple[Any, ...]:
     """Convert the sizes that a file stores for a `torch.Size` to a tuple.
 
     Raises:
-        ValueError: They are no list of numbers.
+        ValueError: The sizes are not a list or tuple.
     """
     if not isinstance(size, list | tuple):
-        raise ValueError("a shape that is none")
+        raise ValueError("a shape that is not a list of sizes")
     return tuple(size)

@@ -1,4 +1,4 @@
-"""Finding the generator among all that a checkpoint holds, whichever names its project gave it."""
+"""Finding the generator in a checkpoint, under whatever name its project stored it."""
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
@@ -21,7 +21,7 @@ from latentloop.defaults import Which
 from latentloop.errors import UserError
 
 AVERAGE = "latent_avg"
-"""Key of the mean latent in checkpoints of pSp, ReStyle and rosinality's projects."""
+"""Key of the mean latent in the checkpoints of pSp, ReStyle and rosinality."""
 AVERAGES = (AVERAGE, "mapping.w_avg", "dlatent_avg", "truncation.w_avg")
 """Names of the mean latent among a generator's tensors."""
 NAMES: dict[Which, tuple[str, ...]] = {
@@ -31,36 +31,36 @@ NAMES: dict[Which, tuple[str, ...]] = {
     ),
     "g": ("g", "generator", "netg", "params"),
 }
-"""Names, plain as `_plain` makes them, under which projects store the two generators: keys of a dict, or parts of the
-names of tensors."""
+"""Names under which projects store the two generators, normalised by `_plain`: keys of a dict, or parts of tensors'
+names."""
 OPPONENTS = ("d", "discriminator", "netd")
-"""Plain names of the network that a generator is trained against, by which a training's checkpoint is recognised."""
+"""Normalised names of the discriminator, by which a training checkpoint is recognised."""
 PLAIN = (
     *("state_dict", "model", "module", "weights", "gan", "models", "net", "network", "nets", "networks"),
     *("checkpoint", "ckpt"),
 )
-"""Plain names under which projects store their only network, or all of them together."""
+"""Normalised names under which projects store their only network, or all networks together."""
 MAX_PARTS = 1000
-"""Most things that lists and tuples within each other, or a dict, are searched for. A file could have them share each
-other."""
+"""Largest number of items that are searched in nested lists, or in a dict: a file could nest shared lists endlessly."""
 DEPTH = 3
-"""Most dicts within each other that are searched."""
+"""Largest depth of nested dicts that are searched."""
 _BEGINNING = re.compile(r"((?:[^.]+\.)*?)(?:synthesis\.|input\.input$)")
-"""Name of a generator's tensor, from the part that it belongs to, such as "decoder.", to what all projects have."""
+"""Beginning of a generator tensor's name: a prefix such as "decoder.", then a part that all projects share."""
 
 
 def find_generator(content: object, which: Which, *, size: int) -> Network:
     """Extract the generator from the content of a checkpoint.
 
     Args:
-        content: What the file holds, as `read_torch_file` or `read_pickle` returns it.
-        which: Which of the generators in it.
+        content: Content of the file, as `read_torch_file` or `read_pickle` returns it.
+        which: Which of the checkpoint's generators to extract.
         size: Size of the file, in bytes.
 
     Raises:
-        UserError: There is no such generator.
+        UserError: The checkpoint has no such generator.
         ValueError or LookupError: The checkpoint is damaged.
     """
+    # A tuple is (G, D, Gs) of TensorFlow; a record, a module pickled whole; a dict, anything else.
     if isinstance(content, tuple | list):
         return _of_several(content, which, size)
     if isinstance(content, Record) and _is_network(content):
@@ -68,7 +68,7 @@ def find_generator(content: object, which: Which, *, size: int) -> Network:
     if not isinstance(content, Mapping):
         kind = content.name if isinstance(content, Record) else type(content).__name__
         kind = "TorchScript program, which is not supported" if kind.startswith("__torch__.") else kind
-        raise UserError(f"no checkpoint of a generator, but a {kind}")
+        raise UserError(f"not a checkpoint of a generator, but a {kind}")
     network = _of_dict(content, which, size, depth=DEPTH, seen=set())
     if network is None:
         raise UserError(f"has no generator {which}, but {_listed(content)}")
@@ -76,14 +76,14 @@ def find_generator(content: object, which: Which, *, size: int) -> Network:
 
 
 def _of_dict(content: Mapping[Any, Any], which: Which, size: int, *, depth: int, seen: set[int]) -> Network | None:
-    """The generator of a dict, with the mean latent that may lie beside it; None if there is none.
+    """The generator in a dict, with the mean latent that may be stored beside it; None if there is no generator.
 
     Args:
-        content: The dict.
-        which: Which of the generators.
+        content: Dict to search.
+        which: Which of the generators to find.
         size: Size of the file, in bytes.
-        depth: Most dicts within each other that are still searched.
-        seen: Identities of dicts that need not be searched again: a file could have a dict hold another many times.
+        depth: Depth of nested dicts that are still searched.
+        seen: Identities of dicts that were searched already: a file could store one dict in many places.
     """
     seen.add(id(content))
     found, by_name = _under_its_name(content, which, size), _by_plain_name(content)
@@ -100,6 +100,7 @@ def _of_dict(content: Mapping[Any, Any], which: Which, size: int, *, depth: int,
         found = _part_of(network, which)
     if found is None and which == "g_ema":
         found = _the_raw_one(content, size)
+    # rosinality's converted files and pSp keep the mean latent beside the network.
     mean = _tensor(content.get(AVERAGE))
     if found is None or mean is None:
         return found
@@ -108,7 +109,7 @@ def _of_dict(content: Mapping[Any, Any], which: Which, size: int, *, depth: int,
 
 
 def _the_raw_one(content: Mapping[Any, Any], size: int) -> Network | None:
-    """The raw generator in place of the mean one, unless the file is of a training, which should have had both."""
+    """The raw generator if there is no averaged one; an error for a training checkpoint, which should have both."""
     raw = _under_its_name(content, "g", size)
     if raw is not None and _by_plain_name(content).keys() & {*NAMES["g_ema"], *OPPONENTS}:
         raise UserError(f"has no generator g_ema, but {_listed(content)}; g can be taken instead", arguments="which")
@@ -116,7 +117,7 @@ def _the_raw_one(content: Mapping[Any, Any], size: int) -> Network | None:
 
 
 def _under_its_name(content: Mapping[Any, Any], which: Which, size: int) -> Network | None:
-    """The network under the first of the keys for a generator that has one."""
+    """The network under the first key of `NAMES` that has one; None if no key has."""
     by_name = _by_plain_name(content)
     for name in NAMES[which]:
         value = by_name.get(name)
@@ -127,7 +128,7 @@ def _under_its_name(content: Mapping[Any, Any], which: Which, size: int) -> Netw
 
 
 def _of_several(content: Sequence[Any], which: Which, size: int) -> Network:
-    """The last generator of several networks, or the first, as in NVIDIA's generator, discriminator, mean generator."""
+    """The generator among several networks: the last for g_ema, the first for g, as in NVIDIA's (G, D, Gs)."""
     parts = _parts(content)
     if checkpoints := [part for part in parts if _has_named(part)]:
         return find_generator(checkpoints[-1], which, size=size)
@@ -136,7 +137,7 @@ def _of_several(content: Sequence[Any], which: Which, size: int) -> Network:
     if not with_mean:
         kind = type(content).__name__
         raise UserError(
-            f"no network with a mean latent, but a {kind} of {len(networks)} networks in {len(content)} things"
+            f"no network with a mean latent, but a {kind} of {len(networks)} networks in {len(content)} items"
         )
     if which == "g" and len(with_mean) == 1:
         _only_one(which)
@@ -144,11 +145,11 @@ def _of_several(content: Sequence[Any], which: Which, size: int) -> Network:
 
 
 def _with_mean(networks: Sequence[Any], size: int) -> Iterator[Network]:
-    """Those of some networks that are generators and can be read."""
+    """Networks with a mean latent, that is, the generators among some networks."""
     for network in networks:
         try:
             found = _part_of(_network(network, size), None)
-        except (ValueError, LookupError):  # of a class that we do not know
+        except (ValueError, LookupError):  # a network of an unknown class
             continue
         if any(name in found.tensors for name in AVERAGES):
             yield found
@@ -162,16 +163,16 @@ def _is_network(value: object) -> bool:
 
 
 def _parts(content: Sequence[Any]) -> list[Any]:
-    """What lists and tuples within each other hold, the outermost first, each thing once."""
+    """Items of nested lists and tuples, outermost first, each object once."""
     parts: list[Any] = [content]
-    for part in parts:  # which grows meanwhile
+    for part in parts:  # the list grows during the loop: a breadth-first search
         if isinstance(part, list | tuple) and len(parts) + len(part) <= MAX_PARTS:
             parts += part
     return list({id(part): part for part in parts if not isinstance(part, list | tuple)}.values())
 
 
 def _has_named(part: object) -> bool:
-    """Whether something is a dict with networks under names that we know, rather than a network's tensors."""
+    """Whether a part is a dict of networks under known names, rather than a network's tensors."""
     known = {*NAMES["g_ema"], *NAMES["g"], *PLAIN}
     return isinstance(part, Mapping) and any(
         name in known and (isinstance(value, Mapping) or _is_network(value))
@@ -180,12 +181,12 @@ def _has_named(part: object) -> bool:
 
 
 def _plain(name: str) -> str:
-    """A name as those of `NAMES` are written, such as "g_ema" for "G_ema_state_dict"."""
+    """A name normalised for `NAMES`, such as "g_ema" for "G_ema_state_dict"."""
     return name.lower().removesuffix("_state_dict")
 
 
 def _by_plain_name(content: Mapping[Any, Any]) -> dict[str, Any]:
-    """Items of a dict by their plain names; the first of each counts."""
+    """Items of a dict by their normalised names; of equal names the first counts."""
     return {_plain(key): content[key] for key in reversed(list(content)) if isinstance(key, str)}
 
 
@@ -197,20 +198,21 @@ def _network(value: Any, size: int) -> Network:  # noqa: ANN401 - for which `_is
 
 
 def _part_of(network: Network, which: Which | None) -> Network:
-    """The generator within a network, under names without the part's, such as "module." or "decoder.".
+    """The generator within a network, with prefixes such as "module." or "decoder." removed from its tensors' names.
 
     Args:
-        network: A generator, an encoder with one, or several networks.
-        which: Which of the generators in it; None for any.
+        network: A generator, an encoder with a generator, or several networks.
+        which: Which of the generators; None for any.
 
     Raises:
-        UserError: It has only one.
+        UserError: g is asked for, but there is only one generator.
     """
     parts = dict.fromkeys(match[1] for match in map(_BEGINNING.match, network.tensors) if match)
     named = {name: [p for p in parts if set(map(_plain, p.split("."))) & set(NAMES[name])] for name in NAMES}
     if which == "g" and not named["g"]:
         _only_one(which)
     unnamed = [part for part in parts if part not in (*named["g"], *named["g_ema"])]
+    # For g_ema: a part of that name, else one without a telling name, else the raw generator.
     order = [*named["g"]] if which == "g" else [*named["g_ema"], *unnamed, *named["g"]]
     part = order[0] if order else _common_part(network.tensors)
     tensors = {name.removeprefix(part): t for name, t in network.tensors.items() if name.startswith(part)}
@@ -219,18 +221,18 @@ def _part_of(network: Network, which: Which | None) -> Network:
 
 
 def _common_part(names: Mapping[str, Tensor]) -> str:
-    """What PyTorch's parallel modules put before every name, for a network of a layout that we do not know."""
+    """The prefix that PyTorch's parallel modules put before every name, for a network of an unknown layout."""
     return "module." if names and all(name.startswith("module.") for name in names) else ""
 
 
 def _only_one(which: Which) -> None:
-    """Refuse a request for the raw generator of a file that has only one."""
+    """Raise a UserError if the raw generator is asked for, in a file that has only one."""
     if which != "g_ema":
         raise UserError(f"has only one generator, so {which} cannot be chosen", arguments="which")
 
 
 def _tensor(value: object) -> Tensor | None:
-    """A tensor, or a NumPy array of numbers as one; None for anything else."""
+    """A value as a tensor if it is a tensor or a NumPy array of numbers; None for anything else."""
     if not isinstance(value, Record):
         return value if isinstance(value, Tensor) else None
     try:
@@ -240,6 +242,6 @@ def _tensor(value: object) -> Tensor | None:
 
 
 def _listed(names: Mapping[Any, Any]) -> str:
-    """The first few names, for a message."""
+    """The first few names, for an error message."""
     first = [str(name)[:40] for name in list(names)[:5]]
     return (", ".join(first) + (f" and {len(names) - 5} more" if len(names) > 5 else "")) or "nothing"

@@ -1,4 +1,4 @@
-"""NumPy arrays and scalars in pickles, built from their bytes without NumPy's own unpickling."""
+"""Building NumPy arrays and scalars in pickles from their bytes, without NumPy's own unpickling."""
 
 import re
 from typing import Any
@@ -15,38 +15,40 @@ _DTYPE = re.compile(r"[<>|=]?([fiub][1248])")
 
 
 def array_of(record: Record) -> npt.NDArray[np.generic]:
-    """Build the array that a record of a pickle stands for.
+    """Build the array that a pickle's record describes.
 
     Raises:
-        ValueError: The record is no array, holds Python objects, or its bytes do not fill its shape.
+        ValueError: The record is not an array, holds Python objects, or its bytes do not fill its shape.
     """
     if record.name == "_frombuffer":
         raw, dtype, shape, order = record.args
+    # The state is (version, shape, dtype, is_fortran, bytes).
     elif record.name == "_reconstruct" and isinstance(record.state, tuple) and len(record.state) == 5:
         _, shape, dtype, fortran, raw = record.state
         order = "F" if fortran else "C"
     else:
-        raise ValueError(f"no array: {record.name}")
+        raise ValueError(f"not an array: {record.name}")
     raw = _bytes(raw)
     if order not in ("C", "F"):
-        raise ValueError("an array of a strange order")
+        raise ValueError("an array whose order is neither C nor F")
     flat = np.frombuffer(raw, _dtype_of(dtype))
     return flat.reshape(_checked(shape), order=order)
 
 
 def _checked(shape: object) -> tuple[int, ...]:
     if not isinstance(shape, tuple) or not all(isinstance(n, int) and n >= 0 for n in shape):
-        raise ValueError("a shape that is none")
+        raise ValueError("an array without a valid shape")
     return shape
 
 
 def _dtype_of(record: object) -> np.dtype[Any]:
-    """A type of plain numbers, with its byte order."""
+    """The NumPy type of a dtype's record, which must be of plain numbers, with its byte order."""
     code = record.args[0] if isinstance(record, Record) and record.name == "dtype" and record.args else None
     found = _DTYPE.fullmatch(code) if isinstance(code, str) else None
     if not isinstance(record, Record) or found is None:
         raise ValueError(f"numbers of the type {shown(code)}")
     state = record.state
+    # The dtype's state is (version, byte order, ...); "|" for single bytes needs no order.
     order = state[1] if isinstance(state, tuple) and len(state) > 1 and state[1] in ("<", ">") else "="
     return np.dtype(f"{order}{found[1]}")
 
@@ -57,7 +59,7 @@ def _scalar(dtype: object, raw: object = b"") -> int | float | bool:
 
 
 def _bytes(raw: object) -> bytes | bytearray:
-    """A file's bytes; those of Python 2 come as text."""
+    """The bytes of an array; pickles of Python 2 store them as latin-1 text."""
     raw = raw.encode("latin-1") if isinstance(raw, str) else raw
     if not isinstance(raw, bytes | bytearray):
         raise ValueError("an array without bytes")
@@ -66,12 +68,12 @@ def _bytes(raw: object) -> bytes | bytearray:
 
 def _encode(text: object, encoding: object = "latin1") -> bytes:
     if not isinstance(text, str) or encoding not in ("latin1", "latin-1"):
-        raise ValueError("bytes in a strange encoding")
+        raise ValueError("bytes in an unsupported encoding")
     return text.encode("latin-1")
 
 
 def _in_every(module: str, name: str, make: Maker) -> dict[str, Maker]:
-    """Under the module's names in older and newer releases."""
+    """A maker under the names that a module has in older and newer releases of NumPy."""
     return {f"numpy.{core}.{module}.{name}": make for core in ("core", "_core")}
 
 
@@ -81,12 +83,12 @@ def _record(name: str) -> Maker:
 
 def _set(items: object = ()) -> set[Any]:
     if not isinstance(items, list | tuple | set | frozenset):
-        raise ValueError("a set of what is no list")
+        raise ValueError("a set whose items are not a list")
     return set(simple(list(items)))
 
 
 def _object(kind: object, base: object, state: object) -> object:
-    """An object as protocols 0 and 1 have it: its class, the built-in one below it, and the content of that."""
+    """An object as pickle protocols 0 and 1 store it: its class, the built-in base class, and the base's content."""
     if not isinstance(kind, Global) or not isinstance(base, Global):
         raise ValueError("an object without a class")
     made = kind.make()
@@ -114,4 +116,4 @@ MAKERS: dict[str, Maker] = {
     **_in_every("multiarray", "scalar", _scalar),
     **_in_every("numeric", "_frombuffer", _record("_frombuffer")),
 }
-"""Harmless stand-ins for the globals that pickles of arrays may name."""
+"""Harmless replacements for the globals that pickles of arrays name."""

@@ -1,4 +1,4 @@
-"""Weights of an OpenVINO IR model (version 10), read with the standard library and NumPy."""
+"""Reading the weights of an OpenVINO IR model (version 10) with the standard library and NumPy."""
 
 import xml.etree.ElementTree as ET
 from collections.abc import Iterator
@@ -11,7 +11,7 @@ import numpy.typing as npt
 from latentloop.errors import UserError
 
 DTYPES = {"f32": "<f4", "f16": "<f2", "i64": "<i8", "i32": "<i4"}
-"""NumPy's names, little-endian, for OpenVINO's element types."""
+"""NumPy's names of OpenVINO's element types, little-endian."""
 
 
 @dataclass(frozen=True)
@@ -28,10 +28,10 @@ def read_constants(xml: Path) -> list[Constant]:
     """Read the constants of an OpenVINO model, in the order of its graph.
 
     Args:
-        xml: The graph; the constants' bytes are in the `.bin` file of the same name beside it.
+        xml: File of the graph; the constants' bytes are in the `.bin` file of the same name beside it.
 
     Raises:
-        UserError: A file of the pair is missing, is not an IR model, or the `.bin` is shorter than the graph says.
+        UserError: One of the two files is missing or not an IR model, or the `.bin` file is truncated.
     """
     try:
         layers = ET.parse(xml).getroot().find("layers")  # noqa: S314 - expat refuses entity bombs since 2.4.1
@@ -54,7 +54,7 @@ def _constants(xml: Path, layers: ET.Element, blob: bytes) -> Iterator[Constant]
         shape = [int(n) for n in data.attrib["shape"].split(",") if n.strip()]
         dtype = np.dtype(DTYPES[data.attrib["element_type"]])
         offset, size = int(data.attrib["offset"]), int(data.attrib["size"])
-        if offset + size > len(blob) or size != dtype.itemsize * int(np.prod(shape)):
+        if offset + size > len(blob) or size != dtype.itemsize * int(np.prod(shape)):  # np.prod of () is 1, a scalar
             raise UserError(f"{xml}: constant {layer.get('name')} does not fit its .bin file: truncated?")
         value = np.frombuffer(blob, dtype, count=size // dtype.itemsize, offset=offset).reshape(shape)
         yield Constant(layer.attrib["name"], value)

@@ -1,8 +1,8 @@
-"""A pickle machine that only builds data: it imports nothing, calls nothing that a file names, and limits its memory.
+"""A restricted unpickler that only builds data: it imports nothing, calls nothing that a file names, and limits memory.
 
 Python's own unpickler imports what a file names, and calls it. This one follows the same instructions, parsed by the
-standard library's `pickletools`, but looks each name up in a table of harmless makers; an object of any other name
-becomes a passive `Record`, which is never built or called. Names that only an attack has a use for are refused.
+standard library's `pickletools`, but looks names up in a table of harmless functions (makers). An object of any other
+class becomes a passive `Record`, which is never built or called. Names that only an attack would use are refused.
 """
 
 import pickletools
@@ -18,37 +18,37 @@ from latentloop.checkpoints.bounded_file import BoundedFile
 from latentloop.errors import UserError
 
 MAX_INSTRUCTIONS = 5_000_000
-"""Most instructions of a pickle; those of 1024-pixel generators have some ten thousand."""
+"""Largest number of instructions; pickles of 1024-pixel generators have some ten thousand."""
 SPENDING = 2
-"""Data that the makers may be handed in total, as a multiple of the file's size: a file may repeat itself."""
+"""Total size of the makers' arguments, as a multiple of the file's size: files may repeat data, but not endlessly."""
 SMALL_CHANGE = 1 << 20
-"""Data that the makers may be handed beyond that, in bytes and items, so that small files may repeat more."""
+"""Additional allowance for the makers' arguments, in bytes and items, so that small files may repeat more."""
 MAX_KEY = 1 << 60
-"""Bound of integer dict keys; larger ones could be chosen to collide in a dict."""
+"""Bound on integer dict keys; larger ones could be chosen so that their hashes collide."""
 MAX_KEY_PARTS = 8
-"""Most items of a tuple that is a dict key."""
+"""Largest number of items in a tuple that is a dict key."""
 
 Maker = Callable[..., Any]
-"""A stand-in for a global: called with the arguments that the file has for it."""
+"""Harmless replacement of a global, called with the arguments that the file has for it."""
 
 
 class RefusedError(UserError):
-    """A file asks for more than data, such as calling a function."""
+    """The error for a file that asks for more than data, such as a function call."""
 
 
 @dataclass(frozen=True)
 class Global:
-    """A global that a file names, and its harmless stand-in."""
+    """A global that a file names, with its harmless replacement."""
 
     name: str
     """Module and name, such as "collections.OrderedDict"."""
     make: Maker
-    """Stand-in that is called instead."""
+    """Replacement that is called instead."""
 
 
 @dataclass
 class Record:
-    """An object of a class known by name only: the arguments of its constructor and its state, as data."""
+    """An object of a class known by name only: constructor arguments and state, as data."""
 
     name: str
     """Name of the class or function that the file asks for."""
@@ -57,26 +57,26 @@ class Record:
     state: Any = None
     """State that the file sets after construction; None if it sets none."""
     items: dict[Any, Any] = field(default_factory=dict)
-    """Items that the file sets, if the class is a dict; those that it appends are left out."""
+    """Items that the file sets, if the class is a dict; appended items are dropped."""
 
 
 def unpickle(file: BinaryIO, makers: Mapping[str, Maker], *, persistent: Maker | None = None) -> Any:  # noqa: ANN401
-    """Read one pickle, from the file's position on, without importing or calling what it names.
+    """Read one pickle from the file's position, without importing or calling what it names.
 
     Args:
-        file: Seekable.
-        makers: Stand-ins for globals, by "module.name"; of any other, calls give a `Record`.
-        persistent: Stand-in for the lookup of persistent ids; None refuses them.
+        file: Seekable file.
+        makers: Replacements of globals by "module.name"; a call of any other global returns a `Record`.
+        persistent: Replacement of the lookup of persistent ids; None refuses them.
 
     Returns:
-        None, numbers, text, bytes, and lists, tuples, sets and dicts of them; and what the makers return.
+        None, numbers, text, bytes, lists, tuples, sets and dicts of these, and results of the makers.
 
     Raises:
-        RefusedError: The file names a global that only an attack has a use for, or asks for a call of what is none.
-        ValueError or LookupError: It is no pickle, or truncated, or damaged.
+        RefusedError: The file names a global that only an attack would use, or calls an object that is not a global.
+        ValueError or LookupError: The content is not a pickle, truncated, or damaged.
     """
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", DeprecationWarning)  # of escapes in damaged text
+        warnings.simplefilter("ignore", DeprecationWarning)  # about invalid escapes in damaged text
         bounded = BoundedFile(file)
         return _Machine(makers, persistent, allowance=SPENDING * bounded.left() + SMALL_CHANGE).run(bounded)
 
@@ -86,7 +86,7 @@ class _Machine:
     makers: Mapping[str, Maker]
     persistent: Maker | None
     allowance: int
-    """How much the makers may still be handed, in bytes and items."""
+    """Remaining size of the makers' arguments, in bytes and items."""
     stack: list[Any] = field(default_factory=list)
     marks: list[int] = field(default_factory=list)
     memo: dict[int, Any] = field(default_factory=dict)
@@ -115,6 +115,7 @@ class _Machine:
         self.stack.append(value)
 
     def look_up(self, name: str) -> None:
+        # Nothing is imported: a name is only looked up in a table, and unknown ones give passive records.
         if name not in self.makers and is_alarming(name):
             raise RefusedError(f"the global {name}")
         self.push(Global(name, self.makers[name] if name in self.makers else passive(name)))
@@ -125,24 +126,26 @@ class _Machine:
         self.look_up(f"{module}.{name}")
 
     def call(self, function: object, args: object) -> None:
-        if isinstance(function, Record):  # an object that stands for a class or a function
+        if isinstance(function, Record):  # a class or function that the file itself builds
             function = Global(function.name, passive(function.name))
         if not isinstance(function, Global) or not isinstance(args, tuple):
             raise RefusedError(f"a call of {type(function).__name__}")
+        # A memoised megabyte may be passed to a maker a million times: each time it would be copied.
         self.allowance -= sum(len(given) for given in args if isinstance(given, SIZED))
         if self.allowance < 0:
             raise RefusedError("many copies of the same data")
         try:
             self.push(function.make(*args))
         except TypeError as error:
-            raise ValueError(f"arguments that {function.name} does not take") from error
+            raise ValueError(f"wrong arguments for {function.name}") from error
 
     def set_items(self, items: list[Any]) -> None:
         target, keys = self.stack[-1], items[::2]
         target = target.items if isinstance(target, Record) else target
+        # type(), not isinstance: a subclass could override what is called here.
         if type(target) is not dict or len(items) % 2:
-            raise ValueError("items for what is no dict")
-        # An optimizer's state, by its parameters: their hash would be by identity, and nobody needs it.
+            raise ValueError("items for an object that is not a dict")
+        # An optimizer's state has parameters as keys: they would be hashed by identity, and are not needed.
         pairs = [pair for pair in zip(keys, items[1::2], strict=True) if not isinstance(pair[0], Tensor | Record)]
         target.update(zip(simple([key for key, _ in pairs]), [value for _, value in pairs], strict=True))
 
@@ -153,13 +156,13 @@ class _Machine:
         elif type(target) is set:
             target.update(simple(items))
         elif not isinstance(target, Record):
-            raise ValueError("items for what is neither list nor set")
+            raise ValueError("items for an object that is neither list nor set")
 
     def build(self) -> None:
         state, target = self.stack.pop(), self.stack[-1]
         if isinstance(target, Record):
             target.state = state
-        elif type(target) not in (dict, set, Tensor):  # attributes of a subclass are none of its items
+        elif type(target) not in (dict, set, Tensor):  # attributes of a subclass of these are dropped
             raise RefusedError(f"a state for {type(target).__name__}")
 
     def persist(self, identity: object) -> None:
@@ -169,27 +172,28 @@ class _Machine:
 
 
 def passive(name: str) -> Maker:
-    """Make a maker of records of a class that is known by name only."""
+    """Return a maker of `Record`s, for a class that is known by name only."""
     return lambda *args: Record(name, args)
 
 
 def simple(items: list[Any]) -> list[Any]:
-    """Check that dict keys or set items are quick to hash (text, bytes, numbers, None, tuples of them); return them.
+    """Check that dict keys or set items are quick to hash, and return them.
 
-    Hashing tuples nested a million deep would crash the process.
+    Allowed are text, bytes, numbers, None and short tuples of these: hashing a tuple nested a million deep would crash
+    the process.
 
     Raises:
-        ValueError: One is of another type, or an integer of `MAX_KEY` or more.
+        ValueError: An item has another type, or is an integer of `MAX_KEY` or more.
     """
     for item in items:
         parts = item if isinstance(item, tuple) and len(item) <= MAX_KEY_PARTS else (item,)
         if not all(isinstance(part, SIMPLE) and not (isinstance(part, int) and abs(part) >= MAX_KEY) for part in parts):
-            raise ValueError(f"a key that is a {type(item).__name__}, and a strange one")
+            raise ValueError(f"a key that is a {type(item).__name__}, which is not allowed here")
     return items
 
 
 def _make(machine: _Machine, name: str | None) -> None:
-    """Build an object as the oldest protocols say it: after a mark its class, if no name is given, and arguments."""
+    """Build an object as the oldest protocols store it: after a mark, its class (unless named) and its arguments."""
     items = machine.since_mark()
     if name is not None:
         machine.look_up(name.replace(" ", ".", 1))
@@ -206,7 +210,7 @@ def _make_with_keywords(machine: _Machine) -> None:
 
 
 def _refuse_outside() -> NoReturn:
-    raise UserError("its numbers lie outside the file: pickled with buffers of its own; pickle it without")
+    raise UserError("its numbers are in buffers outside the file; pickle it without out-of-band buffers")
 
 
 def _make_dict(machine: _Machine) -> None:
@@ -240,6 +244,7 @@ STEPS: dict[str, Callable[[_Machine, Any], object]] = {
     "LIST": lambda m, _: m.push(m.since_mark()),
     "TUPLE": lambda m, _: m.push(tuple(m.since_mark())),
     "TUPLE1": lambda m, _: m.push((m.stack.pop(),)),
+    # Arguments are evaluated from left to right, so items come off the stack in reverse.
     "TUPLE2": lambda m, _: m.push(tuple([m.stack.pop(), m.stack.pop()][::-1])),
     "TUPLE3": lambda m, _: m.push(tuple([m.stack.pop(), m.stack.pop(), m.stack.pop()][::-1])),
     "DICT": lambda m, _: _make_dict(m),
@@ -256,6 +261,7 @@ STEPS: dict[str, Callable[[_Machine, Any], object]] = {
     "BINPUT": lambda m, index: m.memo.update({index: m.stack[-1]}),
     "LONG_BINPUT": lambda m, index: m.memo.update({index: m.stack[-1]}),
     "MEMOIZE": lambda m, _: m.memo.update({len(m.memo): m.stack[-1]}),
+    # pickletools joins module and name by a space.
     "GLOBAL": lambda m, name: m.look_up(name.replace(" ", ".", 1)),
     "STACK_GLOBAL": lambda m, _: m.look_up_parts(name=m.stack.pop(), module=m.stack.pop()),
     "REDUCE": lambda m, _: m.call(args=m.stack.pop(), function=m.stack.pop()),
@@ -268,4 +274,4 @@ STEPS: dict[str, Callable[[_Machine, Any], object]] = {
     "NEXT_BUFFER": lambda _, __: _refuse_outside(),
     "PERSID": lambda m, identity: m.persist(identity),
 }
-"""All other instructions that the machine follows; those neither here nor in `VALUES` are refused."""
+"""All other supported instructions; those neither here nor in `VALUES` are refused."""

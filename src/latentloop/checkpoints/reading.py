@@ -1,4 +1,4 @@
-"""Checkpoints of other projects: the format is detected from the content, and the generator is extracted."""
+"""Reading checkpoints of other projects: format detection, safe parsing, and finding the generator."""
 
 import re
 import struct
@@ -34,6 +34,7 @@ DAMAGE = (
     BadZipFile,
 )
 """Errors that reading a damaged file is known to raise."""
+# The tests marked `fuzz` read thousands of damaged files to see that there are no others.
 
 NO_WEIGHTS = (
     (rb"version https://git-lfs", "a Git LFS pointer: the weights are not here yet; get them with: git lfs pull"),
@@ -46,20 +47,20 @@ NO_WEIGHTS = (
     (rb"\x1f\x8b|7z|Rar!|BZh", "a compressed archive; unpack it first"),
     (rb"\x93NUMPY|PK\x03\x04.{26}[^/]*\.npy", "a NumPy file: codes, not a generator"),
 )
-"""Beginnings of files that stand where weights should be, as regular expressions, and what such files are."""
+"""Files that are often found in place of weights: a regular expression of their beginning, and a description."""
 BEGINNING = 200
-"""Bytes of a file by which such a beginning is recognised."""
+"""Number of bytes in which such a beginning is searched."""
 
 
 def read_checkpoint(path: Path, *, which: Which = "g_ema") -> Network:
-    """Read the generator of another project's file; nothing in the file is executed.
+    """Read the generator in another project's file; nothing in the file is executed.
 
     Args:
-        path: A pickle by NVIDIA's projects, of any protocol, or a file of `torch.save`.
-        which: Which of the generators in it.
+        path: A pickle of NVIDIA's projects, of any protocol, or a file of `torch.save`.
+        which: Which of the file's generators to read.
 
     Raises:
-        UserError: The file is neither; damaged; has no such generator; or asks for more than data.
+        UserError: The file is of another kind, damaged, has no such generator, or asks for more than data.
     """
     with reading(path):
         refuse_other_files(path)
@@ -72,7 +73,7 @@ def reading(path: Path) -> Iterator[None]:
     """Turn errors of reading another project's file into one-line `UserError`s that begin with its path.
 
     Raises:
-        UserError: The file asks for more than data, is damaged, or is not what it should be.
+        UserError: The file asks for more than data, is damaged, or is of another kind.
     """
     try:
         yield
@@ -81,15 +82,15 @@ def reading(path: Path) -> Iterator[None]:
     except UserError as error:
         raise error.within(path) from error
     except DAMAGE as error:
-        reason = unreadable(error) or f"damaged, truncated or no checkpoint ({in_one_line(error)})"
+        reason = unreadable(error) or f"damaged, truncated or not a checkpoint ({in_one_line(error)})"
         raise UserError(f"{path}: {reason}") from error
 
 
 def refuse_other_files(path: Path) -> None:
-    """Refuse what often lies where weights should be, by its name: an empty file, a web page, a Git LFS pointer.
+    """Raise a UserError for files that are often found in place of weights, such as web pages and Git LFS pointers.
 
     Raises:
-        UserError: It is such a file.
+        UserError: The file is empty, or one of these.
     """
     with path.open("rb") as file:
         beginning = file.read(BEGINNING)
@@ -109,6 +110,6 @@ def _read_pickle(path: Path) -> object:
         except DAMAGE as error:
             if marked:
                 raise
-            # Protocols 0 and 1 have no mark at the beginning: it may have been anything.
-            what = "no checkpoint that we know: neither safetensors, nor a pickle, nor a file of torch.save"
+            # Pickles of protocols 0 and 1 begin with no marker, so the file may be anything.
+            what = "not a checkpoint of a known format: neither safetensors, nor a pickle, nor a file of torch.save"
             raise UserError(what) from error

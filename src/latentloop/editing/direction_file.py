@@ -1,4 +1,4 @@
-"""Directions as a file: safetensors, one tensor for each, and one metadata entry with everything else."""
+"""Direction files: safetensors with one tensor per direction, and one metadata entry for the rest."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -20,16 +20,16 @@ from latentloop.weights import WeightsFile, is_safetensors, kind_in, read_ours, 
 
 
 def save_directions(path: Path, directions: Sequence[Direction]) -> None:
-    """Write directions, in float16 or float32 as they are, for `read_directions` to read; the file appears whole.
+    """Write directions to a file that `read_directions` reads, atomically; float16 vectors stay float16.
 
     Raises:
-        UserError: Two have one name, a name is empty or has odd characters, or the file cannot be written.
+        UserError: A name is empty, repeated or has unusable characters, or the file cannot be written.
     """
     names = [direction.name for direction in directions]
     for name in names:
         if not name.isprintable() or ":" in name or name.strip() != name or not name or names.count(name) > 1:
             raise UserError(
-                f"{path}: {name!r} cannot name a direction: it is of another one, empty or has odd characters"
+                f"{path}: {name!r} cannot name a direction: it is repeated, empty or has unusable characters"
             )
     about = {direction.name: _metadata(direction) for direction in directions}
     tensors = {direction.name: _stored(direction.vector) for direction in directions}
@@ -42,10 +42,10 @@ def is_direction_file(path: Path) -> bool:
 
 
 def read_directions(path: Path | WeightsFile) -> dict[str, Direction]:
-    """Read the directions of one of our files by their names, in the order in which they were saved.
+    """Read the directions of a latentloop file by name, in the order in which they were saved.
 
     Raises:
-        UserError: The file is missing, of another kind, damaged, or has numbers that are not finite.
+        UserError: The file is missing, damaged, of another kind, or has numbers that are not finite.
     """
     file = path if isinstance(path, WeightsFile) else WeightsFile(path)
     ours = read_ours(file, NAME, what="a file of directions", advice="latentloop directions find makes one")
@@ -78,8 +78,8 @@ def find_direction(name_or_path: str | Path, generator: Generator) -> Direction:
     """Load one direction for a generator.
 
     Args:
-        name_or_path: Name of a bundled direction; a file that has one direction; or FILE:NAME where it has several.
-        generator: Generator whose codes it is to change.
+        name_or_path: Name of a bundled direction, a file with one direction, or FILE:NAME for a file with several.
+        generator: Generator whose codes the direction is to change.
 
     Raises:
         UserError: There is no such direction, or it belongs to another generator.
@@ -96,7 +96,7 @@ def find_direction(name_or_path: str | Path, generator: Generator) -> Direction:
 
 
 def _unknown(text: str, generator: Generator) -> UserError:
-    """The error for a name that is none of a generator's directions."""
+    """The error for a name that no direction of the generator has."""
     for file in SHIPPED:
         if other := read_directions(file).get(text):
             return UserError(f"{text}: a direction of {other.generator}, not of {generator.name}")
@@ -112,10 +112,10 @@ def _metadata(direction: Direction) -> dict[str, Any]:
 
 def _stored(vector: Tensor) -> Tensor:
     dtype = torch.float16 if vector.dtype == torch.float16 else torch.float32
-    return vector.detach().to("cpu", dtype, copy=True).contiguous()  # two that share memory cannot be saved
+    return vector.detach().to("cpu", dtype, copy=True).contiguous()  # safetensors refuses tensors that share memory
 
 
 def _direction(name: str, vector: Tensor, entry: Mapping[str, Any]) -> Direction:
-    """The direction of a tensor and its metadata."""
+    """A direction from its tensor and metadata entry."""
     finite = bool(vector.isfinite().all())
     return Direction(name=name, vector=vector, **fields_of(name, tuple(vector.shape), entry, finite=finite))

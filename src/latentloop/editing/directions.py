@@ -1,4 +1,4 @@
-"""Directions: changes of a code that change one attribute of its image."""
+"""Directions of a latent space, each of which changes one attribute of an image."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
@@ -12,16 +12,16 @@ from latentloop.editing.layers import layer_mask
 
 @dataclass(frozen=True)
 class Direction:
-    """A direction of a latent space, with where it comes from. Tensors are on the CPU."""
+    """A direction of a latent space and its provenance; tensors are on the CPU."""
 
     name: str
     """Name of the direction, such as "smile"."""
     vector: Tensor
-    """Change that strength 1 adds to each style, (w_dim,), or to the style of each layer, (num_ws, w_dim)."""
+    """Change at strength 1: of every style, (w_dim,), or of each layer's style, (num_ws, w_dim)."""
     layers: tuple[int, ...]
     """Layers that the direction changes, in ascending order."""
     num_ws: int
-    """Styles of the codes that the direction is for."""
+    """Number of styles of the codes that the direction is for."""
     fingerprint: str
     """Fingerprint of the latent space."""
     generator: str
@@ -34,16 +34,16 @@ class Direction:
     """Measurements of the direction, as JSON values."""
 
     def change(self) -> Tensor:
-        """Compute the change that strength 1 adds to a code, (num_ws, w_dim)."""
+        """Compute the change of a code at strength 1, (num_ws, w_dim)."""
         return self.vector.expand(self.num_ws, -1) * layer_mask(self.layers, self.num_ws)
 
 
 def edit(w_plus: Tensor, edits: Iterable[tuple[Direction, float]]) -> Tensor:
-    """Move codes along directions, all at once.
+    """Move codes along several directions.
 
     Args:
         w_plus: Styles, (N, num_ws, w_dim).
-        edits: Directions with their strengths; strength 0 leaves the codes unchanged to the last bit.
+        edits: Directions with their strengths; strength 0 leaves codes identical to the bit.
     """
     for direction, strength in edits:
         if strength:
@@ -52,9 +52,9 @@ def edit(w_plus: Tensor, edits: Iterable[tuple[Direction, float]]) -> Tensor:
 
 
 def conditional(direction: Direction, kept: Sequence[Direction]) -> Direction:
-    """Project a direction onto the complement of others, so that their attributes change less.
+    """Project other directions out of a direction, so that their attributes change less.
 
-    This is the conditional manipulation of InterFaceGAN (Shen et al., arXiv:1907.10786, section 2.2): the part in the
+    This is InterFaceGAN's conditional manipulation (Shen et al., arXiv:1907.10786, section 2.2): the component in the
     span of the other directions is removed, here in W+ on the layers that the direction changes.
 
     Args:
@@ -65,8 +65,9 @@ def conditional(direction: Direction, kept: Sequence[Direction]) -> Direction:
         return direction
     change = direction.change()[list(direction.layers)].double()
     others = torch.stack([one.vector.expand(one.num_ws, -1)[list(direction.layers)].double() for one in kept])
+    # The pseudoinverse also handles directions that are linearly dependent on these layers.
     span = others.flatten(1)
-    rest = change.flatten() - span.T @ (torch.linalg.pinv(span.T) @ change.flatten())
+    rest = change.flatten() - span.T @ (torch.linalg.pinv(span.T) @ change.flatten())  # n - P P^+ n
     vector = torch.zeros(direction.num_ws, change.shape[1])
     vector[list(direction.layers)] = rest.unflatten(0, tuple(change.shape)).float()
     return replace(direction, vector=vector)

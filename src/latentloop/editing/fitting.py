@@ -1,4 +1,4 @@
-"""Adapting directions to generators with more or fewer layers than the original one."""
+"""Adapting directions to generators with another number of layers."""
 
 from dataclasses import replace
 
@@ -10,10 +10,10 @@ from latentloop.generators import Generator
 
 
 def fitted(direction: Direction, generator: Generator) -> Direction:
-    """Adapt a direction to a generator of the same latent space, whatever its number of layers.
+    """Adapt a direction to a generator of the same latent space with any number of layers.
 
-    A direction that is the same for all layers fits any number of them; one that changes some layers fits where those
-    exist.
+    A direction that is the same for all layers fits any number of them; a direction of some layers fits if the
+    generator has them.
 
     Raises:
         UserError: The direction belongs to another latent space, or changes layers that the generator lacks.
@@ -21,7 +21,7 @@ def fitted(direction: Direction, generator: Generator) -> Direction:
     if (direction.fingerprint, direction.vector.shape[-1]) != (generator.fingerprint, generator.w_dim):
         raise UserError(
             f"{direction.name}: a direction of {direction.generator} (latent space {direction.fingerprint}), "
-            f"not of {generator.name} ({generator.fingerprint})"
+            f"not of {generator.name} (latent space {generator.fingerprint})"
         )
     if direction.num_ws == generator.num_ws:
         return direction

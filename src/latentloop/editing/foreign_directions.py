@@ -1,14 +1,14 @@
-"""Directions in files of other projects: InterFaceGAN, e4e, GANSpace, and SeFa as rosinality's project finds it.
+"""Reading of directions from other projects' files: InterFaceGAN, e4e, GANSpace, and SeFa in rosinality's version.
 
 | file | what | names |
 |---|---|---|
-| `.npy`, `.pt` | one, of all layers (w_dim,) or (1, w_dim), of each (num_ws, w_dim) or (1, num_ws, w_dim) | its own |
+| `.npy`, `.pt` | one, for all layers (w_dim,), (1, w_dim), or per layer (num_ws, w_dim), (1, num_ws, w_dim) | file's |
 | `.pt` of e4e's GANSpace | `comp` or `components`, (K, 1, w_dim), and `std`, (K,) | pc0, pc1 ... |
 | `.npz` of GANSpace | `lat_comp` and `lat_stdev`, or `act_comp` and `act_stdev`, of the same shapes | pc0, pc1 ... |
-| `.pt` of SeFa | `eigvec`, (w_dim, K), a direction a column | sefa0, sefa1 ... |
+| `.pt` of SeFa | `eigvec`, (w_dim, K), one direction per column | sefa0, sefa1 ... |
 
-The format is detected from the content. The files do not say which generator they belong to: the directions are taken
-for those of the generator in use.
+The format is detected from the content. The files do not say which generator they belong to; they are assumed to belong
+to the generator in use.
 """
 
 import zipfile
@@ -30,13 +30,13 @@ from latentloop.latents.foreign_files import read_content, read_entry
 COMPONENTS = {"comp": "std", "components": "std", "lat_comp": "lat_stdev", "act_comp": "act_stdev"}
 """Keys of principal components, each with the key of their standard deviations; the first one present counts."""
 EIGENVECTORS = "eigvec"
-"""Key under which SeFa's files hold their directions."""
+"""Key of the directions in SeFa's files."""
 MAX_COMPONENTS = 4096
-"""Most directions of a file, several times those of any generator. A small file may claim any."""
+"""Largest number of directions in a file, several times that of any generator; a damaged file may claim any."""
 
 
 def read_foreign_directions(path: Path, generator: Generator) -> dict[str, Direction]:
-    """Read another project's directions for a generator, by name. Nothing in the file is executed.
+    """Read directions for a generator from another project's file, by name; nothing in the file is executed.
 
     Raises:
         UserError: The file is damaged, asks for more than data, or has no directions that fit the generator.
@@ -48,7 +48,7 @@ def read_foreign_directions(path: Path, generator: Generator) -> dict[str, Direc
 
 
 def _vectors(content: object, name: str) -> Iterator[tuple[str, Tensor]]:
-    """Each name and direction, (w_dim,) or (num_ws, w_dim)."""
+    """Names and vectors of the directions in a file's content, (w_dim,) or (num_ws, w_dim)."""
     if not isinstance(content, Mapping):
         yield name, _plain(content)
     elif EIGENVECTORS in content:
@@ -58,6 +58,7 @@ def _vectors(content: object, name: str) -> Iterator[tuple[str, Tensor]]:
         components, deviations = _plain(content[found]), _plain(content[COMPONENTS[found]]).flatten()
         if components.ndim < 2 or len(components) != len(deviations):
             raise UserError(f"has {tuple(components.shape)} components and {len(deviations)} deviations")
+        # Unit vectors times their standard deviations: strength 1 is one standard deviation, as in GANSpace.
         yield from _listed("pc", components * deviations.reshape(-1, *[1] * (components.ndim - 1)))
     else:
         raise UserError(f"has no directions, but {', '.join(str(key)[:40] for key in list(content)[:5]) or 'nothing'}")
@@ -79,7 +80,7 @@ def _direction(name: str, vector: Tensor, path: Path, generator: Generator) -> D
     num_ws = generator.num_ws if len(rows) == 1 else len(rows)
     changed = rows.any(dim=1).expand(num_ws)
     if not changed.any():
-        raise UserError(f"has a direction {name} of zeros alone")
+        raise UserError(f"has a direction {name} of zeros only")
     return Direction(
         name,
         rows[0] if len(rows) == 1 else rows,
@@ -96,6 +97,6 @@ def _plain(value: object) -> Tensor:
 
 
 def _of_archive(file: IO[bytes], arrays: Mapping[str, zipfile.ZipInfo]) -> dict[str, Any]:
-    """Those of an archive's arrays that may be directions; of others, the names."""
+    """Arrays of an archive by name; those that cannot be directions are not read and are None."""
     wanted = {*COMPONENTS, *COMPONENTS.values(), EIGENVECTORS}
     return {name: read_entry(file, entry) if name in wanted else None for name, entry in arrays.items()}

@@ -1,4 +1,4 @@
-"""GANSpace: directions along which W varies most (Härkönen et al., arXiv:2004.02546)."""
+"""GANSpace: directions of largest variance in W (Härkönen et al., arXiv:2004.02546)."""
 
 from dataclasses import dataclass
 
@@ -11,27 +11,27 @@ from latentloop.extras import load_extra
 from latentloop.generators import Generator
 
 ORIGIN = "GANSpace (Härkönen et al., arXiv:2004.02546)"
-"""Origin that these directions are saved with."""
+"""Origin that is stored with these directions."""
 
 
 @dataclass(frozen=True)
 class Components:
-    """Principal components of styles, those of the largest variance first."""
+    """Principal components of styles, largest variance first."""
 
     axes: Tensor
     """Orthonormal axes, (K, w_dim)."""
     deviations: Tensor
-    """Standard deviations of the styles along them, (K,)."""
+    """Standard deviation of the styles along each axis, (K,)."""
     shares: Tensor
-    """Share of the total variance along each, (K,)."""
+    """Share of the total variance along each axis, (K,)."""
 
 
 def principal_components(w: Tensor, count: int) -> Components:
     """Compute the principal components of styles (N, w_dim) with scikit-learn.
 
     Args:
-        w: Samples of W.
-        count: Number of components; less than N, and at most w_dim.
+        w: Samples of W, (N, w_dim).
+        count: Number of components, below N and at most w_dim.
 
     Raises:
         UserError: scikit-learn is not installed.
@@ -45,13 +45,13 @@ def principal_components(w: Tensor, count: int) -> Components:
 
 
 def ganspace_directions(generator: Generator, w: Tensor, count: int, layers: tuple[int, ...]) -> list[Direction]:
-    """Find directions pc0, pc1 ..., those of the largest variance first; strength 1 is one standard deviation.
+    """Find GANSpace's directions pc0, pc1 ..., largest variance first; strength 1 is one standard deviation.
 
     Args:
         generator: Generator of the samples.
         w: Samples of its W, (N, w_dim).
         count: Number of directions.
-        layers: Layers that the directions change, see `parse_layers`; they do not matter for the search itself.
+        layers: Layers that the directions change, see `parse_layers`; they do not affect the search.
 
     Raises:
         UserError: scikit-learn is not installed.

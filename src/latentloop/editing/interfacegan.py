@@ -1,6 +1,6 @@
 """InterFaceGAN: directions across the boundary between high and low scores (Shen et al., arXiv:1907.10786).
 
-A score is any number that grows with an attribute of an image: a classifier's, a measurement, or a person's yes or no.
+A score is any number that increases with an attribute: a classifier's output, a measurement, or a person's yes or no.
 """
 
 from collections.abc import Callable
@@ -19,25 +19,25 @@ from latentloop.generators import Generator
 from latentloop.latents import broadcast
 
 ORIGIN = "InterFaceGAN (Shen et al., arXiv:1907.10786)"
-"""Origin that these directions are saved with."""
+"""Origin that is stored with these directions."""
 SHARE, TRAINING = 0.2, 0.7
-"""Default shares: of all scores, those used at either end; of these, those trained with."""
+"""Default shares: of scores used at each end, and of training samples among these."""
 MIN_EACH = 10
-"""Least number of scores at either end; with fewer a held-out accuracy means nothing."""
+"""Smallest number of scores at each end; with fewer, the held-out accuracy is meaningless."""
 
 
 @dataclass(frozen=True)
 class Boundary:
-    """A separating plane between the styles of high and of low scores."""
+    """A hyperplane that separates the styles of high scores from those of low scores."""
 
     normal: Tensor
     """Unit normal, towards high scores, (w_dim,), float64."""
     deviation: float
     """Standard deviation of all styles along the normal."""
     accuracy: float
-    """Share of the held-out styles that lie on their side of the plane, 0 to 1."""
+    """Share of held-out styles on the correct side of the plane, 0 to 1."""
     trained: int
-    """Number of styles that the plane was fitted to."""
+    """Number of styles to which the plane was fitted."""
     held_out: int
     """Number of styles that the accuracy was measured on."""
 
@@ -45,15 +45,15 @@ class Boundary:
 def boundary(
     w: Tensor, scores: Tensor, *, randomness: torch.Generator, share: float = SHARE, training: float = TRAINING
 ) -> Boundary:
-    """Fit a linear support vector machine between the styles of the highest and the lowest scores, with scikit-learn.
+    """Fit a linear support vector machine between the styles of the highest and lowest scores, with scikit-learn.
 
     Args:
         w: Styles, (N, w_dim).
-        scores: Score of each style's image, (N,); styles with a score that is not finite are left out.
+        scores: Score of each style's image, (N,); styles whose score is not finite are left out.
         randomness: Source of the random split into training and held-out styles.
-        share: Share of all scores used at either end, above 0 up to 0.5; those between are ambiguous. The paper takes
+        share: Share of all scores used at each end, above 0 up to 0.5; those in between are ambiguous. The paper uses
             10,000 of 500,000.
-        training: Share of these that is trained with, between 0 and 1; the rest is held out.
+        training: Share of these used for training, between 0 and 1; the rest is held out.
 
     Raises:
         UserError: Too few scores differ, or scikit-learn is not installed.
@@ -66,12 +66,12 @@ def boundary(
 
     scored = w.double().cpu()[scores.isfinite().cpu()]
     low, high = _ends(scores[scores.isfinite()].double().cpu(), share)
-    # Either kind is split alike: neither is missing on either side.
+    # Both classes are split alike, so that each has training and held-out samples.
     order = torch.randperm(len(low), generator=randomness)
     split = max(1, min(round(training * len(low)), len(low) - 1))
     x, held = (torch.cat([scored[high[part]], scored[low[part]]]) for part in (order[:split], order[split:]))
     machine = SVC(kernel="linear").fit(x.numpy(), _labels(x))
-    normal = F.normalize(torch.tensor(machine.coef_[0]), dim=0)
+    normal = F.normalize(torch.tensor(machine.coef_[0]), dim=0)  # points to class 1, the high scores
     accuracy = float(machine.score(held.numpy(), _labels(held)))
     return Boundary(normal, float(spread(scored, normal[None])), accuracy, len(x), len(held))
 
@@ -82,7 +82,7 @@ def boundary_direction(plane: Boundary, generator: Generator, name: str, layers:
     Args:
         plane: Boundary in the generator's W.
         generator: Generator of the styles.
-        name: Name of the attribute that the scores grow with.
+        name: Name of the attribute with which the scores increase.
         layers: Layers that the direction changes, see `parse_layers`.
     """
     measured = {"held-out accuracy": plane.accuracy, "trained": plane.trained, "held out": plane.held_out}
@@ -102,7 +102,7 @@ def find_by_scoring(
     batch: int = 8,
     done: Callable[[int], None] = lambda _: None,
 ) -> Direction:
-    """Find the direction of an attribute: draw random styles, score their images, and fit a boundary.
+    """Find the direction of an attribute by scoring images of random styles and fitting a boundary.
 
     Args:
         generator: Generator that draws the images.
@@ -112,11 +112,11 @@ def find_by_scoring(
         count: Number of images.
         randomness: Source of the styles and of the held-out split; on the CPU.
         resolution: R, in pixels; None for the generator's own.
-        batch: Images drawn at once.
+        batch: Number of images drawn at a time.
         done: Called after each batch with the number of images scored so far.
 
     Raises:
-        UserError: As for `boundary` and `sample_w`.
+        UserError: Too few scores differ, the generator has no W, or scikit-learn is not installed.
     """
     w = sample_w(generator, count, randomness)
     scores: list[Tensor] = []
@@ -128,9 +128,10 @@ def find_by_scoring(
 
 
 def _ends(scores: Tensor, share: float) -> tuple[Tensor, Tensor]:
-    """Indices of the lowest and of the highest scores (N,), equally many, no low score as high as its high one."""
+    """Indices of the lowest and the highest scores (N,): equally many, each low score below its high counterpart."""
     order = scores.argsort(stable=True)
     pairs = len(scores) // 2
+    # Pairs from the outside inwards, as long as the higher score is really higher: ties carry no information.
     apart = int((scores[order.flip(0)][:pairs] > scores[order][:pairs]).sum())
     each = min(round(share * len(scores)), apart)
     if each < MIN_EACH:
@@ -141,5 +142,5 @@ def _ends(scores: Tensor, share: float) -> tuple[Tensor, Tensor]:
 
 
 def _labels(x: Tensor) -> list[int]:
-    """Labels of styles whose first half has high scores and whose second half low ones."""
+    """Class labels of styles, of which the first half has high scores (1) and the second half low ones (0)."""
     return [1] * (len(x) // 2) + [0] * (len(x) // 2)

@@ -1,4 +1,4 @@
-"""Layers of a code by name and number: which of its styles an edit changes."""
+"""Names and numbers of the layers of a code, which tell the styles that an edit changes."""
 
 import re
 from collections.abc import Mapping
@@ -7,21 +7,21 @@ from latentloop.errors import UserError
 
 NAMES: Mapping[str, tuple[int, int | None]] = {"all": (0, None), "coarse": (0, 4), "middle": (4, 8), "fine": (8, None)}
 """First style and end of each named range. Coarse styles act at 4 to 8 pixels, middle ones at 16 to 32, fine ones
-above: the ranges of style mixing in StyleGAN (Karras et al., arXiv:1812.04948, section 3.1)."""
+above, as in StyleGAN's style mixing (Karras et al., arXiv:1812.04948, section 3.1)."""
 RANGE = re.compile(r"(\d+)(?:-(\d+))?")
-"""A layer such as "3", or a range such as "0-7"."""
+"""Pattern of a layer such as "3", or a range such as "0-7"."""
 
 
 def parse_layers(text: str, num_ws: int) -> tuple[int, ...]:
-    """Parse a description of layers, in ascending order without repetition.
+    """Parse a description of layers, to numbers in ascending order without repetition.
 
     Args:
-        text: Names, numbers and ranges with both ends, separated by commas: "coarse", "0-3", "middle,12".
-        num_ws: Styles of the generator; layers count from 0.
+        text: Names, numbers and inclusive ranges, separated by commas: "coarse", "0-3", "middle,12".
+        num_ws: Number of the generator's styles; layers count from 0.
 
     Raises:
-        UserError: There is no such name or layer.
-        ValueError: It is no text.
+        UserError: A name or layer does not exist.
+        ValueError: `text` is not a text.
     """
     if not isinstance(text, str):
         raise ValueError(f"layers must be a text such as coarse or 0-3, got {text!r:.100}")
@@ -32,7 +32,7 @@ def parse_layers(text: str, num_ws: int) -> tuple[int, ...]:
 
 
 def describe_layers(layers: tuple[int, ...]) -> str:
-    """Format layers, in ascending order, in as few ranges as possible, as `parse_layers` reads them."""
+    """Format layers in ascending order as the shortest text that `parse_layers` reads."""
     ranges: list[list[int]] = []
     for layer in layers:
         if ranges and ranges[-1][1] == layer - 1:

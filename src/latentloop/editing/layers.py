@@ -1,4 +1,4 @@
-"""Layers of a code as masks and weights; `layer_names` reads and writes how people name them."""
+"""Masks and weights of a code's layers; `layer_names` parses their names."""
 
 import math
 
@@ -12,7 +12,7 @@ from latentloop.errors import UserError
 
 
 def layer_mask(layers: tuple[int, ...], num_ws: int) -> Tensor:
-    """Build a mask, (num_ws, 1), that is 1 for the given layers and 0 for the others."""
+    """Return a mask, (num_ws, 1), that is 1 for the given layers and 0 for the others."""
     mask = torch.zeros(num_ws, 1)
     mask[list(layers)] = 1
     return mask
@@ -22,12 +22,12 @@ def layer_weights(text: str, num_ws: int) -> Tensor:
     """Parse weights of layers, (num_ws, 1); layers that are not named get 0.
 
     Args:
-        text: Layers as for `parse_layers`, each with a weight or else with 1: "coarse,middle=0.5,12=0.2". Later ones
-            win.
-        num_ws: Styles of the generator.
+        text: Layers as for `parse_layers`, each with an optional weight (default 1): "coarse,middle=0.5,12=0.2". Later
+            entries override earlier ones.
+        num_ws: Number of the generator's styles.
 
     Raises:
-        UserError: There is no such name or layer, or a weight is no number.
+        UserError: A name or layer does not exist, or a weight is not a number.
     """
     weights = torch.zeros(num_ws, 1)
     for part in text.split(","):
@@ -37,6 +37,6 @@ def layer_weights(text: str, num_ws: int) -> Tensor:
         except ValueError:
             weight = math.nan
         if not math.isfinite(weight):
-            raise UserError(f"layers {part!r}: a weight is a number, such as middle=0.5")
+            raise UserError(f"layers {part!r}: a weight must be a number, such as middle=0.5")
         weights[list(parse_layers(layers, num_ws))] = weight
     return weights

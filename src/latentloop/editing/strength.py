@@ -1,4 +1,4 @@
-"""The unit of strength that all methods of finding directions share: a standard deviation of W."""
+"""The common unit of strength of all computed directions: a standard deviation of W."""
 
 import torch
 from torch import Tensor
@@ -7,7 +7,7 @@ from latentloop.editing.directions import Direction
 from latentloop.generators import Generator
 
 UNIT = "a standard deviation of W"
-"""Unit of strength of all computed directions, so that equal strengths have similar effects."""
+"""Unit of strength of all computed directions, by which equal strengths have similar effects."""
 LICENCE = "as the generator's"
 """Licence of computed directions."""
 
@@ -30,13 +30,13 @@ def make_direction(
     """Build a direction from a unit axis of W; strength 1 is one standard deviation along it.
 
     Args:
-        generator: Generator that it was found with.
+        generator: Generator with which the direction was found.
         name: Name of the direction.
         axis: Unit vector, (w_dim,).
         deviation: Standard deviation of W along the axis.
         layers: Layers that the direction changes.
-        origin: Method that found it.
-        measured: Further measurements, saved with the direction.
+        origin: Method that found the direction, with its source.
+        measured: Further measurements to store with the direction.
     """
     return Direction(
         name,

@@ -26,6 +26,7 @@ class ResidualBlock(nn.Module):
         self.conv1 = nn.Conv2d(in_channels, out_channels, 3, stride, padding=1, bias=False)
         self.norm2 = normalisation(out_channels)
         self.conv2 = nn.Conv2d(out_channels, out_channels, 3, padding=1, bias=False)
+        # Average pooling, since a strided 1x1 convolution would ignore three of four pixels.
         shrink = nn.AvgPool2d(stride) if stride > 1 else nn.Identity()
         same = in_channels == out_channels
         self.skip = shrink if same else nn.Sequential(shrink, nn.Conv2d(in_channels, out_channels, 1, bias=False))
@@ -54,7 +55,7 @@ class AttributeEncoder(nn.Module):
             layers += [ResidualBlock(before, after, stride=2)]
             layers += [ResidualBlock(after, after, stride=1) for _ in range(depth - 1)]
         self.layers = nn.Sequential(*layers)
-        self._ends = tuple(accumulate((1, *depths[1:])))
+        self._ends = tuple(accumulate((1, *depths[1:])))  # number of layers up to the end of each stage
 
     def forward(self, image: Tensor) -> Tensor:
         """Map images (N, 3, R, R) in [-1, 1] to features (N, channels[-1], S, S) with S = R / 2^len(channels)."""

@@ -85,7 +85,7 @@ class Embedder(nn.Module):
         widths, taps = [config.channels[stage] for stage in config.shallow], config.tap_channels
         self.maps = ClassifierMaps(classifier, widths) if classifier else None
         self.taps = nn.ModuleList(Tap(width, taps, config.grid) for width in widths if taps)
-        features = (config.head_channels + len(self.taps) * taps) * config.grid**2
+        features = (config.head_channels + len(self.taps) * taps) * config.grid**2  # inputs of the head, flattened
         self.head = _make_head(config, features, self.num_ws * self.w_dim)
         again = _make_head(config, features, self.num_ws * self.w_dim) if config.second_look else None
         self.second = SecondLook(config.channels[0], widths if classifier else (), again) if again else None
@@ -115,13 +115,14 @@ class Embedder(nn.Module):
         identity = self.identity(image) if self.identity else None
         image = image.contiguous(memory_format=torch.channels_last)  # faster; takes half the time in bfloat16 on a CPU
         added = self._added(image, first.image if first else None)
-        *shallow, x = self.attributes.stages(image, added)
+        *shallow, x = self.attributes.stages(image, added)  # x is (N, channels[-1], grid, grid)
         for block in self.fusion:
             x = block(x, identity)
         taps = [tap(stage) for tap, stage in zip(self.taps, shallow[-2:], strict=False)]  # there may be none
         features = F.leaky_relu(torch.cat([self.narrow(x), *taps], dim=1), SLOPE).flatten(1)
         head = self.second.head if self.second and first else self.head
         offset = head(features).unflatten(1, (self.num_ws, self.w_dim))
+        # w_e = latent_avg + 0.1 E(x); a second look adds to the first code instead of the mean.
         w_plus: Tensor = (first.w_plus if first else self.latent_avg) + FIRST_OFFSET * offset
         return w_plus
 
@@ -138,7 +139,7 @@ class Embedder(nn.Module):
 
     def _see(self, image: Tensor) -> list[Tensor]:
         """The classifier's maps of images, on the grids of two stages; empty without a classifier."""
-        grids = [self.resolution >> (stage + 1) for stage in self.config.shallow]
+        grids = [self.resolution >> (stage + 1) for stage in self.config.shallow]  # sides of the stages' features
         return self.maps.see(image, grids) if self.maps else []
 
 

@@ -33,6 +33,7 @@ def grow(embedder: Embedder, smaller: Embedder) -> None:
         raise ValueError(f"a network with {other} {theirs} cannot grow into one with {other} {ours}")
     _silence_blocks(embedder)
     ours, theirs, layers = embedder.state_dict(), smaller.state_dict(), _layers(embedder.config, smaller.config)
+    # Heads have more inputs in the larger network, and are grown below.
     heads = ("head.", "second.head.") if embedder.second else ("head.", "second.")
     ours.update({_renumbered(name, layers): theirs[name] for name in theirs if not name.startswith(heads)})
     embedder.load_state_dict(ours)
@@ -99,6 +100,7 @@ def _grow_head(head: nn.Module, smaller: nn.Module) -> None:
         rows, columns = smaller.within_rows.shape[0], smaller.within_rows.shape[2]
         _put(head.within_rows[:rows], smaller.within_rows)
         _put(head.between[: rows * columns], smaller.between)
+        # New inputs reach the hidden units of new rows, which no output uses until these weights grow from 0.
         head.within_columns.zero_()
         _put(head.within_columns[:, :rows], smaller.within_columns)
         _put(head.bias, smaller.bias)

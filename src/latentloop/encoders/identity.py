@@ -34,6 +34,7 @@ class IdentityEncoder(nn.Module):
         """Embed FFHQ-aligned images (N, 3, R, R) in [-1, 1], to (N, features) with a mean square of 1."""
         with torch.set_grad_enabled(torch.is_grad_enabled() and not self.frozen):
             embedding = self.network(self.crop(image))
+        # The network is trained for unit length; sqrt(features) brings the numbers to a scale of 1.
         return F.normalize(embedding, dim=1) * math.sqrt(self.features)
 
     def train(self, mode: bool = True) -> "IdentityEncoder":

@@ -77,6 +77,7 @@ class IRSE50(nn.Module):
         for before, (channels, blocks) in zip((first, *self.channels), stages, strict=False):
             self.body.append(Bottleneck(before, channels, stride=2))
             self.body.extend(Bottleneck(channels, channels, stride=1) for _ in range(blocks - 1))
+        # For IR-SE50 the stages end after blocks 2, 6, 20 and 23; the last three are pSp's feature maps.
         ends = [sum(blocks for _, blocks in stages[:i]) for i in range(len(stages) + 1)]
         self.stages = tuple(pairwise(ends))
 

@@ -90,7 +90,7 @@ def _of_checkpoint(content: object, generator: Generator) -> PretrainedEncoder:
     mean = content.get("latent_avg")
     if mean is not None and not isinstance(mean, Tensor):
         raise ValueError(f"latent_avg must be a tensor, got {type(mean).__name__}")
-    latent_avg = mean_code(generator)[0].cpu()
+    latent_avg = mean_code(generator)[0].cpu()  # (num_ws, w_dim), in place of one that the file lacks
     try:
         opts = _options(content.get("opts"))
         encoder = from_checkpoint(content["state_dict"], opts, latent_avg if mean is None else mean)

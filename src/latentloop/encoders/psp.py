@@ -61,14 +61,15 @@ class StyleHeads(nn.Module):
         self.w_dim, self.num_ws, self.size = w_dim, num_ws, size
         self.pyramid, self.progressive = pyramid, progressive
         if pyramid:
+            # The names of the layers are those of the checkpoints.
             self.latlayer1 = nn.Conv2d(channels[-2], channels[-1], 1)
             self.latlayer2 = nn.Conv2d(channels[-3], channels[-1], 1)
-        sizes = [size << (level_of(i) if pyramid else 0) for i in range(num_ws)]
+        sizes = [size << (level_of(i) if pyramid else 0) for i in range(num_ws)]  # 16, 32 or 64 for images of 256
         self.styles = nn.ModuleList(StyleHead(channels[-1], w_dim, s) for s in sizes)
 
     def forward(self, features: tuple[Tensor, ...]) -> Tensor:
         """Map the features of the trunk's stages to codes (N, num_ws, w_dim)."""
-        levels = self.levels(features) if self.pyramid else features[-1:] * 3
+        levels = self.levels(features) if self.pyramid else features[-1:] * 3  # three times the last features
         codes = torch.stack([head(levels[level_of(i)]) for i, head in enumerate(self.styles)], dim=1)
         return add_up(codes) if self.progressive else codes
 
@@ -134,7 +135,7 @@ class PretrainedEncoder(nn.Module):
             wanted = f"({self.w_dim},) or ({self.num_ws}, {self.w_dim})"
             raise ValueError(f"latent_avg must be {wanted}, got {tuple(latent_avg.shape)}")
         self.trunk, self.heads = trunk, heads
-        self.resolution = heads.size << len(trunk.channels)
+        self.resolution = heads.size << len(trunk.channels)  # every stage of the trunk halves the resolution
         self.iterative, self.from_latent_avg = trunk.in_channels == 6, from_latent_avg
         self.register_buffer("latent_avg", latent_avg)
 

@@ -111,6 +111,7 @@ def _heads(tensors: Tensors, opts: Options, channels: tuple[int, ...], latent_av
         channels,
         w_dim=len(tensors["styles.0.linear.bias"]),
         num_ws=_count(tensors, "styles"),
+        # Every strided convolution of the first (coarse) head halves its features, down to one pixel.
         size=1 << len([n for n in tensors if n.startswith("styles.0.convs.") and n.endswith(".weight")]),
         pyramid=pyramid,
         progressive=progressive,
@@ -124,7 +125,7 @@ def _num_ws_of_generator(opts: Options, latent_avg: Tensor | None) -> int:
     size = opts.get("output_size", opts.get("stylegan_size"))
     if not isinstance(size, int) or size < 4:
         raise RuntimeError("the number of the generator's styles is missing; set output_size in opts")
-    return 2 * size.bit_length() - 4
+    return 2 * size.bit_length() - 4  # 2 log2(size) - 2 styles: 18 for 1024 pixels
 
 
 def _mean(latent_avg: Tensor | None, heads: Heads, *, needed: bool) -> Tensor:

@@ -80,7 +80,7 @@ class Tap(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """Map features (N, in_channels, H, H), H a multiple of 2 grid, to (N, out_channels, grid, grid)."""
         x = F.leaky_relu(self.squeeze(F.leaky_relu(self.norm(x), SLOPE)), SLOPE)
-        x = F.avg_pool2d(x, x.shape[-1] // (2 * self.grid))
+        x = F.avg_pool2d(x, x.shape[-1] // (2 * self.grid))  # to twice the output's side
         out: Tensor = self.mix(F.pixel_unshuffle(x, 2))
         return out
 

@@ -24,6 +24,8 @@ class TreeConnect(nn.Module):
         super().__init__()
         rows, columns = middle_divisor(in_features), middle_divisor(out_features)
         self.in_features, self.out_features = in_features, out_features
+        # Each of the rows has its own dense layer to `columns` hidden units, each column one to its outputs: together
+        # in_features * columns + out_features * rows weights, about 2 n^1.5 for n inputs and outputs.
         self.within_rows = nn.Parameter(torch.empty(rows, in_features // rows, columns))
         self.between = nn.Parameter(torch.zeros(rows * columns))
         self.within_columns = nn.Parameter(torch.empty(columns, rows, out_features // columns))
@@ -41,7 +43,7 @@ class TreeConnect(nn.Module):
         hidden = torch.baddbmm(self.between.view(rows, 1, columns), grid, self.within_rows)  # (rows, N, columns)
         bias, by_column = self.bias.view(columns, 1, outputs), self.activation(hidden).permute(2, 1, 0)
         out = torch.baddbmm(bias, by_column, self.within_columns)  # (columns, N, outputs)
-        return out.transpose(0, 1).flatten(1)
+        return out.transpose(0, 1).flatten(1)  # (N, out_features)
 
 
 def middle_divisor(n: int) -> int:

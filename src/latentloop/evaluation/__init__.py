@@ -1,1 +1,1 @@
-"""Metrics of reconstructions, and the fidelity of one generator to another."""
+"""Evaluation: metrics of reconstructions, and the fidelity of one generator to another."""

@@ -1,4 +1,4 @@
-"""Fidelity of a generator, such as a distilled one, to the images of another."""
+"""Fidelity of a generator, such as a distilled one, to another generator's images."""
 
 import torch
 from torch import Tensor
@@ -9,17 +9,17 @@ from latentloop.latents import sample_codes, truncate
 
 
 def held_out_codes(generator: Generator, count: int, *, seed: int) -> dict[str, Tensor]:
-    """Sample codes to compare generators on: truncated (psi 0.7), untruncated (psi 1), and W+ mixtures.
+    """Sample codes for comparing generators: truncated (psi 0.7), untruncated (psi 1), and W+ mixtures.
 
-    A mixture takes each layer's style from a code of its own, at psi 1: the hardest codes of W+.
+    A mixture has an independent random style in each layer, at psi 1: the hardest codes of W+.
 
     Args:
         generator: Generator whose latent space is sampled.
         count: Number of codes of each kind.
-        seed: Random seed of z, the same on every device.
+        seed: Random seed of z; gives the same codes on every device.
 
     Returns:
-        Codes of each kind by its name, (count, num_ws, w_dim).
+        Codes of each kind, (count, num_ws, w_dim), by the kind's name.
     """
     randomness = torch.Generator().manual_seed(seed)
     styles = sample_codes(generator, count * generator.num_ws, randomness=randomness)[:, 0]
@@ -35,7 +35,7 @@ def held_out_codes(generator: Generator, count: int, *, seed: int) -> dict[str, 
 def compare_generators(
     student: Generator, teacher: Generator, w_plus: Tensor, evaluator: Evaluator
 ) -> list[dict[str, float]]:
-    """Measure a student's images against its teacher's, for each code.
+    """Measure a student generator's images against its teacher's, code by code.
 
     Args:
         student: Generator to measure.
@@ -44,7 +44,7 @@ def compare_generators(
         evaluator: Metrics to compute.
 
     Returns:
-        The metrics of each code, by name.
+        Metrics of each code by name.
     """
     figures = []
     for code in w_plus.split(1):

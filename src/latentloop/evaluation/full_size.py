@@ -1,4 +1,4 @@
-"""Metrics of a reconstruction at its full size: what is not seen at 256 pixels."""
+"""Metrics of a reconstruction at full size, for defects that do not show at 256 pixels."""
 
 import torch
 from torch import Tensor
@@ -10,31 +10,31 @@ from latentloop.metrics import periodic_pattern
 FULL_SIZE_METRICS = ("lpips_full", "pattern", "pattern_photo")
 """Names of the metrics, in the order of tables."""
 MIDDLE = 0.5
-"""Share of the image's side that LPIPS sees: the face from forehead to chin, as FFHQ aligns it."""
+"""Side of the central crop that LPIPS compares, as a share of the image's: forehead to chin in FFHQ's alignment."""
 ENLARGED = 1.25
-"""Enlargement of the photo beyond which LPIPS is left out: a blurred photo would blame a sharp reconstruction."""
+"""Largest enlargement of the photo for which LPIPS is computed: against a blurred photo, sharp results look worse."""
 
 
 @torch.inference_mode()
 def measure_full_size(
     image: Tensor, photo: Tensor, lpips: Lpips, *, side: float, pattern_photo: float | None = None
 ) -> dict[str, float]:
-    """Compute the metrics of a reconstruction at its full size, as far as the photo has the pixels.
+    """Compute metrics of a reconstruction at full size, as far as the photo has enough pixels.
 
-    - `lpips_full`: LPIPS of the middle crop, half of the side (512 of 1024 pixels), at its own pixels. Left out where
-      the aligned photo is smaller, or was enlarged to its size by more than `ENLARGED`.
+    - `lpips_full`: LPIPS of the central crop of half the side (512 of 1024 pixels) at full resolution. Left out if the
+      aligned photo is smaller, or was enlarged by more than `ENLARGED`.
     - `pattern`: `periodic_pattern` of the reconstruction.
-    - `pattern_photo`: that of the aligned photo, to compare it with. Left out where the photo is smaller.
+    - `pattern_photo`: `periodic_pattern` of the aligned photo, for comparison. Left out if the photo is smaller.
 
     Args:
         image: Reconstruction, (1, 3, S, S), about [-1, 1]; there are no metrics unless S is above 256.
         photo: Aligned photo, (1, 3, T, T) in [-1, 1].
         lpips: LPIPS network.
-        side: Pixels of the original photo along a side of the aligned one.
-        pattern_photo: The photo's pattern, if it was measured before.
+        side: Side of the face's square in the original photo, in pixels.
+        pattern_photo: The photo's `periodic_pattern`, if it is known already.
 
     Returns:
-        The metrics by name; those that were left out are missing.
+        Metrics by name, without those that were left out.
     """
     size = image.shape[-1]
     if size <= EVALUATION_SIZE:

@@ -1,4 +1,4 @@
-"""Metrics of a reconstruction."""
+"""Metrics of a reconstruction at 256 pixels."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -28,9 +28,9 @@ class Evaluator:
 
     @torch.inference_mode()
     def measure(self, image: Tensor, target: Tensor) -> list[dict[str, float]]:
-        """Compute the metrics of each reconstruction.
+        """Compute the metrics of each reconstruction at 256 pixels.
 
-        They are `mse` on [-1, 1], `psnr` in dB, `ssim`, `lpips_alex`, and `id`: the cosine similarity of MobileFaceNet
+        These are `mse` on [-1, 1], `psnr` in dB, `ssim`, `lpips_alex`, and `id`, the cosine similarity of MobileFaceNet
         embeddings of pSp's fixed crop.
 
         Args:
@@ -38,7 +38,7 @@ class Evaluator:
             target: Photos, of the same shape and range.
 
         Returns:
-            The metrics of each image, by name.
+            Metrics of each image by name.
         """
         image, target = resample(image, EVALUATION_SIZE).clamp(-1, 1), resample(target, EVALUATION_SIZE)
         figures = {
@@ -52,7 +52,7 @@ class Evaluator:
 
 
 def rows_of(figures: Mapping[str, Tensor]) -> list[dict[str, float]]:
-    """Convert columns of values, (N,) by name, to a row of named values for each of N images."""
+    """Convert columns of values, (N,) by name, to one dict of named values per image."""
     columns = (values.tolist() for values in figures.values())
     return [dict(zip(figures, row, strict=True)) for row in zip(*columns, strict=True)]
 

@@ -1,4 +1,4 @@
-"""Figures of one pass of an embedding network on aligned faces, with the faults that people see."""
+"""Metrics of an embedding network's one-pass reconstructions, including faults that people notice."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import PurePath
@@ -12,30 +12,31 @@ from latentloop.generators.protocol import Generator
 from latentloop.images import resample
 
 Encode = Callable[[Tensor], Tensor]
-"""Images (N, 3, R, R) in [-1, 1] -> codes (N, num_ws, w_dim)."""
-# Places in faces that are aligned as in FFHQ, as shares of the side: top, bottom, left, right.
+"""Function from images (N, 3, R, R) in [-1, 1] to codes (N, num_ws, w_dim)."""
+# Regions of FFHQ-aligned faces, (top, bottom, left, right) in shares of the side.
 FACE = (0.25, 0.875, 0.22, 0.78)
 CHEEKS = ((0.56, 0.64, 0.30, 0.38), (0.56, 0.64, 0.62, 0.70))
 MOUTH = (0.66, 0.76, 0.40, 0.60)
 BLUR = 5
-"""Pixels of 256 over which detail is averaged away."""
+"""Window that separates fine detail, in pixels at 256 pixels."""
 LUMINANCE = (0.299, 0.587, 0.114)
+"""Weights of red, green and blue in the luminance (ITU-R BT.601)."""
 
 
 @torch.inference_mode()
 def measure_one_pass(
     encode: Encode, generator: Generator, photos: Tensor, evaluator: Evaluator
 ) -> list[dict[str, float]]:
-    """Measure what the generator draws of a network's codes.
+    """Measure the one-pass reconstructions of photos.
 
     Args:
-        encode: The network.
-        generator: Draws its codes.
+        encode: Embedding network.
+        generator: Generator of its codes.
         photos: Aligned faces, (N, 3, R, R) in [-1, 1], at the resolution of the network.
         evaluator: Metrics of reconstructions.
 
     Returns:
-        For each photo the metrics of `Evaluator.measure`, and those of `seen_faults`.
+        Metrics of `Evaluator.measure` and `seen_faults` of each photo, by name.
     """
     image = resample(generator.synthesis(encode(photos), resolution=photos.shape[-1]), photos.shape[-1]).clamp(-1, 1)
     faults = rows_of(seen_faults(image, photos))
@@ -43,11 +44,11 @@ def measure_one_pass(
 
 
 def seen_faults(image: Tensor, photo: Tensor) -> dict[str, Tensor]:
-    """Measure what people remark in reconstructions (N, 3, S, S) in [-1, 1] of photos aligned as in FFHQ, each (N,).
+    """Measure faults that people notice in reconstructions of FFHQ-aligned photos, both (N, 3, S, S) in [-1, 1].
 
-    `contrast` and `detail`, the standard deviations of the luminance in the face and of what is finer than 5 of 256
-    pixels, as shares of the photo's; `cheeks`, how much lighter they are than the photo's, and `mouth`, the root mean
-    square error there, both in levels of 255.
+    Each value is (N,). `contrast` is the standard deviation of the face's luminance, and `detail` that of its detail
+    finer than 5 of 256 pixels, both relative to the photo's. `cheeks` is how much lighter the cheeks are than the
+    photo's, and `mouth` the root mean square error of the mouth, both in levels of 255.
     """
     size = image.shape[-1]
     ours, theirs = (_part(_luminance(x), FACE) for x in (image, photo))
@@ -67,16 +68,16 @@ def seen_faults(image: Tensor, photo: Tensor) -> dict[str, Tensor]:
 def measure_by_part(
     encode: Encode, generator: Generator, photos: Iterable[tuple[Sequence[str], Tensor]], evaluator: Evaluator
 ) -> dict[str, dict[str, float]]:
-    """Measure what the generator draws of a network's codes of photos, and average over their parts.
+    """Measure the one-pass reconstructions of photos, and average the metrics over the parts of the photo set.
 
     Args:
-        encode: The network.
-        generator: Draws its codes.
-        photos: Names and aligned faces, (N, 3, R, R) in [-1, 1], as many at a time as are to be measured together.
+        encode: Embedding network.
+        generator: Generator of its codes.
+        photos: Batches of names and aligned faces, (N, 3, R, R) in [-1, 1].
         evaluator: Metrics of reconstructions.
 
     Returns:
-        As `means_by_part`.
+        Means by part, as `means_by_part` returns them.
     """
     rows: list[tuple[str, Mapping[str, float]]] = []
     for names, images in photos:
@@ -85,10 +86,11 @@ def measure_by_part(
 
 
 def means_by_part(rows: Iterable[tuple[str, Mapping[str, float]]]) -> dict[str, dict[str, float]]:
-    """Average named rows over the parts of a set of photos, whose names begin with the part: "celeba-12.png".
+    """Average the metrics of photos over the parts of their set, which begin the photos' names: "celeba-12.png".
 
     Returns:
-        The number of rows, `n`, and the mean of each figure, by part; "mean" is the mean of the parts, of all rows.
+        The number of photos, `n`, and the mean of each metric, by part. "mean" is the mean over parts, with the total
+        number of photos.
     """
     parts: dict[str, list[Mapping[str, float]]] = {}
     for name, row in rows:
@@ -116,4 +118,4 @@ def _fine(image: Tensor, blur: int) -> Tensor:
 
 
 def _spread(image: Tensor) -> Tensor:
-    return image.flatten(1).std(dim=1).clamp_min(1e-6)  # of a flat photo
+    return image.flatten(1).std(dim=1).clamp_min(1e-6)  # a uniform photo has 0, which would divide by 0

@@ -61,6 +61,7 @@ def crop_quad(photo: Tensor, quad: Tensor, size: int) -> Tensor:
     axis = (torch.arange(fine, device=photo.device, dtype=photo.dtype) + 0.5) / fine
     top_left, bottom_left, _, top_right = quad.to(photo.dtype)
     positions = top_left + axis[None, :, None] * (top_right - top_left) + axis[:, None, None] * (bottom_left - top_left)
+    # Bilinear supersamples, then an antialiased shrink; bicubic filters overshoot, hence the clamp.
     return F.interpolate(sample_at(photo, positions), (size, size), mode="bicubic", antialias=True).clamp(-1, 1)
 
 
@@ -120,7 +121,7 @@ def _faded(photo: Tensor, pads: list[int], blur: float) -> Tensor:
 
 
 def _blurred(photo: Tensor, sigma: float) -> Tensor:
-    radius = round(4 * sigma)
+    radius = round(4 * sigma)  # beyond 4 sigma a Gaussian is negligible
     offsets = torch.arange(-radius, radius + 1, device=photo.device, dtype=photo.dtype)
     kernel = torch.exp(-0.5 * (offsets / sigma).square())
     kernel = (kernel / kernel.sum()).expand(3, 1, 1, -1)

@@ -116,7 +116,7 @@ def non_maximum_suppression(boxes: Tensor, scores: Tensor, overlap: float, *, of
     while len(order):
         best, order = order[0], order[1:]
         kept.append(best)
-        shared = _shared_areas(boxes[best], boxes[order])
+        shared = _shared_areas(boxes[best], boxes[order])  # (remaining boxes,)
         area, areas = _areas(boxes[best][None]), _areas(boxes[order])
         whole = torch.minimum(area, areas) if of_smaller else area + areas - shared
         order = order[shared <= overlap * whole]
@@ -124,7 +124,7 @@ def non_maximum_suppression(boxes: Tensor, scores: Tensor, overlap: float, *, of
 
 
 def _areas(boxes: Tensor) -> Tensor:
-    return (boxes[:, 2:] - boxes[:, :2] + 1).prod(dim=1)
+    return (boxes[:, 2:] - boxes[:, :2] + 1).prod(dim=1)  # + 1: both ends belong to a box
 
 
 def _shared_areas(box: Tensor, boxes: Tensor) -> Tensor:

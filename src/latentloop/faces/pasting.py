@@ -163,6 +163,7 @@ def _within(part: slice, length: int) -> slice:
 
 def _sampled(face: Tensor, fractions: Tensor, side: float) -> Tensor:
     """Bicubic samples of a face at points (R, C, 2) of a quad with a side of `side` pixels; (1, 3, R, C)."""
+    # A face with far more pixels than its place in the photo is shrunk first, since bicubic samples would alias.
     size = max(round(DENSITY * side), 1)
     if size < face.shape[-1]:
         face = F.interpolate(face, (size, size), mode="bicubic", antialias=True)
@@ -180,6 +181,7 @@ def _with_detail(face: Tensor, cut_out: Tensor, photo: Tensor) -> Tensor:
     """A face (1, 3, R, C) plus the detail that the crop lost against the photo, where face and crop are alike."""
     change = (face - cut_out).abs().mean(dim=1, keepdim=True)
     near = F.avg_pool2d(change, NEIGHBOURS, stride=1, padding=NEIGHBOURS // 2, count_include_pad=False)
+    # photo - cut_out is what the crop's resampling has lost; where the edit changed the face, it would not fit.
     return (face + torch.exp(-(near / ALIKE).square()) * (photo - cut_out)).clamp(-1, 1)
 
 

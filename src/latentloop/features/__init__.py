@@ -1,1 +1,1 @@
-"""Pretrained networks that see an image as features: LPIPS and face identity."""
+"""Pretrained feature extractors: LPIPS, MobileFaceNet and VGG16."""

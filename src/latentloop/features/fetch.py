@@ -1,4 +1,4 @@
-"""Downloads of weights that are too large to ship, on request only."""
+"""Download, on request only, of weights that are too large to bundle."""
 
 from collections.abc import Callable, Generator, Iterator
 from contextlib import closing, contextmanager
@@ -21,7 +21,7 @@ from latentloop.errors import UserError, in_one_line
 from latentloop.features.vgg import make_vgg16_file, vgg16_path
 
 OnChunk = Callable[[str, int, int], None]
-"""Progress callback of a download: called with the file's name, the bytes received so far, and its size in bytes."""
+"""Progress callback of a download, with the file's name, the bytes received so far and its size in bytes."""
 
 CHUNK = 1 << 18
 """Bytes between two calls of `OnChunk`."""
@@ -31,14 +31,14 @@ TIMEOUT = 30.0
 
 @dataclass(frozen=True)
 class Source:
-    """A file on the web, of a known size."""
+    """A file on the web with a known size."""
 
     url: str
     """Address of the file, with https."""
     size: int  # bytes
     """Size of the file, in bytes."""
     argument: str
-    """Argument of `fetch_vgg16` that takes a copy of the file in place of a download."""
+    """Argument of `fetch_vgg16` by which a user can pass a copy of the file."""
 
     @property
     def name(self) -> str:
@@ -47,7 +47,7 @@ class Source:
 
 
 VGG16 = Source("https://download.pytorch.org/models/vgg16-397923af.pth", 553_433_881, "vgg16")
-"""VGG16's weights, trained on ImageNet by torchvision."""
+"""VGG16 weights, trained on ImageNet by torchvision."""
 LINEAR = Source(
     "https://raw.githubusercontent.com/richzhang/PerceptualSimilarity/master/lpips/weights/v0.1/vgg.pth",
     7_289,
@@ -57,19 +57,21 @@ LINEAR = Source(
 
 
 def fetch_vgg16(vgg16: Path | None, linear: Path | None, *, on_chunk: OnChunk) -> Path:
-    """Download and convert the weights that `load_vgg16` reads, and return their file; the downloads are deleted.
+    """Download and convert the weights that `load_vgg16` reads, and return the path of the converted file.
+
+    The downloads themselves are deleted.
 
     Args:
-        vgg16: torchvision's vgg16-397923af.pth; None to download it.
-        linear: The linear layers of LPIPS 0.1, vgg.pth; None to download them.
+        vgg16: A copy of torchvision's vgg16-397923af.pth; None to download it.
+        linear: A copy of the linear layers of LPIPS 0.1, vgg.pth; None to download them.
         on_chunk: Called as the downloads proceed.
 
     Raises:
-        UserError: A download fails; a file is missing or another one; the folder cannot be written to.
+        UserError: A download fails, a given file is missing or a different one, or the folder cannot be written.
     """
     target = vgg16_path()
     with _temporary(target.parent) as folder:
-        # The small one first: who has no connection learns it, and who named the wrong large file, too.
+        # The small file first, so that a missing connection shows at once.
         linear = linear or download(LINEAR, folder, on_chunk)
         vgg16 = vgg16 or download(VGG16, folder, on_chunk)
         make_vgg16_file(vgg16, linear, target)
@@ -77,10 +79,10 @@ def fetch_vgg16(vgg16: Path | None, linear: Path | None, *, on_chunk: OnChunk) -
 
 
 def download(source: Source, folder: Path, on_chunk: OnChunk) -> Path:
-    """Download a file into a folder, under the name of its source, and return its path.
+    """Download a file into a folder, under its own name, and return the path.
 
     Raises:
-        UserError: The server cannot be reached, or sends something else.
+        UserError: The server cannot be reached, or sends a file of another size.
         OSError: The file cannot be written.
     """
     path, done = folder / source.name, 0
@@ -92,7 +94,7 @@ def download(source: Source, folder: Path, on_chunk: OnChunk) -> Path:
 
 
 def https_only() -> OpenerDirector:
-    """Build a URL opener that follows https addresses only, wherever a server may redirect to."""
+    """Build a URL opener that follows https addresses only, including redirects."""
     opener = OpenerDirector()
     redirects = (HTTPRedirectHandler, HTTPErrorProcessor, HTTPDefaultErrorHandler)
     for handler in (ProxyHandler, HTTPSHandler, UnknownHandler, *redirects):
@@ -101,7 +103,7 @@ def https_only() -> OpenerDirector:
 
 
 def _chunks(source: Source) -> Generator[bytes, None, None]:
-    """The bytes of a source, as many as it should have."""
+    """The bytes of a source, whose number is checked."""
     left = source.size
     try:
         with https_only().open(source.url, timeout=TIMEOUT) as answer:
@@ -109,11 +111,11 @@ def _chunks(source: Source) -> Generator[bytes, None, None]:
                 left -= len(chunk)
                 yield chunk
     except (OSError, HTTPException) as error:
-        if isinstance(error, HTTPError):  # which is an open answer, too
+        if isinstance(error, HTTPError):  # an HTTPError is an open response, too
             error.close()
         raise _failure(source, in_one_line(error).removeprefix("<urlopen error ").removesuffix(">")) from error
     if left:
-        raise _failure(source, f"{source.size - left:,} bytes came, not {source.size:,}")
+        raise _failure(source, f"{source.size - left:,} bytes received, {source.size:,} expected")
 
 
 def _failure(source: Source, reason: str) -> UserError:
@@ -123,7 +125,7 @@ def _failure(source: Source, reason: str) -> UserError:
 
 @contextmanager
 def _temporary(parent: Path) -> Iterator[Path]:
-    """A folder within another one, which is made if it is missing, until the block ends, however it does."""
+    """A temporary folder within `parent`, which is created if missing; deleted when the block ends."""
     try:
         parent.mkdir(parents=True, exist_ok=True)
         with TemporaryDirectory(prefix=".fetch-", dir=parent) as folder:

@@ -1,4 +1,4 @@
-"""LPIPS, version 0.1: a perceptual distance of images (Zhang et al., arXiv:1801.03924)."""
+"""LPIPS, version 0.1, a perceptual distance of images (Zhang et al., arXiv:1801.03924)."""
 
 import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -12,22 +12,22 @@ from latentloop.images import check_alike
 from latentloop.weights import read_weights, shipped, with_weights
 
 LpipsNet = Literal["alex", "squeeze"]
-"""Backbones of LPIPS that ship with the package; `latentloop.features.vgg` has LPIPS on VGG16."""
+"""Bundled backbones of LPIPS; `latentloop.features.vgg` has LPIPS on VGG16."""
 FILES = {
     "alex": shipped("lpips-alex.safetensors", "a53cbca74822aa9028d3afadb506366edf5f1d5806262a77ff1a524ae4640078"),
     "squeeze": shipped("lpips-squeeze.safetensors", "601d261c3a92c904644d684d9f228b993d4243bcd024fdbb5bb5cf42fa549744"),
 }
 """Bundled weights of each backbone with its linear layers."""
 SMALLEST = 32
-"""Side in pixels of the smallest image for which every layer of the backbones has an output."""
-# ImageNet's statistics for images in [-1, 1].
+"""Side of the smallest image for which every layer of the backbones has an output, in pixels."""
+# Mean and standard deviation of ImageNet's colours for images in [-1, 1], as in LPIPS 0.1 (version 0.0 lacks them).
 MEAN, STD = (-0.030, -0.088, -0.188), (0.458, 0.448, 0.450)
 VGG_BLOCKS = ((64, 2), (128, 2), (256, 3), (512, 3), (512, 3))
 """Channels and number of convolutions of each block of VGG16."""
 
 
 class Fire(nn.Module):
-    """SqueezeNet's fire module: squeeze to few channels, then expand by 1x1 and 3x3 kernels (arXiv:1602.07360)."""
+    """SqueezeNet's fire module: a 1x1 convolution to few channels, then 1x1 and 3x3 ones side by side."""
 
     def __init__(self, in_channels: int, squeezed: int, expanded: int) -> None:
         super().__init__()
@@ -42,7 +42,7 @@ class Fire(nn.Module):
 
 
 def alex_stages() -> list[nn.Module]:
-    """Build AlexNet's convolutions, a stage for each layer that LPIPS reads."""
+    """Build AlexNet's convolutions as stages, one for each layer that LPIPS compares."""
     return [
         nn.Sequential(nn.Conv2d(3, 64, 11, stride=4, padding=2), nn.ReLU()),
         nn.Sequential(nn.MaxPool2d(3, 2), nn.Conv2d(64, 192, 5, padding=2), nn.ReLU()),
@@ -53,7 +53,7 @@ def alex_stages() -> list[nn.Module]:
 
 
 def squeeze_stages() -> list[nn.Module]:
-    """Build SqueezeNet 1.1 (arXiv:1602.07360), a stage for each layer that LPIPS reads."""
+    """Build SqueezeNet 1.1 (arXiv:1602.07360) as stages, one for each layer that LPIPS compares."""
     pool = nn.MaxPool2d(3, 2, ceil_mode=True)
     return [
         nn.Sequential(nn.Conv2d(3, 64, 3, stride=2), nn.ReLU()),
@@ -67,7 +67,7 @@ def squeeze_stages() -> list[nn.Module]:
 
 
 def vgg_stages() -> list[nn.Module]:
-    """Build VGG16's convolutions (arXiv:1409.1556), a stage for each block, with the pooling before it."""
+    """Build VGG16's convolutions (arXiv:1409.1556) as stages, one for each block with the pooling before it."""
     stages: list[nn.Module] = []
     in_channels = 3
     for channels, convs in VGG_BLOCKS:
@@ -84,11 +84,11 @@ STAGES: dict[str, tuple[Callable[[], list[nn.Module]], Sequence[int]]] = {
     "squeeze": (squeeze_stages, (64, 128, 256, 384, 384, 512, 512)),
     "vgg": (vgg_stages, tuple(channels for channels, _ in VGG_BLOCKS)),
 }
-"""Builder of each backbone's stages, and the channels of their outputs."""
+"""Function that builds each backbone's stages, and the channels of their outputs."""
 
 
 class Lpips(nn.Module):
-    """Perceptual distance of two images in the features of a classifier; lower is more alike."""
+    """The LPIPS distance: how far two images are apart in the features of a classifier; lower is more similar."""
 
     mean: Tensor
     std: Tensor
@@ -102,7 +102,7 @@ class Lpips(nn.Module):
         self.register_buffer("std", torch.ones(3, 1, 1))
 
     def features(self, image: Tensor) -> Iterator[Tensor]:
-        """Yield the feature maps of images (N, 3, H, W) in [-1, 1], channels scaled to unit length at each pixel.
+        """Yield the feature maps of images (N, 3, H, W) in [-1, 1], each (N, C, h, w) with unit length over channels.
 
         Images with a side below `SMALLEST` are enlarged first.
         """
@@ -112,11 +112,11 @@ class Lpips(nn.Module):
         for stage in self.stages:
             x = stage(x)
             seen = x.to(image.dtype)
-            # Inside the root, where the gradient of a pixel without any feature stays finite.
+            # The constant is inside the root, so that the gradient stays finite at pixels where all features are 0.
             yield seen * (seen.square().sum(dim=1, keepdim=True) + 1e-20).rsqrt()
 
     def coordinates(self, image: Tensor) -> Iterator[Tensor]:
-        """Yield maps of images (N, 3, H, W) whose squared distance to those of a target, summed, is the distance."""
+        """Yield maps of images (N, 3, H, W) whose squared differences to a target's maps add up to the distance."""
         for seen, weight in zip(self.features(image), self.linear, strict=True):
             yield seen * (weight.view(-1, 1, 1) / seen[0, 0].numel()).sqrt()
 
@@ -136,7 +136,7 @@ class Lpips(nn.Module):
         return lambda image: self._distance(self.features(image), seen)
 
     def maps_toward(self, target: Tensor) -> Callable[[Tensor], list[Tensor]]:
-        """Return a function that gives maps, (N, 1, h, w) for each layer, whose means add up to the distance."""
+        """Return a function from images to maps (N, 1, h, w) of each layer, whose means add up to the distance."""
         with torch.no_grad():
             seen = list(self.features(target))
 
@@ -148,6 +148,7 @@ class Lpips(nn.Module):
 
     def _distance(self, image: Iterable[Tensor], target: Iterable[Tensor]) -> Tensor:
         pairs = zip(image, target, self.linear, strict=True)
+        # Squared differences, averaged over positions, weighted by channel and summed: one value per layer, (N,).
         layers = [((a - b).square().mean(dim=(2, 3)) * weight).sum(dim=1) for a, b, weight in pairs]
         return torch.stack(layers).sum(dim=0)
 
@@ -155,12 +156,12 @@ class Lpips(nn.Module):
 def load_lpips(
     net: LpipsNet = "alex", *, device: torch.device | str = "cpu", dtype: torch.dtype = torch.float32
 ) -> Lpips:
-    """Load LPIPS with the official weights, frozen.
+    """Load frozen LPIPS with the official weights.
 
     Args:
-        net: Backbone.
-        device: Where its weights go.
-        dtype: Type of the backbone's arithmetic; distances are computed in the images' type.
+        net: Backbone, "alex" or "squeeze".
+        device: Device of the weights.
+        dtype: Precision of the backbone; distances are computed in the images' type.
 
     Raises:
         UserError: The weights file of the package is missing or damaged.

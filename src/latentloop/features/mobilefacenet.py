@@ -1,4 +1,4 @@
-"""MobileFaceNet, a small face-recognition network (Chen et al., arXiv:1804.07573), with batch norm folded in."""
+"""MobileFaceNet, a small face-recognition network (Chen et al., arXiv:1804.07573), batch normalisation folded in."""
 
 from collections.abc import Iterator
 from itertools import pairwise
@@ -11,18 +11,18 @@ from latentloop.weights import read_weights, shipped, with_weights
 
 FILE = shipped("mobilefacenet.safetensors", "28afe94a451812325c581cde6734329ffd2d5f9c455df27efa9a9c0960339620")
 """Bundled weights of the network."""
-# (expansion, channels, blocks, stride of the first block)
+# Table 1 of the paper: (expansion, channels, blocks, stride of the first block).
 STAGES = ((2, 64, 5, 2), (4, 128, 1, 2), (2, 128, 6, 1), (4, 128, 1, 2), (2, 128, 2, 1))
 SIZE_ENDS = (0, 5, 12, 15)
-"""Number of blocks before each halving of the maps, and of all."""
+"""Numbers of blocks before each halving of the resolution, and in total."""
 LAYERS = 1 + len(SIZE_ENDS)
 """Number of layers that `MobileFaceNet.features` yields."""
-# ImageNet's statistics for images in [0, 1].
+# Mean and standard deviation of ImageNet's colours for images in [0, 1], with which the network was trained.
 MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 
 
 class Bottleneck(nn.Module):
-    """MobileNetV2's inverted residual: widen, filter each channel, narrow (arXiv:1801.04381)."""
+    """MobileNetV2's inverted residual block: 1x1 expansion, depthwise 3x3, 1x1 projection (arXiv:1801.04381)."""
 
     def __init__(self, in_channels: int, out_channels: int, expansion: int, stride: int) -> None:
         super().__init__()
@@ -39,7 +39,7 @@ class Bottleneck(nn.Module):
 
 
 class MobileFaceNet(nn.Module):
-    """Face-recognition network: the embeddings of one person's aligned faces point the same way."""
+    """The MobileFaceNet network, whose embeddings of one person's faces have a high cosine similarity."""
 
     mean: Tensor
     std: Tensor
@@ -62,16 +62,16 @@ class MobileFaceNet(nn.Module):
         self.register_buffer("std", torch.ones(3, 1, 1))
 
     def forward(self, face: Tensor) -> Tensor:
-        """Embed faces, to (N, 128), not normalised.
+        """Embed faces, to (N, 128), without normalisation.
 
         Args:
-            face: Crops (N, 3, 112, 112) in [-1, 1], placed as ArcFace places them; see `latentloop.faces.recognition`.
+            face: Crops (N, 3, 112, 112) in [-1, 1], aligned as for ArcFace; see `latentloop.faces.recognition`.
         """
         *_, embedding = self.features(face)
         return embedding.flatten(1)
 
     def features(self, face: Tensor) -> Iterator[Tensor]:
-        """Yield the last map of each size and then the embedding; what is not taken is not computed.
+        """Yield the last map of each resolution, then the embedding; layers that are not consumed are not computed.
 
         Args:
             face: Crops (N, 3, 112, 112) in [-1, 1], as for `forward`.
@@ -89,11 +89,11 @@ class MobileFaceNet(nn.Module):
 
 
 def load_mobilefacenet(*, device: torch.device | str = "cpu", dtype: torch.dtype = torch.float32) -> MobileFaceNet:
-    """Load MobileFaceNet with the bundled weights, frozen.
+    """Load frozen MobileFaceNet with the bundled weights.
 
     Args:
-        device: Where its weights go.
-        dtype: Type of the layers' arithmetic; features come in the crops' type.
+        device: Device of the weights.
+        dtype: Precision of the layers; features are returned in the crops' type.
 
     Raises:
         UserError: The weights file of the package is missing or damaged.
@@ -103,6 +103,6 @@ def load_mobilefacenet(*, device: torch.device | str = "cpu", dtype: torch.dtype
     statistics = {"mean": torch.tensor(MEAN).view(3, 1, 1), "std": torch.tensor(STD).view(3, 1, 1)}
     tensors = {**read_weights(FILE).tensors, **statistics}
     module = with_weights(module, tensors).to(device)
-    for layer in module.children():  # not the statistics
+    for layer in module.children():  # mean and std stay in float32
         layer.to(dtype)
     return module

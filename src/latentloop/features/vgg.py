@@ -1,6 +1,6 @@
-"""VGG16 features (Simonyan and Zisserman, arXiv:1409.1556), and LPIPS on them.
+"""VGG16 features (Simonyan and Zisserman, arXiv:1409.1556), and LPIPS on VGG16.
 
-The weights are too large to ship; `latentloop fetch vgg16` makes a file of them from torchvision's and LPIPS's.
+The weights are too large to bundle; `latentloop fetch vgg16` downloads torchvision's and LPIPS's and converts them.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -32,7 +32,7 @@ CONVS = list(pairwise((3, *(channels for channels, convs in VGG_BLOCKS for _ in 
 PLACES = (0, 2, 5, 7, 10, 12, 14, 17, 19, 21, 24, 26, 28)
 """Index of each convolution in torchvision's `features`."""
 
-# Their name -> our name and their shape.
+# By their name: our name, and the tensor's shape in their file.
 VGG16_TENSORS: dict[str, tuple[str, Shape]] = {
     f"features.{place}.{kind}": (f"conv.{i}.{kind}", shape)
     for i, (place, (taken, made)) in enumerate(zip(PLACES, CONVS, strict=True))
@@ -41,12 +41,12 @@ VGG16_TENSORS: dict[str, tuple[str, Shape]] = {
 LINEAR_TENSORS: dict[str, tuple[str, Shape]] = {
     f"lin{i}.model.1.weight": (f"linear.{i}", (1, channels, 1, 1)) for i, (channels, _) in enumerate(VGG_BLOCKS)
 }
-# Our name -> our shape.
+# By our name: the tensor's shape in our file.
 SHAPES = dict(VGG16_TENSORS.values()) | {f"linear.{i}": (channels,) for i, (channels, _) in enumerate(VGG_BLOCKS)}
 
 
 class VGG16(nn.Module):
-    """The convolutional part of VGG16."""
+    """The convolutional layers of VGG16."""
 
     mean: Tensor
     std: Tensor
@@ -58,17 +58,17 @@ class VGG16(nn.Module):
         self.register_buffer("std", torch.ones(3, 1, 1))
 
     def features(self, image: Tensor, layers: Sequence[str]) -> list[Tensor]:
-        """Compute the outputs of some layers after their ReLU; layers deeper than these are not run.
+        """Compute the outputs of some layers after their ReLU; deeper layers are not run.
 
         Args:
-            image: (N, 3, H, W) in [-1, 1], at least 16 x 16 pixels for the fifth block.
+            image: Images (N, 3, H, W) in [-1, 1], at least 16 x 16 pixels for the fifth block.
             layers: Names from `LAYERS`, such as "conv1_1" and "conv4_2".
 
         Returns:
-            Features in the order of `layers`, (N, C, h, w), of the image's type. Each block halves the resolution.
+            Features in the order of `layers`, (N, C, h, w), in the image's type. Each block halves the resolution.
 
         Raises:
-            ValueError: There is no such layer, or the image has another shape.
+            ValueError: A layer does not exist, or the image has another shape.
         """
         if unknown := sorted(set(layers) - set(LAYERS)):
             raise ValueError(f"layers must be of {LAYERS[0]} to {LAYERS[-1]}, got {', '.join(unknown)}")
@@ -79,7 +79,7 @@ class VGG16(nn.Module):
         return [seen[layer] for layer in layers]
 
     def _walk(self, image: Tensor) -> Iterator[tuple[str, Tensor]]:
-        """Each layer's name and features, one after the other."""
+        """Names and features of all layers, one after the other."""
         x, names = ((image - self.mean) / self.std).to(next(self.parameters()).dtype), iter(LAYERS)
         for stage in self.stages:
             for module in stage.children():
@@ -89,20 +89,20 @@ class VGG16(nn.Module):
 
 
 def vgg16_path() -> Path:
-    """Path of the file that `latentloop fetch vgg16` writes, in `cache_folder()`."""
+    """Return the path of the file that `latentloop fetch vgg16` writes, in `cache_folder()`."""
     return cache_folder() / "vgg16.safetensors"
 
 
 def make_vgg16_file(vgg16: Path, linear: Path, target: Path) -> None:
-    """Write the file that `load_vgg16` and `load_lpips_vgg` read, in float32; the file appears whole.
+    """Write the float32 file that `load_vgg16` and `load_lpips_vgg` read, atomically.
 
     Args:
         vgg16: torchvision's vgg16-397923af.pth.
         linear: The linear layers of LPIPS 0.1, vgg.pth.
-        target: The safetensors file: conv.0.weight to conv.12.bias, linear.0 to linear.4.
+        target: Safetensors file to write, with conv.0.weight to conv.12.bias and linear.0 to linear.4.
 
     Raises:
-        UserError: One of the two is missing or another file, or the target cannot be written.
+        UserError: A source is missing or a different file, or the target cannot be written.
     """
     convs = _read_theirs(vgg16, VGG16_SHA256, VGG16_TENSORS)
     weights = _read_theirs(linear, LINEAR_SHA256, LINEAR_TENSORS)
@@ -114,12 +114,12 @@ def make_vgg16_file(vgg16: Path, linear: Path, target: Path) -> None:
 def load_vgg16(
     path: Path | None = None, *, device: torch.device | str = "cpu", dtype: torch.dtype = torch.float32
 ) -> VGG16:
-    """Load VGG16, trained on ImageNet by torchvision, frozen.
+    """Load frozen VGG16, trained on ImageNet by torchvision.
 
     Args:
-        path: What `make_vgg16_file` wrote; None for `vgg16_path()`.
-        device: Where its weights go.
-        dtype: Type of its arithmetic; features are returned in the images' type.
+        path: File that `make_vgg16_file` wrote; None for `vgg16_path()`.
+        device: Device of the weights.
+        dtype: Precision of the layers; features are returned in the images' type.
 
     Raises:
         UserError: The file is missing or damaged.
@@ -134,12 +134,12 @@ def load_vgg16(
 def load_lpips_vgg(
     path: Path | None = None, *, device: torch.device | str = "cpu", dtype: torch.dtype = torch.float32
 ) -> Lpips:
-    """Load LPIPS 0.1 on VGG16, relu1_2 to relu5_3, with the official weights, frozen (arXiv:1801.03924).
+    """Load frozen LPIPS 0.1 on VGG16 (relu1_2 to relu5_3) with the official weights (arXiv:1801.03924).
 
     Args:
-        path: What `make_vgg16_file` wrote; None for `vgg16_path()`.
-        device: Where its weights go.
-        dtype: Type of the backbone's arithmetic; distances are computed in the images' type.
+        path: File that `make_vgg16_file` wrote; None for `vgg16_path()`.
+        device: Device of the weights.
+        dtype: Precision of the backbone; distances are computed in the images' type.
 
     Raises:
         UserError: The file is missing or damaged.
@@ -154,12 +154,12 @@ def load_lpips_vgg(
 
 
 def _read_theirs(path: Path, sha256: str, wanted: Mapping[str, tuple[str, Shape]]) -> dict[str, Tensor]:
-    """The wanted tensors of a file of `torch.save`, under our names."""
+    """The wanted tensors of a `torch.save` file with a known checksum, under our names."""
     with reading(path):
         if not path.is_file():
             raise UserError("no such file")
         if (found := sha256_of(path)) != sha256:
-            raise UserError(f"another file or damaged: its sha256 is {found}, not {sha256}")
+            raise UserError(f"a different or damaged file: its sha256 is {found}, expected {sha256}")
         theirs = read_torch_file(path)
         return {ours: _fitting(theirs, name, shape) for name, (ours, shape) in wanted.items()}
 
@@ -167,24 +167,24 @@ def _read_theirs(path: Path, sha256: str, wanted: Mapping[str, tuple[str, Shape]
 def _read_ours(path: Path | None) -> dict[str, Tensor]:
     path = path or vgg16_path()
     if not path.is_file():
-        raise UserError(f"{path}: VGG16 features are not here; get them with: latentloop fetch vgg16")
+        raise UserError(f"{path}: VGG16's weights are missing; get them with: latentloop fetch vgg16")
     tensors = read_weights(WeightsFile(path)).tensors
     try:
         return {name: _fitting(tensors, name, shape) for name, shape in SHAPES.items()}
     except (LookupError, ValueError) as error:
         again = "delete it, then get them again with: latentloop fetch vgg16"
-        raise UserError(f"{path}: no VGG16 features ({in_one_line(error)}); {again}") from error
+        raise UserError(f"{path}: not VGG16's weights ({in_one_line(error)}); {again}") from error
 
 
 def _fitting(tensors: Mapping[str, Tensor], name: str, shape: Shape) -> Tensor:
-    """One of the tensors, which has this shape."""
+    """A tensor by its name, checked to have the given shape."""
     if tensors[name].shape != shape:
-        raise ValueError(f"{name} is {tuple(tensors[name].shape)}, not {shape}")
+        raise ValueError(f"{name} must be {shape}, got {tuple(tensors[name].shape)}")
     return tensors[name]
 
 
 def _state(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """The tensors under the names that they have in a network of `vgg_stages`, and the images' statistics."""
+    """The tensors under their names in a network of `vgg_stages`, with the mean and std of images."""
     places = [f"stages.{i}.{2 * n + (i > 0)}" for i, (_, convs) in enumerate(VGG_BLOCKS) for n in range(convs)]
     renamed = {f"{place}.{kind}": f"conv.{i}.{kind}" for i, place in enumerate(places) for kind in ("weight", "bias")}
     state = {name: tensors[ours] for name, ours in renamed.items()}

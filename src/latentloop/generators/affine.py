@@ -25,6 +25,7 @@ class Affine:
         return F.linear(w, self.weight, self.bias)
 
 
+# Runtime-checkable, since generators that delegate (`DrawnBy`) do not have the capability, see `affines`.
 @runtime_checkable
 class HasAffines(Protocol):
     """A generator that exposes the affine maps of its styles."""

@@ -34,13 +34,16 @@ def descreen(image: Tensor, *, period: int) -> Tensor:
 def _pattern(image: Tensor, period: int) -> Tensor:
     """The estimated pattern, in the shape of the images, with a mean of 0 over every period."""
     channels, phases = image.shape[1], period**2
-    detail = image - _without_period(image, period)
+    detail = image - _without_period(image, period)  # (N, C, H, W), holds the whole pattern
     activity = _windows_mean(detail.abs().mean(dim=1, keepdim=True), period)
     # The activity is a moving average, so a coarse grid of samples is enough for its median.
     some = activity[..., ::CELL, ::CELL].flatten(1).sort(dim=1).values  # ONNX has no median operator
     usual = some[:, (some.shape[1] - 1) // 2].clamp_min(1e-6)[:, None, None, None]
+    # (N, 1, H, W), near 1 in smooth regions, 1/2 where the activity is BUSY times the median.
     weight = 1 / (1 + (activity / (BUSY * usual)).square())
     believed = weight * detail.clamp(-LARGEST * usual, LARGEST * usual)
+    # pixel_unshuffle turns the period^2 phases into channels, (N, C * phases, H / period, W / period): a local mean of
+    # each phase is then an ordinary average over neighbouring periods.
     total = _local_mean(F.pixel_unshuffle(believed, period)).unflatten(1, (channels, phases))
     weights = _local_mean(F.pixel_unshuffle(weight, period)).mean(dim=1)[:, None, None]
     # Weights lie in (0, 1]; the constant shrinks the estimate to 0 where a whole neighbourhood is busy.

@@ -26,7 +26,7 @@ def lowpass(taps: int, *, cutoff: float, half_width: float, rate: float, radial:
     """
     # Kaiser's formula for the attenuation, in dB, that so many taps reach: 2.285 (taps - 1) times the width of the
     # transition band in radians per sample, plus 7.95.
-    at = (np.arange(taps) - (taps - 1) / 2) / rate
+    at = (np.arange(taps) - (taps - 1) / 2) / rate  # positions of the taps, centred on 0
     window = np.kaiser(taps, _kaiser_beta(2.285 * (taps - 1) * math.pi * 4 * half_width / rate + 7.95))
     if radial:
         kernel = _disc(2 * math.pi * cutoff * np.hypot(at[:, None], at)) * window[:, None] * window
@@ -65,7 +65,7 @@ def upsample(x: Tensor, taps: Tensor, *, factor: int, size: int) -> Tensor:
         size: Pixels to keep around the centre, of the factor * (R - 1) + T that the filter reaches. If an odd number is
             dropped, the end loses one more.
     """
-    surplus = factor * (x.shape[-1] - 1) + len(taps) - size
+    surplus = factor * (x.shape[-1] - 1) + len(taps) - size  # pixels to drop; negative: zeros to add
     crop, channels = max(surplus // 2, 0), x.shape[1]
     # Inserting factor - 1 zeros after each sample divides the amplitude by the factor along each axis.
     kernel = (factor * taps).expand(channels, 1, 1, -1)

@@ -20,6 +20,7 @@ def weights_fingerprint(generator: Generator) -> str:
     if not isinstance(synthesis, nn.Module):
         raise TypeError(f"{generator.name}: its synthesis must be an nn.Module, got {type(synthesis).__name__}")
     digest = hashlib.sha256()
+    # Sorted, since the order in a state dictionary follows the order of construction.
     for name, tensor in sorted(synthesis.state_dict().items()):
         digest.update(f"{name} {tuple(tensor.shape)}".encode())
         digest.update(tensor.half().cpu().contiguous().numpy().tobytes())

@@ -174,6 +174,7 @@ def _with_mean(file: GeneratorFile) -> GeneratorFile:
     biases = [name for name in file.tensors if re.fullmatch(r"mapping\.fc\.\d+\.bias", name)]
     if not biases:
         raise ValueError("latent_avg is missing and cannot be estimated for a mapping network with a style per layer")
+    # The last layer's bias has the length of w. Longer names have higher numbers: fc.10 comes after fc.9.
     total = torch.zeros_like(file.tensors[max(biases, key=lambda name: (len(name), name))]).double()
     unfinished = replace(file, tensors={**file.tensors, "latent_avg": total.float()})
     generator = build_generator(unfinished, name="without a mean latent")
@@ -198,6 +199,7 @@ def _compact(name: str, tensor: Tensor) -> Tensor:
 
 
 def _makes_fingerprint(name: str) -> bool:
+    # Mapping network and mean: what makes a code mean the same image; synthesis networks of one space may differ.
     return name.startswith("mapping.") or name == "latent_avg"
 
 

@@ -65,7 +65,7 @@ def with_deltas(generator: Generator, *deltas: Mapping[str, LowRank]) -> Generat
         if len(delta.u) != len(matrix) or len(delta.v) != matrix[0].numel() or len(set(ranks)) != 1:
             shapes = f"({len(matrix)}, r) and ({matrix[0].numel()}, r)"
             raise ValueError(f"{name} needs factors {shapes}, got {tuple(delta.u.shape)} and {tuple(delta.v.shape)}")
-        changed[name] = matrix + (delta.u @ delta.v.T).to(matrix).view_as(matrix)
+        changed[name] = matrix + (delta.u @ delta.v.T).to(matrix).view_as(matrix)  # (out, in k k) as (out, in, k, k)
     weights = {name: one.transpose(0, 1) if _is_turned(layers[name]) else one for name, one in changed.items()}
     return reweighted(generator, weights)
 

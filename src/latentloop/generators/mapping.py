@@ -14,6 +14,7 @@ SLOPE = 0.2
 
 def unit_length(x: Tensor) -> Tensor:
     """Scale each row of (N, C) to a mean square of 1: the pixel norm of StyleGAN's latents."""
+    # The epsilon is that of all StyleGANs.
     return x * (x.square().mean(dim=1, keepdim=True) + 1e-8).rsqrt()
 
 
@@ -53,6 +54,7 @@ class Mapping(nn.Module):
                 raise ValueError(
                     f"labels must be ({len(z)}, {self.c_dim}), got {labels if labels is None else tuple(labels.shape)}"
                 )
+            # As in ADA and StyleGAN3: z and the embedded label are normalised separately, then concatenated.
             x = torch.cat([x, unit_length(self.embed(labels.to(z)))], dim=1)
         for layer in self.fc:
             x = F.leaky_relu(layer(x), SLOPE) * self.gain

@@ -62,7 +62,7 @@ class StyledConv(nn.Module):
         super().__init__()
         self.affine = nn.Linear(w_dim, in_channels)
         self.conv = conv
-        self.noise = nn.Parameter(torch.zeros(resolution, resolution))
+        self.noise = nn.Parameter(torch.zeros(resolution, resolution))  # one map for all channels and images
         # Equalised learning rate of a 3 x 3 convolution, 1 / sqrt(fan-in), applied to the style instead of the weights.
         self.gain = 1 / math.sqrt(9 * in_channels)
 
@@ -142,6 +142,7 @@ class Synthesis(nn.Module):
         )
         self.w_dim = w_dim
         self.to_rgb = Head(w_dim, channels[-1], num_styles=self.num_ws - 2 * len(self.blocks) - 1, bands=shape.bands)
+        # 4 << i pixels after block i - 1: every block doubles the resolution.
         self.seams = {4 << i: (wide, 4 << i, 4 << i) for i, wide in enumerate(channels)}
         """Resolutions after whose last layer synthesis can be interrupted, with the features' shape (C, H, W)."""
         self.features_resolution = 4 << len(self.blocks)
@@ -168,6 +169,7 @@ class Synthesis(nn.Module):
         image = self.to_rgb(x, ws, low_only=resolution <= self.features_resolution and not descreened)
         if descreened:
             image = descreen(image, period=PERIOD)
+        # The image has the full size, or that of the features if its low bands were enough.
         shrink = image.shape[-1] // resolution
         return F.avg_pool2d(image, shrink) if shrink > 1 else image
 

@@ -47,6 +47,7 @@ class ResidualDraw:
         midway = self.synthesis.begin(w_plus, self.residuals[0].seam)
         features = midway.features
         for residual, of_pivot in zip(self.residuals, self._of_pivots, strict=True):
+            # Channels-last, as the network's features are: mixed layouts would be copied in every convolution.
             added = residual.features[None].to(features, memory_format=torch.channels_last)
             features = features + fade(midway.features, of_pivot) * added
         return self.synthesis.finish(replace(midway, features=features), w_plus, resolution=resolution)

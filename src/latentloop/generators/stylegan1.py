@@ -76,7 +76,7 @@ class Synthesis(nn.Module):
     @property
     def noise_shapes(self) -> tuple[tuple[int, int], ...]:
         """Height and width of each layer's noise map."""
-        sizes = [4 << (i // 2) for i in range(self.shape.num_ws)]
+        sizes = [4 << (i // 2) for i in range(self.shape.num_ws)]  # 4, 4, 8, 8, 16, 16 ... pixels
         return tuple((size, size) for size in sizes)
 
     def forward(

@@ -45,7 +45,7 @@ class Finish(nn.Module):
         super().__init__()
         self.noise_strength = nn.Parameter(torch.zeros(channels))
         self.register_buffer("noise_const", torch.randn(resolution, resolution))
-        self.affine = nn.Linear(w_dim, 2 * channels)
+        self.affine = nn.Linear(w_dim, 2 * channels)  # scales minus 1, then shifts
 
     def forward(self, x: Tensor, w: Tensor, noise: Tensor | None) -> Tensor:
         """Apply noise, activation and style to features (N, C, R, R), which are overwritten.

@@ -178,7 +178,7 @@ class Synthesis(nn.Module):
         x, image, layers = midway.features, midway.image, self.layers
         for level in range(level_of(midway.seam), level_of(seam)):
             image = self._drawn(level, x, image, styles)
-            for i in (2 * level + 1, 2 * level + 2):
+            for i in (2 * level + 1, 2 * level + 2):  # the up-convolution and the convolution of the next resolution
                 x = layers[i](x, styles.convs[i], maps[i])
         return Midway(seam, x, image)
 
@@ -189,6 +189,7 @@ class Synthesis(nn.Module):
 
     def _drawn(self, level: int, x: Tensor, image: Tensor | None, styles: Styles) -> Tensor | None:
         """The image (N, 3, R/2, R/2), upsampled, plus ToRGB of features (N, C, R, R); None before the first ToRGB."""
+        # Without skip connections the only ToRGB layer, 0, belongs to the last level.
         i = level if self.shape.skip else level + 1 - len(self.shape.channels)
         if i < 0:
             return None

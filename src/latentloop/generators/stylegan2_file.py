@@ -53,7 +53,7 @@ def find_shape(tensors: Tensors, settings: Settings) -> Shape:
     embed, c_dim = tensors.get("mapping.embed.weight"), 0
     z_dim = tensors["mapping.fc.0.weight"].shape[1]
     if embed is not None:
-        c_dim, z_dim = embed.shape[1], z_dim - len(embed)
+        c_dim, z_dim = embed.shape[1], z_dim - len(embed)  # the embedded label is appended to z
     channels = tuple(len(tensors[f"synthesis.convs.{i}.bias"]) for i in range(0, convs, 2))
     if drawing not in (1, len(channels)):
         raise ValueError(f"ToRGB layers must be 1 or {len(channels)}, one per resolution, got {drawing}")

@@ -33,7 +33,7 @@ class StyledConv(nn.Module):
         self.affine = nn.Linear(w_dim, in_channels)
         self.weight = nn.Parameter(torch.randn(out_channels, in_channels, 3, 3))
         self.bias = nn.Parameter(torch.zeros(out_channels))
-        self.noise_strength = nn.Parameter(torch.zeros(()))
+        self.noise_strength = nn.Parameter(torch.zeros(()))  # one for all channels, unlike StyleGAN1's
         self.register_buffer("noise_const", torch.randn(resolution, resolution))
         self.register_buffer("norms", None, persistent=False)
 
@@ -47,7 +47,7 @@ class StyledConv(nn.Module):
         """
         x = x * style[:, :, None, None]
         if self.up:
-            x = blur(F.conv_transpose2d(x, self.weight.transpose(0, 1), stride=2))
+            x = blur(F.conv_transpose2d(x, self.weight.transpose(0, 1), stride=2))  # R/2 -> R + 1 -> R pixels
         else:
             x = F.conv2d(x, self.weight, padding=1)
         # Leaky ReLU is positively homogeneous, so its gain moves before it, into tensors smaller than the features.
@@ -67,7 +67,7 @@ class StyledConv(nn.Module):
         return (style.square() @ norms.T + 1e-8).rsqrt()
 
     def _load_from_state_dict(self, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401
-        self.norms = None
+        self.norms = None  # belongs to the weights that are replaced
         super()._load_from_state_dict(*args, **kwargs)
 
     def prepare(self) -> None:

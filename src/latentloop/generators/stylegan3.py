@@ -88,7 +88,7 @@ class Signal:
     rate: int
     """Sampling rate: samples per image width."""
     cutoff: float
-    """Cutoff frequency."""
+    """Cutoff frequency of the low-pass filters."""
     half_width: float
     """Half the width of the transition band around the cutoff."""
 
@@ -129,13 +129,14 @@ class FourierFeatures(nn.Module):
     def forward(self, w: Tensor) -> Tensor:
         """Compute features (N, C, H, W) from styles (N, w_dim)."""
         signal, (freqs, phases) = self.signal, self.waves(w)
+        # Sample positions in units of the image's width, 0 at the centre: the canvas reaches beyond +-0.5.
         at = (torch.arange(signal.size, dtype=w.dtype, device=w.device) + 0.5 - signal.size / 2) / signal.rate
         along_x, along_y = (f * at for f in freqs[..., None].unbind(2))
         waves = (2 * math.pi * (along_x[:, :, None] + (along_y + phases[..., None])[..., None])).sin()
         # A transform that shrinks the image raises frequencies; those between cutoff and Nyquist fade out linearly.
         limit = signal.rate / 2
         amplitudes = ((limit - freqs.norm(dim=2)) / (limit - signal.cutoff)).clamp(0, 1)
-        mix = self.weight * amplitudes[:, None]
+        mix = self.weight * amplitudes[:, None]  # (N, C, C): amplitudes scale the waves, the columns
         features: Tensor = (mix @ waves.flatten(2)).unflatten(2, waves.shape[2:])
         return features
 
@@ -147,6 +148,7 @@ class FourierFeatures(nn.Module):
         cos, sin, *_ = motion.unbind(1)
         rotation = torch.stack([cos, -sin, sin, cos], dim=1).unflatten(1, (2, 2))
         rotated = self.freqs @ rotation
+        # A translation of the plane is a change of phase; w's goes the opposite way of the transform's.
         shift = self.transform[:2, 2] - motion[:, 2:]
         return rotated @ self.transform[:2, :2], self.phases + (rotated @ shift[..., None]).squeeze(2)
 
@@ -180,7 +182,7 @@ class StyledConv(nn.Module):
         # Rate at which the activation is applied, an integer multiple of both rates.
         rate = max(before.rate, after.rate) * shape.oversampling
         self.up, self.down = rate // before.rate, rate // after.rate
-        taps = [shape.filter_size * factor if factor > 1 else 1 for factor in (self.up, self.down)]
+        taps = [shape.filter_size * factor if factor > 1 else 1 for factor in (self.up, self.down)]  # 1 is no filter
         up = lowpass(taps[0], cutoff=before.cutoff, half_width=before.half_width, rate=rate)
         down = lowpass(taps[1], cutoff=after.cutoff, half_width=after.half_width, rate=rate, radial=radial)
         self.register_buffer("up_taps", up.float(), persistent=False)
@@ -247,7 +249,7 @@ class Synthesis(nn.Module):
         """Features (N, C, H, W) after the given layers."""
         for i in layers:
             layer = self.layers[i]
-            x = layer(x, layer.affine(w_plus[:, i + 1]))
+            x = layer(x, layer.affine(w_plus[:, i + 1]))  # style 0 is that of the Fourier features
         return x
 
 

@@ -87,6 +87,7 @@ class Compared:
         self._coarse, self._fine = min(WORKING_SIZE, size), size
         self._whole = comparison.loss(resample(target, self._coarse))
         self._tiles = _tiles(size) if size > TILE else []
+        # One loss per tile: each holds the features of its part of the targets.
         self._tile_losses = [comparison.loss(_cut(target, tile)) for tile in self._tiles]
 
     def size(self, share: float) -> int:
@@ -107,6 +108,7 @@ class Compared:
 
 def ramp(step: int, steps: int) -> float:
     """Compute the factor of the step size at a step counted from 1: a linear warm-up, then a cosine decay."""
+    # steps + 1, so that the last step still has a positive size.
     return min(1.0, step / WARM_UP) * (0.5 + 0.5 * math.cos(math.pi * step / (steps + 1)))
 
 

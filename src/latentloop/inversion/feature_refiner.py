@@ -83,7 +83,7 @@ class FeatureRefiner:
             midway = synthesis.begin(w_plus, seam)
             # (N, C, 1, 1). The variable is in units of each channel's spread, so that one step size suits all channels.
             scale = midway.features.std(dim=(2, 3), keepdim=True)
-        change = _begun(start, scale, midway.features)
+        change = _begun(start, scale, midway.features)  # (N, C, H, W), in units of `scale`
         best = change
         never, losses = target.new_full((len(target),), torch.inf), []
         least, size = never, compared.size(0)
@@ -93,7 +93,7 @@ class FeatureRefiner:
             variable = change.detach().requires_grad_(step < self.steps)
             with torch.set_grad_enabled(step < self.steps):
                 changed = replace(midway, features=midway.features + scale * variable)
-                image = synthesis.finish(changed, w_plus, resolution=size)
+                image = synthesis.finish(changed, w_plus, resolution=size)  # the layers before the seam run only once
                 loss = compared.whole(image)
                 total = loss + compared.tile(image, step) + self.lambda_small * variable.square().mean(dim=(1, 2, 3))
             check_loss(total, step)

@@ -118,6 +118,7 @@ class LatentIterator:
             if on_step:
                 on_step(step, best.loss)
             active = self._active(best, step)
+            # Images that have stopped early are still drawn with the rest; the loop ends when all have stopped.
             if step == self.config.steps or not active.any():
                 losses[step + 1 :] = losses[step]
                 break
@@ -170,7 +171,7 @@ class LatentIterator:
 
         The shape is that of the projector of StyleGAN2 (arXiv:1912.04958).
         """
-        done = step / (self.config.steps + 1)
+        done = step / (self.config.steps + 1)  # below 1, so that the last step still has a positive size
         up = min(1.0, done / self.config.ramp_up) if self.config.ramp_up else 1.0
         down = min(1.0, (1 - done) / self.config.ramp_down) if self.config.ramp_down else 1.0
         return up * (0.5 - 0.5 * math.cos(math.pi * down))
@@ -216,7 +217,7 @@ class _Best:
         self.loss = torch.where(better, loss.detach(), self.loss)
         self.step = torch.where(better, step, self.step)
         self.image = torch.where(better[:, None, None, None], image.detach(), self.image)
-        self.start = self.start if step else self.total
+        self.start = self.start if step else self.total  # the first update is that of the start
 
     def overshot(self, total: Tensor) -> Tensor:
         """Mask of the images that are worse than their start, (N,)."""

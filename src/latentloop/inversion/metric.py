@@ -35,7 +35,7 @@ class PerceptualMetric:
         # With the eigenvectors a and eigenvalues e, DAMPING (M + DAMPING)^-1 = 1 - sum of e / (e + DAMPING) a a^T. The
         # common factor DAMPING does not matter, since Muon normalises the step.
         axes, energies = self.axes.to(gradient), self.energies.to(gradient)
-        along = (axes @ gradient[..., None]).squeeze(-1)
+        along = (axes @ gradient[..., None]).squeeze(-1)  # (N, num_ws, k), components along the axes
         shrunk = along * energies / (energies + DAMPING)
         return gradient - (shrunk[..., None, :] @ axes).squeeze(-2)
 

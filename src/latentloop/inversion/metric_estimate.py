@@ -57,6 +57,7 @@ def estimate_metric(
     for done in range(0, samples, BATCH):
         on_progress(done, samples)
         w_plus = sample_codes(generator, min(BATCH, samples - done), randomness=randomness)
+        # (num_ws, batch, w_dim), so that the product below sums over the batch, layer by layer.
         pulled = pulled_back(generator, features, w_plus, randomness=randomness).float().cpu().transpose(0, 1)
         metric += pulled.mT @ pulled / samples  # (num_ws, w_dim, w_dim)
     on_progress(samples, samples)
@@ -83,6 +84,7 @@ def pulled_back(generator: Generator, features: Features, w_plus: Tensor, *, ran
 def metric_of(matrices: Tensor, *, fingerprint: str) -> PerceptualMetric:
     """Make a metric from the largest eigenvalues and eigenvectors of the matrices M_l, (num_ws, w_dim, w_dim)."""
     rank = min(RANK, matrices.shape[-1])
+    # Mean eigenvalues t_l = trace(M_l) / w_dim; layers differ by orders of magnitude.
     means = matrices.diagonal(dim1=-2, dim2=-1).mean(dim=-1).clamp_min(torch.finfo(matrices.dtype).tiny)
     # eigh sorts eigenvalues in ascending order; eigenvectors are columns.
     values, vectors = torch.linalg.eigh(matrices / means[:, None, None])

@@ -49,7 +49,7 @@ def distance_from_start(w_std: float, *, first: int = 0) -> CodePrior:
     """
 
     def from_start(start: Tensor) -> Callable[[Tensor], Tensor]:
-        counted = max(start[0, first:].numel(), 1)
+        counted = max(start[0, first:].numel(), 1)  # numbers of a code that count; 1 if there are none, against 0 / 0
         return lambda w_plus: (w_plus - start)[:, first:].square().sum(dim=(1, 2)) / (counted * w_std**2)
 
     return from_start

@@ -85,7 +85,7 @@ class WeightTuner:
             report(step, least)
             if step == self.steps or least <= self.enough:
                 break
-            total = loss + compared.tile(image, step) + kept(tuned)
+            total = loss + compared.tile(image, step) + kept(tuned)  # (1,): images are tuned one by one
             factors = [one.clone() for one in factors]
             for one, gradient, its in zip(factors, torch.autograd.grad(total.sum(), flat), state, strict=True):
                 adam_step(one, gradient, its, lr=self.lr * ramp(step + 1, self.steps), betas=BETAS)
@@ -96,6 +96,7 @@ class WeightTuner:
         # As in LoRA, one factor is zero, so that tuning starts at the original weights with a non-zero gradient.
         outs, ins = zip(*convolution_matrices(self.generator).values(), strict=True)
         randomness = torch.Generator().manual_seed(0)
+        # 1 / sqrt(rank) makes the scale of u v^T independent of the rank.
         right = torch.randn(sum(ins), self.rank, generator=randomness) / math.sqrt(self.rank)
         latent_avg = self.generator.latent_avg
         return [latent_avg.new_zeros(sum(outs), self.rank), right.to(latent_avg)]

@@ -93,6 +93,7 @@ def style_alignment(generator: Generator, *, samples: int = SAMPLES, seed: int =
     maps = affines(generator) or _styles_of_w(generator)
     layers = [(layer, affine) for layer, of_style in enumerate(maps) for affine in of_style]
     sums = [torch.zeros_like(affine.bias) for _, affine in layers]
+    # float64, since a variance as a difference of two means loses digits.
     mean, square = (torch.zeros(generator.num_ws, generator.w_dim, dtype=torch.float64) for _ in range(2))
     for w_plus in _random_codes(generator, samples, seed):
         for total, (layer, affine) in zip(sums, layers, strict=True):

@@ -183,7 +183,7 @@ def _codes(array: Tensor, generator: Generator) -> Tensor:
     shape = tuple(array.shape)
     if shape == (num_ws, w_dim):
         array = array[None]
-    elif len(shape) in (1, 2):
+    elif len(shape) in (1, 2):  # styles in W, one for all layers
         array = array.reshape(-1, 1, shape[-1])
     if array.ndim != 3 or array.shape[1] not in (1, num_ws) or array.shape[2] != w_dim or not len(array):
         raise UserError(f"has codes {shape}, {generator.name} takes (N, {num_ws}, {w_dim})")

@@ -36,6 +36,7 @@ def truncate(w_plus: Tensor, latent_avg: Tensor, *, psi: float, cutoff: int | No
     if cutoff is not None and (not is_whole(cutoff) or cutoff < 0):
         raise ValueError(f"truncation_cutoff must be a number of layers, 0 or more, got {cutoff!r}")
     cutoff = w_plus.shape[1] if cutoff is None else cutoff
+    # w' = latent_avg + psi (w - latent_avg) in the first `cutoff` layers.
     centre = latent_avg[:cutoff] if latent_avg.ndim == 2 else latent_avg
     return torch.cat([centre.lerp(w_plus[:, :cutoff], psi), w_plus[:, cutoff:]], dim=1)
 

@@ -22,7 +22,7 @@ def crop_boxes(size: int) -> list[tuple[int, int]]:
         ValueError: The images are smaller than a crop.
     """
     if size < CROP:
-        raise ValueError(f"full-size comparison needs images of at least {CROP} pixels, got {size}")
+        raise ValueError(f"full-size comparison takes images of {CROP} pixels or more, not {size}")
     return [(_first(down, size), _first(right, size)) for down, right in CENTRES.values()]
 
 
@@ -52,7 +52,7 @@ def full_size_loss(whole: LossToward, close_up: LossToward, *, weight: float, wo
         whole_of, close_up_of = whole(resample(target, working_size)), close_up(crops(target))
 
         def loss(image: Tensor) -> Tensor:
-            of_crops = close_up_of(crops(image)).view(len(image), -1).mean(dim=1)
+            of_crops = close_up_of(crops(image)).view(len(image), -1).mean(dim=1)  # (N * crops,) to (N,)
             return whole_of(resample(image, working_size)) + weight * of_crops
 
         return loss

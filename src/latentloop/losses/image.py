@@ -28,6 +28,6 @@ def weighted_sum(*terms: tuple[float, LossToward]) -> LossToward:
     def total_toward(target: Tensor) -> Callable[[Tensor], Tensor]:
         check_kind("target", target, Tensor, "a tensor (N, 3, H, W) in [-1, 1]")
         losses = [(weight, loss(target)) for weight, loss in terms]
-        return lambda image: torch.stack([weight * loss(image) for weight, loss in losses]).sum(dim=0)
+        return lambda image: torch.stack([weight * loss(image) for weight, loss in losses]).sum(dim=0)  # (N,)
 
     return total_toward

@@ -43,6 +43,7 @@ def iterator_loss(
     check_kind("dtype", dtype, torch.dtype, "a type of PyTorch such as torch.float32")
     device = as_device(device)
     config = config or LossConfig()
+    # L_opt(w) = lambda_mse MSE(G(w), x) + lambda_lpips LPIPS(G(w), x), and the identity term (ours).
     terms = [(config.lambda_mse, toward(pixel_loss))] if config.lambda_mse else []
     if config.lambda_lpips:
         lpips = lpips or load_lpips(config.lpips_net, device=device, dtype=dtype)

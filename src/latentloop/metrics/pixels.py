@@ -92,6 +92,7 @@ def _likeness(image: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def _window_mean(x: Tensor) -> Tensor:
+    # Separable: the Gaussian of the rows, then of the columns, without padding.
     offsets = torch.arange(-5, 6, dtype=x.dtype, device=x.device)
     gaussian = torch.exp(-0.5 * (offsets / 1.5).square())
     gaussian = (gaussian / gaussian.sum()).expand(x.shape[1], 1, 1, -1)

@@ -33,6 +33,7 @@ def adam_step(
         state |= {"mean": torch.zeros_like(tensor), "square": torch.zeros_like(tensor), "step": torch.zeros(())}
     first, second = betas
     state["step"] += 1
+    # In the order of operations of torch.optim.Adam's single-tensor path: any other rounds differently.
     step = state["step"].item()
     state["mean"].lerp_(gradient, 1 - first)
     state["square"].mul_(second).addcmul_(gradient, gradient, value=1 - second)

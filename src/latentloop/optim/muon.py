@@ -94,6 +94,7 @@ def _muon_steps(
             state["mean"] = torch.zeros_like(gradient)
     means = [state["mean"] for state in states]
     torch._foreach_lerp_(means, gradients, 1 - momentum)
+    # Nesterov's momentum: (1 - momentum) gradient + momentum mean, with the mean that holds this gradient already.
     ahead = torch.stack([_as_matrices(one) for one in torch._foreach_lerp(gradients, means, momentum)])
     # The squares of an orthogonal M x N matrix with M <= N sum to M, so its root mean square is 1 / sqrt(N).
     size = rms * math.sqrt(max(ahead.shape[-2:]))

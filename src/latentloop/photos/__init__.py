@@ -1,1 +1,1 @@
-"""Photos: finding them in folders, globs and tar files, and reading their bytes."""
+"""Finding photos in folders, globs and tar files, and reading their bytes."""

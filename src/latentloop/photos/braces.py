@@ -1,4 +1,4 @@
-"""Arguments that braces stand for, as in a shell: the shards of WebDataset are named so."""
+"""Brace expansion as in a shell, by which the shards of a WebDataset are named."""
 
 import os
 import re
@@ -6,18 +6,18 @@ import re
 from latentloop.errors import UserError
 
 BRACES = re.compile(r"\{(?:(\d+)\.\.(\d+)|([^{},]*(?:,[^{},]*)+))\}")
-"""A range of numbers in braces, "{00..15}", or a list, "{a,b}"."""
+"""Pattern of a range of numbers, "{00..15}", or a list, "{a,b}"."""
 MOST = 1_000_000
-"""Most arguments that braces stand for."""
+"""Largest number of arguments that braces may expand to."""
 
 
 def expand_braces(argument: str) -> list[str]:
-    """List what an argument with braces stands for, as in a shell: `{00..15}` for 16 numbers, `{a,b}` for two texts.
+    """Expand the braces in an argument as a shell does: `{00..15}` to 16 numbers, `{a,b}` to two texts.
 
-    What has no such braces, or is there under its very name, stands for itself.
+    An argument without braces, or one that names an existing file, is returned as it is.
 
     Raises:
-        UserError: It would be more than a million.
+        UserError: The argument expands to more than a million names.
     """
     found = BRACES.search(argument)
     if not found or os.path.lexists(argument):
@@ -33,7 +33,7 @@ def expand_braces(argument: str) -> list[str]:
 
 
 def _numbers(first: str, last: str) -> list[str]:
-    """Numbers from one to another, as wide as the wider one if one begins with 0."""
+    """Numbers from first to last; if one has leading zeros, all are padded to the wider one."""
     zeros = any(len(one) > 1 and one.startswith("0") for one in (first, last))
     width, step = max(len(first), len(last)) if zeros else 0, 1 if int(first) <= int(last) else -1
     return [f"{number:0{width}}" for number in range(int(first), int(last) + step, step)]

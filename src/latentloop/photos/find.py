@@ -1,4 +1,4 @@
-"""Finding the photos that arguments name: files, folders, globs, braces and tar files."""
+"""Finding the photos that arguments name: files, folders, globs, brace expressions and tar files."""
 
 import glob
 import os
@@ -16,19 +16,19 @@ from latentloop.pixels import photo_suffixes
 def find_photos(arguments: Iterable[str]) -> list[Path]:
     """List the photos that files, folders (without subfolders), globs and braces name, in order, each once.
 
-    What cannot be read, be it a file or a folder, stands for itself: reading it says why. Folders and globs leave out
-    reconstructions: PNG files with a code file of the same name beside them.
+    Files and folders that cannot be read are listed, so that reading them reports why. Folders and globs leave out
+    reconstructions, which are PNG files with a code file of the same name beside them.
 
     Raises:
-        UserError: A name is empty; a folder or glob has no photo.
+        UserError: A name is empty, or a folder or glob has no photos.
     """
     found: list[Path] = []
     for argument in chain.from_iterable(map(expand_braces, arguments)):
-        if not argument:  # which would be the current folder
+        if not argument:  # Path("") would be the current folder
             raise UserError("one of the photos has an empty name")
         try:
             found += _photos(argument)
-        except (OSError, ValueError):  # reading it will say so, and the other photos go on
+        except (OSError, ValueError):  # reading it reports the error, and the other photos are processed
             found.append(Path(argument))
     once: dict[str, Path] = {}
     for photo in found:
@@ -39,7 +39,7 @@ def find_photos(arguments: Iterable[str]) -> list[Path]:
 def find_training_photos(arguments: Iterable[str]) -> list[PhotoSource]:
     """List the photos that files, folders, globs, braces and uncompressed tar files name, each once.
 
-    Tar files may also lie in folders and match globs. Of each photo a few hundred bytes are kept; none is read.
+    Tar files are also found in folders and by globs. Each photo takes a few hundred bytes of memory; none is read.
 
     Raises:
         UserError: An argument names no photo, or cannot be read.
@@ -55,7 +55,7 @@ def find_training_photos(arguments: Iterable[str]) -> list[PhotoSource]:
 
 
 def _beside(argument: str, tars: Sequence[Path]) -> list[Path]:
-    """Photos that an argument names beside tar files."""
+    """Photos that an argument names in addition to tar files."""
     if tars == [Path(argument)]:
         return []
     try:
@@ -70,7 +70,7 @@ def _beside(argument: str, tars: Sequence[Path]) -> list[Path]:
 
 
 def matches(argument: str) -> list[Path]:
-    """List the paths that a glob matches, sorted; any other argument stands for itself."""
+    """List the paths that a glob matches, sorted; any other argument is returned as a path."""
     if Path(argument).exists() or not glob.has_magic(argument):
         return [Path(argument)]
     return sorted(map(Path, files_matching(argument)))
@@ -96,7 +96,7 @@ def _photos(argument: str) -> list[Path]:
         if not photos:
             raise UserError(f"{argument}: no file matches")
         return photos
-    return [path]  # a file, or missing: reading it will say so, and the other photos go on
+    return [path]  # a file, or missing: reading it reports the error, and the other photos are processed
 
 
 def _is_reconstruction(path: Path) -> bool:

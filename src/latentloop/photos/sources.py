@@ -1,4 +1,4 @@
-"""Sources of photos: files, and members of tar files."""
+"""Sources of photos: plain files, and members of tar files."""
 
 import tarfile
 from collections.abc import Iterable, Iterator
@@ -10,19 +10,19 @@ from latentloop.files import refuse_no_file
 from latentloop.pixels import photo_suffixes
 
 Place = tuple[Path, str | None]
-"""Key of a photo: its file without links, and its name within a tar file."""
+"""Key of a photo: its file's resolved path, and its name within a tar file."""
 
 
 @dataclass(frozen=True, slots=True)
 class PhotoSource:
-    """A photo in a plain file or in a tar file, not read yet."""
+    """A photo in a plain file or in a tar file, which is not read yet."""
 
     file: Path
     """File of the photo, or the tar file that contains it."""
     member: str | None = None
     """Name within the tar file; None for a plain file."""
     offset: int = 0
-    """First byte of the photo in the file."""
+    """Position of the photo in the file, in bytes."""
     size: int | None = None
     """Size of the photo in bytes; None for the whole file."""
 
@@ -32,7 +32,7 @@ class PhotoSource:
         return f"{self.file}:{self.member}" if self.member else str(self.file)
 
     def length(self) -> int:
-        """Size of the photo in bytes; 0 if its file is missing."""
+        """Return the size of the photo in bytes; 0 if its file is missing."""
         if self.size is not None:
             return self.size
         return self.file.stat().st_size if self.file.is_file() else 0
@@ -53,7 +53,7 @@ class PhotoSource:
 
 
 def places_of(sources: Iterable[PhotoSource]) -> list[Place]:
-    """Find where photos are, the same however their paths were written; each tar file is looked up once."""
+    """Return the key of each photo, which is the same for all spellings of its path; each file is resolved once."""
     resolved: dict[Path, Path] = {}
     return [((resolved.get(one.file) or _resolve(one.file, resolved)), one.member) for one in sources]
 
@@ -67,7 +67,7 @@ def photos_in_tar(path: Path) -> list[PhotoSource]:
     """List the photos in an uncompressed tar file, such as a shard of WebDataset; only its headers are read.
 
     Raises:
-        UserError: It is no such file, it breaks off or is damaged between its members, or it contains no photo.
+        UserError: The file is not an uncompressed tar file, is truncated or damaged, or contains no photo.
     """
     known, photos = photo_suffixes(), list[PhotoSource]()
     refuse_no_file(path, what="a tar file")
@@ -86,15 +86,18 @@ def photos_in_tar(path: Path) -> list[PhotoSource]:
 
 def _in_tar(path: Path, member: tarfile.TarInfo) -> PhotoSource:
     if member.issparse():
-        raise UserError(f"{path}:{member.name}: stored with holes, which is not read; pack it again without holes")
+        raise UserError(f"{path}:{member.name}: sparse members are not supported; pack the file without --sparse")
     return PhotoSource(path, member.name, member.offset_data, member.size)
 
 
 def _members(archive: tarfile.TarFile) -> Iterator[tarfile.TarInfo]:
-    """The members of a tar file, of which tarfile would else keep all, and end without a word at a damaged header."""
+    """The members of a tar file, without keeping them in memory, and with an error at a damaged header.
+
+    By itself tarfile keeps all members, and silently stops at a damaged header.
+    """
     while member := archive.next():
         yield member
         archive.members.clear()  # type: ignore[attr-defined]
     archive.fileobj.seek(archive.offset)
-    if any(archive.fileobj.read(tarfile.BLOCKSIZE)):  # an archive ends with zeros
+    if any(archive.fileobj.read(tarfile.BLOCKSIZE)):  # an intact archive ends with blocks of zeros
         raise tarfile.ReadError(f"damaged at byte {archive.offset}")

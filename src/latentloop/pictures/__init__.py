@@ -1,1 +1,1 @@
-"""Many images as one: contact sheets and labelled grids."""
+"""Composing images (contact sheets, labelled grids), and converting users' pictures."""

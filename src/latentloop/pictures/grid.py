@@ -1,4 +1,4 @@
-"""Grids of pixels with labelled rows and columns; without PyTorch."""
+"""Labelled grids of images in NumPy, without PyTorch."""
 
 from collections.abc import Sequence
 
@@ -8,7 +8,7 @@ from PIL import Image, ImageDraw, ImageFont
 from latentloop.pixels import Pixels
 
 TILE, CAPTION = 192, 22
-"""Default side of an image, and height of the line of column labels, in pixels."""
+"""Default side of an image, and height of the row of column labels, in pixels."""
 LETTER = 13
 """Font size of the labels, in pixels."""
 
@@ -16,13 +16,13 @@ LETTER = 13
 def grid_of(
     rows: Sequence[Sequence[Pixels]], columns: Sequence[str], names: Sequence[str] = (), *, tile: int = TILE
 ) -> Pixels:
-    """Lay out images in a grid with column labels above and row labels at the left, (H, W, 3) in 0..255.
+    """Arrange images in a grid with column labels above and row labels at the left, (H, W, 3) in 0..255.
 
     Args:
         rows: Images (tile, tile, 3); a row may be shorter than `columns`.
         columns: Label of each column.
         names: Label of each row; empty for no labels.
-        tile: Pixels of an image's side.
+        tile: Side of an image, in pixels.
     """
     font = ImageFont.load_default(LETTER)
     left = max((int(font.getlength(name)) + 12 for name in names), default=0)

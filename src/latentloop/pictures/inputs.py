@@ -1,4 +1,4 @@
-"""Pictures as users hand them over: files, Pillow images, arrays and tensors."""
+"""Converting pictures that users pass as files, Pillow images, arrays or tensors."""
 
 import os
 from pathlib import Path
@@ -13,21 +13,21 @@ from latentloop.defaults import MAX_PIXELS
 from latentloop.images import from_pillow, from_uint8, read_image
 
 PictureLike = str | os.PathLike[str] | Image.Image | npt.NDArray[np.uint8] | Tensor
-"""Everything that `as_image` takes as a picture."""
+"""Types that `as_image` accepts as a picture."""
 
 
 def as_image(picture: PictureLike, *, max_pixels: int = MAX_PIXELS) -> Tensor:
-    """Bring a picture to the form of the package, (1, 3, H, W) in [-1, 1].
+    """Convert a picture to a tensor (1, 3, H, W) in [-1, 1].
 
     Args:
-        picture: Path of an image file; an image of Pillow; an array (H, W, 3) of uint8; or a tensor (3, H, W) or
-            (1, 3, H, W), of floats in [-1, 1] or of uint8.
-        max_pixels: Refuse files of more pixels.
+        picture: Path of an image file, a Pillow image, an array (H, W, 3) of uint8, or a tensor (3, H, W) or
+            (1, 3, H, W) of floats in [-1, 1] or of uint8.
+        max_pixels: Largest number of pixels of a file.
 
     Raises:
         UserError: The file cannot be used.
-        TypeError: It is none of these.
-        ValueError: The array or the tensor is of another shape, type or range.
+        TypeError: The picture is of another kind.
+        ValueError: The array or tensor has another shape, type or range.
     """
     if isinstance(picture, str | os.PathLike):
         return read_image(Path(picture), max_pixels=max_pixels)
@@ -38,7 +38,7 @@ def as_image(picture: PictureLike, *, max_pixels: int = MAX_PIXELS) -> Tensor:
     array: object = picture
     if not isinstance(array, np.ndarray):
         kind = type(picture).__name__
-        raise TypeError(f"a picture is one path, image of Pillow, array or tensor, got a {kind}")
+        raise TypeError(f"a picture must be a path, a Pillow image, an array or a tensor, got a {kind}")
     if array.dtype != np.uint8 or array.ndim != 3 or array.shape[2] != 3:
         raise ValueError(f"an array must be (H, W, 3) of uint8, got {array.shape} of {array.dtype}")
     return from_uint8(np.array(array, order="C"))

@@ -1,4 +1,4 @@
-"""Grids of images with labelled rows and columns."""
+"""Labelled grids of images as tensors."""
 
 from collections.abc import Sequence
 
@@ -15,13 +15,13 @@ from latentloop.pixels import Pixels
 def labelled_grid(
     rows: Sequence[Sequence[Tensor]], columns: Sequence[str], names: Sequence[str] = (), *, tile: int = TILE
 ) -> Tensor:
-    """Lay out images in a grid with column labels above and row labels at the left, as one image (1, 3, H, W).
+    """Arrange images in a grid with column labels above and row labels at the left, as one image (1, 3, H, W).
 
     Args:
         rows: Images (1, 3, S, S) in [-1, 1]; a row may be shorter than `columns`.
         columns: Label of each column.
         names: Label of each row; empty for no labels.
-        tile: Pixels of an image's side in the grid.
+        tile: Side of an image in the grid, in pixels.
     """
     return from_uint8(grid_of([[_small(image, tile) for image in row] for row in rows], columns, names, tile=tile))
 

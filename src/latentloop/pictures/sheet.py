@@ -1,4 +1,4 @@
-"""Contact sheets: many images as one."""
+"""Contact sheets, which show many images as one."""
 
 import torch
 import torch.nn.functional as F
@@ -6,7 +6,7 @@ from torch import Tensor
 
 
 def contact_sheet(images: Tensor, columns: int) -> Tensor:
-    """Lay out images (N, 3, S, S) row by row, to (1, 3, rows * S, columns * S); empty places are white."""
+    """Arrange images (N, 3, S, S) row by row, as (1, 3, rows * S, columns * S); empty cells are white."""
     missing = -len(images) % columns
     tiles = F.pad(images, (0, 0, 0, 0, 0, 0, 0, missing), value=1.0)
     rows = [torch.cat(list(row), dim=2) for row in tiles.split(columns)]

@@ -1,4 +1,4 @@
-"""Records of embedded faces in Parquet files, as `latentloop bulk` writes them: their columns, and reading them."""
+"""Records of embedded faces in Parquet files, as `latentloop bulk` writes them: schema, reading and search."""
 
 import lazy_loader
 

@@ -1,4 +1,4 @@
-"""Folders of records: what made them, and their codes, read a file at a time."""
+"""Reading folders of records, one file at a time."""
 
 import json
 from collections.abc import Iterator, Sequence
@@ -25,9 +25,9 @@ if TYPE_CHECKING:
     import pyarrow
 
 CHECKPOINT = "checkpoint"
-"""Folder of what is finished."""
+"""Subfolder that records which photos are finished."""
 NAMING = ("path", "face", "faces", "status")
-"""Columns that tell which faces there are."""
+"""Columns that identify a face."""
 CODE_COLUMNS = (
     "path",
     "key",
@@ -41,36 +41,35 @@ CODE_COLUMNS = (
     "loss",
     *METRICS,
 )
-"""Columns that a code is made of."""
+"""Columns from which a `Code` is built."""
 
 
 @dataclass(frozen=True)
 class RecordFolder:
-    """Records of a bulk job."""
+    """A folder of records of a bulk job."""
 
     path: Path
+    """Path of the folder."""
 
     @cached_property
     def run(self) -> RecordRun:
-        """What all records share.
+        """The properties that all records share.
 
         Raises:
-            UserError: It is no such folder, or of a later version.
+            UserError: The folder holds no records, or those of a later version.
         """
         try:
             return RecordRun.from_json(dict(read_json(self.path / RUN)))
         except (OSError, LookupError, TypeError, ValueError) as error:
-            raise UserError(
-                f"{self.path}: no folder of records that this latentloop reads ({in_one_line(error)})"
-            ) from error
+            raise UserError(f"{self.path}: not a folder of records of this version ({in_one_line(error)})") from error
 
     @property
     def files(self) -> list[Path]:
-        """The Parquet files, in order of their names."""
+        """The Parquet files of the records, sorted by name."""
         return sorted((self.path / RECORDS).glob("*.parquet"))
 
     def tables(self, columns: Sequence[str] | None = None) -> "Iterator[pyarrow.Table]":
-        """Yield the table of each file, with some columns or all.
+        """Yield the table of each file, with the given columns or all.
 
         Raises:
             UserError: pyarrow is not installed, or a file is damaged.
@@ -79,38 +78,38 @@ class RecordFolder:
             yield self._read(file, columns)
 
     def rows(self, columns: Sequence[str] | None = None) -> Iterator[dict[str, Any]]:
-        """Yield the rows, with some columns or all; one file is in memory at a time.
+        """Yield all rows, with the given columns or all; one file is in memory at a time.
 
         Raises:
-            UserError: As `tables`.
+            UserError: pyarrow is not installed, or a file is damaged.
         """
         for table in self.tables(columns):
             yield from table.to_pylist()
 
     def codes(self) -> Iterator[tuple[str, Code]]:
-        """Yield each face's name and code: PATH, or PATH:FACE where a photo has several.
+        """Yield each face's name and code; names are PATH, or PATH:FACE for a photo with several faces.
 
         Raises:
-            UserError: As `tables`.
+            UserError: pyarrow is not installed, or a file is damaged.
         """
         for table in self.tables(CODE_COLUMNS):
             yield from self._codes(table)
 
     def names(self) -> Iterator[str]:
-        """Yield the names of the faces that have codes, as `codes` does.
+        """Yield the names of the faces that have codes, as in `codes`.
 
         Raises:
-            UserError: As `tables`.
+            UserError: pyarrow is not installed, or a file is damaged.
         """
         for row in self.rows(NAMING):
             if row["status"] == OK:
                 yield name_of(row)
 
     def code(self, name: str) -> Code:
-        """Find the code of a face by its name, or by the end of its path, such as "anna.jpg" or "anna.jpg:2".
+        """Return the code of a face by its name, or by the end of its path, such as "anna.jpg" or "anna.jpg:2".
 
         Raises:
-            UserError: There is none, or there are several.
+            UserError: No face matches, or several do.
         """
         found = [self._faces[name]] if name in self._faces else None
         found = found or [face for own, face in self._faces.items() if _ends_with(own, name)]
@@ -121,7 +120,7 @@ class RecordFolder:
             raise UserError(f"{self.path}: has several photos {name}: {some} ...; give more of the path")
         ((own, status, file),) = found
         if status != OK:
-            raise UserError(f"{own}: has no code; its record says why")
+            raise UserError(f"{own}: has no code; see the error in its record")
         return _codes_in_file(self, file)[own]
 
     @cached_property
@@ -131,19 +130,19 @@ class RecordFolder:
         return {own: (own, row["status"], file) for row, file in rows for own in [name_of(row)]}
 
     def _read(self, file: Path, columns: Sequence[str] | None) -> "pyarrow.Table":
-        """Read a file of records, whose columns are what they should be."""
+        """Read a file of records after checking the types of its columns."""
         arrow, opened, wanted = load_arrow(), open_parquet(file), arrow_schema(self.run)
         names = list(columns) if columns else wanted.names
         found = {field.name: field.type for field in opened.schema_arrow}
         if odd := next((name for name in names if found.get(name) != wanted.field(name).type), None):
-            raise UserError(f"{file}: damaged: its column {odd} is not as records have it")
+            raise UserError(f"{file}: damaged: its column {odd} is missing or has another type")
         try:
             return opened.read(columns=names)
         except (OSError, arrow.ArrowException) as error:
             raise UserError(f"{file}: damaged: {in_one_line(error)}") from error
 
     def begin(self, run: RecordRun) -> None:
-        """Write what the records share."""
+        """Write the file with the properties that all records share."""
         content = {MARK: mark(COMMAND), **run.as_json()}
         with replacing(self.path / RUN) as part:
             part.write_text(json.dumps(content, indent=1), encoding="utf-8")
@@ -168,7 +167,7 @@ class RecordFolder:
             quad=torch.tensor(row["quad"], dtype=torch.float64).reshape(4, 2),
             original_size=(row["width"], row["height"]),
             losses=torch.zeros(0) if loss is None else torch.tensor([loss]),
-            steps=0,  # place of the code's loss among the losses, of which records keep one
+            steps=0,  # index of the code's loss in `losses`, of which records keep only one
             details={
                 "photo": {
                     "file": PurePath(row["path"]).name,
@@ -183,11 +182,11 @@ class RecordFolder:
 
 
 def open_records(path: Path | str) -> RecordFolder:
-    """Open a folder of records, as `latentloop bulk` writes it.
+    """Open a folder of records that `latentloop bulk` wrote.
 
     Raises:
-        UserError: It is none, or of a later version.
-        ValueError: `path` is no path.
+        UserError: The folder holds no records, or those of a later version.
+        ValueError: `path` is not a path.
     """
     check_path(path)
     folder = RecordFolder(Path(path))
@@ -196,15 +195,15 @@ def open_records(path: Path | str) -> RecordFolder:
 
 
 def name_of(row: dict[str, Any]) -> str:
-    """Name a face: the photo's path, and behind it the number of the face where there are several."""
+    """Return the name of a face: the photo's path, with the number of the face if there are several."""
     return f"{row['path']}:{row['face']}" if row["faces"] > 1 else str(row["path"])
 
 
 def _ends_with(own: str, name: str) -> bool:
-    """Return whether a name ends with another one, at the beginning of a folder's, a file's or a member's name."""
+    """Whether a name ends with another one that begins at a folder, a file or a member of an archive."""
     return not name.isdecimal() and own.endswith(tuple(f"{before}{name}" for before in "/\\:"))
 
 
-@lru_cache(maxsize=1)  # whoever edits all faces asks for those of a file one after the other
+@lru_cache(maxsize=1)  # editing all faces asks for those of one file after another
 def _codes_in_file(folder: RecordFolder, file: Path) -> dict[str, Code]:
     return dict(folder._codes(folder._read(file, CODE_COLUMNS)))

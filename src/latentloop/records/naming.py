@@ -1,13 +1,13 @@
-"""Names of records in arguments: "FOLDER:PHOTO", or "FOLDER:PHOTO:FACE"; read without PyTorch and pyarrow."""
+"""Names of records in arguments, "FOLDER:PHOTO" or "FOLDER:PHOTO:FACE", without PyTorch and pyarrow."""
 
 from pathlib import Path
 
 from latentloop.json_files import read_json
 
 COMMAND = "bulk"
-"""Command whose mark a folder of records carries."""
+"""Command whose signature a folder of records carries."""
 RUN = "bulk.json"
-"""File of a folder of records that tells what made them."""
+"""File in a folder of records with the properties that all records share."""
 
 
 def is_record_folder(path: Path) -> bool:
@@ -20,7 +20,7 @@ def is_record_folder(path: Path) -> bool:
 
 
 def split_record(argument: str) -> tuple[Path, str] | None:
-    """Split the name of a record into its folder and the photo, such as "codes/:anna.jpg"; None for any other text."""
+    """Split the name of a record, such as "codes/:anna.jpg", into folder and photo; None for any other text."""
     places = [i for i, letter in enumerate(argument) if letter == ":"]
     for place in places:
         folder, name = argument[:place], argument[place + 1 :]

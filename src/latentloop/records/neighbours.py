@@ -1,4 +1,4 @@
-"""Nearest faces of a folder of records, by identity or by code."""
+"""Search for the nearest faces in a folder of records, by identity or by code."""
 
 import heapq
 from collections.abc import Iterator
@@ -12,20 +12,21 @@ from latentloop.records.folder import NAMING, RecordFolder, name_of
 from latentloop.records.schema import OK
 
 By = Literal["identity", "code"]
+"""Vector by which faces are compared."""
 
 
 def nearest(folder: RecordFolder, query: Tensor, *, by: By = "identity", count: int = 10) -> list[tuple[str, float]]:
-    """Find the faces that are most like one: names and cosine similarities, the nearest first.
+    """Find the faces most similar to a query: names and cosine similarities, most similar first.
 
     Args:
-        folder: The records; a file of them is in memory at a time.
-        query: Identity embedding (identity_dim,), or code (num_ws, w_dim).
-        by: What is compared; codes without their mean, which all share.
-        count: Number of faces.
+        folder: Records to search; one file is in memory at a time.
+        query: Identity embedding, (identity_dim,), or code, (num_ws, w_dim).
+        by: Vector to compare; the mean of all codes is subtracted from codes first.
+        count: Number of faces to return.
 
     Raises:
-        UserError: As `RecordFolder.tables`.
-        ValueError: The query is of another size than the records.
+        UserError: pyarrow is not installed, or a file is damaged.
+        ValueError: The query has another size than the records.
     """
     numbers = folder.run.num_ws * folder.run.w_dim if by == "code" else folder.run.identity_dim
     if query.numel() != numbers:

@@ -1,4 +1,4 @@
-"""Opening Parquet files that may be anybody's."""
+"""Safe opening of Parquet files from any source."""
 
 from pathlib import Path
 from typing import Any
@@ -8,11 +8,13 @@ from latentloop.records.schema import load_arrow
 
 
 def open_parquet(file: Path | str) -> Any:  # noqa: ANN401 - a ParquetFile of pyarrow
-    """Open a Parquet file; only its description is read.
+    """Open a Parquet file; only its metadata is read.
+
+    Files with extension types of other programs are refused, since some of these execute the file's content when its
+    values are read: Ray's are pickles.
 
     Raises:
-        UserError: pyarrow is not installed; it is no such file, or has types of other programs. Some of these would run
-            what the file says as its values are read: Ray's are pickles.
+        UserError: pyarrow is not installed, the file is not a Parquet file, or it has extension types.
     """
     arrow = load_arrow()
     try:
@@ -21,11 +23,13 @@ def open_parquet(file: Path | str) -> Any:  # noqa: ANN401 - a ParquetFile of py
     except (OSError, arrow.ArrowException) as error:
         raise UserError(f"{file}: cannot read it as a Parquet file: {in_one_line(error)}") from error
     if foreign is not None:
-        raise UserError(f"{file}: column {foreign.name} has values of another program's type, which are not read")
+        raise UserError(
+            f"{file}: column {foreign.name} has another program's type, which is refused since it may run code"
+        )
     return opened
 
 
 def _is_foreign(kind: Any) -> bool:  # noqa: ANN401 - a type of pyarrow
-    """Return whether a type is an extension of Arrow's, or has one within it."""
+    """Whether an Arrow type is an extension type, or contains one."""
     inner = [kind.field(i).type for i in range(kind.num_fields)] if kind.num_fields else []
     return isinstance(kind, load_arrow().BaseExtensionType) or any(map(_is_foreign, inner))

@@ -1,4 +1,4 @@
-"""Columns of the records that `latentloop bulk` writes: one row for each face, and one for each photo without any."""
+"""Schema of the records that `latentloop bulk` writes: one row per face, and one per photo that failed."""
 
 import json
 import math
@@ -12,28 +12,31 @@ if TYPE_CHECKING:
     import pyarrow
 
 FORMAT = 1
-"""Version of the columns."""
+"""Version of the schema."""
 METADATA = b"latentloop"
-"""Key of the schema's metadata under which each Parquet file tells what made it, as JSON."""
+"""Key of the schema's metadata that holds the run's properties as JSON."""
 OK, ERROR = "ok", "error"
 """Values of the column `status`."""
 
 RECORDS, PICTURES = "records", "pictures"
-"""Folders of the Parquet files, and of the tar files with pictures."""
+"""Subfolders of the Parquet files, and of the tar files with pictures."""
 CROP, RECONSTRUCTION = "crop_jpeg", "reconstruction_jpeg"
-"""Columns of the pictures, which go into tar files rather than into the records."""
+"""Columns of pictures, which are written to tar files instead of the records."""
 
 
 @dataclass(frozen=True)
 class Column:
-    """A column of the records."""
+    """A column of the records: name, type, meaning and shape."""
 
     name: str
+    """Name of the column."""
     kind: str
-    """Type of a value as Arrow names it: string, int32, float16 ..."""
+    """Arrow's name of the values' type: string, int32, float16 ..."""
     meaning: str
+    """Description of the column, which is stored in the files' schema."""
     shape: tuple[int | str, ...] = ()
-    """Shape of the array in each row, stored flat, row by row; sizes may be names of `RecordRun`'s fields."""
+    """Shape of the array in each row, stored flat in row-major order; a size may be the name of a field of
+    `RecordRun`."""
 
 
 COLUMNS = (
@@ -63,25 +66,32 @@ COLUMNS = (
     Column("model", "string", "Embedding network: a name, and the first 12 digits of its checksum."),
     Column("version", "string", "Version of latentloop that made the record."),
 )
-"""All columns, in order. Those from `box` on are null in rows of errors, and those of the detector for aligned photos;
-the metrics are null if they were not asked for."""
+"""All columns, in order. Columns from `box` on are null in rows of errors, those of the detector for aligned photos,
+and metrics if they were not asked for."""
 METRICS = ("mse", "psnr", "ssim", "lpips_alex", "id")
 """Names of the columns with metrics of the reconstruction."""
 
 
 @dataclass(frozen=True)
 class RecordRun:
-    """What all records of a folder share."""
+    """Properties that all records of a folder share."""
 
     generator: str
+    """Name of the generator."""
     fingerprint: str
+    """Fingerprint of its latent space."""
     model: str
+    """Embedding network: its name, and the first 12 digits of its checksum."""
     version: str
+    """Version of latentloop."""
     num_ws: int
+    """Number of styles of a code."""
     w_dim: int
+    """Length of a style vector."""
     identity_dim: int
+    """Length of an identity embedding."""
     settings: Mapping[str, Any]
-    """Stamp of the run: all that its codes depend on, as JSON values."""
+    """Stamp of the run: everything that its codes depend on, as JSON values."""
 
     def as_json(self) -> dict[str, Any]:
         """Convert to JSON values, for the folder's bulk.json and the files' metadata."""
@@ -89,10 +99,10 @@ class RecordRun:
 
     @classmethod
     def from_json(cls, values: Mapping[str, Any]) -> "RecordRun":
-        """Read what `as_json` gives.
+        """Build the run from values that `as_json` returned.
 
         Raises:
-            LookupError, TypeError, ValueError: It is something else, or of a later version.
+            LookupError, TypeError, ValueError: A value is missing, of the wrong type, or of a later version.
         """
         if values["format"] != FORMAT:
             raise ValueError(f"records of version {values['format']!r:.20}, this latentloop reads version {FORMAT}")
@@ -101,7 +111,7 @@ class RecordRun:
         return cls(**texts, **sizes, settings=_typed(values, "settings", dict))
 
     def size_of(self, column: Column) -> int:
-        """Count the values in each row of a column."""
+        """Return the number of values in each row of a column."""
         return math.prod(size if isinstance(size, int) else getattr(self, size) for size in column.shape)
 
 
@@ -117,10 +127,10 @@ def arrow_schema(run: RecordRun) -> "pyarrow.Schema":
 
 
 def load_arrow() -> Any:  # noqa: ANN401 - a module without types
-    """Import pyarrow with its Parquet files.
+    """Import pyarrow with its Parquet module.
 
     Raises:
-        UserError: It is not installed.
+        UserError: pyarrow is not installed.
     """
     for part in ("pyarrow.compute", "pyarrow.parquet"):
         load_extra(part, "Parquet files need pyarrow", "latentloop[bulk]")
@@ -134,5 +144,5 @@ def _arrow_type(column: Column, run: RecordRun) -> Any:  # noqa: ANN401 - a type
 
 def _typed(values: Mapping[str, Any], name: str, kind: type) -> Any:  # noqa: ANN401 - of that type
     if not isinstance(values[name], kind):
-        raise TypeError(f"{name} is no {kind.__name__}")
+        raise TypeError(f"{name} must be {kind.__name__}, got {type(values[name]).__name__}")
     return values[name]

@@ -1,4 +1,4 @@
-"""Inverting and editing photos with networks in ONNX files: ONNX Runtime, NumPy and Pillow, without PyTorch."""
+"""Inversion and editing of photos without PyTorch: ONNX Runtime, NumPy and Pillow on exported networks."""
 
 import lazy_loader
 

@@ -1,6 +1,6 @@
-"""FFHQ's face alignment in NumPy; what `latentloop.faces.alignment` does, which says what a quad is.
+"""FFHQ's face alignment in NumPy, with the results of `latentloop.faces.alignment`, which defines a quad.
 
-Photos are pixels here: only the part about a quad is converted to floating-point numbers.
+Photos are uint8 here; only the part around a quad is converted to floating-point numbers.
 """
 
 import math
@@ -14,18 +14,19 @@ from latentloop.pixels import Pixels
 from latentloop.runtime.arrays import Doubles, Floats, Numbers, resize, to_image
 
 AFFINE = Image.Transform.AFFINE
+"""Pillow's constant for an affine transform."""
 BLOCK = 128
-"""Rows of a picture that are blurred together."""
+"""Rows of an image that are blurred together."""
 
 
 def ffhq_quad(landmarks: Numbers) -> Doubles:
-    """Compute FFHQ's quad, (4, 2), of a face.
+    """Compute FFHQ's quad of a face from its landmarks.
 
     Args:
         landmarks: Left and right eye, nose, left and right mouth corner, (x, y) in pixels, (5, 2).
 
     Returns:
-        Corners top left, bottom left, bottom right and top right.
+        Corners top left, bottom left, bottom right and top right, (4, 2).
     """
     left_eye, right_eye, _, left_mouth, right_mouth = landmarks.astype(np.float64)
     eyes, mouth = (left_eye + right_eye) / 2, (left_mouth + right_mouth) / 2
@@ -38,7 +39,7 @@ def ffhq_quad(landmarks: Numbers) -> Doubles:
 
 
 def full_quad(width: int) -> Doubles:
-    """Build the quad, (4, 2), that covers a whole square picture of this width."""
+    """Return the quad that covers a whole square image, (4, 2)."""
     low, high = -0.5, width - 0.5
     return np.array([[low, low], [low, high], [high, high], [high, low]])
 
@@ -46,12 +47,13 @@ def full_quad(width: int) -> Doubles:
 def crop_quad(photo: Pixels, quad: Doubles, size: int) -> Floats:
     """Crop a quad out of a photo as FFHQ does, to (1, 3, size, size) in [-1, 1].
 
-    Outside the photo the crop shows the photo's mirror image, blurred and faded to its median colour with the distance.
+    Outside the photo, the crop shows the photo's mirror image, which is blurred and faded to the median colour with the
+    distance.
 
     Args:
         photo: Pixels (H, W, 3) in 0..255.
         quad: Corners top left, bottom left, bottom right and top right, (4, 2); they may lie outside the photo.
-        size: Pixels of the crop's side.
+        size: Side of the crop, in pixels.
     """
     height, width = photo.shape[:2]
     shrink = max(int(side_of(quad) / size / 2), 1)
@@ -64,20 +66,20 @@ def crop_quad(photo: Pixels, quad: Doubles, size: int) -> Floats:
 
 
 def side_of(quad: Doubles) -> float:
-    """Length of a quad's upper side, in pixels."""
+    """Return the length of a quad's upper side, in pixels."""
     return float(np.linalg.norm(quad[3] - quad[0]))
 
 
 def _rotated(vector: Doubles) -> Doubles:
-    """Rotate by 90 degrees, so that x to the right becomes y down."""
+    """A vector (x, y) rotated by 90 degrees, so that one to the right points down."""
     return np.array([-vector[1], vector[0]])
 
 
 def _sampled(image: Floats, quad: Doubles, fine: int, size: int) -> Floats:
-    """Bilinear samples of an image (1, 3, H, W) at the centres of fine x fine squares of a quad, shrunk to a size."""
+    """A quad of an image (1, 3, H, W), sampled bilinearly at fine x fine points, then shrunk to (1, 3, size, size)."""
     top_left, bottom_left, _, top_right = quad
     right, down = (top_right - top_left) / fine, (bottom_left - top_left) / fine
-    # Pillow's first pixel has its centre at 0.5, in what it reads and in what it makes.
+    # In Pillow's coordinates the centre of the first pixel is at 0.5, in input and output.
     affine = (right[0], down[0], top_left[0] + 0.5, right[1], down[1], top_left[1] + 0.5)
     sampled = np.empty((1, 3, size, size), np.float32)
     for i, plane in enumerate(image[0]):
@@ -87,7 +89,7 @@ def _sampled(image: Floats, quad: Doubles, fine: int, size: int) -> Floats:
 
 
 def _crop_and_pad(photo: Pixels, size: tuple[int, int], quad: Doubles) -> tuple[Floats, Doubles]:
-    """The part about the quad of a photo that is shrunk to a height and a width, and the quad in its pixels."""
+    """The part around the quad of a photo that is shrunk to `size` (height, width), and the quad in its pixels."""
     height, width = size
     side = side_of(quad)
     border = max(round(0.1 * side), 3)
@@ -103,12 +105,12 @@ def _crop_and_pad(photo: Pixels, size: tuple[int, int], quad: Doubles) -> tuple[
 
 
 def _shrunk(photo: Pixels, size: tuple[int, int], box: tuple[int, int, int, int]) -> Floats:
-    """A part of a photo that is shrunk to a height and a width, (1, 3, h, w); the box is in its pixels."""
+    """A part of a photo shrunk to `size` (height, width), (1, 3, h, w); `box` is in the shrunk photo's pixels."""
     x0, y0, x1, y1 = box
     if size == photo.shape[:2]:
         return to_image(photo[y0:y1, x0:x1])
     across, down = photo.shape[1] / size[1], photo.shape[0] / size[0]
-    reach = math.ceil(max(across, down)) + 1  # of the filter, to each side
+    reach = math.ceil(max(across, down)) + 1  # half the width of the resize filter, in the photo's pixels
     left, top = max(math.floor(x0 * across) - reach, 0), max(math.floor(y0 * down) - reach, 0)
     seen = photo[top : math.ceil(y1 * down) + reach, left : math.ceil(x1 * across) + reach]
     place = (x0 * across - left, y0 * down - top, x1 * across - left, y1 * down - top)
@@ -130,7 +132,7 @@ def _mirror_indices(length: int, before: int, after: int) -> npt.NDArray[np.int6
 
 
 def _faded(image: Floats, pads: list[int], blur: float) -> Floats:
-    """Blur the padding, then fade it to the median colour, both more with the distance from the photo."""
+    """The image with its padding blurred and faded to the median colour, increasingly with distance from the photo."""
     left, top, right, bottom = pads
     height, width = image.shape[-2:]
     y, x = np.arange(height, dtype=np.float32)[:, None], np.arange(width, dtype=np.float32)
@@ -155,7 +157,8 @@ def _blurred(image: Floats, sigma: float) -> Floats:
 
 
 def _filtered(image: Floats, kernel: Floats) -> Floats:
-    """Filter the columns of images (N, C, H, W), to (N, C, H - K + 1, W), by products with banded matrices."""
+    """Columns of images (N, C, H, W) filtered to (N, C, H - K + 1, W), by products with banded matrices."""
+    # A matrix product is far faster in NumPy than a sum over the kernel's taps.
     length = image.shape[2] - len(kernel) + 1
     band = np.zeros((BLOCK, BLOCK + len(kernel) - 1), np.float32)
     for row in range(BLOCK):

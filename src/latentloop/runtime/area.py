@@ -1,4 +1,4 @@
-"""Area averages of many parts of one picture: each is four look-ups in a table of sums (Crow, SIGGRAPH 1984)."""
+"""Area averages of many parts of one image from a summed-area table (Crow, SIGGRAPH 1984)."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -12,46 +12,46 @@ from latentloop.runtime.arrays import Floats
 
 @dataclass(frozen=True)
 class AreaTable:
-    """Sums of a picture above and to the left of each place, for averages of parts of it.
+    """A summed-area table: the sums of all pixels above and to the left of each position.
 
-    Sums of pixels of 8 bits are counted modulo 2^32: their differences are exact for parts of up to 16 million pixels.
+    For uint8 pixels the sums are taken modulo 2^32; their differences are exact for parts of up to 16 million pixels.
     """
 
     sums: npt.NDArray[Any]
-    """Sums of the levels 0 to 255, (3, H + 1, W + 1), of uint32 or float64."""
+    """Sums of the levels 0 to 255, (3, H + 1, W + 1), uint32 or float64."""
 
     @classmethod
     def of_pixels(cls, pixels: Pixels) -> "AreaTable":
-        """Make the table of pixels (H, W, 3) in 0..255."""
+        """Compute the table of pixels (H, W, 3) in 0..255."""
         return cls(sums_of(pixels.transpose(2, 0, 1), np.uint32))
 
     @classmethod
     def of_image(cls, image: Floats) -> "AreaTable":
-        """Make the table of an image (1, 3, H, W) in [-1, 1]."""
+        """Compute the table of an image (1, 3, H, W) in [-1, 1]."""
         return cls(sums_of((image[0].astype(np.float64) + 1) * 127.5, np.float64))
 
     @property
     def height(self) -> int:
-        """Rows of the picture."""
+        """Height of the image, in pixels."""
         return int(self.sums.shape[1]) - 1
 
     @property
     def width(self) -> int:
-        """Columns of the picture."""
+        """Width of the image, in pixels."""
         return int(self.sums.shape[2]) - 1
 
     def resized(self, height: int, width: int) -> Floats:
-        """Shrink the whole picture to (1, 3, height, width) in [-1, 1]; cells overlap where sizes do not divide."""
+        """Shrink the whole image to (1, 3, height, width) in [-1, 1]; cells overlap if the sizes do not divide."""
         whole = np.array([[0, 0, self.width, self.height]])
         return self.parts(whole, height, width)
 
     def parts(self, boxes: npt.NDArray[np.int64], height: int, width: int) -> Floats:
-        """Resize parts of the picture by area, to (B, 3, height, width) in [-1, 1].
+        """Resize parts of the image by area averages, to (B, 3, height, width) in [-1, 1].
 
         Args:
-            boxes: Left, top, right and bottom of each part, in whole pixels within the picture, (B, 4).
-            height: New height of all.
-            width: New width of all.
+            boxes: Left, top, right and bottom of each part, in whole pixels within the image, (B, 4).
+            height: Height of the results, in pixels.
+            width: Width of the results, in pixels.
         """
         left, right = _cells(boxes[:, 0], boxes[:, 2], width)
         top, bottom = _cells(boxes[:, 1], boxes[:, 3], height)
@@ -65,11 +65,11 @@ class AreaTable:
 
 
 def sums_of(values: npt.NDArray[Any], dtype: type[np.generic]) -> npt.NDArray[Any]:
-    """Sum up what is above and to the left of each place of planes (C, H, W), to (C, H + 1, W + 1) of a type."""
+    """Compute the summed-area tables of planes (C, H, W), (C, H + 1, W + 1) in `dtype`."""
     planes, height, width = values.shape
     sums = np.zeros((planes, height + 1, width + 1), dtype)
     np.cumsum(values, axis=2, out=sums[:, 1:, 1:])
-    for row in range(height):  # many times faster than NumPy's sums along columns
+    for row in range(height):  # many times faster than np.cumsum along columns
         sums[:, row + 1] += sums[:, row]
     return sums
 
@@ -77,6 +77,6 @@ def sums_of(values: npt.NDArray[Any], dtype: type[np.generic]) -> npt.NDArray[An
 def _cells(
     start: npt.NDArray[np.int64], end: npt.NDArray[np.int64], count: int
 ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
-    """First pixels and ends of cells, (B, count), that share out the pixels from start to end, both (B,)."""
+    """First pixels and ends of `count` cells, (B, count), that cover the pixels from start to end, both (B,)."""
     length, number = (end - start)[:, None], np.arange(count)
     return start[:, None] + number * length // count, start[:, None] - (-(number + 1) * length // count)

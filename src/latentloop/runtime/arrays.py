@@ -1,4 +1,4 @@
-"""Images as NumPy arrays: pixels as files have them, and float images as networks take them."""
+"""Images as NumPy arrays: uint8 pixels as in files, and float32 images as networks take them."""
 
 from typing import Any
 
@@ -9,9 +9,9 @@ from PIL import Image
 from latentloop.pixels import Pixels
 
 Floats = npt.NDArray[np.float32]
-"""Images (N, 3, H, W) in [-1, 1], codes (N, num_ws, w_dim) and other numbers of networks."""
+"""Images (N, 3, H, W) in [-1, 1], codes (N, num_ws, w_dim) and other inputs and outputs of networks."""
 Doubles = npt.NDArray[np.float64]
-"""Places in photos, (x, y) in pixels, such as quads (4, 2)."""
+"""Positions in photos, (x, y) in pixels, such as quads (4, 2)."""
 Numbers = npt.NDArray[np.floating[Any]]
 """Floating-point numbers of any precision."""
 
@@ -37,15 +37,14 @@ def resize(
 ) -> Floats:
     """Resize images (N, 3, H, W) with an antialiased filter, to (N, 3, height, width).
 
-    It is what `torch.nn.functional.interpolate` gives with `antialias=True`, but for rounding.
+    Results equal those of `torch.nn.functional.interpolate` with `antialias=True`, up to rounding.
 
     Args:
-        image: The images.
-        height: New height in pixels.
-        width: New width in pixels.
-        bicubic: Take the cubic filter of Keys (a = -0.5), not the triangle of bilinear interpolation.
-        box: Part that becomes the result: left, top, right and bottom in pixels; None for all. The filters see the
-            pixels around it.
+        image: Images, (N, 3, H, W).
+        height: New height, in pixels.
+        width: New width, in pixels.
+        bicubic: Use Keys' cubic filter (a = -0.5) instead of the triangle filter of bilinear interpolation.
+        box: Part to resize: left, top, right and bottom in pixels; None for all. The filter also sees pixels around it.
     """
     kind = Image.Resampling.BICUBIC if bicubic else Image.Resampling.BILINEAR
     planes = [Image.fromarray(plane) for plane in np.ascontiguousarray(image).reshape(-1, *image.shape[-2:])]
@@ -56,7 +55,7 @@ def resize(
 def resample(image: Floats, resolution: int) -> Floats:
     """Resize square images (N, 3, S, S) to (N, 3, resolution, resolution).
 
-    Where the resolution divides S, it takes area averages; else see `resize`.
+    If the resolution divides S, pixels are area averages; otherwise see `resize`.
     """
     factor, remainder = divmod(image.shape[-1], resolution)
     if not factor or remainder:

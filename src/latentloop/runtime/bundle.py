@@ -1,4 +1,4 @@
-"""Bundles: folders of ONNX files with a generator and all networks that edit photos with it.
+"""Bundles: folders of ONNX files with a generator and all networks for editing photos with it.
 
 | file | inputs | outputs |
 |---|---|---|
@@ -12,8 +12,8 @@
 | `identity.onnx` | `face` (N, 3, 112, 112) | `embedding` (N, 128) |
 | `bundle.json` | | `generator`: name, resolution, num_ws, w_dim, z_dim, fingerprint, licence; `embedder`: resolution |
 
-A bundle need not have `mapping.onnx`, `second_look.onnx` and `identity.onnx`. Graphs may keep their
-weights in a file beside them.
+The files `mapping.onnx`, `second_look.onnx` and `identity.onnx` are optional. Graphs may keep their weights in a file
+beside them.
 """
 
 from collections.abc import Iterable, Mapping
@@ -32,22 +32,22 @@ from latentloop.runtime.networks import Networks
 from latentloop.runtime.sessions import Session, Shape
 
 ABOUT = "bundle.json"
-"""Name of the file that says what a bundle holds."""
+"""Name of the file that describes a bundle."""
 SIZES, TEXTS = ("resolution", "num_ws", "w_dim", "z_dim"), ("name", "fingerprint", "licence")
-"""What that file says of the generator: whole numbers, and texts."""
+"""Properties of the generator in that file: whole numbers, and texts."""
 LARGEST = 1 << 13
-"""Largest of these numbers; any generator has far smaller ones."""
+"""Largest allowed value of these numbers, well above any generator's."""
 
 
 def load_bundle(folder: Path | str, *, threads: int | None = None) -> Networks:
-    """Read what a bundle holds; each network is loaded when it is first called.
+    """Open a bundle; each network is loaded when it is first called.
 
     Args:
-        folder: The bundle.
-        threads: Threads that compute a network; None for as many as there are cores.
+        folder: Folder of the bundle.
+        threads: Number of threads that run a network; None for as many as there are cores.
 
     Raises:
-        UserError: The folder is no bundle.
+        UserError: The folder is not a bundle.
     """
     about = _about(Path(folder))
     generator, functions = about["generator"], _Functions(Path(folder), about, threads)
@@ -92,7 +92,7 @@ class _Functions:
         return Session(self._folder / f"{name}.onnx", outputs, threads=self._threads)
 
     def has(self, name: str) -> bool:
-        # Other files may be left of an earlier export, of another network.
+        # By bundle.json, since an earlier export of other networks may have left more files in the folder.
         return f"{name}.onnx" in self._files
 
     def propose(self, image: Floats) -> tuple[Floats, Floats]:
@@ -124,35 +124,35 @@ class _Functions:
 
     def prepare(self) -> None:
         sessions = (self._proposal, self._refinement, self._output, self._embedder, self._generator)
-        Thread(target=_load, args=(sessions,)).start()  # no daemon: an exit waits for it
+        Thread(target=_load, args=(sessions,)).start()  # not a daemon, so that exiting waits for it
 
 
 def _about(folder: Path) -> dict[str, Any]:
-    """What a bundle says of itself, checked."""
+    """The content of a bundle's description, checked."""
     if not folder.is_dir():
-        raise UserError(f"{folder}: no such folder; a bundle is what latentloop export writes", arguments="bundle")
+        raise UserError(f"{folder}: no such folder; latentloop export makes a bundle", arguments="bundle")
     path = folder / ABOUT
     if not path.is_file():
         raise UserError(f"{folder}: not a bundle, it has no {ABOUT}; latentloop export makes one", arguments="bundle")
     try:
         about: dict[str, Any] = read_json(path)
         if "embedder" not in about:
-            raise UserError(f"{folder}: has no embedding network; export one with it", arguments="bundle")
+            raise UserError(f"{folder}: has no embedding network; export the bundle with one", arguments="bundle")
         sizes = {name: about["generator"][name] for name in SIZES} | {"S": about["embedder"]["resolution"]}
         if wrong := [name for name, size in sizes.items() if not is_whole(size) or not 0 < size <= LARGEST]:
             raise ValueError(f"{wrong[0]} is {shown(sizes[wrong[0]])}")
         if wrong := [name for name in TEXTS if not isinstance(about["generator"][name], str)]:
-            raise TypeError(f"{wrong[0]} is no text")
+            raise TypeError(f"{wrong[0]} is not a text")
         if not isinstance(about["files"], dict):
             raise TypeError(f"files are {shown(about['files'])}")
     except (OSError, LookupError, TypeError, ValueError) as error:
-        raise UserError(f"{path}: damaged, or of another latentloop: {in_one_line(error)}") from error
+        raise UserError(f"{path}: damaged, or from another version of latentloop: {in_one_line(error)}") from error
     if about["embedder"].get("starts_at"):
-        raise UserError(f"{folder}: its network looks several times, as ReStyle does, which is not done here")
+        raise UserError(f"{folder}: ReStyle encoders, which take several passes, are not supported here")
     return about
 
 
 def _load(sessions: Iterable[Session]) -> None:
-    with suppress(UserError):  # which is said to whoever calls the network
-        for session in sessions:  # one after another, in the order in which they are called
+    with suppress(UserError):  # raised again when the network is called
+        for session in sessions:  # one by one, in the order in which they are called
             session.load()

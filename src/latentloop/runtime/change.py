@@ -1,4 +1,4 @@
-"""A mask of where an edit changed a face, in NumPy; what `latentloop.faces.change` does."""
+"""Masks of the regions that an edit has changed, in NumPy, as in `latentloop.faces.change`."""
 
 import numpy as np
 
@@ -7,11 +7,11 @@ from latentloop.runtime.area import sums_of
 from latentloop.runtime.arrays import Floats, resample
 
 NEAR = 5
-"""Pixels, odd, over which differences are averaged."""
+"""Side of the window over which differences are averaged, odd, in pixels."""
 
 
 def changed(before: Floats, after: Floats) -> Floats:
-    """Compute a soft mask of where an edit changed a face, (128, 128): 1 where it changed, 0 where it did not.
+    """Compute a soft mask of the changed region of a face, (128, 128), from 0 (unchanged) to 1 (changed).
 
     Args:
         before: Image of the code before the edit, (1, 3, S, S) in [-1, 1].
@@ -24,10 +24,10 @@ def changed(before: Floats, after: Floats) -> Floats:
 
 
 def local_mean(values: Floats, size: int) -> Floats:
-    """Average the values (H, W) of squares about each place; those beyond the border do not count.
+    """Compute the moving average of values (H, W) over squares; positions beyond the border are left out.
 
     Args:
-        values: Numbers.
+        values: Values, (H, W).
         size: Side of the squares, odd.
     """
     height, width = values.shape
@@ -46,7 +46,7 @@ def _ends(length: int, size: int) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _local_maximum(values: Floats, size: int) -> Floats:
-    """Take the largest of values (H, W) in squares about each place."""
+    """Largest value of (H, W) in a square around each position."""
     for axis in (0, 1):
         pads = [(0, 0), (0, 0)]
         pads[axis] = (size // 2, size // 2)

@@ -1,6 +1,6 @@
-"""Face detection by MTCNN's cascade over an image pyramid (Zhang et al., arXiv:1604.02878).
+"""Face detection with MTCNN's cascade over an image pyramid (Zhang et al., arXiv:1604.02878), in NumPy.
 
-The steps are those of `latentloop.faces.detection`, around networks that take and give NumPy arrays.
+The steps are those of `latentloop.faces.detection`, with networks that take and return NumPy arrays.
 """
 
 from dataclasses import dataclass
@@ -14,26 +14,27 @@ from latentloop.runtime.arrays import Floats
 from latentloop.runtime.networks import Networks
 
 SCALE = np.float32(INPUT_SCALE)
+"""Factor from [-1, 1] to the range of the networks' inputs."""
 
 
 @dataclass(frozen=True)
 class Faces:
-    """Faces detected in a picture, the largest first; coordinates are (x, y) in pixels."""
+    """Faces detected in an image, largest first; coordinates are (x, y) in pixels."""
 
     boxes: Floats
     """Bounding boxes, (F, 4): left, top, right, bottom."""
     landmarks: Floats
-    """Left and right eye, nose, left and right mouth corner, as seen in the picture, (F, 5, 2)."""
+    """Left and right eye, nose, left and right mouth corner, as seen in the image, (F, 5, 2)."""
     scores: Floats
     """Face probabilities, (F,)."""
 
     def __len__(self) -> int:
-        """Count the faces."""
+        """Return the number of faces."""
         return len(self.scores)
 
 
 def detect(picture: AreaTable, networks: Networks) -> Faces:
-    """Find the faces of a picture."""
+    """Find the faces in an image, given by its summed-area table, with the networks of MTCNN."""
     if not can_show(picture.height, picture.width):
         return Faces(np.zeros((0, 4), np.float32), np.zeros((0, 5, 2), np.float32), np.zeros(0, np.float32))
     faces = _output(picture, _refine(picture, _propose(picture, networks), networks), networks)
@@ -49,7 +50,7 @@ def _propose(picture: AreaTable, networks: Networks) -> Floats:
 
 
 def _propose_at(picture: AreaTable, scale: float, networks: Networks) -> tuple[Floats, Floats, Floats]:
-    """Boxes, scores and corrections at one scale of the pyramid."""
+    """Boxes, scores and box corrections at one scale of the pyramid."""
     size = [int(n * scale + 1) for n in (picture.height, picture.width)]
     scores, corrections = networks.propose(picture.resized(*size) * SCALE)
     row, column = np.nonzero(scores[0] >= THRESHOLDS[0])
@@ -86,13 +87,13 @@ def _output(picture: AreaTable, boxes: Floats, networks: Networks) -> Faces:
 def non_maximum_suppression(
     boxes: Floats, scores: Floats, overlap: float, *, of_smaller: bool = False
 ) -> npt.NDArray[np.int64]:
-    """Select the boxes that no better box overlaps too much, best first, as indices (K,).
+    """Select boxes by non-maximum suppression, as indices (K,), best first.
 
     Args:
         boxes: Left, top, right, bottom, (B, 4).
         scores: Scores, (B,); higher is better.
-        overlap: Intersection over union above which the worse of two boxes is dropped.
-        of_smaller: Divide the intersection by the smaller box's area, not by the union.
+        overlap: Intersection over union above which the box with the lower score is dropped.
+        of_smaller: Divide the intersection by the smaller box's area instead of the union.
     """
     order = np.argsort(-scores, kind="stable")
     areas, kept = _areas(boxes), []
@@ -112,14 +113,14 @@ def _areas(boxes: Floats) -> Floats:
 
 
 def _corrected(boxes: Floats, corrections: Floats) -> Floats:
-    """Move each side by its correction, a fraction of the box's size."""
+    """Boxes with each side moved by its correction, a fraction of the box's size."""
     size = boxes[:, 2:] - boxes[:, :2] + 1
     moved: Floats = boxes + corrections * np.tile(size, 2)
     return moved
 
 
 def _squared(boxes: Floats) -> Floats:
-    """Grow each box to a square about its centre, on whole pixels."""
+    """Boxes grown to squares around their centres, on whole pixels."""
     size = boxes[:, 2:] - boxes[:, :2]
     side = size.max(axis=1, keepdims=True)
     corner = boxes[:, :2] + np.float32(0.5) * (size - side)
@@ -128,7 +129,7 @@ def _squared(boxes: Floats) -> Floats:
 
 
 def _windows(picture: AreaTable, boxes: Floats, size: int) -> Floats:
-    """Resize the part of each box (B, 4) that lies in the picture, to (B, 3, size, size)."""
+    """Crops of boxes (B, 4) as far as they lie in the image, resized to (B, 3, size, size)."""
     left, top, right, bottom = boxes.astype(np.int64).T
     x, y = (left - 1).clip(0, picture.width - 1), (top - 1).clip(0, picture.height - 1)
     right, bottom = (

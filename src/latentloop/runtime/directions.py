@@ -1,4 +1,4 @@
-"""Directions in NumPy: what `latentloop.editing.directions` and `direction_file` do, for editing with the runtime."""
+"""Directions in NumPy, as in `latentloop.editing.directions` and `direction_file`, for editing with the runtime."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -18,16 +18,16 @@ from latentloop.weight_files import WeightsFile, read_our_arrays
 
 @dataclass(frozen=True)
 class Direction:
-    """A direction of a latent space, with where it comes from."""
+    """A direction of a latent space and its provenance."""
 
     name: str
     """Name of the direction, such as "smile"."""
     vector: Floats
-    """Change that strength 1 adds to each style, (w_dim,), or to the style of each layer, (num_ws, w_dim)."""
+    """Change at strength 1: of every style, (w_dim,), or of each layer's style, (num_ws, w_dim)."""
     layers: tuple[int, ...]
     """Layers that the direction changes, in ascending order."""
     num_ws: int
-    """Styles of the codes that the direction is for."""
+    """Number of styles of the codes that the direction is for."""
     fingerprint: str
     """Fingerprint of the latent space."""
     generator: str
@@ -40,7 +40,7 @@ class Direction:
     """Measurements of the direction, as JSON values."""
 
     def change(self) -> Floats:
-        """Compute the change that strength 1 adds to a code, (num_ws, w_dim)."""
+        """Compute the change of a code at strength 1, (num_ws, w_dim)."""
         change = np.zeros((self.num_ws, self.vector.shape[-1]), np.float32)
         rows = list(self.layers)
         change[rows] = np.broadcast_to(self.vector, change.shape)[rows]
@@ -48,7 +48,7 @@ class Direction:
 
 
 def edit(w_plus: Floats, edits: Iterable[tuple[Direction, float]]) -> Floats:
-    """Move codes (N, num_ws, w_dim) along directions with their strengths, all at once."""
+    """Move codes (N, num_ws, w_dim) along several directions with their strengths."""
     for direction, strength in edits:
         if strength:
             w_plus = w_plus + np.float32(strength) * direction.change()
@@ -56,10 +56,10 @@ def edit(w_plus: Floats, edits: Iterable[tuple[Direction, float]]) -> Floats:
 
 
 def conditional(direction: Direction, kept: Sequence[Direction]) -> Direction:
-    """Project a direction onto the complement of others, so that their attributes change less.
+    """Project other directions out of a direction, so that their attributes change less.
 
-    This is the conditional manipulation of InterFaceGAN (Shen et al., arXiv:1907.10786, section 2.2), on the layers
-    that the direction changes.
+    This is InterFaceGAN's conditional manipulation (Shen et al., arXiv:1907.10786, section 2.2), on the layers that the
+    direction changes.
     """
     if not kept:
         return direction
@@ -74,10 +74,10 @@ def conditional(direction: Direction, kept: Sequence[Direction]) -> Direction:
 
 
 def read_directions(path: Path | WeightsFile) -> dict[str, Direction]:
-    """Read the directions of one of our files by their names, in the order in which they were saved.
+    """Read the directions of a latentloop file by name, in the order in which they were saved.
 
     Raises:
-        UserError: The file is missing, of another kind, damaged, or has numbers that are not finite.
+        UserError: The file is missing, damaged, of another kind, or has numbers that are not finite.
     """
     file = path if isinstance(path, WeightsFile) else WeightsFile(path)
     ours = read_our_arrays(file, NAME, what="a file of directions", advice="latentloop directions find makes one")
@@ -85,13 +85,13 @@ def read_directions(path: Path | WeightsFile) -> dict[str, Direction]:
 
 
 def shipped_directions(networks: Networks) -> dict[str, Direction]:
-    """Load the bundled directions of a generator's latent space, by name; most generators have none."""
+    """Load the bundled directions that fit a generator's latent space, by name; most generators have none."""
     ours = [one for file in SHIPPED for one in read_directions(file).values()]
     return {one.name: fitted(one, networks) for one in ours if one.fingerprint == networks.fingerprint}
 
 
 def fitted(direction: Direction, networks: Networks) -> Direction:
-    """Adapt a direction to a generator of the same latent space, whatever its number of layers.
+    """Adapt a direction to a generator of the same latent space with any number of layers.
 
     Raises:
         UserError: The direction belongs to another latent space, or changes layers that the generator lacks.
@@ -99,7 +99,7 @@ def fitted(direction: Direction, networks: Networks) -> Direction:
     if (direction.fingerprint, direction.vector.shape[-1]) != (networks.fingerprint, networks.w_dim):
         raise UserError(
             f"{direction.name}: a direction of {direction.generator} (latent space {direction.fingerprint}), "
-            f"not of {networks.generator} ({networks.fingerprint})"
+            f"not of {networks.generator} (latent space {networks.fingerprint})"
         )
     if direction.num_ws == networks.num_ws:
         return direction
@@ -117,9 +117,8 @@ def find_direction(text: str, networks: Networks) -> Direction:
     """Load one direction for a generator.
 
     Args:
-        text: Name of a bundled direction; a file of latentloop that has one direction; or FILE:NAME where it has
-            several.
-        networks: The generator whose codes it is to change.
+        text: Name of a bundled direction, a latentloop file with one direction, or FILE:NAME for a file with several.
+        networks: Generator whose codes the direction is to change.
 
     Raises:
         UserError: There is no such direction, or it belongs to another generator.
@@ -139,16 +138,17 @@ def find_direction(text: str, networks: Networks) -> Direction:
 def resolve(
     strengths: Mapping[str, float], networks: Networks, *, keep: Sequence[str] = (), layers: str | None = None
 ) -> list[tuple[Direction, float]]:
-    """Look up the directions of an edit with their strengths, and restrict them to what may change.
+    """Look up the directions of an edit, and restrict them to the layers and attributes that may change.
 
     Args:
-        strengths: Names, as `find_direction` takes them, and strengths.
-        networks: The generator whose codes are edited.
-        keep: Directions that the others are made orthogonal to; see `conditional`.
-        layers: Layers that change, such as coarse or 0-3; None for each direction's own.
+        strengths: Strengths by direction, each named as in `find_direction`.
+        networks: Generator whose codes are edited.
+        keep: Directions that are projected out of the others, see `conditional`.
+        layers: Layers to change, such as coarse or 0-3; None for each direction's own.
 
     Raises:
-        UserError: There is no such direction or layer, a direction is another generator's, or nothing is left of one.
+        UserError: A direction or layer does not exist, a direction belongs to another generator, or nothing of a
+            direction remains after the restrictions.
     """
     kept = [find_direction(name, networks) for name in keep]
     edits = []

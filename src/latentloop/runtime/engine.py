@@ -1,4 +1,4 @@
-"""The door of the runtime: inverts and edits photos with networks in ONNX files, without PyTorch."""
+"""The entry point of the runtime: inversion and editing with networks in ONNX files, without PyTorch."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -23,8 +23,8 @@ from latentloop.runtime.results import Edited, Inverted
 from latentloop.weight_files import ASSETS
 
 Mask = Literal["change", "face", "square"]
-"""Part of the aligned square that is pasted into the photo, with soft edges. change: what the edit changed of the head;
-face: all of the head; square: all of the square."""
+"""Part of the aligned square that is pasted into the photo, with soft edges. change: the changed parts of the head.
+face: the whole head. square: the whole square."""
 
 
 SHIPPED = ASSETS
@@ -32,14 +32,14 @@ SHIPPED = ASSETS
 
 
 def load(bundle: str | PathLike[str] | None = None, *, threads: int | None = None) -> "Runtime":
-    """Open a bundle of networks in ONNX files; each is loaded when it is first used.
+    """Open a bundle of networks in ONNX files; each network is loaded when it is first used.
 
     Args:
-        bundle: Folder that `latentloop export` wrote; None for the networks in the package.
-        threads: Threads that compute a network; None for as many as there are cores.
+        bundle: Folder that `latentloop export` wrote; None for the bundled networks.
+        threads: Number of threads that run a network; None for as many as there are cores.
 
     Raises:
-        UserError: The folder is no bundle.
+        UserError: The folder is not a bundle.
         ValueError: `threads` is below 1.
     """
     if threads is not None and threads < 1:
@@ -49,27 +49,27 @@ def load(bundle: str | PathLike[str] | None = None, *, threads: int | None = Non
 
 @dataclass(frozen=True, repr=False)
 class Runtime:
-    """A generator with all that finds, edits and draws the codes of photos."""
+    """A generator with the networks that invert, edit and draw photos."""
 
     networks: Networks
-    """What computes it all."""
+    """Networks of the bundle, as functions."""
 
     def invert(
         self, photo: PhotoLike, *, face: str | int = "largest", aligned: bool = False, looks: int = 1
     ) -> Inverted:
-        """Find the code of a face in a photo, in one pass of the embedding network.
+        """Find the code of a face in a photo with one pass of the embedding network.
 
         Args:
-            photo: Path of an image file; an image of Pillow; or an array (H, W, 3) of uint8.
+            photo: Path of an image file, a Pillow image, or an array (H, W, 3) of uint8.
             face: Face to take if there are several: "largest", or a number (1 is the largest).
             aligned: The photo is square and FFHQ-aligned already: skip face detection.
-            looks: Looks of the network at the photo. 2: it looks again, at what its first code draws.
+            looks: Number of passes; in the second the network compares the photo with its first reconstruction.
 
         Raises:
-            UserError: The photo cannot be used, has no such face, or the network takes no second look.
+            UserError: The photo cannot be used or has no such face, or the network has no second look.
         """
         if str(face) == "all":
-            raise ValueError("face must be largest or a number; for all faces of a photo take invert_all")
+            raise ValueError("face must be largest or a number; for all faces of a photo use invert_all")
         return self.invert_all(photo, face=face, aligned=aligned, looks=looks)[0]
 
     def invert_all(
@@ -81,10 +81,10 @@ class Runtime:
         looks: int = 1,
         max_pixels: int = MAX_PIXELS,
     ) -> list[Inverted]:
-        """Find the code of every face in a photo, the largest first; arguments as for `invert`.
+        """Find the codes of all faces in a photo, largest first; arguments as for `invert`.
 
         Raises:
-            UserError: As `invert`.
+            UserError: The photo cannot be used or has no such face, or the network has no second look.
         """
         self.networks.prepare()
         opened = photo if isinstance(photo, Photo) else open_photo(photo, max_pixels=max_pixels)
@@ -103,10 +103,10 @@ class Runtime:
         ]
 
     def codes(self, image: Floats, *, looks: int = 1) -> Floats:
-        """Find the codes (N, num_ws, w_dim) of aligned images (N, 3, S, S) in [-1, 1], of any size S.
+        """Predict the codes (N, num_ws, w_dim) of aligned images (N, 3, S, S) in [-1, 1], of any size S.
 
         Raises:
-            UserError: The network takes no second look.
+            UserError: The network has no second look.
             ValueError: `looks` is neither 1 nor 2.
         """
         if looks not in (1, 2):
@@ -114,6 +114,7 @@ class Runtime:
         networks, size = self.networks, self.networks.embedder_resolution
         if looks == 2 and networks.look_again is None:
             raise UserError("the network was not trained for a second look", arguments="looks")
+        # By way of the working size, as the path with PyTorch does, so that both see the same pixels.
         seen = resample(resample(image, min(WORKING_SIZE, networks.resolution)), size)
         w_plus = networks.embed(seen)
         if looks == 1 or networks.look_again is None:
@@ -130,20 +131,19 @@ class Runtime:
         mask: Mask = "change",
         **directions: float,
     ) -> Edited:
-        """Change attributes of faces, and put them back into their photo.
+        """Change attributes of faces, and paste them back into their photo.
 
         Args:
-            photo: What `invert` found; several faces of one photo, as `invert_all` finds them; or a photo, whose
-                largest face is taken.
-            strengths: Directions by name, and how far to go along each: 1 is a clear change, negative ones go the
-                other way.
+            photo: Result of `invert`, several faces of one photo from `invert_all`, or a photo, whose largest face is
+                taken.
+            strengths: Strengths by direction: 1 is a clear change, negative values reverse it.
             keep: Directions whose attributes should not change.
-            layers: Layers that change, such as coarse or 0-3; None for each direction's own.
+            layers: Layers to change, such as coarse or 0-3; None for each direction's own.
             mask: Part of the face that is pasted into the photo.
-            directions: The same as `strengths`, as in `edit(photo, smile=1.5, age=-1)`.
+            directions: Further strengths as keywords, as in `edit(photo, smile=1.5, age=-1)`.
 
         Raises:
-            UserError: There is no such direction, or the photo cannot be used.
+            UserError: A direction does not exist, or the photo cannot be used.
             TypeError: No direction is given.
         """
         total = {**(strengths or {}), **directions}
@@ -152,7 +152,7 @@ class Runtime:
         keep = (keep,) if isinstance(keep, str) else keep
         given = self._given(photo)
         edits = resolve(total, self.networks, keep=keep, layers=layers)
-        faces = [self.invert(photo)] if given is None else given  # type: ignore[arg-type] # then it is a photo
+        faces = [self.invert(photo)] if given is None else given  # type: ignore[arg-type] # None only for a photo
         codes = edit(np.stack([one.w_plus for one in faces]), edits)
         drawn = [self._draw(one[None]) for one in codes]
         pixels = faces[0].photo if faces[0].pasted else None
@@ -167,10 +167,10 @@ class Runtime:
         return Edited(faces, codes, drawn, pixels)
 
     def _given(self, photo: Inverted | Sequence[Inverted] | PhotoLike) -> list[Inverted] | None:
-        """The faces that were found before; None of a photo.
+        """The faces among the argument, which were inverted before; None if it is a photo.
 
         Raises:
-            ValueError: They are of several photos, or their codes of another latent space.
+            ValueError: The faces are from several photos, or their codes belong to another latent space.
         """
         if not isinstance(photo, Inverted | list | tuple):
             return None
@@ -178,16 +178,16 @@ class Runtime:
         if not faces or not all(isinstance(one, Inverted) for one in faces):
             raise ValueError("photo must be a photo, or one or more faces that invert found")
         if any(one.photo is not faces[0].photo for one in faces):
-            raise ValueError("faces must be of one photo; edit those of another by themselves")
+            raise ValueError("faces must be from one photo; edit those of other photos separately")
         if any(one.fingerprint != self.networks.fingerprint for one in faces):
-            raise ValueError(f"the code of {faces[0].name} is of another generator than {self.networks.generator}")
+            raise ValueError(f"the code of {faces[0].name} belongs to another generator than {self.networks.generator}")
         return faces
 
     def draw(self, w_plus: Floats) -> Floats:
         """Draw codes (N, num_ws, w_dim) as images (N, 3, R, R) in [-1, 1].
 
         Raises:
-            ValueError: The codes are of another shape.
+            ValueError: The codes have another shape.
         """
         expected = (self.networks.num_ws, self.networks.w_dim)
         if w_plus.ndim != 3 or w_plus.shape[1:] != expected:
@@ -195,14 +195,14 @@ class Runtime:
         return np.concatenate([self._draw(one[None]) for one in w_plus])
 
     def sample(self, seed: int, *, truncation_psi: float = SAMPLE_PSI) -> Inverted:
-        """Draw a random face.
+        """Draw a random face from the generator's latent space.
 
         Args:
-            seed: Seed of NumPy's generator; the faces are others than PyTorch's of the same seed.
-            truncation_psi: 1 for all faces, less for faces nearer to the average, 0 for that.
+            seed: Seed of NumPy's random generator; PyTorch draws other faces from the same seed.
+            truncation_psi: Truncation, from 1 (all of W) to 0 (the average face).
 
         Raises:
-            UserError: There is no mapping network.
+            UserError: The bundle has no mapping network.
         """
         networks = self.networks
         if networks.sample is None:
@@ -211,20 +211,20 @@ class Runtime:
         return self._alone(f"seed-{seed}", networks.sample(z, truncation_psi)[0])
 
     def open_code(self, code: PlainCode, name: str) -> Inverted:
-        """Take up the code of a file, without its photo: edits draw the face alone.
+        """Draw the code of a file, without its photo; edits of it are of the face alone.
 
         Args:
-            code: What `load_plain_code` read.
-            name: Its name.
+            code: Code that `load_plain_code` read.
+            name: Name of the code.
 
         Raises:
-            UserError: The code is another generator's.
+            UserError: The code belongs to another generator.
         """
         networks = self.networks
         if code.fingerprint != networks.fingerprint:
             raise UserError(
                 f"{name}: made for {code.generator} (latent space {code.fingerprint}), "
-                f"not for {networks.generator} ({networks.fingerprint})"
+                f"not for {networks.generator} (latent space {networks.fingerprint})"
             )
         if code.w_plus.shape != (networks.num_ws, networks.w_dim):
             expected = (networks.num_ws, networks.w_dim)

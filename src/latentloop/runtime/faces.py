@@ -1,4 +1,4 @@
-"""Aligned images of the chosen faces of a photo, in NumPy; what `latentloop.faces.choice` does."""
+"""Choosing faces in a photo, and aligning them, in NumPy, as in `latentloop.faces.choice`."""
 
 from dataclasses import dataclass
 
@@ -13,7 +13,7 @@ from latentloop.runtime.upright import find_faces, looked_at_again
 
 @dataclass(frozen=True)
 class AlignedFace:
-    """An aligned face and the square of the photo that it shows."""
+    """An aligned face image and its square in the photo."""
 
     image: Floats
     """Aligned image, (1, 3, S, S) in [-1, 1]."""
@@ -22,16 +22,16 @@ class AlignedFace:
 
 
 def align_faces(photo: Pixels, networks: Networks, *, face: str = "largest") -> list[AlignedFace]:
-    """Find faces in a photo, however it is turned, and align them as FFHQ does, the largest first.
+    """Find faces in a photo, in any orientation, and align them as FFHQ does, largest first.
 
     Args:
         photo: Pixels (H, W, 3) in 0..255.
-        networks: Find the faces; the aligned images have the size of those that they draw.
-        face: "largest", "all", or a number such as "2": 1 is the largest.
+        networks: Networks that detect faces; aligned images get the generator's resolution.
+        face: "largest", "all", or a rank by size such as "2"; "1" is the largest.
 
     Raises:
-        UserError: There is no face, or fewer than the number asked for.
-        ValueError: `face` is none of these.
+        UserError: There is no face, or fewer faces than the rank asked for.
+        ValueError: `face` is not one of these.
     """
     check_wanted(face)
     faces = find_faces(photo, networks)
@@ -40,7 +40,7 @@ def align_faces(photo: Pixels, networks: Networks, *, face: str = "largest") -> 
 
 
 def already_aligned(photo: Pixels, size: int) -> AlignedFace:
-    """Wrap a photo that is already aligned, shrunk to (1, 3, size, size) if it is larger.
+    """Wrap an already aligned photo as an `AlignedFace`, shrunk to (1, 3, size, size) if it is larger.
 
     Raises:
         UserError: The photo is not square.

@@ -1,4 +1,4 @@
-"""How alike the faces of two aligned images are, in NumPy; what `latentloop.metrics.identity` does."""
+"""Identity similarity of two faces, in NumPy, as in `latentloop.metrics.identity`."""
 
 import numpy as np
 
@@ -10,12 +10,12 @@ from latentloop.runtime.networks import Networks
 
 
 def likeness(image: Floats, target: Floats, networks: Networks) -> float | None:
-    """Compute the cosine similarity of the faces in two FFHQ-aligned images, 1 for the same face.
+    """Compute the cosine similarity of face embeddings of two FFHQ-aligned images; 1 for the same face.
 
     Args:
-        image: An image (1, 3, S, S) in [-1, 1].
-        target: The image to compare with, alike.
-        networks: Have the face-recognition network; without one the result is None.
+        image: Image, (1, 3, S, S) in [-1, 1].
+        target: Image to compare with, of the same shape and range.
+        networks: Networks of a bundle; the result is None if they lack face recognition.
     """
     if networks.embed_identity is None:
         return None

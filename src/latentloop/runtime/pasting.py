@@ -1,6 +1,6 @@
-"""Pasting an aligned face back into its photo, in NumPy; as `latentloop.faces.pasting` without Poisson blending.
+"""Pasting an aligned face back into its photo, in NumPy, as in `latentloop.faces.pasting` without Poisson blending.
 
-Photos are pixels here: only the part that changes is converted to floating-point numbers.
+Photos are uint8 here; only the part that changes is converted to floating-point numbers.
 """
 
 from collections.abc import Sequence
@@ -17,11 +17,11 @@ from latentloop.runtime.change import local_mean
 from latentloop.runtime.cubic import Bicubic
 
 Shape = Literal["face", "square"]
-"""face: an ellipse around face, hair and chin of an aligned face; square: all that the quad shows."""
+"""Shape of the mask. face: an ellipse around face, hair and chin of an aligned face. square: the whole quad."""
 FEATHER = 0.15
-"""Width of the transition from 0 to 1, as a share of the quad's side."""
+"""Width of the mask's transition from 0 to 1, as a share of the quad's side."""
 BAND = 64
-"""Rows that are pasted together."""
+"""Rows that are pasted at a time."""
 
 
 def paste_back(
@@ -30,13 +30,13 @@ def paste_back(
     """Paste an aligned face into a photo, (H, W, 3); outside the quad the photo stays as it is.
 
     Args:
-        photo: Pixels (H, W, 3) in 0..255; it is not changed.
+        photo: Pixels (H, W, 3) in 0..255; not changed in place.
         face: Aligned image of any size, (1, 3, S, S) in [-1, 1].
-        quad: Where it belongs, (4, 2); it may reach outside the photo.
-        cut_out: What `crop_quad` cropped there, (1, 3, T, T). Where the face still resembles it, the photo's finer
+        quad: Position of the face, (4, 2); it may reach outside the photo.
+        cut_out: Crop that `crop_quad` made there, (1, 3, T, T). Where the face still resembles it, the photo's finer
             detail, such as grain, is kept.
-        where: Further weights from 0 to 1 in the aligned frame, (M, M), such as `changed` gives; None for 1.
-        shape: Part of the quad that is pasted.
+        where: Additional weights from 0 to 1 in the aligned frame, (M, M), such as those of `changed`; None for 1.
+        shape: Part of the quad to paste.
     """
     pasted, window = photo.copy(), _window(quad, *photo.shape[:2])
     size = max(round(DENSITY * side_of(quad)), 1)
@@ -50,7 +50,7 @@ def paste_back(
 
 @dataclass(frozen=True)
 class _Window:
-    """The pixels of a photo about a quad."""
+    """A rectangle of pixels of a photo around a quad."""
 
     rows: slice
     columns: slice
@@ -58,7 +58,7 @@ class _Window:
 
 @dataclass(frozen=True)
 class _Pasting:
-    """A face that is being pasted, some rows at a time: all between fits a processor's cache, and little memory."""
+    """A face that is pasted some rows at a time, so that intermediate results fit into the processor's cache."""
 
     quad: Doubles
     window: _Window
@@ -67,7 +67,7 @@ class _Pasting:
     shape: Shape
 
     def rows(self, photo: Pixels, rows: slice, pasted: Pixels) -> None:
-        """Paste the face into rows of a photo, and write them to another one."""
+        """Paste the face into some rows of `photo`, and write them to `pasted`."""
         reach = NEIGHBOURS // 2
         seen = slice(max(rows.start - reach, self.window.rows.start), min(rows.stop + reach, self.window.rows.stop))
         fractions, columns = self._fractions(seen, self.window.columns), self.window.columns
@@ -86,7 +86,7 @@ class _Pasting:
         pasted[rows, columns][changes] = levels[inner][changes].astype(np.uint8)
 
     def _fractions(self, rows: slice, columns: slice) -> Floats:
-        """Positions of pixel centres in the quad, (x, y) as fractions of its sides, (R, C, 2)."""
+        """Centres of pixels as fractions (x, y) of the quad's sides, (R, C, 2)."""
         top_left, bottom_left, _, top_right = self.quad
         x = np.arange(columns.start, columns.stop) - top_left[0]
         y = np.arange(rows.start, rows.stop)[:, None] - top_left[1]
@@ -109,9 +109,9 @@ class _Pasting:
         return weight
 
     def _drawn(self, shown: Floats, fractions: Floats, weight: Floats) -> Floats:
-        """The face in the photo's pixels (R, C, 3), with what these have more than what was cut out, where it is alike.
+        """The face in the photo's pixels (R, C, 3), plus the detail that the crop lost, where face and crop are alike.
 
-        Only places with weights, and their neighbours, are drawn.
+        Only positions with weights, and their neighbours, are sampled.
         """
         needed = local_mean((weight > 0).astype(np.float32), NEIGHBOURS) > 0
         places = fractions[needed]
@@ -125,7 +125,7 @@ class _Pasting:
 
 
 def _window(quad: Doubles, height: int, width: int) -> _Window:
-    """The pixels whose centres may lie in the quad."""
+    """The pixels of the photo whose centres may lie in the quad."""
     left, top = (max(int(n), 0) for n in np.ceil(quad.min(axis=0)))
     right, bottom = (int(n) for n in np.floor(quad.max(axis=0)))
     rows, columns = slice(top, max(min(bottom + 1, height), top)), slice(left, max(min(right + 1, width), left))
@@ -133,7 +133,7 @@ def _window(quad: Doubles, height: int, width: int) -> _Window:
 
 
 def _tables(face: Floats, cut_out: Floats, size: int) -> list[Bicubic]:
-    """Face and cut-out to be sampled, shrunk to a size if they are larger; together if they are of one size."""
+    """Samplers of face and crop, shrunk to `size` if they are larger; a joint one if both have one size."""
     images = [resize(one, size, size, bicubic=True) if size < one.shape[-1] else one for one in (face, cut_out)]
     if images[0].shape == images[1].shape:
         return [Bicubic(np.concatenate([one[0] for one in images]))]

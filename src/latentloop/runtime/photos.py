@@ -1,4 +1,4 @@
-"""Photos as users hand them over: files, Pillow images and arrays."""
+"""Reading photos that users pass as files, Pillow images or arrays."""
 
 import hashlib
 from dataclasses import dataclass
@@ -13,31 +13,31 @@ from latentloop.defaults import MAX_PIXELS
 from latentloop.pixels import Pixels, check_pixels, decode_pixels, image_content, pillow_pixels
 
 PhotoLike = str | PathLike[str] | Image.Image | Pixels
-"""Everything that `open_photo` takes as a photo."""
+"""Types that `open_photo` accepts as a photo."""
 
 
 @dataclass(frozen=True)
 class Photo:
-    """A photo in memory."""
+    """A photo in memory, upright, with its provenance."""
 
     name: str
-    """Name of its file without ending; "photo" for one that is from none."""
+    """Name of its file without suffix; "photo" if it has no file."""
     pixels: Pixels
-    """(H, W, 3) in 0..255, upright."""
+    """Pixels of the upright photo, (H, W, 3) in 0..255."""
     file: dict[str, Any] | None = None
-    """Name and checksum of its file, as code files tell them; None for a photo from none."""
+    """Name and checksum of its file, as code files store them; None if it has no file."""
 
 
 def open_photo(photo: PhotoLike, *, max_pixels: int = MAX_PIXELS) -> Photo:
-    """Read a photo.
+    """Read a photo from a file, a Pillow image or an array.
 
     Args:
-        photo: Path of an image file; an image of Pillow; or an array (H, W, 3) of uint8.
-        max_pixels: Refuse files of more pixels.
+        photo: Path of an image file, a Pillow image, or an array (H, W, 3) of uint8.
+        max_pixels: Largest number of pixels of a file.
 
     Raises:
         UserError: The file cannot be used.
-        ValueError: It is none of these.
+        ValueError: The argument is of another kind.
     """
     if isinstance(photo, str | PathLike):
         path = Path(photo)

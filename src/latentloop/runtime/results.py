@@ -17,14 +17,14 @@ from latentloop.runtime.arrays import Doubles, Floats, to_pixels
 
 @dataclass(frozen=True, repr=False)
 class Inverted:
-    """The code of a face, and the photo that the face is from."""
+    """An inverted face: its code, its reconstruction and its photo."""
 
     name: str
-    """Name of the photo, without ending."""
+    """Name of the photo, without suffix."""
     w_plus: Floats
-    """The code in W+, (num_ws, w_dim)."""
+    """Code in W+, (num_ws, w_dim)."""
     image: Floats
-    """Reconstruction: what the generator draws of the code, (1, 3, R, R) in [-1, 1]."""
+    """Reconstruction, (1, 3, R, R) in [-1, 1]."""
     generator: str
     """Name of the generator."""
     fingerprint: str
@@ -32,17 +32,17 @@ class Inverted:
     quad: Doubles
     """Corners of the aligned square in the photo, (4, 2): top left, bottom left, bottom right, top right."""
     photo: Pixels | None = None
-    """The whole photo, (H, W, 3) in 0..255; None for a face without one."""
+    """Whole photo, (H, W, 3) in 0..255; None for a face without a photo."""
     aligned: Floats | None = None
-    """The aligned face whose code it is, (1, 3, R, R) in [-1, 1]; None for a face without a photo."""
+    """Aligned face that was embedded, (1, 3, R, R) in [-1, 1]; None for a face without a photo."""
     pasted: bool = True
-    """Whether an edited face goes back into the photo; not if the photo is the aligned face."""
+    """Whether an edited face is pasted into the photo; False if the photo is the aligned face itself."""
     details: dict[str, Any] = field(default_factory=dict)
-    """What the code file tells beside the code: the photo's name and checksum, settings."""
+    """Details for the code file: the photo's name and checksum, settings."""
 
     @property
     def code(self) -> PlainCode:
-        """The code as its file has it."""
+        """The code as the content of a code file."""
         height, width = self.photo.shape[:2] if self.photo is not None else self.image.shape[2:]
         return PlainCode(
             w_plus=self.w_plus,
@@ -57,7 +57,7 @@ class Inverted:
         )
 
     def save(self, path: str | PathLike[str]) -> None:
-        """Write the code file, which every command of latentloop reads.
+        """Write a code file, which all commands of latentloop read.
 
         Raises:
             UserError: The file cannot be written.
@@ -74,22 +74,22 @@ class Edited:
     """Edited faces, alone and in their photo."""
 
     faces: Sequence[Inverted]
-    """The faces before the edit."""
+    """Faces before the edit."""
     codes: Floats
-    """Their edited codes, (F, num_ws, w_dim)."""
+    """Edited codes, (F, num_ws, w_dim)."""
     drawn: Sequence[Floats]
-    """What the generator draws of these, (1, 3, R, R) in [-1, 1] each."""
+    """Images of the edited codes, each (1, 3, R, R) in [-1, 1]."""
     pixels: Pixels
-    """The photo with the edited faces, (H, W, 3) in 0..255; the first face alone if there is no photo."""
+    """Photo with the edited faces, (H, W, 3) in 0..255; the first face alone if there is no photo."""
 
     @property
     def picture(self) -> Image.Image:
-        """The photo with the edited faces."""
+        """The photo with the edited faces, as a Pillow image."""
         return Image.fromarray(self.pixels)
 
     @property
     def face(self) -> Image.Image:
-        """The first edited face alone."""
+        """The first edited face alone, as a Pillow image."""
         return Image.fromarray(to_pixels(self.drawn[0]))
 
     def __repr__(self) -> str:

@@ -1,4 +1,4 @@
-"""Networks in ONNX files, run by ONNX Runtime; each is loaded when it is first used."""
+"""Networks in ONNX files, run by ONNX Runtime and loaded when they are first used."""
 
 import threading
 from collections.abc import Mapping
@@ -14,30 +14,30 @@ from latentloop.extras import load_extra
 from latentloop.files import refuse_no_file
 
 QUIET = 4
-"""Level of messages that ONNX Runtime prints itself: none but of its end; its errors come as exceptions."""
+"""ONNX Runtime's log level that prints fatal messages only; its errors come as exceptions anyway."""
 Shape = tuple[int | None, ...]
-"""Sizes behind the batch; None for any."""
+"""Sizes of an output after the batch axis; None for any size."""
 
 
 class Session:
-    """A network in an ONNX file."""
+    """A network in an ONNX file, callable with NumPy arrays."""
 
     def __init__(self, path: Path, outputs: Mapping[str, Shape], *, threads: int | None = None) -> None:
-        """Remember the network; nothing is read yet.
+        """Note the network's file; nothing is read yet.
 
         Args:
-            path: The file.
-            outputs: Names of the outputs that a call gives, in their order, with their shapes behind the batch.
-            threads: Threads that compute it; None for as many as there are cores.
+            path: ONNX file.
+            outputs: Names of the outputs that a call returns, in order, with their shapes after the batch axis.
+            threads: Number of threads; None for as many as there are cores.
         """
         self.path, self.outputs, self.threads = path, outputs, threads
         self._loading = threading.Lock()
 
     def __call__(self, **inputs: npt.NDArray[Any]) -> list[npt.NDArray[np.float32]]:
-        """Compute the outputs of float32 inputs, by their names.
+        """Run the network on inputs given by name, which are converted to float32.
 
         Raises:
-            UserError: The file is missing, damaged, or no network with these inputs and outputs.
+            UserError: The file is missing or damaged, or its network has other inputs or outputs.
         """
         session = self.load()
         contiguous = {name: np.ascontiguousarray(one, np.float32) for name, one in inputs.items()}
@@ -50,15 +50,15 @@ class Session:
         return found
 
     def _check(self, name: str, output: npt.NDArray[Any], shape: Shape) -> None:
-        """Refuse what no such network gives, whatever its file says."""
+        """Raise a UserError unless an output has the expected type, shape and finite values."""
         fits = len(output.shape) == len(shape) and all(b in (a, None) for a, b in zip(output.shape, shape, strict=True))
         if not fits or output.dtype != np.float32:
-            raise UserError(f"{self.path}: gives {name} of shape {output.shape}, not {shape}")
+            raise UserError(f"{self.path}: returns {name} of shape {output.shape}, expected {shape}")
         if not np.isfinite(output).all():
-            raise UserError(f"{self.path}: gives {name} with numbers that are not finite")
+            raise UserError(f"{self.path}: returns {name} with numbers that are not finite")
 
     def load(self) -> Any:  # noqa: ANN401 - ONNX Runtime has no types
-        """Load the network, if it is not loaded yet; several threads may ask.
+        """Load the network unless it is loaded; safe to call from several threads.
 
         Raises:
             UserError: The file is missing or damaged, or ONNX Runtime is not installed.
@@ -73,16 +73,16 @@ class Session:
         options = runtime.SessionOptions()
         options.log_severity_level = QUIET
         options.intra_op_num_threads = self.threads or 0
-        # Threads that wait in a loop take the cores from what else runs, such as the networks of other sessions.
+        # Idle threads would spin, and take cores from other work such as the networks of other sessions.
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")
         try:
             return runtime.InferenceSession(str(self.path), options, providers=["CPUExecutionProvider"])
         except self._errors as error:
-            raise UserError(f"{self.path}: no network that ONNX Runtime can read: {in_one_line(error)}") from error
+            raise UserError(f"{self.path}: ONNX Runtime cannot read this network: {in_one_line(error)}") from error
 
     @property
     def _errors(self) -> tuple[type[Exception], ...]:
-        """What ONNX Runtime raises on files and inputs that it cannot use."""
+        """Exceptions that ONNX Runtime raises for files and inputs that it cannot use."""
         state = load_extra("onnxruntime.capi.onnxruntime_pybind11_state", "", "onnxruntime")
         names = ("Fail", "InvalidArgument", "InvalidGraph", "InvalidProtobuf", "NoSuchFile", "NotImplemented")
         return (ValueError, RuntimeError, *(getattr(state, name) for name in (*names, "RuntimeException")))
@@ -92,6 +92,6 @@ def onnx_runtime() -> Any:  # noqa: ANN401
     """Import ONNX Runtime.
 
     Raises:
-        UserError: It is not installed.
+        UserError: ONNX Runtime is not installed.
     """
     return load_extra("onnxruntime", "networks in ONNX files need ONNX Runtime", "onnxruntime")

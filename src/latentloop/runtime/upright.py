@@ -1,4 +1,4 @@
-"""Faces that lie on their side or upside down, in NumPy; what `latentloop.faces.upright` does, which says why."""
+"""Detection of faces in any orientation, in NumPy, as in `latentloop.faces.upright`, which explains the method."""
 
 import math
 
@@ -15,9 +15,9 @@ from latentloop.runtime.networks import Networks
 
 
 def find_faces(photo: Pixels, networks: Networks) -> Faces:
-    """Find the faces of a photo (H, W, 3), whichever of its sides is up; in the photo's own pixels.
+    """Find the faces of a photo (H, W, 3) in any orientation; coordinates are in the photo's pixels.
 
-    The photo is turned by 90, 180 and 270 degrees only if its largest face is tilted or not quite certain.
+    Rotations by 90, 180 and 270 degrees are tried only if the largest face is tilted or its probability is not high.
     """
     given = detect(AreaTable.of_pixels(photo), networks)
     if len(given) and given.scores[0] >= CERTAIN and _tilt(given.landmarks[0]) <= TILTED:
@@ -33,16 +33,16 @@ def find_faces(photo: Pixels, networks: Networks) -> Faces:
 
 
 def looked_at_again(photo: Pixels, landmarks: Floats, networks: Networks) -> Floats:
-    """Find the landmarks of a tilted face once more, in its aligned image, where the detector sees it upright.
+    """Find the landmarks of a tilted face again in its aligned image, where the face is upright.
 
     Args:
         photo: Pixels (H, W, 3).
-        landmarks: Those found in the photo, (5, 2).
-        networks: Find them again.
+        landmarks: Landmarks found in the photo, (5, 2).
+        networks: Networks of the face detector.
 
     Returns:
-        Landmarks (5, 2) in the photo; those given where the face is not found again, or is upright in the photo turned
-        by a multiple of 90 degrees.
+        Landmarks in the photo, (5, 2); the given ones if the face is not found again, or is close to a multiple of 90
+        degrees.
     """
     quarter = math.pi / 2
     if abs((_tilt(landmarks) + quarter / 2) % quarter - quarter / 2) <= TILTED / 2:
@@ -58,13 +58,13 @@ def looked_at_again(photo: Pixels, landmarks: Floats, networks: Networks) -> Flo
 
 
 def _tilt(landmarks: Floats) -> float:
-    """Angle between the eyes' axis and the photo's rows, 0 to pi."""
+    """Angle between the eyes' axis and the photo's rows, from 0 to pi."""
     x, y = (landmarks[1] - landmarks[0]).tolist()
     return abs(math.atan2(y, x))
 
 
 def _trust(photo: Pixels, faces: Faces, networks: Networks) -> float:
-    """Log-odds that the largest face is one, as it was found and once more as its aligned image shows it."""
+    """Confidence in the largest face: its log-odds in the photo plus those in its aligned image."""
     if not len(faces):
         return -math.inf
     face = crop_quad(photo, ffhq_quad(faces.landmarks[0]), LOOKED_AT)
@@ -78,7 +78,7 @@ def _log_odds(score: np.float32) -> float:
 
 
 def _turned_back(faces: Faces, photo: Pixels, turns: int) -> Faces:
-    """Faces of a photo that `np.rot90` has turned, in the pixels of the photo that is not turned."""
+    """Faces of a photo that `np.rot90` has rotated, in the pixels of the original photo."""
     corners = faces.boxes.reshape(-1, 2, 2)
     places = _places_before(np.concatenate([corners, faces.landmarks], axis=1), photo, turns)
     boxes = np.concatenate([places[:, :2].min(axis=1), places[:, :2].max(axis=1)], axis=1)
@@ -86,7 +86,7 @@ def _turned_back(faces: Faces, photo: Pixels, turns: int) -> Faces:
 
 
 def _places_before(places: Floats, photo: Pixels, turns: int) -> Floats:
-    """Points (x, y) of a turned photo, (F, P, 2), as those of the photo that is not turned."""
+    """Points (x, y) of a rotated photo, (F, P, 2), in the pixels of the original photo."""
     (height, width), (x, y) = photo.shape[:2], (places[..., 0], places[..., 1])
     if turns == 1:
         x, y = width - 1 - y, x

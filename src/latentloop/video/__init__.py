@@ -1,4 +1,4 @@
-"""Reading and writing videos and animations."""
+"""Reading and writing of videos and animations."""
 
 import lazy_loader
 

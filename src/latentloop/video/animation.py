@@ -12,22 +12,22 @@ from latentloop.files import replacing
 from latentloop.images import to_uint8
 
 PALETTE_FRAMES, PALETTE_SIDE = 16, 128
-"""Frames that the palette is computed from, and their size for it, in pixels."""
+"""Number of frames from which the palette is computed, and their largest side for that, in pixels."""
 CENTISECONDS = 100
-"""Units of a GIF's time in a second."""
+"""GIF's units of time per second."""
 
 
 def write_gif(path: Path | str, images: Iterable[Tensor], fps: float, *, comment: str = "") -> None:
-    """Write an animated GIF that loops forever; the file appears whole.
+    """Write an animated GIF that loops forever, atomically.
 
-    All frames share 256 colours, so that none changes its tint from one to the next; between them they are dithered.
+    All frames share one palette of 256 colours with dithering, so that tints do not flicker.
 
     Args:
-        path: The file.
+        path: File to write.
         images: Frames (1, 3, H, W) in [-1, 1], clamped, all of one size.
-        fps: Frames a second, above 0 up to 100. GIF times are hundredths of a second, so that frames last a little
-            longer and shorter in turn; browsers slow down what is faster than 50.
-        comment: Text to keep in the file beside the images; `gif_comment` reads it.
+        fps: Frames per second, above 0 up to 100. GIF times are in hundredths of a second, so frames alternate between
+            slightly longer and shorter times; browsers slow down animations faster than 50.
+        comment: Text to store in the file; `gif_comment` reads it.
 
     Raises:
         UserError: The file cannot be written.
@@ -36,7 +36,7 @@ def write_gif(path: Path | str, images: Iterable[Tensor], fps: float, *, comment
     frames = [Image.fromarray(to_uint8(image[0])) for image in images]
     if not frames or not 0 < fps <= CENTISECONDS:
         raise ValueError(
-            f"a GIF takes one image at least and up to {CENTISECONDS} a second, got {len(frames)} and {fps}"
+            f"a GIF needs at least one image and at most {CENTISECONDS} per second, got {len(frames)} and {fps}"
         )
     if len({frame.size for frame in frames}) > 1:
         raise ValueError("images must be of one size")
@@ -51,11 +51,11 @@ def _shared_palette(frames: list[Image.Image]) -> Image.Image:
     chosen = [frames[i] for i in np.linspace(0, len(frames) - 1, min(len(frames), PALETTE_FRAMES)).round().astype(int)]
     small = [frame.resize((min(frame.width, PALETTE_SIDE), min(frame.height, PALETTE_SIDE))) for frame in chosen]
     together = Image.fromarray(np.concatenate([np.asarray(frame) for frame in small]))
-    # Dithered to these, faces seen from a distance are closer than with a median cut, and in a tenth of the time.
+    # An octree palette, dithered, comes closer to faces seen from a distance than a median cut, in a tenth of the time.
     return together.quantize(256, method=Image.Quantize.FASTOCTREE)
 
 
 def _durations(count: int, fps: float) -> list[int]:
-    """How long each frame is shown, in milliseconds; they add up without drifting."""
+    """Duration of each frame in milliseconds, rounded so that the total does not drift."""
     ends = [round(CENTISECONDS * i / fps) for i in range(count + 1)]
     return [10 * (end - start) for start, end in pairwise(ends)]

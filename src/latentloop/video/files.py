@@ -1,4 +1,4 @@
-"""Media files opened with PyAV, with its errors in words for a person."""
+"""Opening media files with PyAV, with readable error messages."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def pyav() -> ModuleType:
-    """Import PyAV, which is installed with the extra "edit".
+    """Import PyAV, which the extra "edit" installs.
 
     Raises:
         UserError: PyAV is not installed.
@@ -27,9 +27,9 @@ FORMATS = (
     "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,mpegts,mpeg,flv,asf,ogg,gif,apng,image2,png_pipe,jpeg_pipe,webp_pipe,"
     "bmp_pipe,tiff_pipe,mp3,wav,aac,flac"
 )
-"""FFmpeg's names of the formats that are read; no playlists, which name other files."""
+"""FFmpeg's names of the supported formats; playlists are left out, since they refer to other files."""
 UNKNOWN = "it uses a feature that FFmpeg does not have"
-"""What FFmpeg calls "not yet implemented, patches welcome"."""
+"""Replacement of FFmpeg's message "not yet implemented, patches welcome"."""
 
 
 def open_media(path: Path) -> "InputContainer":
@@ -42,7 +42,7 @@ def open_media(path: Path) -> "InputContainer":
     refuse_no_file(path, what="a video")
     try:
         container: InputContainer = av.open(
-            str(path.resolve()),  # a name with a colon would be taken for an address
+            str(path.resolve()),  # FFmpeg takes a relative name with a colon for a URL
             metadata_errors="replace",
             options={"protocol_whitelist": "file", "format_whitelist": FORMATS},
         )
@@ -52,7 +52,7 @@ def open_media(path: Path) -> "InputContainer":
 
 
 def reason_of(error: Exception) -> str:
-    """Say why FFmpeg failed, in a few words without its error numbers."""
+    """Return why FFmpeg failed, in a few words without its error numbers."""
     reason = getattr(error, "strerror", None) or in_one_line(error)
     return UNKNOWN if "patches welcome" in reason else reason[:1].lower() + reason[1:]
 

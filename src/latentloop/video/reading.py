@@ -1,4 +1,4 @@
-"""Video files in: upright frames at a constant rate."""
+"""Reading videos as upright frames at a constant rate."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -21,15 +21,15 @@ if TYPE_CHECKING:
     from av.video.stream import VideoStream
 
 STILL_RATE = Fraction(25)
-"""Frames per second of files without a rate, such as pictures."""
+"""Frames per second of files without a rate, such as images."""
 UNNAMED, HD_HEIGHT = 2, 720
-"""FFmpeg's number for an unspecified colour standard; players take it for BT.709 from this frame height on."""
+"""FFmpeg's number of an unspecified colour standard, and the frame height from which players assume BT.709 for it."""
 ACCURATE = "bicubic+accurate_rnd+full_chroma_int"
-"""FFmpeg's options for colour conversion; by default colours come out more than a level too dark."""
+"""FFmpeg's flags for exact colour conversion; by default, colours are more than a level too dark."""
 HDR_TRANSFERS = {16: "PQ", 18: "HLG"}
-"""FFmpeg's numbers for the transfer functions of HDR video (ITU-R BT.2100), and their names."""
+"""FFmpeg's numbers of the transfer functions of HDR video (ITU-R BT.2100), and their names."""
 TO_SDR = "out_primaries=bt709:out_transfer=bt709:intent=perceptual"
-"""FFmpeg's options that map HDR to the colours and the brightness of other videos."""
+"""FFmpeg's options that tone-map HDR video to SDR."""
 TURNS = {90: (("transpose", "cclock"),), 180: (("hflip", ""), ("vflip", "")), 270: (("transpose", "clock"),)}
 """FFmpeg's filters that rotate a frame counterclockwise, by degrees."""
 
@@ -45,24 +45,24 @@ class Video:
     height: int
     """Height of the upright frames, in square pixels."""
     rate: Fraction
-    """Constant rate of the frames, a second."""
+    """Constant frame rate, in frames per second."""
     frame_count: int
-    """Number of frames according to the file or its duration; it may be a few off."""
+    """Number of frames according to the file's header or duration; may be off by a few."""
     rotation: int
-    """Degrees by which the stored frames are rotated counterclockwise to stand upright: 0, 90, 180 or 270."""
+    """Counterclockwise rotation, in degrees, that brings the stored frames upright: 0, 90, 180 or 270."""
     has_audio: bool
-    """True if the file has a sound track."""
+    """True if the file has an audio track."""
     max_pixels: int = MAX_PIXELS
-    """Most pixels of a frame; larger ones count as damage."""
+    """Largest number of pixels of a frame; larger frames count as damage."""
 
     def frames(self) -> Iterator[Tensor]:
-        """Decode the frames, upright, each (1, 3, H, W) in [-1, 1]; every call starts again at the first.
+        """Decode the upright frames, each (1, 3, H, W) in [-1, 1]; every call starts at the first frame.
 
-        They come at the constant `rate`: where the file's are unevenly spaced, some are repeated or left out. HDR
-        video (PQ, HLG) is tone-mapped to SDR; preparing that takes some seconds.
+        Frames come at the constant `rate`: if the file's are unevenly spaced, some are repeated or dropped. HDR video
+        (PQ, HLG) is tone-mapped to SDR, which takes some seconds to prepare.
 
         Raises:
-            UserError: The file is damaged, or HDR video that this FFmpeg cannot map.
+            UserError: The file is damaged, or is HDR video that this FFmpeg cannot map.
         """
         with open_media(self.path) as container, reporting_damage(self.path):
             stream = _picture_stream(container, self.path, self.max_pixels)
@@ -71,24 +71,24 @@ class Video:
 
 
 def read_video(path: Path | str, *, max_pixels: int = MAX_PIXELS) -> Video:
-    """Open a video file and read its properties; a picture is a video of one frame.
+    """Open a video file and read its properties; an image counts as a video of one frame.
 
     Args:
-        path: The file.
-        max_pixels: Videos whose frames have more pixels are refused; a small file can claim huge ones.
+        path: Video file.
+        max_pixels: Largest number of pixels of a frame; a small file can claim huge frames.
 
     Raises:
-        UserError: PyAV or the file is missing, or the file is no video, has only sound, is damaged, or its frames are
+        UserError: PyAV or the file is missing, or the file is not a video, has only sound, is damaged, or has frames
             larger than `max_pixels`.
     """
     path = Path(path)
     with open_media(path) as container, reporting_damage(path):
         stream = _picture_stream(container, path, max_pixels)
         first = next(container.decode(stream), None)
-        # The filters may leave out a frame whose time is damaged.
+        # The filters may drop a frame whose timestamp is damaged.
         upright = next(_converted(stream, iter([first]), colours=False), None) if first else None
         if first is None or upright is None:
-            raise UserError(f"{path}: not one frame of this video can be read; is it damaged?")
+            raise UserError(f"{path}: no frame of this video can be read; is it damaged?")
         return Video(
             path,
             upright.width,
@@ -106,17 +106,17 @@ def _picture_stream(container: "InputContainer", path: Path, max_pixels: int) ->
     from av.video.stream import VideoStream
 
     stream = container.streams.best("video")
-    # A sound file's cover is a video stream to FFmpeg.
+    # FFmpeg presents the cover picture of an audio file as a video stream.
     if not isinstance(stream, VideoStream) or stream.disposition & Disposition.attached_pic:
         raise UserError(f"{path}: no pictures in this file, only sound")
     if stream.codec_context is None:
-        raise UserError(f"{path}: its pictures are encoded as this FFmpeg cannot read; is it damaged?")
+        raise UserError(f"{path}: this FFmpeg cannot decode its pictures; is it damaged?")
     check_sides(str(path), stream.width, stream.height)
-    # Pixels that are not square become more of them.
+    # Non-square pixels are stretched to square ones, of which there are more.
     stretch = max(stream.sample_aspect_ratio or 1, 1)
     if stream.width * stream.height * stretch > max_pixels:
         raise UserError(f"{path}: frames of more than {max_pixels:,} pixels", arguments="max_pixels")
-    stream.codec_context.options = {"max_pixels": str(max_pixels)}  # of frames that grow on the way
+    stream.codec_context.options = {"max_pixels": str(max_pixels)}  # for frames that grow within the stream
     stream.thread_type = "AUTO"
     return stream
 
@@ -131,14 +131,14 @@ def _frame_count(container: "InputContainer", stream: "VideoStream") -> int:
     if stream.duration and stream.time_base:
         seconds = stream.duration * stream.time_base
     else:
-        seconds = Fraction(container.duration or 0, 1_000_000)  # in microseconds
+        seconds = Fraction(container.duration or 0, 1_000_000)  # the container's duration is in microseconds
     return max(round(seconds * _rate(stream)), 1)
 
 
 def _converted(
     stream: "VideoStream", frames: Iterator["VideoFrame"], *, colours: bool = True
 ) -> Iterator["VideoFrame"]:
-    """Frames as RGB, upright, at a constant rate; without `colours` those of HDR are wrong, but there sooner."""
+    """Frames as upright RGB at a constant rate; without `colours` HDR is not tone-mapped, which is quicker."""
     first = next(frames, None)
     if first is None:
         return
@@ -149,7 +149,7 @@ def _converted(
 
 
 def _graph(stream: "VideoStream", first: "VideoFrame", hdr: str | None) -> "Graph":
-    """FFmpeg's filters for a stream that begins with this frame."""
+    """FFmpeg's filter graph for a stream that begins with the frame `first`."""
     from av.error import FFmpegError
     from av.filter import Graph
 
@@ -168,7 +168,7 @@ def _graph(stream: "VideoStream", first: "VideoFrame", hdr: str | None) -> "Grap
     except FFmpegError as error:
         if not hdr:
             raise
-        problem = f"HDR video ({hdr}), and this FFmpeg cannot map it; update PyAV, or save the video as SDR"
+        problem = f"this FFmpeg cannot map HDR video ({hdr}); update PyAV, or save the video as SDR"
         raise UserError(f"{stream.container.name}: {problem}") from error
     graph.link_nodes(graph.add_buffer(template=stream), *nodes)
     graph.configure()
@@ -176,7 +176,7 @@ def _graph(stream: "VideoStream", first: "VideoFrame", hdr: str | None) -> "Grap
 
 
 def _ready(graph: "Graph") -> Iterator["VideoFrame"]:
-    """The frames that the filters have finished."""
+    """The frames that the filter graph has finished."""
     while True:
         try:
             frame = graph.vpull()

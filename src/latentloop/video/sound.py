@@ -1,4 +1,4 @@
-"""Copying the sound of a video to another one with the same timing."""
+"""Copying the audio of a video to another one with the same timing."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,21 +14,21 @@ if TYPE_CHECKING:
     from av.packet import Packet
 
 KEPT = frozenset({"aac", "ac3", "alac", "eac3", "mp3", "opus"})
-"""Codecs that players expect in an MP4 file; sound in others is encoded as AAC."""
+"""Audio codecs that players expect in an MP4 file; audio in others is encoded as AAC."""
 SAMPLE_RATE = 48000
-"""Sampling rate in Hz where AAC does not support the source's."""
+"""Sampling rate in Hz if AAC does not support the source's."""
 
 
 @contextmanager
 def sound_of(source: Path | None, target: "OutputContainer") -> Iterator[Iterator["Packet[AudioStream]"]]:
-    """Add the sound of a file to an MP4 file that is being written, and yield its packets in order.
+    """Add the audio of a file to an MP4 file that is being written, and yield its packets in order.
 
-    Time 0 is the source's first picture. Packets of the codecs in `KEPT` are copied; other sound is encoded as AAC,
-    mono or stereo. A source without sound yields no packets.
+    Time 0 is the source's first frame. Packets of the codecs in `KEPT` are copied; other audio is encoded as AAC, mono
+    or stereo. A source without audio yields no packets.
 
     Args:
-        source: Video whose sound is added; None for no sound.
-        target: The open MP4 file.
+        source: Video whose audio is added; None for no audio.
+        target: Open MP4 file.
 
     Raises:
         UserError: The source is missing or damaged.
@@ -71,7 +71,7 @@ def _copied(
     container: "InputContainer", stream: "AudioStream", copy: "AudioStream", start: Fraction
 ) -> Iterator["Packet[AudioStream]"]:
     for packet in container.demux(stream):
-        # The last one is empty: it asks decoders for what they hold back.
+        # The last packet of a demuxer is empty, and only serves to flush decoders.
         if packet.dts is None or packet.pts is None or packet.time_base is None:
             continue
         shift = round(start / packet.time_base)

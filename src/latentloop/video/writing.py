@@ -1,4 +1,4 @@
-"""Video files out: H.264 in MP4."""
+"""Writing videos as H.264 in MP4."""
 
 from collections.abc import Iterable, Iterator
 from fractions import Fraction
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from av.video.stream import VideoStream
 
 BT709, LIMITED_RANGE = 1, 1
-"""FFmpeg's numbers for the colour standard and the value range that players expect."""
+"""FFmpeg's numbers of the colour standard and value range that players expect."""
 
 
 def write_video(
@@ -34,17 +34,17 @@ def write_video(
     crf: int = 18,
     comment: str | None = None,
 ) -> None:
-    """Write an MP4 file of H.264, 4:2:0, that any player plays; the file appears whole.
+    """Write a widely playable MP4 file (H.264, 4:2:0), atomically.
 
     Args:
-        path: The file.
-        frames: Frames (1, 3, H, W) in [-1, 1], clamped, all of one size; consumed one by one. An odd width or height
-            gets its last column or row twice, since colours have half the resolution.
-        rate: Frames a second.
-        audio_from: Video whose sound accompanies the frames, from its first picture on and no longer than they last;
-            it may have none.
-        crf: Quality, x264's constant rate factor: 0 is the best, 51 the worst; 18 looks like the frames.
-        comment: Text to keep in the file beside the frames; `media_comment` reads it.
+        path: File to write.
+        frames: Frames (1, 3, H, W) in [-1, 1], clamped, all of one size; consumed one by one. If the width or height is
+            odd, the last column or row is repeated, since colours have half the resolution.
+        rate: Frames per second.
+        audio_from: Video whose audio is added, from its first frame and no longer than the frames last; it may have no
+            audio.
+        crf: Quality as x264's constant rate factor, from 0 (best) to 51 (worst); 18 is visually lossless.
+        comment: Text to store in the file; `media_comment` reads it.
 
     Raises:
         UserError: PyAV is missing, the file cannot be written, or `audio_from` cannot be read.
@@ -55,7 +55,7 @@ def write_video(
     av, frames = pyav(), iter(frames)
     first = next(frames, None)
     if first is None:
-        raise ValueError("a video takes one frame at least")
+        raise ValueError("a video needs at least one frame")
     with (
         replacing(Path(path)) as part,
         av.open(str(part), "w", format="mp4", options={"movflags": "+faststart"}) as target,
@@ -71,7 +71,7 @@ def write_video(
 def _mux(target: "OutputContainer", packet: "Packet[Any]", path: Path) -> None:
     try:
         target.mux(packet)
-    except pyav().FFmpegError as error:  # such as of sound whose times run backwards
+    except pyav().FFmpegError as error:  # for example audio whose timestamps run backwards
         raise UserError(f"{path}: FFmpeg cannot write this video ({reason_of(error)})") from error
 
 
@@ -102,7 +102,7 @@ def _picture_packets(stream: "VideoStream", frames: Iterable[Tensor]) -> Iterato
 def _interleaved(
     pictures: Iterator["Packet[Any]"], sounds: Iterator["Packet[Any]"], rate: Fraction
 ) -> Iterator["Packet[Any]"]:
-    """Packets in the order of their times; sounds as long as there are pictures."""
+    """Packets in the order of their timestamps; audio ends with the pictures."""
     end = Fraction(0)
     for packet in merge(pictures, sounds, key=lambda packet: _seconds(packet.dts, packet)):
         if packet.stream.type == "video":
