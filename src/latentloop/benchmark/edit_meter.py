@@ -75,11 +75,11 @@ class EditMeter:
     def _consistency(self, w_plus: Tensor, drawn: Tensor) -> dict[str, float]:
         """Measure the loss when edits are drawn, embedded and undone."""
         back = there_and_back(w_plus, self.strength * self.changes, self._draw, self._embed)
-        unedited = self._embed(drawn)
+        unedited, again = self._embed(drawn), self._draw(back)
         return {
             "lec": float(code_distance(w_plus, back).mean()) / self.alignment.w_std,
             "lec_unedited": float(code_distance(w_plus, unedited)) / self.alignment.w_std,
-            "cycle_lpips": float(self.evaluator.lpips(self._draw(back), drawn).mean()),
+            "cycle_lpips": float(self.evaluator.lpips(again, drawn.expand_as(again)).mean()),
         }
 
     def _identity(self, w_plus: Tensor, drawn: Tensor, photo: Tensor) -> dict[str, float]:
