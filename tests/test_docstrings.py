@@ -17,53 +17,6 @@ SHORT = 20
 """Length in characters below which a line must be a sentence."""
 WORDS = 3
 """Words that a short sentence has at least: verb, article and object."""
-NOT_YET = (
-    "__init__",
-    "__main__",
-    "allocator",
-    "baselines",
-    "cache",
-    "cache_description",
-    "checkpoints",
-    "common",
-    "defaults",
-    "devices",
-    "editing",
-    "encoders",
-    "errors",
-    "evaluation",
-    "extras",
-    "faces",
-    "features",
-    "files",
-    "folder_lock",
-    "generators",
-    "globs",
-    "image_info",
-    "images",
-    "inversion",
-    "json_files",
-    "latents",
-    "losses",
-    "metrics",
-    "optim",
-    "options",
-    "ownership",
-    "photos",
-    "pictures",
-    "pixel_limit",
-    "pixels",
-    "records",
-    "runtime",
-    "safetensors_header",
-    "stamps",
-    "threads",
-    "version",
-    "video",
-    "weight_files",
-    "weights",
-)
-"""Packages and modules at the top whose docstrings are still to be revised."""
 
 
 class Docstring(NamedTuple):
@@ -139,14 +92,10 @@ def fragments_in(path: Path) -> list[str]:
 PATHS = [path for path in sorted(SOURCE.rglob("*.py")) if path.name != "__main__.py"]
 
 
-@pytest.mark.parametrize("place", sorted({place_of(path) for path in PATHS} - set(NOT_YET)))
+@pytest.mark.parametrize("place", sorted({place_of(path) for path in PATHS}))
 def test_first_lines_of_docstrings_stand_alone(place: str) -> None:
     paths = [path for path in PATHS if place_of(path) == place]
     assert [line for path in paths for line in fragments_in(path)] == []
-
-
-def test_only_places_that_exist_are_still_to_be_revised() -> None:
-    assert set(NOT_YET) <= {place_of(path) for path in SOURCE.rglob("*.py")}
 
 
 @pytest.mark.parametrize(

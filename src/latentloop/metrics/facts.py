@@ -1,4 +1,4 @@
-"""What the values of each metric mean: range, best value, which way is better, and how tables show them.
+"""Facts about each metric: range, best value, which way is better, and how tables show its values.
 
 Reports and tables read this module alone, and it imports no PyTorch.
 """
