@@ -105,7 +105,7 @@ def test_float32_is_exact_and_a_file_keeps_its_type(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("w_plus", "loss", "problem"),
     [
-        (codes(2), losses(0.5), "do not fit"),
+        (codes(2), losses(0.5), "equally many"),
         (codes(1)[:, :3], losses(0.5), "codes must be"),
         (codes(1), losses(float("nan")), "not finite"),
         (codes(1) / 0, losses(0.5), "not finite"),

@@ -95,6 +95,7 @@ def _stages(lpips: Lpips, wanted: Sequence[int]) -> FeaturesOf:
     """Function to the features of AlexNet's stages, without LPIPS's normalisation."""
 
     def features(image: Tensor) -> list[Tensor]:
+        # ImageNet's statistics; `Lpips.features` would scale the maps to unit length, which these methods do not.
         x = ((image - lpips.mean) / lpips.std).to(next(lpips.stages.parameters()).dtype)
         maps = []
         for i, stage in enumerate(list(lpips.stages)[: max(wanted) + 1]):

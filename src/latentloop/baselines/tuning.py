@@ -83,6 +83,7 @@ def tune_each(tune: Tune, coarse: Inversion, resolution: int, on_step: OnStep | 
 
     found = [tuned(i) for i in range(len(now))]
     steps = [len(losses) for _, losses in found]
+    # Curves of one length, (steps,) each: images may have stopped at different steps.
     columns = [torch.cat([losses, losses[-1:].expand(max(steps) - len(losses))]) for _, losses in found]
     return Inversion(
         coarse.w_plus,

@@ -17,7 +17,7 @@ def ordered_dict(items: Any = ()) -> dict[Any, Any]:  # noqa: ANN401
         isinstance(pair, list | tuple) and len(pair) == 2 for pair in items
     ):
         raise ValueError("items that are not pairs")
-    pairs = [tuple(pair) for pair in items]
+    pairs = [tuple(pair) for pair in items]  # keys are checked before they are hashed
     simple([pair[0] for pair in pairs])
     return dict(pairs)
 

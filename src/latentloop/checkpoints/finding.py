@@ -121,6 +121,7 @@ def _under_its_name(content: Mapping[Any, Any], which: Which, size: int) -> Netw
     by_name = _by_plain_name(content)
     for name in NAMES[which]:
         value = by_name.get(name)
+        # Some projects wrap a network once more, such as {"g_ema": {"state_dict": ...}}.
         inside = next((value[key] for key in PLAIN if key in value), value) if isinstance(value, Mapping) else value
         if _is_network(inside):
             return _part_of(_network(inside, size), None)
@@ -207,7 +208,7 @@ def _part_of(network: Network, which: Which | None) -> Network:
     Raises:
         UserError: g is asked for, but there is only one generator.
     """
-    parts = dict.fromkeys(match[1] for match in map(_BEGINNING.match, network.tensors) if match)
+    parts = dict.fromkeys(match[1] for match in map(_BEGINNING.match, network.tensors) if match)  # prefixes, in order
     named = {name: [p for p in parts if set(map(_plain, p.split("."))) & set(NAMES[name])] for name in NAMES}
     if which == "g" and not named["g"]:
         _only_one(which)

@@ -64,6 +64,7 @@ def read_checkpoint(path: Path, *, which: Which = "g_ema") -> Network:
     """
     with reading(path):
         refuse_other_files(path)
+        # By the first bytes, never by the suffix: projects use .pt, .pth, .pkl and .ckpt for either format.
         content = read_torch_file(path) if is_torch_file(path) else _read_pickle(path)
         return find_generator(content, which, size=path.stat().st_size)
 

@@ -26,6 +26,7 @@ def fitted(direction: Direction, generator: Generator) -> Direction:
     if direction.num_ws == generator.num_ws:
         return direction
     num_ws, layers, rows = generator.num_ws, direction.layers, direction.change()[list(direction.layers)]
+    # Equal rows in all layers: a direction of W, which any number of layers can repeat.
     if len(layers) == direction.num_ws and (rows == rows[0]).all():
         return replace(direction, vector=rows[0], layers=tuple(range(num_ws)), num_ws=num_ws)
     if len(layers) == direction.num_ws or layers[-1] >= num_ws:

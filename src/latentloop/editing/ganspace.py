@@ -39,6 +39,7 @@ def principal_components(w: Tensor, count: int) -> Components:
     load_extra("sklearn", "this needs scikit-learn", "scikit-learn")
     from sklearn.decomposition import PCA
 
+    # The exact solver: by default scikit-learn may choose a randomised one, and directions would differ between runs.
     pca = PCA(count, svd_solver="covariance_eigh").fit(w.double().cpu().numpy())
     shares = torch.from_numpy(pca.explained_variance_ratio_)
     return Components(torch.from_numpy(pca.components_), torch.from_numpy(pca.explained_variance_).sqrt(), shares)

@@ -1,4 +1,4 @@
-"""Names and numbers of the layers of a code, which tell the styles that an edit changes."""
+"""Names and numbers of the layers of a code, by which an edit selects the styles it changes."""
 
 import re
 from collections.abc import Mapping

@@ -38,5 +38,5 @@ def layer_weights(text: str, num_ws: int) -> Tensor:
             weight = math.nan
         if not math.isfinite(weight):
             raise UserError(f"layers {part!r}: a weight must be a number, such as middle=0.5")
-        weights[list(parse_layers(layers, num_ws))] = weight
+        weights[list(parse_layers(layers, num_ws))] = weight  # (num_ws, 1)
     return weights

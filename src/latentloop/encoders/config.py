@@ -59,7 +59,7 @@ class EmbedderConfig:
     @property
     def shallow(self) -> tuple[int, ...]:
         """Numbers of the two stages before the last, counted from 0, the one of higher resolution first."""
-        return tuple(range(len(self.channels)))[-3:-1]
+        return tuple(range(len(self.channels)))[-3:-1]  # features of 32 and 16 pixels for images of 256
 
     @property
     def grid(self) -> int:
@@ -67,6 +67,7 @@ class EmbedderConfig:
         return self.resolution >> len(self.channels)
 
 
+# Weights: 5.3 million in "small" (without the identity encoder), 9.5 million in "base"; see docs/method.md.
 PRESETS: dict[Preset, EmbedderConfig] = {
     "base": EmbedderConfig(depths=(1, 1, 2, 3, 1), maps="alexnet", tap_channels=64),
     "small": EmbedderConfig(),

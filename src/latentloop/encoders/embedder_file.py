@@ -114,6 +114,7 @@ def own_tensors(embedder: Embedder) -> dict[str, Tensor]:
 def _config(ours: OurWeights) -> EmbedderConfig:
     """The configuration in a file, checked to be small enough to build before its tensors are compared."""
     settings: dict[str, Any] = {n: tuple(v) if isinstance(v, list) else v for n, v in ours.settings["config"].items()}
+    # Fields that the file lacks are newer than it, and keep their defaults.
     for name, default in asdict(EmbedderConfig()).items():
         if not _is_alike(settings.get(name, default), default):
             raise TypeError(f"{name} is {shown(settings[name])}")

@@ -117,6 +117,7 @@ def _check_space(encoder: PretrainedEncoder, generator: Generator) -> None:
     mean = (
         encoder.latent_avg if encoder.latent_avg.ndim == 2 else broadcast(encoder.latent_avg[None], encoder.num_ws)[0]
     )
+    # Means estimated from different samples differ a little, those of different generators by far more.
     if torch.linalg.vector_norm(mean - latent_avg) > MAX_DISTANCE * torch.linalg.vector_norm(latent_avg):
         raise UserError(f"its latent_avg differs from that of {generator.name}: its codes belong to another generator")
     if not all(tensor.isfinite().all() for tensor in encoder.state_dict().values()):

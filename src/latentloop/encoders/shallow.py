@@ -37,7 +37,7 @@ class ClassifierMaps(nn.Module):
     @torch.no_grad()
     def see(self, image: Tensor, grids: Sequence[int]) -> list[Tensor]:
         """Compute the classifier's maps of images (N, 3, R, R) in [-1, 1], resized to the sides in `grids`."""
-        maps = list(self.network.features(image))[:READ]
+        maps = list(self.network.features(image))[:READ]  # unit length over channels at each position, as in LPIPS
         return [
             torch.cat([_fitted(maps[layer], grid) for layer in layers], dim=1)
             for layers, grid in zip(LAYERS, grids, strict=True)

@@ -22,7 +22,7 @@ def held_out_codes(generator: Generator, count: int, *, seed: int) -> dict[str, 
         Codes of each kind, (count, num_ws, w_dim), by the kind's name.
     """
     randomness = torch.Generator().manual_seed(seed)
-    styles = sample_codes(generator, count * generator.num_ws, randomness=randomness)[:, 0]
+    styles = sample_codes(generator, count * generator.num_ws, randomness=randomness)[:, 0]  # (count * num_ws, w_dim)
     plain = sample_codes(generator, 2 * count, randomness=randomness)
     return {
         "psi 0.7": truncate(plain[:count], generator.latent_avg, psi=0.7),

@@ -92,5 +92,5 @@ def already_aligned(photo: Tensor, size: int) -> AlignedFace:
 def full_image_quad(width: int) -> Tensor:
     """Return the quad that covers a whole square image, (4, 2), float64."""
     # Half a pixel beyond the outer pixels' centres.
-    low, high = -0.5, width - 0.5
+    low, high = -0.5, width - 0.5  # (0, 0) is the centre of the first pixel
     return torch.tensor([[low, low], [low, high], [high, high], [high, low]], dtype=torch.float64)

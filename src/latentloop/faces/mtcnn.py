@@ -25,6 +25,7 @@ class ProposalNet(nn.Module):
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """Map images (N, 3, H, W) to face probabilities (N, h, w) and box corrections (N, 4, h, w)."""
+        # ceil_mode as in Caffe, for which MTCNN was written; without it windows would shift.
         x = F.max_pool2d(self.prelu1(self.conv1(x)), 2, 2, ceil_mode=True)
         x = self.prelu3(self.conv3(self.prelu2(self.conv2(x))))
         return self.conv4_1(x).softmax(dim=1)[:, 1], self.conv4_2(x)
@@ -72,7 +73,7 @@ class OutputNet(nn.Module):
         x = F.max_pool2d(self.prelu3(self.conv3(x)), 2, 2, ceil_mode=True)
         x = self.prelu4(self.conv4(x))
         x = self.prelu5(self.dense5(_column_major(x)))
-        landmarks = self.dense6_3(x).unflatten(1, (2, 5)).mT
+        landmarks = self.dense6_3(x).unflatten(1, (2, 5)).mT  # five x, then five y
         return self.dense6_1(x).softmax(dim=1)[:, 1], self.dense6_2(x), landmarks
 
 

@@ -45,6 +45,7 @@ def looked_at_again(photo: Tensor, landmarks: Tensor, detector: FaceDetector) ->
         degrees.
     """
     quarter = math.pi / 2
+    # The tilt's distance to the nearest multiple of 90 degrees.
     if abs((_tilt(landmarks) + quarter / 2) % quarter - quarter / 2) <= TILTED / 2:
         return landmarks
     quad = ffhq_quad(landmarks)
@@ -86,6 +87,7 @@ def _turned_back(faces: Faces, photo: Tensor, turns: int) -> Faces:
 def _places_before(places: Tensor, photo: Tensor, turns: int) -> Tensor:
     """Points (x, y) of a rotated photo, (F, P, 2), in the pixels of the original photo."""
     (height, width), (x, y) = photo.shape[-2:], places.unbind(dim=-1)
+    # rot90 turns counterclockwise, so one turn moves the right border to the top.
     if turns == 1:
         x, y = width - 1 - y, x
     elif turns == 2:

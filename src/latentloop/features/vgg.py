@@ -74,7 +74,7 @@ class VGG16(nn.Module):
             raise ValueError(f"layers must be of {LAYERS[0]} to {LAYERS[-1]}, got {', '.join(unknown)}")
         if image.ndim != 4 or image.shape[1] != 3:
             raise ValueError(f"image must be (N, 3, H, W), got {tuple(image.shape)}")
-        count = max((LAYERS.index(layer) + 1 for layer in layers), default=0)
+        count = max((LAYERS.index(layer) + 1 for layer in layers), default=0)  # layers to run
         seen = {name: found for name, found in islice(self._walk(image), count) if name in layers}
         return [seen[layer] for layer in layers]
 

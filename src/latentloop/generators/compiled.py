@@ -13,7 +13,7 @@ from latentloop.generators.protocol import Generator
 def compiled(generator: Generator, on_failure: Callable[[str], None], *, always: bool = False) -> Generator:
     """Compile a generator's synthesis with torch.compile, on its first use.
 
-    If there is no working compiler, the generator draws uncompiled, and `on_failure` is told why, once.
+    If there is no working compiler, the generator draws uncompiled, and `on_failure` gets the reason, once.
 
     Args:
         generator: The generator to compile.

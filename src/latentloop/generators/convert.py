@@ -79,6 +79,6 @@ def _properties(file: GeneratorFile, name: str) -> Iterator[str]:
         "latent_avg": estimated if file.latent_avg_estimated else "in the file",
         "fingerprint": generator.fingerprint,
     }
-    width = max(len(str(value)) for value in values.values())
+    width = max(len(str(value)) for value in values.values())  # so that the explanations line up
     for property_name, value in values.items():
         yield f"{property_name:<12}{value!s:<{width}}  {MEANINGS[property_name]}"

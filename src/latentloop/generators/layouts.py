@@ -39,6 +39,7 @@ def find_layout(network: Network) -> Layout:
     project = PROJECTS.get(network.class_name) or next((p for pattern, p in FOREIGN if re.search(pattern, names)), None)
     if project is not None:
         raise UserError(f"of {project}, which is not supported")
+    # Known but unsupported projects come first: some share tensors with a supported layout.
     layout = next((one for one in LAYOUTS if one.marker in network.tensors), None)
     if layout is None:
         known = sorted(network.tensors)
@@ -53,6 +54,8 @@ def _as_in_ada(translate: Callable[[dict[str, Tensor]], dict[str, Tensor]]) -> C
     return lambda network: stylegan2_file.from_nvidia(translate(network.tensors), {})
 
 
+# A marker is a tensor that every file of its layout has. `find_generator` has removed prefixes by then, such as pSp's
+# "decoder.".
 LAYOUTS = (
     Layout(
         "StyleGAN2 of NVIDIA in PyTorch",

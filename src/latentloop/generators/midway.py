@@ -71,4 +71,4 @@ def is_seamed(generator: Generator) -> bool:
 
 def level_of(resolution: int) -> int:
     """Count the doublings from 4 pixels to a resolution, a power of two."""
-    return (resolution // 4).bit_length() - 1
+    return (resolution // 4).bit_length() - 1  # log2(resolution / 4)

@@ -69,6 +69,7 @@ def refined(generator: Generator, *refinements: Refinement, path: Path | str = "
         UserError: A refinement belongs to other weights or is damaged, or residuals are at different seams.
         TypeError: The generator's synthesis has no seams.
     """
+    # By weights, not by latent space: another generator of the space has other features at the seam.
     seams, own = seamed(generator).seams, weights_fingerprint(generator)
     for refinement in refinements:
         if refinement.weights != own:
@@ -88,7 +89,7 @@ def refined(generator: Generator, *refinements: Refinement, path: Path | str = "
     except ValueError as error:
         raise UserError(f"{path}: {error}") from error
     if not residuals:
-        return DrawnBy(generator, changed.synthesis)
+        return DrawnBy(generator, changed.synthesis)  # mapping and mean stay those of the original
     return DrawnBy(generator, ResidualDraw(seamed(changed), residuals, like=generator.latent_avg))
 
 

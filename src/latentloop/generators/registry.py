@@ -54,6 +54,8 @@ class ShippedGenerator:
 
 _FFHQ, _TERMS = "cac4c956bbb78d3d", "Apache-2.0 as published, for non-commercial research: distilled from NVIDIA's FFHQ"
 
+# `renderers_of` takes the first of a resolution. The published network is last: its trunk completes the others, whose
+# files hold only what differs.
 SHIPPED = {
     "mobile-ffhq-256": ShippedGenerator(
         GeneratorInfo("mobile-ffhq-256", 256, _FFHQ, "faces (FFHQ), MobileStyleGAN; quick", _TERMS),
@@ -138,7 +140,7 @@ def weights_checksum(name_or_path: str | Path, *, which: Which = "g_ema") -> str
     """
     sha256 = checksum(_file_of(str(name_or_path)))
     if which != "g_ema":
-        return hashlib.sha256(f"{sha256} {which}".encode()).hexdigest()
+        return hashlib.sha256(f"{sha256} {which}".encode()).hexdigest()  # one file, two generators
     trunk = _trunk_of(sha256)
     return hashlib.sha256(f"{sha256} {weights_checksum(trunk)}".encode()).hexdigest() if trunk else sha256
 

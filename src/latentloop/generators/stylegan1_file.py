@@ -29,7 +29,7 @@ from latentloop.generators.stylegan1_layers import TAPS
 from latentloop.weights import with_weights
 
 GAIN = math.sqrt(2)
-"""Gain of the leaky ReLU, folded into the weights of the layer before it."""
+"""Gain of He's initialisation, by which the reference multiplies weights in each pass; folded into them here."""
 FUSED_FROM: Mapping[str | bool, float] = {"auto": 128, True: 0, False: math.inf}
 """Output resolution from which up-convolutions are fused, for each value of the setting `fused_scale`."""
 ONLY = {
@@ -98,6 +98,7 @@ def from_tensorflow(variables: Mapping[str, Tensor | np.ndarray[Any, Any]], sett
         settings, lod=tensors.get("synthesis/lod", tensors.get("lod")), labels="mapping/LabelConcat/weight" in tensors
     )
     raw = {}
+    # Names without a counterpart, such as ToRGB layers of lower resolutions, are dropped.
     for name, tensor in tensors.items():
         if ours := _tensorflow_name(name):
             raw[ours] = _output_first(tensor) if ours.endswith(".weight") else tensor
@@ -228,6 +229,7 @@ def _ours(raw: Tensors, settings: Settings, *, fused: Collection[int], lr_multip
         # A network that was trained without noise has no noise strength; 0 draws the same image.
         ours.setdefault(f"{finish}.noise_strength", torch.zeros_like(raw[f"{_layer(layer)}.bias"]))
     w_dim = raw["synthesis.const.finish.affine.weight"].shape[1]
+    # A mapping network whose output is longer than a style returns one style per layer.
     layerwise = len(raw[f"mapping.fc.{count_layers(raw, 'mapping.fc.') - 1}.bias"]) != w_dim
     if layerwise:
         ours = {name.replace("mapping.fc.", "mapping.network.fc."): tensor for name, tensor in ours.items()}
@@ -240,6 +242,7 @@ def _ours(raw: Tensors, settings: Settings, *, fused: Collection[int], lr_multip
 def _folded(name: str, tensor: Tensor, fused: Collection[int], lr_multiplier: float) -> Tensor:
     """A file's tensor, under our name, with shape and gains as our network expects them."""
     if name.startswith("mapping."):
+        # GAIN belongs to the weights; biases get the learning-rate multiplier alone.
         return tensor * (lr_multiplier * (GAIN / math.sqrt(tensor.shape[1]) if name.endswith("weight") else 1))
     if name.endswith(".noise_const"):
         return tensor.reshape(tensor.shape[-2:])

@@ -92,6 +92,7 @@ def from_nvidia(tensors: Tensors, settings: Settings) -> Converted:
     if "mapping.embed.weight" in tensors:
         ours |= folded_linear(tensors, "mapping.embed", "mapping.embed")
     sizes = _sizes(tensors)
+    # Each block has conv0 (upsampling) and conv1, except that the one at 4 pixels has no conv0.
     for i, layer in enumerate([f"synthesis.b{size}.conv{k}" for size in sizes for k in (0, 1)][1:]):
         ours |= _conv(tensors, layer, i, sizes[(i + 1) // 2])
     drawing = [layer for size in sizes if f"{(layer := f'synthesis.b{size}.torgb')}.weight" in tensors]
@@ -143,6 +144,6 @@ def _to_rgb(tensors: Tensors, theirs: str, ours: str) -> dict[str, Tensor]:
 
 def _check_filter(kernel: Tensor) -> None:
     taps = torch.tensor(TAPS, dtype=kernel.dtype)
-    ours = taps[:, None] * taps / taps.sum() ** 2
+    ours = taps[:, None] * taps / taps.sum() ** 2  # compared up to a factor: projects scale the filter differently
     if kernel.shape != ours.shape or not torch.allclose(kernel / kernel.sum(), ours, atol=1e-4):
         raise ValueError(f"a resampling filter of {tuple(kernel.shape)} that is not [1, 3, 3, 1] is not supported")

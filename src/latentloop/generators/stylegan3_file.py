@@ -124,6 +124,7 @@ def from_nvidia(tensors: Tensors, settings: Settings) -> Converted:
     ours |= _input(tensors) | _to_rgb(tensors, drawing.name)
     for layer in convs:
         ours |= _conv(tensors, layer.name, f"synthesis.convs.{layer.number}")
+    # What a file's settings lack follows from its tensors: the last layer's size, and 2-D (radial) filters.
     known = {"img_resolution": drawing.size, "use_radial_filters": _is_radial(tensors, layers)} | dict(settings)
     about = {name: kind(known[theirs]) for name, (theirs, kind) in SETTINGS.items() if theirs in known}
     _check_geometry(tensors, layers, _without_values(find_shape(ours, about), "", ""))
@@ -157,7 +158,7 @@ def _input(tensors: Tensors) -> dict[str, Tensor]:
     part = "synthesis.input"
     weight = tensors[f"{part}.weight"]
     return folded_linear(tensors, f"{part}.affine", f"{part}.affine") | {
-        f"{part}.weight": weight / math.sqrt(weight.shape[1]),
+        f"{part}.weight": weight / math.sqrt(weight.shape[1]),  # equalised learning rate, 1 / sqrt(fan-in)
         f"{part}.freqs": tensors[f"{part}.freqs"],
         f"{part}.phases": tensors[f"{part}.phases"],
         f"{part}.transform": _transform(tensors.get(f"{part}.transform", torch.eye(3))),
@@ -173,14 +174,17 @@ def _transform(transform: Tensor) -> Tensor:
 
 def _conv(tensors: Tensors, theirs: str, ours: str) -> dict[str, Tensor]:
     return folded_linear(tensors, f"{theirs}.affine", f"{ours}.affine") | {
+        # Not scaled by 1 / sqrt(fan-in): demodulation cancels any gain of the weights.
         f"{ours}.weight": tensors[f"{theirs}.weight"],
         f"{ours}.bias": tensors[f"{theirs}.bias"],
+        # magnitude_ema is the running mean of the squared features.
         f"{ours}.input_gain": tensors[f"{theirs}.magnitude_ema"].reshape(()).rsqrt(),
     }
 
 
 def _to_rgb(tensors: Tensors, theirs: str) -> dict[str, Tensor]:
     weight, bias = three_colours(tensors[f"{theirs}.weight"].flatten(1), tensors[f"{theirs}.bias"], theirs)
+    # ToRGB has no demodulation, so both its gains go into the weights.
     gain = tensors[f"{theirs}.magnitude_ema"].reshape(()).rsqrt() / math.sqrt(weight.shape[1])
     ours = "synthesis.to_rgb"
     affine = folded_linear(tensors, f"{theirs}.affine", f"{ours}.affine")

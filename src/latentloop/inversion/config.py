@@ -43,6 +43,7 @@ class IteratorConfig:
             raise ValueError(f"steps must be 0 or more, got {self.steps}")
         check_optimizer("optimizer", self.optimizer)
         check_choices(self)
+        # Far above any sensible step in units of W: catches mistyped values.
         if not is_finite(self.lr) or not 0 < self.lr <= 100:
             raise ValueError(f"lr must be above 0 and at most 100, got {self.lr}")
         if not all(is_finite(ramp) and 0 <= ramp <= 1 for ramp in (self.ramp_up, self.ramp_down)):

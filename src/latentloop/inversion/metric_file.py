@@ -80,6 +80,7 @@ def _metric(ours: OurWeights, generator: Generator) -> PerceptualMetric:
         raise ValueError(f"shape of energies {tuple(energies.shape)}")
     if not (energies.isfinite().all() and (energies >= 0).all()):
         raise ValueError("its energies are negative or not finite")
+    # `natural` relies on orthonormal axes: it inverts the metric without solving a system.
     if not ((axes @ axes.mT - torch.eye(wanted[1])).abs() < TOLERANCE).all():
         raise ValueError("its axes are not orthonormal")
     device = generator.device

@@ -38,6 +38,7 @@ def make_metric(
     """
     options = options or MetricOptions()
     repeatable_arithmetic()
+    # Checks come before the estimate, which takes minutes.
     with ReadOnce():
         generator = load_generator(name_or_path, which=options.which, device=find_device(options.device))
         lpips = load_lpips(device=generator.device)

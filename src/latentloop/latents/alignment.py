@@ -107,11 +107,12 @@ def style_alignment(generator: Generator, *, samples: int = SAMPLES, seed: int =
 def _random_codes(generator: Generator, count: int, seed: int) -> Iterator[Tensor]:
     randomness = torch.Generator().manual_seed(seed)
     for first in range(0, count, BATCH):
-        inputs = random_inputs(generator, min(BATCH, count - first), randomness)
+        inputs = random_inputs(generator, min(BATCH, count - first), randomness)  # (B, z_dim), and labels if it has any
         yield broadcast(generator.mapping(*inputs), generator.num_ws)
 
 
 def _styles_of_w(generator: Generator) -> list[list[Affine]]:
     average = generator.latent_avg
+    # The identity map: the style vector is the style in W.
     itself = Affine(torch.eye(generator.w_dim).to(average), average.new_zeros(generator.w_dim))
     return [[itself] for _ in range(generator.num_ws)]

@@ -4,9 +4,9 @@
 |---|---|---|
 | `version` | int | 1; 2 if there is a refinement, whose arrays are in `refinement_arrays` |
 | `w_plus` | float32 (num_ws, w_dim) | the code |
-| `space` | text | `w` (all rows alike) or `w+` |
+| `space` | text | `w` (all rows equal) or `w+` |
 | `generator` | text | name of the generator it was found with |
-| `fingerprint` | text | of its latent space; generators that share it draw this code alike |
+| `fingerprint` | text | fingerprint of its latent space; generators that share it draw the same subject |
 | `quad` | float64 (4, 2) | the aligned square in the photo, (x, y) in pixels: top left, bottom left, bottom right ... |
 | `original_size` | int64 (2,) | width and height of the upright photo |
 | `losses` | float32 (steps + 1,) | loss at the start and after each step; empty if no step was taken |
@@ -51,7 +51,7 @@ class Code:
     w_plus: Tensor
     """The code in W+: styles, (num_ws, w_dim)."""
     space: str
-    """Space of the code: "w" if all styles are alike, else "w+"."""
+    """Space of the code: "w" if all styles are equal, else "w+"."""
     generator: str
     """Name of the generator that the code belongs to."""
     fingerprint: str
@@ -133,6 +133,7 @@ def parse_code(content: bytes, path: Path | str) -> Code:
     """
     plain, version = decode_code(content, path)
     try:
+        # The arrays of a refinement are read only where the version announces them.
         refinement = read_refinement(content) if version == REFINED else None
     except DAMAGE as error:
         raise damaged(path, error) from error
@@ -219,4 +220,4 @@ def as_start(code: Code, generator: Generator, path: Path | str) -> Tensor:
     expected = (generator.num_ws, generator.w_dim)
     if tuple(code.w_plus.shape) != expected:
         raise UserError(f"{path}: w_plus is {tuple(code.w_plus.shape)}, {generator.name} takes {expected}")
-    return code.w_plus[None].to(generator.latent_avg)
+    return code.w_plus[None].to(generator.latent_avg)  # device and type of the generator

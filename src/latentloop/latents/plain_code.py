@@ -45,7 +45,7 @@ class PlainCode:
     w_plus: npt.NDArray[np.float32]
     """The code in W+: styles, (num_ws, w_dim)."""
     space: str
-    """Space of the code: "w" if all styles are alike, else "w+"."""
+    """Space of the code: "w" if all styles are equal, else "w+"."""
     generator: str
     """Name of the generator that the code belongs to."""
     fingerprint: str
@@ -130,6 +130,7 @@ def decode_code(content: bytes, path: Path | str) -> tuple[PlainCode, int]:
         UserError: The content is damaged, not a code file or of a later version, or its code is not finite.
     """
     try:
+        # The version first: a later one may have other arrays, and deserves its own message.
         arrays = read_arrays(content, ("version",), max_bytes=MAX_BYTES)
         if (version := whole_in(arrays, "version")) not in (PLAIN, REFINED):
             raise UserError(f"{path}: code file of version {version}, this latentloop reads versions 1 and 2")

@@ -79,6 +79,7 @@ def read_refinement(content: bytes) -> Refinement:
 def _residual(arrays: dict[str, npt.NDArray[Any]]) -> Residual | None:
     seam, features = whole_in(arrays, "seam"), _numbers(arrays, "residual", ndim=3)
     pivot = _numbers(arrays, "pivot", ndim=2, dtype=np.float32)
+    # A residual needs all three; none of them means that only weights were changed.
     parts = (seam > 0, features.numel() > 0, pivot.numel() > 0)
     if seam < 0 or any(parts) != all(parts):
         raise ValueError(f"residual {tuple(features.shape)} of pivot {tuple(pivot.shape)} at seam {seam}")

@@ -56,6 +56,7 @@ def draw_samples(generator: Generator, out: Path, options: SampleOptions) -> Ite
         has = f"the classes 0 to {generator.c_dim - 1}" if generator.c_dim else "no classes"
         raise UserError(f"label {options.label}: {generator.name} has {has}", arguments="label")
     randomness = torch.Generator().manual_seed(options.common.seed)
+    # A generator of its own for noise, so that the choice of noise does not change the codes.
     draw = _draw(generator, options.noise, torch.Generator().manual_seed(options.common.seed))
     codes = sample_codes(
         generator,

@@ -16,7 +16,7 @@ def broadcast(w: Tensor, num_ws: int) -> Tensor:
     """
     if w.ndim not in (2, 3) or num_ws < 1:
         raise ValueError(f"w must be (N, w_dim) or (N, num_ws, w_dim) with 1 layer or more, got {tuple(w.shape)}")
-    return w if w.ndim == 3 else w[:, None].expand(-1, num_ws, -1)
+    return w if w.ndim == 3 else w[:, None].expand(-1, num_ws, -1)  # a view: rows share memory, never write to it
 
 
 def truncate(w_plus: Tensor, latent_avg: Tensor, *, psi: float, cutoff: int | None = None) -> Tensor:

@@ -86,7 +86,9 @@ def photos_in_tar(path: Path) -> list[PhotoSource]:
 
 def _in_tar(path: Path, member: tarfile.TarInfo) -> PhotoSource:
     if member.issparse():
-        raise UserError(f"{path}:{member.name}: sparse members are not supported; pack the file without --sparse")
+        raise UserError(
+            f"{path}:{member.name}: sparse members are not supported; pack the file without tar's sparse option"
+        )
     return PhotoSource(path, member.name, member.offset_data, member.size)
 
 

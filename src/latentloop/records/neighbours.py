@@ -31,6 +31,7 @@ def nearest(folder: RecordFolder, query: Tensor, *, by: By = "identity", count: 
     numbers = folder.run.num_ws * folder.run.w_dim if by == "code" else folder.run.identity_dim
     if query.numel() != numbers:
         raise ValueError(f"query must have {numbers} numbers, got {query.numel()}")
+    # Codes share a large mean, which would dominate their cosines.
     centre = _mean(folder) if by == "code" else torch.zeros(())
     wanted = torch.nn.functional.normalize(query.flatten().float() - centre, dim=0)
     found: list[tuple[float, str]] = []

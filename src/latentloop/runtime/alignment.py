@@ -32,6 +32,7 @@ def ffhq_quad(landmarks: Numbers) -> Doubles:
     eyes, mouth = (left_eye + right_eye) / 2, (left_mouth + right_mouth) / 2
     between_eyes, eyes_to_mouth = right_eye - left_eye, mouth - eyes
     x = between_eyes - _rotated(eyes_to_mouth)
+    # The constants 2, 1.8 and 0.1 are FFHQ's; x is half a side of the quad.
     x *= max(2.0 * np.linalg.norm(between_eyes), 1.8 * np.linalg.norm(eyes_to_mouth)) / np.linalg.norm(x)
     y = _rotated(x)
     centre = eyes + 0.1 * eyes_to_mouth
@@ -40,7 +41,7 @@ def ffhq_quad(landmarks: Numbers) -> Doubles:
 
 def full_quad(width: int) -> Doubles:
     """Return the quad that covers a whole square image, (4, 2)."""
-    low, high = -0.5, width - 0.5
+    low, high = -0.5, width - 0.5  # (0, 0) is the centre of the first pixel
     return np.array([[low, low], [low, high], [high, high], [high, low]])
 
 
@@ -56,6 +57,7 @@ def crop_quad(photo: Pixels, quad: Doubles, size: int) -> Floats:
         size: Side of the crop, in pixels.
     """
     height, width = photo.shape[:2]
+    # As in FFHQ, a large photo is shrunk by an integer factor first, to no less than twice the output's scale.
     shrink = max(int(side_of(quad) / size / 2), 1)
     if shrink > 1:
         height, width = (round(n / shrink) for n in photo.shape[:2])
@@ -92,6 +94,7 @@ def _crop_and_pad(photo: Pixels, size: tuple[int, int], quad: Doubles) -> tuple[
     """The part around the quad of a photo that is shrunk to `size` (height, width), and the quad in its pixels."""
     height, width = size
     side = side_of(quad)
+    # The constants 0.1, 3, 4, 0.3 and 0.02 are FFHQ's.
     border = max(round(0.1 * side), 3)
     left, top = (int(n) - border for n in np.floor(quad.min(axis=0)))
     right, bottom = (int(n) + border for n in np.ceil(quad.max(axis=0)))
@@ -126,7 +129,7 @@ def _mirrored(image: Floats, pads: list[int]) -> Floats:
 
 
 def _mirror_indices(length: int, before: int, after: int) -> npt.NDArray[np.int64]:
-    period = max(2 * (length - 1), 1)
+    period = max(2 * (length - 1), 1)  # the mirror does not repeat the outermost pixel
     index = np.arange(-before, length + after) % period
     return np.minimum(index, period - index)
 
@@ -141,14 +144,14 @@ def _faded(image: Floats, pads: list[int], blur: float) -> Floats:
     distance_y = 1 - np.minimum(y / np.float32(top), (height - 1 - y) / np.float32(bottom))
     distance = np.maximum(distance_x, distance_y)
     image = image + (_blurred(image, blur) - image) * (3 * distance + 1).clip(0, 1)
-    middle = (height * width - 1) // 2
+    middle = (height * width - 1) // 2  # index of the median, the lower one of two, as in torch.median
     flat = np.partition(image.reshape(1, 3, -1), middle, axis=2)
     faded: Floats = image + (flat[:, :, middle, None, None] - image) * distance.clip(0, 1)
     return faded
 
 
 def _blurred(image: Floats, sigma: float) -> Floats:
-    radius = round(4 * sigma)
+    radius = round(4 * sigma)  # beyond 4 sigma a Gaussian is negligible
     kernel = np.exp(-0.5 * (np.arange(-radius, radius + 1) / sigma) ** 2)
     kernel = (kernel / kernel.sum()).astype(np.float32)
     wide = _mirrored(image, [radius] * 4)

@@ -57,7 +57,7 @@ class AreaTable:
         top, bottom = _cells(boxes[:, 1], boxes[:, 3], height)
         sums = self._at(bottom, right) - self._at(top, right) - self._at(bottom, left) + self._at(top, left)
         count = (bottom - top)[:, :, None] * (right - left)[:, None, :]
-        means = sums.astype(np.float64) / (127.5 * count) - 1
+        means = sums.astype(np.float64) / (127.5 * count) - 1  # levels 0..255 to [-1, 1]
         return np.ascontiguousarray(means.swapaxes(0, 1), dtype=np.float32)
 
     def _at(self, rows: npt.NDArray[np.int64], columns: npt.NDArray[np.int64]) -> npt.NDArray[Any]:
@@ -79,4 +79,5 @@ def _cells(
 ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
     """First pixels and ends of `count` cells, (B, count), that cover the pixels from start to end, both (B,)."""
     length, number = (end - start)[:, None], np.arange(count)
+    # Starts are rounded down and ends up, as in PyTorch's adaptive_avg_pool2d.
     return start[:, None] + number * length // count, start[:, None] - (-(number + 1) * length // count)

@@ -20,7 +20,7 @@ def changed(before: Floats, after: Floats) -> Floats:
     difference = np.abs(resample(after, CHANGE_SIZE) - resample(before, CHANGE_SIZE))[0].mean(axis=0)
     share = ((local_mean(difference, NEAR) - NONE) / (FULL - NONE)).clip(0, 1)
     soft = local_mean(_local_maximum(share, REACH), SOFT)
-    return soft * soft * (3 - 2 * soft)
+    return soft * soft * (3 - 2 * soft)  # smoothstep
 
 
 def local_mean(values: Floats, size: int) -> Floats:

@@ -56,9 +56,10 @@ class Bicubic:
 
 def _taps(fractions: Floats, length: int) -> tuple[npt.NDArray[np.int64], Floats]:
     """The four pixels along an axis that each position uses, and their weights, both (4, P)."""
-    place = fractions * np.float32(length) - np.float32(0.5)
+    place = fractions * np.float32(length) - np.float32(0.5)  # 0 at the centre of the first pixel
     first = np.floor(place)
     t = place - first
+    # Clipped indices continue the border, as padding_mode="border" does.
     pixels = (first.astype(np.int64) + np.arange(-1, 3)[:, None]).clip(0, length - 1)
     return pixels, np.stack([_outer(t + 1), _inner(t), _inner(1 - t), _outer(2 - t)])
 

@@ -55,6 +55,7 @@ def _propose_at(picture: AreaTable, scale: float, networks: Networks) -> tuple[F
     scores, corrections = networks.propose(picture.resized(*size) * SCALE)
     row, column = np.nonzero(scores[0] >= THRESHOLDS[0])
     corner = np.stack([column, row], axis=1) * STRIDE
+    # The offset of 1 and the rounding are those of the original, which counts pixels from 1.
     boxes = np.floor(np.concatenate([corner + 1, corner + WINDOW], axis=1).astype(np.float32) / np.float32(scale))
     found = scores[0, row, column]
     keep = non_maximum_suppression(boxes, found, 0.5)
@@ -108,7 +109,7 @@ def non_maximum_suppression(
 
 
 def _areas(boxes: Floats) -> Floats:
-    areas: Floats = (boxes[:, 2:] - boxes[:, :2] + 1).prod(axis=1)
+    areas: Floats = (boxes[:, 2:] - boxes[:, :2] + 1).prod(axis=1)  # + 1: both ends belong to a box
     return areas
 
 

@@ -90,6 +90,7 @@ class _Pasting:
         top_left, bottom_left, _, top_right = self.quad
         x = np.arange(columns.start, columns.stop) - top_left[0]
         y = np.arange(rows.start, rows.stop)[:, None] - top_left[1]
+        # Projections on the quad's two perpendicular sides, each divided by the side's squared length.
         axes = [axis / (axis**2).sum() for axis in (top_right - top_left, bottom_left - top_left)]
         along = [(x * axis[0]).astype(np.float32) + (y * axis[1]).astype(np.float32) for axis in axes]
         return np.stack(along, axis=-1)
@@ -102,7 +103,7 @@ class _Pasting:
         else:
             distance = offset.max(axis=-1)
         way = ((np.float32(0.5) - distance) / np.float32(FEATHER)).clip(0, 1)
-        weight: Floats = way * way * (3 - 2 * way)
+        weight: Floats = way * way * (3 - 2 * way)  # smoothstep: no visible edge at either end
         if self.where is not None and weight.any():
             inside = weight > 0
             weight[inside] *= self.where.at(fractions[inside])[:, 0].clip(0, 1)
@@ -120,6 +121,7 @@ class _Pasting:
         face[needed], cut_out[needed] = samples[:, :3], samples[:, 3:]
         near = local_mean(np.abs(face - cut_out).mean(axis=-1), NEIGHBOURS)
         alike = np.exp(-((near / np.float32(ALIKE)) ** 2))[..., None]
+        # shown - cut_out is what the crop's resampling has lost; where the edit changed the face, it would not fit.
         drawn: Floats = (face + alike * (shown - cut_out)).clip(-1, 1)
         return drawn
 

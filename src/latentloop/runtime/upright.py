@@ -45,13 +45,14 @@ def looked_at_again(photo: Pixels, landmarks: Floats, networks: Networks) -> Flo
         degrees.
     """
     quarter = math.pi / 2
-    if abs((_tilt(landmarks) + quarter / 2) % quarter - quarter / 2) <= TILTED / 2:
+    if abs((_tilt(landmarks) + quarter / 2) % quarter - quarter / 2) <= TILTED / 2:  # to the nearest multiple
         return landmarks
     quad = ffhq_quad(landmarks)
     again = detect(AreaTable.of_image(crop_quad(photo, quad, LOOKED_AT)), networks)
     if not len(again):
         return landmarks
     top_left, bottom_left, _, top_right = quad.astype(np.float32)
+    # Landmarks as fractions of the aligned image, (5, 1) each; + 0.5 because 0 is the centre of the first pixel.
     across, down = np.split((again.landmarks[0] + np.float32(0.5)) / LOOKED_AT, 2, axis=1)
     found: Floats = top_left + across * (top_right - top_left) + down * (bottom_left - top_left)
     return found
@@ -73,7 +74,7 @@ def _trust(photo: Pixels, faces: Faces, networks: Networks) -> float:
 
 
 def _log_odds(score: np.float32) -> float:
-    p = min(float(score), SUREST)
+    p = min(float(score), SUREST)  # a score of 1 would be infinite
     return math.log(p / (1 - p))
 
 
@@ -88,6 +89,7 @@ def _turned_back(faces: Faces, photo: Pixels, turns: int) -> Faces:
 def _places_before(places: Floats, photo: Pixels, turns: int) -> Floats:
     """Points (x, y) of a rotated photo, (F, P, 2), in the pixels of the original photo."""
     (height, width), (x, y) = photo.shape[:2], (places[..., 0], places[..., 1])
+    # np.rot90 turns counterclockwise, so one turn moves the right border to the top.
     if turns == 1:
         x, y = width - 1 - y, x
     elif turns == 2:
