@@ -12,6 +12,7 @@ import torch
 from PIL import Image
 from torch import Tensor, nn
 
+from conftest import randn
 from latentloop.encoders.irse import IRSE50
 from latentloop.encoders.psp import LastLayerIntoW, StyleHeads
 from latentloop.features.lpips import LpipsNet
@@ -69,8 +70,11 @@ class Row:
 
 def measured(entry: Entry) -> Row:
     there, here = (np.asarray(values, dtype=np.float64) for values in entry.compare())
-    shown = [float(values.mean() if values.ndim < 2 else np.sqrt((values**2).mean())) for values in (there, here)]
-    return Row(entry, *shown, float(np.abs(there - here).max()))
+    return Row(entry, _shown(there), _shown(here), float(np.abs(there - here).max()))
+
+
+def _shown(values: Array) -> float:
+    return float(values.mean() if values.ndim < 2 else np.sqrt((values**2).mean()))
 
 
 def _of_case(kind: str, case: MetricCase) -> Entry:
@@ -136,13 +140,13 @@ def _stylegan1() -> Compared:
 
 
 def _one_by_one(reference: Any, generator: Any) -> Compared:  # noqa: ANN401 - modules and networks of several kinds
-    w_plus = reference.randn(2, generator.num_ws, generator.w_dim, seed=99)
+    w_plus = randn(2, generator.num_ws, generator.w_dim, seed=99)
     expected = np.stack([reference.slow_image(generator, codes.numpy()) for codes in w_plus])
     return expected, generator.synthesis(w_plus).detach().numpy()
 
 
 def _codes() -> tuple[Tensor, Tensor]:
-    return stylegan2.randn(2, 16, 8), stylegan2.randn(2, 16, 8, seed=1)
+    return randn(2, 16, 8), randn(2, 16, 8, seed=1)
 
 
 def _near() -> Compared:
