@@ -34,8 +34,8 @@ GOLDEN = Path(__file__).parent / "golden"
 TOLERANCE = 2e-6
 """Largest difference of a number from the recorded one, as a share of it. The same run with other instructions of the
 processor (ATEN_CPU_CAPABILITY=default, MKL_CBWR=COMPATIBLE) differed by 1.8e-7: the trainer tells figures in float32,
-and `torch.randn`, which draws the codes to learn from, has other last digits there. Two threads, or PyTorch without
-oneDNN, changed nothing."""
+and `torch.randn`, which draws the codes to learn from, has other last digits there. PyTorch without oneDNN
+changed nothing."""
 STEPS = 20
 NETWORK = EmbedderConfig(
     resolution=32,
