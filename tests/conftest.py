@@ -72,7 +72,7 @@ def toy() -> ToyGenerator:
 
 def randn(*shape: int, seed: int = 0) -> Tensor:
     """Seeded normal numbers in float64."""
-    return torch.randn(*shape, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
+    return torch.randn(shape, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
 
 
 @pytest.fixture
