@@ -9,7 +9,7 @@ Each wheel is installed with its dependencies, without the repository, and embed
 """
 
 import os
-import subprocess  # noqa: S404 - the script runs pip and the programs of the wheels
+import subprocess
 import sys
 import time
 from collections.abc import Callable
@@ -84,7 +84,7 @@ class TryPackage:
         wheel = the_wheel(self.dist, name)
         with TemporaryDirectory(prefix="try-package-") as folder:
             room = Room(Path(folder), self.installer)
-            subprocess.run([self.python, "-m", "venv", room.folder / "venv"], check=True)  # noqa: S603, S607
+            subprocess.run([self.python, "-m", "venv", room.folder / "venv"], check=True)  # noqa: S603
             if first:
                 room.install(*first)
             room.install(wheel)
