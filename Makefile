@@ -6,8 +6,8 @@
 #
 # The first three make .venv on their first run. PYTHON chooses the interpreter (3.11 or newer), TORCH the build of PyTorch:
 #   make demo PYTHON=python3.12 TORCH="torch==2.13.0 --index-url ..."
-# uv installs instead of pip, and finds the build of PyTorch by itself:
-#   UV_TORCH_BACKEND=cpu make test INSTALL="uv pip install --quiet --python .venv"
+# uv can install in place of pip; it finds the build of PyTorch by itself. TRY holds options of scripts/try_package.py:
+#   UV_TORCH_BACKEND=cpu make package INSTALL="uv pip install --quiet --python .venv" TRY="--installer uv"
 PYTHON ?= python3
 TORCH ?= torch==2.13.0
 DEMO_OUT ?= out/demo
@@ -28,7 +28,7 @@ test: .venv/.installed-dev
 	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile
 
 package: build
-	$(BIN)/python scripts/try_package.py dist --torch $(TORCH) $(TRY)
+	$(BIN)/python scripts/try_package.py dist --torch "$(TORCH)" $(TRY)
 
 # The wheel is built from the source distribution, as whoever packages latentloop builds it.
 build: .venv/.installed-dev

@@ -2,18 +2,18 @@
 
     python scripts/try_package.py dist
     python scripts/try_package.py dist --only lite --python python3.13
-    python scripts/try_package.py dist --torch torch==2.13.0 --extra-index-url ...
+    python scripts/try_package.py dist --torch "torch==2.13.0 --index-url ..."
     UV_TORCH_BACKEND=cpu python scripts/try_package.py dist --installer uv
 
 Each wheel is installed with its dependencies, without the repository, and embeds or edits a sample photo.
 """
 
 import os
-import subprocess  # noqa: S404 - the script runs pip and the programs of the wheels
+import subprocess
 import sys
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Annotated, Literal
@@ -67,7 +67,7 @@ class TryPackage:
     """Wheel to try: latentloop, latentloop-lite or both."""
     python: str = sys.executable
     """Interpreter of the new environments."""
-    torch: Annotated[tuple[str, ...], tyro.conf.arg(metavar="ARG")] = field(default=("torch==2.13.0",))
+    torch: str = "torch==2.13.0"
     """What is installed before latentloop: the build of PyTorch, and options of the installer."""
     installer: Literal["pip", "uv"] = "pip"
     """Program that installs. uv takes the build of PyTorch from the variable UV_TORCH_BACKEND."""
@@ -75,7 +75,7 @@ class TryPackage:
     def run(self) -> None:
         """Try the wheels, and print what happened."""
         if self.only != "lite":
-            self._try("latentloop", embeds_a_photo, *self.torch)
+            self._try("latentloop", embeds_a_photo, *self.torch.split())
         if self.only != "full":
             self._try("latentloop_lite", edits_a_photo)
 
@@ -84,7 +84,7 @@ class TryPackage:
         wheel = the_wheel(self.dist, name)
         with TemporaryDirectory(prefix="try-package-") as folder:
             room = Room(Path(folder), self.installer)
-            subprocess.run([self.python, "-m", "venv", room.folder / "venv"], check=True)  # noqa: S603, S607
+            subprocess.run([self.python, "-m", "venv", room.folder / "venv"], check=True)  # noqa: S603
             if first:
                 room.install(*first)
             room.install(wheel)
