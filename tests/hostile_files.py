@@ -124,7 +124,9 @@ CASES: dict[str, Case] = {
     "cache-null-about.cache": Case("own", _cache, "damaged: a description that is no text"),
     "cache-bad-utf8.cache": Case("own", _cache, "damaged: 'utf-8' codec can't decode"),
     "checkpoint-deep-json.safetensors": Case("own", _checkpoint, "not a checkpoint of a training run, or damaged"),
-    "sparse.tar": Case("photo", _sparse, "a.jpg: sparse members are not supported; pack the file without --sparse"),
+    "sparse.tar": Case(
+        "photo", _sparse, "a.jpg: sparse members are not supported; pack the file without tar's sparse option"
+    ),
     "apng-287-bytes-1.3GB.png": Case("photo", read_image, "1,703,968 x 24 pixels; up to 65,535 along a side are read"),
     "clip.webm": Case("video", read_video, _holds(8, sound=True)),
     "odd.mp4": Case("video", read_video, _holds(8, 352, 356)),
