@@ -30,6 +30,7 @@ class Repo:
     private: bool = False
     gated: bool = False
     commits: dict[str, Files] = field(default_factory=dict)
+    tags: dict[str, str] = field(default_factory=dict)
 
     @property
     def head(self) -> str:
@@ -112,7 +113,8 @@ class Handler(BaseHTTPRequestHandler):
         return None
 
     def _commit(self, repo: Repo, revision: str) -> str | None:
-        return repo.head if revision == "main" else revision if revision in repo.commits else None
+        commit = repo.head if revision == "main" else repo.tags.get(revision, revision)
+        return commit if commit in repo.commits else None
 
     def _read(self) -> Answer:
         path = unquote(urlsplit(self.path).path)

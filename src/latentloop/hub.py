@@ -16,8 +16,8 @@ from typing import Any
 
 from latentloop.errors import UserError, in_one_line
 from latentloop.extras import load_extra
+from latentloop.safetensors_header import KIND, kind_in
 from latentloop.version import __version__
-from latentloop.weight_files import KIND, kind_in
 
 PREFIX = "hf://"
 ADDRESS = re.compile(r"hf:[/\\]{1,2}(?=[^/\\])")
@@ -37,7 +37,10 @@ MAX_LISTED = 8
 TIMEOUT = 20.0
 """Seconds to wait for the list of a repository's files."""
 LOGIN = "log in with: hf auth login"
+ADVICE = {401: LOGIN, 403: "this account, or its token, may not do that"}
+"""What to do about what the Hub answers, by HTTP status."""
 UNREACHABLE = "not in the cache, and {why}; try again when connected, or name a local copy"
+UNSENT = "{why}; try again when connected"
 REASONS = (
     ("GatedRepoError", "its owner asks for an agreement; give it at {page}, then " + LOGIN),
     ("RepositoryNotFoundError", "no such repository, or a private one: for a private one " + LOGIN),
@@ -171,17 +174,18 @@ def ourselves() -> dict[str, str]:
     return {"library_name": "latentloop", "library_version": __version__}
 
 
-def list_files(hub: ModuleType, address: HubAddress) -> tuple[str, list[str]]:
-    """List a repository's files at a revision, and give its commit; of the cache where the Hub cannot be asked.
+def list_files(hub: ModuleType, address: HubAddress, *, cached: bool = True) -> tuple[str, list[str]]:
+    """List a repository's files at a revision, after its commit.
 
     Args:
         hub: The client.
         address: Repository and revision.
+        cached: Whether the files in the cache will do where the Hub cannot be asked.
     """
     try:
         info = hub.HfApi(**ourselves()).model_info(address.repo, revision=address.revision, timeout=TIMEOUT)
     except (OSError, hub.errors.HTTPError) as error:
-        folder = _cached(hub, address) if _is_unreachable(hub, error) else None
+        folder = _cached(hub, address) if cached and _is_unreachable(hub, error) else None
         if folder is None:
             raise
         files = sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file())
@@ -190,12 +194,13 @@ def list_files(hub: ModuleType, address: HubAddress) -> tuple[str, list[str]]:
 
 
 @contextmanager
-def explaining(hub: ModuleType, address: HubAddress) -> Iterator[None]:
+def explaining(hub: ModuleType, address: HubAddress, *, reading: bool = True) -> Iterator[None]:
     """Turn the client's errors within the block into a line that says what to do.
 
     Args:
         hub: The client.
         address: What is read or written.
+        reading: Whether a copy in the cache would have done.
 
     Raises:
         UserError: The client raised an error.
@@ -203,10 +208,14 @@ def explaining(hub: ModuleType, address: HubAddress) -> Iterator[None]:
     try:
         yield
     except (OSError, ValueError, hub.errors.HTTPError, hub.errors.EntryNotFoundError) as error:
-        raise UserError(f"{address}: {_reason(hub, error, address)}") from error
+        raise UserError(f"{address}: {_reason(hub, error, address, reading=reading)}") from error
+    except RuntimeError as error:  # by which the client says that an upload failed
+        if not isinstance(error.__cause__, Exception):
+            raise
+        raise UserError(f"{address}: {_reason(hub, error.__cause__, address, reading=reading)}") from error
 
 
-def _reason(hub: ModuleType, error: Exception, address: HubAddress) -> str:
+def _reason(hub: ModuleType, error: Exception, address: HubAddress, *, reading: bool) -> str:
     errors, host = hub.errors, hub.constants.ENDPOINT
     if isinstance(error, errors.LocalEntryNotFoundError) and isinstance(error.__cause__, errors.HfHubHTTPError):
         error = error.__cause__  # the Hub did answer
@@ -214,14 +223,14 @@ def _reason(hub: ModuleType, error: Exception, address: HubAddress) -> str:
     silent = errors.OfflineModeIsEnabled | errors.LocalEntryNotFoundError | errors.HTTPError
     if isinstance(error, silent) and not answered:
         why = "HF_HUB_OFFLINE is set" if hub.constants.HF_HUB_OFFLINE else f"{host} cannot be reached"
-        return UNREACHABLE.format(why=why)
+        return (UNREACHABLE if reading else UNSENT).format(why=why)
     for name, text in REASONS:
         if isinstance(error, getattr(errors, name)):
             files = _listed(hub, address) if "{files}" in text else ""
             return text.format(page=f"{host}/{address.repo}", repo=address.repo, files=files)
     if answered:
         status = error.response.status_code  # type: ignore[attr-defined]
-        return f"{host} answered {status}; {LOGIN if status in (401, 403) else 'try again later'}"
+        return f"{host} answered {status}; {ADVICE.get(status, 'try again later')}"
     return in_one_line(error)
 
 
@@ -244,7 +253,7 @@ def _choose(
     if len(candidates) == 1:
         return candidates[0]
     few = [file for file in candidates if file.endswith(SAFETENSORS)][:MAX_LOOKS]
-    ours = [file for file in few if (kind := _kind(hub, address, file)) and (not kinds or kind in kinds)]
+    ours = [file for file in few if (kind := kind_of(hub, address, file)) and (not kinds or kind in kinds)]
     if len(ours) == 1:
         return ours[0]
     if not candidates:
@@ -253,8 +262,14 @@ def _choose(
     raise UserError(f"{asked}: holds several files, name one, as in {named}; it has {_some(ours or candidates)}")
 
 
-def _kind(hub: ModuleType, address: HubAddress, file: str) -> str | None:
-    """The kind of content in a safetensors file of ours, by its header alone; None of any other."""
+def kind_of(hub: ModuleType, address: HubAddress, file: str) -> str | None:
+    """Tell by its header the kind of content in a safetensors file of ours; None of any other file.
+
+    Args:
+        hub: The client.
+        address: Repository and revision.
+        file: Path of the file there.
+    """
     cached: Any = hub.try_to_load_from_cache(address.repo, file, revision=address.revision)
     if isinstance(cached, str):
         return kind_in(Path(cached))
