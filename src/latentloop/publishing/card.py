@@ -69,7 +69,9 @@ The file holds nothing but numbers and settings: reading it executes nothing.
 def is_untouched(text: str, file: str) -> bool:
     """Tell whether a README.md is a card that push wrote for a file, and that nobody has edited since."""
     found = MARK.search(text)
-    return bool(found) and found["file"] == file and found["sha256"] == _checksum(text[: found.start()])
+    if found is None:
+        return False
+    return found["file"] == file and found["sha256"] == _checksum(text[: found.start()])
 
 
 def _checksum(text: str) -> str:
