@@ -60,9 +60,7 @@ class StandIn:
     failing: int = 0
     """Status of every answer; 0 for what is asked for."""
 
-    def add(
-        self, name: str, files: Mapping[str, bytes | Path], *, private: bool = False, gated: bool = False
-    ) -> str:
+    def add(self, name: str, files: Mapping[str, bytes | Path], *, private: bool = False, gated: bool = False) -> str:
         """Make a commit in a repository, and give its hash."""
         repo = self.repos.setdefault(name, Repo(private=private, gated=gated))
         return repo.commit({n: c.read_bytes() if isinstance(c, Path) else c for n, c in files.items()})
