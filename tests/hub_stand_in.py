@@ -189,6 +189,8 @@ class Handler(BaseHTTPRequestHandler):
         changes: Files = {}
         for line in map(json.loads, body.splitlines()):
             value = line["value"]
+            if line["key"] == "header" and value.get("parentCommit") not in (None, self.hub.repos[name].head):
+                return 412, {"X-Error-Message": "A commit has happened since. Please refresh and try again."}, b"{}"
             if line["key"] == "file":
                 changes[value["path"]] = base64.b64decode(value["content"])
             elif line["key"] == "lfsFile":

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 import latentloop as ll
-from hub_stand_in import LARGE, TOKEN, StandIn
+from hub_stand_in import LARGE, TOKEN, Handler, StandIn
 from latentloop.encoders import PRESETS, make_embedder, save_embedder
 from latentloop.errors import UserError
 from latentloop.generators.registry import SHIPPED
@@ -60,7 +60,7 @@ def test_a_public_repository_is_made_only_if_asked_for(stand_in: StandIn, small_
 def test_a_newer_version_replaces_the_older_one(small_generator: SmallGenerator, run: Run) -> None:
     path = small_generator()
     first = run("push", str(path), "anna/cats")[1]
-    assert Path(ll.hub.local_name("hf://anna/cats")).stat().st_size == path.stat().st_size
+    assert ll.load_generator("hf://anna/cats").resolution == 32
     small_generator(64).replace(path)
     second = run("push", str(path), "anna/cats")
     assert second[0] == 0, second
@@ -123,11 +123,29 @@ def test_who_is_not_logged_in_is_told_how(stand_in: StandIn, small_generator: Sm
 def test_a_failed_upload_is_said_in_a_line(
     stand_in: StandIn, small_generator: SmallGenerator, run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("hub_stand_in.Handler.do_PUT", lambda handler: handler._send((403, {}, handler._body()[:0])))
+    monkeypatch.setattr(Handler, "do_PUT", lambda handler: handler._send((403, {}, handler._body()[:0])))
     code, lines, errors = run("push", str(small_generator()), "anna/cats")
     assert (code, lines) == (2, [])
     assert errors[-1].endswith("answered 403; this account, or its token, may not do that")
     assert not stand_in.repos["anna/cats"].files
+
+
+@pytest.mark.usefixtures("logged_in")
+def test_a_commit_of_somebody_else_in_between_stays(
+    stand_in: StandIn, small_generator: SmallGenerator, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stand_in.add("anna/cats", {"notes.txt": b"1"})
+
+    def batch(handler: Handler, wanted: dict[str, object]) -> object:  # while the file is uploaded
+        stand_in.add("anna/cats", {"README.md": b"# My cats"})
+        return before(handler, wanted)
+
+    before = Handler._batch
+    monkeypatch.setattr(Handler, "_batch", batch)
+    code, lines, errors = run("push", str(small_generator()), "anna/cats")
+    assert (code, lines) == (2, [])
+    assert "answered 412" in errors[-1]
+    assert stand_in.repos["anna/cats"].files["README.md"] == b"# My cats"
 
 
 @pytest.mark.usefixtures("logged_in")

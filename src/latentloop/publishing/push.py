@@ -55,7 +55,8 @@ class Push:
         hub = load_client(str(self.address))
         with explaining(hub, self.address, reading=False):
             api = hub.HfApi(**ourselves())
-            if not self._exists(hub):
+            head = self._head(hub)
+            if head is None:
                 api.create_repo(self.address.repo, private=not self.options.public, exist_ok=True)
             contents: Mapping[str, Path | bytes] = {str(self.address.file): self.path}
             if self.card:
@@ -63,27 +64,28 @@ class Push:
             add = hub.CommitOperationAdd
             files = [add(path_in_repo=name, path_or_fileobj=content) for name, content in contents.items()]
             message = f"Add {self.address.file}, with latentloop {__version__}"
-            commit = api.create_commit(self.address.repo, operations=files, commit_message=message)
+            # Fails if somebody committed since the files there were looked at.
+            commit = api.create_commit(self.address.repo, operations=files, commit_message=message, parent_commit=head)
         fetch.cache_clear()  # a branch means another commit now
         return HubAddress(self.address.repo, self.address.file, commit.oid)
 
-    def _exists(self, hub: ModuleType) -> bool:
-        """Whether the repository is there already, with nobody's files in the way; UserError if there are some."""
+    def _head(self, hub: ModuleType) -> str | None:
+        """The repository's last commit, None without a repository; UserError if files of others are in the way."""
         repo = HubAddress(self.address.repo)
         try:
             commit, files = list_files(hub, repo, cached=False)
         except hub.errors.RepositoryNotFoundError:
-            return False
+            return None
         there, file = HubAddress(repo.repo, None, commit), str(self.address.file)
         if self.options.replace:
-            return True
+            return commit
         if file in files and kind_of(hub, there, file) != kind_in(self.path):
             problem = "there already, and not such a file of latentloop; it is left alone"
             raise UserError(f"{self.address}: {problem}", arguments="replace")
         if self.card and README in files and not is_untouched(_text(hub, there), file):
             problem = f"its {README} is not the one that push wrote for {file}"
             raise UserError(f"{repo}: {problem}; it is left alone", arguments=("replace", "card"))
-        return True
+        return commit
 
 
 def push(path: Path | str, repo: str, **options: Any) -> str:  # noqa: ANN401 - each option has a type of its own
