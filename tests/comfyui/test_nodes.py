@@ -184,7 +184,7 @@ def test_errors_are_sentences(nodes: dict[str, Any], cats: tuple[str, str], port
     edited, _ = run(edit, model, code, f"{cats[1]}=1")
     with pytest.raises(ll.UserError, match="the code is of 1 photos, the image has 2"):
         run(paste, model, edited, comfy(portrait, portrait))
-    with pytest.raises(ValueError, match="photo must be of"):
+    with pytest.raises(ValueError, match="photo must have"):
         run(paste, model, edited, torch.zeros(1, 64, 64, 3))
 
 
