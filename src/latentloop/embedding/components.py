@@ -154,6 +154,11 @@ class Components:
         """Address of the embedding network on the Hugging Face Hub, with its commit; None elsewhere."""
         return source_of(self.embedder, EMBEDDER)
 
+    def sources(self, *, with_embedder: bool) -> dict[str, str | None]:
+        """Where on the Hub generator and embedding network come from, as entries of a stamp."""
+        embedder = self.embedder_source if with_embedder else None
+        return {"generator_source": self.generator_source, "embedder_source": embedder}
+
     def checksum_of(self, renderer: Generator) -> str:
         """Return the SHA-256 of a renderer's weights."""
         return self.generator_sha256 if renderer is self.generator else weights_checksum(renderer.name)
