@@ -22,7 +22,15 @@ from latentloop.latents.code_file import Code
 
 # What a failed assertion there compares is shown as in a test file.
 pytest.register_assert_rewrite("metric_tester")
-pytest_plugins = ["foreign_files", "comparisons", "edits", "small_generators", "bulk_inputs", "tiny_bundle"]
+pytest_plugins = [
+    "foreign_files",
+    "comparisons",
+    "edits",
+    "small_generators",
+    "bulk_inputs",
+    "tiny_bundle",
+    "hub_stand_in",
+]
 
 # Small tensors gain nothing from threads, which wait long for each other where the cores are busy.
 torch.set_num_threads(1)

@@ -36,6 +36,7 @@ from .photo_editing.direction_list import DirectionInfo as DirectionInfo
 from .photo_editing.direction_list import list_directions as list_directions
 from .photo_editing.options import RenderOptions as RenderOptions
 from .pictures.picture import Picture as Picture
+from .publishing import push as push
 from .results import EditedPhoto as EditedPhoto
 from .results import InvertedPhoto as InvertedPhoto
 from .training import TrainOptions as TrainOptions

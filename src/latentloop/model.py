@@ -21,6 +21,7 @@ from latentloop.embedding.quality import Quality
 from latentloop.embedding.record import photo_entry, record_code
 from latentloop.embedding.starts import Wanted
 from latentloop.faces import AlignedFace, align_faces, already_aligned
+from latentloop.hub import local_name
 from latentloop.inversion.iterator import OnCode, OnImage, OnStep
 from latentloop.latents import Code, sample_codes
 from latentloop.latents.sampling import one_code
@@ -256,6 +257,7 @@ class Model:
 
     def _subject(self, photo: InvertedPhoto | EditedPhoto | Code | PictureLike) -> Subject:
         generator = self.components.generator
+        photo = local_name(photo) if isinstance(photo, str | PathLike) else photo
         if isinstance(photo, Code):
             return with_refinements(subject_of_codes("code", [photo], generator), self.components)
         if isinstance(photo, str | PathLike) and is_coded(fspath(photo)):
@@ -280,7 +282,7 @@ def load(
 
     Args:
         generator: A bundled generator (`latentloop.list_generators` lists the names), or the file of a StyleGAN: ours,
-            or .pkl, .pt or .pth as its project wrote it.
+            or .pkl, .pt or .pth as its project wrote it; also as hf://OWNER/REPO[/FILE][@REVISION].
         which: Weights to read if a StyleGAN's file has both: "g_ema", their running mean, or "g", the weights as
             trained.
         embedder: Embedding network: a bundled one, a file from `latentloop.train`, or a checkpoint of pSp, e4e or

@@ -14,6 +14,18 @@ TYPES = frozenset({"BOOL", "U8", "I8", "I16", "I32", "I64", "F8_E4M3", "F8_E5M2"
 """Supported types of tensors, as the format names them."""
 METADATA = "__metadata__"
 """Key of the header's metadata."""
+KIND = "latentloop"
+"""Key of the only metadata entry of our files: the kind of content and, as JSON, the settings. A single entry, because
+safetensors does not keep the order of several, and files would not be reproducible."""
+
+
+def kind_in(path: Path) -> str | None:
+    """Return the kind of content of a weights file that latentloop wrote; None for any other file."""
+    try:
+        entry = read_header(path)[METADATA][KIND]
+    except (OSError, ValueError, LookupError, TypeError):
+        return None
+    return entry.partition(" ")[0] if isinstance(entry, str) else None
 
 
 def read_header(path: Path, *, max_bytes: int = MAX_BYTES) -> dict[str, Any]:

@@ -19,13 +19,12 @@ from safetensors.numpy import load
 from latentloop.errors import UserError, in_one_line, shown
 from latentloop.files import naming_unreadable, refuse_no_file, sha256_of
 from latentloop.json_files import decode_json
-from latentloop.safetensors_header import METADATA, check_header, read_header
+from latentloop.safetensors_header import KIND as KIND
+from latentloop.safetensors_header import METADATA, check_header
+from latentloop.safetensors_header import kind_in as kind_in
 
 ASSETS = Path(__file__).parent / "assets"
 """Folder of the bundled files."""
-KIND = "latentloop"
-"""Key of the only metadata entry of our files: the kind of content and, as JSON, the settings. A single entry, because
-safetensors does not keep the order of several, and files would not be reproducible."""
 CHECKSUM = "sha256"
 """Purpose, for `read_once`, of computing a file's checksum."""
 Array = TypeVar("Array")
@@ -128,15 +127,6 @@ def is_safetensors(path: Path) -> bool:
     with naming_unreadable(path), path.open("rb") as file:
         beginning = file.read(9)
         return beginning[8:] == b"{" and int.from_bytes(beginning[:8], "little") < path.stat().st_size
-
-
-def kind_in(path: Path) -> str | None:
-    """Return the kind of content of a weights file that latentloop wrote; None for any other file."""
-    try:
-        entry = read_header(path)[METADATA][KIND]
-    except (OSError, ValueError, LookupError, TypeError):
-        return None
-    return entry.partition(" ")[0] if isinstance(entry, str) else None
 
 
 def checksum(file: WeightsFile) -> str:

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from latentloop.bulk.options import BulkOptions
 from latentloop.bulk.photos import BulkPhoto
-from latentloop.defaults import WORKING_SIZE
+from latentloop.defaults import WORKING_SIZE, Precision
 from latentloop.embedding import Components, components_for, set_up
 from latentloop.embedding.inverter import Inverter
 from latentloop.embedding.setup import Setup
@@ -221,8 +221,11 @@ def load_photo_coder(options: BulkOptions, components: Components | None = None)
     embedding = options.embedding()
     components = components or components_for(embedding)
     generator, resolved = components.generator, str(components.precision).removeprefix("torch.")
-    # "auto" is resolved once, here, so that all machines of a cluster compute in the same precision.
-    options = replace(options, precision="bfloat16" if resolved == "bfloat16" else "float32")
+    # Resolved once, here: all machines of a cluster compute in the same precision, and with the same commit of the Hub.
+    common = replace(options.common, generator=components.generator_source or options.common.generator)
+    precision: Precision = "bfloat16" if resolved == "bfloat16" else "float32"
+    embedder = components.embedder_source or options.embedder
+    options = replace(options, common=common, embedder=embedder, precision=precision)
     if WORKING_SIZE in renderers_of(generator):
         embedding = replace(embedding, render=WORKING_SIZE)
     setup = set_up(embedding, components)

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from latentloop.embedding.result_folder import INFORMATIVE
 from latentloop.errors import UserError
 from latentloop.files import remove_leftovers, replacing
 from latentloop.ownership import refuse_links
@@ -19,7 +20,7 @@ def refuse_others(out: Path, run: RecordRun) -> None:
         UserError: It holds something else.
     """
     if is_record_folder(out):
-        if changed := differences(RecordFolder(out).run.settings, run.settings):
+        if changed := [n for n in differences(RecordFolder(out).run.settings, run.settings) if n not in INFORMATIVE]:
             problem = f"its records were made with other {', '.join(changed)}; choose another folder"
             raise UserError(f"{out}: {problem}", arguments="out")
         return

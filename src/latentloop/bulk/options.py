@@ -22,7 +22,7 @@ class BulkOptions:
     common: Common = Common()
     embedder: str | None = stamped_as("embedder_sha256", default=None)
     """Embedding network: a bundled one, a file from latentloop train, or a checkpoint of pSp, e4e or ReStyle for the
-    generator. Default: the one bundled for the generator."""
+    generator; also as hf://OWNER/REPO. Default: the one bundled for the generator."""
     quality: BulkQuality = stamped_as("steps", "lr", "ramp_up", default="one-pass")
     """Preset of the codes. one-pass: only the network, the default. instant, balanced, best: followed by 8, 12 or 50
     steps of the iterator. Records hold codes only, so the refinement beyond the code of embed is left out."""

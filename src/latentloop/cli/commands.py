@@ -35,14 +35,13 @@ GROUPS = {
         "transfer": Entry("transfer:Transfer", "Give a face the expression of another person"),
         "generate": Entry("generate:Generate", "Draw random images: the simplest check that a generator works"),
     },
-    "Generators": {
+    "Generators and networks": {
         "directions": Entry("directions:Directions", "List the directions that photos can be edited in, or find more"),
         "inspect": Entry("convert:Inspect", "Show which generator a file holds"),
         "metric": Entry("metric:Metric", "Measure a generator once, so that its codes take half the steps"),
         "export": Entry("export:Export", "Write networks as ONNX files, which run without PyTorch"),
         "convert": Entry("convert:Convert", "Convert a StyleGAN checkpoint to safetensors"),
-    },
-    "Networks": {
+        "push": Entry("push:Push", "Publish weights or directions on the Hugging Face Hub"),
         "train": Entry("train:Train", "Train an embedding network, which finds a photo's code in one pass"),
         "distill": Entry("distill:Distill", "Train a smaller, faster generator to draw what --generator draws"),
         "cache": Entry("cache:Cache", "Inspect a code cache written by latentloop train"),

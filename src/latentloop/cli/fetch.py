@@ -12,7 +12,7 @@ from latentloop.cli.inputs import refuse_missing
 
 @dataclass(frozen=True)
 class Fetch:
-    """Download weights that are too large to ship. Nothing else in latentloop uses the network.
+    """Download weights that are too large to ship. But for push and hf:// addresses, nothing else uses the network.
 
     vgg16: the convolutions of VGG16, and LPIPS on them, the loss of many published methods. 553 MB are downloaded
     from pytorch.org and 7 kB from GitHub, and checked; 59 MB are kept, in ~/.cache/latentloop, or in the folder that

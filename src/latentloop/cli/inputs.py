@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from latentloop.defaults import SHIPPED_EMBEDDERS, SHIPPED_GENERATORS
 from latentloop.errors import UserError
 from latentloop.globs import files_matching
+from latentloop.hub import is_address
 from latentloop.photos.braces import expand_braces
 from latentloop.records.naming import split_record
 
@@ -76,7 +77,7 @@ def is_one_photo(argument: str) -> bool:
 
 
 def _is_there(argument: str) -> bool:
-    if argument.startswith(SAMPLE):
+    if argument.startswith(SAMPLE) or is_address(argument):
         return True
     if split_record(argument):
         return True

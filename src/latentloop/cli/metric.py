@@ -29,7 +29,7 @@ class Metric:
     """
 
     generator: Annotated[str, tyro.conf.Positional]
-    """StyleGAN's file: ours, or .pkl, .pt or .pth as its project wrote it."""
+    """StyleGAN's file: ours, or .pkl, .pt or .pth as its project wrote it; also as hf://OWNER/REPO."""
     out: Path | None = None
     """Other file to write, such as one to share; commands do not look for it there."""
     options: Annotated[MetricOptions, UNTITLED] = MetricOptions()

@@ -16,6 +16,7 @@ from latentloop.editing.layers import describe_layers
 from latentloop.errors import UserError
 from latentloop.files import refuse_no_file
 from latentloop.generators import Generator
+from latentloop.hub import local_name
 from latentloop.weights import WeightsFile, is_safetensors, kind_in, read_ours, write_ours
 
 
@@ -47,7 +48,7 @@ def read_directions(path: Path | WeightsFile) -> dict[str, Direction]:
     Raises:
         UserError: The file is missing, damaged, of another kind, or has numbers that are not finite.
     """
-    file = path if isinstance(path, WeightsFile) else WeightsFile(path)
+    file = path if isinstance(path, WeightsFile) else WeightsFile(Path(local_name(path, NAME)))
     ours = read_ours(file, NAME, what="a file of directions", advice="latentloop directions find makes one")
     return all_of(file, ours, _direction)
 
@@ -64,6 +65,7 @@ def directions_in(path: Path, generator: Generator) -> dict[str, Direction]:
     Raises:
         UserError: The file is missing, has no directions, is damaged, or belongs to another generator.
     """
+    path = Path(local_name(path, NAME))
     refuse_no_file(path, what="a file of directions")
     if not is_safetensors(path):
         return read_foreign_directions(path, generator)
@@ -78,13 +80,14 @@ def find_direction(name_or_path: str | Path, generator: Generator) -> Direction:
     """Load one direction for a generator.
 
     Args:
-        name_or_path: Name of a bundled direction, a file with one direction, or FILE:NAME for a file with several.
+        name_or_path: Name of a bundled direction, a file with one direction, or FILE:NAME for a file with several. A
+            file may be an address on the Hugging Face Hub: hf://OWNER/REPO:NAME.
         generator: Generator whose codes the direction is to change.
 
     Raises:
         UserError: There is no such direction, or it belongs to another generator.
     """
-    text = str(name_or_path)
+    text = local_name(name_or_path, NAME)
     if direction := shipped_directions(generator).get(text):
         return direction
     if Path(text).is_file():

@@ -7,6 +7,7 @@ import torch
 
 from latentloop.defaults import WORKING_SIZE, Precision, Which
 from latentloop.devices import find_device, find_precision, repeatable_arithmetic
+from latentloop.encoders.embedder_file import NAME as EMBEDDER
 from latentloop.encoders.embedder_file import embedder_weights, shipped_embedder
 from latentloop.encoders.pretrained import Encoder, load_encoder
 from latentloop.errors import UserError
@@ -15,6 +16,7 @@ from latentloop.faces import FaceDetector, load_face_detector
 from latentloop.features.lpips import Lpips, load_lpips
 from latentloop.generators import Generator, load_generator, load_renderer, low_precision
 from latentloop.generators.registry import renderers_of, weights_checksum
+from latentloop.hub import GENERATORS, source_of
 from latentloop.inversion import PerceptualMetric
 from latentloop.inversion.metric_file import find_metric
 from latentloop.latents import StyleAlignment, style_alignment, w_std_of
@@ -141,6 +143,21 @@ class Components:
         """SHA-256 of the generator's weights."""
         with self.reads:
             return weights_checksum(self.generator_file, which=self.which)
+
+    @property
+    def generator_source(self) -> str | None:
+        """Address of the generator on the Hugging Face Hub, with its commit; None where it is not from there."""
+        return source_of(self.generator_file, *GENERATORS)
+
+    @property
+    def embedder_source(self) -> str | None:
+        """Address of the embedding network on the Hugging Face Hub, with its commit; None elsewhere."""
+        return source_of(self.embedder, EMBEDDER)
+
+    def sources(self, *, with_embedder: bool) -> dict[str, str | None]:
+        """Where on the Hub generator and embedding network come from, as entries of a stamp."""
+        embedder = self.embedder_source if with_embedder else None
+        return {"generator_source": self.generator_source, "embedder_source": embedder}
 
     def checksum_of(self, renderer: Generator) -> str:
         """Return the SHA-256 of a renderer's weights."""

@@ -47,7 +47,7 @@ class SearchOptions:
 
     embedder: str | None = stamped_as("embedder_sha256", default=None)
     """Embedding network: a bundled one, a file from latentloop train, or a checkpoint of pSp, e4e or ReStyle for the
-    generator. Default: the one bundled for the generator."""
+    generator; also as hf://OWNER/REPO. Default: the one bundled for the generator."""
     quality: Quality = stamped_as("steps", "lr", "ramp_up", default="balanced")
     """Preset for options that are not given.
     instant: 8 steps on the small generator of the same latent space; LPIPS a quarter lower than after one pass.

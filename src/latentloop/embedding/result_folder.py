@@ -27,8 +27,8 @@ COMMAND = "embed"
 """Command whose mark the pictures carry."""
 PAGES = "report"
 """Folder name of a large report's pages and thumbnails."""
-INFORMATIVE = frozenset({"generator"})
-"""Stamp entries that are informative only: the generator's name, since its checksum decides."""
+INFORMATIVE = frozenset({"generator", "generator_source", "embedder_source"})
+"""Stamp entries that are informative only: the generator's name and commits on the Hub, since checksums decide."""
 
 
 @dataclass(frozen=True)

@@ -20,6 +20,7 @@ from latentloop.embedding.starts import FolderStart, NetworkStart, SameStart, St
 from latentloop.errors import UserError
 from latentloop.generators import Generator, compiled, is_seamed, low_precision
 from latentloop.generators.registry import draws_faces, weights_checksum
+from latentloop.hub import local_name
 from latentloop.inversion import CodePrior, IteratorChain, IteratorConfig, LatentIterator, PerceptualMetric, code_prior
 from latentloop.latents import mean_code, sample_codes
 from latentloop.losses import full_size_loss
@@ -171,6 +172,7 @@ class Setup:
             precision=str(parts.precision).removeprefix("torch."),
             start=self._start_name,
             embedder_sha256=parts.embedder_sha256 if isinstance(self.start, NetworkStart) else None,
+            **parts.sources(with_embedder=isinstance(self.start, NetworkStart)),
             seed=options.common.seed if options.start == "sample" else None,
             metric_sha256=self._metric.sha256 if self._metric else None,
             **self._stepped_on,
@@ -288,7 +290,7 @@ def _start(options: EmbedOptions, generator: Generator, photos: Sequence[Path], 
     if options.start == "sample":
         randomness = torch.Generator().manual_seed(options.common.seed)
         return SameStart(sample_codes(generator, 1, randomness=randomness, truncation_psi=SAMPLE_PSI))
-    path = Path(options.start)
+    path = Path(local_name(options.start))
     if not path.exists():
         raise UserError(f"start {options.start}: neither average, sample, a file nor a folder", arguments="start")
     if not path.is_dir():

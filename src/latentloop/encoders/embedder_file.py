@@ -13,6 +13,7 @@ from latentloop.encoders.embedder import Embedder, find_classifier, find_identit
 from latentloop.encoders.identity import IdentityEncoder
 from latentloop.errors import UserError, in_one_line, shown
 from latentloop.generators import Generator
+from latentloop.hub import local_name
 from latentloop.weights import OurWeights, WeightsFile, kind_in, read_ours, shipped, write_ours
 
 
@@ -70,8 +71,8 @@ def shipped_embedder(generator: Generator) -> str | None:
 
 
 def embedder_weights(name_or_path: str | Path) -> WeightsFile:
-    """Return the weights file of a bundled embedding network by name, or the file at a path."""
-    name = str(name_or_path)
+    """Return the weights file of a bundled embedding network by name, or the file at a path or Hub address."""
+    name = local_name(name_or_path, NAME)
     return SHIPPED[name].file if name in SHIPPED else WeightsFile(Path(name))
 
 
@@ -81,7 +82,7 @@ def load_embedder(
     """Load a frozen embedding network onto the device of its generator.
 
     Args:
-        name_or_path: Name of a bundled network, or a file that `save_embedder` wrote.
+        name_or_path: Name of a bundled network, or a file that `save_embedder` wrote, also as hf://OWNER/REPO.
         generator: Generator whose codes the network predicts.
         identity: Identity encoder that the network was trained with, if it is not the bundled one.
 

@@ -17,7 +17,8 @@ class ExportOptions:
     """Networks to export, and how weights are stored."""
 
     generator: str = GENERATOR
-    """Generator: a bundled one, or a StyleGAN's file: ours, or .pkl, .pt or .pth as its project wrote it."""
+    """Generator: a bundled one, or a StyleGAN's file: ours, or .pkl, .pt or .pth as its project wrote it;
+    also as hf://OWNER/REPO."""
     which: Which = "g_ema"
     """Weights to read if a StyleGAN's file has both: g_ema, their running mean, or g, the weights as trained."""
     embedder: str | None = None

@@ -20,6 +20,7 @@ from latentloop.generators.generator_file import (
 from latentloop.generators.mobilestylegan import MobileStyleGAN
 from latentloop.generators.mobilestylegan_file import on_trunk, settings_of, to_tensors
 from latentloop.generators.protocol import Generator
+from latentloop.hub import GENERATORS, local_name
 from latentloop.options import check_path
 from latentloop.weights import WeightsFile, checksum, shipped
 
@@ -92,7 +93,7 @@ def load_generator(
 
     Args:
         name_or_path: Name of a bundled generator, or a file: one of ours, or a StyleGAN 1, 2 or 3 in its project's
-            original format.
+            original format; also on the Hugging Face Hub, as hf://OWNER/REPO[/FILE][@REVISION].
         device: Device of the weights.
         which: Which of the generators in another project's file to load.
 
@@ -104,8 +105,8 @@ def load_generator(
         raise ValueError(f"which must be one of {', '.join(get_args(Which))}, got {which}")
     check_path(name_or_path, name="generator")
     where = as_device(device)
-    file = find_generator_file(name_or_path, which=which)
-    name = str(name_or_path)
+    name = local_name(name_or_path, *GENERATORS)
+    file = find_generator_file(name, which=which)
     generator = build_generator(file, name=name if name in SHIPPED else Path(name).stem)
     if isinstance(generator, nn.Module):
         generator.to(where)
@@ -122,7 +123,7 @@ def find_generator_file(name_or_path: str | Path, *, which: Which = "g_ema") -> 
     Raises:
         UserError: As in `load_generator`.
     """
-    name = str(name_or_path)
+    name = local_name(name_or_path, *GENERATORS)
     weights = _file_of(name)
     if name not in SHIPPED and not weights.path.exists():
         raise UserError(f"{name}: neither a file nor one of the bundled generators: {', '.join(SHIPPED)}")
@@ -138,7 +139,7 @@ def weights_checksum(name_or_path: str | Path, *, which: Which = "g_ema") -> str
         name_or_path: Name or file, as in `load_generator`.
         which: Which of the generators in the file; they get different checksums.
     """
-    sha256 = checksum(_file_of(str(name_or_path)))
+    sha256 = checksum(_file_of(local_name(name_or_path, *GENERATORS)))
     if which != "g_ema":
         return hashlib.sha256(f"{sha256} {which}".encode()).hexdigest()  # one file, two generators
     trunk = _trunk_of(sha256)

@@ -27,6 +27,7 @@ from latentloop.errors import UserError
 from latentloop.files import replacing
 from latentloop.generators.protocol import Generator
 from latentloop.generators.refined import Refinement
+from latentloop.hub import local_name
 from latentloop.latents.numpy_archive import DAMAGE, holds_arrays
 from latentloop.latents.plain_code import ARRAYS as ARRAYS
 from latentloop.latents.plain_code import MAX_BYTES as MAX_BYTES
@@ -118,6 +119,7 @@ def load_code(path: Path | str) -> Code:
         ValueError: `path` is not a path.
     """
     check_path(path)
+    path = local_name(path)
     return parse_code(read_code_file(path), path)
 
 

@@ -3,8 +3,9 @@
 from pathlib import Path
 
 from latentloop.editing import Direction, directions_in, read_directions, shipped_directions
-from latentloop.editing.direction_entries import SHIPPED
+from latentloop.editing.direction_entries import NAME, SHIPPED
 from latentloop.generators import Generator, check_generator
+from latentloop.hub import local_name
 from latentloop.photo_editing.direction_table import DirectionInfo as DirectionInfo
 from latentloop.photo_editing.direction_table import info_of as info_of
 from latentloop.photo_editing.direction_table import measured as measured
@@ -36,5 +37,6 @@ def known_directions(path: Path | None, generator: Generator) -> list[Direction]
     """
     if path is None:
         return list(shipped_directions(generator).values())
+    path = Path(local_name(path, NAME))
     ours = path.is_file() and is_safetensors(path)
     return list((read_directions(path) if ours else directions_in(path, generator)).values())

@@ -5,7 +5,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from latentloop.editing.direction_entries import NAME
 from latentloop.files import sha256_of
+from latentloop.hub import local_name, pinned
 from latentloop.stamps import key_of
 
 MAX_LENGTH, MAX_LABEL = 100, 24
@@ -35,6 +37,8 @@ def edit_suffix(strengths: Sequence[tuple[str, float]], *, keep: Sequence[str] =
         keep: Directions whose attributes are kept.
         layers: Layers that change; None for each direction's own.
     """
+    strengths = [(local_name(name, NAME), strength) for name, strength in strengths]
+    keep = [local_name(name, NAME) for name in keep]
     parts = [_label(name) + _number(strength) for name, strength in strengths]
     parts += ["keep", *map(_label, keep)] if keep else []
     parts += ["layers" + re.sub(r"[^0-9a-z-]+", "+", layers.replace(" ", ""))] if layers is not None else []
@@ -51,8 +55,8 @@ def edit_suffix(strengths: Sequence[tuple[str, float]], *, keep: Sequence[str] =
 
 def record_edit(strengths: Mapping[str, float], *, keep: Sequence[str], layers: str | None) -> dict[str, Any]:
     """Record an edit as JSON values for its code files; arguments as in `resolve_directions`."""
-    texts = [f"{name}={strength:g}" for name, strength in strengths.items()]
-    return {"set": texts, "keep": list(keep), "layers": layers}
+    texts = [f"{pinned(name, NAME)}={strength:g}" for name, strength in strengths.items()]
+    return {"set": texts, "keep": [pinned(name, NAME) for name in keep], "layers": layers}
 
 
 def label_of(strengths: Sequence[tuple[str, float]], share: float) -> str:

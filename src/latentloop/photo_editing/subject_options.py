@@ -17,7 +17,8 @@ class SubjectOptions:
     """Settings of inverting the photos, and the folder of their codes."""
 
     generator: str = GENERATOR
-    """Generator: a bundled one, or a StyleGAN's file: ours, or .pkl, .pt or .pth as its project wrote it."""
+    """Generator: a bundled one, or a StyleGAN's file: ours, or .pkl, .pt or .pth as its project wrote it;
+    also as hf://OWNER/REPO."""
     which: Which = "g_ema"
     """Weights to read if a StyleGAN's file has both: g_ema, their running mean, or g, the weights as trained."""
     device: str = "auto"

@@ -10,7 +10,8 @@ class StudioOptions:
     """Networks of the studio, and the address of its page."""
 
     generator: str = GENERATOR
-    """Generator: a bundled one, or a StyleGAN's file: ours, or .pkl, .pt or .pth as its project wrote it."""
+    """Generator: a bundled one, or a StyleGAN's file: ours, or .pkl, .pt or .pth as its project wrote it;
+    also as hf://OWNER/REPO."""
     which: Which = "g_ema"
     """Weights to read if a StyleGAN's file has both: g_ema, their running mean, or g, the weights as trained."""
     device: str = "auto"

@@ -10,6 +10,7 @@ from typing import Any
 
 from latentloop.errors import UserError, in_one_line
 from latentloop.files import replacing
+from latentloop.hub import GENERATORS, is_address, pinned
 from latentloop.json_files import read_json
 from latentloop.options import with_changes
 from latentloop.training.options import TrainOptions
@@ -19,6 +20,8 @@ CHECKPOINT = re.compile(r"step-\d{8,}\.safetensors")
 """Pattern of checkpoint file names."""
 LENGTH = ("steps", "minutes")
 """Options that determine the length of a run, which resuming may change."""
+KINDS = {"generator": GENERATORS, "quick": GENERATORS, "start": ("embedder",)}
+"""Kinds of our files that options may name."""
 GROUPED = ("generator", "device", "seed")
 """Options that the file stores in a separate group, "common"."""
 
@@ -89,9 +92,10 @@ def _flat(settings: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _from_anywhere(options: TrainOptions) -> TrainOptions:
-    """Return the same options with absolute paths, for a process with another working directory."""
+    """Return the same options with absolute paths and named commits, for another working directory and time."""
     paths = {name: getattr(options, name) for name in ("generator", "quick", "start")}
     found = {name: str(Path(path).absolute()) for name, path in paths.items() if path and Path(path).exists()}
+    found |= {name: pinned(path, *KINDS[name]) for name, path in paths.items() if path and is_address(path)}
     options = replace(
         options,
         data=tuple(str(Path(argument).absolute()) for argument in options.data),

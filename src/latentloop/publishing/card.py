@@ -1,0 +1,94 @@
+"""Model cards: the README.md that the Hub shows for a file."""
+
+import hashlib
+import json
+import re
+
+from latentloop.publishing.contents import Contents
+from latentloop.publishing.licences import Licence
+
+MARK = re.compile(r"\n<!-- latentloop push, (?P<sha256>[0-9a-f]{64}), (?P<file>[^\n]+) -->\n\Z")
+"""Last line of a card that push wrote: the checksum of the text above, by which it sees that nobody edited it."""
+WHAT = {
+    "generator": "A StyleGAN generator",
+    "embedder": "An embedding network, which finds the StyleGAN code of a photo in one pass",
+    "directions": "Directions in the latent space of a StyleGAN, in which photos can be edited",
+}
+PROJECT = "latentloop finds the StyleGAN code of a photo, and edits the photo through it."
+TAGS = ("stylegan", "gan-inversion", "image-editing")
+NOBODY = "Not stated. Ask whoever trained it before you use it."
+
+
+def write_card(contents: Contents, address: str, file: str, licence: Licence | None) -> str:
+    """Write the card of a file.
+
+    Args:
+        contents: What the file holds.
+        address: Its place on the Hub, hf://OWNER/REPO/FILE.
+        file: Its name in the repository.
+        licence: Its licence; None if nobody knows.
+    """
+    metadata = {
+        "library_name": "latentloop",
+        "pipeline_tag": "image-to-image",
+        **(licence.metadata if licence else {}),
+        "tags": [*TAGS, contents.part],
+    }
+    head = "\n".join(f"{name}: {json.dumps(value)}" for name, value in metadata.items())  # JSON is YAML, too
+    facts = {"file": f"`{file}`", **contents.facts, "fingerprint of the latent space": f"`{contents.fingerprint}`"}
+    rows = "\n".join(f"| {name} | {value} |" for name, value in facts.items())
+    terms = f"{licence.name}. {licence.about}".strip() if licence else NOBODY
+    text = f"""---
+{head}
+---
+
+# {contents.title}
+
+{WHAT[contents.part]}.
+{PROJECT}
+
+| | |
+|---|---|
+{rows}
+{_names(contents)}
+## Use
+
+```bash
+{_commands(contents, address)}
+```
+
+The file holds nothing but numbers and settings: reading it executes nothing.
+
+## Licence
+
+{terms}
+"""
+    return f"{text}\n<!-- latentloop push, {_checksum(text)}, {file} -->\n"
+
+
+def is_untouched(text: str, file: str) -> bool:
+    """Tell whether a README.md is a card that push wrote for a file, and that nobody has edited since."""
+    found = MARK.search(text)
+    if found is None:
+        return False
+    return found["file"] == file and found["sha256"] == _checksum(text[: found.start()])
+
+
+def _checksum(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _names(contents: Contents) -> str:
+    names = ", ".join(f"`{name}`" for name in contents.names)
+    return f"\nIt has {names}.\n" if names else ""
+
+
+def _commands(contents: Contents, address: str) -> str:
+    """Two commands: one that installs, one that uses the file."""
+    generator = "" if contents.bundled_space else " --generator GENERATOR"
+    use = {
+        "generator": f"latentloop embed photo.jpg --generator {address}",
+        "embedder": f"latentloop embed photo.jpg --embedder {address}{generator}",
+        "directions": f"latentloop edit photo.jpg --set {address}:{next(iter(contents.names), '')}=1{generator}",
+    }
+    return f"pip install 'latentloop[hub]'\n{use[contents.part]}"

@@ -1,0 +1,275 @@
+"""Addresses of the Hugging Face Hub, against a stand-in that the real client asks."""
+
+import json
+import pickle
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import torch
+
+import latentloop as ll
+from hub_stand_in import StandIn
+from latentloop import hub
+from latentloop.encoders import PRESETS, make_embedder, save_embedder
+from latentloop.errors import UserError
+from latentloop.generators.generator_file import BUILDERS
+from latentloop.hub import GENERATORS, HubAddress, is_address, local_name, parse_address, pinned
+from small_generators import SmallGenerator
+
+Run = Callable[..., tuple[int, list[str], list[str]]]
+
+
+def test_the_kinds_of_generators_are_those_that_can_be_built() -> None:
+    assert set(GENERATORS) == set(BUILDERS)
+
+
+@pytest.mark.parametrize(
+    ("text", "address"),
+    [
+        ("hf://anna/cats", HubAddress("anna/cats")),
+        ("hf://anna/cats/g.pkl", HubAddress("anna/cats", "g.pkl")),
+        ("hf://anna/cats/a/g.pkl@v1", HubAddress("anna/cats", "a/g.pkl", "v1")),
+        ("hf://anna/cats@refs/pr/1", HubAddress("anna/cats", None, "refs/pr/1")),
+        ("hf://anna/cats/d.safetensors:smile", HubAddress("anna/cats", "d.safetensors", None, "smile")),
+        ("hf://anna/cats@main:smile", HubAddress("anna/cats", None, "main", "smile")),
+    ],
+)
+def test_an_address_has_parts(text: str, address: HubAddress) -> None:
+    assert parse_address(text) == address
+    assert str(address) == text
+    assert parse_address(Path(text)) == address  # which makes one slash of two
+
+
+@pytest.mark.parametrize(
+    "text", ["hf://anna", "hf://anna/", "hf://anna/cats/../../x", "hf://anna/cats@../x", "hf://a//b"]
+)
+def test_what_is_no_address_is_refused(text: str) -> None:
+    with pytest.raises(UserError, match="not an address on the Hub; write hf://OWNER/REPO"):
+        parse_address(text)
+
+
+def test_other_names_stay_as_they_are(tmp_path: Path) -> None:
+    for name in ("mobile-ffhq-1024", "hf.pkl", "C:/hf/x.pkl", str(tmp_path)):
+        assert not is_address(name)
+        assert local_name(name) == pinned(name) == name
+
+
+def test_a_file_is_downloaded_once_and_its_commit_is_known(stand_in: StandIn) -> None:
+    commit = stand_in.add("anna/cats", {"a/g.pkl": b"one"})
+    assert Path(local_name("hf://anna/cats/a/g.pkl")).read_bytes() == b"one"
+    assert pinned("hf://anna/cats/a/g.pkl") == f"hf://anna/cats/a/g.pkl@{commit}"
+    assert sum(request.startswith("GET /anna") for request in stand_in.requests) == 1
+
+
+def test_a_process_keeps_to_one_commit(stand_in: StandIn) -> None:
+    first = stand_in.add("anna/cats", {"g.pkl": b"one"})
+    assert pinned("hf://anna/cats/g.pkl").endswith(first)
+    second = stand_in.add("anna/cats", {"g.pkl": b"two"})
+    assert Path(local_name("hf://anna/cats/g.pkl")).read_bytes() == b"one"
+    hub.fetch.cache_clear()  # as in the next process
+    assert Path(local_name("hf://anna/cats/g.pkl")).read_bytes() == b"two"
+    assert pinned("hf://anna/cats").endswith(second)
+    assert Path(local_name(f"hf://anna/cats/g.pkl@{first}")).read_bytes() == b"one"
+
+
+def test_without_a_file_it_is_the_only_one_with_weights(stand_in: StandIn) -> None:
+    stand_in.add("anna/cats", {"README.md": b"# cats", "config.json": b"{}", "deep/g.pkl": b"one"})
+    assert Path(local_name("hf://anna/cats")).name == "g.pkl"
+
+
+@pytest.fixture
+def both(small_generator: SmallGenerator, tmp_path: Path) -> dict[str, bytes | Path]:
+    """A generator, its embedding network and a file of another project."""
+    generator = small_generator()
+    config = PRESETS["small"]
+    save_embedder(tmp_path / "net.safetensors", make_embedder(config, ll.load_generator(generator), seed=0))
+    return {"g.safetensors": generator, "net.safetensors": tmp_path / "net.safetensors", "old.pkl": b"?"}
+
+
+def test_without_a_file_it_is_the_one_of_ours_of_the_wanted_kind(
+    stand_in: StandIn, both: dict[str, bytes | Path]
+) -> None:
+    stand_in.add("anna/cats", both)
+    assert Path(local_name("hf://anna/cats", *GENERATORS)).name == "g.safetensors"
+    assert Path(local_name("hf://anna/cats", "embedder")).name == "net.safetensors"
+    generator = ll.load_generator("hf://anna/cats")
+    assert generator.name == "g"
+    assert ll.load_embedder("hf://anna/cats", generator).fingerprint == generator.fingerprint
+
+
+def test_of_several_files_one_must_be_named(stand_in: StandIn, both: dict[str, bytes | Path]) -> None:
+    stand_in.add("anna/cats", both)
+    with pytest.raises(UserError, match=r"holds several files, name one, as in hf://anna/cats/g.safetensors; it has g"):
+        local_name("hf://anna/cats")
+
+
+def test_a_repository_without_weights_is_named(stand_in: StandIn) -> None:
+    stand_in.add("anna/poems", {"README.md": b"", "poem.txt": b""})
+    with pytest.raises(UserError, match=r"holds no file of weights, codes or directions, but README.md, poem.txt"):
+        local_name("hf://anna/poems")
+
+
+def test_offline_the_cache_serves(stand_in: StandIn, offline: Callable[[], None]) -> None:
+    commit = stand_in.add("anna/cats", {"g.pkl": b"one"})
+    local_name("hf://anna/cats/g.pkl")
+    offline()
+    asked = len(stand_in.requests)
+    for address in ("hf://anna/cats/g.pkl", "hf://anna/cats", f"hf://anna/cats@{commit}", "hf://anna/cats@main"):
+        assert Path(local_name(address)).read_bytes() == b"one"
+        assert pinned(address) == f"hf://anna/cats/g.pkl@{commit}"
+    for address in ("hf://anna/cats/other.pkl", "hf://anna/dogs"):
+        with pytest.raises(UserError, match="not in the cache, and HF_HUB_OFFLINE is set; try again when connected"):
+            local_name(address)
+    assert len(stand_in.requests) == asked
+
+
+def test_without_a_connection_the_cache_serves(stand_in: StandIn, monkeypatch: pytest.MonkeyPatch) -> None:
+    stand_in.add("anna/cats", {"g.pkl": b"one"})
+    local_name("hf://anna/cats/g.pkl")
+    monkeypatch.setattr("huggingface_hub.constants.ENDPOINT", "http://127.0.0.1:9")
+    hub.fetch.cache_clear()
+    assert Path(local_name("hf://anna/cats")).read_bytes() == b"one"
+    with pytest.raises(UserError, match=r"hf://anna/dogs: not in the cache, and http://127.0.0.1:9 cannot be reached"):
+        local_name("hf://anna/dogs")
+
+
+@pytest.mark.parametrize(
+    ("address", "problem"),
+    [
+        ("hf://anna/none", "no such repository, or a private one: for a private one log in with: hf auth login"),
+        ("hf://anna/none/g.pkl", "no such repository, or a private one: for a private one log in with: hf auth login"),
+        ("hf://anna/secret", "no such repository, or a private one"),
+        ("hf://anna/gated/g.pkl", "its owner asks for an agreement; give it at http://.*/anna/gated, then log in"),
+        ("hf://anna/gated", "its owner asks for an agreement"),
+        ("hf://anna/cats@v9", "no such revision; a branch, tag or commit comes last: hf://anna/cats/FILE@main"),
+        ("hf://anna/cats/g.pkl@v9", "no such revision"),
+        ("hf://anna/cats/x.pkl", "no such file in the repository; it has g.pkl, README.md"),
+        ("hf://anna/ca ts", "not an address; write hf://OWNER/REPO"),
+    ],
+)
+def test_what_is_wrong_is_said_in_a_line(stand_in: StandIn, address: str, problem: str) -> None:
+    stand_in.add("anna/cats", {"g.pkl": b"one", "README.md": b""})
+    stand_in.add("anna/secret", {"g.pkl": b"one"}, private=True)
+    stand_in.add("anna/gated", {"g.pkl": b"one"}, gated=True)
+    with pytest.raises(UserError, match=f"^{address}: {problem}") as error:
+        local_name(address)
+    assert "\n" not in str(error.value)
+
+
+@pytest.mark.usefixtures("logged_in")
+def test_the_clients_token_opens_what_is_private(stand_in: StandIn) -> None:
+    stand_in.add("anna/secret", {"g.pkl": b"one"}, private=True)
+    assert Path(local_name("hf://anna/secret")).read_bytes() == b"one"
+
+
+def test_a_failing_hub_is_told_from_a_missing_file(stand_in: StandIn) -> None:
+    stand_in.failing = 418
+    with pytest.raises(UserError, match=r"hf://anna/cats: http://\S+ answered 418; try again later"):
+        local_name("hf://anna/cats")
+
+
+def test_without_the_client_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    hub.fetch.cache_clear()
+    monkeypatch.setitem(sys.modules, "huggingface_hub", None)
+    with pytest.raises(UserError, match=r"needs huggingface_hub: pip install latentloop\[hub\]"):
+        local_name("hf://anna/cats")
+
+
+class Bomb:
+    """Runs a program when it is unpickled."""
+
+    def __init__(self, touched: Path) -> None:
+        self.touched = touched
+
+    def __reduce__(self) -> tuple[Callable[..., object], tuple[str]]:
+        return Path.touch, (str(self.touched),)
+
+
+def test_a_download_is_never_executed(stand_in: StandIn, tmp_path: Path) -> None:
+    stand_in.add("eve/trap", {"g.pkl": pickle.dumps({"G_ema": Bomb(tmp_path / "touched")})})
+    with pytest.raises(UserError):
+        ll.load_generator("hf://eve/trap")
+    assert not (tmp_path / "touched").exists()
+
+
+def test_every_command_takes_an_address(
+    stand_in: StandIn, both: dict[str, bytes | Path], run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    commit = stand_in.add("anna/cats", both)
+    monkeypatch.chdir(tmp_path)
+    here, address = both["g.safetensors"], "hf://anna/cats"
+    assert run("inspect", address)[:2] == run("inspect", str(here))[:2]
+    assert run("convert", f"{address}/g.safetensors", "mine.safetensors")[0] == 0
+    assert (tmp_path / "mine.safetensors").is_file()
+    assert run("generate", "--generator", address, "--count", "1", "--out", "drawn")[0] == 0
+    found = run(
+        "directions", "find", "--generator", address, "--method", "sefa", "--count", "2", "--out", "d.safetensors"
+    )
+    assert found[0] == 0, found
+    stand_in.add("anna/ways", {"d.safetensors": tmp_path / "d.safetensors"})
+    name = next(iter(ll.editing.read_directions(tmp_path / "d.safetensors")))
+    listed = run("directions", "list", "hf://anna/ways", "--generator", address)
+    assert listed[0] == 0
+    assert listed[1][1].startswith(name)
+    edited = run("edit", "seed:1", "--generator", address, "--set", f"hf://anna/ways:{name}=1", "--out", "edited")
+    assert edited[0] == 0, edited
+    (code,) = Path("edited").rglob("*.npz")
+    stand_in.add("anna/codes", {"code.npz": code})
+    again = run("edit", "hf://anna/codes", "--generator", address, "--set", f"hf://anna/ways:{name}=-1", "--out", "e2")
+    assert again[0] == 0, again
+    assert ll.load_code("hf://anna/codes").generator == "g"
+    pins = [request for request in stand_in.requests if f"resolve/{commit}/" in request]
+    assert len({request.rpartition("/")[2] for request in pins}) <= 2
+
+
+def test_a_result_names_the_commit_and_is_made_again_if_the_file_changed(
+    stand_in: StandIn, both: dict[str, bytes | Path], small_photos: Callable[..., Path], tmp_path: Path, run: Run
+) -> None:
+    commit, generator = stand_in.add("anna/cats", both), both["g.safetensors"]
+    assert isinstance(generator, Path)
+    (photo,) = sorted(small_photos(generator, 1).iterdir())
+    options = "--generator hf://anna/cats --aligned --start average --steps 1 --lambda-lpips 0"
+    arguments = ("embed", str(photo), *options.split(), "--out", str(tmp_path / "out"))
+
+    def embed() -> tuple[str, int]:
+        hub.fetch.cache_clear()  # as each process begins
+        code, _, errors = run(*arguments)
+        assert code == 0, errors
+        made = (tmp_path / "out" / "0.npz").stat().st_mtime_ns
+        return ll.load_code(tmp_path / "out" / "0.npz").details["settings"]["generator_source"], made
+
+    source, made = embed()
+    assert source == f"hf://anna/cats/g.safetensors@{commit}"
+    assert json.loads((tmp_path / "out" / "results.json").read_text())["settings"]["generator_source"] == source
+    stand_in.add("anna/cats", {"README.md": b"# Cats"})
+    assert embed() == (source, made)  # another commit, the same weights
+    other = ll.generators.read_generator_file(ll.weights.WeightsFile(generator))
+    changed = {name: tensor * 1.01 for name, tensor in other.tensors.items()}
+    write = ll.generators.write_generator_file
+    write(tmp_path / "new.safetensors", ll.generators.GeneratorFile(other.kind, changed, other.settings))
+    latest = stand_in.add("anna/cats", {"g.safetensors": tmp_path / "new.safetensors"})
+    assert embed()[0] == f"hf://anna/cats/g.safetensors@{latest}"
+
+
+def test_a_training_run_goes_on_with_the_commit_that_it_began_with(stand_in: StandIn, tmp_path: Path) -> None:
+    from latentloop.training.options import TrainOptions
+    from latentloop.training.settings_file import read_options, write_options
+
+    commit = stand_in.add("anna/cats", {"g.pkl": b"one"})
+    write_options(TrainOptions(generator="hf://anna/cats", out=tmp_path))
+    assert read_options(tmp_path).generator == f"hf://anna/cats/g.pkl@{commit}"
+
+
+def test_a_start_may_be_an_address(stand_in: StandIn, both: dict[str, bytes | Path], tmp_path: Path) -> None:
+    generator = both["g.safetensors"]
+    assert isinstance(generator, Path)
+    model = ll.load(generator, device="cpu", precision="float32")
+    found = model.invert(
+        torch.zeros(3, 32, 32), aligned=True, start="average", steps=0, lambda_lpips=0.0, lambda_identity=0.0
+    )
+    found.save(tmp_path / "code.npz")
+    stand_in.add("anna/codes", {"code.npz": tmp_path / "code.npz"})
+    again = model.invert(torch.zeros(3, 32, 32), aligned=True, start="hf://anna/codes", steps=0, lambda_lpips=0.0)
+    torch.testing.assert_close(again.code.w_plus, found.code.w_plus)
