@@ -49,8 +49,8 @@ def gather(folder: Path) -> None:
     project = [ROOT / name for name in PROJECT if (ROOT / name).is_file()]
     pages.gather([*sorted(docs.rglob("*.md")), *docs.rglob("*.css"), *notebooks, *cards, *project])
     tutorials = [(_title(pages, notebook.with_suffix(".md")), f"{notebook.stem}.md") for notebook in notebooks]
-    pages.add(docs / "tutorials" / "index.md", _tutorials(tutorials))
-    _summarise(pages, docs / "tutorials", [("Tutorials", "index.md"), *tutorials])
+    _add_list(pages, docs / "tutorials" / "README.md", tutorials)
+    _summarise(pages, docs / "tutorials", [("Tutorials", "README.md"), *tutorials])
     _summarise(pages, assets, [(_title(pages, card), card.name) for card in cards])
     _summarise(pages, ROOT, [(page.stem if page.stem == "README" else _title(pages, page), page.name) for page in project])
     _add_reference(pages, docs / "reference")
@@ -70,9 +70,10 @@ def _add_reference(pages: Pages, folder: Path) -> None:
     pages.add(folder / "SUMMARY.md", "\n".join([*summary, ""]))
 
 
-def _tutorials(tutorials: list[tuple[str, str]]) -> str:
-    text = "Notebooks with what they print and draw. Each page links its notebook, which runs as it is."
-    return "\n".join(["# Tutorials", "", text, "", *(f"- [{title}]({file})" for title, file in tutorials), ""])
+def _add_list(pages: Pages, page: Path, entries: list[tuple[str, str]]) -> None:
+    """Write a page of the repository with a list of other pages at its end."""
+    text = page.read_text(encoding="utf-8")
+    pages.add(page, "\n".join([text, *(f"- [{title}]({file})" for title, file in entries), ""]))
 
 
 def _summarise(pages: Pages, folder: Path, entries: list[tuple[str, str]]) -> None:

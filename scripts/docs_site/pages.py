@@ -97,5 +97,5 @@ class Pages:
         if parts.scheme or parts.netloc or not parts.path:
             return None
         file = (page.parent / parts.path).resolve()
-        file = file / "README.md" if file.is_dir() else file
+        file = file / "README.md" if file.is_dir() else file  # the page that GitHub shows for a folder
         return file if file.is_file() and file.is_relative_to(self.root) else None
