@@ -2,8 +2,8 @@
 
 python scripts/build_docs.py
 
-The pages are docs/*.md, the notebooks in docs/tutorials, what these link to elsewhere in the repository, and a reference
-made from docstrings and `--help`. zensical.toml has the navigation.
+The pages are docs/*.md, the notebooks in docs/tutorials, what these link to elsewhere in the repository, and a
+reference made from docstrings and `--help`. zensical.toml has the navigation.
 """
 
 import shutil
@@ -12,6 +12,7 @@ import sys
 from pathlib import Path
 
 import tyro
+
 from docs_site.built import outside, unreachable
 from docs_site.commands import command_pages, file_name
 from docs_site.notebooks import add_notebooks
@@ -52,7 +53,9 @@ def gather(folder: Path) -> None:
     _add_list(pages, docs / "tutorials" / "README.md", tutorials)
     _summarise(pages, docs / "tutorials", [("Tutorials", "README.md"), *tutorials])
     _summarise(pages, assets, [(_title(pages, card), card.name) for card in cards])
-    _summarise(pages, ROOT, [(page.stem if page.stem == "README" else _title(pages, page), page.name) for page in project])
+    _summarise(
+        pages, ROOT, [(page.stem if page.stem == "README" else _title(pages, page), page.name) for page in project]
+    )
     _add_reference(pages, docs / "reference")
 
 

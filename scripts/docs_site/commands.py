@@ -50,7 +50,12 @@ def command_page(name: str, text: str) -> str:
         title, *rows = [line.strip("│╮╯╰─").rstrip() for line in box.splitlines()]
         if title.startswith("subcommands"):
             parts = SUBCOMMANDS.findall("\n".join(rows))
-            lines += ["", "## Subcommands", "", *(f"- [{name} {part}]({file_name(f'{name} {part}')})" for part in parts)]
+            lines += [
+                "",
+                "## Subcommands",
+                "",
+                *(f"- [{name} {part}]({file_name(f'{name} {part}')})" for part in parts),
+            ]
         elif any(rows):
             lines += ["", f"## {title.strip().capitalize()}", "", *_group(rows)]
     return "\n".join(lines).rstrip() + "\n"

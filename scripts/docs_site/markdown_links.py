@@ -4,6 +4,7 @@ import re
 from collections import Counter
 from collections.abc import Iterator
 from functools import cache
+from itertools import pairwise
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
@@ -29,7 +30,7 @@ def anchors(text: str) -> set[str]:
     found: set[str] = set()
     uses: Counter[str] = Counter()
     tokens = MarkdownIt("gfm-like", {"linkify": False}).parse(text)
-    for token, inline in zip(tokens, tokens[1:], strict=False):
+    for token, inline in pairwise(tokens):
         if token.type == "heading_open":
             name = slug("".join(child.content for child in inline.children or ()))
             found.add(f"{name}-{uses[name]}" if uses[name] else name)

@@ -63,8 +63,9 @@ class Pages:
         out.parent.mkdir(parents=True, exist_ok=True)
         if file.suffix in CODE and file.name != "LICENSE":
             code = file.read_text(encoding="utf-8").rstrip()
+            fence = "`" * (max([2, *map(len, re.findall("`+", code))]) + 1)
             heading = f"# {file.relative_to(self.root).as_posix()}"
-            out.write_text(f"{heading}\n\n````{CODE[file.suffix]}\n{code}\n````\n", encoding="utf-8")
+            out.write_text(f"{heading}\n\n{fence}{CODE[file.suffix]}\n{code}\n{fence}\n", encoding="utf-8")
         else:
             shutil.copyfile(file, out)
         return []

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import griffe
+
 from draw_architecture import LAST, floors
 
 PACKAGE = "latentloop"
@@ -69,11 +70,10 @@ def front_page(package: griffe.Module) -> str:
 def offered(module: griffe.Module) -> Iterator[tuple[str, griffe.Object]]:
     """Yield the public names that a package takes from its modules, with what they are."""
     for name, member in sorted(module.members.items(), key=lambda item: item[0].lower()):
-        if not member.is_alias or name.startswith("_"):
+        if not isinstance(member, griffe.Alias) or name.startswith("_"):
             continue
-        target = member.target_path  # type: ignore[union-attr] # of an alias
-        if target.startswith(f"{PACKAGE}."):
-            yield name, member.final_target  # type: ignore[union-attr] # of an alias
+        if member.target_path.startswith(f"{PACKAGE}."):
+            yield name, member.final_target
 
 
 def summary(thing: griffe.Object) -> str:
