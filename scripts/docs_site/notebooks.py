@@ -18,11 +18,12 @@ def add_notebooks(pages: Pages, folder: Path) -> list[Path]:
     for notebook in notebooks:
         outputs = f"{notebook.stem}_files"
         text, resources = MarkdownExporter().from_filename(str(notebook), {"output_files_dir": outputs})
-        note = f"\n*This page is the notebook [{notebook.name}]({notebook.name}), as it was last run.*\n"
+        file = f'<a href="{notebook.name}" download>{notebook.name}</a>'
+        note = f"\n*This page is the notebook {file}, as it was last run.*\n"
         heading, _, rest = text.lstrip().partition("\n")
         pages.add(notebook.with_suffix(".md"), f"{heading}\n{note}\n{rest}")
         for name, content in resources["outputs"].items():
-            file = pages.folder / pages.place(folder / name)
-            file.parent.mkdir(parents=True, exist_ok=True)
-            file.write_bytes(content)
+            picture = pages.folder / pages.place(folder / name)
+            picture.parent.mkdir(parents=True, exist_ok=True)
+            picture.write_bytes(content)
     return notebooks

@@ -89,7 +89,9 @@ class Pages:
         if file is None:
             return target
         fragment = urlsplit(target).fragment
-        path = relpath(self.place(file), self.place(page).parent).replace("\\", "/")
+        place = self.place(file)
+        place = place.with_suffix(".md") if place.suffix == ".ipynb" else place  # the page that a notebook becomes
+        path = relpath(place, self.place(page).parent).replace("\\", "/")
         return f"{path}#{fragment}" if fragment else path
 
     def _file(self, page: Path, target: str) -> Path | None:

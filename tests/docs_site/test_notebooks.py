@@ -26,7 +26,7 @@ def folder(tmp_path: Path) -> Path:
     (tmp_path / "root" / "README.md").write_text("# Project\n", encoding="utf-8")
     picture = {"image/png": base64.b64encode(PNG).decode()}
     cells = [
-        cell("markdown", "# First steps\n\nSee the [project](../../README.md)."),
+        cell("markdown", "# First steps\n\nSee the [project](../../README.md), or [again](first.ipynb#how)."),
         cell("code", "1 + 1", [{"output_type": "stream", "name": "stdout", "text": "two\n"}]),
         cell("code", "draw()", [{"output_type": "display_data", "data": picture, "metadata": {}}]),
     ]
@@ -39,8 +39,8 @@ def test_a_notebook_becomes_a_page(folder: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
     assert add_notebooks(Pages(tmp_path / "root", out), folder) == [folder / "first.ipynb"]
     page = (out / "tutorials" / "first.md").read_text(encoding="utf-8")
-    assert page.startswith("# First steps\n\n*This page is the notebook [first.ipynb](first.ipynb)")
-    assert "See the [project](../project/README.md)." in page
+    assert page.startswith("# First steps\n\n*This page is the notebook <a href=\"first.ipynb\" download>")
+    assert "See the [project](../project/README.md), or [again](first.md#how)." in page
     assert "```python\n1 + 1\n```" in page
     assert "    two" in page
     (picture,) = (out / "tutorials" / "first_files").iterdir()
