@@ -14,7 +14,7 @@ from pathlib import Path
 import tyro
 
 from docs_site.built import outside, unreachable
-from docs_site.commands import command_pages, file_name
+from docs_site.commands import command_pages, command_table, file_name
 from docs_site.notebooks import add_notebooks
 from docs_site.pages import Pages
 from docs_site.reference import TITLES, front_page, load_package, room_page, rooms
@@ -64,13 +64,21 @@ def _add_reference(pages: Pages, folder: Path) -> None:
     commands = dict(command_pages())
     for name, text in commands.items():
         pages.add(folder / file_name(name), text)
-    pages.add(folder / "index.md", front_page(package))
-    summary = ["- [Overview](index.md)", "- Commands", *(f"    - [{name}]({file_name(name)})" for name in commands)]
+    pages.add(folder / "index.md", front_page(package) + command_table())
+    summary = [
+        "- [Overview](index.md)",
+        "- Commands",
+        *(f"    - [{_short(name)}]({file_name(name)})" for name in commands),
+    ]
     for kind, names in rooms().items():
         summary += [f"- {TITLES[kind]}", *(f"    - [{room}]({room}.md)" for room in names)]
         for room in names:
             pages.add(folder / f"{room}.md", room_page(package, room))
     pages.add(folder / "SUMMARY.md", "\n".join([*summary, ""]))
+
+
+def _short(command: str) -> str:
+    return command.removeprefix("latentloop ")
 
 
 def _add_list(pages: Pages, page: Path, entries: list[tuple[str, str]]) -> None:

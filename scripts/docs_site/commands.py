@@ -31,6 +31,16 @@ def command_pages() -> Iterator[tuple[str, str]]:
                 yield name, command_page(name, help_text(program, f"{command} {part}"))
 
 
+def command_table() -> str:
+    """Write the list of commands, with links to their pages."""
+    lines = ["## Commands", "", "| command | what |", "|---|---|"]
+    for program in PROGRAMS:
+        for command, entry in [*program.commands.items(), *program.parts.items()]:
+            name = f"{program.name} {command}"
+            lines.append(f"| [`{name}`]({file_name(name)}) | {entry.line} |")
+    return "\n".join([*lines, ""])
+
+
 def help_text(program: Program, command: str) -> str:
     """Return what a command prints for `--help`."""
     printed = io.TextIOWrapper(io.BytesIO(), encoding="utf-8")  # its encoding lets tyro draw its boxes

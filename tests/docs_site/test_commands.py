@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from docs_site.commands import PROGRAMS, command_page, command_pages
+from docs_site.commands import PROGRAMS, command_page, command_pages, command_table, file_name
 from latentloop.cli.parsing import options_of
 
 HELP = """usage: prog do [-h] [OPTIONS] FILE
@@ -51,6 +51,11 @@ def test_every_command_has_a_page(pages: dict[str, str]) -> None:
     for program in PROGRAMS:
         assert {f"{program.name} {command}" for command in [*program.commands, *program.parts]} <= set(pages)
     assert {"latentloop directions list", "latentloop directions find", "latentloop directions samples"} <= set(pages)
+
+
+def test_the_table_links_to_every_command(pages: dict[str, str]) -> None:
+    links = set(re.findall(r"\((\S+\.md)\)", command_table()))
+    assert links == {file_name(name) for name in pages if " directions " not in name}
 
 
 def test_every_option_is_on_the_page_of_its_command(pages: dict[str, str]) -> None:

@@ -39,7 +39,7 @@ def test_a_notebook_becomes_a_page(folder: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
     assert add_notebooks(Pages(tmp_path / "root", out), folder) == [folder / "first.ipynb"]
     page = (out / "tutorials" / "first.md").read_text(encoding="utf-8")
-    assert page.startswith("# First steps\n\n*This page is the notebook <a href=\"first.ipynb\" download>")
+    assert page.startswith('# First steps\n\n*This page is the notebook <a href="first.ipynb" download>')
     assert "See the [project](../project/README.md), or [again](first.md#how)." in page
     assert "```python\n1 + 1\n```" in page
     assert "    two" in page
