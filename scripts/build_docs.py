@@ -3,7 +3,8 @@
 python scripts/build_docs.py
 
 The pages are docs/*.md, the notebooks in docs/tutorials, what these link to elsewhere in the repository, and a
-reference made from docstrings and `--help`. zensical.toml has the navigation.
+reference made from docstrings and `--help`. zensical.toml has the navigation. The pages open as files; their search
+needs a web server, such as `python -m http.server --directory build/docs/site`.
 """
 
 import shutil
