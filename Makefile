@@ -2,6 +2,7 @@
 # make test      all checks: ruff, mypy, import-linter, pytest
 # make package   build the distributions in dist/, check them, and try the wheels in new environments
 # make lite      the wheel of latentloop-lite, which needs no PyTorch, in dist/
+# make docs      build the documentation site in build/docs/site, and check its links
 # make web       build the page that needs no server; needs Node 20 or newer
 #
 # The first three make .venv on their first run. PYTHON chooses the interpreter (3.11 or newer), TORCH the build of PyTorch:
@@ -15,7 +16,7 @@ DEMO_OUT ?= out/demo
 BIN := .venv/bin
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
-.PHONY: demo test package build lite web clean
+.PHONY: demo test package build docs lite web clean
 
 demo: .venv/.installed
 	$(BIN)/latentloop embed examples/photos --out $(DEMO_OUT)
@@ -41,11 +42,14 @@ lite:
 	$(PYTHON) -m pip wheel --quiet --disable-pip-version-check --no-deps --wheel-dir dist ./packaging/lite
 	@ls dist/latentloop_lite-*.whl
 
+docs: .venv/.installed-dev
+	$(BIN)/python scripts/build_docs.py
+
 web:
 	cd web && npm ci --no-audit --no-fund && npm run build
 
 clean:
-	rm -rf .venv out web/node_modules
+	rm -rf .venv out build/docs web/node_modules
 
 # PyTorch first and alone: whoever chose a build keeps it.
 .venv/.installed: pyproject.toml
