@@ -96,9 +96,9 @@ def test_records_of_other_settings_are_not_mixed(small_options: MakeOptions, tmp
     assert bulk_files(photo, out, small_options(batch=3, workers=7, rows=9)).finished == 0
     with pytest.raises(UserError, match=r"its records were made with other face; choose another folder"):
         bulk_files(photo, out, small_options(faces=FaceOptions(aligned=True, face="all")))
-    with pytest.raises(UserError, match=r"its records are of other .*steps"):
+    with pytest.raises(UserError, match=r"its records were made with other .*steps"):
         bulk_files(photo, out, small_options(steps=3))
-    with pytest.raises(UserError, match=r"its records are of other figures"):
+    with pytest.raises(UserError, match=r"its records were made with other figures"):
         bulk_files(photo, out, small_options(figures=False))
 
 
