@@ -7,13 +7,13 @@ Each notebook has one cell tagged "parameters", whose values a run may change. T
 
 import re
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 import nbformat
 import tyro
-from jupyter_client.manager import KernelManager
 from nbclient import NotebookClient
 from nbformat import NotebookNode
 
@@ -23,14 +23,22 @@ SECONDS = 3600
 """Longest time of a cell."""
 
 
-def run_notebook(path: Path, folder: Path, kernel: KernelManager, changes: Mapping[str, object]) -> NotebookNode:
+@contextmanager
+def running_kernel() -> Iterator[NotebookClient]:
+    """Start a kernel for any number of notebooks, and shut it down at the end."""
+    client = NotebookClient(nbformat.v4.new_notebook(), kernel_name=KERNEL["name"], timeout=SECONDS, record_timing=False)
+    with client.setup_kernel():
+        yield client
+
+
+def run_notebook(path: Path, folder: Path, client: NotebookClient, changes: Mapping[str, object]) -> NotebookNode:
     """Run a notebook in a folder; returns it with its outputs.
 
     Args:
         path: The notebook.
         folder: Working folder of the notebook, for what it writes.
-        kernel: A running kernel, whose variables are deleted first; what it has imported stays.
-        changes: New values of its parameters.
+        client: A running kernel, whose variables are deleted first; what it has imported stays.
+        changes: New values of the notebook's parameters.
 
     Raises:
         CellExecutionError: A cell raises an exception.
@@ -40,9 +48,12 @@ def run_notebook(path: Path, folder: Path, kernel: KernelManager, changes: Mappi
     clean = nbformat.v4.new_code_cell(f"%reset -f\nimport os; os.chdir({str(folder)!r})")
     changed = nbformat.v4.new_code_cell("\n".join(f"{name} = {value!r}" for name, value in changes.items()))
     cells = notebook.cells
-    notebook.cells = [clean, *cells[: parameters + 1], changed, *cells[parameters + 1 :]]
-    NotebookClient(notebook, km=kernel, timeout=SECONDS, record_timing=False).execute()
-    notebook.cells = cells
+    client.nb = nbformat.v4.new_notebook(
+        cells=[clean, *cells[: parameters + 1], changed, *cells[parameters + 1 :]]
+    )
+    client.reset_execution_trackers()
+    for i, cell in enumerate(client.nb.cells):
+        client.execute_cell(cell, i)
     return notebook
 
 
@@ -76,12 +87,8 @@ class Run:
                 work = Path(folder) / "docs" / "tutorials"
                 work.mkdir(parents=True)
                 (Path(folder) / "examples").symlink_to(TUTORIALS.parents[1] / "examples")
-                kernel = KernelManager()
-                kernel.start_kernel()
-                try:
-                    notebook = tidy(run_notebook(path, work, kernel, {}))
-                finally:
-                    kernel.shutdown_kernel(now=True)
+                with running_kernel() as client:
+                    notebook = tidy(run_notebook(path, work, client, {}))
             nbformat.write(notebook, path)
             print(f"{path.name}: {path.stat().st_size / 1e6:.2f} MB")
 
