@@ -2,7 +2,7 @@
 
 python scripts/run_tutorials.py edit-a-photo
 
-Each notebook has one cell tagged "parameters", whose values a run may change. The tests run all of them with quick ones.
+Each notebook has one cell tagged "parameters", whose values a run may change. The tests run all with quick ones.
 """
 
 import re
@@ -26,7 +26,9 @@ SECONDS = 3600
 @contextmanager
 def running_kernel() -> Iterator[NotebookClient]:
     """Start a kernel for any number of notebooks, and shut it down at the end."""
-    client = NotebookClient(nbformat.v4.new_notebook(), kernel_name=KERNEL["name"], timeout=SECONDS, record_timing=False)
+    client = NotebookClient(
+        nbformat.v4.new_notebook(), kernel_name=KERNEL["name"], timeout=SECONDS, record_timing=False
+    )
     with client.setup_kernel():
         yield client
 
@@ -48,9 +50,7 @@ def run_notebook(path: Path, folder: Path, client: NotebookClient, changes: Mapp
     clean = nbformat.v4.new_code_cell(f"%reset -f\nimport os; os.chdir({str(folder)!r})")
     changed = nbformat.v4.new_code_cell("\n".join(f"{name} = {value!r}" for name, value in changes.items()))
     cells = notebook.cells
-    client.nb = nbformat.v4.new_notebook(
-        cells=[clean, *cells[: parameters + 1], changed, *cells[parameters + 1 :]]
-    )
+    client.nb = nbformat.v4.new_notebook(cells=[clean, *cells[: parameters + 1], changed, *cells[parameters + 1 :]])
     client.reset_execution_trackers()
     for i, cell in enumerate(client.nb.cells):
         client.execute_cell(cell, i)

@@ -15,7 +15,7 @@ from nbclient import NotebookClient
 from nbformat import NotebookNode
 from PIL import Image
 
-from latentloop import load_code, read_image
+from latentloop import load_code, load_generator, read_image
 from latentloop.editing import read_directions
 from latentloop.records import open_records
 
@@ -98,9 +98,20 @@ def test_a_checkpoint_of_another_project_is_read_and_an_attack_refused(ran: Ran)
     assert float(best) < 0.7 * float(start)
 
 
+def test_a_network_is_trained_on_pictures_without_faces(ran: Ran) -> None:
+    outcome = ran("train-on-anything", FITTING_STEPS=60, TRAINING_STEPS=8)
+    assert {path.name for path in (outcome.folder / "run").iterdir()} >= {"best.safetensors", "config.json"}
+    assert len(list((outcome.folder / "drawings").iterdir())) == 256
+    assert load_generator(outcome.folder / "landscapes.safetensors").latent_avg.abs().max() > 0
+    before, after = re.findall(r"loss on the held-out pictures ([\d.]+)", outcome.said)[::3]
+    assert float(after) < float(before)
+    passed, refined = re.findall(r"(\d\.\d{4})", outcome.said)
+    assert float(refined) < float(passed)
+    assert len(outcome.pictures) == 3
+
+
 def test_directions_are_found_saved_and_used(ran: Ran) -> None:
-    changes = {"SCORED": 60, "STRENGTHS": [-2, 2], "PHOTO": str(PHOTOS / "male-23.jpg")}
-    outcome = ran("find-a-direction", **changes)
+    outcome = ran("find-a-direction", SCORED=52, STRENGTHS=[-2, 2], PHOTO=str(PHOTOS / "male-23.jpg"))
     assert list(read_directions(outcome.folder / "mine.safetensors")) == ["turn", "sefa0"]
     assert outcome.number_after("held out:") > 50
     assert abs(outcome.number_after("bundled yaw:")) > 0.2
@@ -153,7 +164,7 @@ def test_a_tutorial_tells_nothing_of_the_machine_that_ran_it(path: Path) -> None
     notebook = nbformat.read(path, as_version=4)
     outputs = [output for cell in notebook.cells if cell.cell_type == "code" for output in cell.outputs]
     assert {output.output_type for output in outputs} <= {"display_data", "execute_result", "stream"}
-    said = "\n".join(text_of(output) for output in outputs) + "".join(str(o.get("data", {}).get("text/html")) for o in outputs)
+    said = "\n".join(text_of(output) + str(output.get("data", {}).get("text/html")) for output in outputs)
     assert not ABSOLUTE.findall(said)
     assert socket.gethostname() not in said
 
