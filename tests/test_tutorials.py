@@ -77,7 +77,7 @@ def ran(client: NotebookClient, load_script: Callable[[str], ModuleType], tmp_pa
 
 def test_a_photo_is_inverted_edited_and_put_back(ran: Ran) -> None:
     photo = PHOTOS / "female-76.jpg"
-    outcome = ran("edit-a-photo", PHOTO=str(photo), STEPS=0, STRENGTHS=[-1, 1], SHOWN=["smile"])
+    outcome = ran("edit-a-photo", PHOTO=str(photo), STEPS=0, STRENGTHS=[1], SHOWN=["smile"])
     assert "16 styles of 512 numbers" in outcome.said
     assert outcome.number_after("lpips_alex") < 0.4
     assert outcome.number_after("id ") > 0.5
@@ -119,8 +119,7 @@ def test_directions_are_found_saved_and_used(ran: Ran) -> None:
 
 
 def test_methods_are_compared_with_one_and_a_metric_of_the_reader(ran: Ran) -> None:
-    photos = [str(PHOTOS / f"{name}.jpg") for name in ("female-1", "male-81")]
-    outcome = ran("measure-a-method", PHOTOS=photos, METHODS=("one-pass", "hybrid:2"))
+    outcome = ran("measure-a-method", PHOTOS=[str(PHOTOS / "female-1.jpg")], METHODS=("one-pass", "hybrid:2"))
     rows = {row[0].strip(): row[1:] for line in outcome.said.splitlines() if (row := line.strip("|").split("|"))[1:]}
     assert {"Ours, one pass", "Ours, hybrid, 2 steps", "Corrected pass"} <= rows.keys()
     assert all(0 < float(rows[name][0]) < 0.6 for name in rows if name not in {"method", "---"})
