@@ -53,9 +53,8 @@ class Model:
         self.components = components
 
     def __repr__(self) -> str:
-        parts = self.components
+        parts, generator = self.components, self.components.generator
         precision = str(parts.precision).removeprefix("torch.")
-        generator = parts.generator
         return (
             f"Model({generator.name!r}, resolution={generator.resolution}, embedder={parts.embedder!r}, "
             f"device={str(parts.device)!r}, precision={precision!r})"
@@ -82,8 +81,7 @@ class Model:
             steps: Steps of the iterator, instead of the quality's: more are closer, but edit less well. 0 is one pass.
             face: Face to use if there are several: "largest", or a number (1 is the largest).
             aligned: The photo is already square and aligned as FFHQ: skip face detection.
-            on_step: Called at the start and after each step with the number of steps done and the best loss so far,
-                (1,).
+            on_step: Called at the start and after each step with the steps done and the best loss so far, (1,).
             on_code: Called before that with the best code so far, (1, num_ws, w_dim).
             on_image: Called before each step of a refinement beyond the code with its current image, (1, 3, R, R).
             options: Further options of `latentloop embed`, with underscores: lr, start, seed, lambda_identity ...
@@ -137,14 +135,8 @@ class Model:
         named = [photos] if isinstance(photos, str | PathLike) else list(photos)
         for path in (*named, out):
             check_path(path, name="each of photos, and out,")
-        run = embed_files(
-            [fspath(photo) for photo in named],
-            Path(out),
-            self._options(options),
-            components=self.components,
-            force=force,
-            warn=_warn,
-        )
+        paths, parts, changed = [fspath(photo) for photo in named], self.components, self._options(options)
+        run = embed_files(paths, Path(out), changed, components=parts, force=force, warn=_warn)
         return successes(run.outcomes(on_step), on_failure or (lambda failed: _warn(failed.reason)))
 
     def invert_dataset(
@@ -221,8 +213,8 @@ class Model:
         """
         check_seed(seed)
         randomness = torch.Generator().manual_seed(seed)
-        code = sample_codes(self.components.generator, 1, randomness=randomness, truncation_psi=truncation_psi)
-        return self.draw(code)
+        generator = self.components.generator
+        return self.draw(sample_codes(generator, 1, randomness=randomness, truncation_psi=truncation_psi))
 
     @torch.no_grad()
     def draw(self, code: Tensor | Code) -> Picture:
@@ -283,8 +275,7 @@ def load(
     Args:
         generator: A bundled generator (`latentloop.list_generators` lists the names), or the file of a StyleGAN: ours,
             or .pkl, .pt or .pth as its project wrote it; also as hf://OWNER/REPO[/FILE][@REVISION].
-        which: Weights to read if a StyleGAN's file has both: "g_ema", their running mean, or "g", the weights as
-            trained.
+        which: Weights to read if a file has both: "g_ema", their running mean, or "g", the weights as trained.
         embedder: Embedding network: a bundled one, a file from `latentloop.train`, or a checkpoint of pSp, e4e or
             ReStyle. Default: the one bundled for the generator, if there is one.
         device: auto (CUDA, then Apple's MPS, then CPU), cpu, cuda, cuda:1, mps ...

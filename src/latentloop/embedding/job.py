@@ -11,7 +11,7 @@ from torch import Tensor
 from latentloop.allocator import return_freed_memory
 from latentloop.defaults import MAX_PIXELS
 from latentloop.embedding.inverter import InvertedFace, Inverter
-from latentloop.embedding.outcomes import Embedded, Failed, Outcome
+from latentloop.embedding.outcomes import TOO_LARGE, Embedded, Failed, Outcome
 from latentloop.embedding.record import record_code
 from latentloop.embedding.result_folder import Finished, PhotoKey, Result, ResultFolder, face_name, mark_of
 from latentloop.embedding.starts import FaceStart, Start, Wanted
@@ -124,11 +124,11 @@ class EmbedJob:
             try:
                 news: Sequence[_Item] = prepared.result()
             except (UserError, OSError) as error:
-                news = [_failed(photo, error)]
+                news = [Failed.of(photo, error)]
             except (MemoryError, RuntimeError) as error:  # a smaller photo may still fit
                 if not is_out_of_memory(error):
                     raise
-                news = [_failed(photo, UserError("not enough memory to read it and find faces; take a smaller photo"))]
+                news = [Failed.of(photo, TOO_LARGE)]
             for item in news:
                 items.append(item)
                 # Yielded when a batch is full, or at once if there is nothing to compute.
@@ -211,10 +211,9 @@ class EmbedJob:
         tasks = [item for item in items if isinstance(item, _Task)]
         found = self._inverted(tasks, on_step)
         if isinstance(found, UserError):
-            # The failed attempt's memory, before the halves are tried.
-            return_freed_memory()
+            return_freed_memory()  # of the failed attempt, before the halves are tried
             if len(items) == 1:
-                written.submit(self._record, [_failed(items[0].photo, found)])
+                written.submit(self._record, [Failed.of(items[0].photo, found)])
                 return
             middle = len(items) // 2  # halving isolates the face that fails, and needs less memory
             self._embed(items[:middle], written, on_step)
@@ -223,8 +222,7 @@ class EmbedJob:
         inverted = iter(found)
         for item in items:
             if isinstance(item, _Task):
-                # Encoding and writing happen in the writer's thread, in order, while the device computes.
-                written.submit(self._save, item, next(inverted))
+                written.submit(self._save, item, next(inverted))  # encoded and written while the device computes
             elif isinstance(item, _Again):
                 written.submit(self._found_again, item)
             else:
@@ -253,7 +251,7 @@ class EmbedJob:
         """Return the results of a duplicate photo, now that the first one's are written."""
         finished = self._finished(item.key, item.stem, item.stamp_of)
         if not finished.results:
-            return self._record([_failed(item.photo, UserError("the same photo failed before"))])
+            return self._record([Failed.of(item.photo, UserError("the same photo failed before"))])
         return self._record([_skipped(item.photo, name, result) for name, result in finished.results.items()])
 
     def _save(self, task: _Task, inverted: InvertedFace) -> Sequence[Outcome]:
@@ -300,8 +298,3 @@ def _skipped(photo: Path, name: str, result: Result) -> Embedded:
         refine_steps=result.refine_steps,
         pictures=result.pictures,
     )
-
-
-def _failed(photo: Path, error: UserError | OSError) -> Failed:
-    problem = error if isinstance(error, UserError) else UserError(str(error))
-    return Failed(photo, problem if str(photo) in str(error) else problem.within(photo))

@@ -3,9 +3,13 @@
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Self
 
 from latentloop.embedding.inverter import Figures
 from latentloop.errors import UserError
+
+TOO_LARGE = UserError("not enough memory to read it and find faces; take a smaller photo")
+"""Error of a photo that memory does not hold."""
 
 
 @dataclass(frozen=True)
@@ -40,6 +44,12 @@ class Failed:
     photo: Path
     error: UserError
     """Error whose message begins with the photo's path."""
+
+    @classmethod
+    def of(cls, photo: Path, error: UserError | OSError) -> Self:
+        """Make the outcome of an error, whose message need not name the photo yet."""
+        problem = error if isinstance(error, UserError) else UserError(str(error))
+        return cls(photo, problem if str(photo) in str(error) else problem.within(photo))
 
     @property
     def reason(self) -> str:
