@@ -78,7 +78,7 @@ def _start(ray: Any, options: BulkOptions) -> None:  # noqa: ANN401 - the module
             ray.init(
                 options.address or "local", **own, include_dashboard=False, log_to_driver=False, logging_level="ERROR"
             )
-    except Exception as error:  # noqa: BLE001 - a node that is late raises a bare Exception
+    except Exception as error:  # a node that is late raises a bare Exception
         raise UserError(f"Ray does not start: {in_one_line(error)}", arguments="address") from error
 
 
