@@ -48,7 +48,7 @@ def error_of(run: Run, *arguments: object) -> str:
         (["embed", "{here}/blank.png", "--start", "{here}/cats.npz"], "{here}/cats.npz: made for cats-512"),
         (
             ["embed", "{here}/blank.png", "--generator", "cats"],
-            "cats: neither a file nor one of the generators we ship",
+            "cats: neither a file nor one of the bundled generators",
         ),
         (
             ["embed", "{here}/blank.png", "--generator", "{here}/text.png"],
@@ -61,7 +61,7 @@ def error_of(run: Run, *arguments: object) -> str:
             "{here}/blank.png: its results would overwrite",
         ),
         (["generate", "--device", "nonsense"], "device nonsense is not available"),
-        (["generate", "--generator", "cats"], "cats: neither a file nor one of the generators we ship"),
+        (["generate", "--generator", "cats"], "cats: neither a file nor one of the bundled generators"),
         (["generate", "--out", "{here}/text.png"], "{here}/text.png: cannot write here"),
     ],
 )

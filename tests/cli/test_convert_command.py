@@ -73,7 +73,7 @@ def test_convert_needs_a_name_that_says_what_it_is(run: Run, small: Path, tmp_pa
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (None, "neither a file nor one of the generators we ship"),
+        (None, "neither a file nor one of the bundled generators"),
         (b"", "an empty file"),
         (b"hello", "not a checkpoint of a known format: neither safetensors, nor a pickle, nor a file of torch.save"),
         (b"\x80\x04cos\nsystem\n.", "refused, it asks for the global os.system; a checkpoint needs only data"),

@@ -84,8 +84,8 @@ def test_a_killed_run_ends_as_one_that_never_was(run: Run, teacher: Path, tmp_pa
 @pytest.mark.parametrize(
     ("arguments", "problem"),
     [
-        (["--generator", "cats"], "cats: neither a file nor one of the generators we ship"),
-        (["--start", "cats"], "cats: neither a file nor one of the generators we ship"),
+        (["--generator", "cats"], "cats: neither a file nor one of the bundled generators"),
+        (["--start", "cats"], "cats: neither a file nor one of the bundled generators"),
         (["--start", "mobile-ffhq-256"], "mobile-ffhq-256: cannot start from it"),
         (["--photos", "{here}/none", "--pool", "128"], "{here}/none: no such file or folder"),
         (["--resolution", "24"], "resolution must be a power of 2 from 8 to 32, got 24"),

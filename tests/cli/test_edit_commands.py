@@ -225,7 +225,7 @@ def test_sources_are_not_overwritten(run: Run, toy_photos: ToyPhotos, directions
         ([], "say what to change"),
         (["--set", "{d}:smlie=1"], "has no direction smlie, did you mean smile?"),
         (["--set", "smile=1"], "smile: a direction of mobile-ffhq-1024, not of toy-32"),
-        (["--set", "frown=1"], "neither a file nor a direction that we ship for toy-32"),
+        (["--set", "frown=1"], "neither a file nor a bundled direction of toy-32"),
         (["--set", "{d}:smile=1", "--layers", "9"], "this generator has the layers 0 to 3"),
         (["--set", "{other}=1"], "cats"),
         (["--set", "{d}:smile=1", "--keep", "{d}:smile"], "nothing is left to change"),

@@ -182,7 +182,7 @@ def test_where_a_network_ships_it_is_used_unless_options_say_otherwise(
         (["--method", "embed", "--embedder", "{network}", "--polish", "3"], "method embed takes no steps"),
         (
             ["--method", "embed", "--embedder", "{here}/none"],
-            "{here}/none: neither a file nor one of the networks we ship",
+            "{here}/none: neither a file nor one of the bundled networks",
         ),
         (["--method", "embed", "--embedder", "{other}"], "predicts codes of latent space cats with 4 styles"),
     ],

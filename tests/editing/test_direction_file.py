@@ -153,12 +153,12 @@ def test_a_direction_is_found_in_a_file(path: Path, float_toy: Generator, tmp_pa
 @pytest.mark.parametrize(
     ("name", "message"),
     [
-        ("smil", "^smil: neither a file nor a direction that we ship for toy-32, did you mean smile.; see latentloop"),
-        ("xyz", "^xyz: neither a file nor a direction that we ship for toy-32; see latentloop directions list$"),
+        ("smil", "^smil: neither a file nor a bundled direction of toy-32, did you mean smile.; see latentloop"),
+        ("xyz", "^xyz: neither a file nor a bundled direction of toy-32; see latentloop directions list$"),
         ("pose", "^pose: a direction of cats, not of toy-32$"),
         ("{path}", r"has 2 directions \(smile, age\); name one: .*some\.safetensors:smile$"),
         ("{path}:agee", r"some.safetensors: has no direction agee, did you mean age\?; see latentloop directions list"),
-        ("{path}.none:age", "neither a file nor a direction"),
+        ("{path}.none:age", "neither a file nor a bundled direction"),
         ("{other}", r"other: pose: a direction of cats \(latent space ffffffffffffffff\), not of toy-32"),
     ],
 )

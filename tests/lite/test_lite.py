@@ -187,7 +187,7 @@ def test_a_photo_without_a_face_is_named_and_the_others_go_on(run: Run, face: Pa
         (["edit"], "name at least one photo or code, before the options; see latentloop-lite edit --help"),
         (["edit", "FACE"], "say what to change: --set smile=1; latentloop-lite directions shows what there is"),
         (["edit", "FACE", "--set", "smile"], "set takes NAME=NUMBER, such as smile=1.5, got smile"),
-        (["edit", "FACE", "--set", "smil=1"], "smil: neither a file nor a direction that we ship for tiny"),
+        (["edit", "FACE", "--set", "smil=1"], "smil: neither a file nor a bundled direction of tiny"),
         (["edit", "none.jpg", "--set", "smile=1"], "none.jpg: no such file or folder"),
         (["edit", "FACE", "--set", "smile=1", "--looks", "3"], "looks must be 1 or 2, got 3"),
         (["edit", "FACE", "--set", "smile=1", "--threads", "0"], "threads must be 1 or more, got 0"),

@@ -66,7 +66,7 @@ def test_directions_of_files_are_read(networks: Networks, generator: Generator, 
 
 
 def test_what_is_no_direction_is_said(networks: Networks) -> None:
-    with pytest.raises(UserError, match=r"smil: neither a file nor a direction that we ship .*, did you mean smile"):
+    with pytest.raises(UserError, match=r"smil: neither a file nor a bundled direction .*, did you mean smile"):
         find_direction("smil", networks)
     with pytest.raises(UserError, match="smile: nothing is left to change"):
         resolve({"smile": 1.0}, networks, keep=["smile"])

@@ -172,7 +172,7 @@ def test_wrong_arguments_are_refused(tiny_bundle: Bundle, square: Pixels) -> Non
     found = runtime.invert(square, aligned=True)
     with pytest.raises(TypeError, match="name at least one direction, such as smile=1"):
         runtime.edit(found)
-    with pytest.raises(UserError, match="smile: neither a file nor a direction that we ship for tiny"):
+    with pytest.raises(UserError, match="smile: neither a file nor a bundled direction of tiny"):
         runtime.edit(found, smile=1)
 
 

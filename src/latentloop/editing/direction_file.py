@@ -103,8 +103,8 @@ def _unknown(text: str, generator: Generator) -> UserError:
     for file in SHIPPED:
         if other := read_directions(file).get(text):
             return UserError(f"{text}: a direction of {other.generator}, not of {generator.name}")
-    near = f"we ship for {generator.name}{nearest(text, shipped_directions(generator))}"
-    return UserError(f"{text}: neither a file nor a direction that {near}; see latentloop directions list")
+    near = f"{generator.name}{nearest(text, shipped_directions(generator))}"
+    return UserError(f"{text}: neither a file nor a bundled direction of {near}; see latentloop directions list")
 
 
 def _metadata(direction: Direction) -> dict[str, Any]:

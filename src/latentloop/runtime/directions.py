@@ -131,8 +131,8 @@ def find_direction(text: str, networks: Networks) -> Direction:
     path, _, name = text.rpartition(":")
     if path and Path(path).is_file():
         return fitted(named(path, name, read_directions(Path(path))), networks)
-    near = f"we ship for {networks.generator}{nearest(text, shipped)}"
-    raise UserError(f"{text}: neither a file nor a direction that {near}; see latentloop-lite directions")
+    near = f"{networks.generator}{nearest(text, shipped)}"
+    raise UserError(f"{text}: neither a file nor a bundled direction of {near}; see latentloop-lite directions")
 
 
 def resolve(
