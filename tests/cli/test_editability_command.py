@@ -104,7 +104,7 @@ def test_a_damaged_photo_is_left_out_and_named_once(run: Run, command: list[obje
         (["--steps", "-1"], "steps must be 0 or more, got -1"),
         (["--strength", "0"], "strength must be above 0"),
         (["--samples", "1"], "samples must be 2 or more, got 1"),
-        (["--directions", "grin"], "grin: neither a file nor a direction"),
+        (["--directions", "grin"], "grin: neither a file nor a bundled direction"),
         (["--method", "embed"], "no option --method"),
     ],
     ids=str,
