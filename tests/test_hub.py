@@ -173,7 +173,7 @@ def test_a_failing_hub_is_told_from_a_missing_file(stand_in: StandIn) -> None:
 def test_without_the_client_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     hub.fetch.cache_clear()
     monkeypatch.setitem(sys.modules, "huggingface_hub", None)
-    with pytest.raises(UserError, match=r"needs huggingface_hub: pip install latentloop\[hub\]"):
+    with pytest.raises(UserError, match=r"needs huggingface_hub: pip install 'latentloop\[hub\]'"):
         local_name("hf://anna/cats")
 
 

@@ -164,7 +164,7 @@ def test_without_the_client_the_extra_is_named(
     monkeypatch.setitem(sys.modules, "huggingface_hub", None)
     code, _, errors = run("push", str(small_generator()), "anna/cats")
     assert code == 2
-    assert "pip install latentloop[hub]" in errors[0]
+    assert "pip install 'latentloop[hub]'" in errors[0]
 
 
 @pytest.mark.parametrize("name", ["mobile-ffhq-256.safetensors", "base-ffhq.safetensors"])

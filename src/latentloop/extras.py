@@ -2,6 +2,7 @@
 
 import importlib
 import importlib.util
+import shlex
 import sys
 from types import ModuleType
 
@@ -16,7 +17,7 @@ def require_extra(module: str, need: str, package: str) -> None:
     """
     missing = module in sys.modules and sys.modules[module] is None
     if missing or importlib.util.find_spec(module) is None:
-        raise UserError(f"{need}: pip install {package}")
+        raise UserError(f"{need}: pip install {_quoted(package)}")
 
 
 def load_extra(module: str, need: str, package: str) -> ModuleType:
@@ -25,7 +26,7 @@ def load_extra(module: str, need: str, package: str) -> ModuleType:
     Args:
         module: Name of the module, such as "av".
         need: Beginning of the error message, such as "videos need PyAV".
-        package: Name of the package for pip.
+        package: Names for pip, such as "av" or "latentloop[bulk]", with spaces between them.
 
     Raises:
         UserError: The package is not installed.
@@ -33,4 +34,9 @@ def load_extra(module: str, need: str, package: str) -> ModuleType:
     try:
         return importlib.import_module(module)
     except ImportError as error:
-        raise UserError(f"{need}: pip install {package}") from error
+        raise UserError(f"{need}: pip install {_quoted(package)}") from error
+
+
+def _quoted(package: str) -> str:
+    """Quote names for a shell: brackets are patterns to zsh."""
+    return shlex.join(package.split())

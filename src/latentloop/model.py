@@ -274,7 +274,7 @@ def load(
 
     Args:
         generator: A bundled generator (`latentloop.list_generators` lists the names), or the file of a StyleGAN: ours,
-            or .pkl, .pt or .pth as its project wrote it; also as hf://OWNER/REPO[/FILE][@REVISION].
+            or .pkl, .pt or .pth as its project wrote it; also as `hf://OWNER/REPO[/FILE][@REVISION]`.
         which: Weights to read if a file has both: "g_ema", their running mean, or "g", the weights as trained.
         embedder: Embedding network: a bundled one, a file from `latentloop.train`, or a checkpoint of pSp, e4e or
             ReStyle. Default: the one bundled for the generator, if there is one.

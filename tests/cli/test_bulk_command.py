@@ -68,7 +68,7 @@ def test_without_ray_it_says_what_to_install(
 ) -> None:
     monkeypatch.setitem(sys.modules, "ray", None)
     code, _, errors = run("bulk", picture())
-    assert (code, errors) == (2, ["latentloop: bulk needs Ray: pip install latentloop[bulk]"])
+    assert (code, errors) == (2, ["latentloop: bulk needs Ray: pip install 'latentloop[bulk]'"])
 
 
 def test_errors_are_told_once_and_the_many_are_counted(capsys: pytest.CaptureFixture[str]) -> None:

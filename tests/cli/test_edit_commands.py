@@ -189,7 +189,7 @@ def test_photos_are_embedded_once(run: Run, toy_photos: ToyPhotos, directions: P
     ]
     assert pixels(out / "strips" / f"{one}.png").shape == (256 + 22, 6 * 256, 3)
     assert pixels(out / f"{one}.png").shape == (32, 32, 3)
-    assert sum("finished before" in line for line in run(*edit)[1]) == 2
+    assert sum("finished earlier" in line for line in run(*edit)[1]) == 2
 
 
 def test_a_bad_picture_does_not_stop_the_others(

@@ -81,7 +81,7 @@ def test_embed_goes_on_where_it_was_and_redoes_what_has_other_settings(
     def finished_before(*arguments: object, notices: Sequence[str] = ()) -> list[bool]:
         code, lines, errors = run("embed", *arguments, "--out", out)
         assert (code, errors) == (0, list(notices))
-        return [line.endswith(" steps, finished before") for line in lines[:-1]]
+        return [line.endswith(" steps, finished earlier") for line in lines[:-1]]
 
     assert finished_before(photos[0], *QUICK) == [False]
     assert finished_before(photos[0].parent, *QUICK) == [True, False]
@@ -131,7 +131,7 @@ def test_embed_iterates_on_one_generator_and_polishes_and_renders_on_another(
         options = ["--out", out, "--polish", polish, "--render", render]
         code, lines, _ = run(*command, *options)
         assert code == 0
-        assert "finished before" not in lines[0]  # other options, another result
+        assert "finished earlier" not in lines[0]  # other options, another result
         with Image.open(out / "photo-0.png") as image:
             assert image.size == (pixels, pixels)
         losses[polish] = load_code(out / "photo-0.npz").losses
@@ -162,7 +162,7 @@ def test_embed_draws_in_the_precision_it_is_told(run: Run, toy_photos: ToyPhotos
     photos, losses = toy_photos(1), {}
     for precision in ("float32", "bfloat16"):
         command = ["embed", *photos, *QUICK, "--out", out, "--precision", precision, "--steps", 1]
-        assert "finished before" not in run(*command)[1][0]
+        assert "finished earlier" not in run(*command)[1][0]
         code = load_code(out / "photo-0.npz")
         assert code.details["settings"]["precision"] == precision
         losses[precision] = code.losses[0]
@@ -276,7 +276,7 @@ def test_a_killed_embed_has_the_lines_of_what_is_finished_and_goes_on(toy_photos
         [*command, "--steps", "300"], cwd=TESTS, capture_output=True, text=True, timeout=60, check=False
     )
     assert done.returncode == 0, done.stderr
-    assert done.stdout.count("finished before") >= len(before)
+    assert done.stdout.count("finished earlier") >= len(before)
     assert journal(out)[: len(before)] == before
     assert journal(out) == json.loads((out / "results.json").read_text())["photos"]
 
@@ -301,7 +301,7 @@ def test_without_pictures_there_are_codes_and_figures_which_other_commands_take(
     for again in (False, True):
         code, lines, errors = run("embed", *photos, "--out", out, *bare)
         assert (code, errors) == (0, [])
-        assert [line.endswith("finished before") for line in lines[:-1]] == [again, again]
+        assert [line.endswith("finished earlier") for line in lines[:-1]] == [again, again]
         assert sorted(path.relative_to(out).as_posix() for path in out.rglob("*") if path.is_file()) == [
             *("photo-0.npz", "photo-1.npz", "report.html", "results.json", "results.jsonl")
         ]
@@ -318,7 +318,7 @@ def test_without_pictures_there_are_codes_and_figures_which_other_commands_take(
     embedded = [photos[0], "--codes", out, "--aligned"]
     code, lines, _ = run("edit", *embedded, *edit, "--out", tmp_path / "edited-2")
     assert code == 0
-    assert lines[0].endswith("finished before")
+    assert lines[0].endswith("finished earlier")
     assert run("embed", photos[0], "--start", out, "--out", tmp_path / "further", *QUICK)[0] == 0
 
 
@@ -342,7 +342,7 @@ def test_the_steps_beyond_the_code_are_told_apart(
     run: Run, small_generator: SmallGenerator, toy_photos: ToyPhotos, out: Path
 ) -> None:
     beyond = ["--generator", small_generator(), "--refine", "features", "--refine-steps", "2", *QUICK]
-    for end in (" s", "finished before"):
+    for end in (" s", "finished earlier"):
         code, (line, _), _ = run("embed", *toy_photos(1), "--out", out, *beyond)
         assert code == 0
         assert "  3 steps, 2 beyond the code, " in line

@@ -68,9 +68,9 @@ def test_hybrid_goes_on_from_the_networks_code(
     assert 0 < told["one_pass"]["seconds"] <= told["seconds"]
     assert "one pass" in (tmp_path / "out" / "report.html").read_text()
     again = ["embed", photo, *method, "--out", tmp_path / "out", *QUICK]
-    assert run(*again)[1][0].endswith("finished before")
+    assert run(*again)[1][0].endswith("finished earlier")
     (tmp_path / "out" / "one-pass" / f"{photo.stem}.png").unlink()
-    assert not run(*again)[1][0].endswith("finished before")
+    assert not run(*again)[1][0].endswith("finished earlier")
 
 
 def test_another_network_or_method_makes_results_anew(
@@ -81,7 +81,7 @@ def test_another_network_or_method_makes_results_anew(
 
     def finished_before(*options: object, first: bool = False) -> bool:
         code, lines, errors = run("embed", photo, *options, "--out", tmp_path / "out", "--steps", 2, *QUICK)
-        again = lines[0].endswith("finished before")
+        again = lines[0].endswith("finished earlier")
         assert (code, len(errors)) == (0, not (again or first))
         assert all("photo-0: there is a result with other settings (" in error for error in errors)
         return again
@@ -114,7 +114,7 @@ def test_embed_starts_each_photo_from_its_code_in_a_folder(run: Run, toy_photos:
         assert found[0] == begun.min()
     assert run("embed", *photos[:1], "--out", first, "--steps", 5, *QUICK)[0] == 0
     _, lines, _ = run(*again)
-    assert [line.endswith("finished before") for line in lines[:2]] == [False, True]
+    assert [line.endswith("finished earlier") for line in lines[:2]] == [False, True]
     (first / "photo-0.npz").write_bytes((first / "photo-1.npz").read_bytes())
     _, _, errors = run(*again)
     assert errors[0] == f"latentloop: {photos[0]}: {first / 'photo-0.npz'}: the code of another photo of this name"

@@ -49,7 +49,7 @@ def test_codes_serve_photos_in_their_order(
     command = ["embed", *photos, "--start", path, "--out", out, "--batch", batch, *QUICK]
     assert run(*command)[0] == 0
     check(out, photos, float_toy, CODES)
-    assert all(line.endswith("finished before") for line in run(*command)[1][:3])
+    assert all(line.endswith("finished earlier") for line in run(*command)[1][:3])
     run("embed", *reversed(photos), *command[4:])
     check(out, photos, float_toy, CODES.flip(0))
 
@@ -113,6 +113,6 @@ def test_a_code_more_in_the_file_does_not_undo_the_others(
     torch.save({"photo-0": CODES[0]}, path)
     run(*command)
     torch.save({"photo-0": CODES[0], "photo-1": CODES[1]}, path)
-    assert run(*command)[1][0].endswith("finished before")
+    assert run(*command)[1][0].endswith("finished earlier")
     torch.save({"photo-0": CODES[2]}, path)
-    assert not run(*command)[1][0].endswith("finished before")
+    assert not run(*command)[1][0].endswith("finished earlier")

@@ -47,7 +47,7 @@ def test_an_edit_takes_the_code_that_embed_found_however_it_did(
     assert run("embed", photo, *loss, *QUICK)[0] == 0
     before = content(Path("embedded"))
     for strength, out in ((1, "one"), (2, "two")):
-        assert edit(photo, strength, "--out", out)[0].endswith("finished before")
+        assert edit(photo, strength, "--out", out)[0].endswith("finished earlier")
     assert content(Path("embedded")) == before
 
 
@@ -55,8 +55,8 @@ def test_an_edit_keeps_the_code_that_it_finds_for_the_next_one(
     edit: Callable[..., list[str]], toy_photos: ToyPhotos
 ) -> None:
     (photo,) = toy_photos(1)
-    assert not edit(photo, 1, "--out", "one", "--codes", "mine")[0].endswith("finished before")
-    assert edit(photo, 1, "--out", "two", "--codes", "mine")[0].endswith("finished before")
+    assert not edit(photo, 1, "--out", "one", "--codes", "mine")[0].endswith("finished earlier")
+    assert edit(photo, 1, "--out", "two", "--codes", "mine")[0].endswith("finished earlier")
     assert {"photo-0.npz", "photo-0.png", "aligned/photo-0.png"} == content(Path("mine")).keys()
 
 
@@ -66,8 +66,8 @@ def test_codes_with_settings_of_their_own_replace_no_others(
     (photo,) = toy_photos(1)
     assert run("embed", photo, "--lambda-lpips", "0", "--steps", "3", *QUICK)[0] == 0
     before = content(Path("embedded"))
-    assert not edit(photo, 1, "--steps", 2)[0].endswith("finished before")
-    assert edit(photo, 2, "--steps", 2)[0].endswith("finished before")
+    assert not edit(photo, 1, "--steps", 2)[0].endswith("finished earlier")
+    assert edit(photo, 2, "--steps", 2)[0].endswith("finished earlier")
     now = content(Path("embedded"))
     assert before.items() <= now.items()
     assert {"steps2/photo-0.npz"} <= now.keys()

@@ -191,4 +191,4 @@ def test_a_generator_without_a_network_has_none_to_export(
 def test_export_says_what_to_install(tmp_path: Path, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "onnxscript", None)
     code, _, errors = run("export", "--out", str(tmp_path / "x"))
-    assert (code, errors) == (2, ["latentloop: export needs ONNX and its runtime: pip install latentloop[onnx]"])
+    assert (code, errors) == (2, ["latentloop: export needs ONNX and its runtime: pip install 'latentloop[onnx]'"])

@@ -19,7 +19,7 @@ class Bulk:
     A record holds a face's position in its photo, its code, an identity embedding and the metrics of its
     reconstruction; a photo that cannot be used gets a record with the reason. Ray shares the work among processes, on
     this machine or on a cluster. Run the command again to resume a stopped run or to add photos: those that have
-    records are skipped. Needs: pip install latentloop[bulk].
+    records are skipped. Needs: pip install 'latentloop[bulk]'.
 
     A folder and its subfolders: latentloop bulk faces/ --out records
 

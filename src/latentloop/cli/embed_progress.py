@@ -51,5 +51,5 @@ class EmbedProgress:
             f"LPIPS {figures['lpips_alex']:.3f}  ID {figures['id']:.3f}  "
             + f"{outcome.steps} steps, "
             + (f"{outcome.refine_steps} beyond the code, " if outcome.refine_steps else "")
-            + ("finished before" if outcome.skipped else f"{outcome.figures.seconds:.1f} s")
+            + ("finished earlier" if outcome.skipped else f"{outcome.figures.seconds:.1f} s")
         )

@@ -18,7 +18,7 @@ class Export:
 
     The folder --out gets an .onnx file for each network, and bundle.json, which describes them. Before a file is
     written, its outputs in ONNX Runtime are compared with PyTorch's, and it is refused if they differ. The batch size
-    is free; docs/onnx.md lists inputs and outputs. Needs: pip install latentloop[onnx].
+    is free; docs/onnx.md lists inputs and outputs. Needs: pip install 'latentloop[onnx]'.
 
     web writes a page instead, a folder of files for any web host: the visitors' browsers find and edit the faces, and
     no photo leaves their computers. The page's default generator is mobile-ffhq-256. docs/browser.md explains it.

@@ -93,7 +93,7 @@ def load_generator(
 
     Args:
         name_or_path: Name of a bundled generator, or a file: one of ours, or a StyleGAN 1, 2 or 3 in its project's
-            original format; also on the Hugging Face Hub, as hf://OWNER/REPO[/FILE][@REVISION].
+            original format; also on the Hugging Face Hub, as `hf://OWNER/REPO[/FILE][@REVISION]`.
         device: Device of the weights.
         which: Which of the generators in another project's file to load.
 

@@ -92,7 +92,7 @@ def serve(options: StudioOptions, say: Callable[[str], None]) -> None:
         UserError: Gradio is not installed, a network cannot be used, or the port is taken.
     """
     os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
-    require_extra("gradio", "the studio needs Gradio", "'latentloop[web]'")
+    require_extra("gradio", "the studio needs Gradio", "latentloop[web]")
     with temporary_root() as root:
         os.environ["GRADIO_TEMP_DIR"] = str(root)
         turns, sessions = Turns(), Sessions(root)
