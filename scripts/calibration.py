@@ -16,8 +16,8 @@ from calibration_entries import ENTRIES, Row, measured
 HEADINGS = ("kind", "what", "computed on", "there", "here", "difference", "tolerance", "reference")
 PAGE = """# Calibration
 
-Every metric of `latentloop.metrics`, every loss of `latentloop.losses`, the priors on codes and the kinds of generators,
-each beside a reference that shares no code with the package. *There* is the reference's value, *here* is ours.
+Every metric of `latentloop.metrics`, every loss of `latentloop.losses`, the priors on codes and the kinds of
+generators, each beside a reference that shares no code with the package. *There* is the reference's value, *here* is ours.
 
 - Of several images, a value is the mean; of images and vectors it is the root mean square of their numbers.
 - The difference is the largest of any number: of any image's value, of any pixel.
@@ -25,8 +25,8 @@ each beside a reference that shares no code with the package. *There* is the ref
   LPIPS computed in float32.
 - VGG16's weights are too large for the package, so LPIPS (vgg) is compared on random weights.
 - Not in the table: mobile-ffhq-256, our own distillation, which the
-  [lab notebook](lab-notebook.md#faithfulness-of-mobile-ffhq-256) compares with mobile-ffhq-1024; and the terms that only
-  earlier methods descend, the feature loss and PTI's locality term, which `tests/baselines/` tests.
+  [lab notebook](lab-notebook.md#faithfulness-of-mobile-ffhq-256) compares with mobile-ffhq-1024; and the terms that
+  only earlier methods descend, the feature loss and PTI's locality term, which `tests/baselines/` tests.
 - Rows of parameters compare our count with a number that is typed into `tests/calibration_entries.py`; no program of
   the projects runs there. StyleGAN1's and StyleGAN3's are printed by NVlabs/stylegan and NVlabs/stylegan3 when training
   begins. The others were counted in the modules of NVlabs/stylegan2-ada-pytorch, eladrich/pixel2style2pixel,
