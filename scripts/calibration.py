@@ -17,7 +17,8 @@ HEADINGS = ("kind", "what", "computed on", "there", "here", "difference", "toler
 PAGE = """# Calibration
 
 Every metric of `latentloop.metrics`, every loss of `latentloop.losses`, the priors on codes and the kinds of
-generators, each beside a reference that shares no code with the package. *There* is the reference's value, *here* is ours.
+generators, each beside a reference that shares no code with the package. *There* is the reference's value, *here* is
+ours.
 
 - Of several images, a value is the mean; of images and vectors it is the root mean square of their numbers.
 - The difference is the largest of any number: of any image's value, of any pixel.
