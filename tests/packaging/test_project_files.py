@@ -130,6 +130,8 @@ def test_places_for_new_parts_exist() -> None:
     for _, code, registered in table:
         for place in re.findall(r"`([\w/]+(?:/|\.py))`", code + registered):
             assert "NAME" in place or (package / place).exists(), place
+        if "](docs/" in registered:
+            continue  # a page has the list: its links and names are tested as such
         *names, place = re.findall(r"`([\w/.]+)`", registered)
         sources = [package / place] if place.endswith(".py") else sorted((package / place).rglob("*.py"))
         found = "".join(source.read_text(encoding="utf-8") for source in sources if source.is_file())
