@@ -11,6 +11,8 @@
 # The studio, for this machine's browser alone, at http://127.0.0.1:7860:
 #
 #   docker run --rm -p 127.0.0.1:7860:7860 latentloop studio --host 0.0.0.0 --port 7860 --no-browser
+#
+# Until the project's first hosted run, its own CI has not built this image yet.
 ARG PYTHON=3.12
 
 # The page of `latentloop export web`.

@@ -1,4 +1,4 @@
-"""Write docs/calibration.md: every metric, loss and generator beside its reference.
+"""Write docs/calibration.md: metrics, losses and generators beside their references.
 
 python scripts/calibration.py docs/calibration.md
 """
@@ -16,20 +16,28 @@ from calibration_entries import ENTRIES, Row, measured
 HEADINGS = ("kind", "what", "computed on", "there", "here", "difference", "tolerance", "reference")
 PAGE = """# Calibration
 
-Every metric, every loss and every generator beside a reference that shares no code with the package. *There* is the
-reference's value, *here* is ours.
+Every metric of `latentloop.metrics`, every loss of `latentloop.losses`, the priors on codes and the kinds of
+generators, each beside a reference that shares no code with the package. *There* is the reference's value, *here* is
+ours.
 
 - Of several images, a value is the mean; of images and vectors it is the root mean square of their numbers.
 - The difference is the largest of any number: of any image's value, of any pixel.
 - NumPy's definitions, scikit-image and both networks compute in float64. OpenVINO, NVIDIA's program and the published
   LPIPS computed in float32.
 - VGG16's weights are too large for the package, so LPIPS (vgg) is compared on random weights.
-- mobile-ffhq-256 is missing: it is our own distillation, and [results.md](results.md) measures it against
-  mobile-ffhq-1024.
+- Not in the table: mobile-ffhq-256, our own distillation, which the
+  [lab notebook](lab-notebook.md#faithfulness-of-mobile-ffhq-256) compares with mobile-ffhq-1024; and the terms that
+  only earlier methods descend, the feature loss and PTI's locality term, which `tests/baselines/` tests.
+- Rows of parameters compare our count with a number that is typed into `tests/calibration_entries.py`; no program of
+  the projects runs there. StyleGAN1's and StyleGAN3's are printed by NVlabs/stylegan and NVlabs/stylegan3 when training
+  begins. The others were counted in the modules of NVlabs/stylegan2-ada-pytorch, eladrich/pixel2style2pixel,
+  omertov/encoder4editing and yuval-alaluf/restyle-encoder, which
+  [also ran beside ours](checkpoints.md#how-close-the-images-are-to-the-projects-own) on 25 November 2026.
 
 `python scripts/calibration.py docs/calibration.md` writes this page, and `tests/test_calibration.py` computes it again:
-it fails if a difference is beyond its tolerance, or if the page says something else. The digits below are those of two
-virtual processors of an AMD EPYC, 29 November 2026.
+it fails if a difference is beyond its tolerance, if a word differs, if a value is another by a thousandth, or if a
+difference is ten times as large or as small (those below a thousandth of the tolerance count as that). The digits below
+are those of two virtual processors of an AMD EPYC, 29 November 2026.
 
 {table}
 

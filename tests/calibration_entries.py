@@ -1,4 +1,4 @@
-"""What docs/calibration.md compares: every metric, loss and generator beside a reference from elsewhere."""
+"""What docs/calibration.md compares: metrics, losses and generators beside references from elsewhere."""
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -16,9 +16,9 @@ from conftest import randn
 from latentloop.encoders.irse import IRSE50
 from latentloop.encoders.psp import LastLayerIntoW, StyleHeads
 from latentloop.features.lpips import LpipsNet
-from latentloop.generators import load_generator
+from latentloop.generators import affines, load_generator
 from latentloop.inversion.prior import distance_from_start
-from latentloop.latents import layer_spread
+from latentloop.latents import layer_spread, style_alignment
 from metric_cases import LOSSES, METRICS, faces, lpips
 from metric_tester import MetricCase
 from references import stylegan1, stylegan2, stylegan3
@@ -161,6 +161,20 @@ def _spread() -> Compared:
     return np.array(there), layer_spread(w_plus, w_std=0.7).numpy()
 
 
+def _alignment() -> Compared:
+    generator = stylegan2.make()
+    maps = [(i, one.weight.numpy(), one.bias.numpy()) for i, of in enumerate(affines(generator) or []) for one in of]
+    z = torch.randn(200, generator.z_dim, generator=torch.Generator().manual_seed(0))
+    drawn, codes = generator.mapping(z.double()).numpy(), randn(2, generator.num_ws, generator.w_dim)
+    there = np.zeros(2)
+    for layer, weight, bias in maps:
+        styles = [weight @ w + bias for w in drawn]
+        anchor = sum(style / np.linalg.norm(style) for style in styles) / len(styles)
+        for i, style in enumerate(weight @ code[layer].numpy() + bias for code in codes):
+            there[i] += style @ anchor / np.linalg.norm(style) / len(maps)
+    return there, style_alignment(generator, samples=200)(codes).numpy()
+
+
 def _count(name: str, count: int, source: str, build: Callable[[], Iterable[nn.Parameter]], more: int = 0) -> Entry:
     def compare() -> Compared:
         with torch.device("meta"):
@@ -194,6 +208,7 @@ ENTRIES = [
     *(_of_case("loss", case) for case in LOSSES),
     Entry("loss", "distance from the start, of codes", "2 codes", "its definition in NumPy", 1e-9, _near),
     Entry("loss", "spread of the layers, of codes", "2 codes", "its definition in NumPy", 1e-9, _spread),
+    Entry("loss", "style alignment (LSAP), of codes", "2 codes", "its definition in NumPy", 1e-9, _alignment),
     Entry(
         "network",
         "MobileFaceNet, embedding",

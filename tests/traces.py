@@ -1,8 +1,9 @@
-"""Twenty steps of the trainer and of the iterator as text, with the digits of every step.
+"""Twenty steps of the trainer and of the iterator as text, with ten digits of every figure.
 
 The texts in tests/golden hold the method still: `scripts/golden_traces.py` writes them, a test reproduces them. All is
 computed in float64, from weights that NumPy draws and photos made of whole numbers, so that processors agree on nearly
-all digits. Images are not degraded: JPEG's rounding would turn a last digit into another level.
+all digits; a test allows 2e-6 of a number. Images are not degraded, since JPEG's rounding would turn a last digit into
+another level: the traces say nothing of JPEG and the other degradations.
 """
 
 import math

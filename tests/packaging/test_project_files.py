@@ -8,6 +8,7 @@ import tomllib
 from pathlib import Path
 
 import pytest
+from ruamel.yaml import YAML
 
 import latentloop
 
@@ -69,6 +70,21 @@ def test_the_dockerfile_passes_hadolint() -> None:
     checked(tool("hadolint"), ROOT / "Dockerfile")
 
 
+def test_what_is_published_is_tested_first() -> None:
+    publish, tests = (YAML(typ="safe").load(WORKFLOWS / f"{name}.yml") for name in ("publish", "tests"))
+    uploads = publish["jobs"]["publish"]
+    (job,) = [name for name, job in publish["jobs"].items() if job.get("uses") == "./.github/workflows/tests.yml"]
+    assert job in uploads["needs"]
+    assert "if" not in uploads, "skips what it needs"
+    assert "workflow_call" in tests["on"]
+
+
+def test_the_packages_of_python_and_of_the_page_are_kept_new() -> None:
+    kept = YAML(typ="safe").load(ROOT / ".github" / "dependabot.yml")["updates"]
+    places = {(update["package-ecosystem"], update["directory"]) for update in kept}
+    assert places == {("github-actions", "/"), ("pip", "/"), ("npm", "/web")}
+
+
 def test_every_python_that_the_metadata_names_is_tested() -> None:
     named = {found[1] for line in PROJECT["classifiers"] if (found := re.search(r":: (3\.\d+)$", line))}
     assert set(re.findall(r'python: "(3\.\d+)"', text(".github", "workflows", "tests.yml"))) == named
@@ -114,6 +130,8 @@ def test_places_for_new_parts_exist() -> None:
     for _, code, registered in table:
         for place in re.findall(r"`([\w/]+(?:/|\.py))`", code + registered):
             assert "NAME" in place or (package / place).exists(), place
+        if "](docs/" in registered:
+            continue  # a page has the list: its links and names are tested as such
         *names, place = re.findall(r"`([\w/.]+)`", registered)
         sources = [package / place] if place.endswith(".py") else sorted((package / place).rglob("*.py"))
         found = "".join(source.read_text(encoding="utf-8") for source in sources if source.is_file())
