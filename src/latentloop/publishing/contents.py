@@ -10,7 +10,8 @@ from latentloop.editing.direction_file import read_directions
 from latentloop.encoders.embedder_file import NAME as EMBEDDER
 from latentloop.errors import UserError, shown
 from latentloop.files import refuse_no_file
-from latentloop.generators import build_generator, find_generator_file, list_generators
+from latentloop.generators import build_generator, find_generator_file
+from latentloop.generators.registry import bundled_licence
 from latentloop.hub import GENERATORS
 from latentloop.publishing.licences import NON_COMMERCIAL, Licence, licence_named
 from latentloop.weights import WeightsFile, kind_in, read_ours
@@ -40,7 +41,7 @@ class Contents:
     @property
     def bundled_space(self) -> bool:
         """Whether the codes are those of the bundled generators."""
-        return is_bundled(self.fingerprint)
+        return bundled_licence(self.fingerprint) is not None
 
 
 def contents_of(path: Path) -> Contents:
@@ -65,11 +66,6 @@ def contents_of(path: Path) -> Contents:
     if converted == path.name:
         converted = f"{path.stem}-converted.safetensors"
     raise UserError(f"{path}: not a file of latentloop; convert it first: latentloop convert {path} {converted}")
-
-
-def is_bundled(fingerprint: str) -> bool:
-    """Tell whether a latent space is that of a bundled generator."""
-    return fingerprint in {info.latent_space for info in list_generators()}
 
 
 def _of_generator(path: Path) -> Contents:
@@ -116,7 +112,7 @@ def licence_of(settings: Mapping[str, Any], fingerprint: str) -> Licence | None:
         settings: What the file says of itself.
         fingerprint: Fingerprint of its latent space.
     """
-    if is_bundled(fingerprint):
+    if bundled_licence(fingerprint):
         return NON_COMMERCIAL
     own = settings.get("licence")
     return licence_named(own) if isinstance(own, str) and own.strip() else None
