@@ -169,7 +169,7 @@ def test_transparency_is_left_out(pack: ModuleType) -> None:
 
 def test_errors_are_sentences(nodes: dict[str, Any], cats: tuple[str, str], portrait: Path) -> None:
     load, embed, edit, paste = nodes.values()
-    with pytest.raises(ll.UserError, match="nothing: neither a file nor one of the generators we ship"):
+    with pytest.raises(ll.UserError, match="nothing: neither a file nor one of the bundled generators"):
         run(load, "nothing", device="cpu")
     (model,) = run(load, cats[0], device="cpu")
     with pytest.raises(ll.UserError, match="no face found"):
