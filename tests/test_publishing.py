@@ -3,14 +3,20 @@
 import re
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import torch
 
 import latentloop as ll
 from hub_stand_in import LARGE, TOKEN, Handler, StandIn
+from latentloop.editing.direction_file import save_directions
+from latentloop.editing.strength import LICENCE as COMPUTED
+from latentloop.editing.strength import make_direction
 from latentloop.encoders import PRESETS, make_embedder, save_embedder
 from latentloop.errors import UserError
+from latentloop.generators import Generator
 from latentloop.generators.registry import SHIPPED
 from latentloop.publishing import PushOptions, set_up_push
 from latentloop.publishing.card import is_untouched
@@ -195,9 +201,66 @@ def test_directions_keep_their_own_licences() -> None:
     job = set_up_push(DIRECTIONS, "anna/ways", PushOptions())
     assert job.card
     assert metadata(job.card)["license"] == '"other"'
-    assert "MIT and NVIDIA Source Code License, non-commercial." in job.card
+    assert metadata(job.card)["license_name"] == '"non-commercial-research"'
+    assert "\n- mit: `age`, `smile`" in job.card
+    assert "\n- NVIDIA Source Code License, non-commercial: `" in job.card
     assert "`smile`" in job.card
     assert "--set hf://anna/ways/directions-ffhq.safetensors:age=1" in job.card
+
+
+def ways(path: Path, generator: Generator, *licences: str, **names: str) -> Path:
+    """A file of directions of a generator, with these licences."""
+    each = {f"way{i}": licence for i, licence in enumerate(licences)} | names
+    one = make_direction(generator, "", torch.ones(generator.w_dim), 1.0, (0,), origin="", measured={})
+    save_directions(path, [replace(one, name=name, licence=licence) for name, licence in each.items()])
+    return path
+
+
+@pytest.mark.parametrize("licences", [(COMPUTED,), ("MIT",), ("MIT", "unknown"), ("MIT", COMPUTED), ("",)])
+def test_directions_of_the_bundled_generators_have_their_terms(
+    small_generator: SmallGenerator, tmp_path: Path, licences: tuple[str, ...]
+) -> None:
+    generator = ll.load_generator(small_generator())
+    generator.fingerprint = SHIPPED["mobile-ffhq-256"].info.latent_space
+    path = ways(tmp_path / "ways.safetensors", generator, *licences)
+    card = set_up_push(path, "anna/ways", PushOptions()).card
+    assert card
+    assert (metadata(card)["license"], metadata(card)["license_name"]) == ('"other"', '"non-commercial-research"')
+    assert "for non-commercial research alone" in card
+    assert ("\n- mit: `way0`\n" in card) == ("MIT" in licences)
+    assert ("\n- none of its own: `way1`\n" in card) == (len(licences) == 2)
+    assert COMPUTED not in card
+    with pytest.raises(UserError, match="its licence is non-commercial-research, which stays"):
+        set_up_push(path, "anna/ways", PushOptions(licence="mit"))
+
+
+@pytest.mark.parametrize(
+    ("own", "given", "licence", "listed"),
+    [
+        ((COMPUTED,), None, None, ""),
+        ((COMPUTED, "unknown", ""), "CC-BY-4.0", "cc-by-4.0", ""),
+        (("MIT", "mit"), None, "mit", ""),
+        (("MIT", "unknown"), None, None, "- none of its own: `way1`\n- mit: `way0`\n"),
+        (("MIT", "unknown"), "mit", "mit", ""),
+        (("MIT", COMPUTED), "cc-by-4.0", "cc-by-4.0-and-mit", "- cc-by-4.0: `way1`\n- mit: `way0`\n"),
+    ],
+)
+def test_directions_of_ones_own_generator(
+    small_generator: SmallGenerator,
+    tmp_path: Path,
+    own: tuple[str, ...],
+    given: str | None,
+    licence: str | None,
+    listed: str,
+) -> None:
+    path = ways(tmp_path / "ways.safetensors", ll.load_generator(small_generator()), *own)
+    card = set_up_push(path, "anna/ways", PushOptions(licence=given)).card
+    assert card
+    about = metadata(card)
+    assert about.get("license_name", about.get("license")) == (licence and f'"{licence}"')
+    assert ("Not stated. Ask whoever trained it" in card) == (licence is None)
+    assert listed in card
+    assert ("The directions' own licences" in card) == bool(listed)
 
 
 def test_a_licence_can_be_given_where_there_is_none(small_generator: SmallGenerator) -> None:

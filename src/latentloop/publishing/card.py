@@ -5,7 +5,6 @@ import json
 import re
 
 from latentloop.publishing.contents import Contents
-from latentloop.publishing.licences import Licence
 
 MARK = re.compile(r"\n<!-- latentloop push, (?P<sha256>[0-9a-f]{64}), (?P<file>[^\n]+) -->\n\Z")
 """Last line of a card that push wrote: the checksum of the text above, by which it sees that nobody edited it."""
@@ -17,17 +16,18 @@ WHAT = {
 PROJECT = "latentloop finds the StyleGAN code of a photo, and edits the photo through it."
 TAGS = ("stylegan", "gan-inversion", "image-editing")
 NOBODY = "Not stated. Ask whoever trained it before you use it."
+NONE = "none of its own"
 
 
-def write_card(contents: Contents, address: str, file: str, licence: Licence | None) -> str:
+def write_card(contents: Contents, address: str, file: str) -> str:
     """Write the card of a file.
 
     Args:
         contents: What the file holds.
         address: Its place on the Hub, hf://OWNER/REPO/FILE.
         file: Its name in the repository.
-        licence: Its licence; None if nobody knows.
     """
+    licence = contents.licence
     metadata = {
         "library_name": "latentloop",
         "pipeline_tag": "image-to-image",
@@ -37,7 +37,6 @@ def write_card(contents: Contents, address: str, file: str, licence: Licence | N
     head = "\n".join(f"{name}: {json.dumps(value)}" for name, value in metadata.items())  # JSON is YAML, too
     facts = {"file": f"`{file}`", **contents.facts, "fingerprint of the latent space": f"`{contents.fingerprint}`"}
     rows = "\n".join(f"| {name} | {value} |" for name, value in facts.items())
-    terms = f"{licence.name}. {licence.about}".strip() if licence else NOBODY
     text = f"""---
 {head}
 ---
@@ -61,7 +60,7 @@ The file holds nothing but numbers and settings: reading it executes nothing.
 
 ## Licence
 
-{terms}
+{_terms(contents)}
 """
     return f"{text}\n<!-- latentloop push, {_checksum(text)}, {file} -->\n"
 
@@ -79,8 +78,22 @@ def _checksum(text: str) -> str:
 
 
 def _names(contents: Contents) -> str:
-    names = ", ".join(f"`{name}`" for name in contents.names)
+    names = ", ".join(f"`{name}`" for name in contents.licences)
     return f"\nIt has {names}.\n" if names else ""
+
+
+def _terms(contents: Contents) -> str:
+    """The licence of the whole, and those of the directions, where they differ from it or from each other."""
+    licence = contents.licence
+    whole = f"{licence.name}. {licence.about}".strip() if licence else NOBODY
+    own = sorted({*contents.licences.values()})
+    if own in ([], [""]) or (len(own) == 1 and not contents.bundled_space):
+        return whole
+    rows = (
+        f"- {text or NONE}: " + ", ".join(f"`{name}`" for name, one in contents.licences.items() if one == text)
+        for text in own
+    )
+    return "\n".join([whole, "", "The directions' own licences:", "", *rows])
 
 
 def _commands(contents: Contents, address: str) -> str:
@@ -89,6 +102,6 @@ def _commands(contents: Contents, address: str) -> str:
     use = {
         "generator": f"latentloop embed photo.jpg --generator {address}",
         "embedder": f"latentloop embed photo.jpg --embedder {address}{generator}",
-        "directions": f"latentloop edit photo.jpg --set {address}:{next(iter(contents.names), '')}=1{generator}",
+        "directions": f"latentloop edit photo.jpg --set {address}:{next(iter(contents.licences), '')}=1{generator}",
     }
     return f"pip install 'latentloop[hub]'\n{use[contents.part]}"

@@ -19,8 +19,8 @@ from latentloop.hub import (
     parse_address,
 )
 from latentloop.publishing.card import is_untouched, write_card
-from latentloop.publishing.contents import contents_of
-from latentloop.publishing.licences import Licence, licence_named
+from latentloop.publishing.contents import Contents, contents_of
+from latentloop.publishing.licences import licence_named
 from latentloop.publishing.options import PushOptions
 from latentloop.version import __version__
 from latentloop.weights import kind_in
@@ -117,21 +117,20 @@ def set_up_push(path: Path, repo: str, options: PushOptions) -> Push:
     place = parse_address(repo if is_address(repo) else f"hf://{repo}")
     if place.file or place.revision or place.within:
         raise UserError(f"{repo}: a repository is OWNER/NAME, without a file and a revision")
-    contents = contents_of(path)
+    contents = _licensed(contents_of(path), options, path)
     address = HubAddress(place.repo, path.name)
-    licence = _licence(contents.licence, options, path)
-    card = write_card(contents, str(address), path.name, licence) if options.card else None
+    card = write_card(contents, str(address), path.name) if options.card else None
     return Push(path, address, card, options)
 
 
-def _licence(own: Licence | None, options: PushOptions, path: Path) -> Licence | None:
-    """The licence of a file: what it brings along, or, if that is nothing, the one that is given."""
+def _licensed(contents: Contents, options: PushOptions, path: Path) -> Contents:
+    """Contents under the licence that they bring along, or, if that is none, under the one that is given."""
     if options.licence is None:
-        return own
-    given = licence_named(options.licence)
+        return contents
+    given, own = licence_named(options.licence), contents.licence
     if own and own.name != given.name:
         raise UserError(f"{path}: its licence is {own.name}, which stays", arguments="licence")
-    return own or given
+    return contents if own else contents.under(given)
 
 
 def _text(hub: ModuleType, there: HubAddress) -> str:
