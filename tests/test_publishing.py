@@ -38,6 +38,11 @@ def metadata(card: str) -> dict[str, str]:
     return dict(line.split(": ", 1) for line in head[1].splitlines())
 
 
+def said(errors: list[str]) -> list[str]:
+    """Our own lines on stderr, without the client's progress bars."""
+    return [line for line in errors if line.startswith("latentloop: ")]
+
+
 @pytest.mark.usefixtures("logged_in")
 def test_what_is_pushed_is_used_by_its_address(stand_in: StandIn, small_generator: SmallGenerator, run: Run) -> None:
     path = small_generator()
@@ -77,23 +82,77 @@ def test_a_newer_version_replaces_the_older_one(small_generator: SmallGenerator,
 
 
 @pytest.mark.usefixtures("logged_in")
-@pytest.mark.parametrize(
-    ("there", "problem"),
-    [
-        ({"small.safetensors": b"somebody's"}, "not such a file of latentloop; it is left alone.*--replace"),
-        ({"README.md": b"# My cats"}, "its README.md is not the one that push wrote .*--replace.*--no-card"),
-    ],
-)
-def test_what_is_somebody_elses_stays(
-    stand_in: StandIn, small_generator: SmallGenerator, run: Run, there: dict[str, bytes], problem: str
-) -> None:
+def test_a_file_of_somebody_else_stays(stand_in: StandIn, small_generator: SmallGenerator, run: Run) -> None:
+    there = {"small.safetensors": b"somebody's"}
     stand_in.add("anna/cats", there)
-    code, lines, errors = run("push", str(small_generator()), "anna/cats")
+    path = str(small_generator())
+    code, lines, errors = run("push", path, "anna/cats")
     assert (code, lines) == (2, [])
-    assert re.search(problem, errors[0])
+    assert re.search("not such a file of latentloop; it is left alone.*--replace.*--name", errors[0])
     assert stand_in.repos["anna/cats"].files == there
-    assert run("push", str(small_generator()), "anna/cats", "--replace")[0] == 0
+    assert run("push", path, "anna/cats", "--name", "cats.safetensors")[0] == 0
+    assert stand_in.repos["anna/cats"].files["small.safetensors"] == b"somebody's"
+    assert run("push", path, "anna/cats", "--replace")[0] == 0
+    assert stand_in.repos["anna/cats"].files["small.safetensors"] == Path(path).read_bytes()
+
+
+@pytest.mark.usefixtures("logged_in")
+def test_a_card_of_somebody_else_stays_with_a_notice(
+    stand_in: StandIn, small_generator: SmallGenerator, run: Run
+) -> None:
+    stand_in.add("anna/cats", {"README.md": b"# My cats"})
+    path = str(small_generator())
+    code, lines, errors = run("push", path, "anna/cats")
+    assert (code, len(lines), len(said(errors))) == (0, 1, 1)
+    assert "hf://anna/cats: its README.md stays, since it is not the one that push wrote for small." in said(errors)[0]
+    assert set(stand_in.repos["anna/cats"].files) == {"README.md", "small.safetensors"}
+    assert stand_in.repos["anna/cats"].files["README.md"] == b"# My cats"
+    with pytest.warns(UserWarning, match=r"its README.md stays"):
+        ll.push(path, "anna/cats")
+    assert run("push", path, "anna/cats", "--replace")[0] == 0
     assert "latentloop push" in stand_in.repos["anna/cats"].files["README.md"].decode()
+
+
+@pytest.mark.usefixtures("logged_in")
+def test_a_second_file_leaves_the_first_ones_card(stand_in: StandIn, small_generator: SmallGenerator, run: Run) -> None:
+    path = str(small_generator())
+    assert run("push", path, "anna/cats", "--name", "cats.safetensors")[0] == 0
+    card = stand_in.repos["anna/cats"].files["README.md"]
+    assert "\n# cats\n" in card.decode()
+    assert "--generator hf://anna/cats/cats.safetensors\n" in card.decode()
+    code, lines, errors = run("push", path, "anna/cats")
+    assert (code, len(said(errors))) == (0, 1)
+    assert lines[0].startswith("hf://anna/cats/small.safetensors@")
+    assert set(stand_in.repos["anna/cats"].files) == {"README.md", "cats.safetensors", "small.safetensors"}
+    assert stand_in.repos["anna/cats"].files["README.md"] == card
+
+
+@pytest.mark.parametrize(
+    "name", ["cats.pkl", "a@b.safetensors", "a:b.safetensors", "a/b.safetensors", "a\nb.safetensors"]
+)
+def test_a_name_on_the_hub_must_mean_one_file(small_generator: SmallGenerator, name: str) -> None:
+    with pytest.raises(UserError, match="not a name for a file in a repository") as error:
+        set_up_push(small_generator(), "anna/cats", PushOptions(name=name))
+    assert error.value.arguments == ("name",)
+
+
+@pytest.mark.usefixtures("logged_in")
+def test_the_terms_of_the_bundled_weights_go_with_them(stand_in: StandIn, run: Run) -> None:
+    assert run("push", DIRECTIONS, "anna/ways", "--no-card")[0] == 0
+    files = stand_in.repos["anna/ways"].files
+    assert len(stand_in.repos["anna/ways"].commits) == 1
+    texts = {path.name: path.read_bytes() for path in (ASSETS / "licenses").iterdir()}
+    assert files == {
+        DIRECTIONS.name: DIRECTIONS.read_bytes(),
+        "latentloop-terms/NOTICE.md": (ASSETS / "NOTICE.md").read_bytes(),
+        **{f"latentloop-terms/licenses/{name}": text for name, text in texts.items()},
+    }
+    assert len(texts) > 5
+    card = set_up_push(DIRECTIONS, "anna/ways", PushOptions()).card
+    assert card
+    assert "](latentloop-terms/NOTICE.md)" in card
+    link = "https://huggingface.co/anna/ways/blob/main/latentloop-terms/NOTICE.md"
+    assert metadata(card)["license_link"] == f'"{link}"'
 
 
 @pytest.mark.usefixtures("logged_in")
@@ -105,8 +164,9 @@ def test_a_card_that_was_edited_stays(stand_in: StandIn, small_generator: SmallG
     assert not is_untouched(card.decode(), "other.safetensors")
     mine = card.replace(b"## Use", b"## How I made it\n\n## Use")
     stand_in.add("anna/cats", {"README.md": mine})
-    assert run("push", path, "anna/cats")[0] == 2
-    assert run("push", path, "anna/cats", "--no-card")[0] == 0
+    for extra in ([], ["--no-card"]):
+        code, _, errors = run("push", path, "anna/cats", *extra)
+        assert (code, bool(said(errors))) == (0, not extra)
     assert stand_in.repos["anna/cats"].files["README.md"] == mine
 
 

@@ -6,6 +6,7 @@ from typing import Annotated
 
 import tyro
 
+from latentloop.cli.complaints import complain
 from latentloop.cli.console import say
 from latentloop.cli.inputs import refuse_missing
 from latentloop.cli.options import UNTITLED
@@ -40,7 +41,7 @@ class Push:
 
         job = set_up_push(self.file, self.repo, self.options)
         if not self.dry_run:
-            say(job.run())
+            say(job.run(complain))
             return 0
         if job.card:
             say(job.card)

@@ -6,6 +6,7 @@ import re
 import shlex
 from urllib.parse import quote
 
+from latentloop.hub import HubAddress
 from latentloop.publishing.contents import Contents
 from latentloop.publishing.markdown import code, code_in_table, plain
 
@@ -19,22 +20,25 @@ WHAT = {
 PROJECT = "latentloop finds the StyleGAN code of a photo, and edits the photo through it."
 TAGS = ("stylegan", "gan-inversion", "image-editing")
 NOBODY = "Not stated. Ask whoever trained it before you use it."
+TERMS, NOTICE = "latentloop-terms", "NOTICE.md"
+"""Folder of a repository in which the terms of the bundled weights are, and the first of its files."""
+HUB = "https://huggingface.co"
 NONE = "none of its own"
 
 
-def write_card(contents: Contents, address: str, file: str) -> str:
+def write_card(contents: Contents, address: HubAddress) -> str:
     """Write the card of a file.
 
     Args:
         contents: What the file holds.
-        address: Its place on the Hub, hf://OWNER/REPO/FILE.
-        file: Its name in the repository.
+        address: Its place on the Hub.
     """
-    licence = contents.licence
+    file, licence = str(address.file), contents.licence
     metadata = {
         "library_name": "latentloop",
         "pipeline_tag": "image-to-image",
         **(licence.metadata if licence else {}),
+        **({"license_link": f"{HUB}/{address.repo}/blob/main/{TERMS}/{NOTICE}"} if contents.bundled_space else {}),
         "tags": [*TAGS, contents.part],
     }
     head = "\n".join(f"{name}: {json.dumps(value)}" for name, value in metadata.items())  # JSON is YAML, too
@@ -57,7 +61,7 @@ def write_card(contents: Contents, address: str, file: str) -> str:
 ## Use
 
 ```bash
-{_commands(contents, address)}
+{_commands(contents, str(address))}
 ```
 
 The file holds nothing but numbers and settings: reading it executes nothing.
@@ -90,6 +94,8 @@ def _terms(contents: Contents) -> str:
     """The licence of the whole, and those of the directions, where they differ from it or from each other."""
     licence = contents.licence
     whole = f"{plain(licence.name)}. {licence.about}".strip() if licence else NOBODY
+    if contents.bundled_space:
+        whole += f"\nThe terms of these are in [{TERMS}/{NOTICE}]({TERMS}/{NOTICE})."
     own = sorted({*contents.licences.values()})
     if own in ([], [""]) or (len(own) == 1 and not contents.bundled_space):
         return whole
