@@ -55,7 +55,10 @@ class StandIn:
     repos: dict[str, Repo] = field(default_factory=dict)
     blobs: dict[str, bytes] = field(default_factory=dict)
     requests: list[str] = field(default_factory=list)
-    tokens: list[str | None] = field(default_factory=list)
+    asked: list[tuple[str, str | None]] = field(default_factory=list)
+    """Each request with its token."""
+    storage: str = ""
+    """Another host, to which downloads are redirected; empty if they are not."""
     endpoint: str = ""
     failing: int = 0
     """Status of every answer; 0 for what is asked for."""
@@ -92,7 +95,7 @@ class Handler(BaseHTTPRequestHandler):
     def _send(self, answer: Answer, *, body: bool = True) -> None:
         status, headers, content = (self.hub.failing, {}, b"") if self.hub.failing else answer
         self.hub.requests.append(f"{self.command} {self.path}")
-        self.hub.tokens.append(self.headers.get("authorization"))
+        self.hub.asked.append((f"{self.command} {self.path}", self.headers.get("authorization")))
         self.send_response(status)
         for name, value in ({"Content-Length": str(len(content))} | headers).items():
             self.send_header(name, value)
@@ -122,6 +125,8 @@ class Handler(BaseHTTPRequestHandler):
             return self._info(found[1], found[2] or "main")
         if found := re.fullmatch(r"/([^/]+/[^/]+)/resolve/([^/]+)/(.+)", path):
             return self._file(*found.groups())
+        if found := re.fullmatch(r"/storage/(\w+)", path):
+            return 200, {}, self.hub.blobs[found[1]]
         return 404, {}, b"{}"
 
     def _info(self, name: str, revision: str) -> Answer:
@@ -148,7 +153,15 @@ class Handler(BaseHTTPRequestHandler):
         headers["ETag"] = f'"{hashlib.sha256(content).hexdigest()}"'
         if wanted := re.fullmatch(r"bytes=(\d+)-(\d*)", self.headers.get("range") or ""):
             return 206, headers, content[int(wanted[1]) : int(wanted[2] or len(content)) + 1]
+        if self.hub.storage:
+            return self._redirect(headers, content)
         return 200, headers, content
+
+    def _redirect(self, headers: dict[str, str], content: bytes) -> Answer:
+        sha256 = hashlib.sha256(content).hexdigest()
+        self.hub.blobs[sha256] = content
+        linked = {"X-Linked-Size": str(len(content)), "X-Linked-ETag": headers["ETag"]}
+        return 302, headers | linked | {"Location": f"{self.hub.storage}/storage/{sha256}"}, b""
 
     def _write(self) -> Answer:
         path, body = unquote(urlsplit(self.path).path), self._body()

@@ -60,7 +60,22 @@ def test_what_is_pushed_is_used_by_its_address(stand_in: StandIn, small_generato
     assert "latentloop embed photo.jpg --generator hf://anna/cats/small.safetensors" in card
     assert metadata(card)["library_name"] == '"latentloop"'
     assert metadata(card)["pipeline_tag"] == '"image-to-image"'
-    assert f"Bearer {TOKEN}" in stand_in.tokens
+    uploads = [token for request, token in stand_in.asked if request.startswith("PUT /upload/")]
+    assert uploads == [None]  # storage, at an address that is signed
+    assert {token for request, token in stand_in.asked if "anna/cats" in request} == {f"Bearer {TOKEN}"}
+
+
+@pytest.mark.usefixtures("logged_in")
+def test_another_host_gets_no_token(stand_in: StandIn, small_generator: SmallGenerator) -> None:
+    path = small_generator()
+    stand_in.add("anna/cats", {"small.safetensors": path}, private=True)
+    stand_in.storage = stand_in.endpoint.replace("127.0.0.1", "localhost")
+    assert ll.load_generator("hf://anna/cats").fingerprint == ll.load_generator(path).fingerprint
+    there = [token for request, token in stand_in.asked if request.startswith("GET /storage/")]
+    assert there == [None]
+    assert (f"HEAD /anna/cats/resolve/{stand_in.repos['anna/cats'].head}/small.safetensors", f"Bearer {TOKEN}") in (
+        stand_in.asked
+    )
 
 
 @pytest.mark.usefixtures("logged_in")
