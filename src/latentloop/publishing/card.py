@@ -95,7 +95,7 @@ def _terms(contents: Contents) -> str:
     licence = contents.licence
     whole = f"{plain(licence.name)}. {licence.about}".strip() if licence else NOBODY
     if contents.bundled_space:
-        whole += f"\nThe terms of these are in [{TERMS}/{NOTICE}]({TERMS}/{NOTICE})."
+        whole += f"\nThe terms are in [{TERMS}/{NOTICE}]({TERMS}/{NOTICE})."
     own = sorted({*contents.licences.values()})
     if own in ([], [""]) or (len(own) == 1 and not contents.bundled_space):
         return whole

@@ -154,12 +154,8 @@ def _licensed(contents: Contents, options: PushOptions, path: Path) -> Contents:
 def _address(repo: str, file: str) -> HubAddress:
     """Address of a file in a repository, which must mean just that file."""
     address = HubAddress(repo, file)
-    if (
-        not file.endswith(SAFETENSORS)
-        or "/" in file
-        or not file.isprintable()
-        or parse_address(str(address)) != address
-    ):
+    plain = file.endswith(SAFETENSORS) and file.isprintable() and "/" not in file
+    if not plain or parse_address(str(address)) != address:
         problem = f"not a name for a file in a repository; name it otherwise, such as cats{SAFETENSORS}"
         raise UserError(f"{file}: {problem}", arguments="name")
     return address
