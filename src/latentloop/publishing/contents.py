@@ -1,4 +1,4 @@
-"""Facts about files that latentloop wrote, as their model cards tell them."""
+"""Description of the content of one of our files, for its model card."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace

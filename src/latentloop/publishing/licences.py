@@ -39,12 +39,12 @@ KNOWN = frozenset(
 """Licences that the Hub knows by these names; of others a card says "other", and how they are called."""
 
 NONE_OF_ITS_OWN = frozenset(["", "unknown", "as the generator's"])
-"""What directions say that have no licence of their own: a computed one has "as the generator's", whatever that is."""
+"""Licence texts of directions that have no licence of their own; a computed one is "as the generator's"."""
 
 
 @dataclass(frozen=True)
 class Licence:
-    """A licence."""
+    """A licence, as a model card names it."""
 
     name: str
     """Its name: the Hub's, where it has one."""
