@@ -9,13 +9,13 @@ from typing import Any
 
 from latentloop.errors import UserError
 from latentloop.hub import (
-    SAFETENSORS,
     HubAddress,
+    ask,
     explaining,
-    fetch,
+    forget,
     is_address,
+    is_exact,
     kind_of,
-    list_files,
     load_client,
     ourselves,
     parse_address,
@@ -28,6 +28,7 @@ from latentloop.version import __version__
 from latentloop.weights import ASSETS, kind_in
 
 README = "README.md"
+SAFETENSORS = ".safetensors"
 
 
 @dataclass(frozen=True)
@@ -75,7 +76,7 @@ class Push:
             commit = api.create_commit(
                 self.address.repo, operations=changes, commit_message=message, parent_commit=head
             )
-        fetch.cache_clear()  # a branch means another commit now
+        forget()  # a branch means another commit now
         if problem:
             notice(problem)
         return HubAddress(self.address.repo, self.address.file, commit.oid)
@@ -88,9 +89,10 @@ class Push:
         """The repository's last commit, None without a repository, and its files; UserError if ours cannot be there."""
         repo = HubAddress(self.address.repo)
         try:
-            commit, files = list_files(hub, repo, cached=False)
+            listing = ask(hub, repo)
         except hub.errors.RepositoryNotFoundError:
             return None, []
+        commit, files = listing.commit, list(listing.sizes)
         there, file = HubAddress(repo.repo, None, commit), str(self.address.file)
         if not self.options.replace and file in files and kind_of(hub, there, file) != kind_in(self.path):
             problem = "there already, and not such a file of latentloop; it is left alone"
@@ -154,10 +156,10 @@ def _licensed(contents: Contents, options: PushOptions, path: Path) -> Contents:
 def _address(repo: str, file: str) -> HubAddress:
     """Address of a file in a repository, which must mean just that file."""
     address = HubAddress(repo, file)
-    plain = file.endswith(SAFETENSORS) and file.isprintable() and "/" not in file
-    if not plain or parse_address(str(address)) != address:
-        problem = f"not a name for a file in a repository; name it otherwise, such as cats{SAFETENSORS}"
-        raise UserError(f"{file}: {problem}", arguments="name")
+    if not is_exact(address) or "/" in file:
+        raise UserError(f"{file}: an address on the Hub cannot have such a name; rename the file", arguments="name")
+    if not file.endswith(SAFETENSORS):
+        raise UserError(f"{file}: push gives names that end in {SAFETENSORS}", arguments="name")
     return address
 
 
