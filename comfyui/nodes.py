@@ -4,7 +4,6 @@ Written for ComfyUI's V3 interface. ComfyUI runs nodes in PyTorch's inference mo
 ever with a network that was loaded in it. So each node switches it off.
 """
 
-import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
@@ -12,6 +11,7 @@ from pathlib import Path
 from typing import Any, Literal, get_args
 
 import torch
+from comfy.model_management import throw_exception_if_processing_interrupted
 from comfy_api.latest import ComfyAPISync, ComfyExtension, io
 from torch import Tensor
 
@@ -235,11 +235,14 @@ class Progress:
     photos: int
     steps: int
     """Steps that each photo takes, about."""
+    api: ComfyAPISync = field(default_factory=ComfyAPISync)
+    """ComfyUI."""
 
     def on_step(self, photo: int) -> Callable[[int, Tensor], None]:
-        """Make the callback of a photo."""
+        """Make the callback of a photo; it raises ComfyUI's exception once the user has cancelled."""
 
         def show(step: int, _: Tensor) -> None:
+            throw_exception_if_processing_interrupted()  # which nothing else here does
             self._show(photo * self.steps + min(step, self.steps))
 
         return show
@@ -249,7 +252,7 @@ class Progress:
         self._show(self.photos * self.steps)
 
     def _show(self, done: int) -> None:
-        ComfyAPISync().execution.set_progress(value=done, max_value=max(self.photos * self.steps, 1))
+        self.api.execution.set_progress(value=done, max_value=max(self.photos * self.steps, 1))
 
 
 class LatentloopExtension(ComfyExtension):
@@ -293,4 +296,4 @@ def _steps(model: ll.Model, options: Mapping[str, Any]) -> int:
 def _state(*names: str) -> tuple[object, ...]:
     """Names, and when the files of these names were changed last."""
     files = [Path(name.strip()) for name in names]
-    return (*names, *(os.stat(file).st_mtime_ns if file.is_file() else None for file in files))  # noqa: PTH116
+    return (*names, *(file.stat().st_mtime_ns if file.is_file() else None for file in files))

@@ -14,7 +14,10 @@ from urllib.parse import unquote, urlsplit
 
 import pytest
 
+import latentloop as ll
 from latentloop import hub
+from latentloop.encoders import PRESETS, make_embedder, save_embedder
+from small_generators import SmallGenerator
 
 Files = dict[str, bytes]
 Answer = tuple[int, dict[str, str], bytes]
@@ -55,8 +58,13 @@ class StandIn:
     repos: dict[str, Repo] = field(default_factory=dict)
     blobs: dict[str, bytes] = field(default_factory=dict)
     requests: list[str] = field(default_factory=list)
-    tokens: list[str | None] = field(default_factory=list)
+    asked: list[tuple[str, str | None]] = field(default_factory=list)
+    """Each request with its token."""
+    storage: str = ""
+    """Another host, to which downloads are redirected; empty if they are not."""
     endpoint: str = ""
+    sizes: dict[str, int] = field(default_factory=dict)
+    """Sizes that the lists of files give, by a file's name, where they are not the true ones."""
     failing: int = 0
     """Status of every answer; 0 for what is asked for."""
 
@@ -92,7 +100,7 @@ class Handler(BaseHTTPRequestHandler):
     def _send(self, answer: Answer, *, body: bool = True) -> None:
         status, headers, content = (self.hub.failing, {}, b"") if self.hub.failing else answer
         self.hub.requests.append(f"{self.command} {self.path}")
-        self.hub.tokens.append(self.headers.get("authorization"))
+        self.hub.asked.append((f"{self.command} {self.path}", self.headers.get("authorization")))
         self.send_response(status)
         for name, value in ({"Content-Length": str(len(content))} | headers).items():
             self.send_header(name, value)
@@ -122,6 +130,8 @@ class Handler(BaseHTTPRequestHandler):
             return self._info(found[1], found[2] or "main")
         if found := re.fullmatch(r"/([^/]+/[^/]+)/resolve/([^/]+)/(.+)", path):
             return self._file(*found.groups())
+        if found := re.fullmatch(r"/storage/(\w+)", path):
+            return 200, {}, self.hub.blobs[found[1]]
         return 404, {}, b"{}"
 
     def _info(self, name: str, revision: str) -> Answer:
@@ -131,8 +141,13 @@ class Handler(BaseHTTPRequestHandler):
         commit = self._commit(repo, revision)
         if commit is None:
             return 404, {"X-Error-Code": "RevisionNotFound"}, b"{}"
-        siblings = [{"rfilename": file} for file in repo.commits.get(commit, {})]
+        files = repo.commits.get(commit, {})
+        with_sizes = "blobs=" in urlsplit(self.path).query
+        siblings = [{"rfilename": n, **({"size": self._size(n, c)} if with_sizes else {})} for n, c in files.items()]
         return _json({"id": name, "modelId": name, "sha": commit, "private": repo.private, "siblings": siblings})
+
+    def _size(self, name: str, content: bytes) -> int:
+        return self.hub.sizes.get(name, len(content))
 
     def _file(self, name: str, revision: str, file: str) -> Answer:
         if refusal := self._refusal(name):
@@ -147,8 +162,18 @@ class Handler(BaseHTTPRequestHandler):
         content = repo.commits[commit][file]
         headers["ETag"] = f'"{hashlib.sha256(content).hexdigest()}"'
         if wanted := re.fullmatch(r"bytes=(\d+)-(\d*)", self.headers.get("range") or ""):
+            if int(wanted[1]) >= len(content):
+                return 416, headers | {"Content-Range": f"bytes */{len(content)}"}, b""
             return 206, headers, content[int(wanted[1]) : int(wanted[2] or len(content)) + 1]
+        if self.hub.storage:
+            return self._redirect(headers, content)
         return 200, headers, content
+
+    def _redirect(self, headers: dict[str, str], content: bytes) -> Answer:
+        sha256 = hashlib.sha256(content).hexdigest()
+        self.hub.blobs[sha256] = content
+        linked = {"X-Linked-Size": str(len(content)), "X-Linked-ETag": headers["ETag"]}
+        return 302, headers | linked | {"Location": f"{self.hub.storage}/storage/{sha256}"}, b""
 
     def _write(self) -> Answer:
         path, body = unquote(urlsplit(self.path).path), self._body()
@@ -221,14 +246,14 @@ def stand_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[StandI
         monkeypatch.setattr(constants, "HF_HUB_DISABLE_XET", True)
         for name in ("HF_TOKEN", "HUGGING_FACE_HUB_TOKEN"):
             monkeypatch.delenv(name, raising=False)
-        hub.fetch.cache_clear()
+        hub.forget()
         thread = threading.Thread(target=server.serve_forever, daemon=True)
         thread.start()
         yield served
         server.shutdown()
         thread.join()
         huggingface_hub.close_session()
-    hub.fetch.cache_clear()
+    hub.forget()
 
 
 @pytest.fixture
@@ -246,6 +271,15 @@ def offline(monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
 
         monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
         close_session()
-        hub.fetch.cache_clear()
+        hub.forget()
 
     return set_offline
+
+
+@pytest.fixture
+def both(small_generator: SmallGenerator, tmp_path: Path) -> dict[str, bytes | Path]:
+    """A generator, its embedding network and a file of another project."""
+    generator = small_generator()
+    config = PRESETS["small"]
+    save_embedder(tmp_path / "net.safetensors", make_embedder(config, ll.load_generator(generator), seed=0))
+    return {"g.safetensors": generator, "net.safetensors": tmp_path / "net.safetensors", "old.pkl": b"?"}

@@ -55,7 +55,7 @@ def test_the_examples_run(here: Path, stand_in: StandIn, capsys: pytest.CaptureF
         assert main(arguments) == 0, (arguments, capsys.readouterr().err)
     assert (here / "embedded" / "photo.png").is_file()
     assert (here / "cats-v1.safetensors").is_file()
-    assert set(stand_in.repos["anna/cat-network"].files) == {"best.safetensors", "README.md"}
+    assert set(stand_in.repos["anna/cat-network"].files) == {"cat-network.safetensors", "README.md"}
     use, publish = blocks("python")
     capsys.readouterr()
     exec(use, {})  # noqa: S102 - the page's own examples

@@ -9,12 +9,9 @@ import pytest
 
 import latentloop as ll
 from hub_stand_in import LARGE, TOKEN, Handler, StandIn
-from latentloop.encoders import PRESETS, make_embedder, save_embedder
 from latentloop.errors import UserError
-from latentloop.generators.registry import SHIPPED
 from latentloop.publishing import PushOptions, set_up_push
 from latentloop.publishing.card import is_untouched
-from latentloop.publishing.licences import licence_named
 from latentloop.weights import ASSETS, write_ours
 from small_generators import SmallGenerator
 
@@ -28,6 +25,11 @@ def metadata(card: str) -> dict[str, str]:
     head = re.match(r"---\n(.*?)\n---\n", card, flags=re.DOTALL)
     assert head
     return dict(line.split(": ", 1) for line in head[1].splitlines())
+
+
+def said(errors: list[str]) -> list[str]:
+    """Our own lines on stderr, without the client's progress bars."""
+    return [line for line in errors if line.startswith("latentloop: ")]
 
 
 @pytest.mark.usefixtures("logged_in")
@@ -47,7 +49,22 @@ def test_what_is_pushed_is_used_by_its_address(stand_in: StandIn, small_generato
     assert "latentloop embed photo.jpg --generator hf://anna/cats/small.safetensors" in card
     assert metadata(card)["library_name"] == '"latentloop"'
     assert metadata(card)["pipeline_tag"] == '"image-to-image"'
-    assert f"Bearer {TOKEN}" in stand_in.tokens
+    uploads = [token for request, token in stand_in.asked if request.startswith("PUT /upload/")]
+    assert uploads == [None]  # storage, at an address that is signed
+    assert {token for request, token in stand_in.asked if "anna/cats" in request} == {f"Bearer {TOKEN}"}
+
+
+@pytest.mark.usefixtures("logged_in")
+def test_another_host_gets_no_token(stand_in: StandIn, small_generator: SmallGenerator) -> None:
+    path = small_generator()
+    stand_in.add("anna/cats", {"small.safetensors": path}, private=True)
+    stand_in.storage = stand_in.endpoint.replace("127.0.0.1", "localhost")
+    assert ll.load_generator("hf://anna/cats").fingerprint == ll.load_generator(path).fingerprint
+    there = [token for request, token in stand_in.asked if request.startswith("GET /storage/")]
+    assert there == [None]
+    assert (f"HEAD /anna/cats/resolve/{stand_in.repos['anna/cats'].head}/small.safetensors", f"Bearer {TOKEN}") in (
+        stand_in.asked
+    )
 
 
 @pytest.mark.usefixtures("logged_in")
@@ -69,23 +86,79 @@ def test_a_newer_version_replaces_the_older_one(small_generator: SmallGenerator,
 
 
 @pytest.mark.usefixtures("logged_in")
-@pytest.mark.parametrize(
-    ("there", "problem"),
-    [
-        ({"small.safetensors": b"somebody's"}, "not such a file of latentloop; it is left alone.*--replace"),
-        ({"README.md": b"# My cats"}, "its README.md is not the one that push wrote .*--replace.*--no-card"),
-    ],
-)
-def test_what_is_somebody_elses_stays(
-    stand_in: StandIn, small_generator: SmallGenerator, run: Run, there: dict[str, bytes], problem: str
-) -> None:
+def test_a_file_of_somebody_else_stays(stand_in: StandIn, small_generator: SmallGenerator, run: Run) -> None:
+    there = {"small.safetensors": b"somebody's"}
     stand_in.add("anna/cats", there)
-    code, lines, errors = run("push", str(small_generator()), "anna/cats")
+    path = str(small_generator())
+    code, lines, errors = run("push", path, "anna/cats")
     assert (code, lines) == (2, [])
-    assert re.search(problem, errors[0])
+    assert re.search("not such a file of latentloop; it is left alone.*--replace.*--name", errors[0])
     assert stand_in.repos["anna/cats"].files == there
-    assert run("push", str(small_generator()), "anna/cats", "--replace")[0] == 0
+    assert run("push", path, "anna/cats", "--name", "cats.safetensors")[0] == 0
+    assert stand_in.repos["anna/cats"].files["small.safetensors"] == b"somebody's"
+    assert run("push", path, "anna/cats", "--replace")[0] == 0
+    assert stand_in.repos["anna/cats"].files["small.safetensors"] == Path(path).read_bytes()
+
+
+@pytest.mark.usefixtures("logged_in")
+def test_a_card_of_somebody_else_stays_with_a_notice(
+    stand_in: StandIn, small_generator: SmallGenerator, run: Run
+) -> None:
+    stand_in.add("anna/cats", {"README.md": b"# My cats"})
+    path = str(small_generator())
+    code, lines, errors = run("push", path, "anna/cats")
+    assert (code, len(lines), len(said(errors))) == (0, 1, 1)
+    assert "hf://anna/cats: its README.md stays, since it is not the one that push wrote for small." in said(errors)[0]
+    assert set(stand_in.repos["anna/cats"].files) == {"README.md", "small.safetensors"}
+    assert stand_in.repos["anna/cats"].files["README.md"] == b"# My cats"
+    with pytest.warns(UserWarning, match=r"its README.md stays"):
+        ll.push(path, "anna/cats")
+    assert run("push", path, "anna/cats", "--replace")[0] == 0
     assert "latentloop push" in stand_in.repos["anna/cats"].files["README.md"].decode()
+
+
+@pytest.mark.usefixtures("logged_in")
+def test_a_second_file_leaves_the_first_ones_card(stand_in: StandIn, small_generator: SmallGenerator, run: Run) -> None:
+    path = str(small_generator())
+    assert run("push", path, "anna/cats", "--name", "cats.safetensors")[0] == 0
+    card = stand_in.repos["anna/cats"].files["README.md"]
+    assert "\n# cats\n" in card.decode()
+    assert "--generator hf://anna/cats/cats.safetensors\n" in card.decode()
+    code, lines, errors = run("push", path, "anna/cats")
+    assert (code, len(said(errors))) == (0, 1)
+    assert lines[0].startswith("hf://anna/cats/small.safetensors@")
+    assert set(stand_in.repos["anna/cats"].files) == {"README.md", "cats.safetensors", "small.safetensors"}
+    assert stand_in.repos["anna/cats"].files["README.md"] == card
+
+
+@pytest.mark.parametrize(
+    "name", ["cats.pkl", "a@b.safetensors", "a:b.safetensors", "a/b.safetensors", "a\nb.safetensors"]
+)
+def test_a_name_on_the_hub_must_mean_one_file(small_generator: SmallGenerator, name: str) -> None:
+    with pytest.raises(
+        UserError, match=r"an address on the Hub cannot have such a name|push gives names that end"
+    ) as error:
+        set_up_push(small_generator(), "anna/cats", PushOptions(name=name))
+    assert error.value.arguments == ("name",)
+
+
+@pytest.mark.usefixtures("logged_in")
+def test_the_terms_of_the_bundled_weights_go_with_them(stand_in: StandIn, run: Run) -> None:
+    assert run("push", DIRECTIONS, "anna/ways", "--no-card")[0] == 0
+    files = stand_in.repos["anna/ways"].files
+    assert len(stand_in.repos["anna/ways"].commits) == 1
+    texts = {path.name: path.read_bytes() for path in (ASSETS / "licenses").iterdir()}
+    assert files == {
+        DIRECTIONS.name: DIRECTIONS.read_bytes(),
+        "latentloop-terms/NOTICE.md": (ASSETS / "NOTICE.md").read_bytes(),
+        **{f"latentloop-terms/licenses/{name}": text for name, text in texts.items()},
+    }
+    assert len(texts) > 5
+    card = set_up_push(DIRECTIONS, "anna/ways", PushOptions()).card
+    assert card
+    assert "](latentloop-terms/NOTICE.md)" in card
+    link = "https://huggingface.co/anna/ways/blob/main/latentloop-terms/NOTICE.md"
+    assert metadata(card)["license_link"] == f'"{link}"'
 
 
 @pytest.mark.usefixtures("logged_in")
@@ -97,8 +170,9 @@ def test_a_card_that_was_edited_stays(stand_in: StandIn, small_generator: SmallG
     assert not is_untouched(card.decode(), "other.safetensors")
     mine = card.replace(b"## Use", b"## How I made it\n\n## Use")
     stand_in.add("anna/cats", {"README.md": mine})
-    assert run("push", path, "anna/cats")[0] == 2
-    assert run("push", path, "anna/cats", "--no-card")[0] == 0
+    for extra in ([], ["--no-card"]):
+        code, _, errors = run("push", path, "anna/cats", *extra)
+        assert (code, bool(said(errors))) == (0, not extra)
     assert stand_in.repos["anna/cats"].files["README.md"] == mine
 
 
@@ -167,55 +241,6 @@ def test_without_the_client_the_extra_is_named(
     assert "pip install 'latentloop[hub]'" in errors[0]
 
 
-@pytest.mark.parametrize("name", ["mobile-ffhq-256.safetensors", "base-ffhq.safetensors"])
-def test_the_terms_of_the_bundled_weights_are_carried_over_and_stay(name: str, run: Run) -> None:
-    card = set_up_push(ASSETS / name, "anna/faces", PushOptions()).card
-    assert card
-    assert metadata(card)["license"] == '"other"'
-    assert metadata(card)["license_name"] == '"non-commercial-research"'
-    assert "for non-commercial research alone" in card
-    code, _, errors = run("push", str(ASSETS / name), "anna/faces", "--licence", "mit", "--dry-run")
-    assert code == 2
-    assert "its licence is non-commercial-research, which stays; see --licence" in errors[0]
-
-
-def test_a_network_for_the_bundled_generators_has_their_terms(small_generator: SmallGenerator, tmp_path: Path) -> None:
-    generator = ll.load_generator(small_generator())
-    fingerprint = SHIPPED["mobile-ffhq-256"].info.latent_space
-    for wanted, licence in ((fingerprint, '"other"'), (generator.fingerprint, None)):
-        network = make_embedder(PRESETS["small"], generator, seed=0)
-        network.fingerprint = wanted
-        save_embedder(tmp_path / "net.safetensors", network)
-        card = set_up_push(tmp_path / "net.safetensors", "anna/net", PushOptions()).card
-        assert card
-        assert metadata(card).get("license") == licence
-
-
-def test_directions_keep_their_own_licences() -> None:
-    job = set_up_push(DIRECTIONS, "anna/ways", PushOptions())
-    assert job.card
-    assert metadata(job.card)["license"] == '"other"'
-    assert "MIT and NVIDIA Source Code License, non-commercial." in job.card
-    assert "`smile`" in job.card
-    assert "--set hf://anna/ways/directions-ffhq.safetensors:age=1" in job.card
-
-
-def test_a_licence_can_be_given_where_there_is_none(small_generator: SmallGenerator) -> None:
-    path = small_generator()
-    unknown, given = (set_up_push(path, "anna/cats", PushOptions(licence=name)).card for name in (None, "CC-BY-4.0"))
-    assert unknown
-    assert given
-    assert "license" not in metadata(unknown)
-    assert "Not stated. Ask whoever trained it" in unknown
-    assert metadata(given)["license"] == '"cc-by-4.0"'
-
-
-def test_a_licence_that_the_hub_does_not_know_is_named_beside() -> None:
-    assert licence_named("My Own Terms, v2").metadata == {"license": "other", "license_name": "my-own-terms-v2"}
-    with pytest.raises(UserError, match="not the name of a licence"):
-        licence_named("...")
-
-
 def test_other_files_are_refused_with_what_to_do(tmp_path: Path, run: Run) -> None:
     (tmp_path / "cats.pkl").write_bytes(b"\x80\x04N.")
     write_ours(tmp_path / "m.safetensors", "metric", {}, {"a": 1})
@@ -233,3 +258,23 @@ def test_other_files_are_refused_with_what_to_do(tmp_path: Path, run: Run) -> No
 def test_a_repository_is_an_owner_and_a_name(repo: str) -> None:
     with pytest.raises(UserError):
         set_up_push(DIRECTIONS, repo, PushOptions())
+
+
+@pytest.mark.usefixtures("logged_in")
+@pytest.mark.parametrize("there", [b'{"a": 3}', b"[]", b'{"__metadata__": ["latentloop"]}', b"[" * 60_000, None])
+def test_a_damaged_file_there_stays(
+    stand_in: StandIn, small_generator: SmallGenerator, run: Run, there: bytes | None
+) -> None:
+    content = b"" if there is None else len(there).to_bytes(8, "little") + there
+    stand_in.add("anna/cats", {"small.safetensors": content})
+    code, lines, errors = run("push", str(small_generator()), "anna/cats")
+    assert (code, lines, len(errors)) == (2, [], 1)
+    assert "not such a file of latentloop; it is left alone" in errors[0]
+    assert stand_in.repos["anna/cats"].files == {"small.safetensors": content}
+
+
+@pytest.mark.parametrize("name", ["x@2.safetensors", "a:b.safetensors", "new\nline.safetensors"])
+def test_a_name_that_no_address_can_have_is_refused(small_generator: SmallGenerator, name: str) -> None:
+    path = small_generator()
+    with pytest.raises(UserError, match="an address on the Hub cannot have such a name; rename the file"):
+        set_up_push(path.rename(path.with_name(name)), "anna/cats", PushOptions())

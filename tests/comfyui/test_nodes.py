@@ -43,7 +43,9 @@ def pack() -> Iterator[ModuleType]:
         yield module
     finally:
         sys.path.remove(str(STUB))
-        for name in [name for name in sys.modules if name.split(".")[0] in ("comfy_api", "nodes_of_latentloop")]:
+        for name in [
+            name for name in sys.modules if name.split(".")[0] in ("comfy", "comfy_api", "nodes_of_latentloop")
+        ]:
             del sys.modules[name]
 
 
@@ -133,6 +135,40 @@ def test_the_chain_does_what_a_model_does(
     assert len(progress) > 3
 
 
+def test_cancel_ends_the_search_at_once(
+    nodes: dict[str, Any], cats: tuple[str, str], portrait: Path, shown: list[tuple[float, float]]
+) -> None:
+    load, embed, *_ = nodes.values()
+    (model,) = run(load, cats[0], device="cpu")
+    comfy_ui: Any = sys.modules["comfy.model_management"]
+
+    class Cancelled(list[tuple[float, float]]):
+        """A progress bar at whose second step the user cancels."""
+
+        def append(self, value: tuple[float, float]) -> None:
+            super().append(value)
+            comfy_ui.interrupted = len(self) == 2
+
+    execution = sys.modules["comfy_api.latest"].Execution
+    try:
+        execution.shown = bar = Cancelled()
+        with pytest.raises(comfy_ui.InterruptProcessingException):
+            run(embed, model, comfy(portrait), steps=20)
+    finally:
+        execution.shown, comfy_ui.interrupted = shown, False
+    assert len(bar) == 2
+
+
+def test_the_way_to_comfyui_is_built_once_a_batch(pack: ModuleType) -> None:
+    api = sys.modules["comfy_api.latest"].ComfyAPISync
+    before = api.built
+    progress = pack.nodes.Progress(1, 3)
+    for step in range(3):
+        progress.on_step(0)(step, torch.zeros(1))
+    progress.finish()
+    assert api.built == before + 1
+
+
 def test_a_batch_gives_what_single_photos_give(nodes: dict[str, Any], cats: tuple[str, str], portrait: Path) -> None:
     load, embed, edit, paste = nodes.values()
     image = comfy(portrait, portrait)
@@ -169,7 +205,7 @@ def test_transparency_is_left_out(pack: ModuleType) -> None:
 
 def test_errors_are_sentences(nodes: dict[str, Any], cats: tuple[str, str], portrait: Path) -> None:
     load, embed, edit, paste = nodes.values()
-    with pytest.raises(ll.UserError, match="nothing: neither a file nor one of the generators we ship"):
+    with pytest.raises(ll.UserError, match="nothing: neither a file nor one of the bundled generators"):
         run(load, "nothing", device="cpu")
     (model,) = run(load, cats[0], device="cpu")
     with pytest.raises(ll.UserError, match="no face found"):
@@ -221,6 +257,9 @@ def test_the_metadata_is_what_the_registry_takes() -> None:
     assert re.fullmatch(r"[a-z](?:[a-z0-9]|[-_.](?![-_.])){1,98}", project["name"])
     assert "comfyui" not in project["name"]
     assert re.fullmatch(r"\d+\.\d+\.\d+", project["version"])
+    package = tomllib.loads((FOLDER.parent / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    assert project["version"] == package["version"]
+    assert project["dependencies"] == [f"latentloop[hub]>={package['version']}"]
     assert (FOLDER / project["license"]["file"]).read_bytes() == (FOLDER.parent / "LICENSE").read_bytes()
     assert (FOLDER / "requirements.txt").read_text().split() == project["dependencies"]
     assert about["tool"]["comfy"]["DisplayName"]

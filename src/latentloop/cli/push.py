@@ -6,6 +6,7 @@ from typing import Annotated
 
 import tyro
 
+from latentloop.cli.complaints import complain
 from latentloop.cli.console import say
 from latentloop.cli.inputs import refuse_missing
 from latentloop.cli.options import UNTITLED
@@ -26,7 +27,7 @@ class Push:
     """
 
     file: Annotated[Path, tyro.conf.Positional]
-    """The file."""
+    """File to publish."""
     repo: Annotated[str, tyro.conf.Positional]
     """Repository, as OWNER/NAME; it is made, private, if there is none."""
     options: Annotated[PushOptions, UNTITLED] = PushOptions()
@@ -40,7 +41,7 @@ class Push:
 
         job = set_up_push(self.file, self.repo, self.options)
         if not self.dry_run:
-            say(job.run())
+            say(job.run(complain))
             return 0
         if job.card:
             say(job.card)

@@ -155,7 +155,7 @@ class Components:
         return source_of(self.embedder, EMBEDDER)
 
     def sources(self, *, with_embedder: bool) -> dict[str, str | None]:
-        """Where on the Hub generator and embedding network come from, as entries of a stamp."""
+        """Return the addresses of generator and embedding network on the Hub, as entries of a stamp; None elsewhere."""
         embedder = self.embedder_source if with_embedder else None
         return {"generator_source": self.generator_source, "embedder_source": embedder}
 

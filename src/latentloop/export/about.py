@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 from latentloop.encoders.pretrained import Encoder, ReStyle
 from latentloop.export.graph import OPSET
 from latentloop.export.modules import Part
-from latentloop.generators import Generator, list_generators
+from latentloop.generators import Generator
+from latentloop.generators.registry import bundled_licence
 from latentloop.latents import mean_code
 from latentloop.version import __version__
 
@@ -48,8 +49,8 @@ def about_encoder(encoder: Encoder, name: str) -> dict[str, Any]:
 
 
 def licence_of(generator: Generator) -> str:
-    """Return the licence of a generator's weights, as far as it is known."""
-    return next((info.licence for info in list_generators() if info.name == generator.name), UNKNOWN)
+    """Return the licence of a generator's weights, which is known for the latent space of the bundled generators."""
+    return bundled_licence(generator.fingerprint) or UNKNOWN
 
 
 def describe(model: "ModelProto", part: Part, about: Mapping[str, Any], *, half: bool) -> None:

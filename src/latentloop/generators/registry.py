@@ -81,9 +81,18 @@ def list_generators() -> list[GeneratorInfo]:
     return [one.info for one in SHIPPED.values()]
 
 
+def bundled_licence(fingerprint: str) -> str | None:
+    """Return the licence of the bundled generators of a latent space; None if no bundled generator has that space.
+
+    Args:
+        fingerprint: Fingerprint of the latent space, which renamed, converted and distilled generators keep.
+    """
+    return next((info.licence for info in list_generators() if info.latent_space == fingerprint), None)
+
+
 def draws_faces(generator: Generator) -> bool:
     """Check whether a generator is known to draw faces, by its latent space: all bundled ones do."""
-    return generator.fingerprint in {info.latent_space for info in list_generators()}
+    return bundled_licence(generator.fingerprint) is not None
 
 
 def load_generator(

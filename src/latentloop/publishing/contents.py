@@ -1,28 +1,27 @@
-"""What a file of ours holds, as its model card tells it."""
+"""Description of the content of one of our files, for its model card."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 from latentloop.editing.direction_entries import NAME as DIRECTIONS
 from latentloop.editing.direction_file import read_directions
 from latentloop.encoders.embedder_file import NAME as EMBEDDER
 from latentloop.errors import UserError, shown
 from latentloop.files import refuse_no_file
-from latentloop.generators import build_generator, find_generator_file, list_generators
+from latentloop.generators import build_generator, find_generator_file
+from latentloop.generators.registry import bundled_licence
 from latentloop.hub import GENERATORS
-from latentloop.publishing.licences import NON_COMMERCIAL, Licence, licence_named
+from latentloop.publishing.licences import NON_COMMERCIAL, Licence, licence_of_all, own_licence
 from latentloop.weights import WeightsFile, kind_in, read_ours
 
 Part = Literal["generator", "embedder", "directions"]
-UNKNOWN = "unknown"
-"""Licence of a direction of which none is known."""
 
 
 @dataclass(frozen=True)
 class Contents:
-    """Facts about a file of ours."""
+    """Facts about a file that latentloop wrote."""
 
     part: Part
     """Use of the file."""
@@ -34,13 +33,18 @@ class Contents:
     """Fingerprint of the latent space."""
     licence: Licence | None
     """Licence that the file, or what it was made from, brings along; None if none is known."""
-    names: tuple[str, ...] = ()
-    """Names of the directions in the file."""
+    licences: Mapping[str, str] = field(default_factory=dict)
+    """Licence of each direction in the file, by its name; empty for one that has none of its own."""
 
     @property
     def bundled_space(self) -> bool:
         """Whether the codes are those of the bundled generators."""
-        return is_bundled(self.fingerprint)
+        return bundled_licence(self.fingerprint) is not None
+
+    def under(self, given: Licence) -> "Contents":
+        """Return the contents with a licence for what has none of its own."""
+        licences = {name: own or given.name for name, own in self.licences.items()}
+        return replace(self, licence=licence_of_all(licences.values()) if licences else given, licences=licences)
 
 
 def contents_of(path: Path) -> Contents:
@@ -67,11 +71,6 @@ def contents_of(path: Path) -> Contents:
     raise UserError(f"{path}: not a file of latentloop; convert it first: latentloop convert {path} {converted}")
 
 
-def is_bundled(fingerprint: str) -> bool:
-    """Tell whether a latent space is that of a bundled generator."""
-    return fingerprint in {info.latent_space for info in list_generators()}
-
-
 def _of_generator(path: Path) -> Contents:
     file = find_generator_file(path)
     generator = build_generator(file, name=path.stem)
@@ -80,8 +79,7 @@ def _of_generator(path: Path) -> Contents:
         "resolution": f"{generator.resolution} pixels",
         "styles of a code": f"{generator.num_ws} of {generator.w_dim} numbers",
     }
-    licence = licence_of(file.settings, generator.fingerprint)
-    return Contents("generator", path.stem, facts, generator.fingerprint, licence)
+    return Contents("generator", path.stem, facts, generator.fingerprint, _licence_of(generator.fingerprint))
 
 
 def _of_embedder(path: Path) -> Contents:
@@ -94,7 +92,7 @@ def _of_embedder(path: Path) -> Contents:
     if not isinstance(fingerprint, str) or not fingerprint.isalnum():
         raise UserError(f"{path}: damaged, or of another latentloop: its fingerprint is {shown(fingerprint)}")
     facts = {"input": f"aligned images of {shown(pixels)} pixels", "styles of a code": shown(styles)}
-    return Contents("embedder", path.stem, facts, fingerprint, licence_of(settings, fingerprint))
+    return Contents("embedder", path.stem, facts, fingerprint, _licence_of(fingerprint))
 
 
 def _of_directions(path: Path) -> Contents:
@@ -102,21 +100,11 @@ def _of_directions(path: Path) -> Contents:
     spaces = sorted({one.fingerprint for one in found})
     if len(spaces) != 1 or not spaces[0].isalnum():
         raise UserError(f"{path}: has directions of {len(spaces)} generators; push takes those of one")
-    own = sorted({one.licence for one in found} - {UNKNOWN, ""})
-    licence = licence_named(" and ".join(own)) if own else licence_of({}, spaces[0])
-    return Contents(
-        "directions", path.stem, {"directions": len(found)}, spaces[0], licence, tuple(o.name for o in found)
-    )
+    licences = {one.name: own_licence(one.licence) for one in found}
+    licence = _licence_of(spaces[0]) or licence_of_all(licences.values())
+    return Contents("directions", path.stem, {"directions": len(found)}, spaces[0], licence, licences)
 
 
-def licence_of(settings: Mapping[str, Any], fingerprint: str) -> Licence | None:
-    """Find the licence that weights bring along: their own, or that of the bundled generator whose space they share.
-
-    Args:
-        settings: What the file says of itself.
-        fingerprint: Fingerprint of its latent space.
-    """
-    if is_bundled(fingerprint):
-        return NON_COMMERCIAL
-    own = settings.get("licence")
-    return licence_named(own) if isinstance(own, str) and own.strip() else None
+def _licence_of(fingerprint: str) -> Licence | None:
+    """The licence that weights bring along: that of the bundled generators, for whatever shares their space."""
+    return NON_COMMERCIAL if bundled_licence(fingerprint) else None

@@ -1,6 +1,7 @@
 """Licences as a model card names them."""
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from latentloop.errors import UserError, in_one_line
@@ -37,10 +38,13 @@ KNOWN = frozenset(
 )
 """Licences that the Hub knows by these names; of others a card says "other", and how they are called."""
 
+NONE_OF_ITS_OWN = frozenset(["", "unknown", "as the generator's"])
+"""Licence texts of directions that have no licence of their own; a computed one is "as the generator's"."""
+
 
 @dataclass(frozen=True)
 class Licence:
-    """A licence."""
+    """A licence, as a model card names it."""
 
     name: str
     """Its name: the Hub's, where it has one."""
@@ -73,3 +77,23 @@ def licence_named(text: str) -> Licence:
     if not re.search(r"[A-Za-z]", short):
         raise UserError(f"{short}: not the name of a licence", arguments="licence")
     return Licence(short.lower() if short.lower() in KNOWN else short)
+
+
+def own_licence(text: str) -> str:
+    """Name the licence that a direction has of its own; empty if it has none.
+
+    Args:
+        text: What the direction says of its licence.
+    """
+    named = text.strip().lower() not in NONE_OF_ITS_OWN and re.search(r"[A-Za-z]", text)
+    return licence_named(text).name if named else ""
+
+
+def licence_of_all(names: Iterable[str]) -> Licence | None:
+    """Name the licence of a whole by those of its parts; None if a part has none.
+
+    Args:
+        names: Licence of each part; empty for a part that has none.
+    """
+    different = sorted(set(names))
+    return licence_named(" and ".join(different)) if different and all(different) else None
