@@ -14,7 +14,10 @@ from urllib.parse import unquote, urlsplit
 
 import pytest
 
+import latentloop as ll
 from latentloop import hub
+from latentloop.encoders import PRESETS, make_embedder, save_embedder
+from small_generators import SmallGenerator
 
 Files = dict[str, bytes]
 Answer = tuple[int, dict[str, str], bytes]
@@ -57,6 +60,8 @@ class StandIn:
     requests: list[str] = field(default_factory=list)
     tokens: list[str | None] = field(default_factory=list)
     endpoint: str = ""
+    sizes: dict[str, int] = field(default_factory=dict)
+    """Sizes that the lists of files give, by a file's name, where they are not the true ones."""
     failing: int = 0
     """Status of every answer; 0 for what is asked for."""
 
@@ -131,8 +136,13 @@ class Handler(BaseHTTPRequestHandler):
         commit = self._commit(repo, revision)
         if commit is None:
             return 404, {"X-Error-Code": "RevisionNotFound"}, b"{}"
-        siblings = [{"rfilename": file} for file in repo.commits.get(commit, {})]
+        files = repo.commits.get(commit, {})
+        with_sizes = "blobs=" in urlsplit(self.path).query
+        siblings = [{"rfilename": n, **({"size": self._size(n, c)} if with_sizes else {})} for n, c in files.items()]
         return _json({"id": name, "modelId": name, "sha": commit, "private": repo.private, "siblings": siblings})
+
+    def _size(self, name: str, content: bytes) -> int:
+        return self.hub.sizes.get(name, len(content))
 
     def _file(self, name: str, revision: str, file: str) -> Answer:
         if refusal := self._refusal(name):
@@ -147,6 +157,8 @@ class Handler(BaseHTTPRequestHandler):
         content = repo.commits[commit][file]
         headers["ETag"] = f'"{hashlib.sha256(content).hexdigest()}"'
         if wanted := re.fullmatch(r"bytes=(\d+)-(\d*)", self.headers.get("range") or ""):
+            if int(wanted[1]) >= len(content):
+                return 416, headers | {"Content-Range": f"bytes */{len(content)}"}, b""
             return 206, headers, content[int(wanted[1]) : int(wanted[2] or len(content)) + 1]
         return 200, headers, content
 
@@ -221,14 +233,14 @@ def stand_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[StandI
         monkeypatch.setattr(constants, "HF_HUB_DISABLE_XET", True)
         for name in ("HF_TOKEN", "HUGGING_FACE_HUB_TOKEN"):
             monkeypatch.delenv(name, raising=False)
-        hub.fetch.cache_clear()
+        hub.forget()
         thread = threading.Thread(target=server.serve_forever, daemon=True)
         thread.start()
         yield served
         server.shutdown()
         thread.join()
         huggingface_hub.close_session()
-    hub.fetch.cache_clear()
+    hub.forget()
 
 
 @pytest.fixture
@@ -246,6 +258,15 @@ def offline(monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
 
         monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
         close_session()
-        hub.fetch.cache_clear()
+        hub.forget()
 
     return set_offline
+
+
+@pytest.fixture
+def both(small_generator: SmallGenerator, tmp_path: Path) -> dict[str, bytes | Path]:
+    """A generator, its embedding network and a file of another project."""
+    generator = small_generator()
+    config = PRESETS["small"]
+    save_embedder(tmp_path / "net.safetensors", make_embedder(config, ll.load_generator(generator), seed=0))
+    return {"g.safetensors": generator, "net.safetensors": tmp_path / "net.safetensors", "old.pkl": b"?"}

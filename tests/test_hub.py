@@ -12,11 +12,9 @@ import torch
 import latentloop as ll
 from hub_stand_in import StandIn
 from latentloop import hub
-from latentloop.encoders import PRESETS, make_embedder, save_embedder
 from latentloop.errors import UserError
 from latentloop.generators.generator_file import BUILDERS
 from latentloop.hub import GENERATORS, HubAddress, is_address, local_name, parse_address, pinned
-from small_generators import SmallGenerator
 
 Run = Callable[..., tuple[int, list[str], list[str]]]
 
@@ -68,71 +66,10 @@ def test_a_process_keeps_to_one_commit(stand_in: StandIn) -> None:
     assert pinned("hf://anna/cats/g.pkl").endswith(first)
     second = stand_in.add("anna/cats", {"g.pkl": b"two"})
     assert Path(local_name("hf://anna/cats/g.pkl")).read_bytes() == b"one"
-    hub.fetch.cache_clear()  # as in the next process
+    hub.forget()  # as in the next process
     assert Path(local_name("hf://anna/cats/g.pkl")).read_bytes() == b"two"
     assert pinned("hf://anna/cats").endswith(second)
     assert Path(local_name(f"hf://anna/cats/g.pkl@{first}")).read_bytes() == b"one"
-
-
-def test_without_a_file_it_is_the_only_one_with_weights(stand_in: StandIn) -> None:
-    stand_in.add("anna/cats", {"README.md": b"# cats", "config.json": b"{}", "deep/g.pkl": b"one"})
-    assert Path(local_name("hf://anna/cats")).name == "g.pkl"
-
-
-@pytest.fixture
-def both(small_generator: SmallGenerator, tmp_path: Path) -> dict[str, bytes | Path]:
-    """A generator, its embedding network and a file of another project."""
-    generator = small_generator()
-    config = PRESETS["small"]
-    save_embedder(tmp_path / "net.safetensors", make_embedder(config, ll.load_generator(generator), seed=0))
-    return {"g.safetensors": generator, "net.safetensors": tmp_path / "net.safetensors", "old.pkl": b"?"}
-
-
-def test_without_a_file_it_is_the_one_of_ours_of_the_wanted_kind(
-    stand_in: StandIn, both: dict[str, bytes | Path]
-) -> None:
-    stand_in.add("anna/cats", both)
-    assert Path(local_name("hf://anna/cats", *GENERATORS)).name == "g.safetensors"
-    assert Path(local_name("hf://anna/cats", "embedder")).name == "net.safetensors"
-    generator = ll.load_generator("hf://anna/cats")
-    assert generator.name == "g"
-    assert ll.load_embedder("hf://anna/cats", generator).fingerprint == generator.fingerprint
-
-
-def test_of_several_files_one_must_be_named(stand_in: StandIn, both: dict[str, bytes | Path]) -> None:
-    stand_in.add("anna/cats", both)
-    with pytest.raises(UserError, match=r"holds several files, name one, as in hf://anna/cats/g.safetensors; it has g"):
-        local_name("hf://anna/cats")
-
-
-def test_a_repository_without_weights_is_named(stand_in: StandIn) -> None:
-    stand_in.add("anna/poems", {"README.md": b"", "poem.txt": b""})
-    with pytest.raises(UserError, match=r"holds no file of weights, codes or directions, but README.md, poem.txt"):
-        local_name("hf://anna/poems")
-
-
-def test_offline_the_cache_serves(stand_in: StandIn, offline: Callable[[], None]) -> None:
-    commit = stand_in.add("anna/cats", {"g.pkl": b"one"})
-    local_name("hf://anna/cats/g.pkl")
-    offline()
-    asked = len(stand_in.requests)
-    for address in ("hf://anna/cats/g.pkl", "hf://anna/cats", f"hf://anna/cats@{commit}", "hf://anna/cats@main"):
-        assert Path(local_name(address)).read_bytes() == b"one"
-        assert pinned(address) == f"hf://anna/cats/g.pkl@{commit}"
-    for address in ("hf://anna/cats/other.pkl", "hf://anna/dogs"):
-        with pytest.raises(UserError, match="not in the cache, and HF_HUB_OFFLINE is set; try again when connected"):
-            local_name(address)
-    assert len(stand_in.requests) == asked
-
-
-def test_without_a_connection_the_cache_serves(stand_in: StandIn, monkeypatch: pytest.MonkeyPatch) -> None:
-    stand_in.add("anna/cats", {"g.pkl": b"one"})
-    local_name("hf://anna/cats/g.pkl")
-    monkeypatch.setattr("huggingface_hub.constants.ENDPOINT", "http://127.0.0.1:9")
-    hub.fetch.cache_clear()
-    assert Path(local_name("hf://anna/cats")).read_bytes() == b"one"
-    with pytest.raises(UserError, match=r"hf://anna/dogs: not in the cache, and http://127.0.0.1:9 cannot be reached"):
-        local_name("hf://anna/dogs")
 
 
 @pytest.mark.parametrize(
@@ -171,7 +108,7 @@ def test_a_failing_hub_is_told_from_a_missing_file(stand_in: StandIn) -> None:
 
 
 def test_without_the_client_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    hub.fetch.cache_clear()
+    hub.forget()
     monkeypatch.setitem(sys.modules, "huggingface_hub", None)
     with pytest.raises(UserError, match=r"needs huggingface_hub: pip install 'latentloop\[hub\]'"):
         local_name("hf://anna/cats")
@@ -234,7 +171,7 @@ def test_a_result_names_the_commit_and_is_made_again_if_the_file_changed(
     arguments = ("embed", str(photo), *options.split(), "--out", str(tmp_path / "out"))
 
     def embed() -> tuple[str, int]:
-        hub.fetch.cache_clear()  # as each process begins
+        hub.forget()  # as each process begins
         code, _, errors = run(*arguments)
         assert code == 0, errors
         made = (tmp_path / "out" / "0.npz").stat().st_mtime_ns

@@ -233,3 +233,23 @@ def test_other_files_are_refused_with_what_to_do(tmp_path: Path, run: Run) -> No
 def test_a_repository_is_an_owner_and_a_name(repo: str) -> None:
     with pytest.raises(UserError):
         set_up_push(DIRECTIONS, repo, PushOptions())
+
+
+@pytest.mark.usefixtures("logged_in")
+@pytest.mark.parametrize("there", [b'{"a": 3}', b"[]", b'{"__metadata__": ["latentloop"]}', b"[" * 60_000, None])
+def test_a_damaged_file_there_stays(
+    stand_in: StandIn, small_generator: SmallGenerator, run: Run, there: bytes | None
+) -> None:
+    content = b"" if there is None else len(there).to_bytes(8, "little") + there
+    stand_in.add("anna/cats", {"small.safetensors": content})
+    code, lines, errors = run("push", str(small_generator()), "anna/cats")
+    assert (code, lines, len(errors)) == (2, [], 1)
+    assert "not such a file of latentloop; it is left alone" in errors[0]
+    assert stand_in.repos["anna/cats"].files == {"small.safetensors": content}
+
+
+@pytest.mark.parametrize("name", ["x@2.safetensors", "a:b.safetensors", "new\nline.safetensors"])
+def test_a_name_that_no_address_can_have_is_refused(small_generator: SmallGenerator, name: str) -> None:
+    path = small_generator()
+    with pytest.raises(UserError, match="an address on the Hub cannot have such a name; rename the file"):
+        set_up_push(path.rename(path.with_name(name)), "anna/cats", PushOptions())

@@ -43,6 +43,13 @@ class UserError(Exception):
         return UserError(f"{what}: {in_one_line(self)}", arguments=self.arguments)
 
 
+class Notice(UserWarning):
+    """A warning for the user in one line; the command line prints it like its own messages."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(printable(message)[:MAX_MESSAGE])
+
+
 def is_out_of_memory(error: BaseException) -> bool:
     """Return whether an error means that memory ran out, on any device."""
     if isinstance(error, RuntimeError | OSError):

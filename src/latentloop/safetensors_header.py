@@ -22,9 +22,22 @@ safetensors does not keep the order of several, and files would not be reproduci
 def kind_in(path: Path) -> str | None:
     """Return the kind of content of a weights file that latentloop wrote; None for any other file."""
     try:
-        entry = read_header(path)[METADATA][KIND]
+        return _kind(read_header(path))
     except (OSError, ValueError, LookupError, TypeError):
         return None
+
+
+def kind_in_bytes(start: bytes) -> str | None:
+    """Return the kind of content as `kind_in`, from the first bytes of a file, up to the end of its header."""
+    length = int.from_bytes(start[:8], "little")
+    try:
+        return _kind(check_header(start[8 : 8 + min(length, MAX_BYTES)], length))
+    except (ValueError, LookupError, TypeError):
+        return None
+
+
+def _kind(header: Mapping[str, Any]) -> str | None:
+    entry = header[METADATA][KIND]
     return entry.partition(" ")[0] if isinstance(entry, str) else None
 
 

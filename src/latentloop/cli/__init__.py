@@ -8,7 +8,7 @@ from typing import NoReturn
 
 from latentloop.allocator import keep_freed_memory
 from latentloop.cli.commands import LATENTLOOP, Command, Program
-from latentloop.cli.complaints import complain, did_you_mean, offered, running
+from latentloop.cli.complaints import complain, complaining_of_notices, did_you_mean, offered, running
 from latentloop.cli.streams import drop_output, open_closed_streams, output_fails
 from latentloop.errors import UserError, is_out_of_memory, printable
 
@@ -31,7 +31,8 @@ def main(argv: Sequence[str] | None = None, program: Program = LATENTLOOP) -> in
     running.set(program.name)
     open_closed_streams()
     try:
-        code = _run(sys.argv[1:] if argv is None else list(argv), program)
+        with complaining_of_notices():
+            code = _run(sys.argv[1:] if argv is None else list(argv), program)
         sys.stdout.flush()
     except UserError as error:
         complain(error)

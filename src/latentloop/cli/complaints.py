@@ -2,10 +2,13 @@
 
 import difflib
 import sys
-from collections.abc import Iterable
+import warnings
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from contextvars import ContextVar
+from typing import Any
 
-from latentloop.errors import UserError, printable
+from latentloop.errors import Notice, UserError, printable
 
 offered: ContextVar[frozenset[str] | None] = ContextVar("options of the running command", default=None)
 """Options that error messages may name; None permits all, as before a command is parsed."""
@@ -19,6 +22,22 @@ def complain(problem: UserError | str) -> None:
     """Print an error or a notice as one line on stderr."""
     text = with_options(problem) if isinstance(problem, UserError) else problem
     print(printable(f"{running.get()}: {text}"), file=sys.stderr, flush=True)  # noqa: T201
+
+
+@contextmanager
+def complaining_of_notices() -> Iterator[None]:
+    """Print each `Notice` within the block as one line on stderr, without the place in the code."""
+    with warnings.catch_warnings():
+        shown = warnings.showwarning
+
+        def show(message: Warning | str, *place: Any, **more: Any) -> None:  # noqa: ANN401 - of `warnings.showwarning`
+            if isinstance(message, Notice):
+                complain(str(message))
+            else:
+                shown(message, *place, **more)
+
+        warnings.showwarning = show
+        yield
 
 
 def with_options(error: UserError) -> str:

@@ -9,11 +9,12 @@ from typing import Any
 from latentloop.errors import UserError
 from latentloop.hub import (
     HubAddress,
+    ask,
     explaining,
-    fetch,
+    forget,
     is_address,
+    is_exact,
     kind_of,
-    list_files,
     load_client,
     ourselves,
     parse_address,
@@ -66,26 +67,26 @@ class Push:
             message = f"Add {self.address.file}, with latentloop {__version__}"
             # Fails if somebody committed since the files there were looked at.
             commit = api.create_commit(self.address.repo, operations=files, commit_message=message, parent_commit=head)
-        fetch.cache_clear()  # a branch means another commit now
+        forget()  # a branch means another commit now
         return HubAddress(self.address.repo, self.address.file, commit.oid)
 
     def _head(self, hub: ModuleType) -> str | None:
         """The repository's last commit, None without a repository; UserError if files of others are in the way."""
         repo = HubAddress(self.address.repo)
         try:
-            commit, files = list_files(hub, repo, cached=False)
+            listing = ask(hub, repo)
         except hub.errors.RepositoryNotFoundError:
             return None
-        there, file = HubAddress(repo.repo, None, commit), str(self.address.file)
+        there, file = HubAddress(repo.repo, None, listing.commit), str(self.address.file)
         if self.options.replace:
-            return commit
-        if file in files and kind_of(hub, there, file) != kind_in(self.path):
+            return listing.commit
+        if file in listing.sizes and kind_of(hub, there, file) != kind_in(self.path):
             problem = "there already, and not such a file of latentloop; it is left alone"
             raise UserError(f"{self.address}: {problem}", arguments="replace")
-        if self.card and README in files and not is_untouched(_text(hub, there), file):
+        if self.card and README in listing.sizes and not is_untouched(_text(hub, there), file):
             problem = f"its {README} is not the one that push wrote for {file}"
             raise UserError(f"{repo}: {problem}; it is left alone", arguments=("replace", "card"))
-        return commit
+        return listing.commit
 
 
 def push(path: Path | str, repo: str, **options: Any) -> str:  # noqa: ANN401 - each option has a type of its own
@@ -117,8 +118,10 @@ def set_up_push(path: Path, repo: str, options: PushOptions) -> Push:
     place = parse_address(repo if is_address(repo) else f"hf://{repo}")
     if place.file or place.revision or place.within:
         raise UserError(f"{repo}: a repository is OWNER/NAME, without a file and a revision")
-    contents = contents_of(path)
     address = HubAddress(place.repo, path.name)
+    if not is_exact(address):
+        raise UserError(f"{path}: an address on the Hub cannot have such a name; rename the file")
+    contents = contents_of(path)
     licence = _licence(contents.licence, options, path)
     card = write_card(contents, str(address), path.name, licence) if options.card else None
     return Push(path, address, card, options)
