@@ -21,7 +21,7 @@ from latentloop.embedding.quality import Quality
 from latentloop.embedding.record import photo_entry, record_code
 from latentloop.embedding.starts import Wanted
 from latentloop.faces import AlignedFace, align_faces, already_aligned
-from latentloop.hub import local_name
+from latentloop.hub import local_codes
 from latentloop.inversion.iterator import OnCode, OnImage, OnStep
 from latentloop.latents import Code, sample_codes
 from latentloop.latents.sampling import one_code
@@ -249,7 +249,7 @@ class Model:
 
     def _subject(self, photo: InvertedPhoto | EditedPhoto | Code | PictureLike) -> Subject:
         generator = self.components.generator
-        photo = local_name(photo) if isinstance(photo, str | PathLike) else photo
+        photo = local_codes(photo) if isinstance(photo, str | PathLike) else photo
         if isinstance(photo, Code):
             return with_refinements(subject_of_codes("code", [photo], generator), self.components)
         if isinstance(photo, str | PathLike) and is_coded(fspath(photo)):

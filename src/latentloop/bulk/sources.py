@@ -10,6 +10,7 @@ from typing import Any
 from latentloop.bulk.photos import BulkPhoto
 from latentloop.errors import UserError, printable
 from latentloop.globs import files_matching
+from latentloop.hub import refuse_photo_address
 from latentloop.photos.braces import expand_braces
 from latentloop.photos.sources import photos_in_tar
 from latentloop.pixels import photo_suffixes
@@ -38,6 +39,7 @@ def find_bulk_photos(arguments: Iterable[str], *, warn: Callable[[str], None] = 
     for argument in (one for each in arguments for one in expand_braces(each)):
         if not argument:
             raise UserError("one of the photos has an empty name")
+        refuse_photo_address(argument)
         photos = [photo for file in _files(argument) for photo in _photos_in(file, warn)]
         if not photos:
             warn(f"{argument}: no photos; known endings: {' '.join(sorted(_known()))}")

@@ -8,7 +8,7 @@ import tyro
 
 from latentloop.bulk.options import BulkOptions
 from latentloop.cli.complaints import complain
-from latentloop.cli.inputs import refuse_missing
+from latentloop.cli.inputs import refuse_missing_photos
 from latentloop.cli.options import UNTITLED, required
 
 
@@ -49,7 +49,7 @@ class Bulk:
     def run(self) -> int:
         """Embed the photos; a photo that fails is a record, not a failure of the command."""
         options = self.options
-        refuse_missing(self.photos, generators=[options.common.generator], embedders=[options.embedder])
+        refuse_missing_photos(self.photos, generators=[options.common.generator], embedders=[options.embedder])
         from latentloop.bulk import bulk_files
         from latentloop.cli.bulk_progress import BulkProgress, counted
         from latentloop.cli.console import say

@@ -9,7 +9,7 @@ import tyro
 from latentloop.benchmark.editability_options import EditabilityOptions
 from latentloop.cli.complaints import complain
 from latentloop.cli.console import StageProgress, say
-from latentloop.cli.inputs import refuse_missing
+from latentloop.cli.inputs import refuse_missing_photos
 from latentloop.cli.options import UNTITLED, required
 
 
@@ -39,7 +39,9 @@ class Editability:
 
     def run(self) -> int:
         """Measure the codes and print the table; returns 2 if a photo was left out."""
-        refuse_missing(self.photos, generators=[self.options.common.generator], embedders=[self.options.embedder])
+        refuse_missing_photos(
+            self.photos, generators=[self.options.common.generator], embedders=[self.options.embedder]
+        )
         from latentloop.benchmark import measure_editability
         from latentloop.benchmark.editability_files import FIGURES, TABLE, table_head, table_line
 

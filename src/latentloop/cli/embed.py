@@ -9,7 +9,7 @@ import tyro
 
 from latentloop.cli.complaints import complain
 from latentloop.cli.console import say
-from latentloop.cli.inputs import refuse_missing
+from latentloop.cli.inputs import refuse_missing_photos
 from latentloop.cli.options import UNTITLED, required
 from latentloop.embedding.options import EmbedOptions
 
@@ -61,7 +61,7 @@ class Embed:
     def run(self) -> int:
         """Embed the photos; returns 2 if a photo failed or a foreign file is in the way of the report."""
         start = self.options.start
-        refuse_missing(
+        refuse_missing_photos(
             self.photos,
             each=[] if start in ("auto", "average", "sample") else [start],
             generators=[self.options.common.generator],

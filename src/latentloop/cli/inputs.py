@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from latentloop.defaults import SHIPPED_EMBEDDERS, SHIPPED_GENERATORS
 from latentloop.errors import UserError
 from latentloop.globs import files_matching
-from latentloop.hub import is_address
+from latentloop.hub import is_address, refuse_photo_address
 from latentloop.photos.braces import expand_braces
 from latentloop.records.naming import split_record
 
@@ -56,6 +56,23 @@ def refuse_missing(
                 raise UserError(f"{name}: neither a file nor one of the bundled {what}: {', '.join(shipped)}")
 
 
+def refuse_missing_photos(
+    photos: Sequence[str],
+    *,
+    each: Iterable[Path | str | None] = (),
+    generators: Iterable[str] = (),
+    embedders: Iterable[str | None] = (),
+) -> None:
+    """Check the inputs of a command that takes only photos; see `refuse_missing`.
+
+    Raises:
+        UserError: Something does not exist, or a photo is an address on the Hub.
+    """
+    for photo in photos:
+        refuse_photo_address(photo)
+    refuse_missing(photos, each=each, generators=generators, embedders=embedders)
+
+
 def refuse_missing_faces(subjects: "SubjectOptions", any_of: Sequence[str] = (), *, each: Iterable[str] = ()) -> None:
     """Check the inputs of an editing command; see `refuse_missing`.
 
@@ -67,6 +84,8 @@ def refuse_missing_faces(subjects: "SubjectOptions", any_of: Sequence[str] = (),
     Raises:
         UserError: Something does not exist.
     """
+    for face in (*any_of, *(each := [*each])):
+        refuse_photo_address(face, but=CODES)
     generators, embedders = [subjects.generator], [subjects.search.embedder]
     refuse_missing(any_of, each=[*each, subjects.photos], generators=generators, embedders=embedders)
 

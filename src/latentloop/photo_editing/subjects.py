@@ -16,7 +16,7 @@ from latentloop.errors import UserError
 from latentloop.faces import crop_quad
 from latentloop.generators import Generator, Refinement
 from latentloop.generators.registry import renderers_of
-from latentloop.hub import local_name
+from latentloop.hub import local_codes
 from latentloop.images import decode_image, read_image
 from latentloop.latents import sample_codes
 from latentloop.latents.code_file import Code, as_start, is_code_file, load_code
@@ -104,7 +104,7 @@ def expand_arguments(arguments: Iterable[str]) -> list[str]:
     for argument in arguments:
         if not argument:
             raise UserError("one of the pictures has an empty name")
-        found += [argument] if argument.startswith(SEED) else _named_by(local_name(argument))
+        found += [argument] if argument.startswith(SEED) else _named_by(local_codes(argument))
     return found
 
 

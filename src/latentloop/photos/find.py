@@ -8,6 +8,7 @@ from pathlib import Path
 
 from latentloop.errors import UserError
 from latentloop.globs import files_matching
+from latentloop.hub import refuse_photo_address
 from latentloop.photos.braces import expand_braces
 from latentloop.photos.sources import PhotoSource, photos_in_tar, places_of
 from latentloop.pixels import photo_suffixes
@@ -26,6 +27,7 @@ def find_photos(arguments: Iterable[str]) -> list[Path]:
     for argument in chain.from_iterable(map(expand_braces, arguments)):
         if not argument:  # Path("") would be the current folder
             raise UserError("one of the photos has an empty name")
+        refuse_photo_address(argument)
         try:
             found += _photos(argument)
         except (OSError, ValueError):  # reading it reports the error, and the other photos are processed

@@ -10,6 +10,7 @@ from PIL import Image
 from torch import Tensor
 
 from latentloop.defaults import MAX_PIXELS
+from latentloop.hub import refuse_photo_address
 from latentloop.images import from_pillow, from_uint8, read_image
 
 PictureLike = str | os.PathLike[str] | Image.Image | npt.NDArray[np.uint8] | Tensor
@@ -30,6 +31,7 @@ def as_image(picture: PictureLike, *, max_pixels: int = MAX_PIXELS) -> Tensor:
         ValueError: The array or tensor has another shape, type or range.
     """
     if isinstance(picture, str | os.PathLike):
+        refuse_photo_address(picture)
         return read_image(Path(picture), max_pixels=max_pixels)
     if isinstance(picture, Image.Image):
         return from_pillow(picture)
