@@ -136,29 +136,53 @@ def test_every_command_takes_an_address(
 ) -> None:
     commit = stand_in.add("anna/cats", both)
     monkeypatch.chdir(tmp_path)
-    here, address = both["g.safetensors"], "hf://anna/cats"
-    assert run("inspect", address)[:2] == run("inspect", str(here))[:2]
-    assert run("convert", f"{address}/g.safetensors", "mine.safetensors")[0] == 0
-    assert (tmp_path / "mine.safetensors").is_file()
-    assert run("generate", "--generator", address, "--count", "1", "--out", "drawn")[0] == 0
-    found = run(
-        "directions", "find", "--generator", address, "--method", "sefa", "--count", "2", "--out", "d.safetensors"
-    )
-    assert found[0] == 0, found
+
+    def done(line: str) -> list[str]:
+        code, lines, errors = run(*line.split())
+        assert code == 0, (line, errors)
+        return lines
+
+    assert done("inspect hf://anna/cats") == done(f"inspect {both['g.safetensors']}")
+    done("convert hf://anna/cats/g.safetensors mine.safetensors")
+    done("generate --generator hf://anna/cats --count 1 --out drawn")
+    done("metric hf://anna/cats --samples 2 --out metric.safetensors")
+    done("export mapping --generator hf://anna/cats --out onnx")
+    assert {path.suffix for path in Path("onnx").iterdir()} >= {".onnx", ".json"}
+    done("directions find --generator hf://anna/cats --method sefa --count 2 --out d.safetensors")
     stand_in.add("anna/ways", {"d.safetensors": tmp_path / "d.safetensors"})
     name = next(iter(ll.editing.read_directions(tmp_path / "d.safetensors")))
-    listed = run("directions", "list", "hf://anna/ways", "--generator", address)
-    assert listed[0] == 0
-    assert listed[1][1].startswith(name)
-    edited = run("edit", "seed:1", "--generator", address, "--set", f"hf://anna/ways:{name}=1", "--out", "edited")
-    assert edited[0] == 0, edited
+    assert done("directions list hf://anna/ways --generator hf://anna/cats")[1].startswith(name)
+    done(f"edit seed:1 --generator hf://anna/cats --set hf://anna/ways:{name}=1 --out edited")
     (code,) = Path("edited").rglob("*.npz")
     stand_in.add("anna/codes", {"code.npz": code})
-    again = run("edit", "hf://anna/codes", "--generator", address, "--set", f"hf://anna/ways:{name}=-1", "--out", "e2")
-    assert again[0] == 0, again
+    done(f"edit hf://anna/codes --generator hf://anna/cats --set hf://anna/ways:{name}=-1 --out e2")
     assert ll.load_code("hf://anna/codes").generator == "g"
-    pins = [request for request in stand_in.requests if f"resolve/{commit}/" in request]
-    assert len({request.rpartition("/")[2] for request in pins}) <= 2
+    pins = [request for request in stand_in.requests if f"/anna/cats/resolve/{commit}/g.safetensors" in request]
+    assert [request.partition(" ")[0] for request in pins] == ["GET", "HEAD", "GET"]  # header, then one download
+    assert sum("/api/models/anna/cats" in request for request in stand_in.requests) == 1
+
+
+def test_the_studio_takes_addresses(stand_in: StandIn, both: dict[str, bytes | Path]) -> None:
+    from latentloop.studio.options import StudioOptions
+    from latentloop.studio.server import _model
+
+    stand_in.add("anna/cats", both)
+    options = StudioOptions(generator="hf://anna/cats", embedder="hf://anna/cats", device="cpu")
+    model = _model(options)
+    assert model.components.generator.name == "g"
+    assert model.components.encoder is not None
+
+
+def test_bulk_takes_addresses(stand_in: StandIn, both: dict[str, bytes | Path]) -> None:
+    from latentloop.bulk.coder import load_photo_coder
+    from latentloop.bulk.options import BulkOptions
+    from latentloop.embedding.options import Common
+
+    commit = stand_in.add("anna/cats", both)
+    options = BulkOptions(common=Common(generator="hf://anna/cats", device="cpu"), embedder="hf://anna/cats")
+    resolved = load_photo_coder(options).options  # as the workers get them
+    assert resolved.common.generator == f"hf://anna/cats/g.safetensors@{commit}"
+    assert resolved.embedder == f"hf://anna/cats/net.safetensors@{commit}"
 
 
 def test_a_result_names_the_commit_and_is_made_again_if_the_file_changed(
