@@ -34,7 +34,7 @@ ARG TORCH=2.13.0
 RUN useradd --uid 1000 --create-home latentloop \
     && pip install --no-cache-dir uv==0.13.9 \
     && uv pip install --system --no-cache --torch-backend "${TORCH_BACKEND}" "torch==${TORCH}"
-ARG EXTRAS=edit,web
+ARG EXTRAS=edit,web,hub
 RUN --mount=type=bind,from=build,source=/wheels,target=/wheels \
     uv pip install --system --no-cache --torch-backend "${TORCH_BACKEND}" \
         "torch==${TORCH}" "$(ls /wheels/latentloop-*.whl)[${EXTRAS}]"

@@ -99,6 +99,13 @@ def test_the_oldest_and_the_current_torch_are_tested() -> None:
     assert f"ARG TORCH={current[1]}\n" in text("Dockerfile")
 
 
+def test_the_image_takes_addresses_of_the_hub() -> None:
+    found = re.search(r"^ARG EXTRAS=(\S+)$", text("Dockerfile"), flags=re.MULTILINE)
+    assert found is not None
+    assert "hub" in found[1].split(",")
+    assert set(found[1].split(",")) <= set(PROJECT["optional-dependencies"])
+
+
 def test_one_version_stands_everywhere() -> None:
     version = PROJECT["version"]
     assert re.findall(r"^version: (\S+)$", text("CITATION.cff"), flags=re.MULTILINE) == [version]
