@@ -26,7 +26,7 @@ class Push:
     """
 
     file: Annotated[Path, tyro.conf.Positional]
-    """The file."""
+    """File to publish."""
     repo: Annotated[str, tyro.conf.Positional]
     """Repository, as OWNER/NAME; it is made, private, if there is none."""
     options: Annotated[PushOptions, UNTITLED] = PushOptions()

@@ -14,7 +14,7 @@ MAX_LISTED = 8
 """Most files that a message lists."""
 LOGIN = "log in with: hf auth login"
 ADVICE = {401: LOGIN, 403: "this account, or its token, may not do that"}
-"""What to do about what the Hub answers, by HTTP status."""
+"""Advice on a refusal of the Hub, by HTTP status."""
 UNREACHABLE = "not in the cache, and {why}; try again when connected, or name a local copy"
 UNSENT = "{why}; try again when connected"
 REASONS = (
@@ -24,7 +24,7 @@ REASONS = (
     ("EntryNotFoundError", "no such file in the repository{files}"),
     ("HFValidationError", f"not an address; write {SYNTAX}"),
 )
-"""What the client's errors mean, by class; the first that fits counts."""
+"""Explanations of the client's errors, by class; the first that fits counts."""
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""What a file of ours on the Hub holds, by its header alone."""
+"""Reading the kind of content of a file on the Hub from its header alone."""
 
 from pathlib import Path
 from types import ModuleType

@@ -1,4 +1,4 @@
-"""What a file of ours holds, as its model card tells it."""
+"""Description of the content of one of our files, for its model card."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

@@ -40,7 +40,7 @@ KNOWN = frozenset(
 
 @dataclass(frozen=True)
 class Licence:
-    """A licence."""
+    """A licence, as a model card names it."""
 
     name: str
     """Its name: the Hub's, where it has one."""

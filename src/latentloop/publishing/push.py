@@ -34,7 +34,7 @@ class Push:
     """A file that was read and can be published."""
 
     path: Path
-    """The file."""
+    """File that is published."""
     address: HubAddress
     """Where it goes."""
     card: str | None = field(repr=False)
