@@ -110,9 +110,11 @@ def test_offline_what_another_program_downloaded_must_be_named(stand_in: StandIn
     stand_in.add("anna/cats", {"g.pkl": b"one", "better.pkl": b"two"})
     huggingface_hub.hf_hub_download("anna/cats", "g.pkl")
     offline()
-    with pytest.raises(UserError, match="the cache does not tell which file is meant; name it, as in hf://anna/cats/g"):
-        local_name("hf://anna/cats")
-    assert Path(local_name("hf://anna/cats/g.pkl")).read_bytes() == b"one"
+    for _ in range(2):
+        with pytest.raises(UserError, match="does not tell which file is meant; name it, as in hf://anna/cats/g.pkl;"):
+            local_name("hf://anna/cats")
+        assert Path(local_name("hf://anna/cats/g.pkl")).read_bytes() == b"one"
+        hub.forget()  # what the cache has is not taken for all that there is
 
 
 def test_the_only_file_of_ours_must_be_of_the_wanted_kind(stand_in: StandIn, both: dict[str, bytes | Path]) -> None:

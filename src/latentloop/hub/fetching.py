@@ -98,7 +98,8 @@ def fetch(address: HubAddress, *kinds: str) -> HubFile:
         there = replace(address, revision=listing.commit)
         file = address.file or _choose(hub, there, listing, kinds, asked=address)
         path = _download(hub, there, file)
-        keep(hub, address, listing)
+        if listing.online:
+            keep(hub, address, listing)
     return HubFile(replace(there, file=file), path)
 
 
