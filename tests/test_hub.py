@@ -142,7 +142,7 @@ def test_every_command_takes_an_address(
         assert code == 0, (line, errors)
         return lines
 
-    assert done("inspect hf://anna/cats") == done(f"inspect {both['g.safetensors']}")
+    assert done("inspect hf://anna/cats") == done(f"inspect {both['g.safetensors']!s}")
     done("convert hf://anna/cats/g.safetensors mine.safetensors")
     done("generate --generator hf://anna/cats --count 1 --out drawn")
     done("metric hf://anna/cats --samples 2 --out metric.safetensors")
@@ -176,7 +176,7 @@ def test_the_studio_takes_addresses(stand_in: StandIn, both: dict[str, bytes | P
 def test_bulk_takes_addresses(stand_in: StandIn, both: dict[str, bytes | Path]) -> None:
     from latentloop.bulk.coder import load_photo_coder
     from latentloop.bulk.options import BulkOptions
-    from latentloop.embedding.options import Common
+    from latentloop.common import Common
 
     commit = stand_in.add("anna/cats", both)
     options = BulkOptions(common=Common(generator="hf://anna/cats", device="cpu"), embedder="hf://anna/cats")

@@ -111,7 +111,7 @@ def test_offline_what_another_program_downloaded_must_be_named(stand_in: StandIn
     huggingface_hub.hf_hub_download("anna/cats", "g.pkl")
     offline()
     for _ in range(2):
-        with pytest.raises(UserError, match="does not tell which file is meant; name it, as in hf://anna/cats/g.pkl;"):
+        with pytest.raises(UserError, match=r"does not tell which file is meant; name it, as in hf://anna/cats/g.pkl;"):
             local_name("hf://anna/cats")
         assert Path(local_name("hf://anna/cats/g.pkl")).read_bytes() == b"one"
         hub.forget()  # what the cache has is not taken for all that there is
