@@ -70,6 +70,7 @@ def test_without_a_connection_the_cache_serves_and_says_so(stand_in: StandIn, mo
         Notice, match=f"hf://anna/cats: http://127.0.0.1:9 cannot be reached; commit {commit} in the cache"
     ):
         assert Path(local_name("hf://anna/cats")).read_bytes() == b"one"
+    assert Path(local_name(f"hf://anna/cats@{commit}")).read_bytes() == b"one"  # never an older one: nothing is said
     with pytest.raises(UserError, match=r"hf://anna/dogs: not in the cache, and http://127.0.0.1:9 cannot be reached"):
         local_name("hf://anna/dogs")
 
