@@ -192,7 +192,9 @@ def test_a_hostile_header_is_no_file_of_ours(
     assert Path(local_name("hf://eve/cats", *GENERATORS)).name == "g.safetensors"
     stand_in.add("eve/alone", {"bad.safetensors": content})
     code, lines, errors = run("inspect", "hf://eve/alone")
-    assert (code, lines, len(errors)) == (2, [], 1)
+    assert (code, lines) == (2, [])
+    assert sum(line.startswith("latentloop: ") for line in errors) == 1  # beside the client's progress, if that is slow
+    assert not any("Traceback" in line for line in errors)
 
 
 def test_a_long_header_is_read_to_its_end(stand_in: StandIn, tmp_path: Path) -> None:
