@@ -3,7 +3,8 @@
 import pytest
 
 from latentloop.bulk import BulkOptions
-from latentloop.bulk.ray_engine import load_ray, workers_on_ray
+from latentloop.bulk.ray_engine import workers_on_ray
+from latentloop.bulk.ray_module import load_ray
 from latentloop.errors import UserError
 
 
