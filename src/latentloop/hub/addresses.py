@@ -43,7 +43,7 @@ def is_address(name_or_path: str | PathLike[str]) -> bool:
 
 
 def parse_address(text: str | PathLike[str]) -> HubAddress:
-    """Split an address into its parts: hf://OWNER/REPO[/FILE][@REVISION][:DIRECTION].
+    """Split an address into its parts: `hf://OWNER/REPO[/FILE][@REVISION][:DIRECTION]`.
 
     Raises:
         UserError: It is none.
