@@ -263,7 +263,7 @@ def test_another_generators_refinement_is_refused_in_one_line_and_the_others_are
     assert not complete
     assert [path.name[:4] for path in (tmp_path / "out").glob("*.png")] == ["ben-"]
     (complaint,) = studio.complaints
-    assert complaint.startswith("anna: refined for small (weights abab")
+    assert complaint.startswith("anna: refined for generator small (weights abab")
     model = latentloop.load(str(tmp_path / "small.safetensors"), device="cpu")
     with pytest.raises(UserError, match="refined for small"):
         model.edit(studio.files[0], {studio.direction: 1.0})
