@@ -265,7 +265,7 @@ def test_another_generators_refinement_is_refused_in_one_line_and_the_others_are
     (complaint,) = studio.complaints
     assert complaint.startswith("anna: refined for generator small (weights abab")
     model = latentloop.load(str(tmp_path / "small.safetensors"), device="cpu")
-    with pytest.raises(UserError, match="refined for small"):
+    with pytest.raises(UserError, match="refined for generator small"):
         model.edit(studio.files[0], {studio.direction: 1.0})
 
 
