@@ -73,7 +73,7 @@ def open_photo(page: Page, photo: Path) -> None:
     """Open a photo, and end the search for a closer code as soon as it has begun."""
     put_photo(page, photo)
     page.locator("#stop:enabled").click()
-    with_text(page, "#said", "stays")
+    with_text(page, "#said", "so far is kept")
     page.wait_for_function(f"document.querySelector('{FACE}').naturalWidth == 1024")
 
 
