@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Any, get_args
 
 import torch
 from comfy.model_management import throw_exception_if_processing_interrupted
@@ -16,6 +16,7 @@ from comfy_api.latest import ComfyAPISync, ComfyExtension, io
 from torch import Tensor
 
 import latentloop as ll
+from latentloop.defaults import Mask
 from latentloop.embedding.options import EmbedOptions
 from latentloop.embedding.quality import Quality, preset_of
 from latentloop.options import with_changes
@@ -23,8 +24,6 @@ from latentloop.photo_editing.options import parse_strengths
 
 CATEGORY = "latentloop"
 DEVICES = ["auto", "cpu", "cuda", "mps"]
-MASKS = ["change", "face", "square"]
-Mask = Literal["change", "face", "square"]
 PRESET = -1
 """Number of steps that stands for the quality's own."""
 MAX_STEPS = 5000
@@ -205,7 +204,7 @@ class PasteBack(io.ComfyNode):
                 io.Image.Input("image", tooltip="The photo that was embedded, of the same size."),
                 io.Combo.Input(
                     "mask",
-                    options=MASKS,
+                    options=list(get_args(Mask)),
                     default="change",
                     tooltip="Part that is replaced: what the edit changed, all of the head, or the aligned square.",
                 ),

@@ -9,6 +9,9 @@ Which = Literal["g_ema", "g"]
 """Generator of a training run: g_ema, the running mean of the weights, which draws best, or g, the raw weights."""
 NoiseMode = Literal["const", "random", "none"]
 """Noise maps of StyleGAN 1 and 2: const for those in the generator's file, random for new ones, or none."""
+Mask = Literal["change", "face", "square"]
+"""Part of the aligned square that is pasted into a photo, with soft edges. change: the part of the head that the edit
+changed; face: the whole head; square: the whole square."""
 
 GENERATOR = "mobile-ffhq-1024"
 """Name of the default generator."""

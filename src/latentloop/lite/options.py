@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+from latentloop.defaults import Mask
 from latentloop.options import check_choices
-from latentloop.runtime.engine import Mask
 from latentloop.stamps import neutral
 
 

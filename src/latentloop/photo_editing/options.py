@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from latentloop.defaults import Mask
 from latentloop.faces.config import Blend
 from latentloop.options import check_choices
 from latentloop.stamps import neutral
@@ -19,7 +20,7 @@ class RenderOptions:
 
     render: Literal["largest"] | int = "largest"
     """Size of the faces in pixels: a bundled generator of the same latent space draws them."""
-    mask: Literal["change", "face", "square"] = "change"
+    mask: Mask = "change"
     """Part of the aligned square that is pasted into the photo, with soft edges. change: the part of the head that the
     edit changed; face: the whole head; square: the whole square."""
     blend: Blend = "feather"

@@ -84,13 +84,13 @@ def _of_generator(path: Path) -> Contents:
 
 def _of_embedder(path: Path) -> Contents:
     ours = read_ours(WeightsFile(path), EMBEDDER, what="an embedding network", advice="latentloop train makes one")
-    settings = ours.settings
+    settings, damaged = ours.settings, f"{path}: damaged, or from another version of latentloop"
     try:
         fingerprint, styles, pixels = settings["fingerprint"], settings["num_ws"], settings["config"]["resolution"]
     except (LookupError, TypeError) as error:
-        raise UserError(f"{path}: damaged, or of another latentloop: its settings are incomplete") from error
+        raise UserError(f"{damaged}: its settings are incomplete") from error
     if not isinstance(fingerprint, str) or not fingerprint.isalnum():
-        raise UserError(f"{path}: damaged, or of another latentloop: its fingerprint is {shown(fingerprint)}")
+        raise UserError(f"{damaged}: its fingerprint is {shown(fingerprint)}")
     facts = {"input": f"aligned images of {shown(pixels)} pixels", "styles of a code": shown(styles)}
     return Contents("embedder", path.stem, facts, fingerprint, _licence_of(fingerprint))
 

@@ -1,5 +1,4 @@
 from .bundle import load_bundle as load_bundle
-from .engine import Mask as Mask
 from .engine import Runtime as Runtime
 from .engine import load as load
 from .networks import Networks as Networks

@@ -3,11 +3,11 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from os import PathLike, fspath
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 
-from latentloop.defaults import MAX_PIXELS, SAMPLE_PSI, WORKING_SIZE
+from latentloop.defaults import MAX_PIXELS, SAMPLE_PSI, WORKING_SIZE, Mask
 from latentloop.errors import UserError
 from latentloop.latents.plain_code import PlainCode
 from latentloop.runtime.alignment import full_quad
@@ -21,11 +21,6 @@ from latentloop.runtime.pasting import paste_back
 from latentloop.runtime.photos import Photo, PhotoLike, open_photo
 from latentloop.runtime.results import Edited, Inverted
 from latentloop.weight_files import ASSETS
-
-Mask = Literal["change", "face", "square"]
-"""Part of the aligned square that is pasted into the photo, with soft edges. change: the changed parts of the head.
-face: the whole head. square: the whole square."""
-
 
 SHIPPED = ASSETS
 """Bundle of the networks in the package: graphs that refer to the weights files beside them."""
