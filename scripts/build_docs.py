@@ -51,7 +51,6 @@ def gather(folder: Path) -> None:
     project = [ROOT / name for name in PROJECT if (ROOT / name).is_file()]
     pages.gather([*sorted(docs.rglob("*.md")), *docs.rglob("*.css"), *notebooks, *cards, *project])
     tutorials = [(_title(pages, notebook.with_suffix(".md")), f"{notebook.stem}.md") for notebook in notebooks]
-    _add_list(pages, docs / "tutorials" / "README.md", tutorials)
     _summarise(pages, docs / "tutorials", [("Tutorials", "README.md"), *tutorials])
     _summarise(pages, assets, [(_title(pages, card), card.name) for card in cards])
     _summarise(
@@ -80,12 +79,6 @@ def _add_reference(pages: Pages, folder: Path) -> None:
 
 def _short(command: str) -> str:
     return command.removeprefix("latentloop ")
-
-
-def _add_list(pages: Pages, page: Path, entries: list[tuple[str, str]]) -> None:
-    """Write a page of the repository with a list of other pages at its end."""
-    text = page.read_text(encoding="utf-8")
-    pages.add(page, "\n".join([text, *(f"- [{title}]({file})" for title, file in entries), ""]))
 
 
 def _summarise(pages: Pages, folder: Path, entries: list[tuple[str, str]]) -> None:
