@@ -13,6 +13,7 @@ from tyro.constructors import ConstructorRegistry, PrimitiveConstructorSpec, Pri
 
 from latentloop.cli.commands import LATENTLOOP, Command, Program
 from latentloop.cli.complaints import did_you_mean, option_name
+from latentloop.cli.help_texts import install
 from latentloop.errors import UserError, in_one_line
 
 UNSET = "unset"
@@ -42,6 +43,7 @@ def parse_command(name: str, arguments: Sequence[str], program: Program = LATENT
             raise _refusal(str(error), prog) from error
 
 
+install()
 REGISTRY = ConstructorRegistry()
 """Types that are displayed and parsed in another way than tyro's."""
 
