@@ -86,6 +86,14 @@ def test_a_truncated_file_is_refused(file: Path, kept: int) -> None:
         read_weights(WeightsFile(file))
 
 
+def test_a_file_that_was_cut_off_says_how_much_is_missing(file: Path) -> None:
+    content = file.read_bytes()
+    file.write_bytes(content[:-1])
+    cut = rf"it was cut off after {len(content) - 1:,} of {len(content):,} bytes; copy or download it again$"
+    with pytest.raises(UserError, match=cut):
+        read_weights(WeightsFile(file))
+
+
 def test_a_file_of_another_kind_is_refused(file: Path) -> None:
     torch.save(tensors(), file)
     with pytest.raises(UserError, match="not a readable safetensors file"):

@@ -83,3 +83,20 @@ def _check_entry(name: str, entry: Mapping[str, Any]) -> None:
         raise ValueError(f"{name} has numbers of a type that is not read")
     if not isinstance(shape, list) or len(shape) > MAX_DIMENSIONS:
         raise ValueError(f"{name} has more than {MAX_DIMENSIONS} dimensions")
+
+
+def check_complete(header: Mapping[str, Any], length: int, size: int) -> None:
+    """Check that a file is as long as its header says.
+
+    Args:
+        header: Checked header.
+        length: Length of the header, in bytes.
+        size: Length of the file, in bytes.
+
+    Raises:
+        ValueError: The file was cut off.
+    """
+    ends = [entry["data_offsets"][1] for name, entry in header.items() if name != METADATA]
+    whole = 8 + length + max(ends, default=0)
+    if size < whole:
+        raise ValueError(f"it was cut off after {size:,} of {whole:,} bytes; copy or download it again")

@@ -20,7 +20,7 @@ from latentloop.errors import UserError, in_one_line, shown
 from latentloop.files import naming_unreadable, refuse_no_file, sha256_of
 from latentloop.json_files import decode_json
 from latentloop.safetensors_header import KIND as KIND
-from latentloop.safetensors_header import METADATA, check_header
+from latentloop.safetensors_header import METADATA, check_complete, check_header
 from latentloop.safetensors_header import kind_in as kind_in
 
 ASSETS = Path(__file__).parent / "assets"
@@ -193,6 +193,7 @@ def read_with(file: WeightsFile, load: Callable[[bytes], Mapping[str, Array]]) -
     length = int.from_bytes(content[:8], "little")
     try:
         header = check_header(content[8 : 8 + length], length)
+        check_complete(header, length, len(content))
         tensors = dict(sorted(load(content).items()))
     except (SafetensorError, LookupError, TypeError, ValueError) as error:
         raise UserError(
