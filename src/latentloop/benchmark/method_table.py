@@ -7,10 +7,14 @@ from dataclasses import dataclass
 from latentloop.embedding.quality import NEAR
 from latentloop.inversion.beyond_config import REFINE_STEPS
 
+IN_INSTANT = NEAR["instant"].steps
+"""Steps of this quality of `latentloop embed`."""
 IN_BALANCED, IN_BEST = (NEAR[quality].steps + REFINE_STEPS for quality in ("balanced", "best"))
 """Total steps of these qualities of `latentloop embed`, including those beyond the code."""
 OURS = "arXiv:2007.01758"
 """Source of our own methods (Guan et al.)."""
+LIKE_EMBED = "MSE and LPIPS (alex), at the sizes and on the generators of latentloop embed"
+"""Loss of the methods that are qualities of `latentloop embed`."""
 AT_256 = "images at 256 pixels"
 """Note on methods that were published for larger images."""
 HALVED = "its threshold of LPIPS halved for that"
@@ -43,6 +47,12 @@ class Method:
 
 METHODS: dict[str, Method] = {
     "one-pass": Method("Ours, one pass", OURS, 0, "nothing"),
+    "two-looks": Method(
+        "Ours, two looks", OURS, 0, "nothing", ("the network sees what its first code draws, as in arXiv:2104.02699",)
+    ),
+    "instant": Method("Ours, instant", OURS, IN_INSTANT, LIKE_EMBED),
+    "balanced": Method("Ours, balanced", OURS, IN_BALANCED, LIKE_EMBED, tunes=True),
+    "best": Method("Ours, best", OURS, IN_BEST, LIKE_EMBED, tunes=True),
     "hybrid": Method("Ours, hybrid", OURS, 50, "MSE and LPIPS (alex)"),
     "optimize": Method("Ours, iterator alone", OURS, 100, "MSE and LPIPS (alex)"),
     "hybrid-features": Method("Ours, hybrid and features", OURS, IN_BALANCED, "MSE and LPIPS (alex)", tunes=True),

@@ -1,8 +1,7 @@
 """Methods of a benchmark, ready to run: an initial code, and a refiner."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import MISSING, dataclass, field, fields, is_dataclass
-from functools import partial
+from dataclasses import MISSING, dataclass, fields, is_dataclass
 from typing import Any
 
 import torch
@@ -15,23 +14,25 @@ from latentloop.baselines import (
     Networks,
     PivotalTuning,
     Projector,
-    Refiner,
     StyleGANEncoder,
 )
 from latentloop.baselines.dhr import THRESHOLD
 from latentloop.baselines.image2stylegan import noisy
 from latentloop.baselines.pti import ENOUGH, PIVOT_LR
+from latentloop.benchmark.finders import CodeFinder, EmbedFinder, Finder, Initializer
 from latentloop.benchmark.method_table import METHODS, ChosenMethod
+from latentloop.benchmark.our_embedding import OurEmbedding, embed_search, quality_options
 from latentloop.benchmark.our_refiner import IteratedAndRefined, OurRefiner
 from latentloop.embedding.beyond import MSE_WEIGHT
+from latentloop.embedding.options import EmbedOptions, SearchOptions
+from latentloop.embedding.quality import Quality
 from latentloop.encoders import Encoder
 from latentloop.errors import UserError
 from latentloop.features.lpips import Lpips, load_lpips
-from latentloop.generators import DrawnBy, Generator, noisy_synthesis, seamed
+from latentloop.generators import Generator, is_seamed, seamed
 from latentloop.images import resample
 from latentloop.inversion import LatentIterator
 from latentloop.inversion.beyond_config import REFINE_STEPS, Refine
-from latentloop.inversion.iterator import OnStep
 from latentloop.latents import mean_code
 from latentloop.metrics.pixels import SMALLEST
 from latentloop.stamps import LEFT_OUT, Stamp
@@ -41,8 +42,6 @@ WARM_UP_STEPS = 2
 LPIPS_AT_256 = 0.5
 """Factor on published LPIPS thresholds, which are for 1024 pixels: for codes in W of three sample photos, LPIPS was
 below .7 at 1024 pixels in as many places as below .28, .34 and .45 at 256."""
-Initializer = Callable[[Tensor], Tensor]
-"""Function from targets (N, 3, R, R) in [-1, 1] to the codes that refinement starts from, (N, num_ws, w_dim)."""
 OurIterator = Callable[[int, bool], tuple[LatentIterator, Mapping[str, Any]]]
 """Function from a number of steps, and whether the start is near, to our iterator and the settings of its loss."""
 
@@ -60,49 +59,8 @@ class Tools:
     """Classifiers of the earlier methods."""
     encoder: Encoder | None
     """Encoder into the generator's latent space; None if there is none."""
-
-
-@dataclass(frozen=True)
-class Codes:
-    """Codes of N images, with what a method found besides: noise maps, or tuned generators."""
-
-    w_plus: Tensor
-    """Codes of N images, (N, num_ws, w_dim)."""
-    noise: tuple[Tensor, ...] | None = None
-    """Noise map of each layer, (N, 1, H, W)."""
-    generators: tuple[Generator, ...] = ()
-    """Tuned generator of each code; empty if all are drawn by the common one."""
-
-    def of(self, i: int) -> "Codes":
-        """Return the code of image `i` with its noise maps and generator."""
-        noise = None if self.noise is None else tuple(layer[i : i + 1] for layer in self.noise)
-        return Codes(self.w_plus[i : i + 1], noise, self.generators[i : i + 1])
-
-    def drawn_by(self, generator: Generator) -> Generator:
-        """Return the generator that draws a single code: its tuned one, or the common one with its noise maps."""
-        synthesis, noise = noisy_synthesis(generator), self.noise
-        if self.generators or noise is None or synthesis is None:
-            return self.generators[0] if self.generators else generator
-        return DrawnBy(generator, partial(synthesis, noise=noise))
-
-
-@dataclass(frozen=True)
-class CodeFinder:
-    """An inversion method: an initial code, and a refiner that starts there."""
-
-    initialize: Initializer
-    refiner: Refiner | None
-    """Refiner of the initial codes; None returns them unchanged."""
-    settings: Mapping[str, Any] = field(default_factory=dict)
-    """Settings for the stamp that are not fields of the refiner."""
-
-    def find(self, target: Tensor, on_step: OnStep | None = None) -> Codes:
-        """Compute the codes of targets (N, 3, R, R) in [-1, 1]."""
-        start = self.initialize(target)
-        if self.refiner is None:
-            return Codes(start)
-        inversion = self.refiner.refine(target, start, on_step)
-        return Codes(inversion.w_plus, inversion.noise, inversion.generators)
+    embedding: OurEmbedding
+    """Sets up `latentloop embed` for the generator."""
 
 
 @dataclass(frozen=True)
@@ -117,8 +75,8 @@ class PreparedMethod:
     """Source, loss, and differences from the publication."""
     ours: bool
     steps: int
-    finder: CodeFinder
-    warm_up: CodeFinder
+    finder: Finder
+    warm_up: Finder
     """Variant of the method with few steps, run before any measurement."""
     stamp: Stamp
     """Everything that its codes depend on, except the image."""
@@ -146,12 +104,16 @@ def prepare_method(choice: ChosenMethod, tools: Tools, stamp: Callable[..., Stam
         steps=choice.steps,
         finder=finder,
         warm_up=build(tools, min(choice.steps, WARM_UP_STEPS)),
-        stamp=stamp(method=choice.key, features=features, **_settings(finder.refiner), **finder.settings),
+        stamp=stamp(method=choice.key, features=features, **_settings(finder), **finder.settings),
     )
 
 
-def _settings(refiner: object) -> dict[str, Any]:
-    """Collect plain values of a refiner's fields, and of its parts under dotted names."""
+def _settings(finder: Finder) -> dict[str, Any]:
+    """Collect plain values of the refiner's fields, and of its parts under dotted names; none of a finder without."""
+    return _plain_values(finder.refiner) if isinstance(finder, CodeFinder) else {}
+
+
+def _plain_values(refiner: object) -> dict[str, Any]:
     settings: dict[str, Any] = {}
     for entry in fields(refiner) if is_dataclass(refiner) else ():
         value = getattr(refiner, entry.name)
@@ -160,7 +122,7 @@ def _settings(refiner: object) -> dict[str, Any]:
         if value is None or isinstance(value, bool | int | float | str):
             settings[entry.name] = value
         elif is_dataclass(value):
-            settings |= {f"{entry.name}.{name}": inner for name, inner in _settings(value).items()}
+            settings |= {f"{entry.name}.{name}": inner for name, inner in _plain_values(value).items()}
     return settings
 
 
@@ -203,6 +165,24 @@ def _hybrid_and(refine: Refine) -> Callable[[Tools, int], CodeFinder]:
         return CodeFinder(_network(tools), refiner, {**settings, "lambda_mse beyond": MSE_WEIGHT})
 
     return build
+
+
+def _quality(quality: Quality) -> Callable[[Tools, int], EmbedFinder]:
+    """Make a builder of `latentloop embed` in a quality."""
+
+    def build(tools: Tools, steps: int) -> EmbedFinder:
+        return _embedding(tools, quality_options(quality, steps, seams=is_seamed(tools.generator)))
+
+    return build
+
+
+def _two_looks(tools: Tools, _: int) -> EmbedFinder:
+    return _embedding(tools, EmbedOptions(method="embed", search=SearchOptions(looks=2)))
+
+
+def _embedding(tools: Tools, options: EmbedOptions) -> EmbedFinder:
+    setup = tools.embedding(options)
+    return EmbedFinder(embed_search(setup), setup.renderer)
 
 
 def _image2stylegan(tools: Tools, steps: int) -> CodeFinder:
@@ -260,8 +240,12 @@ def _alex(tools: Tools) -> Lpips:
     return lpips if tools.networks.name == "alexnet" else load_lpips(device=tools.generator.device)
 
 
-BUILDERS: Mapping[str, Callable[[Tools, int], CodeFinder]] = {
+BUILDERS: Mapping[str, Callable[[Tools, int], Finder]] = {
     "one-pass": _one_pass,
+    "two-looks": _two_looks,
+    "instant": _quality("instant"),
+    "balanced": _quality("balanced"),
+    "best": _quality("best"),
     "hybrid": _hybrid,
     "optimize": _optimize,
     "hybrid-features": _hybrid_and("features"),

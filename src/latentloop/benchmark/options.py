@@ -44,9 +44,9 @@ class ComparisonOptions:
     methods: tuple[str, ...] = stamped_as(
         "method", default=("one-pass", "hybrid", "optimize", "image2stylegan", "stylegan-encoder", "projector")
     )
-    """Methods to compare: one-pass, hybrid, optimize, hybrid-features, hybrid-weights, image2stylegan,
-    image2stylegan++, stylegan-encoder, projector, projector-w+, pti, dhr-like. A number of steps may follow:
-    hybrid:100."""
+    """Methods to compare: one-pass, two-looks, instant, balanced, best (as in latentloop embed), hybrid, optimize,
+    hybrid-features, hybrid-weights, image2stylegan, image2stylegan++, stylegan-encoder, projector, projector-w+, pti,
+    dhr-like. A number of steps may follow: hybrid:100."""
     steps: int | None = stamped_as("method", default=None)  # each method's stamp has its own
     """Number of steps of all methods that are not ours. Default: as published, 100 to 8,000."""
     protocol: ProtocolName = neutral("strict")  # codes stay as they are, and are measured by each protocol

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from latentloop.benchmark.methods import Codes
+from latentloop.benchmark.finders import Codes
 from latentloop.errors import UserError
 from latentloop.files import refuse_no_file, write_together
 from latentloop.images import png_bytes, write_png

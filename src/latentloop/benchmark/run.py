@@ -11,8 +11,9 @@ from torch import Tensor
 
 from latentloop.benchmark.comparison import Outcome, Result, Skipped
 from latentloop.benchmark.edit_meter import EDITS, EditMeter
+from latentloop.benchmark.finders import Codes, Finder
 from latentloop.benchmark.meters import CallCounter, PeakMemory, stopwatch
-from latentloop.benchmark.methods import CodeFinder, Codes, PreparedMethod
+from latentloop.benchmark.methods import PreparedMethod
 from latentloop.benchmark.observer import Observer, Silent
 from latentloop.benchmark.protocols import EvaluationProtocol
 from latentloop.benchmark.result_files import PHOTOS, BenchmarkFolder, Cost, Stored
@@ -20,7 +21,7 @@ from latentloop.benchmark.targets import Aligner, Target, check_names, find_targ
 from latentloop.defaults import WORKING_SIZE
 from latentloop.errors import NotFiniteError, UserError
 from latentloop.evaluation.full_size import FULL_SIZE_METRICS, measure_full_size
-from latentloop.faces import FaceDetector
+from latentloop.faces import AlignedFace, FaceDetector, already_aligned
 from latentloop.features.lpips import Lpips
 from latentloop.generators import Generator
 from latentloop.images import resample
@@ -142,9 +143,13 @@ class Benchmark:
             yield from self._find(method, missing)
 
     def _find(self, method: PreparedMethod, targets: Sequence[Target]) -> Iterator[Outcome]:
-        small = torch.cat([target.small for target in targets])
         try:
-            codes, images, cost = self._timed(method.finder, small, partial(self.observer.step, method))
+            codes, images, cost = self._timed(
+                method.finder,
+                torch.cat([target.small for target in targets]),
+                [target.face for target in targets],
+                partial(self.observer.step, method),
+            )
         except NotFiniteError as error:
             if len(targets) == 1:
                 yield Skipped(UserError(f"{targets[0].photo}: {method.name}: {error}"))
@@ -186,12 +191,14 @@ class Benchmark:
                 one |= meter.edits(code.w_plus, face.image)
         return figures
 
-    def _timed(self, finder: CodeFinder, small: Tensor, on_step: OnStep | None) -> tuple[Codes, Tensor, Cost]:
+    def _timed(
+        self, finder: Finder, small: Tensor, faces: Sequence[AlignedFace], on_step: OnStep | None = None
+    ) -> tuple[Codes, Tensor, Cost]:
         """Compute codes; returns them, their images on the CPU, and the cost of both."""
         target, memory = small.to(self.device), PeakMemory(self.device)
         before, count = self.counter.calls, len(small)
         with stopwatch(self.device) as watch:
-            codes = finder.find(target, on_step)
+            codes = finder.find(target, faces, on_step)
             with torch.inference_mode():
                 singles = [codes.of(i) for i in range(count)]
                 images = torch.cat([one.drawn_by(self.generator).synthesis(one.w_plus) for one in singles])
@@ -201,7 +208,9 @@ class Benchmark:
     def _warm_up(self, method: PreparedMethod) -> None:
         """Run a method briefly, so that one-time allocation and tuning are not measured."""
         if method.name not in self._warm:
-            self._timed(method.warm_up, torch.zeros(self.batch, 3, self.size, self.size), None)
+            blank = torch.zeros(1, 3, self.generator.resolution, self.generator.resolution)
+            faces = [already_aligned(blank, self.generator.resolution)] * self.batch
+            self._timed(method.warm_up, torch.zeros(self.batch, 3, self.size, self.size), faces)
             self._warm.add(method.name)
 
     @property

@@ -14,11 +14,13 @@ from latentloop.benchmark.meters import CallCounter
 from latentloop.benchmark.methods import Tools, prepare_method
 from latentloop.benchmark.observer import Observer
 from latentloop.benchmark.options import ComparisonOptions
+from latentloop.benchmark.our_embedding import our_embedding
 from latentloop.benchmark.our_iterator import our_iterator
 from latentloop.benchmark.our_refiner import our_refiner
 from latentloop.benchmark.protocols import load_protocol
 from latentloop.benchmark.result_files import BenchmarkFolder
 from latentloop.benchmark.run import Benchmark
+from latentloop.common import Common
 from latentloop.devices import describe_device, find_device, find_precision, repeatable_arithmetic
 from latentloop.encoders import Encoder, load_encoder
 from latentloop.encoders.embedder_file import embedder_weights, shipped_embedder
@@ -152,6 +154,13 @@ def _load_tools(options: ComparisonOptions, resolved: Resolved, counter: CallCou
         refiner=our_refiner(resolved.generator),
         networks=load_networks(options.features, device=device, dtype=dtype),
         encoder=resolved.encoder,
+        embedding=our_embedding(
+            Common(options.generator, options.which),
+            options.embedder,
+            device=device,
+            precision=dtype,
+            aligned=options.takes_aligned,
+        ),
     )
 
 

@@ -72,13 +72,21 @@ class InvertedFace:
 
 
 @dataclass(frozen=True)
-class _Refined:
-    """Result of the iterators for one face."""
+class FoundCode:
+    """Code of one face, neither drawn nor measured yet; on the generator's device."""
 
-    w_plus: Tensor  # (num_ws, w_dim)
-    losses: Tensor  # (steps + 1,)
+    w_plus: Tensor
+    """Code in W+, (num_ws, w_dim)."""
+    losses: Tensor
+    """As in `InvertedFace`."""
     steps: int
+    """As in `InvertedFace`."""
     refinement: Refinement | None = None
+    """As in `InvertedFace`."""
+
+    def drawn_by(self, renderer: Generator) -> Generator:
+        """Return the generator that draws the code: the renderer with the refinement, if there is one."""
+        return refined(renderer, self.refinement) if self.refinement else renderer
 
 
 @dataclass(frozen=True)
@@ -139,29 +147,56 @@ class Inverter:
         """
         if not faces:
             return []
-        resolution = min(WORKING_SIZE, self.generator.resolution)
-        # At one size for all, whatever the size of the aligned faces; the metrics use the same pixels.
-        target = torch.cat([resample(face.image, resolution) for face in faces])
-        on_device, begun = target.to(self.generator.device), time.perf_counter()
-        start = starting(on_device)
-        if not start.isfinite().all():
-            raise NotFiniteError("the code to start from is not finite")
-        found = [_Refined(w, torch.zeros(0), 0) for w in start]
+        begun = time.perf_counter()
+        target, found = self._started(faces, starting)
         # Without steps the start is the result: it is drawn and measured once.
         moves = bool(self.iterators or self.beyond)
         first = self._drawn(found, faces, target, begun) if self.show_start or not moves else []
         # The final result's time includes the one-pass time, but not the time of drawing and measuring it.
         begun = time.perf_counter() - sum(one.figures.seconds for one in first)
-        if self.iterators:
-            found = self._refined(self.iterators, faces, on_device, start, on_step, on_code)
-        if self.beyond:
-            found = self._beyond(self.beyond, faces, found, on_step, on_image)
+        found = self._searched(faces, target, found, on_step, on_code, on_image)
         last = self._drawn(found, faces, target, begun, before=first) if moves else first
         shown = first if self.show_start else [None] * len(found)
         return [
             InvertedFace(one.w_plus.cpu(), one.losses.cpu(), one.steps, drawn, start_drawn, one.refinement)
             for one, drawn, start_drawn in zip(found, last, shown, strict=True)
         ]
+
+    def search(
+        self, faces: Sequence[AlignedFace], starting: Starting, on_step: OnStep | None = None
+    ) -> list[FoundCode]:
+        """Compute codes and refinements as `invert` does, without drawing and measuring them.
+
+        Raises:
+            NotFiniteError: A start or a loss is not finite.
+        """
+        target, found = self._started(faces, starting)
+        return self._searched(faces, target, found, on_step)
+
+    def _started(self, faces: Sequence[AlignedFace], starting: Starting) -> tuple[Tensor, list[FoundCode]]:
+        """Return the faces at the working size, (N, 3, R, R) on the CPU, and the codes to start from."""
+        resolution = min(WORKING_SIZE, self.generator.resolution)
+        # At one size for all, whatever the size of the aligned faces; the metrics use the same pixels.
+        target = torch.cat([resample(face.image, resolution) for face in faces])
+        start = starting(target.to(self.generator.device))
+        if not start.isfinite().all():
+            raise NotFiniteError("the code to start from is not finite")
+        return target, [FoundCode(w, torch.zeros(0), 0) for w in start]
+
+    def _searched(
+        self,
+        faces: Sequence[AlignedFace],
+        target: Tensor,
+        found: list[FoundCode],
+        on_step: OnStep | None = None,
+        on_code: OnCode | None = None,
+        on_image: OnImage | None = None,
+    ) -> list[FoundCode]:
+        """Take all steps, from starting codes to codes and refinements."""
+        if self.iterators:
+            start, on_device = torch.stack([one.w_plus for one in found]), target.to(self.generator.device)
+            found = self._refined(self.iterators, faces, on_device, start, on_step, on_code)
+        return self._beyond(self.beyond, faces, found, on_step, on_image) if self.beyond else found
 
     def _refined(
         self,
@@ -171,10 +206,10 @@ class Inverter:
         start: Tensor,
         on_step: OnStep | None,
         on_code: OnCode | None,
-    ) -> list[_Refined]:
+    ) -> list[FoundCode]:
         """Refine all codes at the target's size, then at full size those of faces with enough pixels."""
         found = iterators.refine(target, start, on_step, on_code)
-        refined = [_Refined(w, found.losses[:, i], int(found.steps[i])) for i, w in enumerate(found.w_plus)]
+        refined = [FoundCode(w, found.losses[:, i], int(found.steps[i])) for i, w in enumerate(found.w_plus)]
         if self.full_size is None:
             return refined
         size, done = self.renderer.resolution, iterators.steps
@@ -185,7 +220,7 @@ class Inverter:
         later = self.full_size.refine(full, found.w_plus[sharp], counting_from(done, on_step) if done else on_step)
         for row, i in enumerate(sharp):
             # With steps before, the first full-size loss repeats the last code's: it is left out.
-            refined[i] = _Refined(
+            refined[i] = FoundCode(
                 later.w_plus[row],
                 torch.cat([refined[i].losses, later.losses[min(done, 1) :, row]]),
                 done + int(later.steps[row]) if later.steps[row] else refined[i].steps,
@@ -196,10 +231,10 @@ class Inverter:
         self,
         refiner: BeyondRefiner,
         faces: Sequence[AlignedFace],
-        found: Sequence[_Refined],
+        found: Sequence[FoundCode],
         on_step: OnStep | None,
         on_image: OnImage | None,
-    ) -> list[_Refined]:
+    ) -> list[FoundCode]:
         """Refine beyond the codes; faces with enough pixels are compared at twice the working size."""
         codes, done = list(found), self._code_steps
         sizes = [_compared_at(face, self.renderer.resolution) for face in faces]
@@ -216,7 +251,7 @@ class Inverter:
 
     def _drawn(
         self,
-        found: Sequence[_Refined],
+        found: Sequence[FoundCode],
         faces: Sequence[AlignedFace],
         target: Tensor,
         begun: float,
@@ -228,7 +263,7 @@ class Inverter:
         """
         with torch.inference_mode():
             # One by one, to bound the memory of full-size features; refined faces have generators of their own, too.
-            images = [self._renderer(one).synthesis(one.w_plus[None]).cpu() for one in found]
+            images = [one.drawn_by(self.renderer).synthesis(one.w_plus[None]).cpu() for one in found]
         seconds = (time.perf_counter() - begun) / len(found)
         metrics = self.evaluator.measure(torch.cat([resample(image, EVALUATION_SIZE) for image in images]), target)
         patterns = [one.figures.metrics.get("pattern_photo") for one in before] or [None] * len(faces)
@@ -237,9 +272,6 @@ class Inverter:
             full = measure_full_size(image, face.image, lpips, side=face.side, pattern_photo=pattern)
             drawn.append(Reconstruction(image, Figures(one | full, seconds)))
         return drawn
-
-    def _renderer(self, found: _Refined) -> Generator:
-        return refined(self.renderer, found.refinement) if found.refinement else self.renderer
 
 
 def _compared_at(face: AlignedFace, resolution: int) -> int:
