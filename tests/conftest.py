@@ -30,6 +30,7 @@ pytest_plugins = [
     "bulk_inputs",
     "tiny_bundle",
     "hub_stand_in",
+    "web_bundle",
 ]
 
 # Small tensors gain nothing from threads, which wait long for each other where the cores are busy.

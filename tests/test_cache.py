@@ -163,7 +163,7 @@ def test_threads_share_a_cache(cache: CodeCache) -> None:
 
 
 def test_several_open_a_new_cache_at_once(tmp_path: Path) -> None:
-    together = Barrier(4, timeout=30)
+    together = Barrier(4, timeout=120)
 
     def open_each(_: int) -> None:
         for number in range(25):

@@ -71,7 +71,7 @@ def test_a_killed_run_ends_as_one_that_never_was(run: Run, teacher: Path, tmp_pa
         assert killed.stdout is not None
         first = killed.stdout.readline()
         killed.send_signal(signal.SIGKILL)
-        _, errors = killed.communicate(timeout=60)
+        _, errors = killed.communicate(timeout=300)
     assert first.startswith("step 2"), errors
     log = [json.loads(line) for line in (tmp_path / "killed" / "log.jsonl").read_text().splitlines()]
     assert 1 <= len(log) < 20

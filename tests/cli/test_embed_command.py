@@ -228,7 +228,7 @@ def test_a_terminated_embed_reports_what_is_finished(toy_photos: ToyPhotos, out:
         assert program.stdout is not None
         first = program.stdout.readline()
         program.send_signal(signal.SIGTERM)
-        rest, errors = program.communicate(timeout=60)
+        rest, errors = program.communicate(timeout=300)
     assert first.startswith("photo-0: "), errors
     assert program.returncode == 130
     assert rest.splitlines()[-1] == str(out / "report.html")
@@ -273,7 +273,7 @@ def test_a_killed_embed_has_the_lines_of_what_is_finished_and_goes_on(toy_photos
     with (out / "results.jsonl").open("a") as file:
         file.write('{"file": "photo')
     done = subprocess.run(
-        [*command, "--steps", "300"], cwd=TESTS, capture_output=True, text=True, timeout=60, check=False
+        [*command, "--steps", "300"], cwd=TESTS, capture_output=True, text=True, timeout=300, check=False
     )
     assert done.returncode == 0, done.stderr
     assert done.stdout.count("finished earlier") >= len(before)

@@ -1,13 +1,18 @@
 """`latentloop export web`: which networks it exports, where, and what it refuses before it does."""
 
 import json
-from collections.abc import Callable
+import shutil
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from latentloop.cli import export_web
+from latentloop.export import ExportOptions
+from latentloop.export.options import PartName
 from latentloop.web_site import site
+from web_bundle import OPTIONS
 
 Run = Callable[..., tuple[int, list[str], list[str]]]
 
@@ -27,10 +32,25 @@ def page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 real_check, real_write = site.check_site, site.write_site
 
 
+@pytest.fixture
+def exported(web_bundle: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Files of the page's generator, in place of another export that is asked for the same; what was asked for."""
+    asked: list[str] = []
+
+    def set_up(names: Sequence[PartName], out: Path, options: ExportOptions) -> SimpleNamespace:
+        assert options == OPTIONS
+        asked.extend(names)
+        files = (shutil.copy(path, out) for path in web_bundle.iterdir())
+        return SimpleNamespace(parts=names, run=lambda: files)
+
+    monkeypatch.setattr(export_web, "set_up_export", set_up)
+    return asked
+
+
 @pytest.mark.usefixtures("page")
-def test_a_site_is_written_with_the_quick_generator(tmp_path: Path, run: Run) -> None:
+def test_a_site_is_written_with_the_quick_generator(tmp_path: Path, run: Run, exported: list[str]) -> None:
     code, lines, errors = run("export", "web", "--out", str(tmp_path / "site"))
-    assert (code, errors) == (0, [])
+    assert (code, errors, exported) == (0, [], ["generator"])
     assert lines[0].startswith(f"{tmp_path / 'site'}: a page for mobile-ffhq-256, of which a visitor loads 3")
     about = json.loads((tmp_path / "site" / "site.json").read_text())
     assert about["generator"]["name"] == "mobile-ffhq-256"

@@ -1,5 +1,6 @@
 import json
 import os
+import shutil
 import signal
 import socket
 import sqlite3
@@ -7,6 +8,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import NamedTuple
 
 import pyarrow
 import pytest
@@ -17,6 +19,7 @@ from latentloop.bulk import BulkOptions, find_bulk_photos, load_photo_coder
 from latentloop.bulk.coder import TARGET
 from latentloop.bulk.sink import write_records
 from latentloop.cache import space_of
+from latentloop.cli import main
 from latentloop.common import Common
 from latentloop.defaults import GENERATOR
 from latentloop.embedding.options import FaceOptions
@@ -29,7 +32,7 @@ from latentloop.records import RecordFolder, arrow_schema, is_record_folder
 from latentloop.training.photos import Loaded
 from latentloop.training.student import make_student
 from latentloop.training.trainer import Metrics, Trainer
-from small_generators import SmallGenerator, SmallPhotos
+from small_generators import SmallGenerator, SmallPhotos, make_generator, make_photos
 
 # A process of several, of which one meets NaN.
 DIVERGING = """
@@ -65,9 +68,33 @@ def faces(generator: Path, small_photos: SmallPhotos) -> Path:
     return small_photos(generator, 7)
 
 
+def training(generator: Path, faces: Path) -> list[object]:
+    return ["train", "--generator", generator, "--data", faces, *OPTIONS, "--steps", 6, "--save-every", 2]
+
+
 @pytest.fixture
 def command(generator: Path, faces: Path) -> list[object]:
-    return ["train", "--generator", generator, "--data", faces, *OPTIONS, "--steps", 6, "--save-every", 2]
+    return training(generator, faces)
+
+
+class Finished(NamedTuple):
+    """A run that nothing disturbed, for tests that compare with it or go on from a copy."""
+
+    command: list[object]
+    folder: Path
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> Finished:
+    parent = tmp_path_factory.mktemp("finished")
+    generator = make_generator(parent)
+    command = training(generator, make_photos(parent, generator, 7))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("latentloop.cli.keep_freed_memory", lambda: False)
+        handler = signal.getsignal(signal.SIGTERM)
+        assert main([str(word) for word in [*command, "--out", parent / "run"]]) == 0
+        signal.signal(signal.SIGTERM, handler)
+    return Finished(command, parent / "run")
 
 
 def tensors(folder: Path) -> dict[str, torch.Tensor]:
@@ -122,10 +149,9 @@ def test_a_network_is_trained(run: Run, command: list[object], generator: Path, 
     assert embedder(torch.zeros(1, 3, 32, 32)).shape == (1, 6, 8)
 
 
-def test_a_killed_run_goes_on_as_if_it_never_had_been(run: Run, command: list[object], tmp_path: Path) -> None:
+def test_a_killed_run_goes_on_as_if_it_never_had_been(run: Run, finished: Finished, tmp_path: Path) -> None:
     """Killed so that no one can clean up, once between two checkpoints, wherever that is."""
-    whole, killed = tmp_path / "whole", tmp_path / "killed"
-    assert run(*command, "--out", whole)[0] == 0
+    (command, whole), killed = finished, tmp_path / "killed"
     program = [sys.executable, "-m", "latentloop", *map(str, command), "--out", str(killed)]
     with subprocess.Popen(
         program, stdout=subprocess.PIPE, text=True, env={**os.environ, "OMP_NUM_THREADS": "1"}
@@ -143,9 +169,8 @@ def test_a_killed_run_goes_on_as_if_it_never_had_been(run: Run, command: list[ob
     assert told[0] == told[1]
 
 
-def test_a_finished_run_can_be_made_longer(run: Run, command: list[object], tmp_path: Path) -> None:
-    out = tmp_path / "run"
-    assert run(*command, "--out", out)[0] == 0
+def test_a_finished_run_can_be_made_longer(run: Run, finished: Finished, tmp_path: Path) -> None:
+    command, out = finished.command, shutil.copytree(finished.folder, tmp_path / "run")
     code, _, errors = run(*command, "--steps", 8, "--out", out)
     assert code == 2
     assert errors[0].endswith(
@@ -167,11 +192,10 @@ def test_a_finished_run_can_be_made_longer(run: Run, command: list[object], tmp_
 
 
 def test_a_run_that_was_stopped_just_when_it_was_made_longer_can_be_made_so_again(
-    run: Run, command: list[object], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    run: Run, finished: Finished, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Its checkpoint is of the longer run then, its settings are not."""
-    out = tmp_path / "run"
-    assert run(*command, "--out", out)[0] == 0
+    out = shutil.copytree(finished.folder, tmp_path / "run")
     with monkeypatch.context() as patch:
         patch.setattr("latentloop.training.setup.write_options", lambda _: (_ for _ in ()).throw(KeyboardInterrupt))
         assert run("train", "--resume", out, "--steps", 8)[0] == 130
@@ -181,10 +205,9 @@ def test_a_run_that_was_stopped_just_when_it_was_made_longer_can_be_made_so_agai
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no SIGTERM")
 def test_asked_to_stop_it_saves_the_step_and_says_how_to_go_on(
-    run: Run, command: list[object], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    run: Run, finished: Finished, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    whole, stopped = tmp_path / "whole", tmp_path / "stopped"
-    assert run(*command, "--out", whole)[0] == 0
+    (command, whole), stopped = finished, tmp_path / "stopped"
     take_step = Trainer._take_step
 
     def interrupted(self: Trainer, photos: Loaded | None) -> Metrics:
@@ -212,11 +235,10 @@ def test_asked_to_stop_it_saves_the_step_and_says_how_to_go_on(
 
 @pytest.mark.parametrize("last", ["log.jsonl", "step-00000002.safetensors", "last.safetensors"])
 def test_a_run_killed_at_its_first_save_goes_on(
-    run: Run, command: list[object], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, last: str
+    run: Run, finished: Finished, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, last: str
 ) -> None:
     """The kill comes right after a file has appeared; `replace` is what makes it appear."""
-    whole, killed, appear = tmp_path / "whole", tmp_path / "killed", Path.replace
-    assert run(*command, "--out", whole)[0] == 0
+    (command, whole), killed, appear = finished, tmp_path / "killed", Path.replace
 
     def die(self: Path, target: Path) -> Path:
         appeared = appear(self, target)
@@ -327,7 +349,9 @@ def check_alike(one: Path, two: Path) -> None:
         assert {**told, "seconds": 0} == pytest.approx({**like, "seconds": 0}, rel=1e-3, abs=1e-5)
 
 
-def test_two_processes_and_two_machines_learn_what_one_process_does(command: list[object], tmp_path: Path) -> None:
+def test_two_processes_and_two_machines_learn_what_one_process_does(
+    run: Run, command: list[object], tmp_path: Path
+) -> None:
     """The machines are two launchers of Accelerate that meet at a port, with a folder that both see."""
     torchrun = ["-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2"]
     with socket.socket() as free:
@@ -336,8 +360,9 @@ def test_two_processes_and_two_machines_learn_what_one_process_does(command: lis
     launch = ["-m", "accelerate.commands.launch", "--multi_gpu", "--num_machines", "2", "--num_processes", "2"]
     launch += ["--mixed_precision", "no", "--dynamo_backend", "no", "--main_process_ip", "127.0.0.1"]
     launch += ["--main_process_port", port, "--machine_rank"]
+    code, alone, _ = run(*command, *LARGE, "--out", tmp_path / "one")
+    assert (code, sum(line.startswith("step ") for line in alone)) == (0, 3)
     for name, launches, lines in (
-        ("one", [[]], [3]),
         ("two", [torchrun], [3]),  # only the first one speaks
         ("machines", [[*launch, "0"], [*launch, "1"]], [3, 0]),
     ):
@@ -447,10 +472,9 @@ def test_bad_input_is_told_in_a_line(
 
 
 def test_a_run_of_another_network_or_with_other_settings_is_refused(
-    run: Run, command: list[object], tmp_path: Path
+    run: Run, finished: Finished, tmp_path: Path
 ) -> None:
-    out = tmp_path / "out"
-    assert run(*command, "--out", out)[0] == 0
+    command, out = finished.command, shutil.copytree(finished.folder, tmp_path / "out")
     written, known = contents(out), codes(out)
     for option, message in [
         (("--head", "dense"), "made with head tree, not dense"),
@@ -482,11 +506,9 @@ def test_strangers_files_are_not_replaced(run: Run, command: list[object], tmp_p
 
 
 def test_where_the_disk_is_full_the_old_checkpoint_stays(
-    run: Run, command: list[object], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    run: Run, finished: Finished, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    out, write = tmp_path / "out", Path.write_bytes
-    whole = tmp_path / "whole"
-    assert run(*command, "--out", whole)[0] == 0
+    (command, whole), out, write = finished, tmp_path / "out", Path.write_bytes
 
     def full(self: Path, data: bytes) -> int:
         if self.parent.name == "checkpoints" and list(self.parent.glob("step-00000002.*")):

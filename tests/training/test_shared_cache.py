@@ -43,7 +43,7 @@ class Threads:
 
 def together(work: Callable[[Processes], T], count: int = 2) -> list[T]:
     """What work gives in each of several processes; the first one's error, if all have one."""
-    given, barrier = dict[int, Sequence[object]](), threading.Barrier(count, timeout=20)
+    given, barrier = dict[int, Sequence[object]](), threading.Barrier(count, timeout=120)
     with ThreadPoolExecutor(count) as pool:
         running = [pool.submit(work, Threads(index, count, given, barrier)) for index in range(count)]
         errors = [one.exception() for one in running]

@@ -1,6 +1,5 @@
 """The page that needs no server, in a real browser, against the PyTorch path."""
 
-import hashlib
 import os
 import shutil
 from collections.abc import Iterator
@@ -14,8 +13,6 @@ from PIL import Image
 import latentloop as ll
 from latentloop.editing import conditional, edit, shipped_directions
 from latentloop.encoders import TwoLooks
-from latentloop.export import set_up_export
-from latentloop.export.options import ExportOptions
 from latentloop.faces import changed, paste_back
 from latentloop.files import sha256_of
 from latentloop.generators import Generator
@@ -64,21 +61,8 @@ def reference(generator: Generator) -> Reference:
 
 
 @pytest.fixture(scope="module")
-def site(tmp_path_factory: pytest.TempPathFactory, pytestconfig: pytest.Config, generator: Generator) -> Path:
-    bundle = kept_bundle(pytestconfig.rootpath / ".pytest_cache" / "web-bundles", generator.name)
-    return write_site(bundle, tmp_path_factory.mktemp("site"), shipped_directions(generator)).folder
-
-
-def kept_bundle(folder: Path, generator: str) -> Path:
-    """The page's generator, which takes a while to export, from an earlier run if nothing has changed since."""
-    package = Path(ll.__file__).parent
-    sources = sorted([*(package / "export").glob("*.py"), *(package / "assets").glob("mobile-*.safetensors")])
-    key = hashlib.sha256(b"".join(sha256_of(one).encode() for one in sources)).hexdigest()[:16]
-    bundle = folder / key
-    if not (bundle / "bundle.json").is_file():  # which is written last
-        for _ in set_up_export(["generator"], bundle, ExportOptions(generator=generator, half=True)).run():
-            pass
-    return bundle
+def site(tmp_path_factory: pytest.TempPathFactory, web_bundle: Path, generator: Generator) -> Path:
+    return write_site(web_bundle, tmp_path_factory.mktemp("site"), shipped_directions(generator)).folder
 
 
 @pytest.fixture(scope="module")
