@@ -16,8 +16,8 @@ import subprocess
 import sys
 import tempfile
 import time
-from dataclasses import asdict, dataclass, replace
-from functools import cached_property
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -32,7 +32,7 @@ from measuring.pages import write_pages
 from measuring.plot import write_plot
 from measuring.records import make_record, read_record, state_of, write_record
 from measuring.sources import ROOT
-from measuring.tables import renderers
+from measuring.tables import SETS, renderers
 
 METHODS = "methods"
 """Name of the comparison of methods among the measurements."""
@@ -72,11 +72,108 @@ class MeasureAll:
                 self._measure(named(name))
         for text in self.collect:
             name, _, folder = text.partition("=")
-            if name not in ("samples", "celeba") or not folder:
-                raise UserError(f"{text}: must be samples=FOLDER or celeba=FOLDER")
+            if name not in SETS or not folder:
+                raise UserError(f"{text}: must be one of {', '.join(f'{one}=FOLDER' for one in SETS)}")
             self._collect(name, Path(folder))
         if self.table:
             for page in [*write_pages(renderers()), *write_plot()]:
                 print(f"{page.relative_to(ROOT)}: written")
         if not (self.run or self.collect or self.table):
             self._list()
+
+    @property
+    def folders(self) -> Mapping[str, Path | None]:
+        """Folders of photos by the names that commands have for them."""
+        return {"samples": self.samples, "held_out": self.held_out, "celeba": self.celeba}
+
+    def _chosen(self) -> Iterator[str]:
+        """Yield the measurements to run; those of `stale` that lack a folder are told and left out."""
+        for name in self.run:
+            if name != "stale":
+                yield name if name == METHODS else named(name).name
+                continue
+            for one in MEASUREMENTS:
+                missing = [folder for folder in one.folders if self.folders[folder] is None]
+                if state_of(one, read_record(one.name)) == "fresh":
+                    continue
+                if missing:
+                    print(f"{one.name}: left out; it needs {flags(missing)}")
+                else:
+                    yield one.name
+
+    def _measure(self, one: Measurement) -> None:
+        """Run a measurement, and write its record."""
+        machine = this_machine()
+        with tempfile.TemporaryDirectory() as folder:
+            file = Path(folder) / "figures.json"
+            words = one.words(self.folders, file)
+            print(f"{one.name}: {one.shown}", flush=True)
+            begun = time.perf_counter()
+            said = run_python(words)
+            minutes = (time.perf_counter() - begun) / 60
+            record = make_record(one, one.read(said, file), machine=machine, minutes=minutes)
+        print(f"{one.name}: {minutes:.1f} minutes, {write_record(one.name, record).relative_to(ROOT)}")
+
+    def _compare(self) -> None:
+        """Run the methods on each image set that there is, and collect their results."""
+        for name, folder in (("samples", self.samples), ("celeba", self.celeba)):
+            if folder is None:
+                print(f"{METHODS}: {name}: left out; it needs {flags([name])}")
+                continue
+            out = self.work / name
+            words = ["-m", "latentloop", "bench", "--root", str(folder), *["--aligned"] * (name == "celeba")]
+            words += ["--features", "vgg16", "--full-size", "--methods", *self.methods, "--out", str(out)]
+            words += ["--limit", str(self.limit)] if self.limit else []
+            run_python(words, codes=(0, 2))  # 2: an image or a method was left out, and is named
+            self._collect(name, out)
+
+    def _collect(self, name: str, folder: Path) -> None:
+        """Add the results of a benchmark's folder to the record of methods."""
+        record: dict[str, Any] = dict(read_record(METHODS) or {"sets": {}})
+        before = record["sets"].get(name, {})
+        try:
+            after = methods.collect(folder, before=before, machine=this_machine())
+        except FileNotFoundError as error:
+            raise UserError(str(error)) from error
+        record["sets"] = record["sets"] | {name: after}
+        path = write_record(METHODS, record)
+        print(f"{METHODS}: {name}: {sum(map(len, after.values()))} results, {path.relative_to(ROOT)}")
+
+    def _list(self) -> None:
+        """Print the state of each measurement, the minutes that it takes, and what it is."""
+        for one in MEASUREMENTS:
+            record = read_record(one.name)
+            minutes = record["minutes"] if record else one.minutes
+            needs = f" ({flags(one.folders)})" if set(one.folders) - {"samples"} else ""
+            print(f"{one.name:18} {state_of(one, record):8} {minutes:6.1f} min  {one.about}{needs}")
+        record = read_record(METHODS)
+        old = list(methods.stale(record["sets"])) if record else []
+        state = "missing" if record is None else "stale" if old else "fresh"
+        print(f"{METHODS:18} {state:8} {'hours':>10}  the comparison of methods, by method and photo (--celeba FOLDER)")
+        for line in old:
+            print(f"{'':18} stale    {line}")
+
+
+def flags(folders: Sequence[str]) -> str:
+    """Write the options that name folders."""
+    return " ".join(f"--{name.replace('_', '-')} FOLDER" for name in folders)
+
+
+def run_python(words: Sequence[str], *, codes: Sequence[int] = (0,)) -> str:
+    """Run Python with some arguments in the repository's folder; returns what it printed.
+
+    Raises:
+        UserError: It ended with another exit code than those of `codes`.
+    """
+    done = subprocess.run([sys.executable, *words], cwd=ROOT, stdout=subprocess.PIPE, text=True, check=False)  # noqa: S603
+    if done.returncode not in codes:
+        raise UserError(f"python {' '.join(words)}: ended with exit code {done.returncode}")
+    return done.stdout
+
+
+if __name__ == "__main__":
+    try:
+        tyro.cli(MeasureAll)()
+    except (UserError, LookupError) as error:
+        print(f"error: {error.args[0]}", file=sys.stderr)
+        sys.exit(2)

@@ -38,7 +38,7 @@ from latentloop.video import read_video, write_video
 
 @dataclass(frozen=True)
 class Time:
-    """Time one pass, an edit, drawing at 1024, pasting back and writing, for each photo; then a clip at 256, and `edit`."""
+    """Time one pass, an edit, drawing at 1024, pasting back and writing, for each photo; a clip at 256; the command."""
 
     photos: Path = Path("examples/photos")
     """Photos of one face each."""
@@ -84,7 +84,7 @@ class Time:
         return seconds
 
     def time_commands(self, folder: Path) -> list[float]:
-        """Time the command `latentloop edit` on photos, in one pass, each in a process of its own; returns the seconds."""
+        """Time the command `latentloop edit` on photos, in one pass, each in its own process; returns the seconds."""
         seconds = []
         for photo in sorted(self.photos.glob("*.jpg"))[: self.commands]:
             command = [sys.executable, "-m", "latentloop", "edit", str(photo), "--set", "smile=1", "--method", "embed"]

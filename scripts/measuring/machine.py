@@ -30,7 +30,8 @@ class Machine:
         bfloat16 = "with" if self.bfloat16 else "without"
         threads = f"{self.threads} thread" + "s" * (self.threads > 1)
         load = "" if self.load is None else f", load {self.load:.1f} before"
-        return f"{self.processor}, {self.cores} virtual processors {bfloat16} bfloat16, {threads}, PyTorch {self.torch}{load}"
+        processor = f"{self.processor}, {self.cores} virtual processors {bfloat16} bfloat16"
+        return f"{processor}, {threads}, PyTorch {self.torch}{load}"
 
 
 def this_machine() -> Machine:

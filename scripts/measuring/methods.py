@@ -1,11 +1,11 @@
-"""The comparison of methods: results of `latentloop bench`, kept for each method and photo, and means over common photos.
+"""The comparison of methods: results of `latentloop bench` by method and photo, and means over common photos.
 
 Sessions on several days add methods and photos one by one. A photo is known by its name; the repository may lack it.
 """
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from statistics import fmean, median
@@ -101,7 +101,9 @@ def collect(folder: Path, *, before: Mapping[str, Images], machine: Machine) -> 
         if all(known.get(name) == value for name, value in result.items()):
             continue
         date = datetime.fromtimestamp(path.stat().st_mtime, tz=UTC).date().isoformat()
-        images[path.stem] = {**result, "date": date, "machine": asdict(machine), "depends": depends(method)}
+        # The load when results are collected says nothing about the load when they were made.
+        made = {"date": date, "machine": asdict(replace(machine, load=None)), "depends": depends(method)}
+        images[path.stem] = {**result, **made}
     return found
 
 
@@ -142,10 +144,11 @@ def tables(methods: Mapping[str, Images]) -> list[Paired]:
     if not sets:
         return []
     photos = max(sorted(set(sets.values()), key=sorted), key=lambda one: len(one) * len(_with(sets, one)))
-    found = [_paired(methods, photos, _with(sets, photos))]
-    for fewer in sorted({one & photos for one in sets.values() if not one >= photos} - {frozenset()}, key=len)[::-1]:
-        found.append(_paired(methods, fewer, _with(sets, fewer)))
-    return found
+    fewer = {one & photos for one in sets.values()} - {frozenset(), photos}
+    return [
+        _paired(methods, one, _with(sets, one))
+        for one in (photos, *sorted(fewer, key=lambda one: (-len(one), *sorted(one))))
+    ]
 
 
 def _with(sets: Mapping[str, frozenset[str]], photos: frozenset[str]) -> list[str]:

@@ -7,9 +7,9 @@ from typing import Any
 
 from latentloop.benchmark.comparison import LABELS
 from latentloop.metrics.facts import FACTS
-from measuring.catalogue import MEASUREMENTS, named
+from measuring.catalogue import MEASUREMENTS
 from measuring.machine import machine_of
-from measuring.methods import COLUMNS, METHOD_NAMES, Paired, chosen, tables
+from measuring.methods import COLUMNS, Paired, chosen, tables
 from measuring.records import FIGURES, Record, read_record
 
 SETS = {"samples": "the sample photos", "celeba": "photos of CelebA"}
@@ -57,7 +57,7 @@ def generators(figures: Mapping[str, Any]) -> str:
     ]
     rows += [[f"{name}, a step of the iterator", f"{ms:.0f}", ""] for name, ms in figures["iterator_ms"].items()]
     convolution = f"The convolution: {figures['convolution_gflops']:.0f} GFLOP/s, {figures['precision']}."
-    return f"{grid(['one image', 'ms', 'of the convolution’s rate'], rows)}\n\n{convolution}"
+    return grid(["one image", "ms", "of the convolution's rate"], rows) + f"\n\n{convolution}"
 
 
 def seconds(names: Mapping[str, str], figures: Mapping[str, Any]) -> str:
@@ -96,7 +96,12 @@ def bulk(figures: Mapping[str, Any]) -> str:
     """Return the table of `latentloop bulk` beside a plain loop."""
     plain = figures["rows"][0]["seconds"]
     rows = [
-        [row["how"], f"{row['seconds']:.1f}", f"{figures['count'] / row['seconds']:.2f}", f"{plain / row['seconds']:.2f}"]
+        [
+            row["how"],
+            f"{row['seconds']:.1f}",
+            f"{figures['count'] / row['seconds']:.2f}",
+            f"{plain / row['seconds']:.2f}",
+        ]
         for row in figures["rows"]
     ]
     return grid([f"{figures['count']} photos, from a cold start", "seconds", "photos a second", "times the loop"], rows)
@@ -127,9 +132,8 @@ def methods(name: str, folder: Path = FIGURES) -> str:
     """Return the tables of the comparison of methods on an image set."""
     record = read_record("methods", folder=folder)
     found = tables(record["sets"].get(name, {})) if record else []
-    if not found:
+    if record is None or not found:
         return "*Not measured yet:* `python scripts/measure_all.py --run methods`"
-    assert record is not None
     return "\n\n".join([_method_table(found[0]), *(_apart(one) for one in found[1:]), _methods_origin(record, name)])
 
 
@@ -144,7 +148,7 @@ def _method_table(paired: Paired) -> str:
     rows = [
         [
             chosen(row.method).title,
-            *(f"{row.figures[one]:.{FACTS[one].digits if one in FACTS else 3}f}" if one in row.figures else "-" for one in shown),
+            *(_number(one, row.figures.get(one)) for one in shown),
             f"{row.seconds:.3g}",
             f"{count}",
         ]
@@ -153,10 +157,12 @@ def _method_table(paired: Paired) -> str:
     return grid(["method", *heads, "seconds", "n"], rows)
 
 
+def _number(column: str, value: float | None) -> str:
+    return "-" if value is None else f"{value:.{FACTS[column].digits if column in FACTS else 3}f}"
+
+
 def _methods_origin(record: Record, name: str) -> str:
     results = [result for images in record["sets"][name].values() for result in images.values()]
-    dates, machines = ({one[key] for one in results} if key == "date" else {str(machine_of(one)) for one in results} for key in ("date", "machine"))
-    return f"*{'; '.join(sorted(machines))}; {' to '.join(sorted({min(dates), max(dates)}))}.*"
-
-
-assert all(one.name in TABLES for one in MEASUREMENTS)
+    dates, machines = sorted({one["date"] for one in results}), sorted({str(machine_of(one)) for one in results})
+    when = dates[0] if len(dates) == 1 else f"{dates[0]} to {dates[-1]}"
+    return f"*{'; '.join(machines)}; {when}.*"
