@@ -67,8 +67,8 @@ def speed(
         rows = [{"how": "a plain loop", "seconds": round(plain, 2)}]
         print(f"a plain loop: {plain:.1f} s, {count / plain:.2f} photos a second", flush=True)
         for workers in (1, 2):
-            out = str(Path(name) / f"records-{workers}")
-            command = [sys.executable, "-m", "latentloop", "bulk", str(names), "--out", out, "--threads", "1"]
+            records = str(Path(name) / f"records-{workers}")
+            command = [sys.executable, "-m", "latentloop", "bulk", str(names), "--out", records, "--threads", "1"]
             command += ["--workers", str(workers), *[flag for flag in flags if flag != "--figures"]]
             seconds = seconds_of(command)
             rows.append({"how": f"{workers} worker{'s' * (workers > 1)}", "seconds": round(seconds, 2)})

@@ -22,7 +22,7 @@ ENGINES = {"eager": "PyTorch", "compiled": "PyTorch, compiled", "onnx": "ONNX Ru
 
 def renderers(folder: Path = FIGURES) -> dict[str, Callable[[], str]]:
     """Return a function for each place of figures in the documentation, which returns its Markdown."""
-    found = {one.name: partial(measured, one.name, folder) for one in MEASUREMENTS}
+    found: dict[str, Callable[[], str]] = {one.name: partial(measured, one.name, folder) for one in MEASUREMENTS}
     return found | {f"methods-{name}": partial(methods, name, folder) for name in SETS}
 
 
@@ -158,7 +158,8 @@ def _method_table(paired: Paired) -> str:
 
 
 def _number(column: str, value: float | None) -> str:
-    return "-" if value is None else f"{value:.{FACTS[column].digits if column in FACTS else 3}f}"
+    digits = FACTS[column].digits if column in FACTS else 3
+    return "-" if value is None else f"{round(value, digits) or 0.0:.{digits}f}"  # 0.0 for -0.0
 
 
 def _methods_origin(record: Record, name: str) -> str:
