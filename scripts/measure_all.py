@@ -34,6 +34,8 @@ from measuring.records import make_record, read_record, state_of, write_record
 from measuring.sources import ROOT
 from measuring.tables import SETS, renderers
 
+BUSY = 1.0
+"""Load above which times are those of a busy machine."""
 METHODS = "methods"
 """Name of the comparison of methods among the measurements."""
 
@@ -108,6 +110,8 @@ class MeasureAll:
             file = Path(folder) / "figures.json"
             words = one.words(self.folders, file)
             print(f"{one.name}: {one.shown}", flush=True)
+            if machine.load and machine.load > BUSY:
+                print(f"{one.name}: the machine is busy (load {machine.load:.1f}): measure again when it is not")
             begun = time.perf_counter()
             said = run_python(words)
             minutes = (time.perf_counter() - begun) / 60
@@ -144,8 +148,10 @@ class MeasureAll:
         for one in MEASUREMENTS:
             record = read_record(one.name)
             minutes = record["minutes"] if record else one.minutes
+            load = (record["machine"]["load"] or 0) if record else 0
+            busy = f" [at load {load}]" if load > BUSY else ""
             needs = f" ({flags(one.folders)})" if set(one.folders) - {"samples"} else ""
-            print(f"{one.name:18} {state_of(one, record):8} {minutes:6.1f} min  {one.about}{needs}")
+            print(f"{one.name:18} {state_of(one, record):8} {minutes:6.1f} min  {one.about}{needs}{busy}")
         record = read_record(METHODS)
         old = list(methods.stale(record["sets"])) if record else []
         state = "missing" if record is None else "stale" if old else "fresh"

@@ -5,7 +5,8 @@ import os
 import subprocess
 import sys
 import tempfile
-from collections.abc import Mapping, Sequence
+import time
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from statistics import fmean, median
 from typing import Any
@@ -19,6 +20,8 @@ GENERATOR = "mobile-ffhq-256"
 """Generator whose share of the convolution's rate is measured."""
 ROUNDS, RUNS = 5, 4
 """Rounds of convolution and generator in turn, so that a change of the machine's load meets both; and runs in each."""
+CONVOLUTION = "convolution"
+"""Name of the work that the others are compared with, as in `latentloop bench generator`."""
 QUALITY = ("lpips_alex", "mse", "id")
 LEAST = {"quality": 0.03, "share": 0.15}
 """Least noise of a figure, as a share of it: rounding on other machines; the load of a machine."""
@@ -43,32 +46,40 @@ def _embed(photos: Sequence[Path], options: Sequence[str], threads: int) -> list
 
 
 def shares() -> list[dict[str, float]]:
-    """Measure the generator's rate as a share of the convolution's, forward and with gradient, several times."""
+    """Measure the generator's rate as a share of the convolution's, forward and with gradient, several times.
+
+    In seconds of one thread's processor, because a clock on the wall counts what else the machine does.
+    """
     import torch
+    import torch.nn.functional as F
 
     from latentloop import load_generator
-    from latentloop.benchmark.speed import (
-        Speed,
-        count_flop,
-        drawing,
-        drawing_with_gradient,
-        median_time,
-        reference_speed,
-    )
+    from latentloop.benchmark.speed import count_flop, drawing, drawing_with_gradient
 
     torch.set_num_threads(1)
+    x, weight = torch.zeros(1, 256, 128, 128), torch.zeros(256, 256, 3, 3)
     generator = load_generator(GENERATOR)
-    works = {
+    works: dict[str, Callable[[], object]] = {
+        CONVOLUTION: torch.inference_mode()(lambda: F.conv2d(x, weight, padding=1)),
         "forward": drawing(generator, batch=1, resolution=generator.resolution),
         "forward and backward": drawing_with_gradient(generator, batch=1, resolution=generator.resolution),
     }
     flop = {name: count_flop(work) for name, work in works.items()}
     found = []
     for _ in range(ROUNDS):
-        reference = reference_speed(torch.device("cpu"), runs=RUNS).rate
-        rates = {name: Speed(median_time(work, runs=RUNS), flop[name]).rate for name, work in works.items()}
-        found.append({_share(name): rate / reference for name, rate in rates.items()})
+        rates = {name: flop[name] / processor_time(work) for name, work in works.items()}
+        found.append({_share(name): rate / rates[CONVOLUTION] for name, rate in rates.items() if name != CONVOLUTION})
     return found
+
+
+def processor_time(work: Callable[[], object], *, runs: int = RUNS) -> float:
+    """Measure the median seconds of the processor that some work takes, after an unmeasured run."""
+    times = []
+    for _ in range(runs + 1):
+        begun = time.process_time()
+        work()
+        times.append(time.process_time() - begun)
+    return median(times[1:])
 
 
 def median_share(rounds: Sequence[Mapping[str, float]]) -> dict[str, float]:
