@@ -59,8 +59,13 @@ def shares() -> list[dict[str, float]]:
     torch.set_num_threads(1)
     x, weight = torch.zeros(1, 256, 128, 128), torch.zeros(256, 256, 3, 3)
     generator = load_generator(GENERATOR)
-    works: dict[str, Callable[[], object]] = {
-        CONVOLUTION: torch.inference_mode()(lambda: F.conv2d(x, weight, padding=1)),
+
+    @torch.inference_mode()
+    def convolve() -> None:
+        F.conv2d(x, weight, padding=1)
+
+    works = {
+        CONVOLUTION: convolve,
         "forward": drawing(generator, batch=1, resolution=generator.resolution),
         "forward and backward": drawing_with_gradient(generator, batch=1, resolution=generator.resolution),
     }
