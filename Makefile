@@ -1,5 +1,6 @@
 # make demo      embed the sample photos and name the report
 # make test      all checks: ruff, mypy, import-linter, pytest
+# make check-results  compare quality and ratios of speed with the committed figures; two minutes
 # make package   build the distributions in dist/, check them, and try the wheels in new environments
 # make lite      the wheel of latentloop-lite, which needs no PyTorch, in dist/
 # make docs      build the documentation site in build/docs/site, and check its links
@@ -16,7 +17,7 @@ DEMO_OUT ?= out/demo
 BIN := .venv/bin
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
-.PHONY: demo test package build docs lite web clean
+.PHONY: demo test check-results package build docs lite web clean
 
 demo: .venv/.installed
 	$(BIN)/latentloop embed examples/photos --out $(DEMO_OUT)
@@ -27,6 +28,9 @@ test: .venv/.installed-dev
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile
+
+check-results: .venv/.installed-dev
+	$(BIN)/python scripts/check_results.py
 
 package: build
 	$(BIN)/python scripts/try_package.py dist --torch "$(TORCH)" $(TRY)

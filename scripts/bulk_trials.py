@@ -11,6 +11,7 @@ of them damaged, and prints the memory of all its processes as it goes on. kills
 at random moments of jobs with a tiny network, goes on with each job, and counts lost and doubled records.
 """
 
+import json
 import random
 import shutil
 import signal
@@ -46,7 +47,9 @@ LOOK = 2.0
 """Seconds between two looks at the memory."""
 
 
-def speed(photos: str, /, *, count: int = 500, figures: bool = True, aligned: bool = False) -> None:
+def speed(
+    photos: str, /, *, count: int = 500, figures: bool = True, aligned: bool = False, out: Path | None = None
+) -> None:
     """Compare a plain loop with one worker and with two.
 
     Args:
@@ -54,20 +57,25 @@ def speed(photos: str, /, *, count: int = 500, figures: bool = True, aligned: bo
         count: Number of photos.
         figures: Draw and measure the codes, too.
         aligned: The photos are aligned already.
+        out: JSON file for the seconds.
     """
     flags = ["--figures"] * figures + ["--no-figures"] * (not figures) + ["--aligned"] * aligned
     with tempfile.TemporaryDirectory() as name:
         names = copies(Path(photos), Path(name) / "photos", count)
         loop = [sys.executable, __file__, "loop", str(names), *flags]
         plain = seconds_of(loop)
+        rows = [{"how": "a plain loop", "seconds": round(plain, 2)}]
         print(f"a plain loop: {plain:.1f} s, {count / plain:.2f} photos a second", flush=True)
         for workers in (1, 2):
-            out = str(Path(name) / f"records-{workers}")
-            command = [sys.executable, "-m", "latentloop", "bulk", str(names), "--out", out, "--threads", "1"]
+            records = str(Path(name) / f"records-{workers}")
+            command = [sys.executable, "-m", "latentloop", "bulk", str(names), "--out", records, "--threads", "1"]
             command += ["--workers", str(workers), *[flag for flag in flags if flag != "--figures"]]
             seconds = seconds_of(command)
+            rows.append({"how": f"{workers} worker{'s' * (workers > 1)}", "seconds": round(seconds, 2)})
             rate = f"{count / seconds:.2f} photos a second"
             print(f"{workers} worker(s): {seconds:.1f} s, {rate}, {plain / seconds:.2f} times the loop", flush=True)
+    if out:
+        out.write_text(json.dumps({"count": count, "rows": rows}))
 
 
 def loop(photos: str, /, *, figures: bool = True, aligned: bool = False) -> None:

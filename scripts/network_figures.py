@@ -6,8 +6,9 @@ Photos are square and aligned; the beginning of a name, up to the first "-", tel
 every photo (the first --shown of them): the photo, and one pass of each network.
 """
 
+import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
@@ -48,6 +49,8 @@ class Figures:
     """File for the sheet."""
     shown: int = 24
     """Photos in the sheet."""
+    json: Path | None = None
+    """File for all figures."""
 
     def run(self) -> None:
         """Print a table for each network; write the sheet."""
@@ -61,8 +64,12 @@ class Figures:
             if network.second:
                 encoders |= {f"{name}, two looks": TwoLooks(network, generator)}
         photos = PhotoSet(find_training_photos(self.photos)[:: self.every], resolution)
+        evaluator, found = load_evaluator(), {}
         for name, encode in encoders.items():
-            print(f"{name}\n{table(encode, generator, photos)}", flush=True)
+            found[name] = measure_by_part(encode, generator, photos.batches(AT_ONCE), evaluator)
+            print(f"{name}\n{table(found[name])}", flush=True)
+        if self.json:
+            self.json.write_text(json.dumps(found))
         if self.sheet:
             write_png(
                 self.sheet,
@@ -70,9 +77,8 @@ class Figures:
             )
 
 
-def table(network: Encode, generator: Generator, photos: PhotoSet) -> str:
-    """One pass on all photos, as a table of Markdown with a row for each part."""
-    found = measure_by_part(network, generator, photos.batches(AT_ONCE), load_evaluator())
+def table(found: Mapping[str, Mapping[str, float]]) -> str:
+    """Format the figures of one pass as a table of Markdown with a row for each part."""
     lines = [f"| part | {' | '.join(SHOWN)} |", "|---" * (len(SHOWN) + 1) + "|"]
     for part, figures in found.items():
         lines.append(f"| {part} | {' | '.join(f'{figures[name]:.3g}' for name in SHOWN)} |")

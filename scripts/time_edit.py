@@ -1,9 +1,12 @@
-"""Time an edit of a photo from file to file, and of a video, after everything has been loaded.
+"""Time an edit of a photo from file to file, and of a video, after everything has been loaded; then the command alone.
 
 python scripts/time_edit.py
 """
 
+import json
 import statistics
+import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Callable
@@ -11,6 +14,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import torch
 import tyro
@@ -34,21 +38,29 @@ from latentloop.video import read_video, write_video
 
 @dataclass(frozen=True)
 class Time:
-    """Time one pass, an edit, drawing at 1024, pasting back and writing, for each photo; then a clip at 256."""
+    """Time one pass, an edit, drawing at 1024, pasting back and writing, for each photo; a clip at 256; the command."""
 
     photos: Path = Path("examples/photos")
     """Photos of one face each."""
     frames: int = 50
     """Frames of the clip, in which a camera moves over the first photo."""
+    commands: int = 3
+    """Runs of `latentloop edit`, each on another photo."""
+    json: Path | None = None
+    """File for the figures, in seconds."""
 
     def run(self) -> None:
         """Measure and print."""
         with tempfile.TemporaryDirectory() as folder:
-            self.time_photos(Path(folder))
-            self.time_video(Path(folder))
+            warm = self.time_photos(Path(folder))
+            rate = self.time_video(Path(folder))
+            cold = self.time_commands(Path(folder))
+        if self.json:
+            figures = {"warm": spread(warm), "cold": spread(cold), "frames_per_second": round(rate, 3)}
+            self.json.write_text(json.dumps(figures))
 
-    def time_photos(self, folder: Path) -> None:
-        """Time an edit of each photo."""
+    def time_photos(self, folder: Path) -> list[float]:
+        """Time an edit of each photo; returns the seconds."""
         generator, detector = load_generator(GENERATOR), load_face_detector()
         encoder, editor = load_encoder("base-ffhq", generator), Editor(generator)
         edits = AppliedDirections([(find_direction("smile", generator), 1.0)])
@@ -69,9 +81,20 @@ class Time:
         edit(photos[0])
         seconds = [clock(partial(edit, photo)) for photo in photos]
         print("a photo:", ", ".join(f"{x:.2f}" for x in seconds), f"s; median {statistics.median(seconds):.2f} s")
+        return seconds
 
-    def time_video(self, folder: Path) -> None:
-        """Time an edit of a clip, in one pass, with faces of 256 pixels."""
+    def time_commands(self, folder: Path) -> list[float]:
+        """Time the command `latentloop edit` on photos, in one pass, each in its own process; returns the seconds."""
+        seconds = []
+        for photo in sorted(self.photos.glob("*.jpg"))[: self.commands]:
+            command = [sys.executable, "-m", "latentloop", "edit", str(photo), "--set", "smile=1", "--method", "embed"]
+            command += ["--codes", str(folder / "codes"), "--out", str(folder / "edited")]
+            seconds.append(clock(partial(subprocess.run, command, check=True, capture_output=True)))
+        print("the command:", ", ".join(f"{x:.2f}" for x in seconds), "s")
+        return seconds
+
+    def time_video(self, folder: Path) -> float:
+        """Time an edit of a clip, in one pass, with faces of 256 pixels; returns the frames per second."""
         generator = load_generator(GENERATOR)
         renderer = load_renderer(generator, 256)
         editor = VideoEditor(generator, load_encoder("base-ffhq", generator), load_face_detector(), Editor(renderer))
@@ -83,12 +106,18 @@ class Time:
         work = VideoWork(folder / "work", {})
         seconds = clock(lambda: edit_video(editor, video, EditFolder(folder / "out"), work, edits, lambda *_: None))
         print(f"a video of {self.frames} frames: {self.frames / seconds:.2f} frames/s")
+        return self.frames / seconds
 
 
 def square(left: float, top: float, side: float) -> torch.Tensor:
     """Make an upright quad, (4, 2)."""
     corners = [[left, top], [left, top + side], [left + side, top + side], [left + side, top]]
     return torch.tensor(corners, dtype=torch.float64)
+
+
+def spread(seconds: list[float]) -> dict[str, Any]:
+    """Summarize some times."""
+    return {"median": round(statistics.median(seconds), 3), "n": len(seconds)}
 
 
 def clock(work: Callable[[], object]) -> float:

@@ -1,0 +1,1 @@
+"""Measurements of the project: how each figure of the documentation is made, kept and shown."""
