@@ -18,7 +18,7 @@ from clips import pictures, write_clip
 from conftest import ToyGenerator
 from foreign_files import WholeModule, nvidia_module, nvidia_snapshot, published_names, tensorflow_snapshot
 from latentloop.benchmark.by_set import read_beside
-from latentloop.benchmark.methods import Codes
+from latentloop.benchmark.finders import Codes
 from latentloop.benchmark.result_files import BenchmarkFolder, Cost, Stored
 from latentloop.cache import CodeCache, CodeSpace, space_of
 from latentloop.editing import Direction

@@ -1,6 +1,6 @@
 """The comparison of methods: results of `latentloop bench` by method and photo, and means over common photos.
 
-Sessions on several days add methods and photos one by one. A photo is known by its name; the repository may lack it.
+Runs on several days add methods and photos one by one. A photo is known by its name; the repository may lack it.
 """
 
 import json
@@ -21,7 +21,7 @@ COLUMNS = (
 )
 """Metrics that are kept, in the order of the table."""
 METHOD_NAMES = (
-    *("one-pass", "hybrid", "hybrid-features", "hybrid-weights", "image2stylegan", "image2stylegan++"),
+    *("one-pass", "two-looks", "instant", "balanced", "best", "hybrid", "image2stylegan", "image2stylegan++"),
     *("stylegan-encoder", "projector", "projector-w+", "pti", "dhr-like"),
 )
 """Methods of the table, with their published numbers of steps; a list of the user's replaces them."""

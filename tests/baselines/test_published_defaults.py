@@ -120,7 +120,7 @@ def test_the_benchmark_takes_the_published_steps(name: str, steps: int) -> None:
 
 @pytest.mark.parametrize(("steps", "pivot", "tuning"), [(800, 450, 350), (80, 45, 35)])
 def test_nine_of_sixteen_steps_of_pti_are_on_the_pivot(steps: int, pivot: int, tuning: int) -> None:
-    refiner = BUILDERS["pti"](tools(), steps).refiner
+    refiner = refiner_of("pti", steps)
     assert isinstance(refiner, PivotalTuning)
     assert (refiner.pivot.space, refiner.pivot.steps, refiner.steps) == ("w", pivot, tuning)
     assert refiner.pivot.lr == 0.01  # initial_learning_rate of its w_projector.py
@@ -129,11 +129,15 @@ def test_nine_of_sixteen_steps_of_pti_are_on_the_pivot(steps: int, pivot: int, t
 
 @pytest.mark.parametrize(("steps", "coarse", "refining", "weights"), [(140, 40, 100, 50), (14, 4, 10, 5)])
 def test_two_of_seven_steps_of_dhr_are_in_w(steps: int, coarse: int, refining: int, weights: int) -> None:
-    refiner = BUILDERS["dhr-like"](tools(), steps).refiner
+    refiner = refiner_of("dhr-like", steps)
     assert isinstance(refiner, HybridRefinement)
     assert (refiner.coarse.space, refiner.coarse.steps) == ("w", coarse)
     assert (refiner.steps, refiner.weight_steps) == (refining, weights)
     assert refiner.threshold == 0.5 * DHR["threshold"]
+
+
+def refiner_of(name: str, steps: int) -> object:
+    return getattr(BUILDERS[name](tools(), steps), "refiner", None)
 
 
 def tools() -> Any:  # noqa: ANN401
@@ -145,6 +149,6 @@ def tools() -> Any:  # noqa: ANN401
 @pytest.mark.parametrize(("steps", "styles", "noise"), [(8000, 5000, 3000), (800, 500, 300)])
 def test_three_of_eight_steps_are_on_the_noise(steps: int, styles: int, noise: int) -> None:
     """The paper's 5,000 and 3,000 (arXiv:1911.11544), and in a shorter run as many for as many."""
-    refiner = BUILDERS["image2stylegan++"](tools(), steps).refiner
+    refiner = refiner_of("image2stylegan++", steps)
     assert isinstance(refiner, Image2StyleGANPlusPlus)
     assert (refiner.styles.steps, refiner.steps) == (styles, noise)
