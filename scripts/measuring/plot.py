@@ -63,5 +63,6 @@ def _draw(axes: Axes, paired: Paired) -> None:
         )
     axes.set(xscale="log", xlabel="seconds a photo", ylabel="LPIPS (alex), lower is better")
     axes.margins(x=0.2)
-    axes.set_ylim(0, 1.2 * max((row.figures[METRIC] for row in rows), default=1))
+    most = max((row.figures[METRIC] for row in rows), default=1)
+    axes.set_ylim(-0.06 * most, 1.2 * most)  # room for a name below the lowest point
     axes.grid(visible=True, which="both", alpha=0.2)

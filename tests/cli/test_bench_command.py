@@ -87,7 +87,7 @@ def test_a_generator_with_noise_has_it_optimized(run: Run, toy_photos: ToyPhotos
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (["--methods", "psp"], "unknown method 'psp'; choose from one-pass, hybrid, "),
+        (["--methods", "psp"], "unknown method 'psp'; choose from one-pass, two-looks, "),
         (["--methods", "projecter"], "unknown method 'projecter'; did you mean projector?"),
         (["--methods", "hybrid:many"], "hybrid:many: steps must be 1 or more, as in hybrid:100"),
         (["--methods", "one-pass:5"], "one-pass:5: one-pass takes no steps"),
