@@ -1,7 +1,6 @@
 """Graphs against PyTorch, on other inputs, and on batches of other sizes, than those of the export's own check."""
 
 from collections.abc import Iterator
-from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -56,18 +55,12 @@ def network() -> Iterator[Generator]:
         yield random_network("stylegan2", double=False)
 
 
-@cache
-def graph_of_generator(kind: str) -> ModelProto:
-    """Trace a random generator, which takes seconds; not to be changed."""
-    return export_graph(generator_part(random_network(kind, double=False)))
-
-
 @pytest.mark.parametrize("kind", list(NETWORKS))
 def test_a_generators_graph_draws_what_it_draws(kind: str) -> None:
     generator = random_network(kind, double=False)
     w_plus = numbers(THREE, generator.num_ws, generator.w_dim)
     with torch.no_grad():
-        same(graph_of_generator(kind), (w_plus,), generator.synthesis(w_plus))
+        same(export_graph(generator_part(generator)), (w_plus,), generator.synthesis(w_plus))
 
 
 def test_a_mappings_graph_truncates(network: Generator) -> None:
@@ -130,7 +123,7 @@ def test_lpips_keeps_the_small_number_that_it_divides_by() -> None:
 
 
 def test_inputs_of_any_number_have_names(network: Generator) -> None:
-    model = graph_of_generator("stylegan2")
+    model = export_graph(generator_part(network))
     (w_plus,), (image,) = model.graph.input, model.graph.output
     assert (w_plus.name, image.name) == ("w_plus", "image")
     sizes = [one.dim_param or one.dim_value for one in w_plus.type.tensor_type.shape.dim]
