@@ -7,6 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from latentloop.benchmark.meters import CallCounter
 from latentloop.common import Common
 from latentloop.embedding.components import Components
 from latentloop.embedding.inverter import FoundCode, Inverter
@@ -50,18 +51,25 @@ class EmbedSearch:
 
 
 def our_embedding(
-    generator: Common, embedder: str | None, *, device: torch.device, precision: torch.dtype, aligned: bool
+    generator: Common,
+    embedder: str | None,
+    counter: CallCounter,
+    *,
+    device: torch.device,
+    precision: torch.dtype,
+    aligned: bool,
 ) -> OurEmbedding:
     """Return a function that sets embedding up with networks that all its jobs share.
 
     Args:
         generator: Options that name the generator.
         embedder: Embedding network; None for the one bundled for the generator.
+        counter: Counts the images that the searches draw, on whichever generator.
         device: Device of the networks.
         precision: Precision of image synthesis in the iterator.
         aligned: The images are already aligned, and may show something else than faces.
     """
-    parts = Components(generator.generator, device, precision, embedder, generator.which)
+    parts = Components(generator.generator, device, precision, embedder, generator.which, watched=counter.counted)
 
     def made(options: EmbedOptions) -> Setup:
         drawn = replace(

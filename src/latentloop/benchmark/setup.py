@@ -157,6 +157,7 @@ def _load_tools(options: ComparisonOptions, resolved: Resolved, counter: CallCou
         embedding=our_embedding(
             Common(options.generator, options.which),
             options.embedder,
+            counter,
             device=device,
             precision=dtype,
             aligned=options.takes_aligned,

@@ -1,5 +1,6 @@
 """Networks of an embedding job, each read once."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -41,6 +42,8 @@ class Components:
     """Weights to read from a StyleGAN's file that has several generators."""
     reads: ReadOnce = field(default_factory=ReadOnce)
     """Context in which each weights file is read once for all parts."""
+    watched: Callable[[Generator], Generator] = lambda generator: generator
+    """Applied once to each generator that draws in a search: a benchmark counts the images."""
     _losses: dict[LossConfig, LossToward] = field(default_factory=dict)
     _lpips_by_net: dict[str, Lpips] = field(default_factory=dict)
     _renderers: dict[int, Generator] = field(default_factory=dict)
@@ -54,14 +57,14 @@ class Components:
     @cached_property
     def drawing(self) -> Generator:
         """Generator with the same weights in the iterator's precision."""
-        return low_precision(self.generator, self.precision)
+        return self.watched(low_precision(self.generator, self.precision))
 
     @cached_property
     def quick(self) -> Generator:
         """The 256-pixel generator of the same latent space in the iterator's precision; `drawing` if there is none."""
         if self.generator.resolution <= WORKING_SIZE or WORKING_SIZE not in renderers_of(self.generator):
             return self.drawing
-        return low_precision(self.renderer(WORKING_SIZE), self.precision)
+        return self.watched(low_precision(self.renderer(WORKING_SIZE), self.precision))
 
     def renderer(self, resolution: int | None = None) -> Generator:
         """Load the generator that draws the same codes at another resolution.

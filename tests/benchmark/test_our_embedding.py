@@ -1,0 +1,139 @@
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+
+from latentloop.benchmark.finders import EmbedFinder
+from latentloop.benchmark.meters import CallCounter
+from latentloop.benchmark.our_embedding import OurEmbedding, embed_search, our_embedding
+from latentloop.common import Common
+from latentloop.defaults import GENERATOR
+from latentloop.embedding.options import EmbedOptions, SearchOptions
+from latentloop.embedding.quality import Quality
+from latentloop.embedding.starts import FaceStart
+from latentloop.encoders import EmbedderConfig, make_embedder, save_embedder
+from latentloop.faces import AlignedFace, already_aligned
+from latentloop.generators import load_generator
+from latentloop.inversion import BeyondConfig, Refined
+from latentloop.latents import sample_codes
+from small_generators import SmallGenerator
+
+TINY = EmbedderConfig(
+    resolution=32,
+    channels=(8, 16),
+    depths=(1, 1),
+    fusion_blocks=1,
+    identity="none",
+    head_channels=4,
+    second_look=True,
+)
+CPU = torch.device("cpu")
+
+
+@pytest.fixture
+def counter() -> CallCounter:
+    return CallCounter()
+
+
+@pytest.fixture
+def generator(small_generator: SmallGenerator) -> Path:
+    return small_generator()
+
+
+@pytest.fixture
+def embedding(generator: Path, counter: CallCounter, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> OurEmbedding:
+    """Embedding for a generator that draws twice the working size."""
+    monkeypatch.setattr("latentloop.embedding.inverter.WORKING_SIZE", 16)
+    network = tmp_path / "network.safetensors"
+    save_embedder(network, make_embedder(TINY, load_generator(generator), seed=0))
+    return our_embedding(
+        Common(str(generator)), str(network), counter, device=CPU, precision=torch.float32, aligned=True
+    )
+
+
+@pytest.fixture
+def faces(generator: Path) -> list[AlignedFace]:
+    network = load_generator(generator)
+    codes = sample_codes(network, 2, randomness=torch.Generator().manual_seed(3))
+    return [already_aligned(image[None], 32) for image in network.synthesis(codes)]
+
+
+def chosen(quality: Quality, steps: int, refining: int = 0) -> EmbedOptions:
+    beyond = BeyondConfig("features", refining) if refining else BeyondConfig("none")
+    return EmbedOptions(method="hybrid", search=SearchOptions(quality=quality, steps=steps), beyond=beyond)
+
+
+OPTIONS = {
+    "instant": chosen("instant", 2),
+    "balanced": chosen("balanced", 1, 2),
+    "best": chosen("best", 2, 1),
+    "two-looks": EmbedOptions(method="embed", search=SearchOptions(looks=2)),
+}
+
+
+@pytest.mark.parametrize("name", OPTIONS)
+def test_codes_refinements_and_pictures_are_to_the_bit_those_of_embed(
+    embedding: OurEmbedding, faces: list[AlignedFace], name: str
+) -> None:
+    setup = embedding(OPTIONS[name])
+    target = torch.cat([face.image for face in faces])
+    found = EmbedFinder(embed_search(setup), setup.renderer).find(target, faces)
+    starts = [FaceStart()] * len(faces)
+    expected = setup.inverter().invert(faces, lambda target: setup.start.codes(target, starts))
+    for i, one in enumerate(expected):
+        code = found.of(i)
+        with torch.inference_mode():
+            image = code.drawn_by(setup.renderer).synthesis(code.w_plus)
+        assert torch.equal(code.w_plus[0], one.w_plus)
+        assert torch.equal(image, one.reconstruction.image)
+        assert bool(code.generators) is bool(one.refinement) is (name in ("balanced", "best"))
+
+
+def test_details_are_compared_at_twice_the_working_size(
+    embedding: OurEmbedding, faces: list[AlignedFace], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sizes, search = list[int](), embed_search(embedding(OPTIONS["balanced"]))
+    assert search.inverter.beyond is not None
+    refine = search.inverter.beyond.refine
+
+    def noting(target: Tensor, *others: Any) -> Refined:  # noqa: ANN401
+        sizes.append(target.shape[-1])
+        return refine(target, *others)
+
+    monkeypatch.setattr(type(search.inverter.beyond), "refine", staticmethod(noting))
+    search.search(faces)
+    assert sizes == [32]
+
+
+@pytest.mark.parametrize(("name", "images"), [("two-looks", 1), ("instant", 3), ("balanced", 2)])
+def test_images_of_the_search_are_counted(
+    embedding: OurEmbedding, faces: Sequence[AlignedFace], counter: CallCounter, name: str, images: int
+) -> None:
+    """One per look between passes, and one at the start and after each step in the code."""
+    for again in (1, 2):  # methods share their networks: none is counted twice
+        embed_search(embedding(OPTIONS[name])).search(faces)
+        assert counter.calls == again * images * len(faces)
+
+
+@pytest.mark.parametrize("precision", [torch.float32, torch.bfloat16])
+def test_images_of_the_quick_generator_are_counted(counter: CallCounter, precision: torch.dtype) -> None:
+    made = our_embedding(Common(GENERATOR), None, counter, device=CPU, precision=precision, aligned=True)
+    setup = made(OPTIONS["instant"])
+    assert setup.drawing.resolution < setup.renderer.resolution
+    with torch.inference_mode():
+        setup.drawing.synthesis(setup.components.generator.latent_avg.expand(1, setup.drawing.num_ws, -1))
+    assert counter.calls == 1
+
+
+def test_the_stamp_covers_quality_steps_looks_and_the_generator_of_the_steps(embedding: OurEmbedding) -> None:
+    more = {"more steps": chosen("instant", 3), "more beyond": chosen("balanced", 1, 3)}
+    stamps = [embed_search(embedding(options)).stamp for options in (*OPTIONS.values(), *more.values())]
+    assert all(one not in stamps[:i] for i, one in enumerate(stamps))
+    shipped = our_embedding(Common(GENERATOR), None, CallCounter(), device=CPU, precision=torch.float32, aligned=True)
+    for name, use in (("instant", "stepped_on"), ("two-looks", "looked_on")):
+        stamp = shipped(OPTIONS[name]).stamp()
+        assert stamp[use] == "mobile-ffhq-256"
+        assert len(stamp[f"{use}_sha256"]) == 64
