@@ -6,9 +6,9 @@ import pytest
 import torch
 from torch import Tensor
 
-from latentloop.benchmark.finders import EmbedFinder
+from latentloop.benchmark.finders import embed_finder
 from latentloop.benchmark.meters import CallCounter
-from latentloop.benchmark.our_embedding import OurEmbedding, embed_search, our_embedding
+from latentloop.benchmark.our_embedding import OurEmbedding, our_embedding
 from latentloop.common import Common
 from latentloop.defaults import GENERATOR
 from latentloop.embedding.options import EmbedOptions, SearchOptions
@@ -80,7 +80,7 @@ def test_codes_refinements_and_pictures_are_to_the_bit_those_of_embed(
 ) -> None:
     setup = embedding(OPTIONS[name])
     target = torch.cat([face.image for face in faces])
-    found = EmbedFinder(embed_search(setup), setup.renderer).find(target, faces)
+    found = embed_finder(setup).find(target, faces)
     starts = [FaceStart()] * len(faces)
     expected = setup.inverter().invert(faces, lambda target: setup.start.codes(target, starts))
     for i, one in enumerate(expected):
@@ -95,16 +95,16 @@ def test_codes_refinements_and_pictures_are_to_the_bit_those_of_embed(
 def test_details_are_compared_at_twice_the_working_size(
     embedding: OurEmbedding, faces: list[AlignedFace], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    sizes, search = list[int](), embed_search(embedding(OPTIONS["balanced"]))
-    assert search.inverter.beyond is not None
-    refine = search.inverter.beyond.refine
+    sizes, finder = list[int](), embed_finder(embedding(OPTIONS["balanced"]))
+    assert finder.inverter.beyond is not None
+    refine = finder.inverter.beyond.refine
 
     def noting(target: Tensor, *others: Any) -> Refined:  # noqa: ANN401
         sizes.append(target.shape[-1])
         return refine(target, *others)
 
-    monkeypatch.setattr(type(search.inverter.beyond), "refine", staticmethod(noting))
-    search.search(faces)
+    monkeypatch.setattr(type(finder.inverter.beyond), "refine", staticmethod(noting))
+    finder.find(torch.cat([face.image for face in faces]), faces)
     assert sizes == [32]
 
 
@@ -114,7 +114,7 @@ def test_images_of_the_search_are_counted(
 ) -> None:
     """One per look between passes, and one at the start and after each step in the code."""
     for again in (1, 2):  # methods share their networks: none is counted twice
-        embed_search(embedding(OPTIONS[name])).search(faces)
+        embed_finder(embedding(OPTIONS[name])).find(torch.cat([face.image for face in faces]), faces)
         assert counter.calls == again * images * len(faces)
 
 
@@ -130,7 +130,7 @@ def test_images_of_the_quick_generator_are_counted(counter: CallCounter, precisi
 
 def test_the_stamp_covers_quality_steps_looks_and_the_generator_of_the_steps(embedding: OurEmbedding) -> None:
     more = {"more steps": chosen("instant", 3), "more beyond": chosen("balanced", 1, 3)}
-    stamps = [embed_search(embedding(options)).stamp for options in (*OPTIONS.values(), *more.values())]
+    stamps = [embed_finder(embedding(options)).settings for options in (*OPTIONS.values(), *more.values())]
     assert all(one not in stamps[:i] for i, one in enumerate(stamps))
     shipped = our_embedding(Common(GENERATOR), None, CallCounter(), device=CPU, precision=torch.float32, aligned=True)
     for name, use in (("instant", "stepped_on"), ("two-looks", "looked_on")):

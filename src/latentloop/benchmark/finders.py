@@ -1,7 +1,7 @@
 """Finders of a benchmark: what runs an inversion method on images, and the codes that it returns."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any, Protocol
 
@@ -9,7 +9,9 @@ import torch
 from torch import Tensor
 
 from latentloop.baselines import Refiner
-from latentloop.benchmark.our_embedding import EmbedSearch
+from latentloop.embedding.inverter import Inverter
+from latentloop.embedding.setup import Setup
+from latentloop.embedding.starts import FaceStart, Start
 from latentloop.faces import AlignedFace
 from latentloop.generators import DrawnBy, Generator, noisy_synthesis
 from latentloop.inversion.iterator import OnStep
@@ -66,23 +68,28 @@ class Finder(Protocol):
 
 @dataclass(frozen=True)
 class EmbedFinder:
-    """`latentloop embed` as an inversion method."""
+    """`latentloop embed` as an inversion method, without drawing and measuring of starts and results."""
 
-    search: EmbedSearch
-    generator: Generator
-    """Generator that is inverted."""
-
-    @property
-    def settings(self) -> Mapping[str, Any]:
-        """Settings of embedding."""
-        return self.search.stamp
+    inverter: Inverter
+    start: Start
+    """Start that needs no file: a network predicts the codes."""
+    settings: Mapping[str, Any]
+    """Settings of embedding that the results depend on."""
 
     def find(self, target: Tensor, faces: Sequence[AlignedFace], on_step: OnStep | None = None) -> Codes:  # noqa: ARG002
         """Compute codes as `Finder.find`, from the faces alone."""
-        found = self.search.search(faces, on_step)
+        starts = [FaceStart()] * len(faces)
+        found = self.inverter.search(faces, lambda small: self.start.codes(small, starts), on_step)
         tuned = any(one.refinement for one in found)
-        generators = tuple(one.drawn_by(self.generator) for one in found) if tuned else ()
+        generators = tuple(one.drawn_by(self.inverter.renderer) for one in found) if tuned else ()
         return Codes(torch.stack([one.w_plus for one in found]), generators=generators)
+
+
+def embed_finder(setup: Setup) -> EmbedFinder:
+    """Create the finder of a job of `latentloop embed`; the renderer must be the generator that is inverted."""
+    # Without the starts themselves: they would be drawn and measured within the time of the result.
+    inverter = replace(setup.inverter(), show_start=False)
+    return EmbedFinder(inverter, setup.start, {f"embed {name}": value for name, value in setup.stamp().items()})
 
 
 @dataclass(frozen=True)

@@ -19,9 +19,9 @@ from latentloop.baselines import (
 from latentloop.baselines.dhr import THRESHOLD
 from latentloop.baselines.image2stylegan import noisy
 from latentloop.baselines.pti import ENOUGH, PIVOT_LR
-from latentloop.benchmark.finders import CodeFinder, EmbedFinder, Finder, Initializer
+from latentloop.benchmark.finders import CodeFinder, EmbedFinder, Finder, Initializer, embed_finder
 from latentloop.benchmark.method_table import METHODS, ChosenMethod
-from latentloop.benchmark.our_embedding import OurEmbedding, embed_search, quality_options
+from latentloop.benchmark.our_embedding import OurEmbedding, quality_options
 from latentloop.benchmark.our_refiner import IteratedAndRefined, OurRefiner
 from latentloop.embedding.beyond import MSE_WEIGHT
 from latentloop.embedding.options import EmbedOptions, SearchOptions
@@ -171,18 +171,13 @@ def _quality(quality: Quality) -> Callable[[Tools, int], EmbedFinder]:
     """Make a builder of `latentloop embed` in a quality."""
 
     def build(tools: Tools, steps: int) -> EmbedFinder:
-        return _embedding(tools, quality_options(quality, steps, seams=is_seamed(tools.generator)))
+        return embed_finder(tools.embedding(quality_options(quality, steps, seams=is_seamed(tools.generator))))
 
     return build
 
 
 def _two_looks(tools: Tools, _: int) -> EmbedFinder:
-    return _embedding(tools, EmbedOptions(method="embed", search=SearchOptions(looks=2)))
-
-
-def _embedding(tools: Tools, options: EmbedOptions) -> EmbedFinder:
-    setup = tools.embedding(options)
-    return EmbedFinder(embed_search(setup), setup.renderer)
+    return embed_finder(tools.embedding(EmbedOptions(method="embed", search=SearchOptions(looks=2))))
 
 
 def _image2stylegan(tools: Tools, steps: int) -> CodeFinder:

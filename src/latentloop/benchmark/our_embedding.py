@@ -1,53 +1,21 @@
 """The qualities of `latentloop embed` as methods of a benchmark, found by the same job settings and networks."""
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
-from typing import Any
+from collections.abc import Callable
+from dataclasses import replace
 
 import torch
-from torch import Tensor
 
 from latentloop.benchmark.meters import CallCounter
 from latentloop.common import Common
 from latentloop.embedding.components import Components
-from latentloop.embedding.inverter import FoundCode, Inverter
 from latentloop.embedding.options import EmbedOptions, FaceOptions, SearchOptions
 from latentloop.embedding.quality import NEAR, Quality
 from latentloop.embedding.setup import Setup, set_up
-from latentloop.embedding.starts import FaceStart, Start
-from latentloop.faces import AlignedFace
 from latentloop.inversion import BeyondConfig
 from latentloop.inversion.beyond_config import REFINE_STEPS
-from latentloop.inversion.iterator import OnStep
 
 OurEmbedding = Callable[[EmbedOptions], Setup]
 """Function from options of embedding, all but the generator's, to the job's setup."""
-
-
-@dataclass(frozen=True)
-class EmbedSearch:
-    """Search for codes as `latentloop embed` does it: faces with enough pixels are compared at twice the working size.
-
-    Results are drawn by the generator that is inverted.
-    """
-
-    inverter: Inverter
-    start: Start
-    stamp: Mapping[str, Any]
-    """Settings that the results depend on."""
-
-    def search(self, faces: Sequence[AlignedFace], on_step: OnStep | None = None) -> list[FoundCode]:
-        """Compute codes and refinements of aligned faces.
-
-        Raises:
-            NotFiniteError: A start or a loss is not finite.
-        """
-        starts = [FaceStart()] * len(faces)  # empty: a network predicts the codes
-
-        def starting(target: Tensor) -> Tensor:
-            return self.start.codes(target, starts)
-
-        return self.inverter.search(faces, starting, on_step)
 
 
 def our_embedding(
@@ -96,10 +64,3 @@ def quality_options(quality: Quality, steps: int, *, seams: bool = True) -> Embe
     # Given steps alone mean the code alone: the refinement is named, too.
     refine = BeyondConfig(preset.refine, refining) if refining else BeyondConfig("none")
     return EmbedOptions(method="hybrid", search=SearchOptions(quality=quality, steps=steps - refining), beyond=refine)
-
-
-def embed_search(setup: Setup) -> EmbedSearch:
-    """Create the search of a job of embedding."""
-    # Not the starts themselves: they would be drawn and measured within the time of the result.
-    inverter = replace(setup.inverter(), show_start=False)
-    return EmbedSearch(inverter, setup.start, {f"embed {name}": value for name, value in setup.stamp().items()})
