@@ -51,21 +51,14 @@ def shares() -> list[dict[str, float]]:
     In seconds of one thread's processor, because a clock on the wall counts what else the machine does.
     """
     import torch
-    import torch.nn.functional as F
 
     from latentloop import load_generator
-    from latentloop.benchmark.speed import count_flop, drawing, drawing_with_gradient
+    from latentloop.benchmark.speed import convolving, count_flop, drawing, drawing_with_gradient
 
     torch.set_num_threads(1)
-    x, weight = torch.zeros(1, 256, 128, 128), torch.zeros(256, 256, 3, 3)
     generator = load_generator(GENERATOR)
-
-    @torch.inference_mode()
-    def convolve() -> None:
-        F.conv2d(x, weight, padding=1)
-
     works = {
-        CONVOLUTION: convolve,
+        CONVOLUTION: convolving(generator.device),
         "forward": drawing(generator, batch=1, resolution=generator.resolution),
         "forward and backward": drawing_with_gradient(generator, batch=1, resolution=generator.resolution),
     }

@@ -34,8 +34,8 @@ def describe_machine(device: torch.device, dtype: torch.dtype) -> str:
     return f"torch {torch.__version__}, {describe_device(device)}, {str(dtype).removeprefix('torch.')}"
 
 
-def reference_speed(device: torch.device, dtype: torch.dtype = torch.float32, *, runs: int) -> Speed:
-    """Time a large convolution, 3x3 on 256 channels of 128x128, as the best rate that the machine reaches."""
+def convolving(device: torch.device, dtype: torch.dtype = torch.float32) -> Callable[[], None]:
+    """Make a function that computes a large convolution, 3x3 on 256 channels of 128x128."""
     x = torch.zeros(1, 256, 128, 128, device=device, dtype=dtype)
     weight = torch.zeros(256, 256, 3, 3, device=device, dtype=dtype)
 
@@ -43,6 +43,12 @@ def reference_speed(device: torch.device, dtype: torch.dtype = torch.float32, *,
     def convolve() -> None:
         F.conv2d(x, weight, padding=1)
 
+    return convolve
+
+
+def reference_speed(device: torch.device, dtype: torch.dtype = torch.float32, *, runs: int) -> Speed:
+    """Time the convolution of `convolving`, as the best rate that the machine reaches."""
+    convolve = convolving(device, dtype)
     return Speed(median_time(convolve, runs=runs), count_flop(convolve))
 
 
