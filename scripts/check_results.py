@@ -14,7 +14,7 @@ import tyro
 
 from latentloop.version import __version__
 from measuring.guard import Guarded, compare, guarded
-from measuring.guard_figures import LEAST, median_share, quality, shares
+from measuring.guard_figures import least_noise, median_share, quality, shares
 from measuring.machine import this_machine
 from measuring.records import FIGURES, Record, read_record, today, write_record
 from measuring.sources import ROOT
@@ -56,11 +56,11 @@ def measure_noise() -> Record:
     machine, one, two, rounds = this_machine(), quality(threads=1), quality(threads=2), shares()
     middle = median_share(rounds)
     figures = {
-        name: guarded([one[name], two[name]], higher_is_better=name.endswith(", id"), least=LEAST["quality"])
+        name: guarded([one[name], two[name]], higher_is_better=name.endswith(", id"), least=least_noise(name))
         for name in one
     }
     figures |= {
-        name: guarded([middle[name], *(it[name] for it in rounds)], higher_is_better=True, least=LEAST["share"])
+        name: guarded([middle[name], *(it[name] for it in rounds)], higher_is_better=True, least=least_noise(name))
         for name in middle
     }
     return {
