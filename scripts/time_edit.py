@@ -14,7 +14,6 @@ from dataclasses import dataclass
 from fractions import Fraction
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import torch
 import tyro
@@ -34,6 +33,7 @@ from latentloop.photo_editing.video import edit_video
 from latentloop.photo_editing.video_editor import VideoEditor
 from latentloop.photo_editing.video_work import VideoWork
 from latentloop.video import read_video, write_video
+from measuring.readers import spread
 
 
 @dataclass(frozen=True)
@@ -113,11 +113,6 @@ def square(left: float, top: float, side: float) -> torch.Tensor:
     """Make an upright quad, (4, 2)."""
     corners = [[left, top], [left, top + side], [left + side, top + side], [left + side, top]]
     return torch.tensor(corners, dtype=torch.float64)
-
-
-def spread(seconds: list[float]) -> dict[str, Any]:
-    """Summarize some times."""
-    return {"median": round(statistics.median(seconds), 3), "n": len(seconds)}
 
 
 def clock(work: Callable[[], object]) -> float:

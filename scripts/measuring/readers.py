@@ -6,6 +6,9 @@ import statistics
 from collections.abc import Sequence
 from pathlib import Path
 
+ENOUGH = 20
+"""Fewest times that have a 95th percentile of their own, apart from the largest."""
+
 
 def from_json(said: str, file: Path) -> object:  # noqa: ARG001
     """Read the JSON file that a command wrote."""
@@ -51,6 +54,8 @@ def studio_json(said: str, file: Path) -> object:  # noqa: ARG001
 
 
 def spread(seconds: Sequence[float]) -> dict[str, float]:
-    """Summarize some times, in seconds."""
-    p95 = sorted(seconds)[max(round(0.95 * len(seconds)) - 1, 0)]
-    return {"median": round(statistics.median(seconds), 3), "p95": round(p95, 3), "n": len(seconds)}
+    """Summarize some times, in seconds; with the 95th percentile if there are enough of them."""
+    found = {"median": round(statistics.median(seconds), 3), "n": len(seconds)}
+    if len(seconds) < ENOUGH:
+        return found
+    return found | {"p95": round(sorted(seconds)[max(round(0.95 * len(seconds)) - 1, 0)], 3)}
