@@ -25,10 +25,12 @@ METHOD_NAMES = (
     *("stylegan-encoder", "projector", "projector-w+", "pti", "dhr-like"),
 )
 """Methods of the table, with their published numbers of steps; a list of the user's replaces them."""
-COMMON = ("generators", "metrics", "benchmark/methods", "benchmark/protocols")
-OURS = ("embedding", "encoders", "inversion", "losses", "optim")
+COMMON = ("generators", "metrics", "benchmark/finders", "benchmark/methods", "benchmark/protocols")
+OURS = ("benchmark/our_embedding", "benchmark/our_iterator", "embedding", "encoders", "inversion", "losses", "optim")
 THEIRS = ("baselines", "features", "optim")
-OUR_WEIGHTS = ("base-ffhq.safetensors", "mobile-ffhq-1024.safetensors", "lpips-alex.safetensors")
+OUR_WEIGHTS = (
+    *("base-ffhq.safetensors", "mobile-ffhq-1024.safetensors", "mobile-ffhq-256.safetensors", "lpips-alex.safetensors"),
+)
 THEIR_WEIGHTS = ("mobile-ffhq-1024.safetensors",)
 Images = Mapping[str, Any]
 """Results of a method by image: figures, seconds, calls, date, key, machine, depends."""
