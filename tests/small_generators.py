@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 import torch
 
+from latentloop.encoders import EmbedderConfig
 from latentloop.generators import MobileStyleGAN, load_generator
 from latentloop.generators.mobilestylegan import Shape
 from latentloop.generators.registry import save_generator
@@ -15,6 +16,16 @@ from latentloop.latents import sample_codes
 
 SmallGenerator = Callable[..., Path]
 SmallPhotos = Callable[..., Path]
+TWO_LOOKS = EmbedderConfig(
+    resolution=32,
+    channels=(8, 16),
+    depths=(1, 1),
+    fusion_blocks=1,
+    identity="none",
+    head_channels=4,
+    second_look=True,
+)
+"""A small embedding network for 32 pixels with a second look."""
 
 
 def make_generator(parent: Path, resolution: int = 32, name: str = "small") -> Path:

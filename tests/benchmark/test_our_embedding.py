@@ -14,22 +14,13 @@ from latentloop.defaults import GENERATOR
 from latentloop.embedding.options import EmbedOptions, SearchOptions
 from latentloop.embedding.quality import Quality
 from latentloop.embedding.starts import FaceStart
-from latentloop.encoders import EmbedderConfig, make_embedder, save_embedder
+from latentloop.encoders import make_embedder, save_embedder
 from latentloop.faces import AlignedFace, already_aligned
 from latentloop.generators import load_generator
 from latentloop.inversion import BeyondConfig, Refined
 from latentloop.latents import sample_codes
-from small_generators import SmallGenerator
+from small_generators import TWO_LOOKS, SmallGenerator
 
-TINY = EmbedderConfig(
-    resolution=32,
-    channels=(8, 16),
-    depths=(1, 1),
-    fusion_blocks=1,
-    identity="none",
-    head_channels=4,
-    second_look=True,
-)
 CPU = torch.device("cpu")
 
 
@@ -48,7 +39,7 @@ def embedding(generator: Path, counter: CallCounter, tmp_path: Path, monkeypatch
     """Embedding for a generator that draws twice the working size."""
     monkeypatch.setattr("latentloop.embedding.inverter.WORKING_SIZE", 16)
     network = tmp_path / "network.safetensors"
-    save_embedder(network, make_embedder(TINY, load_generator(generator), seed=0))
+    save_embedder(network, make_embedder(TWO_LOOKS, load_generator(generator), seed=0))
     return our_embedding(
         Common(str(generator)), str(network), counter, device=CPU, precision=torch.float32, aligned=True
     )

@@ -10,7 +10,7 @@ import torch
 from onnx import ModelProto
 from torch import Tensor
 
-from latentloop.encoders import EmbedderConfig, ReStyle, load_encoder, make_embedder
+from latentloop.encoders import ReStyle, load_encoder, make_embedder
 from latentloop.encoders.second_look import Look
 from latentloop.export.graph import export_graph
 from latentloop.export.modules import encoder_parts, face_parts, generator_part, lpips_part, mapping_part
@@ -19,16 +19,8 @@ from latentloop.generators import Generator
 from latentloop.latents import mean_code
 from psp_checkpoints import LAST, PYRAMID, checkpoint
 from random_networks import NETWORKS, random_network
+from small_generators import TWO_LOOKS
 
-TWO_LOOKS = EmbedderConfig(
-    resolution=32,
-    channels=(8, 16),
-    depths=(1, 1),
-    fusion_blocks=1,
-    identity="none",
-    head_channels=4,
-    second_look=True,
-)
 THREE = 3
 """Images in a batch; the export has looked at two."""
 
