@@ -40,10 +40,15 @@ class Measurement:
         return " ".join(["latentloop", *shown] if self.command[0] == "-m" else shown)
 
     @property
-    def depends(self) -> str:
-        """Checksum of what the figures depend on: its command, its script, its parts, and all that these import."""
+    def roots(self) -> list[Path]:
+        """Files that the figures depend on, with all that these import: its script and its parts."""
         scripts = [ROOT / word for word in self.command[:1] if word.endswith(".py")]
-        return checksum([*scripts, *(PACKAGE / part for part in self.parts)], command=self.command)
+        return [*scripts, *(PACKAGE / part for part in self.parts)]
+
+    @property
+    def depends(self) -> str:
+        """Checksum of what the figures depend on: its command, and its sources with all that these import."""
+        return checksum(self.roots, command=self.command)
 
     @property
     def folders(self) -> list[str]:

@@ -69,7 +69,12 @@ class Paired:
 
 def depends(method: str) -> str:
     """Compute the checksum of what a method's results depend on."""
-    return checksum(PARTS, without=ASIDE + (THEIRS if chosen(method).method.ours else OURS))
+    return checksum(PARTS, without=without(method))
+
+
+def without(method: str) -> tuple[str, ...]:
+    """Return the beginnings of the paths of sources on which a method's results do not depend."""
+    return ASIDE + (THEIRS if chosen(method).method.ours else OURS)
 
 
 def by_sources(methods: Sequence[str]) -> dict[str, list[str]]:
