@@ -123,6 +123,6 @@ def test_results_of_methods_are_refused_if_sources_changed_while_they_were_made(
     bench.meanwhile = lambda: sources(monkeypatch, "new", "theirs")
     monkeypatch.setattr(script, "run_python", bench)
     sources(monkeypatch, "old", "theirs")
-    with pytest.raises(UserError, match="the sources changed while they ran; nothing is taken from .*samples-old"):
+    with pytest.raises(UserError, match=r"the sources changed while they ran; nothing is taken from .*samples-old"):
         script.MeasureAll(run=("methods",), methods=("one-pass",), work=Path("work"))()
     assert read_record("methods", folder=tmp_path) is None
