@@ -172,7 +172,9 @@ class MeasureAll:
         state = "missing" if record is None else "stale" if old else "fresh"
         print(f"{METHODS:18} {state:8} {'hours':>10}  the comparison of methods, by method and photo (--celeba FOLDER)")
         for line in old:
-            print(f"{'':18} stale    {line}; --run {METHODS} measures them again")
+            print(f"{'':18} stale    {line}")
+        if old:
+            print(f"--run {METHODS} measures stale results again, beside the old ones in {self.work}")
 
 
 def flags(folders: Sequence[str]) -> str:

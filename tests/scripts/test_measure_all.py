@@ -108,7 +108,10 @@ def test_stale_results_of_methods_are_measured_again_and_others_kept(
     assert bench.words[0][6] == str(tmp_path / "work" / "samples-ours 1")
     sources(monkeypatch, "ours 2", "theirs")
     script.MeasureAll()()
-    assert "stale    samples: hybrid-50 (1 photo); --run methods measures them again" in capsys.readouterr().out
+    said = capsys.readouterr().out
+    assert "stale    samples: hybrid-50 (1 photo)" in said
+    assert "--run methods measures stale results again" in said
+    assert "stale    samples: projector" not in said
     measure()
     assert bench.measured[3:] == ["hybrid-50", "one-pass"]
     record = read_record("methods", folder=tmp_path)
