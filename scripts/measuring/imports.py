@@ -12,7 +12,8 @@ from pathlib import Path
 def upstream(roots: Sequence[Path], *, folders: Sequence[Path], without: tuple[str, ...] = ()) -> dict[str, str]:
     """Collect the sources that some files import, directly and through others, and these files' own.
 
-    Imports inside of functions count. A name that a package gives to `lazy_loader` leads to the module that defines it.
+    Imports inside of functions count. A name that a package gives to `lazy_loader` leads to the module that defines it,
+    and the package itself to all of these.
 
     Args:
         roots: Files to begin with, each in one of the folders.
@@ -55,18 +56,24 @@ def _imported(source: str) -> tuple[str, ...]:
 
 
 def _files(name: str, folder: Path) -> Iterator[Path]:
-    """Yield the files of a folder that an import of a dotted name runs: packages on the way, then the module."""
+    """Yield the files of a folder that an import of a dotted name runs: packages on the way, then the module.
+
+    A lazily loaded package that is imported itself may run all that it offers.
+    """
     at = folder
     for part in name.split("."):
         if (module := at / f"{part}.py").is_file():
             yield module
             return  # what follows is a name in it
         if not (package := at / part / "__init__.py").is_file():
-            if lazy := _stub(at / "__init__.pyi").get(part):
-                yield from _files(".".join((*at.relative_to(folder).parts, lazy)), folder)
-            return
+            offered = [one for key, one in _stub(at / "__init__.pyi").items() if key == part]
+            break
         yield package
         at = package.parent
+    else:
+        offered = list(_stub(at / "__init__.pyi").values())
+    for one in offered:
+        yield from _files(".".join((*at.relative_to(folder).parts, one)), folder)
 
 
 def _stub(path: Path) -> Mapping[str, str]:

@@ -110,6 +110,8 @@ def test_imports_are_followed_to_the_modules_that_define_the_names(tmp_path: Pat
     modules = {f"latentloop/{name}.py" for name in ("room/__init__", "room/a", "weights")}
     assert set(upstream([script], folders=folders)) == few | modules
     assert set(upstream([script], folders=folders, without=("latentloop/room/",))) == few
+    change("scripts/one.py", "from latentloop import room\n")
+    assert set(upstream([script], folders=folders)) == few | modules | {"latentloop/room/b.py"}
     change("scripts/one.py", "from . import two\n")
     with pytest.raises(ValueError, match=r"relative to a module, such as from \. import two, are not followed"):
         upstream([script], folders=folders)
