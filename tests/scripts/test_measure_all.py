@@ -8,6 +8,7 @@ from types import ModuleType
 
 import pytest
 
+from latentloop.benchmark.method_table import choose_methods
 from latentloop.errors import UserError
 from measuring import methods
 from measuring.machine import Machine
@@ -78,7 +79,7 @@ class Bench:
         self.words.append(list(words))
         methods_at, out = words.index("--methods") + 1, Path(words[words.index("--out") + 1])
         for method in words[methods_at : words.index("--features")]:
-            name = methods.choose_methods([method])[0].name
+            name = choose_methods([method])[0].name
             if not (out / name / "a.json").exists():
                 self.measured.append(name)
                 (out / name).mkdir(parents=True)
