@@ -16,7 +16,7 @@ SEARCHED = PHOTOS / "female-1.jpg"
 """Photo of the search."""
 GENERATOR = "mobile-ffhq-256"
 """Generator whose share of the convolution's rate is measured."""
-ROUNDS, RUNS = 5, 4
+ROUNDS, RUNS = 5, 2
 """Rounds of convolution and generator in turn, so that a change of the machine's load meets both; and runs in each."""
 CONVOLUTION = "convolution"
 """Name of the work that the others are compared with, as in `latentloop bench generator`."""
