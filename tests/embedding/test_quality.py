@@ -12,7 +12,7 @@ from latentloop.embedding.quality import FAR, FULL_RUN, NEAR, Preset, Quality, p
 from latentloop.encoders import EmbedderConfig, make_embedder, save_embedder
 from latentloop.faces import already_aligned
 from latentloop.generators import DrawnBy, Generator
-from latentloop.inversion import IteratorConfig
+from latentloop.inversion import FeatureEncoder, FeatureEncoderConfig, FeatureRefiner, IteratorConfig
 from latentloop.inversion.beyond_config import REFINE_STEPS
 from latentloop.options import with_changes
 
@@ -43,6 +43,46 @@ def large(monkeypatch: pytest.MonkeyPatch) -> None:
 def with_seams(monkeypatch: pytest.MonkeyPatch) -> None:
     """The toy generator has features that can be changed on the way."""
     monkeypatch.setattr("latentloop.embedding.setup.is_seamed", lambda _: True)
+
+
+@pytest.fixture
+def predicts(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A network predicts the toy generator's refinement."""
+    encoder = FeatureEncoder(FeatureEncoderConfig(), weights="", sha256="abc")
+    monkeypatch.setattr("latentloop.embedding.components.find_feature_encoder", lambda _: encoder)
+
+
+@pytest.mark.usefixtures("large", "with_seams", "predicts")
+@pytest.mark.parametrize(
+    ("given", "steps", "beyond"),
+    [
+        ({"quality": "instant"}, 0, ("features", 0)),
+        ({"quality": "instant", "refine": "none"}, 8, ("none", 0)),
+        ({"quality": "instant", "steps": 3}, 3, ("features", 0)),
+        ({"quality": "instant", "steps": 0}, 0, ("none", 0)),
+        ({}, 12, ("features", 12)),
+        ({"refine": "weights"}, 12, ("weights", REFINE_STEPS)),
+        ({"steps": 20}, 20, ("none", 0)),
+        ({"steps": 20, "refine": "features"}, 20, ("features", 12)),
+        ({"refine_steps": 0}, 12, ("features", 0)),
+        ({"quality": "best"}, 50, ("features", REFINE_STEPS)),
+    ],
+)
+def test_where_a_network_predicts_the_refinement_fewer_steps_follow(
+    network: Path, given: dict[str, Any], steps: int, beyond: tuple[str, int]
+) -> None:
+    setup = made(embedder=str(network), **given)
+    options = setup.options
+    assert (options.search.steps, (options.beyond.refine, options.beyond.steps)) == (steps, beyond)
+    assert setup.config.steps == steps
+    refines = beyond[0] == "features"
+    assert setup.stamp().get("feature_encoder_sha256") == ("abc" if refines else None)
+    refiner = setup.inverter().beyond
+    assert isinstance(refiner, FeatureRefiner) == refines
+    assert not isinstance(refiner, FeatureRefiner) or (refiner.encoder, refiner.steps) == (
+        setup.components.feature_encoder(setup.renderer),
+        beyond[1],
+    )
 
 
 @pytest.mark.usefixtures("large", "with_seams")

@@ -52,7 +52,8 @@ class SearchOptions:
     """Preset for options that are not given.
     instant: no steps; a second network predicts what no code draws, see refine. Where there is none, or with refine
     none, 8 steps on the small generator of the same latent space.
-    balanced: 12 steps, and 30 beyond the code, which find what no code draws: the very person, see refine; the default.
+    balanced: 12 steps, and 12 beyond the code (30 where no network predicts them), which find what no code draws: the
+    very person, see refine; the default.
     best: 50 steps, and 30 beyond the code; slightly closer, about twice as long."""
     steps: int | None = stamped_as("steps", default=None)
     """Steps of the iterator: more are closer to the photo, but edit less well. In balanced quality, giving steps leaves

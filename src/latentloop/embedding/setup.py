@@ -71,9 +71,8 @@ class Setup:
 
     @property
     def _predicts(self) -> bool:
-        """Whether a network predicts the refinement of a run without steps of its own."""
-        search, refine = self.options.search, self.options.beyond.refine
-        asked = search.quality in PREDICTED and not search.steps and refine in (None, "features")
+        """Whether a network predicts the refinement, if there is one."""
+        asked = self.options.search.quality in PREDICTED and self.options.beyond.refine in (None, "features")
         return asked and self.components.feature_encoder(self.renderer) is not None
 
     @property
