@@ -52,7 +52,7 @@ class SearchOptions:
     """Preset for options that are not given.
     instant: 8 steps on the small generator of the same latent space; LPIPS a quarter lower than after one pass.
     balanced: 12 steps, and 30 beyond the code, which find what no code draws: the very person, see refine; the default.
-    best: 50 steps, and 30 beyond the code; slightly closer, half as long again."""
+    best: 50 steps, and 30 beyond the code; slightly closer, takes about twice as long."""
     steps: int | None = stamped_as("steps", default=None)
     """Steps of the iterator: more are closer to the photo, but edit less well. In balanced quality, giving steps leaves
     out those beyond the code, unless refine is given, too. 0: only the network's pass. Default, in balanced quality: 12
