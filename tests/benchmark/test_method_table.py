@@ -38,7 +38,8 @@ def test_what_is_no_choice_is_refused(texts: list[str], message: str) -> None:
 
 def test_a_note_tells_what_differs_from_what_was_published() -> None:
     hybrid, projector, published = choose_methods(["hybrid:7", "projector:9", "projector"])
-    assert hybrid.note("none") == "arXiv:2007.01758; minimizes MSE and LPIPS (alex)"
+    minimized = "MSE and LPIPS (alex), on faces also a distance in earlier layers of the network of ID"
+    assert hybrid.note("none") == f"arXiv:2007.01758; minimizes {minimized}"
     assert projector.note("alexnet").endswith(
         "published with 1,000 steps, here 9; AlexNet's features instead of VGG16's"
     )

@@ -13,7 +13,9 @@ IN_BALANCED, IN_BEST = (NEAR[quality].steps + REFINE_STEPS for quality in ("bala
 """Total steps of these qualities of `latentloop embed`, including those beyond the code."""
 OURS = "arXiv:2007.01758"
 """Source of our own methods (Guan et al.)."""
-LIKE_EMBED = "MSE and LPIPS (alex), at the sizes and on the generators of latentloop embed"
+ITERATED = "MSE and LPIPS (alex), on faces also a distance in earlier layers of the network of ID"
+"""Loss of our iterator."""
+LIKE_EMBED = f"{ITERATED}, at the sizes and on the generators of latentloop embed"
 """Loss of the methods that are qualities of `latentloop embed`."""
 AT_256 = "images at 256 pixels"
 """Note on methods that were published for larger images."""
@@ -53,10 +55,10 @@ METHODS: dict[str, Method] = {
     "instant": Method("Ours, instant", OURS, IN_INSTANT, LIKE_EMBED),
     "balanced": Method("Ours, balanced", OURS, IN_BALANCED, LIKE_EMBED, tunes=True),
     "best": Method("Ours, best", OURS, IN_BEST, LIKE_EMBED, tunes=True),
-    "hybrid": Method("Ours, hybrid", OURS, 50, "MSE and LPIPS (alex)"),
-    "optimize": Method("Ours, iterator alone", OURS, 100, "MSE and LPIPS (alex)"),
-    "hybrid-features": Method("Ours, hybrid and features", OURS, IN_BALANCED, "MSE and LPIPS (alex)", tunes=True),
-    "hybrid-weights": Method("Ours, hybrid and weights", OURS, IN_BEST, "MSE and LPIPS (alex)", tunes=True),
+    "hybrid": Method("Ours, hybrid", OURS, 50, ITERATED),
+    "optimize": Method("Ours, iterator alone", OURS, 100, ITERATED),
+    "hybrid-features": Method("Ours, hybrid and features", OURS, IN_BALANCED, ITERATED, tunes=True),
+    "hybrid-weights": Method("Ours, hybrid and weights", OURS, IN_BEST, ITERATED, tunes=True),
     "image2stylegan": Method(
         "Image2StyleGAN",
         "arXiv:1904.03189",
