@@ -8,7 +8,7 @@ from torch import Tensor
 from latentloop.embedding import Setup, components_for, set_up
 from latentloop.embedding.inverter import InvertedFace
 from latentloop.embedding.options import EmbedOptions
-from latentloop.embedding.quality import FAR, FULL_RUN, NEAR, Preset, Quality, preset_of
+from latentloop.embedding.quality import FAR, NEAR, Preset, Quality, preset_of
 from latentloop.encoders import EmbedderConfig, make_embedder, save_embedder
 from latentloop.faces import already_aligned
 from latentloop.generators import DrawnBy, Generator
@@ -39,13 +39,7 @@ def large(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("latentloop.embedding.setup.WORKING_SIZE", 16)
 
 
-@pytest.fixture
-def with_seams(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The toy generator has features that can be changed on the way."""
-    monkeypatch.setattr("latentloop.embedding.setup.is_seamed", lambda _: True)
-
-
-@pytest.mark.usefixtures("large", "with_seams")
+@pytest.mark.usefixtures("large")
 @pytest.mark.parametrize("near", [True, False])
 @pytest.mark.parametrize("quality", QUALITIES)
 def test_a_quality_is_its_preset(network: Path, quality: Quality, near: bool) -> None:
@@ -58,14 +52,6 @@ def test_a_quality_is_its_preset(network: Path, quality: Quality, near: bool) ->
     assert options.loss.lambda_identity == preset.lambda_identity
 
 
-def test_where_features_cannot_be_changed_the_code_takes_all_steps(network: Path) -> None:
-    for quality, steps in (("balanced", FULL_RUN), ("best", FULL_RUN), ("instant", NEAR["instant"].steps)):
-        options = made(quality=quality, embedder=str(network)).options
-        assert (options.search.steps, options.beyond.steps) == (steps, 0)
-    assert made(quality="best").options.search.steps == FAR["best"].steps
-
-
-@pytest.mark.usefixtures("with_seams")
 def test_the_code_alone_is_still_to_be_had(network: Path) -> None:
     net = {"embedder": str(network)}
     options = made(refine="none", **net).options
@@ -88,7 +74,7 @@ def test_options_that_are_given_count_instead(network: Path, monkeypatch: pytest
     assert made(**base).stamp().items() >= {"refine": "weights", "lambda_identity": 0.5}.items()
 
 
-@pytest.mark.usefixtures("large", "with_seams")
+@pytest.mark.usefixtures("large")
 def test_the_stamp_has_the_values_and_not_the_name(network: Path) -> None:
     net = {"embedder": str(network)}
     assert made(**net).stamp() == made(quality="balanced", **net).stamp()
@@ -112,7 +98,7 @@ def test_one_pass_is_the_same_in_each_quality(network: Path, quality: Quality) -
     assert setup.stamp() == made(steps=0, embedder=str(network)).stamp()
 
 
-@pytest.mark.usefixtures("large", "with_seams")
+@pytest.mark.usefixtures("large")
 def test_no_refinement_of_a_quality_follows_no_steps(network: Path) -> None:
     for start in ({"embedder": str(network), "method": "hybrid"}, {}):
         assert made(quality="best", steps=0, **start).options.beyond.steps == 0

@@ -29,7 +29,7 @@ from latentloop.embedding.quality import Quality
 from latentloop.encoders import Encoder
 from latentloop.errors import UserError
 from latentloop.features.lpips import Lpips, load_lpips
-from latentloop.generators import Generator, is_seamed, seamed
+from latentloop.generators import Generator, seamed
 from latentloop.images import resample
 from latentloop.inversion import LatentIterator
 from latentloop.inversion.beyond_config import REFINE_STEPS, Refine
@@ -171,7 +171,7 @@ def _quality(quality: Quality) -> Callable[[Tools, int], EmbedFinder]:
     """Make a builder of `latentloop embed` in a quality."""
 
     def build(tools: Tools, steps: int) -> EmbedFinder:
-        return embed_finder(tools.embedding(quality_options(quality, steps, seams=is_seamed(tools.generator))))
+        return embed_finder(tools.embedding(quality_options(quality, steps)))
 
     return build
 

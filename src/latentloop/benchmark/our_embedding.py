@@ -48,19 +48,18 @@ def our_embedding(
     return made
 
 
-def quality_options(quality: Quality, steps: int, *, seams: bool = True) -> EmbedOptions:
+def quality_options(quality: Quality, steps: int) -> EmbedOptions:
     """Derive the options of a quality with another total number of steps, in the quality's proportion.
 
     Args:
         quality: Name of the quality.
         steps: Steps in the code and beyond it; the quality's own number changes nothing.
-        seams: The generator's features can be changed between layers; otherwise the code takes all steps.
     """
     preset = NEAR[quality]
     beyond = REFINE_STEPS if preset.refine != "none" else 0
     if steps == preset.steps + beyond:
         return EmbedOptions(method="hybrid", search=SearchOptions(quality=quality))
-    refining = round(steps * beyond / (preset.steps + beyond)) if seams else 0
+    refining = round(steps * beyond / (preset.steps + beyond))
     # Given steps alone mean the code alone: the refinement is named, too.
     refine = BeyondConfig(preset.refine, refining) if refining else BeyondConfig("none")
     return EmbedOptions(method="hybrid", search=SearchOptions(quality=quality, steps=steps - refining), beyond=refine)

@@ -18,7 +18,7 @@ from latentloop.embedding.quality import ONE_PASS, Preset, preset_of
 from latentloop.embedding.result_folder import ResultFolder
 from latentloop.embedding.starts import FolderStart, NetworkStart, SameStart, Start, network_start, start_from_file
 from latentloop.errors import UserError
-from latentloop.generators import Generator, compiled, is_seamed, low_precision
+from latentloop.generators import Generator, compiled, low_precision
 from latentloop.generators.registry import draws_faces, weights_checksum
 from latentloop.hub import local_name
 from latentloop.inversion import CodePrior, IteratorChain, IteratorConfig, LatentIterator, PerceptualMetric, code_prior
@@ -62,7 +62,6 @@ class Setup:
         return preset_of(options.search.quality, near=self.start.near).suited(
             metric=bool(self._suits_metric and self.components.metric),
             faces=not options.faces.aligned or draws_faces(self.components.generator),
-            seams=is_seamed(self.components.generator),
         )
 
     @property
