@@ -36,8 +36,8 @@ class Method:
     """Differences from the publication."""
     uses_noise: bool = False
     """True if it optimizes noise maps, on generators that have them."""
-    tunes: bool = False
-    """True if it changes the generator's weights."""
+    needs_float32: bool = False
+    """True if it changes the weights or features of the generator that its code is found with."""
 
     @property
     def ours(self) -> bool:
@@ -51,12 +51,12 @@ METHODS: dict[str, Method] = {
         "Ours, two looks", OURS, 0, "nothing", ("the network sees what its first code draws, as in arXiv:2104.02699",)
     ),
     "instant": Method("Ours, instant", OURS, IN_INSTANT, LIKE_EMBED),
-    "balanced": Method("Ours, balanced", OURS, IN_BALANCED, LIKE_EMBED, tunes=True),
-    "best": Method("Ours, best", OURS, IN_BEST, LIKE_EMBED, tunes=True),
+    "balanced": Method("Ours, balanced", OURS, IN_BALANCED, LIKE_EMBED),
+    "best": Method("Ours, best", OURS, IN_BEST, LIKE_EMBED),
     "hybrid": Method("Ours, hybrid", OURS, 50, "MSE and LPIPS (alex)"),
     "optimize": Method("Ours, iterator alone", OURS, 100, "MSE and LPIPS (alex)"),
-    "hybrid-features": Method("Ours, hybrid and features", OURS, IN_BALANCED, "MSE and LPIPS (alex)", tunes=True),
-    "hybrid-weights": Method("Ours, hybrid and weights", OURS, IN_BEST, "MSE and LPIPS (alex)", tunes=True),
+    "hybrid-features": Method("Ours, hybrid and features", OURS, IN_BALANCED, "MSE and LPIPS (alex)"),
+    "hybrid-weights": Method("Ours, hybrid and weights", OURS, IN_BEST, "MSE and LPIPS (alex)"),
     "image2stylegan": Method(
         "Image2StyleGAN",
         "arXiv:1904.03189",
@@ -99,7 +99,7 @@ METHODS: dict[str, Method] = {
         "LPIPS by the features, then MSE and LPIPS (alex) by weights",
         (AT_256, HALVED, "9 of 16 steps are the projector's"),
         uses_noise=True,
-        tunes=True,
+        needs_float32=True,
     ),
     "dhr-like": Method(
         "DHR-like",
@@ -114,7 +114,7 @@ METHODS: dict[str, Method] = {
             "2 of 7 steps are those in W",
         ),
         uses_noise=True,
-        tunes=True,
+        needs_float32=True,
     ),
 }
 """All methods by name, ours first."""

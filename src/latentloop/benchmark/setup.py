@@ -134,10 +134,13 @@ def _resolve(options: ComparisonOptions) -> Resolved:
 
 
 def _precision(options: ComparisonOptions, generator: Generator, device: torch.device) -> torch.dtype:
-    """Choose the generator's precision: always float32 if a method optimizes noise maps or weights."""
+    """Choose the generator's precision: always float32 if a method optimizes its noise maps, weights or features.
+
+    Refinements of our own codes, as in `latentloop embed`, are of the renderer, which is in float32 in any case.
+    """
     dtype, methods = find_precision(options.machine.precision, device), [one.method for one in options.chosen_methods]
     with_noise = noisy_synthesis(generator) and any(method.uses_noise for method in methods)
-    if dtype == torch.float32 or not (with_noise or any(method.tunes for method in methods)):
+    if dtype == torch.float32 or not (with_noise or any(method.needs_float32 for method in methods)):
         return dtype
     if options.machine.precision == "auto":
         return torch.float32
