@@ -49,15 +49,21 @@ class Mse:
 class Sleeper:
     """Takes a known time, draws a known number of images, and returns the start."""
 
+    failure = "[enforce fail at alloc_cpu.cpp:114] DefaultCPUAllocator: can't allocate memory"
+
     def __init__(self, generator: Generator, steps: int, seconds: float, broken: Sequence[float]) -> None:
         self.generator, self.steps, self.seconds, self.broken = generator, steps, seconds, broken
         self.tuned = False
+        self.room: int | None = None
+        """The most images that fit into memory; None for any number."""
         self.seen: list[int] = []
 
     def refine(self, target: Tensor, start: Tensor, on_step: OnStep | None = None) -> Inversion:
         self.seen.append(len(target))
         if any(abs(value - mean) < 1e-6 for value in target.mean(dim=(1, 2, 3)).tolist() for mean in self.broken):
             raise NotFiniteError("the loss is not finite")
+        if self.room is not None and len(target) > self.room:
+            raise RuntimeError(self.failure)
         for step in range(self.steps):
             time.sleep(self.seconds / self.steps)
             image = self.generator.synthesis(start)
@@ -322,6 +328,40 @@ def test_one_loss_that_is_not_finite_does_not_spoil_the_batch(make: Make, toy_ph
     assert [type(one) for one in found] == [Result, Skipped, Result]
     assert isinstance(found[1], Skipped)
     assert found[1].reason == f"{photos[1]}: sleeper: the loss is not finite"
+
+
+def cramped(job: Benchmark, room: int) -> Benchmark:
+    """The same benchmark, whose first method has memory for so many images."""
+    refiner = getattr(job.methods[0].finder, "refiner", None)
+    assert isinstance(refiner, Sleeper)
+    refiner.room = room
+    return job
+
+
+def test_where_memory_runs_out_halves_of_the_batch_follow(make: Make, toy_photos: ToyPhotos) -> None:
+    job = cramped(make(batch=4), 2)
+    found = results(list(job.run(toy_photos(4))))
+    assert seen(job) == [4, 2, 4, 2, 2]  # twice to warm up
+    assert [(one.image, one.batch) for one in found] == [(f"photo-{i}", 2) for i in range(4)]
+
+
+def test_a_method_without_memory_for_an_image_is_left_out_and_the_others_go_on(
+    make: Make, toy_photos: ToyPhotos
+) -> None:
+    photos = toy_photos(2)
+    found = list(cramped(make(batch=2, methods=2), 0).run(photos))
+    assert [type(one) for one in found] == [Skipped, Skipped, Result, Result]
+    assert [one.reason for one in found if isinstance(one, Skipped)] == [
+        f"{photo}: sleeper: not enough memory on cpu" for photo in photos
+    ]
+
+
+def test_what_is_no_lack_of_memory_ends_the_run(
+    make: Make, toy_photos: ToyPhotos, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Sleeper, "failure", "shapes do not fit")
+    with pytest.raises(RuntimeError, match="shapes do not fit"):
+        list(cramped(make(), 0).run(toy_photos(1)))
 
 
 def test_two_images_of_one_name_are_refused(make: Make, toy_photos: ToyPhotos) -> None:
