@@ -21,13 +21,13 @@ from latentloop.benchmark.targets import Aligner
 from latentloop.cli.bench_progress import BenchProgress
 from latentloop.errors import NotFiniteError, UserError
 from latentloop.faces import AlignedFace
-from latentloop.generators import DrawnBy, Generator, reweighted
+from latentloop.generators import DrawnBy, Generator, low_precision, reweighted
 from latentloop.images import read_image
 from latentloop.inversion import Inversion
 from latentloop.inversion.iterator import OnStep
 from latentloop.latents import mean_code
 from latentloop.metrics import mse
-from random_networks import random_codes, random_network
+from random_networks import NETWORKS, random_codes, random_network
 
 ToyPhotos = Callable[..., list[Path]]
 CPU = torch.device("cpu")
@@ -87,6 +87,16 @@ def flat(generator: Generator, target: Tensor) -> Generator:
     return DrawnBy(generator, draw)
 
 
+def counted(toy: Generator, counter: CallCounter) -> Generator:
+    """Counts the images of a toy, whose synthesis has no layers to do so."""
+
+    def draw(w_plus: Tensor, *, resolution: int | None = None) -> Tensor:
+        counter.calls += len(w_plus)
+        return toy.synthesis(w_plus, resolution=resolution)
+
+    return DrawnBy(toy, draw)
+
+
 Make = Callable[..., Benchmark]
 
 
@@ -96,7 +106,7 @@ def make(float_toy: Generator, tmp_path: Path) -> Make:
         *, seconds: float = 0.0, broken: Sequence[float] = (), batch: int = 1, setting: int = 0, methods: int = 1
     ) -> Benchmark:
         counter = CallCounter()
-        generator = counter.counted(float_toy)
+        generator = counted(float_toy, counter)
 
         def prepared(name: str) -> PreparedMethod:
             refiner = Sleeper(generator, 3, seconds, broken)
@@ -265,11 +275,18 @@ def test_another_protocol_finds_the_codes_of_tuned_generators_again(make: Make, 
     assert seen(third) == []
 
 
-def test_images_that_a_copy_of_the_generator_draws_are_counted() -> None:
-    counter, network = CallCounter(), random_network("stylegan2")
-    counted = counter.counted(network)
-    reweighted(counted, {}).synthesis(random_codes(network, 3))
-    assert counter.calls == 3
+@pytest.mark.parametrize("kind", NETWORKS)
+def test_images_are_counted_whoever_draws_them_from_whatever(kind: str) -> None:
+    counter, network = CallCounter(), random_network(kind)
+    counter.counted(network)
+    codes = random_codes(network, 3)
+    for seen, drawing in enumerate((network, reweighted(network, {}), low_precision(network, torch.bfloat16)), 1):
+        drawing.synthesis(codes, resolution=8)
+        assert counter.calls == 3 * seen
+    midway = network.synthesis.begin(codes, max(network.synthesis.seams))
+    assert counter.calls == 9  # nothing is drawn yet
+    network.synthesis.finish(midway, codes)
+    assert counter.calls == 12
 
 
 def test_other_settings_or_photos_are_found_anew(make: Make, toy_photos: ToyPhotos, tmp_path: Path) -> None:

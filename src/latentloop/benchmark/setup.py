@@ -74,7 +74,8 @@ def set_up(options: ComparisonOptions, observer: Observer) -> Setup:
         UserError: A file is missing or damaged, or the options do not suit the generator.
     """
     with ReadOnce():
-        resolved, counter = _resolve(options), CallCounter()
+        counter = CallCounter()
+        resolved = _resolve(options, counter)
         tools = _load_tools(options, resolved, counter)
         stamp = partial(comparison_stamp, options, resolved)
         benchmark = Benchmark(
@@ -118,10 +119,10 @@ def comparison_stamp(options: ComparisonOptions, resolved: Resolved, **method: o
     )
 
 
-def _resolve(options: ComparisonOptions) -> Resolved:
+def _resolve(options: ComparisonOptions, counter: CallCounter) -> Resolved:
     repeatable_arithmetic()
     device = find_device(options.machine.device)
-    generator = load_generator(options.generator, which=options.which, device=device)
+    generator = counter.counted(load_generator(options.generator, which=options.which, device=device))
     network = options.embedder or shipped_embedder(generator)
     return Resolved(
         device=device,
@@ -149,7 +150,7 @@ def _precision(options: ComparisonOptions, generator: Generator, device: torch.d
 
 def _load_tools(options: ComparisonOptions, resolved: Resolved, counter: CallCounter) -> Tools:
     device, dtype = resolved.device, resolved.dtype
-    generator = counter.counted(low_precision(resolved.generator, dtype))
+    generator = low_precision(resolved.generator, dtype)
     faces = not options.takes_aligned or draws_faces(resolved.generator)
     return Tools(
         generator=generator,

@@ -43,7 +43,7 @@ class Components:
     reads: ReadOnce = field(default_factory=ReadOnce)
     """Context in which each weights file is read once for all parts."""
     watched: Callable[[Generator], Generator] = lambda generator: generator
-    """Applied once to each generator that draws in a search: a benchmark counts the images."""
+    """Applied once to each generator when it is loaded: a benchmark counts the images that it draws."""
     _losses: dict[LossConfig, LossToward] = field(default_factory=dict)
     _lpips_by_net: dict[str, Lpips] = field(default_factory=dict)
     _renderers: dict[int, Generator] = field(default_factory=dict)
@@ -52,19 +52,19 @@ class Components:
     def generator(self) -> Generator:
         """Generator that is inverted, in float32."""
         with self.reads:
-            return load_generator(self.generator_file, which=self.which, device=self.device)
+            return self.watched(load_generator(self.generator_file, which=self.which, device=self.device))
 
     @cached_property
     def drawing(self) -> Generator:
         """Generator with the same weights in the iterator's precision."""
-        return self.watched(low_precision(self.generator, self.precision))
+        return low_precision(self.generator, self.precision)
 
     @cached_property
     def quick(self) -> Generator:
         """The 256-pixel generator of the same latent space in the iterator's precision; `drawing` if there is none."""
         if self.generator.resolution <= WORKING_SIZE or WORKING_SIZE not in renderers_of(self.generator):
             return self.drawing
-        return self.watched(low_precision(self.renderer(WORKING_SIZE), self.precision))
+        return low_precision(self.renderer(WORKING_SIZE), self.precision)
 
     def renderer(self, resolution: int | None = None) -> Generator:
         """Load the generator that draws the same codes at another resolution.
@@ -76,7 +76,8 @@ class Components:
         # Kept by size: drawing, polishing and refining ask for the same one.
         if size not in self._renderers:
             with self.reads:
-                self._renderers[size] = load_renderer(self.generator, size, device=self.device)
+                loaded = load_renderer(self.generator, size, device=self.device)
+            self._renderers[size] = loaded if loaded is self.generator else self.watched(loaded)
         return self._renderers[size]
 
     @property
