@@ -53,7 +53,7 @@ class Sleeper:
 
     def __init__(self, generator: Generator, steps: int, seconds: float, broken: Sequence[float]) -> None:
         self.generator, self.steps, self.seconds, self.broken = generator, steps, seconds, broken
-        self.tuned = False
+        self.tuned, self.shade = False, 0.0
         self.room: int | None = None
         """The most images that fit into memory; None for any number."""
         self.seen: list[int] = []
@@ -72,7 +72,7 @@ class Sleeper:
         losses = target.new_zeros(1, len(target))
         inversion = Inversion(start, losses[0], losses, losses[0].long(), lambda: image)
         return (
-            replace(inversion, generators=tuple(flat(self.generator, one) for one in target))
+            replace(inversion, generators=tuple(flat(self.generator, one + self.shade) for one in target))
             if self.tuned
             else inversion
         )
@@ -245,11 +245,11 @@ def test_another_protocol_measures_the_codes_that_were_found(make: Make, toy_pho
     assert seen(third) == []
 
 
-def tuned(job: Benchmark) -> Benchmark:
-    """The same benchmark, whose first method tunes a generator for each image."""
+def tuned(job: Benchmark, shade: float = 0.0) -> Benchmark:
+    """The same benchmark, whose first method tunes a generator for each image, to draw it brighter by `shade`."""
     refiner = getattr(job.methods[0].finder, "refiner", None)
     assert isinstance(refiner, Sleeper)
-    refiner.tuned = True
+    refiner.tuned, refiner.shade = True, shade
     return job
 
 
@@ -273,6 +273,17 @@ def test_another_protocol_finds_the_codes_of_tuned_generators_again(make: Make, 
     third = tuned(make())
     assert results(list(third.run(photos)))[0].figures == first.figures
     assert seen(third) == []
+
+
+def test_figures_of_a_tuned_generator_go_with_what_it_drew(make: Make, toy_photos: ToyPhotos) -> None:
+    photos = toy_photos(1)
+    list(tuned(make()).run(photos))
+    other = replace(tuned(make(), shade=0.1), protocol=Mse("psnr"))
+    list(other.run(photos))
+    again = tuned(make(), shade=0.1)
+    (found,) = results(list(again.run(photos)))
+    assert seen(again) == [1, 1]
+    assert results(list(tuned(make()).run(photos))) == [found]
 
 
 @pytest.mark.parametrize("kind", NETWORKS)

@@ -180,10 +180,11 @@ class Benchmark:
         figures = self._measure(codes, images, targets)
         for i, target in enumerate(targets):
             self.folder.write_target(target.name, target.small)
-            before = self._stored(method, target)  # metrics by other protocols, of a code that could not be redrawn
-            all_figures = {**(before.figures if before else {}), self._metrics: figures[i]}
-            stored = Stored(self._key(method, target), cost, all_figures)
-            picture = resample(images[i : i + 1], PREVIEW_SIZE)
+            picture, before = resample(images[i : i + 1], PREVIEW_SIZE), self._stored(method, target)
+            # Metrics by other protocols, of a code that could not be redrawn, stay if the new one draws the same: on a
+            # GPU two searches may differ.
+            kept = before.figures if before and self.folder.shows(method.name, target.name, before, picture) else {}
+            stored = Stored(self._key(method, target), cost, {**kept, self._metrics: figures[i]})
             self.folder.write(method.name, target.name, stored, codes.of(i), picture)
             yield _result(method, target, figures[i], cost)
 
