@@ -3,7 +3,9 @@
 import difflib
 from collections.abc import Sequence
 from dataclasses import dataclass
+from fractions import Fraction
 
+from latentloop.baselines import steps as published
 from latentloop.embedding.quality import NEAR
 from latentloop.inversion.beyond_config import REFINE_STEPS
 
@@ -45,6 +47,11 @@ class Method:
         return self.source == OURS
 
 
+def _share(first: int, second: int) -> str:
+    share = Fraction(first, first + second)
+    return f"{share.numerator} of {share.denominator}"
+
+
 METHODS: dict[str, Method] = {
     "one-pass": Method("Ours, one pass", OURS, 0, "nothing"),
     "two-looks": Method(
@@ -60,14 +67,14 @@ METHODS: dict[str, Method] = {
     "image2stylegan": Method(
         "Image2StyleGAN",
         "arXiv:1904.03189",
-        5000,
+        published.STYLES,
         "MSE and squared differences of features",
         (AT_256, "the best code kept"),
     ),
     "image2stylegan++": Method(
         "Image2StyleGAN++",
         "arXiv:1911.11544",
-        8000,
+        published.STYLES + published.NOISE,
         "MSE and squared differences of features, then MSE by noise maps",
         (AT_256, "the best code kept"),
         uses_noise=True,
@@ -75,7 +82,7 @@ METHODS: dict[str, Method] = {
     "stylegan-encoder": Method(
         "StyleGAN-Encoder",
         "github.com/pbaylies/stylegan-encoder",
-        100,
+        published.STYLEGAN_ENCODER,
         "features, pixels, MS-SSIM, LPIPS, distance from the mean",
         (
             "starts from our network, if there is one, not from its own",
@@ -83,11 +90,13 @@ METHODS: dict[str, Method] = {
             "no masks, sharpening, early stop or discriminator",
         ),
     ),
-    "projector": Method("Projector, W", "arXiv:1912.04958", 1000, "LPIPS by the features", (AT_256,), uses_noise=True),
+    "projector": Method(
+        "Projector, W", "arXiv:1912.04958", published.PROJECTOR, "LPIPS by the features", (AT_256,), uses_noise=True
+    ),
     "projector-w+": Method(
         "Projector, W+",
         "arXiv:1912.04958",
-        1000,
+        published.PROJECTOR,
         "LPIPS by the features",
         (AT_256, "into W+, which NVIDIA's does not do"),
         uses_noise=True,
@@ -95,23 +104,23 @@ METHODS: dict[str, Method] = {
     "pti": Method(
         "PTI",
         "arXiv:2106.05744",
-        800,
+        published.PIVOT + published.TUNING,
         "LPIPS by the features, then MSE and LPIPS (alex) by weights",
-        (AT_256, HALVED, "9 of 16 steps are the projector's"),
+        (AT_256, HALVED, f"{_share(published.PIVOT, published.TUNING)} steps are the projector's"),
         uses_noise=True,
         needs_float32=True,
     ),
     "dhr-like": Method(
         "DHR-like",
         "arXiv:2301.12141",
-        140,
+        published.COARSE + published.FEATURES,
         "MSE and LPIPS (alex) by weights and features",
         (
             AT_256,
             HALVED,
             "starts from our network, if there is one, not from theirs",
             "in its domain is what a code in W draws well within the ellipse of a head, not by a face parser",
-            "2 of 7 steps are those in W",
+            f"{_share(published.COARSE, published.FEATURES)} steps are those in W",
         ),
         uses_noise=True,
         needs_float32=True,

@@ -16,6 +16,7 @@ from latentloop.baselines import (
     Projector,
     StyleGANEncoder,
 )
+from latentloop.baselines import steps as published
 from latentloop.baselines.dhr import THRESHOLD
 from latentloop.baselines.image2stylegan import noisy
 from latentloop.baselines.pti import ENOUGH, PIVOT_LR
@@ -185,11 +186,10 @@ def _image2stylegan(tools: Tools, steps: int) -> CodeFinder:
 
 
 def _image2stylegan_plus_plus(tools: Tools, steps: int) -> CodeFinder:
-    """Build Image2StyleGAN++ with five steps on the styles to three on the noise, as published."""
     noisy(tools.generator)  # raises if it takes no noise maps, before anything runs
-    noise_steps = round(steps * 3 / 8)
-    styles = Image2StyleGAN(tools.generator, tools.networks.layers, steps=steps - noise_steps)
-    return CodeFinder(_mean(tools), Image2StyleGANPlusPlus(styles, steps=noise_steps))
+    on_styles, on_noise = _split(steps, published.STYLES, published.NOISE)
+    styles = Image2StyleGAN(tools.generator, tools.networks.layers, steps=on_styles)
+    return CodeFinder(_mean(tools), Image2StyleGANPlusPlus(styles, steps=on_noise))
 
 
 def _stylegan_encoder(tools: Tools, steps: int) -> CodeFinder:
@@ -211,22 +211,27 @@ def _projector_w_plus(tools: Tools, steps: int) -> CodeFinder:
 
 
 def _pti(tools: Tools, steps: int) -> CodeFinder:
-    """Build PTI with nine steps of the projector to seven on the weights, as published."""
-    tuning = round(steps * 7 / 16)
-    pivot = Projector(tools.generator, tools.networks.lpips, steps=steps - tuning, lr=PIVOT_LR)
+    of_pivot, tuning = _split(steps, published.PIVOT, published.TUNING)
+    pivot = Projector(tools.generator, tools.networks.lpips, steps=of_pivot, lr=PIVOT_LR)
     refiner = PivotalTuning(pivot, _alex(tools), steps=tuning, enough=LPIPS_AT_256 * ENOUGH)
     return CodeFinder(_mean(tools), refiner)
 
 
 def _dhr_like(tools: Tools, steps: int) -> CodeFinder:
-    """Build DHR-like with two steps of the projector to five on the features, half of which also tune the weights."""
     seamed(tools.generator)  # raises if it draws in one piece, before anything runs
-    refining = round(steps * 5 / 7)
-    coarse = Projector(tools.generator, tools.networks.lpips, steps=steps - refining)
+    in_w, refining = _split(steps, published.COARSE, published.FEATURES)
+    coarse = Projector(tools.generator, tools.networks.lpips, steps=in_w)
+    tuning = refining * published.WEIGHTS // published.FEATURES
     refiner = HybridRefinement(
-        coarse, _alex(tools), steps=refining, weight_steps=refining // 2, threshold=LPIPS_AT_256 * THRESHOLD
+        coarse, _alex(tools), steps=refining, weight_steps=tuning, threshold=LPIPS_AT_256 * THRESHOLD
     )
     return CodeFinder(_network(tools) if tools.encoder else _mean(tools), refiner)
+
+
+def _split(steps: int, first: int, second: int) -> tuple[int, int]:
+    """Divide steps between two stages in the proportion of their published numbers."""
+    later = round(steps * second / (first + second))
+    return steps - later, later
 
 
 def _alex(tools: Tools) -> Lpips:
