@@ -112,6 +112,23 @@ def test_bad_input_is_told_in_one_line(
     assert not (tmp_path / "out").exists()
 
 
+@pytest.mark.parametrize(
+    ("command", "flags"),
+    [
+        (["generator", "--methods", "pti"], "--methods"),
+        (["collaboration", "--engines", "onnx", "--compile"], "--compile, --engines"),
+        (["training", "--engines", "onnx"], "--engines"),
+        (["methods", "--runs", "50"], "--runs"),
+        (["--root", "photos", "--batches", "2"], "--batches"),
+    ],
+    ids=str,
+)
+def test_options_that_would_be_ignored_are_refused(run: Run, command: list[str], flags: str) -> None:
+    what = command[0] if "--" not in command[0] else "methods"
+    said = f"latentloop: an option does not apply to bench {what}; see {flags}"
+    assert run("bench", *command) == (2, [], [said])
+
+
 def test_runs_on_other_sets_stand_beside(run: Run, toy_photos: ToyPhotos, tiny: Path, tmp_path: Path) -> None:
     first, second = toy_photos(2, "first")[0].parent, toy_photos(1, "second")[0].parent
     other, out = tmp_path / "other", tmp_path / "out"
