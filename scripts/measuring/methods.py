@@ -26,7 +26,7 @@ METHOD_NAMES = (
 )
 """Methods of the table, with their published numbers of steps; a list of the user's replaces them."""
 COMMON = ("generators", "metrics", "benchmark/finders", "benchmark/methods", "benchmark/protocols")
-OURS = ("benchmark/our_embedding", "benchmark/our_iterator", "embedding", "encoders", "inversion", "losses", "optim")
+OURS = ("benchmark/our_embedding", "embedding", "encoders", "inversion", "losses", "optim")
 THEIRS = ("baselines", "features", "optim")
 OUR_WEIGHTS = (
     *("base-ffhq.safetensors", "mobile-ffhq-1024.safetensors", "mobile-ffhq-256.safetensors", "lpips-alex.safetensors"),

@@ -153,7 +153,7 @@ class MeanMeter:
 def test_edits_are_measured_by_what_draws_the_code_when_that_is_asked_for(
     options: ComparisonOptions, toy_photos: ToyPhotos, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(setup, "_edit_meter", lambda resolved: MeanMeter(resolved.generator))
+    monkeypatch.setattr(setup, "_edit_meter", lambda parts: MeanMeter(parts.generator))
     photos, methods = toy_photos(1), ("optimize:1", "pti:4")
     plain, edited = (run_benchmark(photos, options=options, methods=methods, edits=wanted) for wanted in (False, True))
     assert [*edited.columns] == [*plain.columns, "lec", "cycle_lpips", "id_edited", "strength"]

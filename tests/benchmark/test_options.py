@@ -212,7 +212,7 @@ def test_edits_are_those_of_the_benchmark_of_edits_and_need_a_network(
     assert torch.equal(meter.changes.cpu(), theirs.changes)
     assert (meter.strength, meter.change) == (theirs.options.strength, theirs.options.change)
     without = with_changes(options, {"edits": True, "embedder": None, "methods": ("optimize:2",)})
-    with pytest.raises(UserError, match="no embedding network is bundled for a; name one"):
+    with pytest.raises(UserError, match="no embedding network is bundled for a; make one: latentloop train"):
         setup.set_up(without, Silent())
 
 

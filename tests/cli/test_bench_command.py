@@ -92,7 +92,10 @@ def test_a_generator_with_noise_has_it_optimized(run: Run, toy_photos: ToyPhotos
         (["--methods", "hybrid:many"], "hybrid:many: steps must be 1 or more, as in hybrid:100"),
         (["--methods", "one-pass:5"], "one-pass:5: one-pass takes no steps"),
         (["--methods", "optimize", "optimize:100"], "optimize-100 is named twice"),
-        (["--methods", "one-pass"], "no embedding network is bundled for tiny; name one; see --embedder"),
+        (
+            ["--methods", "one-pass"],
+            "no embedding network is bundled for tiny; make one: latentloop train; see --embedder",
+        ),
         (["--methods", "image2stylegan++"], "tiny takes no noise maps; use Image2StyleGAN instead of Image2StyleGAN++"),
         (["--methods", "stylegan-encoder"], "stylegan-encoder needs images of 176 pixels or more"),
         (["--features", "vgg16", "--methods", "optimize"], "latentloop fetch vgg16"),

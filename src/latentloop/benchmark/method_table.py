@@ -47,6 +47,12 @@ class Method:
         return self.source == OURS
 
 
+def split_steps(steps: int, first: int, second: int) -> tuple[int, int]:
+    """Divide a number of steps between two stages in the proportion of their own numbers."""
+    later = round(steps * second / (first + second))
+    return steps - later, later
+
+
 def _share(first: int, second: int) -> str:
     share = Fraction(first, first + second)
     return f"{share.numerator} of {share.denominator}"

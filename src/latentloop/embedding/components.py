@@ -9,9 +9,8 @@ import torch
 from latentloop.defaults import WORKING_SIZE, Precision, Which
 from latentloop.devices import find_device, find_precision, repeatable_arithmetic
 from latentloop.encoders.embedder_file import NAME as EMBEDDER
-from latentloop.encoders.embedder_file import embedder_weights, shipped_embedder
+from latentloop.encoders.embedder_file import embedder_weights, missing_network, shipped_embedder
 from latentloop.encoders.pretrained import Encoder, load_encoder
-from latentloop.errors import UserError
 from latentloop.evaluation.measure import Evaluator, load_evaluator
 from latentloop.faces import FaceDetector, load_face_detector
 from latentloop.features.lpips import Lpips, load_lpips
@@ -93,9 +92,7 @@ class Components:
             UserError: The generator has none, or the file's network predicts codes of another generator.
         """
         if not self.embedder:
-            raise UserError(
-                f"no network is bundled for {self.generator.name}; make one: latentloop train", arguments="embedder"
-            )
+            raise missing_network(self.generator)
         with self.reads:
             return load_encoder(self.embedder, self.generator)
 
