@@ -15,12 +15,11 @@ IN_BALANCED, IN_BEST = (NEAR[quality].steps + REFINE_STEPS for quality in ("bala
 """Total steps of these qualities of `latentloop embed`, including those beyond the code."""
 OURS = "arXiv:2007.01758"
 """Source of our own methods (Guan et al.)."""
-OUR_LOSS = (
-    f"MSE, LPIPS (alex) and {NEAR['balanced'].lambda_identity:g} times the distance of faces in early layers of the "
-    "network that measures ID"
-)
-"""Loss of our iterator. ID, the cosine of that network's embeddings, is not in it, but such a term favours it."""
-LIKE_EMBED = f"{OUR_LOSS}, at the sizes and on the generators of latentloop embed"
+OF_FACES = f"{NEAR['balanced'].lambda_identity:g} times a distance in earlier layers of the network of ID"
+"""Identity term of our iterator. ID is not in it, the cosine of that network's embeddings, but it favours ID."""
+ITERATED = f"MSE and LPIPS (alex), on faces also {OF_FACES}"
+"""Loss of our iterator."""
+LIKE_EMBED = f"{ITERATED}, at the sizes and on the generators of latentloop embed"
 """Loss of the methods that are qualities of `latentloop embed`."""
 AT_256 = "images at 256 pixels"
 """Note on methods that were published for larger images."""
@@ -71,10 +70,10 @@ METHODS: dict[str, Method] = {
     "instant": Method("Ours, instant", OURS, IN_INSTANT, LIKE_EMBED),
     "balanced": Method("Ours, balanced", OURS, IN_BALANCED, LIKE_EMBED),
     "best": Method("Ours, best", OURS, IN_BEST, LIKE_EMBED),
-    "hybrid": Method("Ours, hybrid", OURS, 50, OUR_LOSS),
-    "optimize": Method("Ours, iterator alone", OURS, 100, OUR_LOSS),
-    "hybrid-features": Method("Ours, hybrid and features", OURS, IN_BALANCED, OUR_LOSS),
-    "hybrid-weights": Method("Ours, hybrid and weights", OURS, IN_BEST, OUR_LOSS),
+    "hybrid": Method("Ours, hybrid", OURS, 50, ITERATED),
+    "optimize": Method("Ours, iterator alone", OURS, 100, ITERATED),
+    "hybrid-features": Method("Ours, hybrid and features", OURS, IN_BALANCED, ITERATED),
+    "hybrid-weights": Method("Ours, hybrid and weights", OURS, IN_BEST, ITERATED),
     "image2stylegan": Method(
         "Image2StyleGAN",
         "arXiv:1904.03189",

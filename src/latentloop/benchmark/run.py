@@ -9,6 +9,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from latentloop.allocator import return_freed_memory
 from latentloop.benchmark.comparison import Outcome, Result, Skipped
 from latentloop.benchmark.edit_meter import EDITS, EditMeter
 from latentloop.benchmark.finders import Codes, Finder
@@ -155,6 +156,7 @@ class Benchmark:
             )
         except (NotFiniteError, MemoryError, RuntimeError) as error:
             problem = self._problem(error)
+            return_freed_memory()  # of the failed attempt, before the halves are tried
         else:
             yield from self._found(method, targets, codes, images, cost)
             return
