@@ -8,7 +8,7 @@ from torch import Tensor
 from latentloop.embedding import Setup, components_for, set_up
 from latentloop.embedding.inverter import InvertedFace
 from latentloop.embedding.options import EmbedOptions
-from latentloop.embedding.quality import FAR, FULL_RUN, NEAR, Preset, Quality, preset_of
+from latentloop.embedding.quality import FAR, NEAR, Preset, Quality, preset_of
 from latentloop.encoders import EmbedderConfig, make_embedder, save_embedder
 from latentloop.faces import already_aligned
 from latentloop.generators import DrawnBy, Generator
@@ -40,19 +40,13 @@ def large(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def with_seams(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The toy generator has features that can be changed on the way."""
-    monkeypatch.setattr("latentloop.embedding.setup.is_seamed", lambda _: True)
-
-
-@pytest.fixture
 def predicts(monkeypatch: pytest.MonkeyPatch) -> None:
     """A network predicts the toy generator's refinement."""
     encoder = FeatureEncoder(FeatureEncoderConfig(), weights="", sha256="abc")
     monkeypatch.setattr("latentloop.embedding.components.find_feature_encoder", lambda _: encoder)
 
 
-@pytest.mark.usefixtures("large", "with_seams", "predicts")
+@pytest.mark.usefixtures("large", "predicts")
 @pytest.mark.parametrize(
     ("given", "steps", "beyond"),
     [
@@ -85,7 +79,7 @@ def test_where_a_network_predicts_the_refinement_fewer_steps_follow(
     )
 
 
-@pytest.mark.usefixtures("large", "with_seams")
+@pytest.mark.usefixtures("large")
 @pytest.mark.parametrize("near", [True, False])
 @pytest.mark.parametrize("quality", QUALITIES)
 def test_a_quality_is_its_preset(network: Path, quality: Quality, near: bool) -> None:
@@ -98,14 +92,6 @@ def test_a_quality_is_its_preset(network: Path, quality: Quality, near: bool) ->
     assert options.loss.lambda_identity == preset.lambda_identity
 
 
-def test_where_features_cannot_be_changed_the_code_takes_all_steps(network: Path) -> None:
-    for quality, steps in (("balanced", FULL_RUN), ("best", FULL_RUN), ("instant", NEAR["instant"].steps)):
-        options = made(quality=quality, embedder=str(network)).options
-        assert (options.search.steps, options.beyond.steps) == (steps, 0)
-    assert made(quality="best").options.search.steps == FAR["best"].steps
-
-
-@pytest.mark.usefixtures("with_seams")
 def test_the_code_alone_is_still_to_be_had(network: Path) -> None:
     net = {"embedder": str(network)}
     options = made(refine="none", **net).options
@@ -128,7 +114,7 @@ def test_options_that_are_given_count_instead(network: Path, monkeypatch: pytest
     assert made(**base).stamp().items() >= {"refine": "weights", "lambda_identity": 0.5}.items()
 
 
-@pytest.mark.usefixtures("large", "with_seams")
+@pytest.mark.usefixtures("large")
 def test_the_stamp_has_the_values_and_not_the_name(network: Path) -> None:
     net = {"embedder": str(network)}
     assert made(**net).stamp() == made(quality="balanced", **net).stamp()
@@ -152,7 +138,7 @@ def test_one_pass_is_the_same_in_each_quality(network: Path, quality: Quality) -
     assert setup.stamp() == made(steps=0, embedder=str(network)).stamp()
 
 
-@pytest.mark.usefixtures("large", "with_seams")
+@pytest.mark.usefixtures("large")
 def test_no_refinement_of_a_quality_follows_no_steps(network: Path) -> None:
     for start in ({"embedder": str(network), "method": "hybrid"}, {}):
         assert made(quality="best", steps=0, **start).options.beyond.steps == 0

@@ -33,17 +33,14 @@ class Preset:
     shows_start: bool = True
     """True also draws and measures the one-pass reconstruction."""
 
-    def suited(self, *, metric: bool, faces: bool, seams: bool = True) -> "Preset":
+    def suited(self, *, metric: bool, faces: bool) -> "Preset":
         """Adapt the values to a generator.
 
         Args:
             metric: The iterator uses the generator's perceptual metric.
             faces: The generator draws faces, whose identity can be compared.
-            seams: The generator's features can be changed between layers; otherwise the code takes all steps.
         """
         suited = self if metric else replace(self, lr=self.plain_lr, largest_lr=None)
-        if self.refine == "features" and not seams:
-            suited = replace(suited, refine="none", steps=max(self.steps, FULL_RUN))
         return replace(suited, lambda_identity=self.lambda_identity if faces else 0.0)
 
     def lr_for(self, steps: int) -> float:

@@ -16,7 +16,7 @@ from latentloop.embedding.outcomes import once
 from latentloop.embedding.quality import ONE_PASS, PREDICTED, Preset, preset_of
 from latentloop.embedding.result_folder import ResultFolder
 from latentloop.embedding.starts import FolderStart, NetworkStart, Start, chosen_start, network_start
-from latentloop.generators import Generator, compiled, is_seamed, low_precision
+from latentloop.generators import Generator, compiled, low_precision
 from latentloop.generators.registry import draws_faces, weights_checksum
 from latentloop.inversion import (
     CodePrior,
@@ -66,7 +66,6 @@ class Setup:
         return preset_of(options.search.quality, near=self.start.near, predicted=self._predicts).suited(
             metric=bool(self._suits_metric and self.components.metric),
             faces=not options.faces.aligned or draws_faces(self.components.generator),
-            seams=is_seamed(self.components.generator),
         )
 
     @property

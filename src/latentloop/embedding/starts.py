@@ -10,12 +10,11 @@ import torch
 from torch import Tensor
 
 from latentloop.defaults import SAMPLE_PSI
-from latentloop.encoders import Embedder, Encoder, TwoLooks
+from latentloop.encoders import Embedder, Encoder, TwoLooks, predict
 from latentloop.errors import UserError, in_one_line
 from latentloop.files import sha256_of
 from latentloop.generators import Generator
 from latentloop.hub import local_name
-from latentloop.images import resample
 from latentloop.latents import mean_code, sample_codes
 from latentloop.latents.code_file import as_start, is_code_file, parse_code, read_code_file
 from latentloop.latents.foreign_files import read_latents
@@ -91,10 +90,9 @@ class NetworkStart:
         """Return an empty start: the encoder predicts the code."""
         return FaceStart()
 
-    @torch.no_grad()
     def codes(self, target: Tensor, starts: Sequence[FaceStart]) -> Tensor:  # noqa: ARG002
         """Predict the codes of faces (N, 3, R, R) in [-1, 1], (N, num_ws, w_dim)."""
-        return self.encoder(resample(target, self.encoder.resolution))
+        return predict(self.encoder, target)
 
 
 @dataclass(frozen=True)

@@ -77,11 +77,6 @@ def seamed(generator: Generator) -> Seamed:
     return synthesis
 
 
-def is_seamed(generator: Generator) -> bool:
-    """Check whether the synthesis network of a generator can be interrupted at seams."""
-    return isinstance(generator.synthesis, Seamed)
-
-
 def level_of(resolution: int) -> int:
     """Count the doublings from 4 pixels to a resolution, a power of two."""
     return (resolution // 4).bit_length() - 1  # log2(resolution / 4)

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from latentloop.generators import Generator, Midway, Refinement, Residual, Scaled, Seamed, seamed, weights_fingerprint
-from latentloop.inversion.beyond import Comparison, Refined, check_loss, check_refined, ramp
+from latentloop.inversion.beyond import Comparison, Least, Refined, check_loss, check_refined, ramp
 from latentloop.inversion.feature_encoder import FeatureEncoder
 from latentloop.inversion.iterator import OnImage, OnStep
 from latentloop.optim.adam import State, adam_step
@@ -88,12 +88,9 @@ class FeatureRefiner:
             # (N, C, 1, 1). The variable is in units of each channel's spread, so that one step size suits all channels.
             scale = midway.features.std(dim=(2, 3), keepdim=True)
         change = self._begun(start, scale, target, w_plus, midway)  # (N, C, H, W), in units of `scale`
-        best = change
-        never, losses = target.new_full((len(target),), torch.inf), []
-        least, size = never, compared.size(0)
+        best, least, losses = change, Least.unseen(target), list[Tensor]()
         for step in range(self.steps + 1):
-            if (wanted := compared.size(step / max(self.steps, 1))) != size:
-                least, size = never, wanted  # losses of images drawn at different resolutions do not compare
+            size = compared.size(step / max(self.steps, 1))
             variable = change.detach().requires_grad_(step < self.steps)
             with torch.set_grad_enabled(step < self.steps):
                 changed = replace(midway, features=midway.features + scale * variable)
@@ -102,13 +99,11 @@ class FeatureRefiner:
                 total = loss + compared.tile(image, step) + self.lambda_small * variable.square().mean(dim=(1, 2, 3))
             check_loss(total, step)
             losses.append(loss.detach())
-            better = losses[-1] < least
-            best = torch.where(better[:, None, None, None], change, best)
-            least = torch.where(better, losses[-1], least)
+            best = torch.where(least.lower(losses[-1], size)[:, None, None, None], change, best)
             if on_image:
                 on_image(image.detach())
             if on_step:
-                on_step(step, least)
+                on_step(step, least.loss)
             if step < self.steps:
                 # Summed, not averaged: an image's path must not depend on the rest of its batch.
                 (gradient,) = torch.autograd.grad(total.sum(), variable)
