@@ -6,13 +6,13 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 from latentloop.baselines import steps as published
-from latentloop.embedding.quality import NEAR
+from latentloop.embedding.quality import NEAR, PREDICTED
 from latentloop.inversion.beyond_config import REFINE_STEPS
 
-IN_INSTANT = NEAR["instant"].steps
-"""Steps of this quality of `latentloop embed`."""
-IN_BALANCED, IN_BEST = (NEAR[quality].steps + REFINE_STEPS for quality in ("balanced", "best"))
-"""Total steps of these qualities of `latentloop embed`, including those beyond the code."""
+IN_INSTANT, IN_BALANCED = (one.steps + one.refine_steps for one in (PREDICTED["instant"], PREDICTED["balanced"]))
+"""Total steps of these qualities of `latentloop embed`, beyond the code included, where a network predicts those."""
+IN_FEATURES, IN_BEST = (NEAR[quality].steps + REFINE_STEPS for quality in ("balanced", "best"))
+"""Total steps of other methods, with a whole refinement."""
 OURS = "arXiv:2007.01758"
 """Source of our own methods (Guan et al.)."""
 OF_FACES = f"{NEAR['balanced'].lambda_identity:g} times a distance in earlier layers of the network of ID"
@@ -21,6 +21,8 @@ ITERATED = f"MSE and LPIPS (alex), on faces also {OF_FACES}"
 """Loss of our iterator."""
 LIKE_EMBED = f"{ITERATED}, at the sizes and on the generators of latentloop embed"
 """Loss of the methods that are qualities of `latentloop embed`."""
+UNPREDICTED = "{} steps on generators without a feature encoder"
+"""Note on methods whose steps a prediction shortens."""
 AT_256 = "images at 256 pixels"
 """Note on methods that were published for larger images."""
 HALVED = "its threshold of LPIPS halved for that"
@@ -67,12 +69,12 @@ METHODS: dict[str, Method] = {
     "two-looks": Method(
         "Ours, two looks", OURS, 0, "nothing", ("the network sees what its first code draws, as in arXiv:2104.02699",)
     ),
-    "instant": Method("Ours, instant", OURS, IN_INSTANT, LIKE_EMBED),
-    "balanced": Method("Ours, balanced", OURS, IN_BALANCED, LIKE_EMBED),
+    "instant": Method("Ours, instant", OURS, IN_INSTANT, LIKE_EMBED, (UNPREDICTED.format(NEAR["instant"].steps),)),
+    "balanced": Method("Ours, balanced", OURS, IN_BALANCED, LIKE_EMBED, (UNPREDICTED.format(IN_FEATURES),)),
     "best": Method("Ours, best", OURS, IN_BEST, LIKE_EMBED),
     "hybrid": Method("Ours, hybrid", OURS, 50, ITERATED),
     "optimize": Method("Ours, iterator alone", OURS, 100, ITERATED),
-    "hybrid-features": Method("Ours, hybrid and features", OURS, IN_BALANCED, ITERATED),
+    "hybrid-features": Method("Ours, hybrid and features", OURS, IN_FEATURES, ITERATED),
     "hybrid-weights": Method("Ours, hybrid and weights", OURS, IN_BEST, ITERATED),
     "image2stylegan": Method(
         "Image2StyleGAN",

@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from latentloop.benchmark.method_table import split_steps
+from latentloop.benchmark.method_table import METHODS, split_steps
 from latentloop.common import Common
 from latentloop.embedding.components import Components
 from latentloop.embedding.options import EmbedOptions, FaceOptions, SearchOptions
@@ -30,11 +30,11 @@ def quality_options(quality: Quality, steps: int) -> EmbedOptions:
 
     Args:
         quality: Name of the quality.
-        steps: Steps in the code and beyond it; the quality's own number changes nothing.
+        steps: Steps in the code and beyond it; the table's number leaves them to the quality.
     """
     preset = NEAR[quality]
     beyond = REFINE_STEPS if preset.refine != "none" else 0
-    if steps == preset.steps + beyond:
+    if steps == METHODS[quality].steps:
         return EmbedOptions(method="hybrid", search=SearchOptions(quality=quality))
     in_code, refining = split_steps(steps, preset.steps, beyond)
     # Given steps alone mean the code alone: the refinement is named, too.
