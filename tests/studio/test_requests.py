@@ -1,8 +1,10 @@
+from errno import ENOSPC
+from os import strerror
 from pathlib import Path
 
 import pytest
 
-from latentloop.errors import UserError
+from latentloop.errors import NotFiniteError, UserError
 from latentloop.studio.session import Sessions
 
 gradio = pytest.importorskip("gradio")
@@ -33,10 +35,27 @@ def test_only_uploads_are_taken(tmp_path: Path) -> None:
             uploaded(sessions, session, payload)
 
 
-@pytest.mark.parametrize("error", [UserError("a.jpg: no face found"), MemoryError()])
-def test_errors_become_sentences(error: Exception) -> None:
-    with pytest.raises(gradio.Error, match=r"no face found|not enough memory"), on_the_page():
+@pytest.mark.parametrize(
+    ("error", "sentence"),
+    [
+        (UserError("a.jpg: no face found"), "a.jpg: no face found"),
+        (MemoryError(), "there is not enough memory for this"),
+        (RuntimeError("CUDA out of memory. Tried to allocate 2 GiB"), "there is not enough memory for this"),
+        (RuntimeError("DefaultCPUAllocator: can't allocate memory"), "there is not enough memory for this"),
+        (NotFiniteError("the loss is not finite"), "the loss is not finite; try another photo"),
+        (OSError(ENOSPC, strerror(ENOSPC)), "a file cannot be used: No space left on device"),
+    ],
+    ids=str,
+)
+def test_errors_become_sentences(error: Exception, sentence: str) -> None:
+    with pytest.raises(gradio.Error) as raised, on_the_page():
         raise error
+    assert (raised.value.message, raised.value.print_exception) == (sentence, False)
+
+
+def test_an_error_of_the_program_stays_one() -> None:
+    with pytest.raises(RuntimeError, match="shapes do not fit"), on_the_page():
+        raise RuntimeError("shapes do not fit")
 
 
 def test_what_a_file_says_is_no_part_of_the_page() -> None:

@@ -9,7 +9,7 @@ from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar
 
 import gradio as gr
 
-from latentloop.errors import UserError
+from latentloop.errors import NotFiniteError, UserError, is_out_of_memory
 from latentloop.studio.session import Session, Sessions
 from latentloop.studio.workbench import Workbench
 
@@ -51,11 +51,20 @@ def on_the_page() -> Iterator[None]:
         yield
     except UserError as error:
         # The page treats the text as HTML, and a file may contain any names.
-        raise gr.Error(html.escape(str(error), quote=False), title=FAILED, print_exception=False) from error
-    except MemoryError as error:
-        raise gr.Error("there is not enough memory for this", title=FAILED, print_exception=False) from error
-    except OSError as error:  # the disk is full, or the page was closed, which deletes its files
-        raise gr.Error(f"a file cannot be used: {error.strerror}", title=FAILED, print_exception=False) from error
+        raise _sentence(html.escape(str(error), quote=False)) from error
+    except NotFiniteError as error:
+        raise _sentence(f"{error}; try another photo") from error
+    except (MemoryError, RuntimeError, OSError) as error:
+        if is_out_of_memory(error):
+            raise _sentence("there is not enough memory for this") from error
+        if not isinstance(error, OSError):
+            raise
+        # The disk is full, or the page was closed, which deletes its files.
+        raise _sentence(f"a file cannot be used: {error.strerror}") from error
+
+
+def _sentence(text: str) -> gr.Error:
+    return gr.Error(text, title=FAILED, print_exception=False)
 
 
 def session_of(sessions: Sessions, request: gr.Request) -> Session:
