@@ -17,7 +17,8 @@ from latentloop.features.lpips import Lpips, load_lpips
 from latentloop.generators import Generator, load_generator, load_renderer, low_precision
 from latentloop.generators.registry import renderers_of, weights_checksum
 from latentloop.hub import GENERATORS, source_of
-from latentloop.inversion import PerceptualMetric
+from latentloop.inversion import FeatureEncoder, PerceptualMetric
+from latentloop.inversion.feature_encoder_file import find_feature_encoder
 from latentloop.inversion.metric_file import find_metric
 from latentloop.latents import StyleAlignment, style_alignment, w_std_of
 from latentloop.losses import LossToward, iterator_loss
@@ -46,6 +47,7 @@ class Components:
     _losses: dict[LossConfig, LossToward] = field(default_factory=dict)
     _lpips_by_net: dict[str, Lpips] = field(default_factory=dict)
     _renderers: dict[int, Generator] = field(default_factory=dict)
+    _feature_encoders: dict[str, FeatureEncoder | None] = field(default_factory=dict)
 
     @cached_property
     def generator(self) -> Generator:
@@ -123,6 +125,13 @@ class Components:
         """Perceptual metric of the generator; None if neither the package nor the cache has one."""
         with self.reads:
             return find_metric(self.generator)
+
+    def feature_encoder(self, renderer: Generator) -> FeatureEncoder | None:
+        """Load the network that predicts changes of a renderer's features; None if none is bundled for it."""
+        if renderer.name not in self._feature_encoders:
+            with self.reads:
+                self._feature_encoders[renderer.name] = find_feature_encoder(renderer)
+        return self._feature_encoders[renderer.name]
 
     def loss(self, config: LossConfig) -> LossToward:
         """Load the iterator's loss on the device, once per setting."""

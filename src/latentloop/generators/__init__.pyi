@@ -16,6 +16,7 @@ from .low_rank import LowRank as LowRank
 from .low_rank import convolution_matrices as convolution_matrices
 from .low_rank import with_deltas as with_deltas
 from .midway import Midway as Midway
+from .midway import Scaled as Scaled
 from .midway import Seamed as Seamed
 from .midway import seamed as seamed
 from .mobilestylegan import MobileStyleGAN as MobileStyleGAN

@@ -52,6 +52,19 @@ class Seamed(Protocol):
         ...
 
 
+@runtime_checkable
+class Scaled(Seamed, Protocol):
+    """A seamed synthesis network whose first layer after each seam only scales the channels before it convolves."""
+
+    def scales(self, w_plus: Tensor, /, seam: int) -> Tensor:
+        """Compute the channel factors of the first layer after a seam, (N, C), from styles (N, num_ws, w_dim).
+
+        Raises:
+            ValueError: There is no such seam, or no layer after it.
+        """
+        ...
+
+
 def seamed(generator: Generator) -> Seamed:
     """Return the synthesis network of a generator that can be interrupted at seams.
 
