@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from latentloop.errors import UserError
+from latentloop.errors import NotFiniteError, UserError
 from latentloop.studio.session import Sessions
 
 gradio = pytest.importorskip("gradio")
@@ -33,10 +33,31 @@ def test_only_uploads_are_taken(tmp_path: Path) -> None:
             uploaded(sessions, session, payload)
 
 
-@pytest.mark.parametrize("error", [UserError("a.jpg: no face found"), MemoryError()])
-def test_errors_become_sentences(error: Exception) -> None:
-    with pytest.raises(gradio.Error, match=r"no face found|not enough memory"), on_the_page():
+NO_MEMORY = "DefaultCPUAllocator: can't allocate memory: you tried to allocate 9 bytes"
+
+
+@pytest.mark.parametrize(
+    ("error", "told"),
+    [
+        (UserError("a.jpg: no face found"), "a.jpg: no face found"),
+        (MemoryError(), "not enough memory.*close other programs"),
+        (RuntimeError(NO_MEMORY), "not enough memory.*close other programs"),
+        (OSError("Cannot allocate memory"), "not enough memory"),
+        (NotFiniteError("the loss is not finite"), "the loss is not finite; find the code with .* a smaller --lr"),
+        (OSError(28, "No space left on device"), "a file cannot be used: No space left on device"),
+        (OSError("broken data stream"), "a file cannot be used: broken data stream"),
+    ],
+)
+def test_errors_become_sentences(error: Exception, told: str) -> None:
+    with pytest.raises(gradio.Error, match=told) as raised, on_the_page():
         raise error
+    assert not raised.value.print_exception
+
+
+def test_faults_of_the_program_stay_what_they_are() -> None:
+    with pytest.raises(RuntimeError, match="shapes") as raised, on_the_page():
+        raise RuntimeError("shapes do not fit")
+    assert not isinstance(raised.value, gradio.Error)
 
 
 def test_what_a_file_says_is_no_part_of_the_page() -> None:
