@@ -334,7 +334,7 @@ def test_a_comparison_of_a_photo_that_is_left_stops(page: Page, photo: Path, mon
         page.opening.open_random(page.asked)
         raise UserError("cut-out/0.png: no such file")
 
-    monkeypatch.setattr("latentloop.studio.compare_tab.run_benchmark", leave)
+    monkeypatch.setattr("latentloop.benchmark.run_benchmark", leave)
     assert "Stopped" in compared(page, photo, "optimize:1")[page.compare.tab.said]
 
 

@@ -6,13 +6,12 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from threading import Event
+from typing import TYPE_CHECKING
 
 import gradio as gr
 from torch import Tensor
 
-from latentloop.benchmark import Comparison, run_benchmark
-from latentloop.benchmark.comparison import Outcome
-from latentloop.benchmark.methods import PreparedMethod
+from latentloop.benchmark.comparison import Comparison, Outcome
 from latentloop.benchmark.tables import table_cells, table_header
 from latentloop.errors import UserError
 from latentloop.images import write_png
@@ -21,6 +20,9 @@ from latentloop.studio.session import OpenFace, Sessions, Stopped
 from latentloop.studio.streaming import newest
 from latentloop.studio.views import status
 from latentloop.studio.workbench import Workbench
+
+if TYPE_CHECKING:
+    from latentloop.benchmark.methods import PreparedMethod
 
 OF_NETWORK = [
     ("Ours, one pass of the network", "one-pass"),
@@ -81,10 +83,10 @@ class Follower:
     stopped: Event
     tell: Callable[[str], None]
 
-    def begin(self, methods: Sequence[PreparedMethod], images: int) -> None:
+    def begin(self, methods: Sequence["PreparedMethod"], images: int) -> None:
         """Ignore the start of the run."""
 
-    def step(self, method: PreparedMethod, done: int, loss: Tensor) -> None:  # noqa: ARG002
+    def step(self, method: "PreparedMethod", done: int, loss: Tensor) -> None:  # noqa: ARG002
         """Show a step of a method; raise `Stopped` if the user ended the comparison."""
         if self.stopped.is_set():
             raise Stopped
@@ -156,6 +158,8 @@ class CompareEvents:
         return path
 
     def _compared(self, image: Path, methods: Sequence[str], out: Path, follower: Follower) -> Comparison:
+        from latentloop.benchmark import run_benchmark  # with matplotlib, for which the page should not wait
+
         parts = self.bench.model.components
         comparison = run_benchmark(
             [image],

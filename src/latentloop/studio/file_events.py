@@ -60,7 +60,7 @@ class FileEvents:
 
             for text in frames_of(session, work):
                 yield {tab.said: status(text), tab.stop: gr.Button(interactive=True)}
-        done = {tab.said: status("Stopped."), tab.stop: gr.Button(interactive=False)}
+        done: Updates = {tab.said: status("Stopped."), tab.stop: gr.Button(interactive=False)}
         if session.face is not face:  # opening another one has stopped this, and says something else
             done = {tab.said: gr.skip()}
         elif path:
