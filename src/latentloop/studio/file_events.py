@@ -60,14 +60,14 @@ class FileEvents:
 
             for text in frames_of(session, work):
                 yield {tab.said: status(text), tab.stop: gr.Button(interactive=True)}
-        done: Updates = {tab.said: status("Stopped."), tab.stop: gr.Button(interactive=False)}
-        if session.face is not face:  # opening another one has stopped this, and says something else
-            done = {tab.said: gr.skip()}
-        elif path:
-            what = f"from the face as it is to {described(state.strengths)} and back"
-            done |= {tab.said: status("The animation is below."), tab.shown: animation(path[0], what)}
-            done |= {tab.files: gr.File(value=[str(path[0])], visible=True)}
-        yield done
+            done: Updates = {tab.said: status("Stopped."), tab.stop: gr.Button(interactive=False)}
+            if session.face is not face:  # opening another one has stopped this, and says something else
+                done = {tab.said: gr.skip()}
+            elif path:
+                what = f"from the face as it is to {described(state.strengths)} and back"
+                done |= {tab.said: status("The animation is below."), tab.shown: animation(path[0], what)}
+                done |= {tab.files: gr.File(value=[str(path[0])], visible=True)}
+            yield done
 
 
 def frames_of(session: Session, work: Callable[[OnFrame], None]) -> Iterator[str]:

@@ -124,12 +124,12 @@ class MixEvents:
 
             for text in frames_of(session, work):
                 yield {tab.said: status(text), tab.stop: gr.Button(interactive=True)}
-        done: Updates = {tab.said: status("Stopped."), **self.idle()}
-        if path:
-            done |= {tab.said: status("The morph is below.")}
-            done |= {tab.film: animation(path[0], "the faces, one into the next")}
-            done |= {tab.files: gr.File(value=str(path[0]), visible=True)}
-        yield done
+            done: Updates = {tab.said: status("Stopped."), **self.idle()}
+            if path:
+                done |= {tab.said: status("The morph is below.")}
+                done |= {tab.film: animation(path[0], "the faces, one into the next")}
+                done |= {tab.files: gr.File(value=str(path[0]), visible=True)}
+            yield done
 
     def idle(self) -> Updates:
         """Disable the stop button."""
