@@ -5,6 +5,7 @@ import gc
 import threading
 import warnings
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -26,11 +27,22 @@ gr = pytest.importorskip("gradio")
 
 from gradio.context import LocalContext  # noqa: E402 - needs Gradio
 
-from latentloop.studio.compare_tab import Follower, compare_tab  # noqa: E402
+from latentloop.studio.compare_tab import CompareTab, Follower, compare_tab  # noqa: E402
 from latentloop.studio.directions_tab import directions_tab  # noqa: E402
 from latentloop.studio.edit_tab import edit_tab  # noqa: E402
 from latentloop.studio.mix_tab import mix_tab  # noqa: E402
 from studio.pages import Layout, Page, given  # noqa: E402
+
+
+@contextmanager
+def laying_out() -> Iterator[None]:
+    """Gives the place for components."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ResourceWarning)  # Gradio leaves event loops open
+        with gr.Blocks(analytics_enabled=False):
+            yield
+        asyncio.set_event_loop(None)
+        gc.collect()
 
 
 @pytest.fixture(scope="module")
@@ -38,15 +50,14 @@ def layout() -> Layout:
     async def preview(*_: object) -> str:
         return ""
 
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ResourceWarning)  # Gradio leaves event loops open
-        with gr.Blocks(analytics_enabled=False):
-            made = Layout(
-                edit_tab({}, preview, for_faces=False), mix_tab(), directions_tab(), compare_tab(network=False)
-            )
-        asyncio.set_event_loop(None)
-        gc.collect()
-    return made
+    with laying_out():
+        return Layout(edit_tab({}, preview, for_faces=False), mix_tab(), directions_tab(), compare_tab(network=False))
+
+
+@pytest.fixture(scope="module")
+def layout_with_network() -> CompareTab:
+    with laying_out():
+        return compare_tab(network=True)
 
 
 @pytest.fixture
@@ -338,12 +349,12 @@ def test_a_comparison_of_a_photo_that_is_left_stops(page: Page, photo: Path, mon
     assert "Stopped" in compared(page, photo, "optimize:1")[page.compare.tab.said]
 
 
-def test_methods_that_need_a_network_are_offered_with_one(page: Page) -> None:
-    assert [*page.compare.tab.methods.value] == ["optimize", "image2stylegan:100", "projector:100"]
-    with gr.Blocks(analytics_enabled=False):
-        methods = compare_tab(network=True).methods
-    assert [*methods.value] == ["one-pass", "instant", "balanced"]
-    choose_methods([name for _, name in methods.choices])
+def test_methods_that_need_a_network_are_offered_with_one(layout: Layout, layout_with_network: CompareTab) -> None:
+    assert layout.compare.methods.value == ["optimize", "image2stylegan:100", "projector:100"]
+    assert layout_with_network.methods.value == ["one-pass", "instant", "balanced"]
+    offered = [str(name) for _, name in layout_with_network.methods.choices]
+    assert {*offered} > {str(name) for _, name in layout.compare.methods.choices}
+    assert len(choose_methods(offered)) == len(offered)
 
 
 def test_a_comparison_ends_when_it_is_stopped(page: Page) -> None:
