@@ -121,11 +121,6 @@ def test_what_a_preview_fails_of_stands_in_its_place(edited: Page, monkeypatch: 
     assert "there is not enough memory" in edited.live.shown("one", edited.moved(1.0))
 
 
-def test_a_slider_that_rests_on_a_page_that_was_left_draws_nothing(edited: Page) -> None:
-    edited.session.begin(None)
-    assert [*edited.edits.rest(edited.asked)] == [edited.tab.compare]
-
-
 def test_the_whole_picture_comes_when_a_slider_rests(edited: Page) -> None:
     tab, face = edited.tab, edited.session.opened
     updates = edited.edits.rest(edited.asked)

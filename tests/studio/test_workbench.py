@@ -15,9 +15,9 @@ from latentloop.embedding import quality
 from latentloop.errors import NotFiniteError, UserError
 from latentloop.images import read_image, write_png
 from latentloop.photo_editing import edit_files
+from latentloop.photo_editing.applied_directions import restricted
 from latentloop.photo_editing.direction_search import find_unsupervised
 from latentloop.photo_editing.subject_options import SubjectOptions
-from latentloop.studio import workbench
 from latentloop.studio.history import EditState
 from latentloop.studio.improving import Step, improve, steps_of
 from latentloop.studio.making import between, edited_files, mixed, morph_video, strip, video
@@ -274,14 +274,14 @@ def test_an_animation_can_be_stopped(bench: Workbench, session: Session) -> None
 def test_restricted_directions_may_be_forgotten_while_they_are_computed(
     bench: Workbench, session: Session, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    restrict, own = workbench.restricted, session.directions["sefa0"]
+    own = session.directions["sefa0"]
     session.use({"sefa0": own, "again": own})
 
     def forgetting(*arguments: Any) -> Any:  # noqa: ANN401
         session.restricted.clear()  # as another thread may do at any time
-        return restrict(*arguments)
+        return restricted(*arguments)
 
-    monkeypatch.setattr(workbench, "restricted", forgetting)
+    monkeypatch.setattr("latentloop.studio.workbench.restricted", forgetting)
     applied = bench.applied(session, EditState({"sefa0": 1.0, "again": 2.0}))
     assert [strength for _, strength in applied.edits] == [1.0, 2.0]
 
