@@ -4,7 +4,7 @@ import sys
 import tempfile
 from pathlib import Path
 from typing import Any
-from urllib.request import getproxies, proxy_bypass_environment
+from urllib.request import getproxies, proxy_bypass
 
 import filelock
 import pytest
@@ -58,7 +58,7 @@ def test_proxies_are_not_asked_for_the_page_itself(monkeypatch: pytest.MonkeyPat
         monkeypatch.setenv(name, "example.org")
     pass_by_proxies("localhost", "127.0.0.1")
     assert getproxies()["http"] == "http://proxy.example.com:3128"
-    known = {host: bool(proxy_bypass_environment(host)) for host in ("localhost", "127.0.0.1", "example.org", "a.com")}
+    known = {host: bool(proxy_bypass(host)) for host in ("localhost", "127.0.0.1", "example.org", "a.com")}
     assert known == {"localhost": True, "127.0.0.1": True, "example.org": True, "a.com": False}
 
 
