@@ -105,7 +105,7 @@ class EmbedPhoto(io.ComfyNode):
                     "quality",
                     options=list(get_args(Quality)),
                     default="balanced",
-                    tooltip="instant: a rough code. balanced: the very person. best: closer, half as long again.",
+                    tooltip="instant: a rough code. balanced: the very person. best: closer, about twice as long.",
                 ),
                 io.Int.Input(
                     "steps",

@@ -34,13 +34,13 @@ from latentloop.defaults import GENERATOR, QUICK_GENERATOR
 from latentloop.editing import Direction, parse_layers
 from latentloop.editing.direction_file import read_directions, save_directions
 from latentloop.editing.layers import describe_layers
-from latentloop.encoders import load_encoder
+from latentloop.encoders import load_encoder, predict
 from latentloop.features.mobilefacenet import MobileFaceNet, load_mobilefacenet
 from latentloop.files import sha256_of
 from latentloop.generators import Generator
 from latentloop.generators.compiled import compiled
 from latentloop.generators.low_precision import low_precision
-from latentloop.images import read_image, resample, write_png
+from latentloop.images import read_image, write_png
 from latentloop.metrics import identity_similarity
 from latentloop.photos.find import find_photos
 
@@ -191,7 +191,7 @@ class Subjects:
         """Take the one-pass codes of photos."""
         encoder = load_encoder("base-ffhq", generator)
         photos = list(photos)
-        codes = torch.cat([encoder(resample(read_image(photo), encoder.resolution)) for photo in photos])
+        codes = torch.cat([predict(encoder, read_image(photo)) for photo in photos])
         drawn = [generator.synthesis(code[None]) for code in codes]
         return cls([photo.stem for photo in photos], codes, drawn, generator)
 

@@ -18,7 +18,7 @@ PAGE = """# Calibration
 
 Every metric of `latentloop.metrics`, every loss of `latentloop.losses`, the priors on codes and the kinds of
 generators, each beside a reference that shares no code with the package. *There* is the reference's value, *here* is
-ours.
+ours. How to [add a metric](#add-a-metric) stands below the table.
 
 - Of several images, a value is the mean; of images and vectors it is the root mean square of their numbers.
 - The difference is the largest of any number: of any image's value, of any pixel.
@@ -34,10 +34,10 @@ ours.
   omertov/encoder4editing and yuval-alaluf/restyle-encoder, which
   [also ran beside ours](checkpoints.md#how-close-the-images-are-to-the-projects-own) on 25 November 2026.
 
-`python scripts/calibration.py docs/calibration.md` writes this page, and `tests/test_calibration.py` computes it again:
-it fails if a difference is beyond its tolerance, if a word differs, if a value is another by a thousandth, or if a
-difference is ten times as large or as small (those below a thousandth of the tolerance count as that). The digits below
-are those of two virtual processors of an AMD EPYC, 29 November 2026.
+`python scripts/calibration.py docs/calibration.md` writes this page. `tests/test_calibration.py` recomputes it. The
+test fails if a difference is beyond its tolerance, a text changes, a value changes by 0.1 %, or a difference changes by
+a factor of ten. Differences below a thousandth of the tolerance count as equal. The digits below are those of two
+virtual processors of an AMD EPYC, 29 November 2026.
 
 {table}
 
@@ -52,11 +52,12 @@ value per image, (N,).
 3. Write a reference in `tests/references/metrics.py`: another library, or the definition in NumPy.
 4. Add a line to `METRICS` in `tests/metric_cases.py`. The metric then gets the five tests of `tests/metric_tester.py`:
    the reference's value; one value per image, however the batch is split; range, perfect value, symmetry and direction;
-   the gradient of finite differences; float32 against float64, and the refusal of what is no batch of images. A test
-   fails while a metric in `FACTS` has no such line.
+   the gradient against finite differences; float32 against float64, and an error for input that is not an image batch.
+   A test fails while a metric in `FACTS` has no such line.
 5. Run the script above: the page gets a row.
-6. Name it where it is to be measured: `METRICS` and `Evaluator` in `latentloop/evaluation/measure.py` for
-   `latentloop embed`, `latentloop/benchmark/protocols.py` for `latentloop bench`.
+6. Name it where it is to be measured. For `latentloop embed`: `METRICS` and `Evaluator` in
+   `latentloop/evaluation/measure.py`, and `SHOWN` in `latentloop/embedding/labels.py`, which the report shows. For
+   `latentloop bench`: `latentloop/benchmark/protocols.py`.
 
 A loss of images gets a line in `LOSSES`, in the same file of cases, and the same tests; a generator gets an entry in
 `tests/calibration_entries.py`.

@@ -18,6 +18,7 @@ from torch import Tensor
 
 from latentloop import keep_freed_memory, load_embedder, load_generator
 from latentloop.devices import find_device, find_precision
+from latentloop.encoders import predict
 from latentloop.generators import low_precision
 from latentloop.images import read_image, resample
 from latentloop.inversion import IteratorConfig, LatentIterator
@@ -60,8 +61,7 @@ class Convergence:
         for path in track(photos, "following", console=Console(stderr=True)):
             photo = read_image(path).to(device)
             target = resample(photo, size)
-            with torch.no_grad():
-                proposal = embedder(resample(photo, embedder.config.resolution))
+            proposal = predict(embedder, photo)
             losses["w_e"].append(near.refine(target, proposal).losses)
             losses["latent_avg"].append(far.refine(target, mean_code(generator, 1)).losses)
         curves = {name: torch.cat(values, dim=1).mean(dim=1).cpu() for name, values in losses.items()}

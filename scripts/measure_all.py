@@ -8,11 +8,11 @@
     python scripts/measure_all.py --table                                    # writes the tables and the plot
 
 Each outcome is a JSON file in docs/figures, so a stopped run continues with what is still stale. Results of methods
-are kept by method and photo: add photos and methods whenever there is time. Collect them with the sources that made
-them.
+are kept by method and photo: add photos and methods whenever there is time. --run methods goes on with its results of
+the present sources, and measures those of other sources again. --collect takes new results for those of the present
+sources.
 """
 
-import subprocess
 import sys
 import tempfile
 import time
@@ -31,6 +31,7 @@ from measuring.measurement import Measurement
 from measuring.pages import write_pages
 from measuring.plot import write_plot
 from measuring.records import make_record, read_record, state_of, write_record
+from measuring.running import run_python
 from measuring.sources import ROOT
 from measuring.tables import SETS, renderers
 
@@ -63,7 +64,7 @@ class MeasureAll:
     limit: int | None = None
     """Number of photos of each set for methods, the first ones. Default: all."""
     work: Path = ROOT / "out" / "measured"
-    """Folder for results of latentloop bench, which continues there."""
+    """Folder for results of latentloop bench, which continues there until its sources change."""
 
     def __call__(self) -> None:
         """Do what was asked for; list the measurements if nothing was."""
@@ -76,7 +77,7 @@ class MeasureAll:
             name, _, folder = text.partition("=")
             if name not in SETS or not folder:
                 raise UserError(f"{text}: must be one of {', '.join(f'{one}=FOLDER' for one in SETS)}")
-            self._collect(name, Path(folder))
+            self._collect(name, Path(folder), sources=None)
         if self.table:
             for page in [*write_pages(renderers()), *write_plot()]:
                 print(f"{page.relative_to(ROOT)}: written")
@@ -85,8 +86,9 @@ class MeasureAll:
 
     @property
     def folders(self) -> Mapping[str, Path | None]:
-        """Folders of photos by the names that commands have for them."""
-        return {"samples": self.samples, "held_out": self.held_out, "celeba": self.celeba}
+        """Folders of photos by the names that commands have for them; absolute, because commands run elsewhere."""
+        named = {"samples": self.samples, "held_out": self.held_out, "celeba": self.celeba}
+        return {name: folder and folder.absolute() for name, folder in named.items()}
 
     def _chosen(self) -> Iterator[str]:
         """Yield the measurements to run; those of `stale` that lack a folder are told and left out."""
@@ -105,7 +107,7 @@ class MeasureAll:
 
     def _measure(self, one: Measurement) -> None:
         """Run a measurement, and write its record."""
-        machine = this_machine()
+        machine, depends = this_machine(), one.depends
         with tempfile.TemporaryDirectory() as folder:
             file = Path(folder) / "figures.json"
             words = one.words(self.folders, file)
@@ -115,28 +117,41 @@ class MeasureAll:
             begun = time.perf_counter()
             said = run_python(words)
             minutes = (time.perf_counter() - begun) / 60
-            record = make_record(one, one.read(said, file), machine=machine, minutes=minutes)
+            record = make_record(one, one.read(said, file), machine=machine, minutes=minutes, depends=depends)
         print(f"{one.name}: {minutes:.1f} minutes, {write_record(one.name, record).relative_to(ROOT)}")
 
     def _compare(self) -> None:
-        """Run the methods on each image set that there is, and collect their results."""
-        for name, folder in (("samples", self.samples), ("celeba", self.celeba)):
+        """Run the methods on each image set that there is, and collect their results.
+
+        Results of other sources are in other folders: bench would take them for its own.
+
+        Raises:
+            UserError: The sources changed while the methods ran.
+        """
+        for name in SETS:
+            folder = self.folders[name]
             if folder is None:
                 print(f"{METHODS}: {name}: left out; it needs {flags([name])}")
                 continue
-            out = self.work / name
-            words = ["-m", "latentloop", "bench", "--root", str(folder), *["--aligned"] * (name == "celeba")]
-            words += ["--features", "vgg16", "--full-size", "--methods", *self.methods, "--out", str(out)]
-            words += ["--limit", str(self.limit)] if self.limit else []
-            run_python(words, codes=(0, 2))  # 2: an image or a method was left out, and is named
-            self._collect(name, out)
+            for sources, chosen in methods.by_sources(self.methods).items():
+                out = self.work.absolute() / f"{name}-{sources[: methods.SHORT]}"
+                words = ["-m", "latentloop", "bench", "--root", str(folder), "--out", str(out), "--methods", *chosen]
+                words += ["--features", "vgg16", "--full-size"]
+                if name == "celeba":
+                    words.append("--aligned")
+                if self.limit:
+                    words += ["--limit", str(self.limit)]
+                run_python(words, codes=(0, 2))  # 2: an image or a method was left out, and is named
+                if sources not in methods.by_sources(chosen):
+                    raise UserError(f"{METHODS}: the sources changed while they ran; nothing is taken from {out}")
+                self._collect(name, out, sources=sources)
 
-    def _collect(self, name: str, folder: Path) -> None:
-        """Add the results of a benchmark's folder to the record of methods."""
+    def _collect(self, name: str, folder: Path, *, sources: str | None) -> None:
+        """Add the results of a benchmark's folder to the record of methods; `sources` as in `methods.collect`."""
         record: dict[str, Any] = dict(read_record(METHODS) or {"sets": {}})
         before = record["sets"].get(name, {})
         try:
-            after = methods.collect(folder, before=before, machine=this_machine())
+            after = methods.collect(folder, before=before, machine=this_machine(), sources=sources)
         except FileNotFoundError as error:
             raise UserError(str(error)) from error
         record["sets"] = record["sets"] | {name: after}
@@ -158,23 +173,13 @@ class MeasureAll:
         print(f"{METHODS:18} {state:8} {'hours':>10}  the comparison of methods, by method and photo (--celeba FOLDER)")
         for line in old:
             print(f"{'':18} stale    {line}")
+        if old:
+            print(f"--run {METHODS} measures stale results again, beside the old ones in {self.work}")
 
 
 def flags(folders: Sequence[str]) -> str:
     """Write the options that name folders."""
     return " ".join(f"--{name.replace('_', '-')} FOLDER" for name in folders)
-
-
-def run_python(words: Sequence[str], *, codes: Sequence[int] = (0,)) -> str:
-    """Run Python with some arguments in the repository's folder; returns what it printed.
-
-    Raises:
-        UserError: It ended with another exit code than those of `codes`.
-    """
-    done = subprocess.run([sys.executable, *words], cwd=ROOT, stdout=subprocess.PIPE, text=True, check=False)  # noqa: S603
-    if done.returncode not in codes:
-        raise UserError(f"python {' '.join(words)}: ended with exit code {done.returncode}")
-    return done.stdout
 
 
 if __name__ == "__main__":

@@ -20,6 +20,7 @@ from latentloop.editing import find_direction
 from latentloop.embedding import Components, components_for
 from latentloop.embedding.options import EmbedOptions
 from latentloop.embedding.result_folder import ResultFolder
+from latentloop.encoders import predict
 from latentloop.errors import UserError
 from latentloop.generators import Generator, refined
 from latentloop.images import read_image, resample
@@ -67,7 +68,7 @@ class RefinedEdits:
         direction = find_direction(name, parts.generator).change().to(w_plus)
         change = float(strength) * direction
         drawn = [generator.synthesis(w, resolution=SIZE).clamp(-1, 1) for w in (w_plus, w_plus + change)]
-        before, after = (parts.encoder(resample(image, parts.encoder.resolution)) for image in drawn)
+        before, after = (predict(parts.encoder, image) for image in drawn)
         return {
             "id": float(identity_similarity(drawn[1].cpu(), photo, parts.evaluator.face_embedder)),
             "change": float(((after - before) * direction).sum() / direction.square().sum()),

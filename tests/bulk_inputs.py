@@ -10,15 +10,20 @@ import pyarrow.parquet
 import pytest
 import torch
 
-from latentloop.bulk import BulkOptions
+from latentloop.bulk import BulkOptions, BulkPhoto
+from latentloop.bulk.coder import FaceFinder
 from latentloop.common import Common
 from latentloop.embedding.options import FaceOptions
+from latentloop.embedding.starts import FaceStart, NetworkStart
 from latentloop.encoders import EmbedderConfig, make_embedder, save_embedder
+from latentloop.faces import AlignedFace, already_aligned
 from latentloop.generators import load_generator
+from latentloop.images import read_image, resample
 
 SmallGenerator = Callable[..., Path]
 SmallPhotos = Callable[..., Path]
 MakeOptions = Callable[..., BulkOptions]
+TwoFaces = Callable[[BulkPhoto], None]
 TINY = EmbedderConfig(resolution=32, channels=(8, 16), depths=(1, 1), fusion_blocks=1, identity="none", head_channels=4)
 
 
@@ -42,6 +47,27 @@ def small_options(small_network: tuple[Path, Path]) -> MakeOptions:
         return BulkOptions(**{**own, "faces": FaceOptions(aligned=True), **changes})  # type: ignore[arg-type]
 
     return make
+
+
+@pytest.fixture
+def two_faces(monkeypatch: pytest.MonkeyPatch) -> TwoFaces:
+    """Makes every photo have two faces, it and its mirror image; memory does not hold the second one of one photo."""
+
+    def bad(photo: BulkPhoto) -> None:
+        mirrored, whole = resample(read_image(photo.path).flip(3), 32), NetworkStart.codes
+
+        def both(finder: FaceFinder, image: torch.Tensor) -> list[AlignedFace]:
+            return [already_aligned(one, finder.resolution) for one in (image, image.flip(3))]
+
+        def short_of_memory(self: NetworkStart, target: torch.Tensor, starts: Sequence[FaceStart]) -> torch.Tensor:
+            if any(torch.equal(one[None], mirrored) for one in target):
+                raise MemoryError
+            return whole(self, target, starts)
+
+        monkeypatch.setattr(FaceFinder, "_faces", both)
+        monkeypatch.setattr(NetworkStart, "codes", short_of_memory)
+
+    return bad
 
 
 def tar_of(path: Path, members: Sequence[tuple[str, bytes]]) -> Path:

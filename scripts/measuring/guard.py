@@ -1,10 +1,15 @@
 """Comparison of figures with committed ones: what got worse by more than its noise."""
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from latentloop.errors import UserError
+
 FACTOR = 2.0
 """Allowed difference, as a multiple of the largest one that was seen between repetitions."""
+MOST = 0.25
+"""Most noise, as a share of the value: more would hide what a change does."""
 
 
 @dataclass(frozen=True)
@@ -45,7 +50,7 @@ def guarded(repeated: Sequence[float], *, higher_is_better: bool, least: float) 
     """Make a committed figure of repeated measurements, the first of which is compared from now on.
 
     Args:
-        repeated: Values under different conditions.
+        repeated: Values under different conditions, each measured as those that are compared with them.
         higher_is_better: Whether larger values are better.
         least: Least noise, as a share of the value: what other machines and libraries change.
 
@@ -57,3 +62,15 @@ def guarded(repeated: Sequence[float], *, higher_is_better: bool, least: float) 
     value = repeated[0]
     noise = max(FACTOR * max(abs(one - value) for one in repeated), least * abs(value))
     return Guarded(float(f"{value:.5g}"), float(f"{noise:.2g}"), higher_is_better)
+
+
+def check_noise(figures: Mapping[str, Guarded]) -> None:
+    """Refuse figures whose noise would hide what a change does.
+
+    Raises:
+        UserError: The noise of one is more than the share `MOST` of it.
+    """
+    for name, figure in figures.items():
+        if figure.noise > MOST * abs(figure.value):
+            noise = figure.noise / abs(figure.value) if figure.value else math.inf
+            raise UserError(f"{name}: its noise is {noise:.0%}, more than {MOST:.0%}: wait for a quiet machine")

@@ -1,9 +1,6 @@
 """Quick figures that are compared with committed ones: quality and ratios, in about two minutes on two cores."""
 
 import json
-import os
-import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -11,6 +8,7 @@ from pathlib import Path
 from statistics import fmean, median
 from typing import Any
 
+from measuring.running import run_python
 from measuring.sources import ROOT
 
 PHOTOS = ROOT / "examples" / "photos"
@@ -38,15 +36,14 @@ def quality(threads: int) -> dict[str, float]:
 def _embed(photos: Sequence[Path], options: Sequence[str], threads: int) -> list[Mapping[str, Any]]:
     """Run `latentloop embed` into a temporary folder; returns what it says of each photo."""
     with tempfile.TemporaryDirectory() as out:
-        command = [sys.executable, "-m", "latentloop", "embed", *map(str, photos), *options, "--out", out]
-        environment = os.environ | {"OMP_NUM_THREADS": str(threads)}
-        subprocess.run([*command, "--precision", "float32"], env=environment, check=True, capture_output=True)  # noqa: S603
+        words = ["-m", "latentloop", "embed", *map(str, photos), *options, "--out", out, "--precision", "float32"]
+        run_python(words, threads=threads)
         found: list[Mapping[str, Any]] = json.loads((Path(out) / "results.json").read_text(encoding="utf-8"))["photos"]
     return found
 
 
 def shares() -> list[dict[str, float]]:
-    """Measure the generator's rate as a share of the convolution's, forward and with gradient, several times.
+    """Measure the generator's rate as a share of the convolution's, forward and with gradient, in several rounds.
 
     In seconds of one thread's processor, because a clock on the wall counts what else the machine does.
     """
@@ -88,6 +85,11 @@ def median_share(rounds: Sequence[Mapping[str, float]]) -> dict[str, float]:
 def least_noise(name: str) -> float:
     """Return the least noise of a figure, as a share of it."""
     return LEAST.get(name.rpartition(", ")[2], LEAST["share"])
+
+
+def is_share(name: str) -> bool:
+    """Return whether a figure is one of speed, which other processors and versions of PyTorch change."""
+    return name.rpartition(", ")[2] not in QUALITY
 
 
 def _share(name: str) -> str:

@@ -4,6 +4,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from measuring.sources import PACKAGE, ROOT, checksum
+
 JSON = "{json}"
 """Word of a command line in place of the file that it writes."""
 
@@ -24,10 +26,8 @@ class Measurement:
     """Words after `python`."""
     read: Callable[[str, Path], object]
     """Function that takes what the command printed, and its JSON file, and returns the figures."""
-    packages: tuple[str, ...]
-    """Packages and modules of latentloop that the figures depend on."""
-    weights: tuple[str, ...] = ()
-    """Files of latentloop's assets that the figures depend on."""
+    parts: tuple[str, ...] = ()
+    """Modules of latentloop that it runs, beside those that its script imports, such as "cli/edit.py"."""
     minutes: float = 1.0
     """Minutes that it takes on two virtual processors, about."""
 
@@ -38,6 +38,17 @@ class Measurement:
         words = words[2:] if words[:2] == ("-m", "latentloop") else ("python", *words)
         shown = [word.strip("{}").upper().replace("_", "-") if word.startswith("{") else word for word in words]
         return " ".join(["latentloop", *shown] if self.command[0] == "-m" else shown)
+
+    @property
+    def roots(self) -> list[Path]:
+        """Files that the figures depend on, with all that these import: its script and its parts."""
+        scripts = [ROOT / word for word in self.command[:1] if word.endswith(".py")]
+        return [*scripts, *(PACKAGE / part for part in self.parts)]
+
+    @property
+    def depends(self) -> str:
+        """Checksum of what the figures depend on: its command, and its sources with all that these import."""
+        return checksum(self.roots, command=self.command)
 
     @property
     def folders(self) -> list[str]:

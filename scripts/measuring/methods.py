@@ -11,7 +11,8 @@ from pathlib import Path
 from statistics import fmean, median
 from typing import Any
 
-from latentloop.benchmark.method_table import METHODS, ChosenMethod
+from latentloop.benchmark.method_table import METHODS, ChosenMethod, choose_methods
+from latentloop.errors import UserError
 from measuring.machine import Machine
 from measuring.sources import PACKAGE, checksum
 
@@ -25,13 +26,19 @@ METHOD_NAMES = (
     *("stylegan-encoder", "projector", "projector-w+", "pti", "dhr-like"),
 )
 """Methods of the table, with their published numbers of steps; a list of the user's replaces them."""
-COMMON = ("generators", "metrics", "benchmark/finders", "benchmark/methods", "benchmark/protocols")
-OURS = ("benchmark/our_embedding", "benchmark/our_iterator", "embedding", "encoders", "inversion", "losses", "optim")
-THEIRS = ("baselines", "features", "optim")
-OUR_WEIGHTS = (
-    *("base-ffhq.safetensors", "mobile-ffhq-1024.safetensors", "mobile-ffhq-256.safetensors", "lpips-alex.safetensors"),
+PARTS = tuple(PACKAGE / "benchmark" / name for name in ("run.py", "setup.py"))
+"""Modules that set methods up and run them."""
+ASIDE = (
+    *("latentloop/benchmark/comparison", "latentloop/benchmark/edit", "latentloop/benchmark/observer"),
+    "latentloop/editing/",
 )
-THEIR_WEIGHTS = ("mobile-ffhq-1024.safetensors",)
+"""Sources of tables, progress and edits, on which no method's results depend."""
+OURS = ("latentloop/benchmark/our_", "latentloop/embedding/", "latentloop/encoders/")
+"""Sources on which results of earlier methods do not depend."""
+THEIRS = ("latentloop/baselines/",)
+"""Sources on which results of our methods do not depend."""
+SHORT = 12
+"""Digits of a checksum in the name of a folder."""
 Images = Mapping[str, Any]
 """Results of a method by image: figures, seconds, calls, date, key, machine, depends."""
 Sets = Mapping[str, Mapping[str, Images]]
@@ -62,8 +69,28 @@ class Paired:
 
 def depends(method: str) -> str:
     """Compute the checksum of what a method's results depend on."""
-    ours = chosen(method).method.ours
-    return checksum((*COMMON, *(OURS if ours else THEIRS)), OUR_WEIGHTS if ours else THEIR_WEIGHTS, package=PACKAGE)
+    return checksum(PARTS, without=without(method))
+
+
+def without(method: str) -> tuple[str, ...]:
+    """Return the beginnings of the paths of sources on which a method's results do not depend."""
+    return ASIDE + (THEIRS if chosen(method).method.ours else OURS)
+
+
+def by_sources(methods: Sequence[str]) -> dict[str, list[str]]:
+    """Group methods, as users name them for `latentloop bench`, by the checksum of what their results depend on.
+
+    Raises:
+        UserError: There is no such method.
+    """
+    found: dict[str, list[str]] = {}
+    for method in methods:
+        try:
+            (one,) = choose_methods([method])
+        except ValueError as error:
+            raise UserError(str(error)) from error
+        found.setdefault(depends(one.name), []).append(method)
+    return found
 
 
 def chosen(name: str) -> ChosenMethod:
@@ -79,7 +106,9 @@ def chosen(name: str) -> ChosenMethod:
     return found
 
 
-def collect(folder: Path, *, before: Mapping[str, Images], machine: Machine) -> dict[str, dict[str, Any]]:
+def collect(
+    folder: Path, *, before: Mapping[str, Images], machine: Machine, sources: str | None = None
+) -> dict[str, dict[str, Any]]:
     """Add the results of a benchmark's folder to those of an image set.
 
     A result that is there already stays as it is, with the date and the sources that made it.
@@ -88,6 +117,7 @@ def collect(folder: Path, *, before: Mapping[str, Images], machine: Machine) -> 
         folder: Folder `--out` of `latentloop bench`.
         before: Results by method and image.
         machine: Machine that made new results.
+        sources: Checksum of the sources that made all results of the folder; None for the present ones, if new.
 
     Raises:
         FileNotFoundError: The folder has no results.
@@ -100,11 +130,12 @@ def collect(folder: Path, *, before: Mapping[str, Images], machine: Machine) -> 
         method, content = path.parent.name, json.loads(path.read_text(encoding="utf-8"))
         images, result = found.setdefault(method, {}), _result(content)
         known = images.get(path.stem, {})
-        if all(known.get(name) == value for name, value in result.items()):
+        same = all(known.get(name) == value for name, value in result.items())
+        if same and sources in (None, known["depends"]):
             continue
         date = datetime.fromtimestamp(path.stat().st_mtime, tz=UTC).date().isoformat()
         # The load when results are collected says nothing about the load when they were made.
-        made = {"date": date, "machine": asdict(replace(machine, load=None)), "depends": depends(method)}
+        made = {"date": date, "machine": asdict(replace(machine, load=None)), "depends": sources or depends(method)}
         images[path.stem] = {**result, **made}
     return found
 
@@ -128,7 +159,7 @@ def _result(content: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def stale(sets: Sets) -> Iterator[str]:
-    """Name the results whose sources or weights have changed, such as "samples: hybrid-50 (2 photos)"."""
+    """Name the results whose sources have changed, such as "samples: hybrid-50 (2 photos)"."""
     now = {method: depends(method) for methods in sets.values() for method in methods}
     for name, methods in sets.items():
         for method, images in methods.items():

@@ -7,11 +7,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal
 
+from latentloop.errors import UserError
 from latentloop.files import replacing
 from latentloop.version import __version__
 from measuring.machine import Machine
 from measuring.measurement import Measurement
-from measuring.sources import ROOT, checksum
+from measuring.sources import ROOT
 
 FIGURES = ROOT / "docs" / "figures"
 """Folder of the records."""
@@ -25,8 +26,21 @@ def today() -> str:
     return datetime.now(tz=UTC).date().isoformat()
 
 
-def make_record(measurement: Measurement, figures: object, *, machine: Machine, minutes: float) -> Record:
-    """Put figures beside what they were made with."""
+def make_record(measurement: Measurement, figures: object, *, machine: Machine, minutes: float, depends: str) -> Record:
+    """Put figures beside what they were made with.
+
+    Args:
+        measurement: Measurement that made them.
+        figures: Its figures.
+        machine: Machine that ran it.
+        minutes: Minutes that it took.
+        depends: Checksum of its sources before it ran.
+
+    Raises:
+        UserError: The sources are others now, so that nobody knows which ones made the figures.
+    """
+    if measurement.depends != depends:
+        raise UserError(f"{measurement.name}: its sources changed while it ran; its figures are left out: run it again")
     return {
         "figures": figures,
         "command": measurement.shown,
@@ -34,7 +48,7 @@ def make_record(measurement: Measurement, figures: object, *, machine: Machine, 
         "minutes": round(minutes, 1),
         "machine": asdict(machine),
         "latentloop": __version__,
-        "depends": checksum(measurement.packages, measurement.weights),
+        "depends": depends,
     }
 
 
@@ -56,7 +70,7 @@ def read_record(name: str, *, folder: Path = FIGURES) -> Record | None:
 
 
 def state_of(measurement: Measurement, record: Record | None) -> State:
-    """Compare a record with the sources and weights that there are now."""
+    """Compare a record with the sources that there are now."""
     if record is None:
         return "missing"
-    return "fresh" if record["depends"] == checksum(measurement.packages, measurement.weights) else "stale"
+    return "fresh" if record["depends"] == measurement.depends else "stale"

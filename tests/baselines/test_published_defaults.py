@@ -143,7 +143,7 @@ def refiner_of(name: str, steps: int) -> object:
 def tools() -> Any:  # noqa: ANN401
     generator = random_stylegan2(Shape(mapping=(8, 7, 6), channels=(5, 4, 3)))
     networks = SimpleNamespace(layers=None, lpips=None, name="alexnet")
-    return SimpleNamespace(generator=generator, networks=networks, encoder=None)
+    return SimpleNamespace(generator=generator, networks=networks, parts=SimpleNamespace(embedder=None))
 
 
 @pytest.mark.parametrize(("steps", "styles", "noise"), [(8000, 5000, 3000), (800, 500, 300)])

@@ -32,7 +32,7 @@ def test_a_step_stands_beside_the_iterators_steps_and_two(
 
 def test_the_step_that_is_timed_learns_and_its_profile_is_told(bench: CollaborationBench) -> None:
     lines = list(bench.table())
-    assert lines[7].startswith("Memory of the process at its peak so far: ")
+    assert lines[7].startswith("Memory at its peak: ")
     operations = [line.split("|")[1].strip() for line in lines[-collaboration_speed.OPERATIONS :]]
     assert any("conv" in operation for operation in operations)
     shares = [int(line.split("|")[2].strip(" %")) for line in lines[-collaboration_speed.OPERATIONS :]]

@@ -1,6 +1,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -10,11 +11,12 @@ import latentloop.benchmark
 from latentloop.benchmark import Comparison, ComparisonOptions, MachineOptions, run_benchmark, setup
 from latentloop.benchmark.comparison import Outcome
 from latentloop.benchmark.observer import Silent
-from latentloop.errors import UserError
+from latentloop.errors import NotFiniteError, UserError
 from latentloop.features.lpips import Lpips
 from latentloop.generators import Generator, MobileStyleGAN, mobilestylegan
 from latentloop.generators.registry import save_generator
 from latentloop.images import read_image
+from latentloop.inversion import Inversion, LatentIterator
 from latentloop.metrics import mse
 
 ToyPhotos = Callable[..., list[Path]]
@@ -83,6 +85,25 @@ def test_without_any_result_nothing_is_written(options: ComparisonOptions, tmp_p
     assert not (tmp_path / "out").exists()
 
 
+def test_means_over_different_images_are_called_so(
+    options: ComparisonOptions, toy_photos: ToyPhotos, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    photos, refine = toy_photos(2), LatentIterator.refine
+    means = [read_image(photo).mean() for photo in photos]
+
+    def failing(iterator: LatentIterator, target: Tensor, *others: Any) -> Inversion:  # noqa: ANN401
+        """One step fails on the first photo, two steps on the second."""
+        if (target.mean() - means[iterator.config.steps - 1]).abs() < 1e-4:
+            raise NotFiniteError("the loss is not finite")
+        return refine(iterator, target, *others)
+
+    assert "images" not in run_benchmark(photos, options=options, out=options.out / "first").facts
+    monkeypatch.setattr(LatentIterator, "refine", failing)
+    comparison = run_benchmark(photos, options=options)
+    assert [[one.image for one in line.results] for line in comparison.lines] == [["photo-1"], ["photo-0"]]
+    assert comparison.facts["images"] == "none is common to all methods: their means do not compare"
+
+
 def test_what_is_missing_is_named_by_its_argument(options: ComparisonOptions) -> None:
     with pytest.raises(UserError, match="name the folder") as caught:
         run_benchmark(options=options)
@@ -132,7 +153,7 @@ class MeanMeter:
 def test_edits_are_measured_by_what_draws_the_code_when_that_is_asked_for(
     options: ComparisonOptions, toy_photos: ToyPhotos, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(setup, "_edit_meter", lambda resolved: MeanMeter(resolved.generator))
+    monkeypatch.setattr(setup, "_edit_meter", lambda parts: MeanMeter(parts.generator))
     photos, methods = toy_photos(1), ("optimize:1", "pti:4")
     plain, edited = (run_benchmark(photos, options=options, methods=methods, edits=wanted) for wanted in (False, True))
     assert [*edited.columns] == [*plain.columns, "lec", "cycle_lpips", "id_edited", "strength"]

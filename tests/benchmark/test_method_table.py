@@ -2,6 +2,7 @@ import pytest
 
 from latentloop.benchmark.method_table import METHODS, choose_methods
 from latentloop.benchmark.methods import BUILDERS
+from latentloop.embedding.quality import FAR, NEAR, Quality
 
 
 def test_every_method_can_be_built() -> None:
@@ -36,9 +37,19 @@ def test_what_is_no_choice_is_refused(texts: list[str], message: str) -> None:
         choose_methods(texts)
 
 
+@pytest.mark.parametrize("quality", ["instant", "balanced", "best"])
+def test_notes_of_our_methods_name_the_weight_of_the_identity_loss(quality: Quality) -> None:
+    weight = f"{NEAR[quality].lambda_identity:g} times"
+    assert FAR["balanced"].lambda_identity == NEAR[quality].lambda_identity
+    ours = [method for name, method in METHODS.items() if method.ours and method.steps]
+    assert len(ours) == 7
+    assert all(weight in method.minimizes for method in ours)
+
+
 def test_a_note_tells_what_differs_from_what_was_published() -> None:
     hybrid, projector, published = choose_methods(["hybrid:7", "projector:9", "projector"])
-    assert hybrid.note("none") == "arXiv:2007.01758; minimizes MSE and LPIPS (alex)"
+    minimized = "MSE and LPIPS (alex), on faces also 0.3 times a distance in earlier layers of the network of ID"
+    assert hybrid.note("none") == f"arXiv:2007.01758; minimizes {minimized}"
     assert projector.note("alexnet").endswith(
         "published with 1,000 steps, here 9; AlexNet's features instead of VGG16's"
     )

@@ -125,6 +125,27 @@ def test_every_option_changes_what_results_are_made_from_unless_declared_neutral
     assert (keys(changed) == keys(options)) is neutral
 
 
+def test_refined_codes_are_found_in_the_precision_of_the_others_as_in_embed(options: ComparisonOptions) -> None:
+    low = with_changes(options, {"precision": "bfloat16", "methods": ("hybrid:2",)})
+    ours = ("hybrid:2", "instant:2", "balanced:2", "best:2", "hybrid-features:2", "hybrid-weights:2")
+    beside = setup.set_up(with_changes(low, {"methods": ours}), Silent()).benchmark.methods
+    assert {method.stamp["precision"] for method in beside} == {"torch.bfloat16"}
+    assert [key_of(beside[0].stamp)] == keys(low)
+
+
+@pytest.mark.parametrize("method", ["pti:4", "dhr-like:4"])
+def test_what_changes_the_generator_itself_needs_it_in_float32(
+    options: ComparisonOptions, method: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with pytest.raises(UserError, match="optimize noise maps or weights need float32"):
+        keys(with_changes(options, {"precision": "bfloat16", "methods": (method,)}))
+    monkeypatch.setattr(setup, "find_precision", lambda *_: torch.bfloat16)  # of a processor that has it
+    (made,) = setup.set_up(
+        with_changes(options, {"precision": "auto", "methods": (method,)}), Silent()
+    ).benchmark.methods
+    assert made.stamp["precision"] == "torch.float32"
+
+
 def test_images_of_an_aligned_set_count_as_aligned(options: ComparisonOptions) -> None:
     of_set, aligned = (with_changes(options, change) for change in ({"data": "ffhq"}, {"aligned": True}))
     assert keys(of_set) == keys(aligned)
@@ -191,7 +212,7 @@ def test_edits_are_those_of_the_benchmark_of_edits_and_need_a_network(
     assert torch.equal(meter.changes.cpu(), theirs.changes)
     assert (meter.strength, meter.change) == (theirs.options.strength, theirs.options.change)
     without = with_changes(options, {"edits": True, "embedder": None, "methods": ("optimize:2",)})
-    with pytest.raises(UserError, match="no embedding network is bundled for a; name one"):
+    with pytest.raises(UserError, match="no embedding network is bundled for a; make one: latentloop train"):
         setup.set_up(without, Silent())
 
 

@@ -1,4 +1,5 @@
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -8,11 +9,12 @@ from torch import Tensor
 
 from latentloop.benchmark.finders import embed_finder
 from latentloop.benchmark.meters import CallCounter
-from latentloop.benchmark.our_embedding import OurEmbedding, our_embedding
-from latentloop.common import Common
+from latentloop.benchmark.our_embedding import set_up_embedding
 from latentloop.defaults import GENERATOR
+from latentloop.embedding.components import Components
 from latentloop.embedding.options import EmbedOptions, SearchOptions
 from latentloop.embedding.quality import Quality
+from latentloop.embedding.setup import Setup
 from latentloop.embedding.starts import FaceStart
 from latentloop.encoders import make_embedder, save_embedder
 from latentloop.faces import AlignedFace, already_aligned
@@ -22,6 +24,7 @@ from latentloop.latents import sample_codes
 from small_generators import TWO_LOOKS, SmallGenerator
 
 CPU = torch.device("cpu")
+OurEmbedding = Callable[[EmbedOptions], Setup]
 
 
 @pytest.fixture
@@ -40,9 +43,8 @@ def embedding(generator: Path, counter: CallCounter, tmp_path: Path, monkeypatch
     monkeypatch.setattr("latentloop.embedding.inverter.WORKING_SIZE", 16)
     network = tmp_path / "network.safetensors"
     save_embedder(network, make_embedder(TWO_LOOKS, load_generator(generator), seed=0))
-    return our_embedding(
-        Common(str(generator)), str(network), counter, device=CPU, precision=torch.float32, aligned=True
-    )
+    parts = Components(str(generator), CPU, torch.float32, str(network), watched=counter.counted)
+    return partial(set_up_embedding, parts=parts, aligned=True)
 
 
 @pytest.fixture
@@ -99,11 +101,11 @@ def test_details_are_compared_at_twice_the_working_size(
     assert sizes == [32]
 
 
-@pytest.mark.parametrize(("name", "images"), [("two-looks", 1), ("instant", 3), ("balanced", 2)])
+@pytest.mark.parametrize(("name", "images"), [("two-looks", 1), ("instant", 3), ("balanced", 5)])
 def test_images_of_the_search_are_counted(
     embedding: OurEmbedding, faces: Sequence[AlignedFace], counter: CallCounter, name: str, images: int
 ) -> None:
-    """One per look between passes, and one at the start and after each step in the code."""
+    """One per look between passes, and one at the start and after each step, in the code and beyond it."""
     for again in (1, 2):  # methods share their networks: none is counted twice
         embed_finder(embedding(OPTIONS[name])).find(torch.cat([face.image for face in faces]), faces)
         assert counter.calls == again * images * len(faces)
@@ -111,8 +113,9 @@ def test_images_of_the_search_are_counted(
 
 @pytest.mark.parametrize("precision", [torch.float32, torch.bfloat16])
 def test_images_of_the_quick_generator_are_counted(counter: CallCounter, precision: torch.dtype) -> None:
-    made = our_embedding(Common(GENERATOR), None, counter, device=CPU, precision=precision, aligned=True)
-    setup = made(OPTIONS["instant"])
+    setup = set_up_embedding(
+        OPTIONS["instant"], Components(GENERATOR, CPU, precision, watched=counter.counted), aligned=True
+    )
     assert setup.drawing.resolution < setup.renderer.resolution
     with torch.inference_mode():
         setup.drawing.synthesis(setup.components.generator.latent_avg.expand(1, setup.drawing.num_ws, -1))
@@ -123,8 +126,8 @@ def test_the_stamp_covers_quality_steps_looks_and_the_generator_of_the_steps(emb
     more = {"more steps": chosen("instant", 3), "more beyond": chosen("balanced", 1, 3)}
     stamps = [embed_finder(embedding(options)).settings for options in (*OPTIONS.values(), *more.values())]
     assert all(one not in stamps[:i] for i, one in enumerate(stamps))
-    shipped = our_embedding(Common(GENERATOR), None, CallCounter(), device=CPU, precision=torch.float32, aligned=True)
+    shipped = Components(GENERATOR, CPU, torch.float32)
     for name, use in (("instant", "stepped_on"), ("two-looks", "looked_on")):
-        stamp = shipped(OPTIONS[name]).stamp()
+        stamp = set_up_embedding(OPTIONS[name], shipped, aligned=True).stamp()
         assert stamp[use] == "mobile-ffhq-256"
         assert len(stamp[f"{use}_sha256"]) == 64

@@ -21,13 +21,13 @@ from latentloop.benchmark.targets import Aligner
 from latentloop.cli.bench_progress import BenchProgress
 from latentloop.errors import NotFiniteError, UserError
 from latentloop.faces import AlignedFace
-from latentloop.generators import DrawnBy, Generator, reweighted
+from latentloop.generators import DrawnBy, Generator, low_precision, reweighted
 from latentloop.images import read_image
 from latentloop.inversion import Inversion
 from latentloop.inversion.iterator import OnStep
 from latentloop.latents import mean_code
 from latentloop.metrics import mse
-from random_networks import random_codes, random_network
+from random_networks import NETWORKS, random_codes, random_network
 
 ToyPhotos = Callable[..., list[Path]]
 CPU = torch.device("cpu")
@@ -49,15 +49,21 @@ class Mse:
 class Sleeper:
     """Takes a known time, draws a known number of images, and returns the start."""
 
+    failure = "[enforce fail at alloc_cpu.cpp:114] DefaultCPUAllocator: can't allocate memory"
+
     def __init__(self, generator: Generator, steps: int, seconds: float, broken: Sequence[float]) -> None:
         self.generator, self.steps, self.seconds, self.broken = generator, steps, seconds, broken
-        self.tuned = False
+        self.tuned, self.shade = False, 0.0
+        self.room: int | None = None
+        """The most images that fit into memory; None for any number."""
         self.seen: list[int] = []
 
     def refine(self, target: Tensor, start: Tensor, on_step: OnStep | None = None) -> Inversion:
         self.seen.append(len(target))
         if any(abs(value - mean) < 1e-6 for value in target.mean(dim=(1, 2, 3)).tolist() for mean in self.broken):
             raise NotFiniteError("the loss is not finite")
+        if self.room is not None and len(target) > self.room:
+            raise RuntimeError(self.failure)
         for step in range(self.steps):
             time.sleep(self.seconds / self.steps)
             image = self.generator.synthesis(start)
@@ -66,7 +72,7 @@ class Sleeper:
         losses = target.new_zeros(1, len(target))
         inversion = Inversion(start, losses[0], losses, losses[0].long(), lambda: image)
         return (
-            replace(inversion, generators=tuple(flat(self.generator, one) for one in target))
+            replace(inversion, generators=tuple(flat(self.generator, one + self.shade) for one in target))
             if self.tuned
             else inversion
         )
@@ -81,6 +87,16 @@ def flat(generator: Generator, target: Tensor) -> Generator:
     return DrawnBy(generator, draw)
 
 
+def counted(toy: Generator, counter: CallCounter) -> Generator:
+    """Counts the images of a toy, whose synthesis has no layers to do so."""
+
+    def draw(w_plus: Tensor, *, resolution: int | None = None) -> Tensor:
+        counter.calls += len(w_plus)
+        return toy.synthesis(w_plus, resolution=resolution)
+
+    return DrawnBy(toy, draw)
+
+
 Make = Callable[..., Benchmark]
 
 
@@ -90,7 +106,7 @@ def make(float_toy: Generator, tmp_path: Path) -> Make:
         *, seconds: float = 0.0, broken: Sequence[float] = (), batch: int = 1, setting: int = 0, methods: int = 1
     ) -> Benchmark:
         counter = CallCounter()
-        generator = counter.counted(float_toy)
+        generator = counted(float_toy, counter)
 
         def prepared(name: str) -> PreparedMethod:
             refiner = Sleeper(generator, 3, seconds, broken)
@@ -241,11 +257,11 @@ def test_another_protocol_measures_the_codes_that_were_found(make: Make, toy_pho
     assert seen(third) == []
 
 
-def tuned(job: Benchmark) -> Benchmark:
-    """The same benchmark, whose first method tunes a generator for each image."""
+def tuned(job: Benchmark, shade: float = 0.0) -> Benchmark:
+    """The same benchmark, whose first method tunes a generator for each image, to draw it brighter by `shade`."""
     refiner = getattr(job.methods[0].finder, "refiner", None)
     assert isinstance(refiner, Sleeper)
-    refiner.tuned = True
+    refiner.tuned, refiner.shade = True, shade
     return job
 
 
@@ -271,11 +287,29 @@ def test_another_protocol_finds_the_codes_of_tuned_generators_again(make: Make, 
     assert seen(third) == []
 
 
-def test_images_that_a_copy_of_the_generator_draws_are_counted() -> None:
-    counter, network = CallCounter(), random_network("stylegan2")
-    counted = counter.counted(network)
-    reweighted(counted, {}).synthesis(random_codes(network, 3))
-    assert counter.calls == 3
+def test_figures_of_a_tuned_generator_go_with_what_it_drew(make: Make, toy_photos: ToyPhotos) -> None:
+    photos = toy_photos(1)
+    list(tuned(make()).run(photos))
+    other = replace(tuned(make(), shade=0.1), protocol=Mse("psnr"))
+    list(other.run(photos))
+    again = tuned(make(), shade=0.1)
+    (found,) = results(list(again.run(photos)))
+    assert seen(again) == [1, 1]
+    assert results(list(tuned(make()).run(photos))) == [found]
+
+
+@pytest.mark.parametrize("kind", NETWORKS)
+def test_images_are_counted_whoever_draws_them_from_whatever(kind: str) -> None:
+    counter, network = CallCounter(), random_network(kind)
+    counter.counted(network)
+    codes = random_codes(network, 3)
+    for seen, drawing in enumerate((network, reweighted(network, {}), low_precision(network, torch.bfloat16)), 1):
+        drawing.synthesis(codes, resolution=8)
+        assert counter.calls == 3 * seen
+    midway = network.synthesis.begin(codes, max(network.synthesis.seams))
+    assert counter.calls == 9  # nothing is drawn yet
+    network.synthesis.finish(midway, codes)
+    assert counter.calls == 12
 
 
 def test_other_settings_or_photos_are_found_anew(make: Make, toy_photos: ToyPhotos, tmp_path: Path) -> None:
@@ -334,6 +368,40 @@ def test_one_loss_that_is_not_finite_does_not_spoil_the_batch(make: Make, toy_ph
     assert [type(one) for one in found] == [Result, Skipped, Result]
     assert isinstance(found[1], Skipped)
     assert found[1].reason == f"{photos[1]}: sleeper: the loss is not finite"
+
+
+def cramped(job: Benchmark, room: int) -> Benchmark:
+    """The same benchmark, whose first method has memory for so many images."""
+    refiner = getattr(job.methods[0].finder, "refiner", None)
+    assert isinstance(refiner, Sleeper)
+    refiner.room = room
+    return job
+
+
+def test_where_memory_runs_out_halves_of_the_batch_follow(make: Make, toy_photos: ToyPhotos) -> None:
+    job = cramped(make(batch=4), 2)
+    found = results(list(job.run(toy_photos(4))))
+    assert seen(job) == [4, 2, 4, 2, 2]  # twice to warm up
+    assert [(one.image, one.batch) for one in found] == [(f"photo-{i}", 2) for i in range(4)]
+
+
+def test_a_method_without_memory_for_an_image_is_left_out_and_the_others_go_on(
+    make: Make, toy_photos: ToyPhotos
+) -> None:
+    photos = toy_photos(2)
+    found = list(cramped(make(batch=2, methods=2), 0).run(photos))
+    assert [type(one) for one in found] == [Skipped, Skipped, Result, Result]
+    assert [one.reason for one in found if isinstance(one, Skipped)] == [
+        f"{photo}: sleeper: not enough memory on cpu" for photo in photos
+    ]
+
+
+def test_what_is_no_lack_of_memory_ends_the_run(
+    make: Make, toy_photos: ToyPhotos, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Sleeper, "failure", "shapes do not fit")
+    with pytest.raises(RuntimeError, match="shapes do not fit"):
+        list(cramped(make(), 0).run(toy_photos(1)))
 
 
 def test_two_images_of_one_name_are_refused(make: Make, toy_photos: ToyPhotos) -> None:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from bulk_inputs import MakeOptions, SmallPhotos
+from bulk_inputs import MakeOptions, SmallPhotos, TwoFaces
 from latentloop.bulk import BulkOptions, BulkPhoto, find_bulk_photos, load_photo_coder
 from latentloop.bulk.coder import TARGET, Row
 from latentloop.embedding import Embedded, embed_files
@@ -144,6 +144,20 @@ def test_a_face_that_memory_does_not_hold_fails_alone(
     rows = coder.rows(photos)
     assert [row["status"] for row in rows] == ["ok", "error", "ok", "ok", "ok"]
     assert rows[1]["error"].endswith("not enough memory to find its code")
+
+
+def test_a_face_that_fails_keeps_its_number_and_its_place(
+    small_options: MakeOptions, two_faces: TwoFaces, photos: list[BulkPhoto]
+) -> None:
+    two_faces(photos[1])
+    rows = load_photo_coder(small_options()).rows(photos[:2])
+    first, second = (photo.path for photo in photos[:2])
+    known = [(row["path"], row["face"], row["faces"], row["status"]) for row in rows]
+    assert known == [(first, 1, 2, "ok"), (first, 2, 2, "ok"), (second, 1, 2, "ok"), (second, 2, 2, "error")]
+    assert rows[3]["error"] == f"{second}:2: not enough memory to find its code"
+    assert rows[3]["width"] == rows[2]["width"]
+    np.testing.assert_array_equal(rows[3]["quad"], rows[2]["quad"])
+    assert not {"code", "identity", *METRICS} & rows[3].keys()
 
 
 def test_a_code_that_is_not_finite_is_an_error_of_its_face(

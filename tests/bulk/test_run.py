@@ -9,17 +9,19 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from bulk_inputs import MakeOptions, SmallPhotos, table_of, tar_of
+from bulk_inputs import MakeOptions, SmallPhotos, TwoFaces, table_of, tar_of
 from latentloop.bulk import BulkOptions, bulk_files, find_bulk_photos, load_photo_coder
+from latentloop.bulk.coder import failed
 from latentloop.bulk.dataset import Stage, rows_of_block
 from latentloop.bulk.finished import finished_in
 from latentloop.bulk.ray_engine import Workers, divided
-from latentloop.bulk.run import Progress, Summary
+from latentloop.bulk.run import Progress, Summary, summary_of
 from latentloop.bulk.sink import write_records
 from latentloop.bulk.tally import Tally
 from latentloop.embedding.options import FaceOptions
 from latentloop.errors import UserError
 from latentloop.records import RecordFolder
+from latentloop.records.schema import CROP, RECONSTRUCTION
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*:Warning:ray", "ignore::ResourceWarning")
 JOB = """
@@ -58,8 +60,9 @@ def test_a_job_writes_a_record_for_each_photo_and_goes_on_with_new_ones(
         if own["status"] == "ok":
             np.testing.assert_array_equal(np.array(row["code"], np.float16), own["code"])
             assert row["lpips_alex"] == pytest.approx(own["lpips_alex"], rel=1e-5)
-    members = {m.name for tar in (out / "pictures").iterdir() for m in tarfile.open(tar)}  # noqa: SIM115
-    assert members == {f"{r['key']}-1.{k}.jpg" for r in rows if r["face"] for k in ("crop", "reconstruction")}
+    assert picture_names(out) == {
+        f"{r['key']}-1.{k}.jpg" for r in rows if r["face"] for k in ("crop", "reconstruction")
+    }
     before = {path: path.read_bytes() for path in out.rglob("*.parquet")}
     later = bulk_files([str(tmp_path / "faces"), *named], out, options)
     assert (later.finished, len(later.photos)) == (7, 12)
@@ -149,6 +152,53 @@ def test_the_checkpoint_is_made_to_tell_of_the_records_that_there_are(
     assert finished_in(out) == {photos[3].path}
 
 
+def test_a_photo_with_a_face_that_failed_is_tried_again_with_all_its_faces(
+    small_options: MakeOptions,
+    small_photos: SmallPhotos,
+    small_network: tuple[Path, Path],
+    two_faces: TwoFaces,
+    tmp_path: Path,
+) -> None:
+    folder, out = small_photos(small_network[0], 3), tmp_path / "out"
+    photos, options = find_bulk_photos([str(folder)]), small_options(pictures=True)
+    two_faces(photos[1])
+    coder = load_photo_coder(options)
+    run, stage = coder.coder.run, Stage(options, coder.coder.run)
+    RecordFolder(out).begin(run)
+    for name, some in (("a", photos[:2]), ("b", photos[2:])):
+        write_records(stage.table_of(coder.rows(some), CROP, RECONSTRUCTION), out, name, run)
+    assert summary_of(RecordFolder(out)) == Summary(photos=3, faces=5, errors=1)
+    assert bulk_files([str(folder)], out, options).finished == 3
+    again = small_options(pictures=True, retry_errors=True)
+    other = bulk_files([photos[0].path, photos[2].path], out, again)
+    assert (other.finished, len(rows_in(out))) == (2, 6)  # the photo is not named, and keeps what it has
+    before = {path: path.read_bytes() for path in out.rglob("b.*")}
+    assert bulk_files([str(folder)], out, again).finished == 2
+    assert finished_in(out) == {photos[0].path, photos[2].path}
+    rows = rows_in(out)
+    assert [(row["path"], row["face"]) for row in rows] == [(photos[i].path, face) for i in (0, 2) for face in (1, 2)]
+    assert picture_names(out) == {f"{r['key']}-{r['face']}.{k}.jpg" for r in rows for k in ("crop", "reconstruction")}
+    assert {path: path.read_bytes() for path in out.rglob("b.*")} == before
+    assert sorted(path.name for path in (out / "checkpoint").iterdir()) == ["a.parquet", "b.parquet"]
+
+
+def picture_names(out: Path) -> set[str]:
+    return {m.name for tar in (out / "pictures").iterdir() for m in tarfile.open(tar)}
+
+
+def test_photos_of_earlier_versions_are_counted_once_too(
+    small_options: MakeOptions, small_photos: SmallPhotos, small_network: tuple[Path, Path], tmp_path: Path
+) -> None:
+    """The error of a face had no number, as if the whole photo had failed."""
+    coder, out = load_photo_coder(small_options()), tmp_path / "out"
+    (row,) = coder.rows(find_bulk_photos([str(small_photos(small_network[0], 1))]))
+    RecordFolder(out).begin(coder.coder.run)
+    rows = [row | {"faces": 2}, failed(row, "not enough memory to find its code")]
+    write_records(Stage(small_options(), coder.coder.run).table_of(rows), out, "a", coder.coder.run)
+    assert summary_of(RecordFolder(out)) == Summary(photos=1, faces=1, errors=1)
+    assert bulk_files([str(tmp_path / "faces")], out, small_options(retry_errors=True)).finished == 0
+
+
 def test_the_machine_is_divided_among_workers(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("latentloop.bulk.ray_engine._processors", lambda: 8)
     monkeypatch.setattr("latentloop.bulk.ray_engine.host_memory", lambda: 64 << 30)
@@ -180,3 +230,10 @@ def test_the_tally_counts_photos_by_their_first_face() -> None:
     photos, faces, errors, problems = tally.counts()
     assert (photos, faces, errors) == (32, 2, 31)
     assert problems == ["/b: no face", *(f"/{i}: damaged" for i in range(19))]
+
+
+def test_a_face_that_failed_is_an_error_and_no_further_photo() -> None:
+    tally = Tally()
+    tally.add([("/a", 1, None), ("/a", 2, "/a:2: no memory")])
+    tally.add([("/b", 1, "/b:1: no memory"), ("/b", 2, "/b:2: no memory"), ("/b", 3, None)])
+    assert tally.counts()[:3] == (2, 2, 3)

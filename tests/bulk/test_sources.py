@@ -138,6 +138,20 @@ except UserError as error:
     assert not ran.exists()
 
 
+def test_a_file_of_many_photos_is_resolved_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    shard = tar_of(tmp_path / "s.tar", [(f"{i}.jpg", b"photo") for i in range(5)])
+    table = table_of(tmp_path / "t.parquet", [b"0", b"1", b"2"])
+    resolve, seen = os.path.realpath, list[str]()
+
+    def counted(path: str) -> str:
+        seen.append(path)
+        return resolve(path)
+
+    monkeypatch.setattr("latentloop.bulk.sources.os.path.realpath", counted)
+    assert len(find_bulk_photos([str(shard), str(table)])) == 8
+    assert [path for path in seen if path in (str(shard), str(table))] == [str(shard), str(table)]
+
+
 @pytest.mark.skipif(sys.platform != "linux", reason="names of files are UTF-8 there")
 def test_names_that_are_not_utf_8_are_escaped_and_found_again(tmp_path: Path) -> None:
     file = Path(os.fsdecode(os.fsencode(tmp_path) + b"/caf\xe9.jpg"))

@@ -92,7 +92,10 @@ def test_a_generator_with_noise_has_it_optimized(run: Run, toy_photos: ToyPhotos
         (["--methods", "hybrid:many"], "hybrid:many: steps must be 1 or more, as in hybrid:100"),
         (["--methods", "one-pass:5"], "one-pass:5: one-pass takes no steps"),
         (["--methods", "optimize", "optimize:100"], "optimize-100 is named twice"),
-        (["--methods", "one-pass"], "no embedding network is bundled for tiny; name one; see --embedder"),
+        (
+            ["--methods", "one-pass"],
+            "no embedding network is bundled for tiny; make one: latentloop train; see --embedder",
+        ),
         (["--methods", "image2stylegan++"], "tiny takes no noise maps; use Image2StyleGAN instead of Image2StyleGAN++"),
         (["--methods", "stylegan-encoder"], "stylegan-encoder needs images of 176 pixels or more"),
         (["--features", "vgg16", "--methods", "optimize"], "latentloop fetch vgg16"),
@@ -110,6 +113,23 @@ def test_bad_input_is_told_in_one_line(
     assert (code, lines, len(errors)) == (2, [], 1)
     assert message in errors[0]
     assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(
+    ("command", "flags"),
+    [
+        (["generator", "--methods", "pti"], "--methods"),
+        (["collaboration", "--engines", "onnx", "--compile"], "--compile, --engines"),
+        (["training", "--engines", "onnx"], "--engines"),
+        (["methods", "--runs", "50"], "--runs"),
+        (["--root", "photos", "--batches", "2"], "--batches"),
+    ],
+    ids=str,
+)
+def test_options_that_would_be_ignored_are_refused(run: Run, command: list[str], flags: str) -> None:
+    what = command[0] if "--" not in command[0] else "methods"
+    said = f"latentloop: an option does not apply to bench {what}; see {flags}"
+    assert run("bench", *command) == (2, [], [said])
 
 
 def test_runs_on_other_sets_stand_beside(run: Run, toy_photos: ToyPhotos, tiny: Path, tmp_path: Path) -> None:

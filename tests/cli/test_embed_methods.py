@@ -172,7 +172,10 @@ def test_where_a_network_ships_it_is_used_unless_options_say_otherwise(
 @pytest.mark.parametrize(
     ("options", "problem"),
     [
-        (["--method", "embed"], "no network is bundled for toy-32; make one: latentloop train; see --embedder"),
+        (
+            ["--method", "embed"],
+            "no embedding network is bundled for toy-32; make one: latentloop train; see --embedder",
+        ),
         (
             ["--method", "optimize", "--embedder", "{network}"],
             "method optimize takes no embedder; choose embed or hybrid",

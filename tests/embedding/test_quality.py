@@ -8,11 +8,11 @@ from torch import Tensor
 from latentloop.embedding import Setup, components_for, set_up
 from latentloop.embedding.inverter import InvertedFace
 from latentloop.embedding.options import EmbedOptions
-from latentloop.embedding.quality import FAR, FULL_RUN, NEAR, Preset, Quality, preset_of
+from latentloop.embedding.quality import FAR, NEAR, Preset, Quality, preset_of
 from latentloop.encoders import EmbedderConfig, make_embedder, save_embedder
 from latentloop.faces import already_aligned
 from latentloop.generators import DrawnBy, Generator
-from latentloop.inversion import IteratorConfig
+from latentloop.inversion import FeatureEncoder, FeatureEncoderConfig, FeatureRefiner, IteratorConfig
 from latentloop.inversion.beyond_config import REFINE_STEPS
 from latentloop.options import with_changes
 
@@ -40,12 +40,46 @@ def large(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def with_seams(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The toy generator has features that can be changed on the way."""
-    monkeypatch.setattr("latentloop.embedding.setup.is_seamed", lambda _: True)
+def predicts(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A network predicts the toy generator's refinement."""
+    encoder = FeatureEncoder(FeatureEncoderConfig(), weights="", sha256="abc")
+    monkeypatch.setattr("latentloop.embedding.components.find_feature_encoder", lambda _: encoder)
 
 
-@pytest.mark.usefixtures("large", "with_seams")
+@pytest.mark.usefixtures("large", "predicts")
+@pytest.mark.parametrize(
+    ("given", "steps", "beyond"),
+    [
+        ({"quality": "instant"}, 0, ("features", 0)),
+        ({"quality": "instant", "refine": "none"}, 8, ("none", 0)),
+        ({"quality": "instant", "steps": 3}, 3, ("features", 0)),
+        ({"quality": "instant", "steps": 0}, 0, ("none", 0)),
+        ({}, 12, ("features", 12)),
+        ({"refine": "weights"}, 12, ("weights", REFINE_STEPS)),
+        ({"steps": 20}, 20, ("none", 0)),
+        ({"steps": 20, "refine": "features"}, 20, ("features", 12)),
+        ({"refine_steps": 0}, 12, ("features", 0)),
+        ({"quality": "best"}, 50, ("features", REFINE_STEPS)),
+    ],
+)
+def test_where_a_network_predicts_the_refinement_fewer_steps_follow(
+    network: Path, given: dict[str, Any], steps: int, beyond: tuple[str, int]
+) -> None:
+    setup = made(embedder=str(network), **given)
+    options = setup.options
+    assert (options.search.steps, (options.beyond.refine, options.beyond.steps)) == (steps, beyond)
+    assert setup.config.steps == steps
+    refines = beyond[0] == "features"
+    assert setup.stamp().get("feature_encoder_sha256") == ("abc" if refines else None)
+    refiner = setup.inverter().beyond
+    assert isinstance(refiner, FeatureRefiner) == refines
+    assert not isinstance(refiner, FeatureRefiner) or (refiner.encoder, refiner.steps) == (
+        setup.components.feature_encoder(setup.renderer),
+        beyond[1],
+    )
+
+
+@pytest.mark.usefixtures("large")
 @pytest.mark.parametrize("near", [True, False])
 @pytest.mark.parametrize("quality", QUALITIES)
 def test_a_quality_is_its_preset(network: Path, quality: Quality, near: bool) -> None:
@@ -58,14 +92,6 @@ def test_a_quality_is_its_preset(network: Path, quality: Quality, near: bool) ->
     assert options.loss.lambda_identity == preset.lambda_identity
 
 
-def test_where_features_cannot_be_changed_the_code_takes_all_steps(network: Path) -> None:
-    for quality, steps in (("balanced", FULL_RUN), ("best", FULL_RUN), ("instant", NEAR["instant"].steps)):
-        options = made(quality=quality, embedder=str(network)).options
-        assert (options.search.steps, options.beyond.steps) == (steps, 0)
-    assert made(quality="best").options.search.steps == FAR["best"].steps
-
-
-@pytest.mark.usefixtures("with_seams")
 def test_the_code_alone_is_still_to_be_had(network: Path) -> None:
     net = {"embedder": str(network)}
     options = made(refine="none", **net).options
@@ -88,7 +114,7 @@ def test_options_that_are_given_count_instead(network: Path, monkeypatch: pytest
     assert made(**base).stamp().items() >= {"refine": "weights", "lambda_identity": 0.5}.items()
 
 
-@pytest.mark.usefixtures("large", "with_seams")
+@pytest.mark.usefixtures("large")
 def test_the_stamp_has_the_values_and_not_the_name(network: Path) -> None:
     net = {"embedder": str(network)}
     assert made(**net).stamp() == made(quality="balanced", **net).stamp()
@@ -112,7 +138,7 @@ def test_one_pass_is_the_same_in_each_quality(network: Path, quality: Quality) -
     assert setup.stamp() == made(steps=0, embedder=str(network)).stamp()
 
 
-@pytest.mark.usefixtures("large", "with_seams")
+@pytest.mark.usefixtures("large")
 def test_no_refinement_of_a_quality_follows_no_steps(network: Path) -> None:
     for start in ({"embedder": str(network), "method": "hybrid"}, {}):
         assert made(quality="best", steps=0, **start).options.beyond.steps == 0

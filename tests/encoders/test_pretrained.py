@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from latentloop.encoders import ReStyle, load_encoder
+from latentloop.encoders import ReStyle, load_encoder, predict
 from latentloop.encoders.psp import restyle
 from latentloop.encoders.psp_file import from_checkpoint
 from latentloop.errors import UserError
@@ -39,6 +39,14 @@ def save(tmp_path: Path, float_toy: Generator) -> Save:
 
 def images(size: int = 32) -> Tensor:
     return torch.rand(2, 3, size, size, generator=torch.Generator().manual_seed(1)) * 2 - 1
+
+
+def test_images_of_any_size_are_predicted_at_the_networks_own(save: Save, float_toy: Generator) -> None:
+    encoder = load_encoder(save(PYRAMID[0]), float_toy)
+    image = images(2 * encoder.resolution).requires_grad_()
+    w_plus = predict(encoder, image)
+    assert torch.equal(w_plus, encoder(torch.nn.functional.avg_pool2d(image, 2)))
+    assert not w_plus.requires_grad
 
 
 @pytest.mark.parametrize("kind", [*PYRAMID, *LAST, INTO_W[0], INTO_W_PLUS])

@@ -183,7 +183,7 @@ def test_a_generator_without_a_network_has_none_to_export(
     code, _, errors = run("export", "embedder", "--generator", str(small_generator()), "--out", str(tmp_path / "x"))
     assert (code, errors) == (
         2,
-        ["latentloop: no network is bundled for small; make one: latentloop train; see --embedder"],
+        ["latentloop: no embedding network is bundled for small; make one: latentloop train; see --embedder"],
     )
     assert not (tmp_path / "x").exists()
 

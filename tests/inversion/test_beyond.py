@@ -197,7 +197,10 @@ def test_shapes_that_do_not_fit_are_refused(network: Network) -> None:
         WeightTuner(network, COMPARISON, 1).refine(target[0], codes)
 
 
-def test_the_best_step_is_one_at_full_size(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("kind", [FeatureRefiner, WeightTuner])
+def test_the_best_step_is_one_at_full_size(
+    monkeypatch: pytest.MonkeyPatch, kind: type[FeatureRefiner | WeightTuner]
+) -> None:
     """However well the start, drawn at the working size, fits there."""
     monkeypatch.setattr(module, "TILE", 16)
     monkeypatch.setattr(module, "WORKING_SIZE", 16)
@@ -214,10 +217,12 @@ def test_the_best_step_is_one_at_full_size(monkeypatch: pytest.MonkeyPatch) -> N
         return pixel_loss(resample(image, 16), resample(target[:1], 16)) + (image.shape[-1] > 16)
 
     monkeypatch.setattr(module.Compared, "whole", whole)
-    (found,) = FeatureRefiner(network, Comparison(toward), 10).refine(target[:1], codes[:1]).refinements
+    told, refiner = list[float](), kind(network, Comparison(toward), 10)
+    (found,) = refiner.refine(target[:1], codes[:1], lambda _, loss: told.append(float(loss))).refinements
     assert drawn == [16] * 8 + [32] * 3
-    assert found.residual is not None
-    assert found.residual.features.abs().max() > 0
+    changes = [found.residual.features] if found.residual else [one.u for one in found.deltas.values()]
+    assert max(float(one.abs().max()) for one in changes) > 0
+    assert max(told[:8]) < 1 < min(told[8:])
 
 
 def test_the_steps_of_tuning_tell_the_loss_of_every_image() -> None:

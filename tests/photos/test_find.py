@@ -5,9 +5,10 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import pytest
+import torch
 
 from latentloop.errors import UserError
-from latentloop.images import photo_suffixes, read_image
+from latentloop.images import photo_suffixes, read_image, write_png
 from latentloop.photos.braces import expand_braces
 from latentloop.photos.find import find_photos, find_training_photos
 
@@ -117,11 +118,26 @@ def test_a_tar_file_with_holes_is_refused(tmp_path: Path) -> None:
 
 
 def test_reconstructions_beside_their_codes_are_no_photos(tmp_path: Path) -> None:
-    for name in ("a.jpg", "a.png", "a.npz", "b.png"):
-        (tmp_path / name).touch()
+    make(tmp_path, ["a.jpg", "a.npz", "b.png"])
+    write_png(tmp_path / "a.png", torch.zeros(3, 8, 8), comment="latentloop embed 12ab")
     for argument in (tmp_path, tmp_path / "*.[jp]*g"):
         assert [path.name for path in find_photos([str(argument)])] == ["a.jpg", "b.png"]
     assert find_photos([str(tmp_path / "a.png")]) == [tmp_path / "a.png"]  # who names it means it
+
+
+def test_a_photo_is_one_even_if_its_code_lies_beside_it(picture: Callable[..., Path], tmp_path: Path) -> None:
+    make(tmp_path, ["pics/a.npz"])
+    photo = picture("pics/a.png")
+    for argument in ("pics", "pics/*.png"):
+        assert find_photos([str(tmp_path / argument)]) == [photo]
+
+
+def test_it_is_said_that_only_reconstructions_are_there(tmp_path: Path) -> None:
+    make(tmp_path, ["a.npz"])
+    write_png(tmp_path / "a.png", torch.zeros(3, 8, 8), comment="latentloop embed 12ab")
+    for argument in (tmp_path, tmp_path / "*.png"):
+        with pytest.raises(UserError, match=r"only pictures drawn from the codes beside them, such as a\.png; name a"):
+            find_photos([str(argument)])
 
 
 def test_photos_beside_tar_files_are_found_too_and_each_once(picture: Callable[..., Path], tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ import pyarrow.parquet
 import pytest
 import torch
 
-from latentloop.bulk.sink import write_records
+from latentloop.bulk.sink import keep_pictures, write_pictures, write_records
 from latentloop.errors import UserError
 from latentloop.records import COLUMNS, RecordFolder, RecordRun, arrow_schema, is_record_folder, nearest
 from latentloop.records.naming import split_record
@@ -119,6 +119,40 @@ def test_codes_are_compared_without_their_mean(records: MakeRecords) -> None:
     assert [found[f"/{i}.jpg"] for i in range(5)] == pytest.approx(wanted, abs=1e-3)
     with pytest.raises(ValueError, match="query must have 32 numbers, got 5"):
         nearest(folder, torch.zeros(5), by="code")
+
+
+def test_a_face_without_a_code_is_left_out(records: MakeRecords) -> None:
+    def failed(**changes: object) -> dict[str, Any]:
+        return record("/a.jpg", 2, face=2, faces=3, code=None, identity=None, **changes)
+
+    for face in (failed(status="error", error="/a.jpg:2: not enough memory"), failed()):  # the second one is damaged
+        folder = records([record("/a.jpg", 1, faces=3), face], [record("/a.jpg", 3, face=3, faces=3)], [face])
+        assert [name for name, _ in folder.codes()] == ["/a.jpg:1", "/a.jpg:3"]
+        for by, size in (("identity", 3), ("code", 32)):
+            assert {name for name, _ in nearest(folder, torch.ones(size), by=by)} == {"/a.jpg:1", "/a.jpg:3"}  # type: ignore[arg-type]
+        assert folder.code("a.jpg:3").photo_sha256 == f"{3:064x}"
+        with pytest.raises(UserError, match=r"/a\.jpg:2: has no code; see the error in its record"):
+            folder.code("a.jpg:2")
+
+
+def test_pictures_of_other_rows_are_deleted(tmp_path: Path) -> None:
+    rows = [record(f"/{i}.jpg", i, face=face) for i, face in ((1, 1), (1, 2), (2, 1))]
+    tar, pictures = tmp_path / "n.tar", {CROP: b"crop", RECONSTRUCTION: b"drawn"}
+    keep_pictures(tar, rows)  # there may be none
+    assert not tar.exists()
+    write_pictures(tar, [row | pictures for row in rows])
+    whole = tar.read_bytes()
+    keep_pictures(tar, rows)
+    assert tar.read_bytes() == whole
+    keep_pictures(tar, rows[:1])
+    with tarfile.open(tar) as archive:
+        assert {m.name: archive.extractfile(m).read() for m in archive} == {  # type: ignore[union-attr]
+            f"{1:064x}-1.crop.jpg": b"crop",
+            f"{1:064x}-1.reconstruction.jpg": b"drawn",
+        }
+    tar.write_bytes(b"junk" * 200)
+    with pytest.raises(UserError, match=r"n\.tar: damaged"):
+        keep_pictures(tar, rows)
 
 
 def test_pictures_go_into_a_tar_file_beside(tmp_path: Path) -> None:

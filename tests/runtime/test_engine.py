@@ -176,6 +176,16 @@ def test_wrong_arguments_are_refused(tiny_bundle: Bundle, square: Pixels) -> Non
         runtime.edit(found, smile=1)
 
 
+def test_strengths_of_both_kinds_add_up_and_are_finite(networks: Networks, square: Pixels) -> None:
+    runtime = Runtime(networks)
+    found = runtime.invert(square, aligned=True)
+    both, once = runtime.edit(found, {"smile": 1, "age": 1}, smile=0.5), runtime.edit(found, smile=1.5, age=1)
+    assert np.array_equal(both.codes, once.codes)
+    for strength in (np.nan, "much"):
+        with pytest.raises(ValueError, match="strength of smile must be a finite number, got"):
+            runtime.edit(found, {"age": 1, "smile": strength})  # type: ignore[dict-item]
+
+
 def test_threads_are_handed_to_onnx_runtime(tiny_bundle: Bundle, monkeypatch: pytest.MonkeyPatch) -> None:
     seen: list[int] = []
 

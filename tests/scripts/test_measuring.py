@@ -11,9 +11,9 @@ from measuring.machine import Machine
 from measuring.measurement import Measurement
 from measuring.pages import PAGES, PLACE, filled
 from measuring.plot import methods_figure
-from measuring.readers import from_json, generator_table, studio_json
-from measuring.records import make_record, read_record, state_of, write_record
-from measuring.sources import ROOT, bare, checksum
+from measuring.readers import generator_table, studio_json
+from measuring.records import make_record, write_record
+from measuring.sources import ROOT
 from measuring.tables import measured, renderers
 
 MACHINE = Machine("Some Processor", cores=2, threads=1, bfloat16=False, torch="2.13.0", load=0.1)
@@ -55,7 +55,7 @@ def test_places_are_filled_again_and_again_and_the_rest_stays() -> None:
 
 @pytest.mark.parametrize("one", MEASUREMENTS, ids=lambda one: one.name)
 def test_measurements_name_sources_and_scripts_that_exist(one: Measurement) -> None:
-    assert len(checksum(one.packages, one.weights)) == 64
+    assert len(one.depends) == 64
     assert one.command[0] == "-m" or (ROOT / one.command[0]).is_file()
     assert "{" not in one.shown
 
@@ -72,46 +72,10 @@ def test_commands_are_shown_as_users_type_them(tmp_path: Path) -> None:
         named("other")
 
 
-@pytest.mark.parametrize(
-    ("source", "same"),
-    [
-        ('"""Other words."""\n\n\ndef f():\n    # why\n    return "# no comment"  # because\n', True),
-        ('"""Doc."""\ndef f():\n    return "# another"\n', False),
-        ('"""Doc."""\ndef f():\n        return "# no comment"\n', False),
-    ],
-)
-def test_comments_and_docstrings_do_not_count(source: str, same: bool) -> None:
-    first = '"""Doc."""\ndef f():\n    """Do it."""\n    return "# no comment"\n'
-    assert (bare(first) == bare(source)) == same
-
-
-def test_a_record_is_stale_once_sources_or_weights_changed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    (tmp_path / "assets").mkdir()
-    (tmp_path / "room").mkdir()
-    (tmp_path / "room" / "a.py").write_text("x = 1\n")
-    (tmp_path / "assets" / "net").write_bytes(b"1")
-    monkeypatch.setattr("measuring.sources.PACKAGE", tmp_path)
-    monkeypatch.setattr("measuring.records.checksum", lambda *names: checksum(*names, package=tmp_path))
-    one = Measurement("one", "about", ("scripts/one.py",), from_json, ("room",), ("net",))
-    assert state_of(one, None) == "missing"
-    record = make_record(one, {"a": 1}, machine=MACHINE, minutes=1.234)
-    write_record("one", record, folder=tmp_path)
-    assert read_record("one", folder=tmp_path) == record
-    assert state_of(one, record) == "fresh"
-    (tmp_path / "room" / "a.py").write_text("x = 1  # a comment\n")
-    assert state_of(one, record) == "fresh"
-    (tmp_path / "assets" / "net").write_bytes(b"2")
-    assert state_of(one, record) == "stale"
-    (tmp_path / "assets" / "net").write_bytes(b"1")
-    (tmp_path / "room" / "a.py").write_text("x = 2\n")
-    assert state_of(one, record) == "stale"
-    with pytest.raises(FileNotFoundError, match="no package and no module"):
-        checksum(["gone"], [], package=tmp_path)
-
-
 def test_the_table_of_generators_is_read_and_shown(tmp_path: Path) -> None:
     figures = generator_table(SAID, tmp_path)
-    record = make_record(named("generator"), figures, machine=MACHINE, minutes=1)
+    one = named("generator")
+    record = make_record(one, figures, machine=MACHINE, minutes=1, depends=one.depends)
     write_record("generator", record, folder=tmp_path)
     page = measured("generator", tmp_path)
     assert "| small, forward, drawn at 256, ONNX Runtime | 30 | 75% |" in page
@@ -190,5 +154,8 @@ def test_results_are_collected_by_method_and_photo_and_kept(tmp_path: Path, monk
     assert {image: one["depends"] for image, one in after["hybrid-50"].items()} == {"a": "old", "b": "new"}
     assert set(after) == {"hybrid-50"}
     assert list(methods.stale({"samples": after})) == ["samples: hybrid-50 (1 photo)"]
+    again = methods.collect(tmp_path, before=after, machine=MACHINE, sources="new")
+    assert {one["depends"] for one in again["hybrid-50"].values()} == {"new"}
+    assert list(methods.stale({"samples": again})) == []
     with pytest.raises(FileNotFoundError, match="no results of latentloop bench"):
         methods.collect(tmp_path / "gone", before={}, machine=MACHINE)

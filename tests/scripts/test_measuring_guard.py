@@ -5,8 +5,10 @@ from types import ModuleType
 
 import pytest
 
+from latentloop.errors import UserError
 from measuring import guard_figures
-from measuring.guard import Guarded, compare, guarded
+from measuring.guard import Guarded, check_noise, compare, guarded
+from measuring.running import run_python
 
 Load = Callable[[str], ModuleType]
 LPIPS = Guarded(0.1, noise=0.01, higher_is_better=False)
@@ -47,6 +49,12 @@ def test_noise_is_twice_the_largest_difference_but_has_a_least() -> None:
     assert guarded([1.0, 1.01], higher_is_better=False, least=0.1) == Guarded(1.0, 0.1, higher_is_better=False)
 
 
+def test_noise_that_hides_a_change_is_refused() -> None:
+    check_noise({"lpips": LPIPS, "id": ID})
+    with pytest.raises(UserError, match="share: its noise is 40%, more than 25%: wait for a quiet machine"):
+        check_noise({"id": ID, "share": Guarded(0.5, noise=0.2, higher_is_better=True)})
+
+
 @pytest.fixture
 def script(load_script: Load, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
     module = load_script("check_results")
@@ -66,6 +74,54 @@ def test_the_script_fails_if_and_only_if_something_got_worse(
     said = capsys.readouterr()
     assert ("WORSE: share: 0.55 became 0.3, worse by 0.25" in said.err) == (code == 1)
     assert ("better: share: 0.55 became 0.9" in said.out) == (share > 0.8)
+
+
+def test_the_noise_of_shares_is_that_of_medians_which_are_compared(
+    script: ModuleType, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    medians = iter((0.5, 0.52, 0.45, 0.5))
+
+    def rounds() -> list[dict[str, float]]:
+        middle = next(medians)
+        return [{"share": value} for value in (0.1, middle, 0.9)]  # single rounds say nothing of their median
+
+    monkeypatch.setattr(script, "shares", rounds)
+    figure = script.figures_of(script.measure_noise())["share"]
+    assert figure == Guarded(0.5, noise=0.1, higher_is_better=True)
+
+
+def test_shares_that_vary_too_much_are_refused_before_quality_is_measured(
+    script: ModuleType, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    medians = iter((0.5, 0.7, 0.5, 0.4))
+    monkeypatch.setattr(script, "shares", lambda: [{"share": next(medians)}])
+    monkeypatch.setattr(script, "quality", lambda threads: pytest.fail(f"measured with {threads} threads"))
+    with pytest.raises(UserError, match="share: its noise is 80%"):
+        script.main(update=True)
+
+
+@pytest.mark.parametrize(("field", "value"), [("processor", "Another Processor"), ("torch", "2.0.0")])
+def test_shares_of_another_machine_are_left_out_and_that_is_said(
+    field: str, value: str, script: ModuleType, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    record = script.measure_noise()
+    record["machine"][field] = value
+    monkeypatch.setattr(script, "read_record", lambda _: record)
+    monkeypatch.setattr(script, "shares", lambda: pytest.fail("measured shares"))
+    assert script.main() == 0
+    said = capsys.readouterr().out.splitlines()
+    assert said[0].startswith("shares of the convolution's rate: left out; the committed ones are from ")
+    assert value in said[0]
+    assert said[1].startswith("1 figures, none worse")
+
+
+def test_a_command_that_fails_says_why(capfd: pytest.CaptureFixture[str]) -> None:
+    words = ["-c", "import sys; print('no such photo', file=sys.stderr); sys.exit(3)"]
+    with pytest.raises(UserError, match="ended with exit code 3"):
+        run_python(words)
+    assert "no such photo" in capfd.readouterr().err
+    assert run_python(words, codes=(0, 3)) == ""
+    assert run_python(["-c", "import os; print(os.environ['OMP_NUM_THREADS'])"], threads=7) == "7\n"
 
 
 def test_committed_figures_are_those_that_are_measured(load_script: Load) -> None:

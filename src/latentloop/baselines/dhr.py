@@ -9,6 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from latentloop.baselines.projector import Projector
+from latentloop.baselines.steps import FEATURES, WEIGHTS
 from latentloop.baselines.tuning import Adam, Report, detached, trainable_weights, tune_each
 from latentloop.faces import FaceMask
 from latentloop.features.lpips import Lpips
@@ -17,8 +18,6 @@ from latentloop.inversion import Inversion
 from latentloop.inversion.iterator import OnStep
 from latentloop.latents import mean_code
 
-COARSE_STEPS = 40
-"""Steps of the coarse inversion in W, from which the generator's domain is estimated."""
 SEAM = 128
 """Resolution of the features that are changed, or the nearest one that the generator has."""
 THRESHOLD = 0.7
@@ -37,14 +36,14 @@ class HybridRefinement:
     """
 
     coarse: Projector
-    """Method that finds the codes in W; its generator is the one that is changed."""
+    """Method that finds the codes in W, which tell the domain; its generator is the one that is changed."""
     lpips: Lpips
     """LPIPS distance; the paper uses AlexNet."""
-    steps: int = 100
+    steps: int = FEATURES
     """Number of Adam steps on the features."""
     lr: float = 9e-2
     """Adam's step size for the features."""
-    weight_steps: int = 50
+    weight_steps: int = WEIGHTS
     """Number of these steps, at the beginning, that also change the weights."""
     weight_lr: float = 1.5e-3
     """Adam's step size for the weights."""

@@ -8,16 +8,17 @@ from torch import Tensor
 
 from latentloop.baselines.networks import FeaturesOf, feature_loss
 from latentloop.baselines.refiner import Randomness, descend
+from latentloop.baselines.steps import NOISE, STYLES
 from latentloop.errors import UserError
 from latentloop.generators import Generator, noisy_synthesis, stylegan1, stylegan2
 from latentloop.inversion import Inversion, IteratorConfig, LatentIterator
 from latentloop.inversion.iterator import OnStep
 from latentloop.losses import LossToward, weighted_sum
 
-STEPS, LR = 5000, 0.01
-"""Published number of steps and step size of Image2StyleGAN."""
-NOISE_STEPS, NOISE_LR = 3000, 5.0
-"""Number of steps and step size of Image2StyleGAN++ on the noise maps."""
+LR = 0.01
+"""Published step size of Image2StyleGAN."""
+NOISE_LR = 5.0
+"""Step size of Image2StyleGAN++ on the noise maps."""
 
 
 @dataclass(frozen=True)
@@ -32,7 +33,7 @@ class Image2StyleGAN:
     """Generator that is inverted."""
     features: FeaturesOf
     """Function that computes the feature maps to compare."""
-    steps: int = STEPS
+    steps: int = STYLES
     """Number of Adam steps."""
     lr: float = LR
     """Adam's step size, in units of W."""
@@ -57,7 +58,7 @@ class Image2StyleGANPlusPlus:
 
     styles: Image2StyleGAN
     """Method of the first stage; its generator and mask are used in the second stage, too."""
-    steps: int = NOISE_STEPS
+    steps: int = NOISE
     """Number of Adam steps on the noise maps."""
     lr: float = NOISE_LR
     """Adam's step size for the noise maps, which start as standard normal numbers."""

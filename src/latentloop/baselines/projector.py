@@ -9,6 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from latentloop.baselines.refiner import Randomness, descend
+from latentloop.baselines.steps import PROJECTOR
 from latentloop.features.lpips import Lpips
 from latentloop.generators import Generator, noisy_synthesis, random_inputs
 from latentloop.inversion import Inversion
@@ -36,7 +37,7 @@ class Projector:
     """LPIPS distance; the paper uses VGG16."""
     space: Space = "w"
     """w: one style for all layers. w+: one style per layer."""
-    steps: int = 1000
+    steps: int = PROJECTOR
     """Number of Adam steps."""
     lr: float = 0.1
     """Largest step size, in units of W."""

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from latentloop.baselines.projector import Projector
+from latentloop.baselines.steps import TUNING
 from latentloop.baselines.tuning import Adam, Report, detached, trainable_weights, tune_each
 from latentloop.features.lpips import Lpips
 from latentloop.generators import Generator, reweighted
@@ -13,9 +14,8 @@ from latentloop.inversion import Inversion
 from latentloop.inversion.iterator import OnStep
 from latentloop.latents.sampling import code_off
 
-PIVOT_STEPS, PIVOT_LR = 450, 0.01
-"""Number of steps and step size of the projector. The published settings say 0.005, but the published code overwrites
-that at each step."""
+PIVOT_LR = 0.01
+"""Step size of the projector. The published settings say 0.005, but the published code overwrites that at each step."""
 
 ENOUGH = 0.07
 """LPIPS at 1024 pixels at which the published code stops tuning."""
@@ -33,7 +33,7 @@ class PivotalTuning:
     """Method that finds the code; its generator is tuned."""
     lpips: Lpips
     """LPIPS distance; the paper uses AlexNet here."""
-    steps: int = 350
+    steps: int = TUNING
     """Largest number of Adam steps on the weights."""
     lr: float = 3e-4
     """Adam's step size for the weights."""

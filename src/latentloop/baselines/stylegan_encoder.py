@@ -9,6 +9,7 @@ from torch import Tensor
 
 from latentloop.baselines.networks import Networks
 from latentloop.baselines.refiner import Randomness, descend
+from latentloop.baselines.steps import STYLEGAN_ENCODER
 from latentloop.generators import Generator
 from latentloop.inversion import Inversion
 from latentloop.inversion.iterator import OnStep
@@ -38,7 +39,7 @@ class StyleGANEncoder:
     """Generator that is inverted."""
     networks: Networks
     """Networks whose features and LPIPS are compared."""
-    steps: int = 100
+    steps: int = STYLEGAN_ENCODER
     """Number of Adam steps."""
     lr: float = 0.02
     """Step size at the start, in units of W."""

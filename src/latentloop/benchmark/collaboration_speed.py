@@ -1,7 +1,6 @@
 """Speed of a training step of the collaboration, compared with the generator passes of its iterator."""
 
 import operator
-import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -10,6 +9,7 @@ from tempfile import TemporaryDirectory
 import torch
 from torch.profiler import ProfilerActivity, profile
 
+from latentloop.benchmark.meters import PeakMemory
 from latentloop.benchmark.options import MachineOptions, SpeedOptions
 from latentloop.benchmark.speed import describe_machine, drawing_with_gradient, median_time
 from latentloop.cache import CodeCache, CodeSpace
@@ -69,8 +69,7 @@ class CollaborationBench:
     def table(self) -> Iterator[str]:
         """Yield lines of Markdown, each once it is measured: times, then a profile of the last batch size."""
         steps, device = self.config.teacher_steps, self.generator.device
-        if device.type == "cuda":
-            torch.cuda.reset_peak_memory_stats(device)
+        memory = PeakMemory(device)
         yield f"One collaborative step on {self.generator.name}, {steps} steps of the iterator on each photo."
         yield from ("", HEADER, "|---" * (HEADER.count("|") - 1) + "|")
         for batch in self.batches:
@@ -79,8 +78,8 @@ class CollaborationBench:
             drawn = median_time(self._drawing(batch), runs=self.runs)
             # Passes of the generator in a step: the proposal, each step of the iterator, and its result.
             yield f"| {batch} | {1000 * whole:.0f} | {1000 * drawn:.0f} | {whole / ((steps + 2) * drawn):.2f} |"
-        if peak := _peak_memory(device):
-            yield from ("", f"Memory of the process at its peak so far: {peak / 1e9:.1f} GB.")
+        if peak := memory.peak():
+            yield from ("", f"Memory at its peak: {peak / 1e9:.1f} GB.")
         rows = _profile(step, on_accelerator=device.type == "cuda")
         yield from ("", "| operation | share of the time | calls |", "|---|---|---|", *rows)
 
@@ -135,15 +134,3 @@ def _profile(step: Callable[[], None], *, on_accelerator: bool) -> Iterator[str]
     total = sum(map(time, operations))
     for operation in operations[:OPERATIONS]:
         yield f"| {operation.key} | {time(operation) / total:.0%} | {operation.count} |"
-
-
-def _peak_memory(device: torch.device) -> float:
-    """Return the peak memory in bytes: of the accelerator, if there is one, else of the process; 0 if unknown."""
-    if device.type == "cuda":
-        return torch.cuda.max_memory_allocated(device)
-    if sys.platform == "win32":
-        return 0
-    import resource
-
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak if sys.platform == "darwin" else 1024 * peak  # bytes on macOS, kilobytes on Linux

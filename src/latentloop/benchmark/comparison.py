@@ -139,10 +139,15 @@ class Comparison:
         return SetMeans(self.name, len(images), self.conditions, methods)
 
 
-def on_the_same_images(results: Sequence[Result]) -> list[Result]:
-    """Keep the results on images that every method has, so that means are comparable; all if there is no such image."""
+def common_images(results: Sequence[Result]) -> set[str]:
+    """Find the names of the images that every method has."""
     images: dict[str, set[str]] = {}
     for result in results:
         images.setdefault(result.method, set()).add(result.image)
-    common = set.intersection(*images.values()) if images else set()
+    return set.intersection(*images.values()) if images else set()
+
+
+def on_the_same_images(results: Sequence[Result]) -> list[Result]:
+    """Keep the results on images that every method has, so that means are comparable; all if there is no such image."""
+    common = common_images(results)
     return [result for result in results if result.image in common] or list(results)

@@ -10,7 +10,7 @@ from latentloop.benchmark.edit_figures import code_distance, strengths_of_change
 from latentloop.benchmark.editability_options import MOST
 from latentloop.defaults import WORKING_SIZE
 from latentloop.editing import find_direction
-from latentloop.encoders import Encoder
+from latentloop.encoders import Encoder, predict
 from latentloop.evaluation.measure import Evaluator
 from latentloop.generators import Generator
 from latentloop.images import resample
@@ -113,7 +113,7 @@ class EditMeter:
         return torch.cat(images)
 
     def _embed(self, image: Tensor) -> Tensor:
-        return self.encoder(resample(image, self.encoder.resolution).to(self.generator.device))
+        return predict(self.encoder, image.to(self.generator.device))
 
 
 def both_ways(directions: Sequence[str], generator: Generator) -> Tensor:

@@ -12,7 +12,7 @@ from latentloop.baselines import Refiner
 from latentloop.embedding.inverter import Inverter
 from latentloop.embedding.setup import Setup
 from latentloop.embedding.starts import FaceStart, Start
-from latentloop.faces import AlignedFace
+from latentloop.faces import AlignedFace, already_aligned
 from latentloop.generators import DrawnBy, Generator, noisy_synthesis
 from latentloop.inversion.iterator import OnStep
 
@@ -75,9 +75,13 @@ class EmbedFinder:
     """Start that needs no file: a network predicts the codes."""
     settings: Mapping[str, Any]
     """Settings of embedding that the results depend on."""
+    small: bool = False
+    """True shows it the images at the size that methods compare, instead of the faces at the generator's."""
 
-    def find(self, target: Tensor, faces: Sequence[AlignedFace], on_step: OnStep | None = None) -> Codes:  # noqa: ARG002
-        """Compute codes as `Finder.find`, from the faces alone."""
+    def find(self, target: Tensor, faces: Sequence[AlignedFace], on_step: OnStep | None = None) -> Codes:
+        """Compute codes as `Finder.find`, from the faces alone, or from the targets alone if `small`."""
+        if self.small:
+            faces = [already_aligned(one, one.shape[-1]) for one in target.split(1)]
         starts = [FaceStart()] * len(faces)
         found = self.inverter.search(faces, lambda small: self.start.codes(small, starts), on_step)
         tuned = any(one.refinement for one in found)
@@ -85,11 +89,11 @@ class EmbedFinder:
         return Codes(torch.stack([one.w_plus for one in found]), generators=generators)
 
 
-def embed_finder(setup: Setup) -> EmbedFinder:
+def embed_finder(setup: Setup, *, small: bool = False) -> EmbedFinder:
     """Create the finder of a job of `latentloop embed`; the renderer must be the generator that is inverted."""
     # Without the starts themselves: they would be drawn and measured within the time of the result.
     inverter = replace(setup.inverter(), show_start=False)
-    return EmbedFinder(inverter, setup.start, {f"embed {name}": value for name, value in setup.stamp().items()})
+    return EmbedFinder(inverter, setup.start, {f"embed {name}": value for name, value in setup.stamp().items()}, small)
 
 
 @dataclass(frozen=True)

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
+from statistics import median
 from time import perf_counter
 from typing import NoReturn
 
@@ -114,7 +115,7 @@ def iterator_times(generator: Generator, loss: LossToward, *, runs: int) -> tupl
     iterator = LatentIterator(generator, loss, IteratorConfig(steps=runs + 1))
     iterator.refine(start.new_zeros(1, 3, resolution, resolution), start, lambda *_: times.append(perf_counter()))
     # A step is reported before its gradient, so one whole step lies between two reports; the first one warms up.
-    step = sorted(after - before for before, after in pairwise(times[1:]))[runs // 2]
+    step = median(after - before for before, after in pairwise(times[1:]))
     drawn = median_time(drawing_with_gradient(generator, batch=1, resolution=resolution), runs=runs)
     return step, 1 - drawn / step
 

@@ -13,6 +13,7 @@ from latentloop.benchmark.comparison import (
     Result,
     SetMeans,
     Skipped,
+    common_images,
     on_the_same_images,
 )
 from latentloop.benchmark.comparison_files import refuse_strangers, write_comparison
@@ -96,7 +97,9 @@ def _comparison(setup: Setup, images: ImageSet, outcomes: Sequence[Outcome], bes
         if (of_method := [result for result in shown if result.method == method.name])
     ]
     facts = {"data": images.summary(), **setup.facts}
-    if len(shown) < len(results):
+    if results and not common_images(results):
+        facts["images"] = "none is common to all methods: their means do not compare"
+    elif len(shown) < len(results):
         facts["images"] = "those that all methods have"
     left_out = list(dict.fromkeys(outcome.reason for outcome in outcomes if isinstance(outcome, Skipped)))
     columns = setup.benchmark.columns

@@ -12,7 +12,7 @@ from typing import ParamSpec
 import torch
 from torch import Tensor, nn
 
-from latentloop.generators import DrawnBy, Generator
+from latentloop.generators import Generator, seamed
 
 P = ParamSpec("P")
 
@@ -80,16 +80,13 @@ class CallCounter:
     calls: int = 0
 
     def counted(self, generator: Generator) -> Generator:
-        """Return the generator with its images counted from now on."""
-        if isinstance(generator.synthesis, nn.Module):
-            generator.synthesis.register_forward_hook(self._after)
-            return generator
+        """Return the generator with its images counted from now on, whole ones and those of changed features.
 
-        def draw(w_plus: Tensor, *, resolution: int | None = None) -> Tensor:
-            self.calls += len(w_plus)
-            return generator.synthesis(w_plus, resolution=resolution)
-
-        return DrawnBy(generator, draw)
+        Raises:
+            TypeError: The generator's synthesis is replaced by a function.
+        """
+        _last_layer(generator).register_forward_hook(self._after)
+        return generator
 
     def __deepcopy__(self, memo: dict[int, object]) -> "CallCounter":
         """Return itself, so that copies of a counted generator, which some methods tune, are counted, too."""
@@ -97,6 +94,15 @@ class CallCounter:
 
     def _after(self, _: nn.Module, inputs: tuple[Tensor, ...], __: Tensor) -> None:
         self.calls += len(inputs[0])
+
+
+def _last_layer(generator: Generator) -> nn.Module:
+    """Return the layer that each image passes once, however it is drawn: that of RGB at the highest resolution."""
+    synthesis: object = seamed(generator)
+    if not isinstance(synthesis, nn.Module):
+        raise TypeError(f"{generator.name}: its synthesis must be an nn.Module, got {type(synthesis).__name__}")
+    layer = synthesis.get_submodule("to_rgb")
+    return layer[-1] if isinstance(layer, nn.ModuleList) else layer
 
 
 def _wait(device: torch.device) -> None:

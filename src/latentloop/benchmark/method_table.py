@@ -3,7 +3,9 @@
 import difflib
 from collections.abc import Sequence
 from dataclasses import dataclass
+from fractions import Fraction
 
+from latentloop.baselines import steps as published
 from latentloop.embedding.quality import NEAR
 from latentloop.inversion.beyond_config import REFINE_STEPS
 
@@ -13,7 +15,11 @@ IN_BALANCED, IN_BEST = (NEAR[quality].steps + REFINE_STEPS for quality in ("bala
 """Total steps of these qualities of `latentloop embed`, including those beyond the code."""
 OURS = "arXiv:2007.01758"
 """Source of our own methods (Guan et al.)."""
-LIKE_EMBED = "MSE and LPIPS (alex), at the sizes and on the generators of latentloop embed"
+OF_FACES = f"{NEAR['balanced'].lambda_identity:g} times a distance in earlier layers of the network of ID"
+"""Identity term of our iterator. ID is not in it, the cosine of that network's embeddings, but it favours ID."""
+ITERATED = f"MSE and LPIPS (alex), on faces also {OF_FACES}"
+"""Loss of our iterator."""
+LIKE_EMBED = f"{ITERATED}, at the sizes and on the generators of latentloop embed"
 """Loss of the methods that are qualities of `latentloop embed`."""
 AT_256 = "images at 256 pixels"
 """Note on methods that were published for larger images."""
@@ -36,13 +42,24 @@ class Method:
     """Differences from the publication."""
     uses_noise: bool = False
     """True if it optimizes noise maps, on generators that have them."""
-    tunes: bool = False
-    """True if it changes the generator's weights."""
+    needs_float32: bool = False
+    """True if it changes the weights or features of the generator that its code is found with."""
 
     @property
     def ours(self) -> bool:
         """True for our own methods, False for earlier ones."""
         return self.source == OURS
+
+
+def split_steps(steps: int, first: int, second: int) -> tuple[int, int]:
+    """Divide a number of steps between two stages in the proportion of their own numbers."""
+    later = round(steps * second / (first + second))
+    return steps - later, later
+
+
+def _share(first: int, second: int) -> str:
+    share = Fraction(first, first + second)
+    return f"{share.numerator} of {share.denominator}"
 
 
 METHODS: dict[str, Method] = {
@@ -51,23 +68,23 @@ METHODS: dict[str, Method] = {
         "Ours, two looks", OURS, 0, "nothing", ("the network sees what its first code draws, as in arXiv:2104.02699",)
     ),
     "instant": Method("Ours, instant", OURS, IN_INSTANT, LIKE_EMBED),
-    "balanced": Method("Ours, balanced", OURS, IN_BALANCED, LIKE_EMBED, tunes=True),
-    "best": Method("Ours, best", OURS, IN_BEST, LIKE_EMBED, tunes=True),
-    "hybrid": Method("Ours, hybrid", OURS, 50, "MSE and LPIPS (alex)"),
-    "optimize": Method("Ours, iterator alone", OURS, 100, "MSE and LPIPS (alex)"),
-    "hybrid-features": Method("Ours, hybrid and features", OURS, IN_BALANCED, "MSE and LPIPS (alex)", tunes=True),
-    "hybrid-weights": Method("Ours, hybrid and weights", OURS, IN_BEST, "MSE and LPIPS (alex)", tunes=True),
+    "balanced": Method("Ours, balanced", OURS, IN_BALANCED, LIKE_EMBED),
+    "best": Method("Ours, best", OURS, IN_BEST, LIKE_EMBED),
+    "hybrid": Method("Ours, hybrid", OURS, 50, ITERATED),
+    "optimize": Method("Ours, iterator alone", OURS, 100, ITERATED),
+    "hybrid-features": Method("Ours, hybrid and features", OURS, IN_BALANCED, ITERATED),
+    "hybrid-weights": Method("Ours, hybrid and weights", OURS, IN_BEST, ITERATED),
     "image2stylegan": Method(
         "Image2StyleGAN",
         "arXiv:1904.03189",
-        5000,
+        published.STYLES,
         "MSE and squared differences of features",
         (AT_256, "the best code kept"),
     ),
     "image2stylegan++": Method(
         "Image2StyleGAN++",
         "arXiv:1911.11544",
-        8000,
+        published.STYLES + published.NOISE,
         "MSE and squared differences of features, then MSE by noise maps",
         (AT_256, "the best code kept"),
         uses_noise=True,
@@ -75,7 +92,7 @@ METHODS: dict[str, Method] = {
     "stylegan-encoder": Method(
         "StyleGAN-Encoder",
         "github.com/pbaylies/stylegan-encoder",
-        100,
+        published.STYLEGAN_ENCODER,
         "features, pixels, MS-SSIM, LPIPS, distance from the mean",
         (
             "starts from our network, if there is one, not from its own",
@@ -83,11 +100,13 @@ METHODS: dict[str, Method] = {
             "no masks, sharpening, early stop or discriminator",
         ),
     ),
-    "projector": Method("Projector, W", "arXiv:1912.04958", 1000, "LPIPS by the features", (AT_256,), uses_noise=True),
+    "projector": Method(
+        "Projector, W", "arXiv:1912.04958", published.PROJECTOR, "LPIPS by the features", (AT_256,), uses_noise=True
+    ),
     "projector-w+": Method(
         "Projector, W+",
         "arXiv:1912.04958",
-        1000,
+        published.PROJECTOR,
         "LPIPS by the features",
         (AT_256, "into W+, which NVIDIA's does not do"),
         uses_noise=True,
@@ -95,26 +114,26 @@ METHODS: dict[str, Method] = {
     "pti": Method(
         "PTI",
         "arXiv:2106.05744",
-        800,
+        published.PIVOT + published.TUNING,
         "LPIPS by the features, then MSE and LPIPS (alex) by weights",
-        (AT_256, HALVED, "9 of 16 steps are the projector's"),
+        (AT_256, HALVED, f"{_share(published.PIVOT, published.TUNING)} steps are the projector's"),
         uses_noise=True,
-        tunes=True,
+        needs_float32=True,
     ),
     "dhr-like": Method(
         "DHR-like",
         "arXiv:2301.12141",
-        140,
+        published.COARSE + published.FEATURES,
         "MSE and LPIPS (alex) by weights and features",
         (
             AT_256,
             HALVED,
             "starts from our network, if there is one, not from theirs",
             "in its domain is what a code in W draws well within the ellipse of a head, not by a face parser",
-            "2 of 7 steps are those in W",
+            f"{_share(published.COARSE, published.FEATURES)} steps are those in W",
         ),
         uses_noise=True,
-        tunes=True,
+        needs_float32=True,
     ),
 }
 """All methods by name, ours first."""

@@ -1,11 +1,9 @@
 """Methods of a benchmark, ready to run: an initial code, and a refiner."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import MISSING, dataclass, fields, is_dataclass
+from dataclasses import MISSING, asdict, dataclass, fields, is_dataclass
+from functools import partial
 from typing import Any
-
-import torch
-from torch import Tensor
 
 from latentloop.baselines import (
     HybridRefinement,
@@ -16,22 +14,22 @@ from latentloop.baselines import (
     Projector,
     StyleGANEncoder,
 )
+from latentloop.baselines import steps as published
 from latentloop.baselines.dhr import THRESHOLD
 from latentloop.baselines.image2stylegan import noisy
 from latentloop.baselines.pti import ENOUGH, PIVOT_LR
 from latentloop.benchmark.finders import CodeFinder, EmbedFinder, Finder, Initializer, embed_finder
-from latentloop.benchmark.method_table import METHODS, ChosenMethod
-from latentloop.benchmark.our_embedding import OurEmbedding, quality_options
-from latentloop.benchmark.our_refiner import IteratedAndRefined, OurRefiner
-from latentloop.embedding.beyond import MSE_WEIGHT
-from latentloop.embedding.options import EmbedOptions, SearchOptions
+from latentloop.benchmark.method_table import METHODS, ChosenMethod, split_steps
+from latentloop.benchmark.our_embedding import quality_options, set_up_embedding
+from latentloop.embedding.components import Components
+from latentloop.embedding.options import EmbedOptions, Method, SearchOptions
 from latentloop.embedding.quality import Quality
-from latentloop.encoders import Encoder
+from latentloop.embedding.setup import Setup
+from latentloop.encoders import predict
 from latentloop.errors import UserError
 from latentloop.features.lpips import Lpips, load_lpips
-from latentloop.generators import Generator, is_seamed, seamed
-from latentloop.images import resample
-from latentloop.inversion import LatentIterator
+from latentloop.generators import Generator, seamed
+from latentloop.inversion import BeyondConfig, LatentIterator
 from latentloop.inversion.beyond_config import REFINE_STEPS, Refine
 from latentloop.latents import mean_code
 from latentloop.metrics.pixels import SMALLEST
@@ -42,25 +40,27 @@ WARM_UP_STEPS = 2
 LPIPS_AT_256 = 0.5
 """Factor on published LPIPS thresholds, which are for 1024 pixels: for codes in W of three sample photos, LPIPS was
 below .7 at 1024 pixels in as many places as below .28, .34 and .45 at 256."""
-OurIterator = Callable[[int, bool], tuple[LatentIterator, Mapping[str, Any]]]
-"""Function from a number of steps, and whether the start is near, to our iterator and the settings of its loss."""
 
 
 @dataclass(frozen=True)
 class Tools:
     """Networks that methods are built from."""
 
-    generator: Generator
-    iterator: OurIterator
-    """Creates our iterator."""
-    refiner: OurRefiner
-    """Creates our refiners beyond W+."""
+    parts: Components
+    """Generator, embedding network, and losses of our methods."""
     networks: Networks
     """Classifiers of the earlier methods."""
-    encoder: Encoder | None
-    """Encoder into the generator's latent space; None if there is none."""
-    embedding: OurEmbedding
-    """Sets up `latentloop embed` for the generator."""
+    aligned: bool
+    """The images are already aligned, and may show something else than faces."""
+
+    @property
+    def generator(self) -> Generator:
+        """Generator that is inverted, in the precision of the benchmark."""
+        return self.parts.drawing
+
+    def embedding(self, options: EmbedOptions) -> Setup:
+        """Set up `latentloop embed`, see `set_up_embedding`."""
+        return set_up_embedding(options, self.parts, aligned=self.aligned)
 
 
 @dataclass(frozen=True)
@@ -127,15 +127,7 @@ def _plain_values(refiner: object) -> dict[str, Any]:
 
 
 def _network(tools: Tools) -> Initializer:
-    encoder = tools.encoder
-    if encoder is None:
-        raise UserError(f"no embedding network is bundled for {tools.generator.name}; name one", arguments="embedder")
-
-    @torch.no_grad()
-    def codes(target: Tensor) -> Tensor:
-        return encoder(resample(target, encoder.resolution))
-
-    return codes
+    return partial(predict, tools.parts.encoder)
 
 
 def _mean(tools: Tools) -> Initializer:
@@ -147,22 +139,31 @@ def _one_pass(tools: Tools, _: int) -> CodeFinder:
 
 
 def _hybrid(tools: Tools, steps: int) -> CodeFinder:
-    return CodeFinder(_network(tools), *tools.iterator(steps, True))
+    return CodeFinder(_network(tools), *_iterator(tools, "hybrid", steps))
 
 
 def _optimize(tools: Tools, steps: int) -> CodeFinder:
-    return CodeFinder(_mean(tools), *tools.iterator(steps, False))
+    return CodeFinder(_mean(tools), *_iterator(tools, "optimize", steps))
 
 
-def _hybrid_and(refine: Refine) -> Callable[[Tools, int], CodeFinder]:
+def _iterator(tools: Tools, method: Method, steps: int) -> tuple[LatentIterator, Mapping[str, Any]]:
+    """Return the iterator of `latentloop embed`, and the weights of its loss and prior for the stamp."""
+    setup = tools.embedding(EmbedOptions(method=method, search=SearchOptions(steps=steps)))
+    weights = {"lambda_identity": setup.options.loss.lambda_identity, **asdict(setup.options.prior)}
+    # Terms of weight 0 are left out of the stamp: results from before such a term existed remain valid.
+    return setup.iterator, {name: weight for name, weight in weights.items() if weight}
+
+
+def _hybrid_and(refine: Refine) -> Callable[[Tools, int], EmbedFinder]:
     """Make a builder with the default's proportion of steps beyond the code, after those of the iterator."""
-    share = REFINE_STEPS / METHODS[f"hybrid-{refine}"].steps
+    in_code = METHODS[f"hybrid-{refine}"].steps - REFINE_STEPS
 
-    def build(tools: Tools, steps: int) -> CodeFinder:
-        refining = round(share * steps)
-        iterator, settings = tools.iterator(steps - refining, True)
-        refiner = IteratedAndRefined(iterator, tools.refiner(refine, refining))
-        return CodeFinder(_network(tools), refiner, {**settings, "lambda_mse beyond": MSE_WEIGHT})
+    def build(tools: Tools, steps: int) -> EmbedFinder:
+        iterating, refining = split_steps(steps, in_code, REFINE_STEPS)
+        options = EmbedOptions(
+            method="hybrid", search=SearchOptions(steps=iterating), beyond=BeyondConfig(refine, refining)
+        )
+        return embed_finder(tools.embedding(options), small=True)
 
     return build
 
@@ -171,7 +172,7 @@ def _quality(quality: Quality) -> Callable[[Tools, int], EmbedFinder]:
     """Make a builder of `latentloop embed` in a quality."""
 
     def build(tools: Tools, steps: int) -> EmbedFinder:
-        return embed_finder(tools.embedding(quality_options(quality, steps, seams=is_seamed(tools.generator))))
+        return embed_finder(tools.embedding(quality_options(quality, steps)))
 
     return build
 
@@ -185,11 +186,10 @@ def _image2stylegan(tools: Tools, steps: int) -> CodeFinder:
 
 
 def _image2stylegan_plus_plus(tools: Tools, steps: int) -> CodeFinder:
-    """Build Image2StyleGAN++ with five steps on the styles to three on the noise, as published."""
     noisy(tools.generator)  # raises if it takes no noise maps, before anything runs
-    noise_steps = round(steps * 3 / 8)
-    styles = Image2StyleGAN(tools.generator, tools.networks.layers, steps=steps - noise_steps)
-    return CodeFinder(_mean(tools), Image2StyleGANPlusPlus(styles, steps=noise_steps))
+    on_styles, on_noise = split_steps(steps, published.STYLES, published.NOISE)
+    styles = Image2StyleGAN(tools.generator, tools.networks.layers, steps=on_styles)
+    return CodeFinder(_mean(tools), Image2StyleGANPlusPlus(styles, steps=on_noise))
 
 
 def _stylegan_encoder(tools: Tools, steps: int) -> CodeFinder:
@@ -198,7 +198,7 @@ def _stylegan_encoder(tools: Tools, steps: int) -> CodeFinder:
         raise UserError(
             f"stylegan-encoder needs images of {SMALLEST} pixels or more, those of {generator.name} are smaller"
         )
-    initialize = _network(tools) if tools.encoder else _mean(tools)
+    initialize = _network(tools) if tools.parts.embedder else _mean(tools)
     return CodeFinder(initialize, StyleGANEncoder(generator, tools.networks, steps=steps))
 
 
@@ -211,22 +211,21 @@ def _projector_w_plus(tools: Tools, steps: int) -> CodeFinder:
 
 
 def _pti(tools: Tools, steps: int) -> CodeFinder:
-    """Build PTI with nine steps of the projector to seven on the weights, as published."""
-    tuning = round(steps * 7 / 16)
-    pivot = Projector(tools.generator, tools.networks.lpips, steps=steps - tuning, lr=PIVOT_LR)
+    of_pivot, tuning = split_steps(steps, published.PIVOT, published.TUNING)
+    pivot = Projector(tools.generator, tools.networks.lpips, steps=of_pivot, lr=PIVOT_LR)
     refiner = PivotalTuning(pivot, _alex(tools), steps=tuning, enough=LPIPS_AT_256 * ENOUGH)
     return CodeFinder(_mean(tools), refiner)
 
 
 def _dhr_like(tools: Tools, steps: int) -> CodeFinder:
-    """Build DHR-like with two steps of the projector to five on the features, half of which also tune the weights."""
     seamed(tools.generator)  # raises if it draws in one piece, before anything runs
-    refining = round(steps * 5 / 7)
-    coarse = Projector(tools.generator, tools.networks.lpips, steps=steps - refining)
+    in_w, refining = split_steps(steps, published.COARSE, published.FEATURES)
+    coarse = Projector(tools.generator, tools.networks.lpips, steps=in_w)
+    tuning = refining * published.WEIGHTS // published.FEATURES
     refiner = HybridRefinement(
-        coarse, _alex(tools), steps=refining, weight_steps=refining // 2, threshold=LPIPS_AT_256 * THRESHOLD
+        coarse, _alex(tools), steps=refining, weight_steps=tuning, threshold=LPIPS_AT_256 * THRESHOLD
     )
-    return CodeFinder(_network(tools) if tools.encoder else _mean(tools), refiner)
+    return CodeFinder(_network(tools) if tools.parts.embedder else _mean(tools), refiner)
 
 
 def _alex(tools: Tools) -> Lpips:

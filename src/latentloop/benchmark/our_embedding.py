@@ -1,11 +1,8 @@
-"""The qualities of `latentloop embed` as methods of a benchmark, found by the same job settings and networks."""
+"""Our methods in a benchmark: `latentloop embed` with other numbers of steps, on networks that all methods share."""
 
-from collections.abc import Callable
 from dataclasses import replace
 
-import torch
-
-from latentloop.benchmark.meters import CallCounter
+from latentloop.benchmark.method_table import split_steps
 from latentloop.common import Common
 from latentloop.embedding.components import Components
 from latentloop.embedding.options import EmbedOptions, FaceOptions, SearchOptions
@@ -14,53 +11,32 @@ from latentloop.embedding.setup import Setup, set_up
 from latentloop.inversion import BeyondConfig
 from latentloop.inversion.beyond_config import REFINE_STEPS
 
-OurEmbedding = Callable[[EmbedOptions], Setup]
-"""Function from options of embedding, all but the generator's, to the job's setup."""
 
-
-def our_embedding(
-    generator: Common,
-    embedder: str | None,
-    counter: CallCounter,
-    *,
-    device: torch.device,
-    precision: torch.dtype,
-    aligned: bool,
-) -> OurEmbedding:
-    """Return a function that sets embedding up with networks that all its jobs share.
+def set_up_embedding(options: EmbedOptions, parts: Components, *, aligned: bool) -> Setup:
+    """Set up `latentloop embed` for the images of a benchmark, drawn by the generator that is inverted.
 
     Args:
-        generator: Options that name the generator.
-        embedder: Embedding network; None for the one bundled for the generator.
-        counter: Counts the images that the searches draw, on whichever generator.
-        device: Device of the networks.
-        precision: Precision of image synthesis in the iterator.
+        options: Options of embedding; those of the generator and the faces do not count.
+        parts: Networks that all methods share.
         aligned: The images are already aligned, and may show something else than faces.
     """
-    parts = Components(generator.generator, device, precision, embedder, generator.which, watched=counter.counted)
-
-    def made(options: EmbedOptions) -> Setup:
-        drawn = replace(
-            options, common=generator, faces=FaceOptions(aligned=aligned), render=parts.generator.resolution
-        )
-        return set_up(drawn, parts)
-
-    return made
+    common = Common(parts.generator_file, parts.which)
+    size = parts.generator.resolution
+    return set_up(replace(options, common=common, faces=FaceOptions(aligned=aligned), render=size), parts)
 
 
-def quality_options(quality: Quality, steps: int, *, seams: bool = True) -> EmbedOptions:
+def quality_options(quality: Quality, steps: int) -> EmbedOptions:
     """Derive the options of a quality with another total number of steps, in the quality's proportion.
 
     Args:
         quality: Name of the quality.
         steps: Steps in the code and beyond it; the quality's own number changes nothing.
-        seams: The generator's features can be changed between layers; otherwise the code takes all steps.
     """
     preset = NEAR[quality]
     beyond = REFINE_STEPS if preset.refine != "none" else 0
     if steps == preset.steps + beyond:
         return EmbedOptions(method="hybrid", search=SearchOptions(quality=quality))
-    refining = round(steps * beyond / (preset.steps + beyond)) if seams else 0
+    in_code, refining = split_steps(steps, preset.steps, beyond)
     # Given steps alone mean the code alone: the refinement is named, too.
     refine = BeyondConfig(preset.refine, refining) if refining else BeyondConfig("none")
-    return EmbedOptions(method="hybrid", search=SearchOptions(quality=quality, steps=steps - refining), beyond=refine)
+    return EmbedOptions(method="hybrid", search=SearchOptions(quality=quality, steps=in_code), beyond=refine)

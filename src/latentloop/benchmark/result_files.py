@@ -94,6 +94,10 @@ class BenchmarkFolder:
         made = mark_in(self.picture(method, image), COMMAND)  # None in pictures of earlier versions
         return stored if made in (None, mark(COMMAND, stored.key)) else None
 
+    def shows(self, method: str, image: str, stored: Stored, picture: Tensor) -> bool:
+        """Check whether a result's reconstruction is this picture, (1, 3, H, W) in [-1, 1], when rounded to 8 bits."""
+        return self.picture(method, image).read_bytes() == _reconstruction(picture, stored.key)
+
     def read_code(self, method: str, image: str) -> Codes | None:
         """Read a result's code, (1, num_ws, w_dim), and its noise maps.
 
@@ -132,7 +136,7 @@ class BenchmarkFolder:
         content = io.BytesIO()
         np.savez(content, **arrays)
         files = {
-            self.picture(method, image): png_bytes(picture, comment=mark(COMMAND, stored.key)),
+            self.picture(method, image): _reconstruction(picture, stored.key),
             self._file(method, image, ".npz"): content.getvalue(),
             self._file(method, image, ".json"): json.dumps(asdict(stored)).encode(),
         }
@@ -148,3 +152,7 @@ class BenchmarkFolder:
 
     def _file(self, method: str, image: str, suffix: str) -> Path:
         return self.path / method / f"{image}{suffix}"
+
+
+def _reconstruction(picture: Tensor, key: str) -> bytes:
+    return png_bytes(picture, comment=mark(COMMAND, key))

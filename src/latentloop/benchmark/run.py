@@ -9,6 +9,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from latentloop.allocator import return_freed_memory
 from latentloop.benchmark.comparison import Outcome, Result, Skipped
 from latentloop.benchmark.edit_meter import EDITS, EditMeter
 from latentloop.benchmark.finders import Codes, Finder
@@ -19,7 +20,7 @@ from latentloop.benchmark.protocols import EvaluationProtocol
 from latentloop.benchmark.result_files import PHOTOS, BenchmarkFolder, Cost, Stored
 from latentloop.benchmark.targets import Aligner, Target, check_names, find_target
 from latentloop.defaults import WORKING_SIZE
-from latentloop.errors import NotFiniteError, UserError
+from latentloop.errors import NotFiniteError, UserError, is_out_of_memory
 from latentloop.evaluation.full_size import FULL_SIZE_METRICS, measure_full_size
 from latentloop.faces import AlignedFace, FaceDetector, already_aligned
 from latentloop.features.lpips import Lpips
@@ -139,10 +140,13 @@ class Benchmark:
             else:
                 missing.append(target)
         if missing:
-            self._warm_up(method)
+            if method.name not in self._warm:
+                self._warm.add(method.name)
+                self._warm_up(method, self.batch)
             yield from self._find(method, missing)
 
     def _find(self, method: PreparedMethod, targets: Sequence[Target]) -> Iterator[Outcome]:
+        """Yield a method's new results on a batch; if that fails, halves are tried separately."""
         try:
             codes, images, cost = self._timed(
                 method.finder,
@@ -150,20 +154,39 @@ class Benchmark:
                 [target.face for target in targets],
                 partial(self.observer.step, method),
             )
-        except NotFiniteError as error:
-            if len(targets) == 1:
-                yield Skipped(UserError(f"{targets[0].photo}: {method.name}: {error}"))
-                return
-            for target in targets:  # one by one: a single image must not fail its batch
-                yield from self._find(method, [target])
+        except (NotFiniteError, MemoryError, RuntimeError) as error:
+            problem = self._problem(error)
+            return_freed_memory()  # of the failed attempt, before the halves are tried
+        else:
+            yield from self._found(method, targets, codes, images, cost)
             return
+        if len(targets) == 1:
+            yield Skipped(UserError(f"{targets[0].photo}: {method.name}: {problem}"))
+            return
+        middle = len(targets) // 2  # halving isolates the image that fails, and needs less memory
+        yield from self._find(method, targets[:middle])
+        yield from self._find(method, targets[middle:])
+
+    def _problem(self, error: Exception) -> str:
+        """Say why a method fails on some images; raises any error that ends the run."""
+        if is_out_of_memory(error):
+            return f"not enough memory on {self.device}"
+        if isinstance(error, NotFiniteError):
+            return str(error)
+        raise error
+
+    def _found(
+        self, method: PreparedMethod, targets: Sequence[Target], codes: Codes, images: Tensor, cost: Cost
+    ) -> Iterator[Outcome]:
+        """Measure new codes of N targets with their images (N, 3, S, S), and write them."""
         figures = self._measure(codes, images, targets)
         for i, target in enumerate(targets):
             self.folder.write_target(target.name, target.small)
-            before = self._stored(method, target)  # metrics by other protocols, of a code that could not be redrawn
-            all_figures = {**(before.figures if before else {}), self._metrics: figures[i]}
-            stored = Stored(self._key(method, target), cost, all_figures)
-            picture = resample(images[i : i + 1], PREVIEW_SIZE)
+            picture, before = resample(images[i : i + 1], PREVIEW_SIZE), self._stored(method, target)
+            # Metrics by other protocols, of a code that could not be redrawn, stay if the new one draws the same: on a
+            # GPU two searches may differ.
+            kept = before.figures if before and self.folder.shows(method.name, target.name, before, picture) else {}
+            stored = Stored(self._key(method, target), cost, {**kept, self._metrics: figures[i]})
             self.folder.write(method.name, target.name, stored, codes.of(i), picture)
             yield _result(method, target, figures[i], cost)
 
@@ -205,13 +228,18 @@ class Benchmark:
         calls = (self.counter.calls - before) // count
         return codes, images.cpu(), Cost(watch.seconds / count, memory.peak(), calls, count)
 
-    def _warm_up(self, method: PreparedMethod) -> None:
-        """Run a method briefly, so that one-time allocation and tuning are not measured."""
-        if method.name not in self._warm:
-            blank = torch.zeros(1, 3, self.generator.resolution, self.generator.resolution)
-            faces = [already_aligned(blank, self.generator.resolution)] * self.batch
-            self._timed(method.warm_up, torch.zeros(self.batch, 3, self.size, self.size), faces)
-            self._warm.add(method.name)
+    def _warm_up(self, method: PreparedMethod, count: int) -> None:
+        """Run a method briefly on some images, so that one-time allocation and tuning are not measured."""
+        blank = torch.zeros(1, 3, self.generator.resolution, self.generator.resolution)
+        faces = [already_aligned(blank, self.generator.resolution)] * count
+        try:
+            self._timed(method.warm_up, torch.zeros(count, 3, self.size, self.size), faces)
+        except (NotFiniteError, MemoryError, RuntimeError) as error:
+            self._problem(error)  # raises what ends the run; the images themselves will meet any other problem, too
+        else:
+            return
+        if count > 1:
+            self._warm_up(method, count // 2)
 
     @property
     def _metrics(self) -> str:

@@ -23,6 +23,7 @@ from latentloop.evaluation.measure import Evaluator, load_evaluator
 from latentloop.faces import AlignedFace, align_faces, already_aligned, fixed_crop
 from latentloop.generators.registry import renderers_of
 from latentloop.images import decode_image, jpeg_bytes, resample
+from latentloop.records.naming import name_of
 from latentloop.records.schema import CROP, ERROR, OK, RECONSTRUCTION, RecordRun
 from latentloop.version import __version__
 
@@ -118,7 +119,8 @@ class FaceCoder:
         else:
             return [{**row, **code} for row, code in zip(known, found, strict=True)]
         if len(faces) == 1:
-            return [failed(known[0], problem)]
+            # Beside the rows of the photo's other faces: it keeps its number and its place.
+            return [{**known[0], "status": ERROR, "error": f"{name_of(known[0])}: {problem}"}]
         middle = len(faces) // 2
         return self._coded(faces[:middle]) + self._coded(faces[middle:])
 
@@ -235,7 +237,7 @@ def load_photo_coder(options: BulkOptions, components: Components | None = None)
 
 
 def failed(row: Row, problem: str) -> Row:
-    """Create the row of a photo without codes; its error begins with the photo's path."""
+    """Create the row of a photo without usable faces; its error begins with the photo's path."""
     if row["path"] not in problem:
         problem = f"{row['path']}: {problem}"
     kept: Row = {name: row[name] for name in ("path", "key", "width", "height") if name in row}

@@ -1,7 +1,9 @@
 """State of a folder of records: which photos are done, and whether the folder is ours."""
 
+from collections.abc import Set
 from pathlib import Path
 
+from latentloop.bulk.sink import keep_pictures
 from latentloop.embedding.result_folder import INFORMATIVE
 from latentloop.errors import UserError
 from latentloop.files import remove_leftovers, replacing
@@ -60,20 +62,27 @@ def finished_in(out: Path) -> frozenset[str]:
     return frozenset(path for file in files for path in _paths_in(file))
 
 
-def drop_errors(out: Path) -> None:
-    """Delete the records of errors, so that their photos are tried again; the caller must hold the folder's lock.
+def drop_errors(out: Path, photos: Set[str]) -> None:
+    """Delete all records and pictures of photos that have an error, so that all their faces are tried again.
+
+    Args:
+        out: Folder of records; the caller must hold its lock.
+        photos: Paths of the photos that can be tried again; records of others are kept, with their errors.
 
     Raises:
-        UserError: A file of records is damaged, or the folder cannot be written to.
+        UserError: A file of records or pictures is damaged, or the folder cannot be written to.
     """
-    arrow = load_arrow()
-    for file in RecordFolder(out).files:
-        table = open_parquet(file).read()
-        good = table.filter(arrow.compute.not_equal(table["status"], ERROR))
-        if len(good) == len(table):
+    arrow, folder = load_arrow(), RecordFolder(out)
+    for file, table in zip(folder.files, folder.tables(), strict=True):
+        failed = table.filter(arrow.compute.equal(table["status"], ERROR))["path"].to_pylist()
+        again = arrow.array(sorted(photos & set(failed)), arrow.string())
+        if not len(again):
             continue
-        # The note is deleted first: after a kill in between, no photo must count as done without a record.
+        good = table.filter(arrow.compute.invert(arrow.compute.is_in(table["path"], value_set=again)))
+        # The note is deleted first: after a kill in between, no photo must count as done without a record. Pictures
+        # come before the records, whose errors tell a later run to delete the rest.
         (out / CHECKPOINT / file.name).unlink(missing_ok=True)
+        keep_pictures(out / PICTURES / f"{file.stem}.tar", good.select(["key", "face"]).to_pylist())
         with replacing(file) as part:
             arrow.parquet.write_table(good, part, compression="zstd")
         _note(out, file.stem)

@@ -39,7 +39,8 @@ class BulkOptions:
     """Also write the aligned faces and the reconstructions: JPEGs of 256 pixels in a tar file beside each file of
     records."""
     retry_errors: bool = neutral(False)
-    """Try photos again whose records hold an error, for example after a disk was unavailable."""
+    """Try photos again that have an error among their records, with all their faces: for example after a disk was
+    unavailable."""
     batch: int = neutral(8)
     """Number of faces that a worker embeds together."""
     rows: int = neutral(256)

@@ -24,7 +24,7 @@ from latentloop.files import check_writable
 from latentloop.folder_lock import sole_use
 from latentloop.records.folder import CHECKPOINT, RecordFolder
 from latentloop.records.naming import is_record_folder
-from latentloop.records.schema import ERROR, PICTURES, RECORDS, RecordRun, load_arrow
+from latentloop.records.schema import ERROR, OK, PICTURES, RECORDS, RecordRun, load_arrow
 
 WORKERS_OF_A_WRITER = 16
 """Number of workers whose records one process writes."""
@@ -39,6 +39,7 @@ class Progress:
     photos: int
     """Number of photos done in this run."""
     faces: int
+    """Number of faces with codes."""
     errors: int
     problems: Sequence[str]
     """First errors, each a line that begins with the photo's path."""
@@ -50,7 +51,9 @@ class Summary:
 
     photos: int
     faces: int
+    """Number of faces with codes."""
     errors: int
+    """Number of records of errors: of whole photos, and of single faces."""
 
 
 @dataclass(frozen=True)
@@ -133,7 +136,7 @@ def bulk_files(
         with sole_use(out):
             match_checkpoint(out)
             if options.retry_errors:
-                drop_errors(out)
+                drop_errors(out, frozenset(photo.path for photo in found))
             known = finished_in(out)
     return BulkRun(found, out, options, run, sum(photo.path in known for photo in found))
 
@@ -141,10 +144,10 @@ def bulk_files(
 def summary_of(folder: RecordFolder) -> Summary:
     """Count the records in a folder."""
     photos = faces = errors = 0
-    for table in folder.tables(("face", "status")):
-        numbers, status = table["face"].to_pylist(), table["status"].to_pylist()
-        photos += sum(number <= 1 for number in numbers)
-        faces += sum(number > 0 for number in numbers)
+    for table in folder.tables(("path", "status")):
+        status = table["status"].to_pylist()
+        photos += len(set(table["path"].to_pylist()))  # all rows of a photo are in one file
+        faces += status.count(OK)
         errors += status.count(ERROR)
     return Summary(photos, faces, errors)
 

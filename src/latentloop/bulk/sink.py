@@ -2,11 +2,12 @@
 
 import io
 import tarfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from latentloop.bulk.ray_module import load_ray
+from latentloop.errors import UserError, in_one_line
 from latentloop.files import replacing
 from latentloop.records.schema import CROP, PICTURES, RECONSTRUCTION, RECORDS, RecordRun, arrow_schema, load_arrow
 
@@ -51,13 +52,38 @@ def write_records(table: "pyarrow.Table", folder: Path, name: str, run: RecordRu
 
 def write_pictures(path: Path, rows: Sequence[dict[str, Any]]) -> None:
     """Write pictures to a tar file in WebDataset's layout: KEY-FACE.crop.jpg and KEY-FACE.reconstruction.jpg."""
-    named = set[str]()
+    # By name, since a photo may occur twice.
+    _write_tar(path, {_name(row, column): row[column] for row in rows for column in ENDINGS if row[column] is not None})
+
+
+def keep_pictures(path: Path, rows: Sequence[dict[str, Any]]) -> None:
+    """Delete the pictures in a tar file, which may be missing, of all but some rows.
+
+    Raises:
+        UserError: The file is damaged or cannot be written.
+    """
+    if not path.is_file():
+        return
+    kept = {_name(row, column) for row in rows for column in ENDINGS}
+    try:
+        with tarfile.open(path, "r:") as archive:
+            if kept.issuperset(archive.getnames()):
+                return
+            files = [(one.name, archive.extractfile(one)) for one in archive if one.name in kept]
+            pictures = {name: file.read() for name, file in files if file}
+    except (tarfile.TarError, OSError) as error:
+        raise UserError(f"{path}: damaged: {in_one_line(error)}") from error
+    with replacing(path) as part:
+        _write_tar(part, pictures)
+
+
+def _name(row: Mapping[str, Any], column: str) -> str:
+    return f"{row['key']}-{row['face']}.{ENDINGS[column]}"
+
+
+def _write_tar(path: Path, contents: Mapping[str, bytes]) -> None:
     with tarfile.open(path, "w") as archive:
-        for row in rows:
-            for column, ending in ENDINGS.items():
-                name = f"{row['key']}-{row['face']}.{ending}"
-                if (content := row[column]) is not None and name not in named:  # a photo may occur twice
-                    named.add(name)
-                    member = tarfile.TarInfo(name)
-                    member.size = len(content)
-                    archive.addfile(member, io.BytesIO(content))
+        for name, content in contents.items():
+            member = tarfile.TarInfo(name)
+            member.size = len(content)
+            archive.addfile(member, io.BytesIO(content))

@@ -4,6 +4,7 @@ import codecs
 import glob
 import os
 from collections.abc import Callable, Iterable, Iterator
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +37,7 @@ def find_bulk_photos(arguments: Iterable[str], *, warn: Callable[[str], None] = 
         UserError: An argument is empty, or none names a photo.
     """
     found, places = dict[str, BulkPhoto](), set[str]()
+    resolved = lru_cache(maxsize=1)(os.path.realpath)  # once per file: photos in one file follow each other
     for argument in (one for each in arguments for one in expand_braces(each)):
         if not argument:
             raise UserError("one of the photos has an empty name")
@@ -44,7 +46,7 @@ def find_bulk_photos(arguments: Iterable[str], *, warn: Callable[[str], None] = 
         if not photos:
             warn(f"{argument}: no photos; known endings: {' '.join(sorted(_known()))}")
         for photo in photos:
-            place = os.path.realpath(photo.file) + photo.path.removeprefix(printable(photo.file))
+            place = resolved(photo.file) + photo.path.removeprefix(printable(photo.file))
             if place not in places:
                 places.add(place)
                 found[photo.path] = photo

@@ -17,8 +17,8 @@ class Tally:
     def add(self, rows: Sequence[tuple[str, int, str | None]]) -> None:
         """Count rows, given as path, number of the face, and error."""
         for _, face, error in rows:
-            self._photos += face <= 1
-            self._faces += face > 0
+            self._photos += face <= 1  # each photo has a row of face 1, with or without a code, or one of face 0
+            self._faces += error is None
             if error is not None:
                 self._failed += 1
                 self._errors += [error] if len(self._errors) < SHOWN else []

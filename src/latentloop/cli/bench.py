@@ -1,6 +1,7 @@
 """The command `latentloop bench`."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields
 from typing import Annotated, Literal
 
 import tyro
@@ -9,6 +10,15 @@ from latentloop.benchmark.options import NO_ROOT, ComparisonOptions, SpeedOption
 from latentloop.cli.console import say
 from latentloop.cli.inputs import refuse_missing
 from latentloop.errors import UserError
+
+Quantity = Literal["methods", "generator", "collaboration", "training"]
+TAKEN: Mapping[Quantity, Sequence[str]] = {
+    "methods": [field.name for field in fields(ComparisonOptions)],
+    "generator": ("machine", "generators", "batches", "runs", "compile", "engines"),
+    "collaboration": ("machine", "generators", "batches", "runs"),
+    "training": ("machine", "generators", "batches", "runs", "compile"),
+}
+"""Options that each measurement takes."""
 
 
 @dataclass(frozen=True)
@@ -42,13 +52,14 @@ class Bench:
     As a GPU trains: latentloop bench training --generators mobile-ffhq-256 --precision bfloat16 --batches 64 256
     """
 
-    what: Annotated[Literal["methods", "generator", "collaboration", "training"], tyro.conf.Positional] = "methods"
+    what: Annotated[Quantity, tyro.conf.Positional] = "methods"
     """Quantity to measure."""
     comparison: ComparisonOptions = ComparisonOptions()
     speed: SpeedOptions = SpeedOptions()
 
     def run(self) -> int:
         """Run the comparison or the measurement; returns 2 if an image or a method was left out."""
+        self._refuse_ignored()
         compared = self.comparison
         if self.what == "methods":
             if compared.root is None:
@@ -69,3 +80,14 @@ class Bench:
         for line in measures[self.what](self.speed, self.comparison.machine):
             say(line)
         return 0
+
+    def _refuse_ignored(self) -> None:
+        """Refuse options that are given and do not apply."""
+        ignored = [
+            field.name
+            for options in (self.comparison, self.speed)
+            for field in fields(options)
+            if field.name not in TAKEN[self.what] and getattr(options, field.name) != field.default
+        ]
+        if ignored:
+            raise UserError(f"an option does not apply to bench {self.what}", arguments=ignored)

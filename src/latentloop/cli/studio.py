@@ -11,9 +11,9 @@ from latentloop.studio.options import StudioOptions
 class Studio:
     """Open a page in the browser on which photos are edited with sliders.
 
-    Drop, paste or take a photo, or choose an example or a random face. A reconstruction appears within a second, and
-    improves while you look. Move sliders; the whole photo is redrawn when they rest. Download the photo, the face and
-    the code; latentloop edit makes the same pictures from them. Needs Gradio: pip install 'latentloop[web]'.
+    Drop, paste or take a photo, or choose an example or a random face. A reconstruction appears after a second or two,
+    and improves while you look. Move sliders; the whole photo is redrawn when they rest. Download the photo, the face
+    and the code; latentloop edit makes the same pictures from them. Needs Gradio: pip install 'latentloop[web]'.
 
     Everything is computed on this machine; no other computer is contacted. Photos are deleted once the page is closed.
 

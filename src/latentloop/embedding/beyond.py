@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from latentloop.generators import Generator
-from latentloop.inversion import BeyondConfig, BeyondRefiner, Comparison, FeatureRefiner, WeightTuner
+from latentloop.inversion import BeyondConfig, BeyondRefiner, Comparison, FeatureEncoder, FeatureRefiner, WeightTuner
 from latentloop.losses.config import LossConfig
 from latentloop.losses.image import LossToward, weighted_sum
 
@@ -16,15 +16,18 @@ def refining_loss(loss: LossConfig) -> LossConfig:
     return replace(loss, lambda_mse=MSE_WEIGHT * loss.lambda_mse, lambda_identity=0.0)
 
 
-def beyond_refiner(beyond: BeyondConfig, loss: LossToward, generator: Generator) -> BeyondRefiner:
+def beyond_refiner(
+    beyond: BeyondConfig, loss: LossToward, generator: Generator, encoder: FeatureEncoder | None = None
+) -> BeyondRefiner:
     """Create the refiner that the options choose.
 
     Args:
         beyond: Kind of refinement, features or weights, and its number of steps.
         loss: Image loss with the settings of `refining_loss`.
         generator: Generator that draws the reconstructions.
+        encoder: Network that predicts the change of features to start from.
     """
     if beyond.refine == "features":
-        return FeatureRefiner(generator, Comparison(loss), beyond.steps)
+        return FeatureRefiner(generator, Comparison(loss), beyond.steps, encoder=encoder)
     local = weighted_sum((beyond.lambda_local, loss)) if beyond.lambda_local else None
     return WeightTuner(generator, Comparison(loss), beyond.steps, local=local)

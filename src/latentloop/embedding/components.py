@@ -9,16 +9,16 @@ import torch
 from latentloop.defaults import WORKING_SIZE, Precision, Which
 from latentloop.devices import find_device, find_precision, repeatable_arithmetic
 from latentloop.encoders.embedder_file import NAME as EMBEDDER
-from latentloop.encoders.embedder_file import embedder_weights, shipped_embedder
+from latentloop.encoders.embedder_file import embedder_weights, missing_network, shipped_embedder
 from latentloop.encoders.pretrained import Encoder, load_encoder
-from latentloop.errors import UserError
 from latentloop.evaluation.measure import Evaluator, load_evaluator
 from latentloop.faces import FaceDetector, load_face_detector
 from latentloop.features.lpips import Lpips, load_lpips
 from latentloop.generators import Generator, load_generator, load_renderer, low_precision
 from latentloop.generators.registry import renderers_of, weights_checksum
 from latentloop.hub import GENERATORS, source_of
-from latentloop.inversion import PerceptualMetric
+from latentloop.inversion import FeatureEncoder, PerceptualMetric
+from latentloop.inversion.feature_encoder_file import find_feature_encoder
 from latentloop.inversion.metric_file import find_metric
 from latentloop.latents import StyleAlignment, style_alignment, w_std_of
 from latentloop.losses import LossToward, iterator_loss
@@ -43,28 +43,29 @@ class Components:
     reads: ReadOnce = field(default_factory=ReadOnce)
     """Context in which each weights file is read once for all parts."""
     watched: Callable[[Generator], Generator] = lambda generator: generator
-    """Applied once to each generator that draws in a search: a benchmark counts the images."""
+    """Applied once to each generator when it is loaded: a benchmark counts the images that it draws."""
     _losses: dict[LossConfig, LossToward] = field(default_factory=dict)
     _lpips_by_net: dict[str, Lpips] = field(default_factory=dict)
     _renderers: dict[int, Generator] = field(default_factory=dict)
+    _feature_encoders: dict[str, FeatureEncoder | None] = field(default_factory=dict)
 
     @cached_property
     def generator(self) -> Generator:
         """Generator that is inverted, in float32."""
         with self.reads:
-            return load_generator(self.generator_file, which=self.which, device=self.device)
+            return self.watched(load_generator(self.generator_file, which=self.which, device=self.device))
 
     @cached_property
     def drawing(self) -> Generator:
         """Generator with the same weights in the iterator's precision."""
-        return self.watched(low_precision(self.generator, self.precision))
+        return low_precision(self.generator, self.precision)
 
     @cached_property
     def quick(self) -> Generator:
         """The 256-pixel generator of the same latent space in the iterator's precision; `drawing` if there is none."""
         if self.generator.resolution <= WORKING_SIZE or WORKING_SIZE not in renderers_of(self.generator):
             return self.drawing
-        return self.watched(low_precision(self.renderer(WORKING_SIZE), self.precision))
+        return low_precision(self.renderer(WORKING_SIZE), self.precision)
 
     def renderer(self, resolution: int | None = None) -> Generator:
         """Load the generator that draws the same codes at another resolution.
@@ -76,7 +77,8 @@ class Components:
         # Kept by size: drawing, polishing and refining ask for the same one.
         if size not in self._renderers:
             with self.reads:
-                self._renderers[size] = load_renderer(self.generator, size, device=self.device)
+                loaded = load_renderer(self.generator, size, device=self.device)
+            self._renderers[size] = loaded if loaded is self.generator else self.watched(loaded)
         return self._renderers[size]
 
     @property
@@ -92,9 +94,7 @@ class Components:
             UserError: The generator has none, or the file's network predicts codes of another generator.
         """
         if not self.embedder:
-            raise UserError(
-                f"no network is bundled for {self.generator.name}; make one: latentloop train", arguments="embedder"
-            )
+            raise missing_network(self.generator)
         with self.reads:
             return load_encoder(self.embedder, self.generator)
 
@@ -125,6 +125,13 @@ class Components:
         """Perceptual metric of the generator; None if neither the package nor the cache has one."""
         with self.reads:
             return find_metric(self.generator)
+
+    def feature_encoder(self, renderer: Generator) -> FeatureEncoder | None:
+        """Load the network that predicts changes of a renderer's features; None if none is bundled for it."""
+        if renderer.name not in self._feature_encoders:
+            with self.reads:
+                self._feature_encoders[renderer.name] = find_feature_encoder(renderer)
+        return self._feature_encoders[renderer.name]
 
     def loss(self, config: LossConfig) -> LossToward:
         """Load the iterator's loss on the device, once per setting."""

@@ -209,23 +209,23 @@ class Inverter:
     ) -> list[FoundCode]:
         """Refine all codes at the target's size, then at full size those of faces with enough pixels."""
         found = iterators.refine(target, start, on_step, on_code)
-        refined = [FoundCode(w, found.losses[:, i], int(found.steps[i])) for i, w in enumerate(found.w_plus)]
+        codes = [FoundCode(w, found.losses[:, i], int(found.steps[i])) for i, w in enumerate(found.w_plus)]
         if self.full_size is None:
-            return refined
+            return codes
         size, done = self.renderer.resolution, iterators.steps
         sharp = [i for i, one in enumerate(faces) if one.image.shape[-1] == size and one.side * MOST_ENLARGED >= size]
         if not sharp:
-            return refined
+            return codes
         full = torch.cat([faces[i].image for i in sharp]).to(target)
         later = self.full_size.refine(full, found.w_plus[sharp], counting_from(done, on_step) if done else on_step)
         for row, i in enumerate(sharp):
             # With steps before, the first full-size loss repeats the last code's: it is left out.
-            refined[i] = FoundCode(
+            codes[i] = FoundCode(
                 later.w_plus[row],
-                torch.cat([refined[i].losses, later.losses[min(done, 1) :, row]]),
-                done + int(later.steps[row]) if later.steps[row] else refined[i].steps,
+                torch.cat([codes[i].losses, later.losses[min(done, 1) :, row]]),
+                done + int(later.steps[row]) if later.steps[row] else codes[i].steps,
             )
-        return refined
+        return codes
 
     def _beyond(
         self,

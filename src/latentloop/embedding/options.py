@@ -50,9 +50,11 @@ class SearchOptions:
     generator; also as hf://OWNER/REPO. Default: the one bundled for the generator."""
     quality: Quality = stamped_as("steps", "lr", "ramp_up", default="balanced")
     """Preset for options that are not given.
-    instant: 8 steps on the small generator of the same latent space; LPIPS a quarter lower than after one pass.
-    balanced: 12 steps, and 30 beyond the code, which find what no code draws: the very person, see refine; the default.
-    best: 50 steps, and 30 beyond the code; slightly closer, half as long again."""
+    instant: no steps; a second network predicts what no code draws, see refine. Where there is none, or with refine
+    none, 8 steps on the small generator of the same latent space.
+    balanced: 12 steps, and 12 beyond the code (30 where no network predicts them), which find what no code draws: the
+    very person, see refine; the default.
+    best: 50 steps, and 30 beyond the code; slightly closer, about twice as long."""
     steps: int | None = stamped_as("steps", default=None)
     """Steps of the iterator: more are closer to the photo, but edit less well. In balanced quality, giving steps leaves
     out those beyond the code, unless refine is given, too. 0: only the network's pass. Default, in balanced quality: 12
@@ -180,6 +182,7 @@ class EmbedOptions:
         """Return a copy with a preset's value for each option that is not given."""
         search, loss = self.search, self.loss
         sizes = search.sizes(preset)
+        moves = search.steps != 0  # 0, if given, asks for the start alone
         prior = {name: _given(value, getattr(preset.prior, name)) for name, value in asdict(self.prior).items()}
         return replace(
             self,
@@ -187,5 +190,5 @@ class EmbedOptions:
             step=replace(self.step, ramp_up=_given(self.step.ramp_up, preset.ramp_up)),
             loss=replace(loss, lambda_identity=_given(loss.lambda_identity, preset.lambda_identity)),
             prior=PriorConfig(**prior),
-            beyond=self.beyond.filled(preset.refine if sizes.steps and not self._code_alone else "none"),
+            beyond=self.beyond.filled(preset.refine if moves and not self._code_alone else "none", preset.refine_steps),
         )

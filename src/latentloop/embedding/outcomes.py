@@ -67,3 +67,15 @@ def successes(outcomes: Iterable[Outcome], on_failure: Callable[[Failed], None])
             yield outcome
         else:
             on_failure(outcome)
+
+
+def once(call: Callable[[str], None]) -> Callable[[str], None]:
+    """Wrap a function so that only its first call has an effect."""
+    calls: list[str] = []
+
+    def first(text: str) -> None:
+        if not calls:
+            call(text)
+        calls.append(text)
+
+    return first

@@ -23,7 +23,7 @@ class Line:
     name: str
     thumbnail: Path | None
     """Thumbnail file; None shows only the metrics."""
-    reconstruction: Path | None
+    reconstruction: Path
     """Reconstruction file, which a click on the thumbnail opens."""
     metrics: Mapping[str, float]
     seconds: float

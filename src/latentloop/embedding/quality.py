@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from latentloop.inversion.beyond_config import Refine
+from latentloop.inversion.beyond_config import REFINE_STEPS, Refine
 from latentloop.inversion.prior_config import PriorConfig
 
 Quality = Literal["instant", "balanced", "best"]
@@ -25,23 +25,22 @@ class Preset:
     """Upper bound on the step size of shorter runs; None gives all runs the same step size."""
     ramp_up: float = 0.0
     refine: Refine = "none"
+    refine_steps: int = REFINE_STEPS
     lambda_identity: float = 0.0
     prior: PriorConfig = PriorConfig()
     quick: bool = False
-    """True takes the steps on the 256-pixel generator of the same latent space, if there is one, and skips the one-pass
-    reconstruction."""
+    """True takes the steps on the 256-pixel generator of the same latent space, if there is one."""
+    shows_start: bool = True
+    """True also draws and measures the one-pass reconstruction."""
 
-    def suited(self, *, metric: bool, faces: bool, seams: bool = True) -> "Preset":
+    def suited(self, *, metric: bool, faces: bool) -> "Preset":
         """Adapt the values to a generator.
 
         Args:
             metric: The iterator uses the generator's perceptual metric.
             faces: The generator draws faces, whose identity can be compared.
-            seams: The generator's features can be changed between layers; otherwise the code takes all steps.
         """
         suited = self if metric else replace(self, lr=self.plain_lr, largest_lr=None)
-        if self.refine == "features" and not seams:
-            suited = replace(suited, refine="none", steps=max(self.steps, FULL_RUN))
         return replace(suited, lambda_identity=self.lambda_identity if faces else 0.0)
 
     def lr_for(self, steps: int) -> float:
@@ -65,7 +64,7 @@ _NEAR = Preset(
 )
 _FAR = Preset(steps=100, lr=0.08, plain_lr=0.08, lambda_identity=0.3)
 NEAR: Mapping[Quality, Preset] = {
-    "instant": replace(_NEAR, steps=8, lr=0.08, plain_lr=0.04, ramp_up=0.2, quick=True),
+    "instant": replace(_NEAR, steps=8, lr=0.08, plain_lr=0.04, ramp_up=0.2, quick=True, shows_start=False),
     "balanced": replace(_NEAR, steps=12, refine="features"),
     "best": replace(_NEAR, refine="features"),
 }
@@ -73,6 +72,11 @@ NEAR: Mapping[Quality, Preset] = {
 
 Few, small steps that leave codes easy to edit; a warm-up keeps the loss from rising at first. More steps in the code
 would gain less closeness than steps beyond the code, and would cost editability."""
+PREDICTED: Mapping[Quality, Preset] = {
+    "instant": replace(_NEAR, steps=0, refine="features", refine_steps=0, shows_start=False),
+    "balanced": replace(NEAR["balanced"], refine_steps=12),
+}
+"""Presets in place of `NEAR` where a network predicts the refinement, from which fewer steps come as close."""
 FAR: Mapping[Quality, Preset] = {
     "instant": replace(_FAR, steps=30, quick=True),
     "balanced": _FAR,
@@ -81,16 +85,19 @@ FAR: Mapping[Quality, Preset] = {
 """Presets for starts that are not specific to the photo, such as the mean latent."""
 
 
-def preset_of(quality: Quality, *, near: bool) -> Preset:
+def preset_of(quality: Quality, *, near: bool, predicted: bool = False) -> Preset:
     """Look up a quality's preset.
 
     Args:
         quality: Name of the quality.
         near: The start is a code specific to the photo.
+        predicted: A network predicts the refinement.
 
     Raises:
         ValueError: The name is unknown.
     """
     if quality not in NEAR:
         raise ValueError(f"quality must be one of {', '.join(NEAR)}, got {quality}")
+    if near and predicted and quality in PREDICTED:
+        return PREDICTED[quality]
     return (NEAR if near else FAR)[quality]

@@ -246,7 +246,10 @@ class ResultFolder:
         return next(iter(theirs), None)
 
     def delete_pictures(self, name: str) -> None:
-        """Delete the pictures of a result, before its code is replaced by one without pictures.
+        """Delete the pictures of a result, after its code was replaced by one without pictures.
+
+        The order is safe: after a kill in between, pictures of an older code have another mark than the new one, and
+        the result counts as unfinished; pictures of the same mark show what the new code draws.
 
         Raises:
             UserError: A picture cannot be deleted.

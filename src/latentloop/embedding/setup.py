@@ -6,23 +6,27 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-import torch
-
-from latentloop.defaults import SAMPLE_PSI, WORKING_SIZE
+from latentloop.defaults import WORKING_SIZE
 from latentloop.embedding.beyond import beyond_refiner, refining_loss
 from latentloop.embedding.components import Components
 from latentloop.embedding.inverter import Inverter
 from latentloop.embedding.job import EmbedJob
 from latentloop.embedding.options import EmbedOptions, Method
-from latentloop.embedding.quality import ONE_PASS, Preset, preset_of
+from latentloop.embedding.outcomes import once
+from latentloop.embedding.quality import ONE_PASS, PREDICTED, Preset, preset_of
 from latentloop.embedding.result_folder import ResultFolder
-from latentloop.embedding.starts import FolderStart, NetworkStart, SameStart, Start, network_start, start_from_file
-from latentloop.errors import UserError
-from latentloop.generators import Generator, compiled, is_seamed, low_precision
+from latentloop.embedding.starts import FolderStart, NetworkStart, Start, chosen_start, network_start
+from latentloop.generators import Generator, compiled, low_precision
 from latentloop.generators.registry import draws_faces, weights_checksum
-from latentloop.hub import local_name
-from latentloop.inversion import CodePrior, IteratorChain, IteratorConfig, LatentIterator, PerceptualMetric, code_prior
-from latentloop.latents import mean_code, sample_codes
+from latentloop.inversion import (
+    CodePrior,
+    FeatureEncoder,
+    IteratorChain,
+    IteratorConfig,
+    LatentIterator,
+    PerceptualMetric,
+    code_prior,
+)
 from latentloop.losses import full_size_loss
 from latentloop.stamps import stamp_of
 
@@ -59,11 +63,22 @@ class Setup:
         options = self.options
         if options.method == "embed":
             return ONE_PASS
-        return preset_of(options.search.quality, near=self.start.near).suited(
+        return preset_of(options.search.quality, near=self.start.near, predicted=self._predicts).suited(
             metric=bool(self._suits_metric and self.components.metric),
             faces=not options.faces.aligned or draws_faces(self.components.generator),
-            seams=is_seamed(self.components.generator),
         )
+
+    @property
+    def _predicts(self) -> bool:
+        """Whether a network predicts the refinement, if there is one."""
+        asked = self.options.search.quality in PREDICTED and self.options.beyond.refine in (None, "features")
+        return asked and self.components.feature_encoder(self.renderer) is not None
+
+    @property
+    def _feature_encoder(self) -> FeatureEncoder | None:
+        """Network that predicts the refinement, if features are refined."""
+        refines = self.options.beyond.refine == "features"
+        return self.components.feature_encoder(self.renderer) if refines else None
 
     @property
     def renderer(self) -> Generator:
@@ -87,9 +102,11 @@ class Setup:
         parts = self.components
         needed = self._takes_steps or self.config.space == "w"
         iterators = self._iterators(photos) if needed else None
-        show_start = self.options.method == "hybrid" and not self.preset.quick
+        show_start = self.options.method == "hybrid" and self.preset.shows_start
         last, beyond, loss = self._full_size(), self.options.beyond, refining_loss(self.options.loss)
-        refiner = beyond_refiner(beyond, parts.loss(loss), self.renderer) if beyond.steps else None
+        encoder = self._feature_encoder
+        refines = bool(beyond.steps or encoder)
+        refiner = beyond_refiner(beyond, parts.loss(loss), self.renderer, encoder) if refines else None
         return Inverter(parts.generator, iterators, self.renderer, parts.evaluator, last, refiner, show_start)
 
     @property
@@ -175,6 +192,7 @@ class Setup:
             **parts.sources(with_embedder=isinstance(self.start, NetworkStart)),
             seed=options.common.seed if options.start == "sample" else None,
             metric_sha256=self._metric.sha256 if self._metric else None,
+            feature_encoder_sha256=self._feature_encoder.sha256 if self._feature_encoder else None,
             **self._stepped_on,
             **asdict(self.config),
         )
@@ -253,7 +271,7 @@ def set_up(
     if method != "optimize":
         start: Start = network_start(components.encoder, options.search.looks, lambda: components.quick)
     else:
-        start = _start(options, components.generator, photos, out)
+        start = chosen_start(options.start, options.common.seed, components.generator, photos, out)
     setup = Setup(options, components, start, warn)
     # After the start is known: presets differ for near and far starts.
     setup = replace(setup, options=options.filled(setup.preset))
@@ -263,18 +281,6 @@ def set_up(
     return setup
 
 
-def once(call: Callable[[str], None]) -> Callable[[str], None]:
-    """Wrap a function so that only its first call has an effect."""
-    calls: list[str] = []
-
-    def first(text: str) -> None:
-        if not calls:
-            call(text)
-        calls.append(text)
-
-    return first
-
-
 def _method(options: EmbedOptions, components: Components) -> Method:
     if options.method != "auto":
         return options.method
@@ -282,19 +288,3 @@ def _method(options: EmbedOptions, components: Components) -> Method:
         return "optimize"
     steps = options.search.sizes(preset_of(options.search.quality, near=True)).steps
     return "hybrid" if steps or options.polish or options.full_size_steps or options.beyond.steps else "embed"
-
-
-def _start(options: EmbedOptions, generator: Generator, photos: Sequence[Path], out: Path | None) -> Start:
-    if options.start in ("auto", "average"):
-        return SameStart(mean_code(generator))
-    if options.start == "sample":
-        randomness = torch.Generator().manual_seed(options.common.seed)
-        return SameStart(sample_codes(generator, 1, randomness=randomness, truncation_psi=SAMPLE_PSI))
-    path = Path(local_name(options.start))
-    if not path.exists():
-        raise UserError(f"start {options.start}: neither average, sample, a file nor a folder", arguments="start")
-    if not path.is_dir():
-        return start_from_file(path, generator, photos)
-    if out and path.resolve() == out.resolve():
-        raise UserError(f"{path}: these codes would be overwritten; choose another folder", arguments=("start", "out"))
-    return FolderStart(path, generator)

@@ -9,11 +9,13 @@ from typing import ClassVar, Protocol
 import torch
 from torch import Tensor
 
-from latentloop.encoders import Embedder, Encoder, TwoLooks
+from latentloop.defaults import SAMPLE_PSI
+from latentloop.encoders import Embedder, Encoder, TwoLooks, predict
 from latentloop.errors import UserError, in_one_line
 from latentloop.files import sha256_of
 from latentloop.generators import Generator
-from latentloop.images import resample
+from latentloop.hub import local_name
+from latentloop.latents import mean_code, sample_codes
 from latentloop.latents.code_file import as_start, is_code_file, parse_code, read_code_file
 from latentloop.latents.foreign_files import read_latents
 
@@ -88,10 +90,9 @@ class NetworkStart:
         """Return an empty start: the encoder predicts the code."""
         return FaceStart()
 
-    @torch.no_grad()
     def codes(self, target: Tensor, starts: Sequence[FaceStart]) -> Tensor:  # noqa: ARG002
         """Predict the codes of faces (N, 3, R, R) in [-1, 1], (N, num_ws, w_dim)."""
-        return self.encoder(resample(target, self.encoder.resolution))
+        return predict(self.encoder, target)
 
 
 @dataclass(frozen=True)
@@ -198,6 +199,34 @@ def start_from_file(path: Path, generator: Generator, photos: Sequence[Path]) ->
     if len(latents.codes) == 1:
         return SameStart(latents.codes.to(generator.latent_avg), sha256_of(path))
     raise UserError(f"{path}: has {len(latents.codes)} codes for {len(photos)} photos")
+
+
+def chosen_start(name: str, seed: int, generator: Generator, photos: Sequence[Path], out: Path | None) -> Start:
+    """Load the start that the option of this name chooses, where no network predicts one.
+
+    Args:
+        name: auto, average, sample, a file of codes, or a folder of code files.
+        seed: Seed of the random code.
+        generator: Generator of the codes.
+        photos: Photos in their order.
+        out: Folder of the results, which must not be that of the codes.
+
+    Raises:
+        UserError: There is no such start, or its file cannot be used.
+    """
+    if name in ("auto", "average"):
+        return SameStart(mean_code(generator))
+    if name == "sample":
+        randomness = torch.Generator().manual_seed(seed)
+        return SameStart(sample_codes(generator, 1, randomness=randomness, truncation_psi=SAMPLE_PSI))
+    path = Path(local_name(name))
+    if not path.exists():
+        raise UserError(f"start {name}: neither average, sample, a file nor a folder", arguments="start")
+    if not path.is_dir():
+        return start_from_file(path, generator, photos)
+    if out and path.resolve() == out.resolve():
+        raise UserError(f"{path}: these codes would be overwritten; choose another folder", arguments=("start", "out"))
+    return FolderStart(path, generator)
 
 
 def _content_if_ours(path: Path) -> bytes | None:

@@ -10,5 +10,6 @@ from .identity import IdentityEncoder as IdentityEncoder
 from .pretrained import Encoder as Encoder
 from .pretrained import ReStyle as ReStyle
 from .pretrained import load_encoder as load_encoder
+from .pretrained import predict as predict
 from .psp import PretrainedEncoder as PretrainedEncoder
 from .treeconnect import TreeConnect as TreeConnect

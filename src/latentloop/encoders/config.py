@@ -67,7 +67,7 @@ class EmbedderConfig:
         return self.resolution >> len(self.channels)
 
 
-# Weights: 5.3 million in "small" (without the identity encoder), 9.5 million in "base"; see docs/method.md.
+# Weights without the identity encoder: 5.3 million in "small", 7.2 in "base" (9.5 with a second look); docs/method.md.
 PRESETS: dict[Preset, EmbedderConfig] = {
     "base": EmbedderConfig(depths=(1, 1, 2, 3, 1), maps="alexnet", tap_channels=64),
     "small": EmbedderConfig(),

@@ -70,6 +70,12 @@ def shipped_embedder(generator: Generator) -> str | None:
     return next((name for name, one in SHIPPED.items() if one.fingerprint == generator.fingerprint), None)
 
 
+def missing_network(generator: Generator) -> UserError:
+    """Return the error that there is no embedding network for a generator."""
+    text = f"no embedding network is bundled for {generator.name}; make one: latentloop train"
+    return UserError(text, arguments="embedder")
+
+
 def embedder_weights(name_or_path: str | Path) -> WeightsFile:
     """Return the weights file of a bundled embedding network by name, or the file at a path or Hub address."""
     name = local_name(name_or_path, NAME)

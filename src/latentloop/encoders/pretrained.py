@@ -16,6 +16,7 @@ from latentloop.encoders.psp import PretrainedEncoder, restyle
 from latentloop.encoders.psp_file import from_checkpoint
 from latentloop.errors import UserError, in_one_line
 from latentloop.generators import Generator
+from latentloop.images import resample
 from latentloop.latents import broadcast, mean_code
 from latentloop.weights import is_safetensors
 
@@ -36,6 +37,12 @@ class Encoder(Protocol):
     def __call__(self, image: Tensor, /) -> Tensor:
         """Predict codes (N, num_ws, w_dim) of aligned images (N, 3, resolution, resolution) in [-1, 1]."""
         ...
+
+
+@torch.no_grad()
+def predict(encoder: Encoder, image: Tensor) -> Tensor:
+    """Predict codes (N, num_ws, w_dim) of aligned images (N, 3, S, S) in [-1, 1] of any size, without gradients."""
+    return encoder(resample(image, encoder.resolution))
 
 
 @dataclass(frozen=True)

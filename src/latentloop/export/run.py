@@ -8,9 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from latentloop.encoders.embedder_file import shipped_embedder
+from latentloop.encoders.embedder_file import missing_network, shipped_embedder
 from latentloop.encoders.pretrained import Encoder, load_encoder
-from latentloop.errors import UserError
 from latentloop.export.about import about_encoder, about_generator, describe
 from latentloop.export.checking import HALF_TOLERANCE, check_graph
 from latentloop.export.graph import export_graph
@@ -168,7 +167,7 @@ def _encoder(generator: Generator, options: ExportOptions, *, asked: bool) -> tu
     """Return the embedding network and its name; None if there is none and it was not requested by name."""
     name = options.embedder or shipped_embedder(generator)
     if name is None and asked:
-        raise UserError(f"no network is bundled for {generator.name}; make one: latentloop train", arguments="embedder")
+        raise missing_network(generator)
     return (load_encoder(name, generator), name) if name else (None, None)
 
 

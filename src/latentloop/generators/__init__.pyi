@@ -16,8 +16,8 @@ from .low_rank import LowRank as LowRank
 from .low_rank import convolution_matrices as convolution_matrices
 from .low_rank import with_deltas as with_deltas
 from .midway import Midway as Midway
+from .midway import Scaled as Scaled
 from .midway import Seamed as Seamed
-from .midway import is_seamed as is_seamed
 from .midway import seamed as seamed
 from .mobilestylegan import MobileStyleGAN as MobileStyleGAN
 from .noisy import noisy_synthesis as noisy_synthesis

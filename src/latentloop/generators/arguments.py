@@ -1,6 +1,6 @@
 """Checks of the arguments of synthesis networks."""
 
-from collections.abc import Mapping
+from collections.abc import Collection
 
 from torch import Tensor
 
@@ -23,7 +23,7 @@ def find_resolution(resolution: int | None, full: int) -> int:
     return resolution
 
 
-def check_seam(seam: int, seams: Mapping[int, object]) -> None:
+def check_seam(seam: int, seams: Collection[int]) -> None:
     """Raise a ValueError unless `seam` is one of a network's seams."""
     if seam not in seams:
         raise ValueError(f"seam must be one of {', '.join(map(str, seams))}, got {seam}")

@@ -52,6 +52,19 @@ class Seamed(Protocol):
         ...
 
 
+@runtime_checkable
+class Scaled(Seamed, Protocol):
+    """A seamed synthesis network whose first layer after each seam only scales the channels before it convolves."""
+
+    def scales(self, w_plus: Tensor, /, seam: int) -> Tensor:
+        """Compute the channel factors of the first layer after a seam, (N, C), from styles (N, num_ws, w_dim).
+
+        Raises:
+            ValueError: There is no such seam, or no layer after it.
+        """
+        ...
+
+
 def seamed(generator: Generator) -> Seamed:
     """Return the synthesis network of a generator that can be interrupted at seams.
 
@@ -62,11 +75,6 @@ def seamed(generator: Generator) -> Seamed:
     if not isinstance(synthesis, Seamed):
         raise TypeError(f"{generator.name}: its synthesis has no seams at which features could be changed")
     return synthesis
-
-
-def is_seamed(generator: Generator) -> bool:
-    """Check whether the synthesis network of a generator can be interrupted at seams."""
-    return isinstance(generator.synthesis, Seamed)
 
 
 def level_of(resolution: int) -> int:

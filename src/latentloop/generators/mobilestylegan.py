@@ -99,12 +99,16 @@ class Block(nn.Module):
 
     def forward(self, x: Tensor, ws: Tensor) -> Tensor:
         """Map (N, in_channels, R/2, R/2) under styles (N, 2, w_dim) to (N, out_channels, R, R)."""
-        # Scaling all four bands of a channel scales the channel, so both modulations and the factor of 1/2 that
-        # `inverse_haar` leaves out become one pass over the features.
-        style = 0.5 * self.up(ws[:, 0]) * self.conv1.style(ws[:, 0]).repeat(1, 4)
-        x = self.conv1.convolve(inverse_haar(modulate(x, style)))
+        x = self.conv1.convolve(inverse_haar(modulate(x, self.scales(ws[:, 0]))))
         x = self.conv2(x, ws[:, 1])
         return x  # noqa: RET504 - the assignment gives the module's Any its type
+
+    def scales(self, w: Tensor) -> Tensor:
+        """Compute the channel factors (N, in_channels) of styles (N, w_dim)."""
+        # Scaling all four bands of a channel scales the channel, so both modulations and the factor of 1/2 that
+        # `inverse_haar` leaves out become one pass over the features.
+        scales: Tensor = 0.5 * self.up(w) * self.conv1.style(w).repeat(1, 4)
+        return scales
 
 
 class Head(nn.Module):
@@ -158,6 +162,13 @@ class Synthesis(nn.Module):
         check_seam(seam, self.seams)
         x = self.conv1(self.const.expand(w_plus.shape[0], -1, -1, -1), w_plus[:, 0])
         return Midway(seam, self._through(x, w_plus, range(level_of(seam))))
+
+    def scales(self, w_plus: Tensor, seam: int) -> Tensor:
+        """Compute the channel factors of the block after a seam, (N, C), from styles (N, num_ws, w_dim)."""
+        check_code(w_plus, num_ws=self.num_ws, w_dim=self.w_dim)
+        check_seam(seam, list(self.seams)[:-1])
+        level = level_of(seam)
+        return cast("Block", self.blocks[level]).scales(w_plus[:, 2 * level + 1])
 
     def finish(self, midway: Midway, w_plus: Tensor, *, resolution: int | None = None) -> Tensor:
         """Run the remaining layers on styles (N, num_ws, w_dim), to RGB (N, 3, R, R)."""

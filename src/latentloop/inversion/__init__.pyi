@@ -4,6 +4,8 @@ from .beyond import Refined as Refined
 from .beyond_config import BeyondConfig as BeyondConfig
 from .chain import IteratorChain as IteratorChain
 from .config import IteratorConfig as IteratorConfig
+from .feature_encoder import FeatureEncoder as FeatureEncoder
+from .feature_encoder import FeatureEncoderConfig as FeatureEncoderConfig
 from .feature_refiner import FeatureRefiner as FeatureRefiner
 from .iterator import Inversion as Inversion
 from .iterator import LatentIterator as LatentIterator

@@ -106,6 +106,29 @@ class Compared:
         return self._weight * self._tile_losses[turn](_cut(image, self._tiles[turn]))
 
 
+@dataclass
+class Least:
+    """Lowest loss of each of N images so far, among those of images drawn at one resolution."""
+
+    loss: Tensor
+    """Lowest losses, (N,); infinite at first."""
+    size: int = 0
+    """Resolution at which they were drawn, in pixels."""
+
+    @classmethod
+    def unseen(cls, target: Tensor) -> "Least":
+        """Begin without any loss of the targets, (N, 3, S, S)."""
+        return cls(target.new_full((len(target),), math.inf))
+
+    def lower(self, loss: Tensor, size: int) -> Tensor:
+        """Take in losses (N,) of images drawn at a resolution; returns which of them are the lowest so far, (N,)."""
+        if size != self.size:  # losses of images drawn at different resolutions do not compare
+            self.loss, self.size = torch.full_like(self.loss, math.inf), size
+        better = loss < self.loss
+        self.loss = torch.where(better, loss, self.loss)
+        return better
+
+
 def ramp(step: int, steps: int) -> float:
     """Compute the factor of the step size at a step counted from 1: a linear warm-up, then a cosine decay."""
     # steps + 1, so that the last step still has a positive size.

@@ -20,10 +20,10 @@ class BeyondConfig:
     refine: Refine | None = left_out_at("none", default=None)
     """Refinement beyond the code, for what no code can draw, such as a headscarf, an earring or the exact person. It is
     stored with the code, and edits keep it. features: a change of the generator's features at 64 x 64 (4 MB), which
-    gives the better results. weights: low-rank changes of all convolutions, as in PTI (0.1 MB). none: the code alone.
-    Default: by quality."""
+    gives the better results; for the bundled generator a network predicts it, and the steps go on from there. weights:
+    low-rank changes of all convolutions, as in PTI (0.1 MB). none: the code alone. Default: by quality."""
     refine_steps: int | None = left_out_at(0, default=None)
-    """Steps of the refinement. Default: 30."""
+    """Steps of the refinement; with features, 0 leaves the network's prediction. Default: by quality."""
     lambda_local: float = left_out_at(0.0, default=0.0)
     """Weight of PTI's locality term, which keeps the images of neighbouring codes as they are; for weights only."""
 
@@ -36,8 +36,12 @@ class BeyondConfig:
         if self.lambda_local and self.refine != "weights":
             raise ValueError(f"lambda_local needs refine = weights, got {self.refine}")
 
-    def filled(self, refine: Refine) -> "BeyondConfig":
-        """Copy the settings with `refine` filled in if it is unset, and the resulting number of steps.
+    def filled(self, refine: Refine, steps: int = REFINE_STEPS) -> "BeyondConfig":
+        """Copy the settings with what is unset filled in.
+
+        Args:
+            refine: Kind of refinement.
+            steps: Number of its steps.
 
         Raises:
             UserError: Steps are set, but no refinement.
@@ -45,7 +49,8 @@ class BeyondConfig:
         filled = replace(self, refine=refine if self.refine is None else self.refine)
         if filled.refine == "none" and self.refine_steps:
             raise UserError("steps need a refinement: features or weights", arguments=("refine", "refine_steps"))
-        return replace(filled, refine_steps=filled.steps)
+        given = steps if self.refine_steps is None else self.refine_steps
+        return replace(filled, refine_steps=0 if filled.refine == "none" else given)
 
     @property
     def steps(self) -> int:

@@ -6,8 +6,9 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
-from latentloop.generators import Generator, Refinement, Residual, seamed, weights_fingerprint
-from latentloop.inversion.beyond import Comparison, Refined, check_loss, check_refined, ramp
+from latentloop.generators import Generator, Midway, Refinement, Residual, Scaled, Seamed, seamed, weights_fingerprint
+from latentloop.inversion.beyond import Comparison, Least, Refined, check_loss, check_refined, ramp
+from latentloop.inversion.feature_encoder import FeatureEncoder
 from latentloop.inversion.iterator import OnImage, OnStep
 from latentloop.optim.adam import State, adam_step
 
@@ -26,7 +27,8 @@ class FeatureRefiner:
     """Optimizes a change of the generator's features at one seam; each step runs only the layers after it.
 
     The Feature-Style Encoder (Yao et al., arXiv:2202.02183) predicts such features, and BDInvert (Kang et al.,
-    arXiv:2108.08998) optimizes them; here they are optimized from a code that is already close.
+    arXiv:2108.08998) optimizes them; here they are optimized from a code that is already close, and from a prediction
+    if there is an encoder for the generator.
     """
 
     generator: Generator
@@ -39,6 +41,8 @@ class FeatureRefiner:
     """Step size, in standard deviations of each channel's features."""
     lambda_small: float = 0.01
     """Weight of the mean square of the change, in the same units."""
+    encoder: FeatureEncoder | None = None
+    """Network that predicts the change to start from; None starts from none."""
 
     def refine(
         self,
@@ -57,7 +61,7 @@ class FeatureRefiner:
             on_step: Called at the start and after each step.
             on_image: Called before `on_step` with the current images.
             start: Residual to start from for each code, at the same seam, such as those of a video's previous frame;
-                empty to start from zero.
+                empty to start from the encoder's prediction, or from zero.
 
         Raises:
             NotFiniteError: A loss is not finite.
@@ -83,13 +87,10 @@ class FeatureRefiner:
             midway = synthesis.begin(w_plus, seam)
             # (N, C, 1, 1). The variable is in units of each channel's spread, so that one step size suits all channels.
             scale = midway.features.std(dim=(2, 3), keepdim=True)
-        change = _begun(start, scale, midway.features)  # (N, C, H, W), in units of `scale`
-        best = change
-        never, losses = target.new_full((len(target),), torch.inf), []
-        least, size = never, compared.size(0)
+        change = self._begun(start, scale, target, w_plus, midway)  # (N, C, H, W), in units of `scale`
+        best, least, losses = change, Least.unseen(target), list[Tensor]()
         for step in range(self.steps + 1):
-            if (wanted := compared.size(step / max(self.steps, 1))) != size:
-                least, size = never, wanted  # losses of images drawn at different resolutions do not compare
+            size = compared.size(step / max(self.steps, 1))
             variable = change.detach().requires_grad_(step < self.steps)
             with torch.set_grad_enabled(step < self.steps):
                 changed = replace(midway, features=midway.features + scale * variable)
@@ -98,13 +99,11 @@ class FeatureRefiner:
                 total = loss + compared.tile(image, step) + self.lambda_small * variable.square().mean(dim=(1, 2, 3))
             check_loss(total, step)
             losses.append(loss.detach())
-            better = losses[-1] < least
-            best = torch.where(better[:, None, None, None], change, best)
-            least = torch.where(better, losses[-1], least)
+            best = torch.where(least.lower(losses[-1], size)[:, None, None, None], change, best)
             if on_image:
                 on_image(image.detach())
             if on_step:
-                on_step(step, least)
+                on_step(step, least.loss)
             if step < self.steps:
                 # Summed, not averaged: an image's path must not depend on the rest of its batch.
                 (gradient,) = torch.autograd.grad(total.sum(), variable)
@@ -115,12 +114,17 @@ class FeatureRefiner:
         refinements = [Refinement(self.generator.name, weights, residual).stored() for residual in residuals]
         return Refined(tuple(refinements), torch.stack(losses))
 
-
-def _begun(start: Sequence[Residual], scale: Tensor, features: Tensor) -> Tensor:
-    """Initial change of features (N, C, H, W), in standard deviations of each channel."""
-    if not start:
-        return torch.zeros_like(features)
-    return torch.stack([one.features for one in start]).to(features) / scale.clamp_min(SMALLEST)
+    @torch.no_grad()
+    def _begun(
+        self, start: Sequence[Residual], scale: Tensor, target: Tensor, w_plus: Tensor, midway: Midway
+    ) -> Tensor:
+        """Initial change of features (N, C, H, W), in standard deviations of each channel."""
+        if start:
+            return torch.stack([one.features for one in start]).to(midway.features) / scale.clamp_min(SMALLEST)
+        synthesis: Seamed = seamed(self.generator)
+        if self.encoder and isinstance(synthesis, Scaled) and self.encoder.config.seam == midway.seam:
+            return self.encoder.change(synthesis, target, w_plus, midway)
+        return torch.zeros_like(midway.features)
 
 
 def seam_of(generator: Generator) -> int:

@@ -15,7 +15,7 @@ from latentloop.generators import (
     weights_fingerprint,
     with_deltas,
 )
-from latentloop.inversion.beyond import Comparison, Refined, check_loss, check_refined, ramp
+from latentloop.inversion.beyond import Comparison, Least, Refined, check_loss, check_refined, ramp
 from latentloop.inversion.iterator import OnImage, OnStep
 from latentloop.latents.sampling import code_off
 from latentloop.losses.image import LossToward
@@ -69,21 +69,23 @@ class WeightTuner:
         """The changes for one image, and its loss at the start and after each step, (steps + 1,)."""
         compared, factors, state = self.comparison.toward(target), self._factors(), [State(), State()]
         scales, kept = self._scales(), self._kept(w_plus, compared.size(0))
-        best, least, losses = factors, torch.inf, target.new_zeros(self.steps + 1)
+        best, least, losses = factors, Least.unseen(target), target.new_zeros(self.steps + 1)
         for step in range(self.steps + 1):
             flat = [one.detach().requires_grad_(step < self.steps) for one in factors]
             deltas = self._deltas(flat, scales)
             tuned = with_deltas(self.generator, deltas)
-            image = tuned.synthesis(w_plus, resolution=compared.size(step / max(self.steps, 1)))
+            size = compared.size(step / max(self.steps, 1))
+            image = tuned.synthesis(w_plus, resolution=size)
             loss = compared.whole(image)
             check_loss(loss, step)
             losses[step:] = loss.detach()  # to the end: after an early stop the curve stays constant
-            if (value := losses[step].item()) < least:
-                best, least = factors, value
+            if least.lower(losses[step : step + 1], size):
+                best = factors
             if on_image:
                 on_image(image.detach())
-            report(step, least)
-            if step == self.steps or least <= self.enough:
+            value = least.loss.item()
+            report(step, value)
+            if step == self.steps or value <= self.enough:
                 break
             total = loss + compared.tile(image, step) + kept(tuned)  # (1,): images are tuned one by one
             factors = [one.clone() for one in factors]

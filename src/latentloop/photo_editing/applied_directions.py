@@ -6,12 +6,13 @@ from dataclasses import dataclass, replace
 from torch import Tensor
 
 from latentloop.editing import Direction, conditional, edit, parse_layers
+from latentloop.editing.added_strengths import added
 from latentloop.editing.direction_entries import NOTHING
 from latentloop.editing.direction_file import find_direction
 from latentloop.embedding.options import EmbedOptions
 from latentloop.errors import UserError
 from latentloop.generators import Generator
-from latentloop.options import flat_fields, is_finite
+from latentloop.options import flat_fields
 from latentloop.photo_editing.edit_name import label_of
 from latentloop.photo_editing.edit_name import record_edit as record_edit
 
@@ -75,33 +76,19 @@ def restricted(direction: Direction, kept: Sequence[Direction], *, name: str | N
     return rest
 
 
-def added(*strengths: Mapping[str, float]) -> dict[str, float]:
-    """Add up strengths by direction.
-
-    Raises:
-        TypeError: No direction is given.
-        ValueError: A strength is not finite.
-    """
-    total: dict[str, float] = {}
-    for name, strength in (item for one in strengths for item in one.items()):
-        if not is_finite(strength):
-            raise ValueError(f"strength of {name} must be a finite number, got {strength!r}")
-        total[name] = total.get(name, 0.0) + strength
-    if not total:
-        raise TypeError("name at least one direction, such as smile=1; latentloop.list_directions() has them")
-    return total
-
-
 def wanted_strengths(strengths: Mapping[str, float], directions: Mapping[str, float]) -> dict[str, float]:
     """Merge the two ways to pass directions with strengths: a dict, and keyword arguments.
 
     Raises:
         TypeError: No direction is given, or a name is an option of `Model.invert`.
-        ValueError: `strengths` is not a dict of names and numbers.
+        ValueError: `strengths` is not a dict of names and numbers, or a strength is not finite.
     """
     if not isinstance(strengths, Mapping) or not all(isinstance(name, str) for name in strengths):
         raise ValueError(f"strengths must be a dict of directions and numbers, got {strengths!r:.100}")
     if options := sorted({field.name for field, _ in flat_fields(EmbedOptions())} & {*strengths, *directions}):
         name = options[0]
         raise TypeError(f"{name} is an option of invert: model.edit(model.invert(photo, {name}=...), smile=1)")
-    return added(strengths, directions)
+    total = added(strengths, directions)
+    if not total:
+        raise TypeError("name at least one direction, such as smile=1; latentloop.list_directions() has them")
+    return total

@@ -11,12 +11,12 @@ import torch
 from torch import Tensor
 
 from latentloop.defaults import WORKING_SIZE
-from latentloop.encoders import Encoder
+from latentloop.encoders import Encoder, predict
 from latentloop.errors import UserError
 from latentloop.faces import FaceDetector, changed, crop_quad, ffhq_quad, find_faces, looked_at_again, paste_back
 from latentloop.features.lpips import Lpips
 from latentloop.generators import Generator
-from latentloop.images import read_image, resample, resize, write_png
+from latentloop.images import read_image, resize, write_png
 from latentloop.inversion import LatentIterator
 from latentloop.photo_editing.applied_directions import AppliedDirections
 from latentloop.photo_editing.editor import Editor
@@ -160,10 +160,8 @@ class VideoEditor:
         found = work.collect("corrections", settings, missing, lambda n: progress("key frames", n, count), every=1)
         return interpolate_frames(torch.stack(found), keys[: len(found)], len(codes))
 
-    @torch.no_grad()
     def _encoded(self, faces: Tensor) -> Tensor:
-        faces = faces.to(self.generator.latent_avg)
-        return self.encoder(resample(faces, self.encoder.resolution)).cpu()
+        return predict(self.encoder, faces.to(self.generator.latent_avg)).cpu()
 
     def drawn_by(self, video: Video, track: Track, work: VideoWork, progress: Progress) -> DrawnBy:
         """Refine each frame beyond its code, if requested; returns the refined generators by frame.

@@ -9,6 +9,7 @@ from pathlib import Path
 from latentloop.errors import UserError
 from latentloop.globs import files_matching
 from latentloop.hub import refuse_photo_address
+from latentloop.image_info import png_comment
 from latentloop.photos.braces import expand_braces
 from latentloop.photos.sources import PhotoSource, photos_in_tar, places_of
 from latentloop.pixels import photo_suffixes
@@ -18,7 +19,8 @@ def find_photos(arguments: Iterable[str]) -> list[Path]:
     """List the photos that files, folders (without subfolders), globs and braces name, in order, each once.
 
     Files and folders that cannot be read are listed, so that reading them reports why. Folders and globs leave out
-    reconstructions, which are PNG files with a code file of the same name beside them.
+    pictures that latentloop drew from the code file beside them, by the mark in the picture: the code of a photo may
+    lie beside it, too.
 
     Raises:
         UserError: A name is empty, or a folder or glob has no photos.
@@ -88,18 +90,25 @@ def _photos(argument: str) -> list[Path]:
     if path.is_dir():
         known = photo_suffixes()
         named = [p for p in path.iterdir() if p.suffix.lower() in known and not p.name.startswith(".")]
-        inside = [p for p in named if p.is_file()]
-        photos = sorted(p for p in inside if not _is_reconstruction(p))
-        if not photos:
-            raise UserError(f"{argument}: no photos in this folder; known endings: {' '.join(sorted(known))}")
-        return photos
+        inside = sorted(p for p in named if p.is_file())
+        problem = f"no photos in this folder; known endings: {' '.join(sorted(known))}"
+        return _without_drawn(argument, inside, problem)
     if not path.exists() and glob.has_magic(argument):
-        photos = [p for p in matches(argument) if p.is_file() and not _is_reconstruction(p)]
-        if not photos:
-            raise UserError(f"{argument}: no file matches")
-        return photos
+        return _without_drawn(argument, [p for p in matches(argument) if p.is_file()], "no file matches")
     return [path]  # a file, or missing: reading it reports the error, and the other photos are processed
 
 
-def _is_reconstruction(path: Path) -> bool:
-    return path.suffix == ".png" and path.with_suffix(".npz").exists()
+def _without_drawn(argument: str, found: list[Path], problem: str) -> list[Path]:
+    """Leave out pictures that were drawn from codes; `problem` is said if nothing was found at all."""
+    photos = [path for path in found if not _is_drawn(path)]
+    if found and not photos:
+        problem = f"only pictures drawn from the codes beside them, such as {found[0].name}; name a file to use it"
+    if not photos:
+        raise UserError(f"{argument}: {problem}")
+    return photos
+
+
+def _is_drawn(path: Path) -> bool:
+    """Whether latentloop drew a picture from the code file beside it; its commands mark their pictures."""
+    beside = path.suffix == ".png" and path.with_suffix(".npz").exists()
+    return beside and (png_comment(path) or "").startswith("latentloop ")

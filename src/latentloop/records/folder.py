@@ -17,7 +17,7 @@ from latentloop.json_files import read_json
 from latentloop.latents.code_file import Code
 from latentloop.options import check_path
 from latentloop.ownership import MARK, mark
-from latentloop.records.naming import COMMAND, RUN
+from latentloop.records.naming import COMMAND, RUN, name_of
 from latentloop.records.parquet import open_parquet
 from latentloop.records.schema import METRICS, OK, RECORDS, RecordRun, arrow_schema, load_arrow
 
@@ -111,23 +111,22 @@ class RecordFolder:
         Raises:
             UserError: No face matches, or several do.
         """
-        found = [self._faces[name]] if name in self._faces else None
-        found = found or [face for own, face in self._faces.items() if _ends_with(own, name)]
+        found = [name] if name in self._faces else [own for own in self._faces if _ends_with(own, name)]
         if not found:
             raise UserError(f"{self.path}: has no photo {name}")
         if len(found) > 1:
-            some = ", ".join(own for own, _, _ in found[:3])
+            some = ", ".join(found[:3])
             raise UserError(f"{self.path}: has several photos {name}: {some} ...; give more of the path")
-        ((own, status, file),) = found
-        if status != OK:
+        (own,) = found
+        code = _codes_in_file(self, self._faces[own]).get(own)
+        if code is None:
             raise UserError(f"{own}: has no code; see the error in its record")
-        return _codes_in_file(self, file)[own]
+        return code
 
     @cached_property
-    def _faces(self) -> dict[str, tuple[str, str, Path]]:
-        """Name, status and file of each record, by its name."""
-        rows = ((row, file) for file in self.files for row in self._read(file, NAMING).to_pylist())
-        return {own: (own, row["status"], file) for row, file in rows for own in [name_of(row)]}
+    def _faces(self) -> dict[str, Path]:
+        """File of each record, by its name."""
+        return {name_of(row): file for file in self.files for row in self._read(file, NAMING).to_pylist()}
 
     def _read(self, file: Path, columns: Sequence[str] | None) -> "pyarrow.Table":
         """Read a file of records after checking the types of its columns."""
@@ -148,13 +147,9 @@ class RecordFolder:
             part.write_text(json.dumps(content, indent=1), encoding="utf-8")
 
     def _codes(self, table: "pyarrow.Table") -> Iterator[tuple[str, Code]]:
-        compute = load_arrow().compute
-        whole = compute.and_(compute.equal(table["status"], OK), compute.is_valid(table["code"]))
-        embedded = table.filter(whole)
-        codes = embedded["code"].combine_chunks().flatten().to_numpy(zero_copy_only=False)
-        shape = (len(embedded), self.run.num_ws, self.run.w_dim)
-        w_plus = torch.from_numpy(codes.astype(np.float32)).reshape(shape)
-        for row, code in zip(embedded.drop_columns(["code"]).to_pylist(), w_plus, strict=True):
+        rows, codes = embedded(table, "code")
+        w_plus = codes.unflatten(1, (self.run.num_ws, self.run.w_dim))
+        for row, code in zip(rows.drop_columns(["code"]).to_pylist(), w_plus, strict=True):
             yield name_of(row), self._code(row, code)
 
     def _code(self, row: dict[str, Any], w_plus: Tensor) -> Code:
@@ -194,9 +189,12 @@ def open_records(path: Path | str) -> RecordFolder:
     return folder
 
 
-def name_of(row: dict[str, Any]) -> str:
-    """Return the name of a face: the photo's path, with the number of the face if there are several."""
-    return f"{row['path']}:{row['face']}" if row["faces"] > 1 else str(row["path"])
+def embedded(table: "pyarrow.Table", column: str) -> "tuple[pyarrow.Table, Tensor]":
+    """Select the rows of faces that have a vector in a column; returns them with the vectors, (N, size) in float32."""
+    compute = load_arrow().compute
+    rows = table.filter(compute.and_(compute.equal(table["status"], OK), compute.is_valid(table[column])))
+    values = rows[column].combine_chunks().flatten().to_numpy(zero_copy_only=False).astype(np.float32)
+    return rows, torch.from_numpy(values).reshape(len(rows), rows.schema.field(column).type.list_size)
 
 
 def _ends_with(own: str, name: str) -> bool:

@@ -1,6 +1,8 @@
 """Names of records in arguments, "FOLDER:PHOTO" or "FOLDER:PHOTO:FACE", without PyTorch and pyarrow."""
 
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from latentloop.json_files import read_json
 
@@ -17,6 +19,11 @@ def is_record_folder(path: Path) -> bool:
     except (OSError, ValueError):
         return False
     return isinstance(content, dict) and content.get("signature") == f"latentloop {COMMAND}"
+
+
+def name_of(row: Mapping[str, Any]) -> str:
+    """Return the name of a face: the photo's path, with the number of the face if there are several."""
+    return f"{row['path']}:{row['face']}" if row["faces"] > 1 else str(row["path"])
 
 
 def split_record(argument: str) -> tuple[Path, str] | None:

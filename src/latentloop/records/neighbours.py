@@ -4,12 +4,11 @@ import heapq
 from collections.abc import Iterator
 from typing import Literal
 
-import numpy as np
 import torch
 from torch import Tensor
 
-from latentloop.records.folder import NAMING, RecordFolder, name_of
-from latentloop.records.schema import OK
+from latentloop.records.folder import NAMING, RecordFolder, embedded
+from latentloop.records.naming import name_of
 
 By = Literal["identity", "code"]
 """Vector by which faces are compared."""
@@ -51,9 +50,5 @@ def _mean(folder: RecordFolder) -> Tensor:
 
 def _vectors(folder: RecordFolder, by: By) -> Iterator[tuple[list[str], Tensor]]:
     for table in folder.tables((*NAMING, by)):
-        rows = table.select(list(NAMING)).to_pylist()
-        kept = [i for i, row in enumerate(rows) if row["status"] == OK]
-        if kept:
-            values = table.take(kept)[by].combine_chunks().flatten().to_numpy(zero_copy_only=False)
-            vectors = torch.from_numpy(values.astype(np.float32)).reshape(len(kept), -1)
-            yield [name_of(rows[i]) for i in kept], vectors
+        rows, vectors = embedded(table, by)
+        yield [name_of(row) for row in rows.select(list(NAMING)).to_pylist()], vectors

@@ -42,7 +42,7 @@ class Column:
 COLUMNS = (
     Column("path", "string", "The photo: the path of its file, TAR:MEMBER, or TABLE:ROW for a row of a Parquet file."),
     Column("key", "string", "SHA-256 of the photo's bytes, in hexadecimal; null if they could not be read."),
-    Column("face", "int32", "Number of the face in the photo: 1 is the largest. 0 in a row that tells of an error."),
+    Column("face", "int32", "Number of the face in the photo: 1 is the largest. 0 in the error of a whole photo."),
     Column("faces", "int32", "How many faces of the photo have rows."),
     Column("status", "string", "ok, or error."),
     Column("error", "string", "What was wrong, in one line; null if the status is ok."),
@@ -66,8 +66,8 @@ COLUMNS = (
     Column("model", "string", "Embedding network: a name, and the first 12 digits of its checksum."),
     Column("version", "string", "Version of latentloop that made the record."),
 )
-"""All columns, in order. Columns from `box` on are null in rows of errors, those of the detector for aligned photos,
-and metrics if they were not asked for."""
+"""All columns, in order. Columns from `box` on are null in the error of a whole photo, those from `code` on in the
+error of one face; those of the detector are null for aligned photos, and metrics if they were not asked for."""
 METRICS = ("mse", "psnr", "ssim", "lpips_alex", "id")
 """Names of the columns with metrics of the reconstruction."""
 

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from latentloop.defaults import MAX_PIXELS, SAMPLE_PSI, WORKING_SIZE, Mask
+from latentloop.editing.added_strengths import added
 from latentloop.errors import UserError
 from latentloop.latents.plain_code import PlainCode
 from latentloop.runtime.alignment import full_quad
@@ -135,13 +136,14 @@ class Runtime:
             keep: Directions whose attributes should not change.
             layers: Layers to change, such as coarse or 0-3; None for each direction's own.
             mask: Part of the face that is pasted into the photo.
-            directions: Further strengths as keywords, as in `edit(photo, smile=1.5, age=-1)`.
+            directions: Further strengths as keywords, as in `edit(photo, smile=1.5, age=-1)`; they are added.
 
         Raises:
             UserError: A direction does not exist, or the photo cannot be used.
             TypeError: No direction is given.
+            ValueError: A strength is not finite.
         """
-        total = {**(strengths or {}), **directions}
+        total = added(strengths or {}, directions)
         if not total:
             raise TypeError("name at least one direction, such as smile=1")
         keep = (keep,) if isinstance(keep, str) else keep

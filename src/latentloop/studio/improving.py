@@ -114,7 +114,9 @@ def steps_of(bench: Workbench, face: OpenFace, quality: Quality) -> int:
     """Count the steps of a face's next search, including those beyond the code."""
     near = face.found or bench.model.components.embedder is not None
     options = with_changes(EmbedOptions(), _options(face, quality))
-    filled = options.filled(preset_of(quality, near=near))
+    parts = bench.model.components
+    predicted = parts.feature_encoder(parts.renderer()) is not None
+    filled = options.filled(preset_of(quality, near=near, predicted=predicted))
     return (filled.search.steps or 0) + filled.beyond.steps
 
 

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from latentloop.defaults import WORKING_SIZE
 from latentloop.embedding.record import photo_entry
+from latentloop.encoders import predict
 from latentloop.errors import UserError
 from latentloop.faces import AlignedFace, align_faces, full_image_quad
 from latentloop.images import read_image, resample, write_png
@@ -197,13 +198,12 @@ def _faces(bench: Workbench, image: Tensor, face: str) -> list[AlignedFace]:
     return [AlignedFace(resample(middle, min(size, side)), full_image_quad(side))]
 
 
-@torch.no_grad()
 def _first_code(bench: Workbench, face: AlignedFace) -> Tensor:
     """Predict the code in one pass, (1, num_ws, w_dim); the mean latent without a network."""
     parts = bench.model.components
     if not parts.embedder:
         return mean_code(parts.generator)
-    return parts.encoder(resample(face.image.to(parts.device), parts.encoder.resolution))
+    return predict(parts.encoder, face.image.to(parts.device))
 
 
 def _middle(image: Tensor) -> Tensor:
