@@ -145,6 +145,18 @@ def test_the_clock_measures_what_it_says(make: Make, toy_photos: ToyPhotos) -> N
     assert 0.1 <= watch.seconds <= time.monotonic() - begun
 
 
+class Waiting(Silent):
+    """Waits for others at each step."""
+
+    def step(self, method: PreparedMethod, done: int, loss: Tensor) -> None:  # noqa: ARG002
+        time.sleep(0.4)
+
+
+def test_the_clock_stops_while_the_observer_waits(make: Make, toy_photos: ToyPhotos) -> None:
+    (found,) = results(list(replace(make(seconds=0.3), observer=Waiting()).run(toy_photos(1))))
+    assert 0.3 <= found.seconds < 1.2  # of which the observer took four thirds
+
+
 def test_what_is_counted(make: Make, toy_photos: ToyPhotos, tmp_path: Path) -> None:
     job = make()
     found = results(list(job.run(toy_photos(3))))

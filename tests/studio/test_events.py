@@ -5,14 +5,19 @@ import gc
 import threading
 import warnings
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from latentloop.baselines import Projector
+from latentloop.benchmark.method_table import choose_methods
+from latentloop.benchmark.run import Benchmark
 from latentloop.embedding import quality
+from latentloop.errors import NotFiniteError, UserError
 from latentloop.studio.history import EditState
-from latentloop.studio.improving import Stopped
+from latentloop.studio.session import Stopped
 from latentloop.studio.sliders import OWN
 from latentloop.studio.turns import Turns
 from latentloop.studio.workbench import Workbench
@@ -22,11 +27,22 @@ gr = pytest.importorskip("gradio")
 
 from gradio.context import LocalContext  # noqa: E402 - needs Gradio
 
-from latentloop.studio.compare_tab import Follower, compare_tab  # noqa: E402
+from latentloop.studio.compare_tab import CompareTab, Follower, compare_tab  # noqa: E402
 from latentloop.studio.directions_tab import directions_tab  # noqa: E402
 from latentloop.studio.edit_tab import edit_tab  # noqa: E402
 from latentloop.studio.mix_tab import mix_tab  # noqa: E402
 from studio.pages import Layout, Page, given  # noqa: E402
+
+
+@contextmanager
+def laying_out() -> Iterator[None]:
+    """Gives the place for components."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ResourceWarning)  # Gradio leaves event loops open
+        with gr.Blocks(analytics_enabled=False):
+            yield
+        asyncio.set_event_loop(None)
+        gc.collect()
 
 
 @pytest.fixture(scope="module")
@@ -34,13 +50,14 @@ def layout() -> Layout:
     async def preview(*_: object) -> str:
         return ""
 
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ResourceWarning)  # Gradio leaves event loops open
-        with gr.Blocks(analytics_enabled=False):
-            made = Layout(edit_tab({}, preview, for_faces=False), mix_tab(), directions_tab(), compare_tab())
-        asyncio.set_event_loop(None)
-        gc.collect()
-    return made
+    with laying_out():
+        return Layout(edit_tab({}, preview, for_faces=False), mix_tab(), directions_tab(), compare_tab(network=False))
+
+
+@pytest.fixture(scope="module")
+def layout_with_network() -> CompareTab:
+    with laying_out():
+        return compare_tab(network=True)
 
 
 @pytest.fixture
@@ -94,6 +111,14 @@ def test_without_a_face_or_on_a_closed_page_a_sentence_stands_in_its_place(page:
     assert "choose a photo first" in page.live.shown("one", page.moved(1.0))
     page.sessions.close("one")
     assert "this page was closed" in page.live.shown("one", page.moved(1.0))
+
+
+def test_what_a_preview_fails_of_stands_in_its_place(edited: Page, monkeypatch: pytest.MonkeyPatch) -> None:
+    def preview(*_: object) -> str:
+        raise RuntimeError("DefaultCPUAllocator: not enough memory: you tried to allocate 9 bytes")
+
+    monkeypatch.setattr(Workbench, "preview", preview)
+    assert "there is not enough memory" in edited.live.shown("one", edited.moved(1.0))
 
 
 def test_the_whole_picture_comes_when_a_slider_rests(edited: Page) -> None:
@@ -178,6 +203,37 @@ def test_a_search_can_be_stopped(page: Page, photo: Path) -> None:
     assert not given(updates, page.tab.stop)["interactive"]
 
 
+def test_a_face_is_searched_once_after_it_was_opened(page: Page, photo: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    short = quality.Preset(steps=1, lr=0.08, plain_lr=0.08)
+    monkeypatch.setattr(quality, "FAR", dict.fromkeys(quality.FAR, short))
+    page.opening.open_photo(page.asked, page.upload(photo))
+    assert len([*page.search.first(page.asked)]) > 2
+    assert [[*updates] for updates in page.search.first(page.asked)] == [[page.tab.said]]
+
+
+def test_files_wait_for_the_end_of_a_search(page: Page, photo: Path) -> None:
+    page.opening.open_photo(page.asked, page.upload(photo))
+    search = page.search.improve(page.asked)
+    assert not given(next(search), page.tab.save)["interactive"]
+    page.search.stop(page.asked)
+    *_, last = search
+    assert given(last, page.tab.save)["interactive"]
+
+
+def test_a_search_that_failed_can_be_tried_again(page: Page, photo: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: object) -> None:
+        raise NotFiniteError("the loss is not finite")
+
+    monkeypatch.setattr("latentloop.studio.search_events.improve", fail)
+    page.opening.open_photo(page.asked, page.upload(photo))
+    with pytest.raises(gr.Error, match="the loss is not finite; find the code with"):
+        list(page.search.improve(page.asked))
+    updates = page.search.failed(page.asked)
+    assert "That did not work" in updates[page.tab.said]
+    assert given(updates, page.tab.better)["interactive"]
+    assert not given(updates, page.tab.stop)["interactive"]
+
+
 def mixed_page(page: Page) -> list[str]:
     for _ in range(2):
         updates = page.mix.add_random(page.asked)
@@ -194,6 +250,11 @@ def test_faces_are_mixed_and_the_mistakes_told(page: Page) -> None:
         page.mix.between(page.asked, [one], 0.5)
     page.mix.clear(page.asked)
     assert page.session.tray == {}
+
+
+def test_photos_of_one_name_are_both_added(page: Page, photo: Path) -> None:
+    updates = page.mix.add_photos(page.asked, [page.upload(photo), page.upload(photo)])
+    assert given(updates, page.mix_tab.order)["choices"] == ["0", "0 (2)"]
 
 
 def ended(films: Iterator[dict[Any, Any]], page: Page) -> dict[Any, Any]:
@@ -230,9 +291,65 @@ def test_directions_get_sliders_and_lose_them(page: Page) -> None:
     assert page.session.directions == {}
 
 
+def test_directions_that_do_not_fit_leave_the_others(page: Page, monkeypatch: pytest.MonkeyPatch) -> None:
+    page.directions.find(page.asked, 2, "all")
+    before = page.session.directions
+    monkeypatch.setattr("latentloop.studio.directions_tab.OWN", 2)
+    with pytest.raises(gr.Error, match="do not fit"):
+        page.directions.find(page.asked, 3, "all")
+    assert page.session.directions == before
+
+
+def test_an_edit_by_directions_that_were_removed_is_no_edit(edited: Page) -> None:
+    edited.directions.forget(edited.asked)
+    assert edited.session.opened.shown == EditState()
+    names = [Path(file).name for file in given(edited.files.save(edited.asked), edited.tab.files)["value"]]
+    assert [name for name in names if "reconstruction" in name]
+
+
 def test_only_photos_are_compared(page: Page) -> None:
     with pytest.raises(gr.Error, match="open a photo"):
         list(page.compare.run(page.asked, ["one-pass"]))
+
+
+def compared(page: Page, photo: Path, *methods: str) -> dict[Any, Any]:
+    """Open a photo and compare methods on it; gives the last updates."""
+    page.opening.open_photo(page.asked, page.upload(photo))
+    *_, last = page.compare.run(page.asked, methods)
+    return last
+
+
+def test_what_a_comparison_leaves_out_is_told(page: Page, photo: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: object) -> None:
+        raise NotFiniteError("the <loss> is not finite")
+
+    monkeypatch.setattr(Projector, "refine", fail)
+    monkeypatch.setattr(Benchmark, "_warm_up", lambda *_: None)
+    tab = page.compare.tab
+    updates = compared(page, photo, "optimize:1", "projector:1")
+    assert "Done" in updates[tab.said]
+    assert "Left out: projector-1: the &lt;loss&gt; is not finite" in updates[tab.table]
+    assert "data:image/png" in updates[tab.plot]
+    with pytest.raises(gr.Error, match=r"^.projector-2: the &lt;loss&gt; is not finite"):  # not the plot from before
+        compared(page, photo, "projector:2")
+    assert "did not work" in page.compare.failed()
+
+
+def test_a_comparison_of_a_photo_that_is_left_stops(page: Page, photo: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def leave(*_: object, **__: object) -> None:
+        page.opening.open_random(page.asked)
+        raise UserError("cut-out/0.png: no such file")
+
+    monkeypatch.setattr("latentloop.benchmark.run_benchmark", leave)
+    assert "Stopped" in compared(page, photo, "optimize:1")[page.compare.tab.said]
+
+
+def test_methods_that_need_a_network_are_offered_with_one(layout: Layout, layout_with_network: CompareTab) -> None:
+    assert layout.compare.methods.value == ["optimize", "image2stylegan:100", "projector:100"]
+    assert layout_with_network.methods.value == ["one-pass", "instant", "balanced"]
+    offered = [str(name) for _, name in layout_with_network.methods.choices]
+    assert {*offered} > {str(name) for _, name in layout.compare.methods.choices}
+    assert len(choose_methods(offered)) == len(offered)
 
 
 def test_a_comparison_ends_when_it_is_stopped(page: Page) -> None:

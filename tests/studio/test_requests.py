@@ -8,7 +8,7 @@ from latentloop.errors import NotFiniteError, UserError
 from latentloop.studio.session import Sessions
 
 gradio = pytest.importorskip("gradio")
-from latentloop.studio.requests import on_the_page, uploaded  # noqa: E402 - needs Gradio
+from latentloop.studio.requests import NO_MEMORY, on_the_page, uploaded  # noqa: E402 - needs Gradio
 
 
 def test_only_uploads_are_taken(tmp_path: Path) -> None:
@@ -35,15 +35,20 @@ def test_only_uploads_are_taken(tmp_path: Path) -> None:
             uploaded(sessions, session, payload)
 
 
+SMALLER = "find the code with latentloop embed and a smaller --lr, and open it here"
+
+
 @pytest.mark.parametrize(
     ("error", "sentence"),
     [
         (UserError("a.jpg: no face found"), "a.jpg: no face found"),
-        (MemoryError(), "there is not enough memory for this"),
-        (RuntimeError("CUDA out of memory. Tried to allocate 2 GiB"), "there is not enough memory for this"),
-        (RuntimeError("DefaultCPUAllocator: can't allocate memory"), "there is not enough memory for this"),
-        (NotFiniteError("the loss is not finite"), "the loss is not finite; try another photo"),
+        (MemoryError(), NO_MEMORY),
+        (RuntimeError("CUDA out of memory. Tried to allocate 2 GiB"), NO_MEMORY),
+        (RuntimeError("DefaultCPUAllocator: can't allocate memory"), NO_MEMORY),
+        (OSError("Cannot allocate memory"), NO_MEMORY),
+        (NotFiniteError("the loss is not finite"), f"the loss is not finite; {SMALLER}"),
         (OSError(ENOSPC, strerror(ENOSPC)), "a file cannot be used: No space left on device"),
+        (OSError("broken data stream"), "a file cannot be used: broken data stream"),
     ],
     ids=str,
 )

@@ -1,15 +1,17 @@
 import asyncio
+import os
 import sys
 import tempfile
 from pathlib import Path
 from typing import Any
+from urllib.request import getproxies, proxy_bypass
 
 import filelock
 import pytest
 
 from latentloop.cli import main
 from latentloop.studio.options import StudioOptions
-from latentloop.studio.server import LOCK, PREFIX, Guarded, temporary_root
+from latentloop.studio.server import LOCK, PREFIX, Guarded, pass_by_proxies, temporary_root
 
 
 def test_temporary_files_go_with_the_server_and_those_of_killed_ones_before_it(
@@ -45,6 +47,26 @@ def test_every_answer_carries_the_policy() -> None:
     assert headers[b"a"] == b"b"
     assert b"default-src 'self'" in headers[b"content-security-policy"]
     assert sent[1] == {"type": "http.response.body", "body": b"x"}
+
+
+def test_proxies_are_not_asked_for_the_page_itself(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("http_proxy", "https_proxy", "all_proxy", "no_proxy"):
+        monkeypatch.delenv(name, raising=False)
+        monkeypatch.delenv(name.upper(), raising=False)
+    monkeypatch.setenv("HTTP_PROXY", "http://proxy.example.com:3128")
+    for name in ("no_proxy", "NO_PROXY"):  # both are set back in the end
+        monkeypatch.setenv(name, "example.org")
+    pass_by_proxies("localhost", "127.0.0.1")
+    assert getproxies()["http"] == "http://proxy.example.com:3128"
+    known = {host: bool(proxy_bypass(host)) for host in ("localhost", "127.0.0.1", "example.org", "a.com")}
+    assert known == {"localhost": True, "127.0.0.1": True, "example.org": True, "a.com": False}
+
+
+def test_without_proxies_the_environment_stays(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("latentloop.studio.server.getproxies_environment", dict)
+    before = dict(os.environ)
+    pass_by_proxies("localhost")
+    assert dict(os.environ) == before
 
 
 @pytest.mark.parametrize("wrong", [{"port": 0}, {"port": 70000}, {"max_upload": 0}, {"max_pixels": 0}])

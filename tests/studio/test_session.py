@@ -6,7 +6,7 @@ import torch
 from latentloop.editing import Direction
 from latentloop.errors import UserError
 from latentloop.studio.history import EditState
-from latentloop.studio.session import OpenFace, OwnDirection, Sessions
+from latentloop.studio.session import OpenFace, OwnDirection, Sessions, Stopped
 from latentloop.studio.sliders import OWN, state_of, values_of
 
 
@@ -38,6 +38,34 @@ def test_new_work_ends_what_went_on(tmp_path: Path) -> None:
         assert not second.is_set()
         session.stop()
         assert second.is_set()
+
+
+def test_what_fails_after_its_end_was_asked_for_is_no_error(tmp_path: Path) -> None:
+    session = Sessions(tmp_path).get("one")
+
+    def leave() -> None:
+        session.begin(None)
+        (session.folder / "deleted.png").read_bytes()
+
+    with pytest.raises(Stopped), session.work():
+        leave()
+    with pytest.raises(UserError, match="no face"), session.work():
+        raise UserError("no face")
+
+
+def test_an_edit_loses_the_directions_that_are_gone(tmp_path: Path) -> None:
+    session = Sessions(tmp_path).get("one")
+    direction = Direction("sefa0", torch.zeros(8), (0,), 4, "", "")
+    mine, new = (OwnDirection(f"{file}:sefa0", direction) for file in "ab")
+    session.use({"mine": mine, "sefa0": mine})
+    session.begin(OpenFace(session.new_place(), "seed:1", torch.zeros(1, 4, 8)))
+    face = session.opened
+    face.shown = EditState({"smile": 1.0, "mine": 2.0, "sefa0": 3.0}, ("age",))
+    face.history.push(face.shown)
+    session.use({"mine": mine, "sefa0": new})  # of the same name, but another one
+    assert face.shown == face.history.state == EditState({"smile": 1.0, "mine": 2.0}, ("age",))
+    session.use({})
+    assert face.shown == face.history.state == EditState({"smile": 1.0}, ("age",))
 
 
 def test_sliders_are_read_and_set(tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ import threading
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -11,16 +12,17 @@ import torch
 import latentloop as ll
 from latentloop.editing import save_directions
 from latentloop.embedding import quality
-from latentloop.errors import UserError
+from latentloop.errors import NotFiniteError, UserError
 from latentloop.images import read_image, write_png
 from latentloop.photo_editing import edit_files
+from latentloop.photo_editing.applied_directions import restricted
 from latentloop.photo_editing.direction_search import find_unsupervised
 from latentloop.photo_editing.subject_options import SubjectOptions
 from latentloop.studio.history import EditState
-from latentloop.studio.improving import Step, Stopped, improve, steps_of
+from latentloop.studio.improving import Step, improve, steps_of
 from latentloop.studio.making import between, edited_files, mixed, morph_video, strip, video
 from latentloop.studio.opening import code_in_photo, open_code, open_face, open_photo, open_random
-from latentloop.studio.session import OwnDirection, Session, Sessions
+from latentloop.studio.session import OwnDirection, Session, Sessions, Stopped
 from latentloop.studio.workbench import Workbench
 from small_generators import SmallGenerator, SmallPhotos
 
@@ -159,6 +161,35 @@ def test_a_stopped_search_keeps_the_best_code(bench: Workbench, session: Session
     assert not face.balanced
 
 
+def test_a_stopped_search_leaves_a_code_with_a_refinement(
+    bench: Workbench, session: Session, photo: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    refined = quality.Preset(steps=2, lr=0.08, plain_lr=0.08, refine="features")
+    monkeypatch.setattr(quality, "FAR", dict.fromkeys(quality.FAR, refined))
+    monkeypatch.setattr(quality, "NEAR", dict.fromkeys(quality.NEAR, refined))
+    face = open_photo(bench, session, photo, "a.png")
+    improve(bench, session, face, "balanced", lambda _: None)
+    code, content = face.w_plus, Path(face.argument).read_bytes()
+    assert improve(bench, session, face, "best", lambda step: session.stop() if step.done == 1 else None) is None
+    assert torch.equal(face.w_plus, code)
+    assert Path(face.argument).read_bytes() == content
+
+
+def test_a_search_that_fails_changes_nothing(bench: Workbench, session: Session, photo: Path) -> None:
+    face = open_photo(bench, session, photo, "a.png")
+    code, content = face.w_plus, Path(face.argument).read_bytes()
+
+    def fail_at_two(step: Step) -> None:
+        if step.done == 2:
+            raise NotFiniteError("the loss is not finite")
+
+    with pytest.raises(NotFiniteError):
+        improve(bench, session, face, "balanced", fail_at_two)
+    assert torch.equal(face.w_plus, code)
+    assert Path(face.argument).read_bytes() == content
+    assert not face.found
+
+
 def test_a_search_changes_nothing_that_was_opened_meanwhile(bench: Workbench, session: Session, photo: Path) -> None:
     face = open_photo(bench, session, photo, "a.png")
     kept = photo.with_name("a.npz")
@@ -238,6 +269,28 @@ def test_an_animation_can_be_stopped(bench: Workbench, session: Session) -> None
     assert not list(face.place.glob("*.gif"))
     with bench.turns.long():  # which it has given back
         pass
+
+
+def test_restricted_directions_may_be_forgotten_while_they_are_computed(
+    bench: Workbench, session: Session, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    own = session.directions["sefa0"]
+    session.use({"sefa0": own, "again": own})
+
+    def forgetting(*arguments: Any) -> Any:  # noqa: ANN401
+        session.restricted.clear()  # as another thread may do at any time
+        return restricted(*arguments)
+
+    monkeypatch.setattr("latentloop.studio.workbench.restricted", forgetting)
+    applied = bench.applied(session, EditState({"sefa0": 1.0, "again": 2.0}))
+    assert [strength for _, strength in applied.edits] == [1.0, 2.0]
+
+
+def test_a_direction_is_not_taken_for_an_earlier_one_of_its_name(bench: Workbench, session: Session) -> None:
+    first = bench.applied(session, STATE).edits[0][0]
+    opposite = replace(first, vector=-first.vector)
+    session.directions = {"sefa0": OwnDirection("other:sefa0", opposite)}
+    assert torch.equal(bench.applied(session, STATE).edits[0][0].vector, -first.vector)
 
 
 def test_directions_that_were_removed_change_nothing(bench: Workbench, session: Session) -> None:

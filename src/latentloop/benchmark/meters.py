@@ -3,15 +3,18 @@
 import re
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import ParamSpec
 
 import torch
 from torch import Tensor, nn
 
 from latentloop.generators import Generator, seamed
+
+P = ParamSpec("P")
 
 STATUS, CLEAR = Path("/proc/self/status"), Path("/proc/self/clear_refs")
 """Files of the Linux kernel with this process's memory, and to reset its peak."""
@@ -19,21 +22,33 @@ STATUS, CLEAR = Path("/proc/self/status"), Path("/proc/self/clear_refs")
 
 @dataclass
 class Watch:
-    """Seconds that a block took; 0 until it has ended."""
+    """Seconds that a block took, known once it has ended."""
 
+    device: torch.device
     seconds: float = 0.0
+
+    def without(self, call: Callable[P, object]) -> Callable[P, None]:
+        """Wrap a callback so that the time it takes does not count: an observer may wait for others."""
+
+        def called(*args: P.args, **kwargs: P.kwargs) -> None:
+            _wait(self.device)  # what it still computes counts
+            begun = time.perf_counter()
+            call(*args, **kwargs)
+            self.seconds -= time.perf_counter() - begun
+
+        return called
 
 
 @contextmanager
 def stopwatch(device: torch.device) -> Iterator[Watch]:
     """Time a block, including work that it leaves to the device."""
     # CUDA and MPS compute asynchronously: the clock is read when the device has nothing left to do.
-    watch = Watch()
+    watch = Watch(device)
     _wait(device)
     begun = time.perf_counter()
     yield watch
     _wait(device)
-    watch.seconds = time.perf_counter() - begun
+    watch.seconds += time.perf_counter() - begun
 
 
 class PeakMemory:

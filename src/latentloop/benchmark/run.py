@@ -221,7 +221,7 @@ class Benchmark:
         target, memory = small.to(self.device), PeakMemory(self.device)
         before, count = self.counter.calls, len(small)
         with stopwatch(self.device) as watch:
-            codes = finder.find(target, faces, on_step)
+            codes = finder.find(target, faces, on_step and watch.without(on_step))
             with torch.inference_mode():
                 singles = [codes.of(i) for i in range(count)]
                 images = torch.cat([one.drawn_by(self.generator).synthesis(one.w_plus) for one in singles])

@@ -79,7 +79,7 @@ class DirectionsEvents:
             shutil.copyfile(upload, path)
             with called(path, name):
                 found = directions_in(path, self.bench.model.components.generator)
-            self._add(session, path, found)
+            self._add(session, session.directions, path, found)
             return self._shown(session)
 
     @in_turn
@@ -99,30 +99,32 @@ class DirectionsEvents:
                 self._found(session, FIRST, "all")
             return self._shown(session)
 
+    @in_turn
     def forget(self, request: gr.Request) -> Updates:
         """Remove the user's own directions."""
         session = session_of(self.sessions, request)
-        session.directions = {}
-        session.restricted.clear()
+        session.use({})
         return self._shown(session) | {self.tab.found: gr.File(value=None, visible=False)}
 
     def _found(self, session: Session, count: int, layers: str) -> Path:
         path = session.new_place() / f"{SEFA}-{layers}.safetensors"
         found = find_by_sefa(self.bench, path, count, layers)
-        session.directions = {name: one for name, one in session.directions.items() if not name.startswith(SEFA)}
-        self._add(session, path, found)
+        others = {name: one for name, one in session.directions.items() if not name.startswith(SEFA)}
+        self._add(session, others, path, found)
         return path
 
-    def _add(self, session: Session, path: Path, found: Mapping[str, Direction]) -> None:
+    def _add(
+        self, session: Session, others: Mapping[str, OwnDirection], path: Path, found: Mapping[str, Direction]
+    ) -> None:
+        """Give the session new directions beside others."""
         # Names of bundled directions are reserved.
         new = {
             f"{name} (own)" if name in self.bench.bundled else name: OwnDirection(f"{path}:{name}", direction)
             for name, direction in found.items()
         }
-        if len(session.directions | new) > OWN:
-            raise UserError(f"{len(new)} more directions do not fit; there are {OWN} sliders")
-        session.directions = session.directions | new
-        session.restricted.clear()
+        if len({*others, *new}) > OWN:
+            raise UserError(f"{len(new)} more directions do not fit, there are {OWN} sliders; remove the others first")
+        session.use({**others, **new})
 
     def _shown(self, session: Session) -> Updates:
         names: list[str] = [*session.directions, *[""] * (OWN - len(session.directions))]

@@ -27,16 +27,19 @@ class EditEvents:
 
     def rest(self, request: gr.Request) -> Updates:
         """Draw the whole photo once a slider rests, and record the edit for undo."""
-        session = session_of(self.sessions, request)
-        if session.face is None:
-            return {self.tab.compare: gr.skip()}
-        session.face.history.push(session.face.shown)
-        return self._whole(session, session.face)
+        self._record(session_of(self.sessions, request))
+        return self.whole(request)
+
+    @in_turn
+    def _record(self, session: Session) -> None:
+        if face := session.face:
+            face.history.push(face.shown)
 
     def whole(self, request: gr.Request) -> Updates:
         """Draw the whole photo with the current edit, and the face at full size."""
         session = session_of(self.sessions, request)
-        return self._whole(session, session.face) if session.face else {self.tab.compare: gr.skip()}
+        face = session.face  # read once: another thread may open or close one meanwhile
+        return self._whole(session, face) if face else {self.tab.compare: gr.skip()}
 
     def _whole(self, session: Session, face: OpenFace) -> Updates:
         state, quick = face.shown, self.bench.turns.quick

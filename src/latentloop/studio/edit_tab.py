@@ -57,6 +57,16 @@ class EditTab:
         return [*single, *self.sliders, *self.own]
 
     @property
+    def whole(self) -> list[Any]:
+        """Components that follow once the whole photo is drawn."""
+        return [self.compare, self.face, self.undo, self.redo, self.reset]
+
+    @property
+    def searching(self) -> list[Any]:
+        """Buttons that depend on whether a search is going on."""
+        return [self.stop, self.better, self.best, self.save]
+
+    @property
     def values(self) -> list[Any]:
         """Components that determine the edit, as `state_of` reads them."""
         return [*self.sliders, *self.own, self.keep]

@@ -7,10 +7,9 @@ from pathlib import Path
 import gradio as gr
 
 from latentloop.studio.edit_tab import EditTab
-from latentloop.studio.improving import Stopped
 from latentloop.studio.making import AnimationKind, OnFrame, edited_files, strip, video
 from latentloop.studio.requests import Updates, in_turn, on_the_page, session_of
-from latentloop.studio.session import Session, Sessions
+from latentloop.studio.session import Session, Sessions, Stopped
 from latentloop.studio.streaming import newest
 from latentloop.studio.views import animation, described, picture, status
 from latentloop.studio.workbench import Workbench
@@ -61,12 +60,14 @@ class FileEvents:
 
             for text in frames_of(session, work):
                 yield {tab.said: status(text), tab.stop: gr.Button(interactive=True)}
-        done = {tab.said: status("Stopped."), tab.stop: gr.Button(interactive=False)}
-        if path:
-            what = f"from the face as it is to {described(state.strengths)} and back"
-            done |= {tab.said: status("The animation is below."), tab.shown: animation(path[0], what)}
-            done |= {tab.files: gr.File(value=[str(path[0])], visible=True)}
-        yield done
+            done: Updates = {tab.said: status("Stopped."), tab.stop: gr.Button(interactive=False)}
+            if session.face is not face:  # opening another one has stopped this, and says something else
+                done = {tab.said: gr.skip()}
+            elif path:
+                what = f"from the face as it is to {described(state.strengths)} and back"
+                done |= {tab.said: status("The animation is below."), tab.shown: animation(path[0], what)}
+                done |= {tab.files: gr.File(value=[str(path[0])], visible=True)}
+            yield done
 
 
 def frames_of(session: Session, work: Callable[[OnFrame], None]) -> Iterator[str]:

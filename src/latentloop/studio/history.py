@@ -1,6 +1,6 @@
 """Edits of a face with undo and redo."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 
 
@@ -12,6 +12,10 @@ class EditState:
     """Strengths of the directions by name; zeros are left out."""
     keep: tuple[str, ...] = ()
     """Directions whose attributes should not change."""
+
+    def without(self, names: Collection[str]) -> "EditState":
+        """Return the state without some directions."""
+        return EditState({name: one for name, one in self.strengths.items() if name not in names}, self.keep)
 
 
 class History:
@@ -40,6 +44,10 @@ class History:
         if state != self.state:
             self._states[self._at + 1 :] = [state]
             self._at += 1
+
+    def forget(self, names: Collection[str]) -> None:
+        """Remove directions that are gone from all states."""
+        self._states = [state.without(names) for state in self._states]
 
     def undo(self) -> EditState:
         """Return to the previous state, if there is one."""

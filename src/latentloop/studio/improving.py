@@ -3,6 +3,7 @@
 import shutil
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -16,12 +17,8 @@ from latentloop.images import resample
 from latentloop.options import with_changes
 from latentloop.results import InvertedPhoto
 from latentloop.studio.opening import code_of, save
-from latentloop.studio.session import NO_FACE, OpenFace, OpenPhoto, Session
+from latentloop.studio.session import NO_FACE, OpenFace, OpenPhoto, Session, Stopped
 from latentloop.studio.workbench import Workbench
-
-
-class Stopped(Exception):  # noqa: N818 - no error
-    """Raised when the user ends the work."""
 
 
 @dataclass(frozen=True)
@@ -57,7 +54,7 @@ class _Search:
 
     def on_step(self, done: int, loss: Tensor) -> None:  # noqa: ARG002
         """Show the result so far, let quick requests go first, and stop on request."""
-        if self.stopped.is_set():
+        if self.stopped.is_set() or self.session.face is not self.face:
             raise Stopped
         if self.code is not None:
             self.face.w_plus = self.code
@@ -72,26 +69,45 @@ class _Search:
             return self.bench.preview(self.session, self.face, self.face.shown)
 
     def run(self, quality: Quality) -> InvertedPhoto | None:
-        """Search to the end; None if it was stopped."""
-        if self.stopped.is_set():  # stopped while it waited for its turn
-            return None
+        """Search, and give the face the result, or the best code so far if it was stopped; returns the result."""
+        before, found = self.face.w_plus, None
         try:
-            return self.bench.model.invert(
-                self.photo.path,
-                **going_on(self.face, quality),
-                face=self.face.number + 1,
-                aligned=self.photo.aligned,
-                max_pixels=self.bench.max_pixels,
-                on_step=self.on_step,
-                on_code=self.on_code,
-                on_image=self.on_image,
-            )
-        except Stopped:
+            with suppress(Stopped):
+                found = self._found(quality)
+        finally:
+            self.face.w_plus = before  # a search that fails changes nothing
+        # In the thread that also opens faces and reads their codes, so that nothing comes in between.
+        return self.bench.turns.quick(lambda: self._given(found))
+
+    def _found(self, quality: Quality) -> InvertedPhoto:
+        """Search to the end."""
+        if self.stopped.is_set():  # stopped while it waited for its turn
+            raise Stopped
+        return self.bench.model.invert(
+            self.photo.path,
+            **going_on(self.face, quality),
+            face=self.face.number + 1,
+            aligned=self.photo.aligned,
+            max_pixels=self.bench.max_pixels,
+            on_step=self.on_step,
+            on_code=self.on_code,
+            on_image=self.on_image,
+        )
+
+    def _given(self, found: InvertedPhoto | None) -> InvertedPhoto | None:
+        """Give the face its closer code; None if it is no longer open, or the search was stopped."""
+        face, photo = self.face, self.photo
+        if self.session.face is not face:
             return None
-        except UserError:
-            if self.stopped.is_set():  # the photo's files were deleted when the user opened another
-                return None
-            raise
+        if found:
+            face.take(save(photo, found.code), found.code.w_plus[None].to(face.w_plus), balanced=True)
+        elif self.code is not None and not self._refined():
+            face.take(save(photo, code_of(self.bench, photo, photo.faces[face.number], self.code)), self.code)
+        return found
+
+    def _refined(self) -> bool:
+        """Tell whether the face's own code has a refinement, without which no code is as close."""
+        return self.face.found and bool(self.bench.subject(self.face).drawn_by)
 
 
 def steps_of(bench: Workbench, face: OpenFace, quality: Quality) -> int:
@@ -123,7 +139,7 @@ def _options(face: OpenFace, quality: Quality) -> dict[str, Any]:
 def improve(
     bench: Workbench, session: Session, face: OpenFace, quality: Quality, tell: Callable[[Step], None]
 ) -> InvertedPhoto | None:
-    """Search for a closer code, and give it to the face; if stopped, the best one so far.
+    """Search for a closer code, and give it to the face; if stopped, the best one so far, unless its own is closer.
 
     Args:
         bench: Workbench of all sessions.
@@ -136,18 +152,11 @@ def improve(
         The result; None if it was stopped.
 
     Raises:
-        UserError: The face has no photo.
+        UserError: The face has no photo, or the search fails; the face then keeps its code.
     """
     photo = face.photo
     if photo is None:
         raise UserError(NO_FACE)
-    with session.work() as stopped, bench.turns.long():
-        search = _Search(bench, session, face, photo, stopped, tell)
-        found = search.run(quality)
-        if session.face is not face:
-            return None
-        if found:
-            face.take(save(photo, found.code), found.code.w_plus[None].to(face.w_plus), balanced=True)
-        elif search.code is not None:
-            face.take(save(photo, code_of(bench, photo, photo.faces[face.number], search.code)), search.code)
-        return found
+    with suppress(Stopped), session.work() as stopped, bench.turns.long():
+        return _Search(bench, session, face, photo, stopped, tell).run(quality)
+    return None

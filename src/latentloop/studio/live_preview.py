@@ -7,7 +7,7 @@ from pathlib import Path
 
 import gradio as gr
 
-from latentloop.errors import UserError
+from latentloop.studio.requests import EXPLAINED, explained
 from latentloop.studio.session import NO_FACE, Sessions
 from latentloop.studio.sliders import state_of
 from latentloop.studio.views import described, empty, picture
@@ -44,8 +44,8 @@ class LivePreview:
                 return empty(NO_FACE)
             face.shown = state
             return picture(self.bench.preview(session, face, state), f"the face: {described(state.strengths)}")
-        except UserError as error:
-            return empty(str(error))
+        except EXPLAINED as error:
+            return empty(explained(error))
 
     def served(self) -> Served:
         """Return the server function for the script."""

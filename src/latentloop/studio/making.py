@@ -21,8 +21,7 @@ from latentloop.photo_editing.setup import SubjectFinder
 from latentloop.photo_editing.subject_options import SubjectOptions
 from latentloop.photo_editing.subjects import Subject
 from latentloop.studio.history import EditState
-from latentloop.studio.improving import Stopped
-from latentloop.studio.session import OpenFace, Session
+from latentloop.studio.session import OpenFace, Session, Stopped
 from latentloop.studio.workbench import Workbench
 
 AnimationKind = Literal["mp4", "gif"]
@@ -66,7 +65,7 @@ def strip(bench: Workbench, session: Session, face: OpenFace, state: EditState) 
     Raises:
         UserError: No slider was moved.
     """
-    subject, applied = bench.subject(face), bench.applied(session, _some(state))
+    subject, applied = bench.newest(face), bench.applied(session, _some(state))
     return strength_strip(bench.editor, subject, applied.apply, applied.label)
 
 
@@ -79,7 +78,7 @@ def video(
         UserError: No slider was moved, or PyAV is missing for an MP4.
         Stopped: The user ended it.
     """
-    subject, applied = bench.subject(face), bench.applied(session, _some(state))
+    subject, applied = bench.newest(face), bench.applied(session, _some(state))
     if kind == "gif":  # GIFs have 256 colours and compress poorly: only the small face
         subject = replace(subject, origin=None)
     editor = bench.editor if kind == "mp4" else bench.previewer

@@ -1,7 +1,7 @@
 """Event handlers of the tab "Mix and morph"."""
 
 import secrets
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,7 +14,7 @@ from latentloop.studio.file_events import frames_of
 from latentloop.studio.making import AnimationKind, OnFrame, between, mixed, morph_video
 from latentloop.studio.mix_tab import MixTab
 from latentloop.studio.opening import SEEDS, code_in_photo
-from latentloop.studio.requests import Updates, in_turn, on_the_page, session_of, uploaded
+from latentloop.studio.requests import FAILED, Updates, in_turn, on_the_page, session_of, uploaded
 from latentloop.studio.session import Session, Sessions
 from latentloop.studio.views import animation, picture, row_of_faces, status
 from latentloop.studio.workbench import Workbench
@@ -38,7 +38,7 @@ class MixEvents:
         with on_the_page():
             face = session.opened
             w_plus = self.bench.applied(session, face.shown).apply(face.w_plus)
-            self._put(session, {Path(face.argument).stem.replace(":", " "): w_plus})
+            self._put(session, [(Path(face.argument).stem.replace(":", " "), w_plus)])
             return self._tray(session)
 
     @in_turn
@@ -48,7 +48,7 @@ class MixEvents:
         with on_the_page():
             given = payloads if isinstance(payloads, list) else [payloads]
             files = [uploaded(self.sessions, session, payload) for payload in given]
-            self._put(session, {Path(name).stem: code_in_photo(self.bench, path, name) for path, name in files})
+            self._put(session, [(Path(name).stem, code_in_photo(self.bench, path, name)) for path, name in files])
             return self._tray(session)
 
     @in_turn
@@ -56,7 +56,7 @@ class MixEvents:
         """Add a random face to the tray."""
         session, seed = session_of(self.sessions, request), secrets.randbelow(SEEDS)
         with on_the_page():
-            self._put(session, {f"seed {seed}": self.bench.read(f"seed:{seed}", None).w_plus})
+            self._put(session, [(f"seed {seed}", self.bench.read(f"seed:{seed}", None).w_plus)])
             return self._tray(session)
 
     @in_turn
@@ -66,11 +66,11 @@ class MixEvents:
         session.tray.clear()
         return self._tray(session)
 
-    def _put(self, session: Session, faces: Mapping[str, Tensor]) -> None:
+    def _put(self, session: Session, faces: Sequence[tuple[str, Tensor]]) -> None:
         """Add faces under their names, numbered if these are taken."""
         if len(session.tray) + len(faces) > MOST:
             raise UserError(f"at most {MOST} faces fit; remove them first")
-        for name, w_plus in faces.items():
+        for name, w_plus in faces:
             free = next(one for i in range(1, MOST + 2) if (one := _numbered(name, i)) not in session.tray)
             session.tray[free] = w_plus.detach()
 
@@ -124,16 +124,20 @@ class MixEvents:
 
             for text in frames_of(session, work):
                 yield {tab.said: status(text), tab.stop: gr.Button(interactive=True)}
-        done: Updates = {tab.said: status("Stopped."), **self.idle()}
-        if path:
-            done |= {tab.said: status("The morph is below.")}
-            done |= {tab.film: animation(path[0], "the faces, one into the next")}
-            done |= {tab.files: gr.File(value=str(path[0]), visible=True)}
-        yield done
+            done: Updates = {tab.said: status("Stopped."), **self.idle()}
+            if path:
+                done |= {tab.said: status("The morph is below.")}
+                done |= {tab.film: animation(path[0], "the faces, one into the next")}
+                done |= {tab.files: gr.File(value=str(path[0]), visible=True)}
+            yield done
 
     def idle(self) -> Updates:
-        """Disable the stop button, also after a failed animation."""
+        """Disable the stop button."""
         return {self.tab.stop: gr.Button(interactive=False)}
+
+    def failed(self) -> Updates:
+        """Say that an animation failed."""
+        return {self.tab.said: status(f"{FAILED}."), **self.idle()}
 
     def stop(self, request: gr.Request) -> None:
         """Stop the animation that is being rendered."""

@@ -102,7 +102,8 @@ def open_code(bench: Workbench, session: Session, upload: Path, name: str) -> Op
     Raises:
         UserError: The file is not a code, or belongs to another generator; the session is then unchanged.
     """
-    path, photo = session.new_place() / plain_name(name), session.face.photo if session.face else None
+    path, opened = session.new_place() / plain_name(name), session.face
+    photo = opened.photo if opened else None
     shutil.copyfile(upload, path)
     with called(path, name):
         subject = _fitting(bench, path, photo) if photo else None

@@ -93,5 +93,6 @@ class OpeningEvents:
             **dict(zip((*tab.sliders, *tab.own), numbers, strict=True)),
             **{button: gr.Button(interactive=searchable) for button in (tab.better, tab.best)},
             **{button: gr.Button(interactive=True) for button in (tab.save, tab.strip, tab.mp4, tab.gif)},
+            tab.stop: gr.Button(interactive=False),
             **steps_back(tab, face),
         }

@@ -49,12 +49,13 @@ def build_page(bench: Workbench, sessions: Sessions) -> gr.Blocks:
         with gr.Tab("Directions"):
             directions = directions_tab()
         with gr.Tab("Compare"):
-            compare = compare_tab()
+            compare = compare_tab(network=bench.model.components.embedder is not None)
         with gr.Tab("About"):
             about_tab(bench.model.components.generator.name)
-        _wire(tab, bench, sessions)
+        edits = EditEvents(bench, sessions, tab)
+        _wire(tab, edits)
         _wire_mix(mix, MixEvents(bench, sessions, mix))
-        begin = _wire_directions(directions, DirectionsEvents(bench, sessions, directions, tab.own))
+        begin = _wire_directions(directions, DirectionsEvents(bench, sessions, directions, tab.own), edits)
         _wire_compare(compare, CompareEvents(bench, sessions, compare))
         page.load(begin, None, [directions.said, directions.table, *tab.own], **QUICK)
         page.unload(_closing(sessions))
@@ -70,12 +71,11 @@ def _closing(sessions: Sessions) -> Callable[[gr.Request], None]:
     return close
 
 
-def _wire(tab: EditTab, bench: Workbench, sessions: Sessions) -> None:
+def _wire(tab: EditTab, edits: EditEvents) -> None:
     """Connect the components of the tab "Edit" with their handlers."""
-    opening, edits = OpeningEvents(bench, sessions, tab), EditEvents(bench, sessions, tab)
-    search, files = SearchEvents(bench, sessions, tab), FileEvents(bench, sessions, tab)
-    everything = tab.components
-    whole = [tab.compare, tab.face, tab.undo, tab.redo, tab.reset]
+    both = edits.bench, edits.sessions
+    opening, search, files = OpeningEvents(*both, tab), SearchEvents(*both, tab), FileEvents(*both, tab)
+    everything, whole = tab.components, tab.whole
 
     photo = tab.photo.input(
         opening.open_photo, tab.photo, everything, preprocess=False, trigger_mode="always_last", **QUICK
@@ -87,9 +87,9 @@ def _wire(tab: EditTab, bench: Workbench, sessions: Sessions) -> None:
     for opened in (photo, example, face, random, code):
         shown = opened.success(edits.whole, None, whole, trigger_mode="multiple", **QUICK)
         if opened in (photo, example, face):
-            _search(shown.success, search.improve, search, edits, tab)
+            _search(shown.success, search.first, search, edits)
     for button, searching in ((tab.better, search.improve), (tab.best, search.best)):
-        _search(button.click, searching, search, edits, tab)
+        _search(button.click, searching, search, edits)
     tab.stop.click(search.stop, None, None, **QUICK)
 
     changes = [*(slider.input for slider in (*tab.sliders, *tab.own)), tab.keep.input]
@@ -103,7 +103,7 @@ def _wire(tab: EditTab, bench: Workbench, sessions: Sessions) -> None:
     tab.strip.click(files.strip, None, tab.shown, **QUICK)
     for button, film in ((tab.mp4, files.mp4), (tab.gif, files.gif)):
         made = button.click(film, None, [tab.said, tab.stop, tab.shown, tab.files], show_progress="hidden", **WORK)
-        made.failure(search.idle, None, [tab.stop, tab.better, tab.best], **QUICK)
+        made.failure(search.failed, None, [tab.said, *tab.searching], **QUICK)
 
 
 def _search(
@@ -111,14 +111,14 @@ def _search(
     searching: Callable[[gr.Request], Iterator[Updates]],
     search: SearchEvents,
     edits: EditEvents,
-    tab: EditTab,
 ) -> None:
-    """Search for a closer code after an event, then draw the whole photo with it."""
-    buttons = [tab.stop, tab.better, tab.best]
-    outputs = [tab.said, tab.face, *buttons]
+    """Search for a closer code after an event, then draw the whole photo with it; after a failure as it was before."""
+    tab = search.tab
+    outputs = [tab.said, tab.face, *tab.searching]
     found = trigger(searching, None, outputs, show_progress="hidden", trigger_mode="multiple", **WORK)
-    found.success(edits.whole, None, [tab.compare, tab.face, tab.undo, tab.redo, tab.reset], **QUICK)
-    found.failure(search.idle, None, buttons, **QUICK)
+    failed = found.failure(search.failed, None, [tab.said, *tab.searching], **QUICK)
+    for ended in (found, failed):
+        ended.success(edits.whole, None, tab.whole, trigger_mode="multiple", **QUICK)
 
 
 def _wire_mix(tab: MixTab, events: MixEvents) -> None:
@@ -134,20 +134,25 @@ def _wire_mix(tab: MixTab, events: MixEvents) -> None:
         change(events.between, [tab.order, tab.way], tab.between, trigger_mode="always_last", **QUICK)
     for button, film in ((tab.mp4, events.mp4), (tab.gif, events.gif)):
         made = button.click(film, tab.order, [tab.said, tab.stop, tab.film, tab.files], show_progress="hidden", **WORK)
-        made.failure(events.idle, None, tab.stop, **QUICK)
+        made.failure(events.failed, None, [tab.said, tab.stop], **QUICK)
     tab.stop.click(events.stop, None, None, **QUICK)
 
 
-def _wire_directions(tab: DirectionsTab, events: DirectionsEvents) -> Callable[[gr.Request], Updates]:
+def _wire_directions(
+    tab: DirectionsTab, events: DirectionsEvents, edits: EditEvents
+) -> Callable[[gr.Request], Updates]:
     """Connect the components; returns the handler that is called when a page is opened."""
-    shown = [tab.said, tab.table, *events.sliders]
-    tab.file.upload(events.open_file, tab.file, shown, **QUICK)
-    tab.find.click(events.find, [tab.count, tab.layers], [*shown, tab.found], **WORK)
-    tab.forget.click(events.forget, None, [*shown, tab.found], **QUICK)
+    shown, visibly = [tab.said, tab.table, *events.sliders], {**QUICK, "show_progress": "full"}
+    opened = tab.file.upload(events.open_file, tab.file, shown, **QUICK)
+    found = tab.find.click(events.find, [tab.count, tab.layers], [*shown, tab.found], **visibly)
+    forgotten = tab.forget.click(events.forget, None, [*shown, tab.found], **QUICK)
+    for changed in (opened, found, forgotten):  # the edit may have lost directions
+        changed.success(edits.whole, None, edits.tab.whole, trigger_mode="multiple", **QUICK)
     return events.begin
 
 
 def _wire_compare(tab: CompareTab, events: CompareEvents) -> None:
     outputs = [tab.said, tab.table, tab.plot, tab.grid]
-    tab.run.click(events.run, tab.methods, outputs, show_progress="hidden", **WORK)
+    compared = tab.run.click(events.run, tab.methods, outputs, show_progress="hidden", **WORK)
+    compared.failure(events.failed, None, tab.said, **QUICK)
     tab.stop.click(events.stop, None, None, **QUICK)

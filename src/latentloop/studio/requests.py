@@ -9,7 +9,7 @@ from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar
 
 import gradio as gr
 
-from latentloop.errors import NotFiniteError, UserError, is_out_of_memory
+from latentloop.errors import NotFiniteError, UserError, in_one_line, is_out_of_memory
 from latentloop.studio.session import Session, Sessions
 from latentloop.studio.workbench import Workbench
 
@@ -18,6 +18,13 @@ T = TypeVar("T")
 
 FAILED = "That did not work"
 """Title of error messages on the page."""
+NO_MEMORY = (
+    "there is not enough memory for this: close other programs, or start the studio with a smaller "
+    "--generator or on another --device"
+)
+"""Error message if memory runs out, on whatever device."""
+EXPLAINED = (UserError, NotFiniteError, MemoryError, RuntimeError, OSError)
+"""Kinds of errors among which `explained` finds those that are no fault of the program."""
 Updates = dict[Any, Any]
 """New values by component."""
 
@@ -49,22 +56,26 @@ def on_the_page() -> Iterator[None]:
     """Show an error as a sentence on the page, without a traceback."""
     try:
         yield
-    except UserError as error:
+    except EXPLAINED as error:
         # The page treats the text as HTML, and a file may contain any names.
-        raise _sentence(html.escape(str(error), quote=False)) from error
-    except NotFiniteError as error:
-        raise _sentence(f"{error}; try another photo") from error
-    except (MemoryError, RuntimeError, OSError) as error:
-        if is_out_of_memory(error):
-            raise _sentence("there is not enough memory for this") from error
-        if not isinstance(error, OSError):
-            raise
-        # The disk is full, or the page was closed, which deletes its files.
-        raise _sentence(f"a file cannot be used: {error.strerror}") from error
+        raise gr.Error(html.escape(explained(error), quote=False), title=FAILED, print_exception=False) from error
 
 
-def _sentence(text: str) -> gr.Error:
-    return gr.Error(text, title=FAILED, print_exception=False)
+def explained(error: Exception) -> str:
+    """Say in a sentence what is wrong, and what to do about it.
+
+    Args:
+        error: One of `EXPLAINED`; a fault of the program is raised again.
+    """
+    if is_out_of_memory(error):
+        return NO_MEMORY
+    if isinstance(error, NotFiniteError):
+        return f"{error}; find the code with latentloop embed and a smaller --lr, and open it here"
+    if isinstance(error, UserError):
+        return str(error)
+    if isinstance(error, OSError):  # the disk is full, or the page was closed, which deletes its files
+        return f"a file cannot be used: {error.strerror or in_one_line(error)}"
+    raise error
 
 
 def session_of(sessions: Sessions, request: gr.Request) -> Session:

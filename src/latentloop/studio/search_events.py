@@ -9,7 +9,7 @@ from latentloop.embedding.quality import Quality
 from latentloop.results import InvertedPhoto
 from latentloop.studio.edit_tab import EditTab
 from latentloop.studio.improving import Step, improve, steps_of
-from latentloop.studio.requests import Updates, on_the_page, session_of
+from latentloop.studio.requests import FAILED, Updates, on_the_page, session_of
 from latentloop.studio.session import Sessions
 from latentloop.studio.streaming import newest
 from latentloop.studio.views import picture, progress, status
@@ -23,6 +23,14 @@ class SearchEvents:
     bench: Workbench
     sessions: Sessions
     tab: EditTab
+
+    def first(self, request: gr.Request) -> Iterator[Updates]:
+        """Search for a closer code of a face that was just opened; one that was searched is left as it is."""
+        face = session_of(self.sessions, request).face
+        if face and face.found:  # two photos opened one right after the other: both ask to search the second
+            yield {self.tab.said: gr.skip()}
+        else:
+            yield from self.improve(request)
 
     def improve(self, request: gr.Request) -> Iterator[Updates]:
         """Search for a closer code, and show the progress."""
@@ -39,7 +47,8 @@ class SearchEvents:
             yield {tab.said: gr.skip()}
             return
         steps = steps_of(self.bench, face, quality)
-        busy = {button: gr.Button(interactive=False) for button in (tab.better, tab.best)}
+        # Files would have the code before the search, not the one that is shown.
+        busy = {button: gr.Button(interactive=False) for button in (tab.better, tab.best, tab.save)}
         yield {tab.said: status("Searching for a closer code; you can move sliders meanwhile ..."), **busy}
 
         def work(tell: Callable[[tuple[str, str]], None]) -> None:
@@ -60,11 +69,15 @@ class SearchEvents:
         )
 
     def idle(self, request: gr.Request) -> Updates:
-        """Offer another search, also after a failed one."""
+        """Offer files and another search."""
         face, tab = session_of(self.sessions, request).face, self.tab
         searchable = face is not None and face.photo is not None
         buttons = {button: gr.Button(interactive=searchable) for button in (tab.better, tab.best)}
-        return {tab.stop: gr.Button(interactive=False), **buttons}
+        return {tab.stop: gr.Button(interactive=False), tab.save: gr.Button(interactive=face is not None), **buttons}
+
+    def failed(self, request: gr.Request) -> Updates:
+        """Say that a search or an animation failed, and offer another search."""
+        return self.idle(request) | {self.tab.said: status(f"{FAILED}.")}
 
     def stop(self, request: gr.Request) -> None:
         """Stop the search; the best code so far is kept."""

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.request import getproxies_environment
 
 import filelock
 
@@ -93,6 +94,7 @@ def serve(options: StudioOptions, say: Callable[[str], None]) -> None:
     """
     os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
     require_extra("gradio", "the studio needs Gradio", "latentloop[web]")
+    pass_by_proxies("localhost", "127.0.0.1", options.host)
     with temporary_root() as root:
         os.environ["GRADIO_TEMP_DIR"] = str(root)
         turns, sessions = Turns(), Sessions(root)
@@ -116,6 +118,14 @@ def serve(options: StudioOptions, say: Callable[[str], None]) -> None:
         os._exit(0)  # a computing thread cannot be stopped, and crashes an interpreter that shuts down around it
 
 
+def pass_by_proxies(*hosts: str) -> None:
+    """Exempt hosts from proxies that the environment sets: Gradio opens its own page to see that it is served."""
+    proxies = getproxies_environment()
+    if proxies:  # otherwise the system's settings hold, which a variable would switch off
+        exempt = ",".join(filter(None, [proxies.get("no"), *hosts]))
+        os.environ.update({"no_proxy": exempt, "NO_PROXY": exempt})
+
+
 def _model(options: StudioOptions) -> Model:
     return load(options.generator, which=options.which, embedder=options.embedder, device=options.device)
 
@@ -133,13 +143,16 @@ def _no_collection() -> Iterator[None]:
 
 def _launch(page: "gr.Blocks", options: StudioOptions) -> str:
     """Start serving the page; returns its address."""
+    import httpx
+
     from latentloop.studio.style import CSS, theme
 
     try:
         _, local, shared = page.launch(
             theme=theme(), css=CSS, **_launching(options), inbrowser=options.browser, prevent_thread_lock=True
         )
-    except (OSError, ValueError) as error:  # the port is taken, or Gradio's own request to the page fails
+    except (OSError, ValueError, httpx.HTTPError) as error:
+        # The port is taken, or Gradio's own request to the page fails.
         raise UserError(f"cannot serve the page on {options.host}: {error}", arguments="port") from error
     return str(shared or local)
 

@@ -4,7 +4,7 @@ import secrets
 import shutil
 import tempfile
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -20,6 +20,10 @@ from latentloop.studio.history import EditState, History
 
 NO_FACE = "choose a photo first, or a random face"
 """Error message if no face is open."""
+
+
+class Stopped(Exception):  # noqa: N818 - no error
+    """Raised when the user ends the work, or opens or closes what it is done on."""
 
 
 @dataclass(frozen=True)
@@ -100,8 +104,8 @@ class Session:
         """The user's own directions, by their names on the page."""
         self.tray: dict[str, Tensor] = {}
         """Codes of the faces for mixing, (1, num_ws, w_dim), by name."""
-        self.restricted: dict[tuple[str, tuple[str, ...]], Direction] = {}
-        """Directions made orthogonal to those to keep, by their names and those to keep."""
+        self.restricted: dict[tuple[int, tuple[str, ...]], tuple[Direction, Direction]] = {}
+        """Directions, also made orthogonal to those to keep, by their identities and the names of those to keep."""
         self._stop: threading.Event | None = None
         self._closed = False
 
@@ -127,15 +131,31 @@ class Session:
         if old and (face is None or face.place != old.place):
             shutil.rmtree(old.place, ignore_errors=True)
 
+    def use(self, directions: Mapping[str, OwnDirection]) -> None:
+        """Replace the user's own directions; the edit loses those that are gone, also from its history."""
+        gone = {name for name, one in self.directions.items() if directions.get(name) is not one}
+        self.directions = dict(directions)
+        if face := self.face:
+            face.shown = face.shown.without(gone)
+            face.history.forget(gone)
+
     @contextmanager
     def work(self) -> Iterator[threading.Event]:
-        """Start work, stopping earlier work; yields the event that is set when it must end."""
+        """Start work, stopping earlier work; yields the event that is set when it must end.
+
+        Raises:
+            Stopped: The work failed after its end was asked for: opening another face deletes the files of this one.
+        """
         self.stop()
         self._stop = event = threading.Event()
         if self._closed:
             event.set()
         try:
             yield event
+        except (UserError, OSError) as error:
+            if event.is_set():
+                raise Stopped from error
+            raise
         finally:
             event.set()
             if self._closed:  # files written after the session was closed

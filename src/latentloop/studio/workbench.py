@@ -74,14 +74,20 @@ class Workbench:
         """
         own = {name: one.direction for name, one in session.directions.items()}
         known, keep = {**own, **self.bundled}, tuple(name for name in state.keep if name in self.bundled)
-        strengths = [(name, strength) for name, strength in state.strengths.items() if name in known]
-        if len(session.restricted) > RESTRICTED:
-            session.restricted.clear()
-        for name, _ in strengths:
-            if (name, keep) not in session.restricted:
-                kept = [self.bundled[one] for one in keep]
-                session.restricted[name, keep] = restricted(known[name], kept)
-        return AppliedDirections([(session.restricted[name, keep], strength) for name, strength in strengths])
+        strengths = [(known[name], strength) for name, strength in state.strengths.items() if name in known]
+        return AppliedDirections([(self._restricted(session, one, keep), strength) for one, strength in strengths])
+
+    def _restricted(self, session: Session, direction: Direction, keep: tuple[str, ...]) -> Direction:
+        """Make a direction orthogonal to bundled ones, once; several threads may ask."""
+        key = (id(direction), keep)
+        known = session.restricted.get(key)
+        if known is None:
+            if len(session.restricted) > RESTRICTED:
+                session.restricted = {}
+            # Kept with the direction itself, so that no other one gets its id meanwhile.
+            known = direction, restricted(direction, [self.bundled[one] for one in keep])
+            session.restricted[key] = known
+        return known[1]
 
     def preview(self, session: Session, face: OpenFace, state: EditState) -> Tensor:
         """Draw an edit of a face at preview size, (1, 3, S, S) in [-1, 1].
@@ -127,7 +133,7 @@ class Workbench:
         Raises:
             UserError: The edit cannot be used.
         """
-        subject = self._newest(face)
+        subject = self.newest(face)
         w_plus = self.applied(session, state).apply(subject.w_plus)
         details = record_edit(state.strengths, keep=state.keep, layers=None)
         generator, before = self.model.components.generator, self._before(face, subject)
@@ -135,14 +141,14 @@ class Workbench:
 
     def original(self, face: OpenFace) -> Tensor:
         """Return the picture that edits are compared with: the photo, or the unedited face, (1, 3, H, W)."""
-        subject = self._newest(face)
+        subject = self.newest(face)
         if subject.origin:
             return subject.origin.image
         faces = self._before(face, subject) or self.editor.faces(subject.w_plus, subject.drawn_by)
         return faces[0]
 
-    def _newest(self, face: OpenFace) -> Subject:
-        """Return the face with its newest code, which during a search is closer than the file's."""
+    def newest(self, face: OpenFace) -> Subject:
+        """Read a face as `subject` does, with its newest code: during a search it is closer than the file's."""
         return replace(self.subject(face), w_plus=face.w_plus)
 
     def _before(self, face: OpenFace, subject: Subject) -> list[Tensor] | None:
