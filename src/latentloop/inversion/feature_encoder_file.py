@@ -9,9 +9,13 @@ import torch
 from latentloop.errors import UserError, in_one_line
 from latentloop.generators import Generator, Scaled, weights_fingerprint
 from latentloop.inversion.feature_encoder import FeatureEncoder, FeatureEncoderConfig
-from latentloop.weights import OurWeights, WeightsFile, read_ours, with_weights, write_ours
+from latentloop.weights import OurWeights, WeightsFile, read_ours, shipped, with_weights, write_ours
 
-SHIPPED: dict[str, WeightsFile] = {}
+SHIPPED = {
+    "fac01629d60b9f0c": shipped(
+        "features-ffhq.safetensors", "927b468ad1daeb331076595e228d19a05666f43b751886ced5ff38f481cad782"
+    ),
+}
 """Bundled feature encoders by the fingerprint of the synthesis weights whose features they change."""
 NAME = "feature-encoder"
 """Kind of these files, as their metadata names it."""

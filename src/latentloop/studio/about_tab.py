@@ -6,6 +6,7 @@ from latentloop.weights import ASSETS
 
 CARDS = {
     "base-ffhq": "The network that finds codes",
+    "features-ffhq": "The network that predicts what no code draws",
     "mobile-ffhq-256": "The generator of 256 pixels",
     "mobile-ffhq-1024-v2": "The generator of 1024 pixels",
     "directions-ffhq": "The directions",
