@@ -33,8 +33,11 @@ ASIDE = (
     "latentloop/editing/",
 )
 """Sources of tables, progress and edits, on which no method's results depend."""
-OURS = ("latentloop/benchmark/our_", "latentloop/embedding/", "latentloop/encoders/")
-"""Sources on which results of earlier methods do not depend."""
+OURS = (
+    *("latentloop/benchmark/our_", "latentloop/encoders/", "latentloop/inversion/feature_"),
+    *(f"latentloop/embedding/{name}" for name in ("beyond", "inverter", "job", "quality", "setup", "starts")),
+)
+"""Sources on which results of earlier methods do not depend; `embedding/components.py` loads their generator, too."""
 THEIRS = ("latentloop/baselines/",)
 """Sources on which results of our methods do not depend."""
 SHORT = 12
