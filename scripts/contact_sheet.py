@@ -1,6 +1,6 @@
 """Lay a folder of `latentloop embed` out as one picture: photos, what one pass found, reconstructions, differences.
 
-python scripts/contact_sheet.py out/demo docs/images/demo.jpg --size 192
+python scripts/contact_sheet.py out/demo docs/images/demo.jpg --size 256 --beside out/instant
 """
 
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ from latentloop.pictures.sheet import contact_sheet
 
 @dataclass(frozen=True)
 class Sheet:
-    """Draw a contact sheet: a column a photo; photo, one pass if there is one, reconstruction, difference."""
+    """Draw a contact sheet: a column a photo; rows: photos, one pass, another folder, reconstructions, difference."""
 
     folder: tyro.conf.Positional[Path]
     """Folder that `latentloop embed` wrote."""
@@ -25,6 +25,8 @@ class Sheet:
     """Picture to write, such as sheet.jpg."""
     size: int = 192
     """Size of a tile in pixels."""
+    beside: Path | None = None
+    """Folder of the same photos, found in another way, whose reconstructions come before."""
     columns: int = 12
     """Photos next to each other."""
 
@@ -41,8 +43,9 @@ class Sheet:
         """Lay out the tiles of some results, (1, 3, rows * size, n * size)."""
         photos, drawn = self.tiles(self.folder / "aligned", names), self.tiles(self.folder, names)
         passed = self.tiles(self.folder / "one-pass", names) if (self.folder / "one-pass").is_dir() else []
+        beside = self.tiles(self.beside, names) if self.beside else []
         differences = [difference(a, b) for a, b in zip(drawn, photos, strict=True)]
-        return contact_sheet(torch.cat(photos + passed + drawn + differences), len(names))
+        return contact_sheet(torch.cat(photos + passed + beside + drawn + differences), len(names))
 
     def tiles(self, folder: Path, names: list[str]) -> list[torch.Tensor]:
         """Read pictures of a folder, each (1, 3, size, size)."""
