@@ -241,7 +241,7 @@ def test_in_other_qualities_the_generator_itself_is_stepped_on(
 
 
 def test_the_first_steps_from_a_near_code_grow(network: Path) -> None:
-    near, far = made(embedder=str(network)), made()
+    near, far = made(embedder=str(network), steps=50), made()
     first, later = (near.iterator.ramp(step) for step in (1, 5))
     assert 0 < first < 0.5 * later
     assert far.iterator.ramp(1) > 0.99

@@ -197,9 +197,9 @@ def test_results_of_earlier_versions_count_by_the_step_size_that_was_used(networ
     ("changes", "steps", "lr"),
     [
         ({}, 100, 0.08),
-        ({"method": "auto", "embedder": "{network}"}, 50, 0.02),
+        ({"method": "auto", "embedder": "{network}"}, 12, 0.02),
         ({"start": "{code}"}, 100, 0.08),
-        ({"start": "{folder}"}, 50, 0.02),
+        ({"start": "{folder}"}, 12, 0.02),
         ({"start": "{folder}", "steps": 7, "lr": 0.5}, 7, 0.5),
     ],
 )
