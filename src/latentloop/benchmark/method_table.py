@@ -44,6 +44,8 @@ class Method:
     """Differences from the publication."""
     uses_noise: bool = False
     """True if it optimizes noise maps, on generators that have them."""
+    steps_on_request: bool = False
+    """True if it takes no steps unless some are requested."""
     needs_float32: bool = False
     """True if it changes the weights or features of the generator that its code is found with."""
 
@@ -69,7 +71,14 @@ METHODS: dict[str, Method] = {
     "two-looks": Method(
         "Ours, two looks", OURS, 0, "nothing", ("the network sees what its first code draws, as in arXiv:2104.02699",)
     ),
-    "instant": Method("Ours, instant", OURS, IN_INSTANT, LIKE_EMBED, (UNPREDICTED.format(NEAR["instant"].steps),)),
+    "instant": Method(
+        "Ours, instant",
+        OURS,
+        IN_INSTANT,
+        LIKE_EMBED,
+        steps_on_request=True,
+        changes=(UNPREDICTED.format(NEAR["instant"].steps),),
+    ),
     "balanced": Method("Ours, balanced", OURS, IN_BALANCED, LIKE_EMBED, (UNPREDICTED.format(IN_FEATURES),)),
     "best": Method("Ours, best", OURS, IN_BEST, LIKE_EMBED),
     "hybrid": Method("Ours, hybrid", OURS, 50, ITERATED),
@@ -156,12 +165,12 @@ class ChosenMethod:
     @property
     def name(self) -> str:
         """Name of its folder and in results.csv, such as "hybrid-50"."""
-        return f"{self.key}-{self.steps}" if self.method.steps else self.key
+        return f"{self.key}-{self.steps}" if self.steps else self.key
 
     @property
     def title(self) -> str:
         """Name in tables, such as "Ours, hybrid, 50 steps"."""
-        return f"{self.method.title}, {self.steps:,} steps" if self.method.steps else self.method.title
+        return f"{self.method.title}, {self.steps:,} steps" if self.steps else self.method.title
 
     def note(self, features: str) -> str:
         """Describe source, loss, and differences from the publication, for the line below a table.
@@ -204,7 +213,7 @@ def _choose(text: str, others: int | None) -> ChosenMethod:
         hint = f"did you mean {close[0]}? " if close else ""
         raise ValueError(f"unknown method {text!r}; {hint}choose from {', '.join(METHODS)}")
     method = METHODS[key]
-    if colon and not method.steps:
+    if colon and not (method.steps or method.steps_on_request):
         raise ValueError(f"{text}: {key} takes no steps")
     if colon and not (given.isdecimal() and int(given) > 0):
         raise ValueError(f"{text}: steps must be 1 or more, as in {key}:100")
