@@ -481,7 +481,7 @@ def test_a_run_of_another_network_or_with_other_settings_is_refused(
     written, known = contents(out), codes(out)
     for option, message in [
         (("--head", "dense"), "made with head tree, not dense"),
-        (("--lr", "1e-3"), "made with lr"),
+        (("--lr", "2e-3"), "made with lr"),
     ]:
         code, _, errors = run(*command, "--out", out, *option)
         assert code == 2

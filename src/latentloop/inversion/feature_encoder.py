@@ -60,7 +60,7 @@ class ResidualBlock(nn.Module):
 
 
 class Sight(NamedTuple):
-    """What a feature encoder needs to know of a code, for any change of its features."""
+    """The conditions of a code that a feature encoder sees, whatever the change of its features."""
 
     features: Tensor
     """The generator's own features at the seam, (N, C, H, W)."""

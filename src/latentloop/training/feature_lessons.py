@@ -30,7 +30,7 @@ class Study(NamedTuple):
     drawn: Tensor
     """Image of the code, of the photo's shape."""
     sight: Sight
-    """What the encoder sees of the code."""
+    """Conditions of the code for the encoder."""
 
 
 class Part(NamedTuple):
