@@ -13,7 +13,7 @@ from latentloop.embedding.inverter import Inverter
 from latentloop.embedding.job import EmbedJob
 from latentloop.embedding.options import EmbedOptions, Method
 from latentloop.embedding.outcomes import once
-from latentloop.embedding.quality import ONE_PASS, PREDICTED, Preset, preset_of
+from latentloop.embedding.quality import ONE_PASS, Preset, preset_of
 from latentloop.embedding.result_folder import ResultFolder
 from latentloop.embedding.starts import FolderStart, NetworkStart, Start, chosen_start, network_start
 from latentloop.generators import Generator, compiled, low_precision
@@ -63,21 +63,17 @@ class Setup:
         options = self.options
         if options.method == "embed":
             return ONE_PASS
-        return preset_of(options.search.quality, near=self.start.near, predicted=self._predicts).suited(
+        return preset_of(
+            options.search.quality, near=self.start.near, predicted=self._feature_encoder is not None
+        ).suited(
             metric=bool(self._suits_metric and self.components.metric),
             faces=not options.faces.aligned or draws_faces(self.components.generator),
         )
 
     @property
-    def _predicts(self) -> bool:
-        """Whether a network predicts the refinement, if there is one."""
-        asked = self.options.search.quality in PREDICTED and self.options.beyond.refine in (None, "features")
-        return asked and self.components.feature_encoder(self.renderer) is not None
-
-    @property
     def _feature_encoder(self) -> FeatureEncoder | None:
-        """Network that predicts the refinement, if features are refined."""
-        refines = self.options.beyond.refine == "features"
+        """Network that predicts the refinement, if features are refined, or may be where the options leave it open."""
+        refines = self.options.beyond.refine in (None, "features")
         return self.components.feature_encoder(self.renderer) if refines else None
 
     @property
