@@ -80,7 +80,7 @@ def test_each_code_is_seen_in_units_of_its_own(generator: MobileStyleGAN, encode
     codes = random_codes(generator)
     midway = generator.synthesis.begin(codes, CONFIG.seam)
     sight = encoder.sight(generator.synthesis, codes, midway.features)
-    torch.testing.assert_close((sight.features * sight.seen).square().mean(dim=(1, 2, 3)), torch.ones(2))
+    torch.testing.assert_close((midway.features * sight.seen).square().mean(dim=(1, 2, 3)), torch.ones(2))
     assert torch.equal(sight.gain.sign(), generator.synthesis.scales(codes, CONFIG.seam)[:, :, None, None].sign())
     torch.testing.assert_close(sight.styles, (codes[:, -3:] - generator.latent_avg).flatten(1))
 

@@ -34,7 +34,7 @@ def studies(lessons: FeatureLessons, generator: MobileStyleGAN) -> list[Study]:
     """Photos that changed features of their codes draw."""
     encoder, photos = feature_encoder(generator), generator.synthesis(random_codes(generator), resolution=32)
     found = [lessons.study(photo, encoder) for photo in photos.split(1)]
-    changed = [one.sight.features + one.sight.spread * randn(1, 8, 1, 1, seed=3).float() for one in found]
+    changed = [one.features + one.sight.spread * randn(1, 8, 1, 1, seed=3).float() for one in found]
     return [
         one._replace(photo=generator.synthesis.finish(Midway(CONFIG.seam, x), one.w_plus, resolution=32))
         for one, x in zip(found, changed, strict=True)

@@ -18,6 +18,7 @@ from .low_rank import with_deltas as with_deltas
 from .midway import Midway as Midway
 from .midway import Scaled as Scaled
 from .midway import Seamed as Seamed
+from .midway import scaled as scaled
 from .midway import seamed as seamed
 from .mobilestylegan import MobileStyleGAN as MobileStyleGAN
 from .noisy import noisy_synthesis as noisy_synthesis

@@ -77,6 +77,18 @@ def seamed(generator: Generator) -> Seamed:
     return synthesis
 
 
+def scaled(generator: Generator) -> Scaled:
+    """Return the synthesis network of a generator that tells its layers' channel factors.
+
+    Raises:
+        TypeError: The synthesis does not tell them.
+    """
+    synthesis: object = generator.synthesis
+    if not isinstance(synthesis, Scaled):
+        raise TypeError(f"{generator.name}: its synthesis has no channel factors that a feature encoder could see")
+    return synthesis
+
+
 def level_of(resolution: int) -> int:
     """Count the doublings from 4 pixels to a resolution, a power of two."""
     return (resolution // 4).bit_length() - 1  # log2(resolution / 4)

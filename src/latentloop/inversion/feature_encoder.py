@@ -62,8 +62,6 @@ class ResidualBlock(nn.Module):
 class Sight(NamedTuple):
     """The conditions of a code that a feature encoder sees, whatever the change of its features."""
 
-    features: Tensor
-    """The generator's own features at the seam, (N, C, H, W)."""
     spread: Tensor
     """Standard deviation of each channel, (N, C, 1, 1): the unit of a change."""
     seen: Tensor
@@ -141,7 +139,7 @@ class FeatureEncoder(nn.Module):
         gain = gain / gain.square().mean(dim=1, keepdim=True).sqrt()
         seen = scales / (features * scales).square().mean(dim=(1, 2, 3), keepdim=True).sqrt()
         styles = (w_plus[:, -self.config.styles :] - self.latent_avg) / self.w_std
-        return Sight(features, spread, seen, gain.clamp(-LARGEST_GAIN, LARGEST_GAIN), styles.flatten(1))
+        return Sight(spread, seen, gain.clamp(-LARGEST_GAIN, LARGEST_GAIN), styles.flatten(1))
 
     def change(self, synthesis: Scaled, target: Tensor, w_plus: Tensor, midway: Midway) -> Tensor:
         """Predict the change of features of codes, in several looks.

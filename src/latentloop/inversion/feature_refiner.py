@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
-from latentloop.generators import Generator, Midway, Refinement, Residual, Scaled, Seamed, seamed, weights_fingerprint
+from latentloop.generators import Generator, Midway, Refinement, Residual, scaled, seamed, weights_fingerprint
 from latentloop.inversion.beyond import Comparison, Least, Refined, check_loss, check_refined, ramp
 from latentloop.inversion.feature_encoder import FeatureEncoder
 from latentloop.inversion.iterator import OnImage, OnStep
@@ -82,6 +82,8 @@ class FeatureRefiner:
         start: Sequence[Residual],
     ) -> Refined:
         synthesis, seam = seamed(self.generator), seam_of(self.generator)
+        if self.encoder and self.encoder.config.seam != seam:
+            raise ValueError(f"the encoder changes features at {self.encoder.config.seam}, not at {seam}")
         compared, state = self.comparison.toward(target), State()
         with torch.no_grad():
             midway = synthesis.begin(w_plus, seam)
@@ -121,9 +123,8 @@ class FeatureRefiner:
         """Initial change of features (N, C, H, W), in standard deviations of each channel."""
         if start:
             return torch.stack([one.features for one in start]).to(midway.features) / scale.clamp_min(SMALLEST)
-        synthesis: Seamed = seamed(self.generator)
-        if self.encoder and isinstance(synthesis, Scaled) and self.encoder.config.seam == midway.seam:
-            return self.encoder.change(synthesis, target, w_plus, midway)
+        if self.encoder:
+            return self.encoder.change(scaled(self.generator), target, w_plus, midway)
         return torch.zeros_like(midway.features)
 
 

@@ -29,6 +29,8 @@ class Study(NamedTuple):
     """Code, (1, num_ws, w_dim)."""
     drawn: Tensor
     """Image of the code, of the photo's shape."""
+    features: Tensor
+    """The generator's features at the seam, (1, C, H, W)."""
     sight: Sight
     """Conditions of the code for the encoder."""
 
@@ -67,7 +69,7 @@ class FeatureLessons:
         w_plus = self.encode(resample(photo, self.encode.resolution))
         midway = synthesis.begin(w_plus, config.seam)
         drawn = synthesis.finish(midway, w_plus, resolution=config.resolution)
-        return Study(photo, w_plus, drawn, encoder.sight(synthesis, w_plus, midway.features))
+        return Study(photo, w_plus, drawn, midway.features, encoder.sight(synthesis, w_plus, midway.features))
 
     def loss_of(self, encoder: FeatureEncoder, studies: Sequence[Study], random: Random, *, again: bool) -> Tensor:
         """Compute the mean loss of a random part of each photo after the encoder's change.
@@ -81,7 +83,7 @@ class FeatureLessons:
         parts = [self._part(study, encoder, random) for study in studies]
         photo, drawn, own = (torch.cat(tensors) for tensors in zip(*(part.images for part in parts), strict=True))
         corners, w_plus = [part.corner for part in parts], torch.cat([study.w_plus for study in studies])
-        sight = Sight(own, *(torch.cat(tensors) for tensors in zip(*(one.sight[1:] for one in studies), strict=True)))
+        sight = Sight(*(torch.cat(tensors) for tensors in zip(*(one.sight for one in studies), strict=True)))
         features, before = own, torch.zeros_like(own)
         if again:
             with torch.no_grad():
@@ -100,7 +102,7 @@ class FeatureLessons:
         corner = random.randint(0, config.seam - self.side), random.randint(0, config.seam - self.side)
         rows, columns = (slice(place, place + self.side) for place in corner)
         high, wide = (slice(one.start * config.pixels, one.stop * config.pixels) for one in (rows, columns))
-        images = study.photo[..., high, wide], study.drawn[..., high, wide], study.sight.features[..., rows, columns]
+        images = study.photo[..., high, wide], study.drawn[..., high, wide], study.features[..., rows, columns]
         return Part(images, corner)
 
     def draw(
