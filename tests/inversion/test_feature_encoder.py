@@ -100,6 +100,17 @@ def test_a_refinement_begins_with_the_prediction(generator: MobileStyleGAN, enco
     assert (later.losses.amin(dim=0) < alone.losses[0]).all()
 
 
+def test_an_encoder_of_another_seam_or_for_other_networks_is_refused(generator: MobileStyleGAN) -> None:
+    codes, target = random_codes(generator), random_images(generator)
+    other = FeatureEncoder(replace(CONFIG, seam=8), weights="")
+    with pytest.raises(ValueError, match="the encoder changes features at 8, not at 16"):
+        FeatureRefiner(generator, Comparison(toward(pixel_loss)), 0, encoder=other).refine(target, codes)
+    network = random_network("stylegan2", double=False)
+    images, own = random_images(network), FeatureEncoder(replace(CONFIG, seam=8), weights="")
+    with pytest.raises(TypeError, match="two: its synthesis has no channel factors"):
+        FeatureRefiner(network, Comparison(toward(pixel_loss)), 0, encoder=own).refine(images, random_codes(network))
+
+
 def test_a_file_holds_an_encoder(generator: MobileStyleGAN, encoder: FeatureEncoder, tmp_path: Path) -> None:
     path = tmp_path / "features.safetensors"
     save_feature_encoder(path, encoder)

@@ -63,9 +63,9 @@ class Setup:
         options = self.options
         if options.method == "embed":
             return ONE_PASS
-        return preset_of(
-            options.search.quality, near=self.start.near, predicted=self._feature_encoder is not None
-        ).suited(
+        predicted = self._feature_encoder is not None
+        preset = preset_of(options.search.quality, near=self.start.near, predicted=predicted)
+        return preset.suited(
             metric=bool(self._suits_metric and self.components.metric),
             faces=not options.faces.aligned or draws_faces(self.components.generator),
         )
